@@ -1,0 +1,10 @@
+# Compile options of this project's own programs; users of the headers choose theirs.
+function(hypertape_own_program target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+  if(HYPERTAPE_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(HYPERTAPE_NATIVE)
+    target_compile_options(${target} PRIVATE -march=native)
+  endif()
+endfunction()

@@ -1,0 +1,26 @@
+#pragma once
+
+/// Every macro of the library is defined here (the version apart, see version.hpp).
+
+#if !defined(__cpp_exceptions)
+#error "hypertape reports errors by exceptions: compile without -fno-exceptions"
+#endif
+
+/// Bytes of one SIMD register of the target that the compiler was told to build for.
+#if defined(__AVX512F__)
+#define HYPERTAPE_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define HYPERTAPE_VECTOR_BYTES 32
+#else
+#define HYPERTAPE_VECTOR_BYTES 16
+#endif
+
+/// Micro-kernels must be inlined into the loop that fixes their template sizes, or their accumulators leave registers.
+#define HYPERTAPE_ALWAYS_INLINE inline __attribute__((always_inline))
+#define HYPERTAPE_ALWAYS_INLINE_LAMBDA __attribute__((always_inline))
+
+#if defined(_OPENMP)
+#define HYPERTAPE_HAS_OPENMP 1
+#else
+#define HYPERTAPE_HAS_OPENMP 0
+#endif

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace hypertape {
+
+/// Base of every exception that the library throws on purpose.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Operands whose shapes do not fit. The message names the operation, the shapes and the rule that failed.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An argument outside its range, or Vars of different tapes.
+class ArgumentError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that cannot be used. The message gives the path, the place in it, what was expected and what was found.
+class DataError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A loss, weight or learning rate that became NaN or infinite. The message says where.
+class DivergenceError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The parts streamed one after the other: `message("got ", 3)` is "got 3".
+template <class... Parts>
+std::string message(const Parts&... parts) {
+  std::ostringstream stream;
+  (stream << ... << parts);
+  return stream.str();
+}
+
+}  // namespace hypertape

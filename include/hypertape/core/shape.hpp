@@ -1,0 +1,91 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <ostream>
+#include <span>
+#include <string>
+
+#include "hypertape/core/error.hpp"
+
+namespace hypertape {
+
+/// Signed, as Eigen's: differences of sizes are sizes.
+using Index = std::ptrdiff_t;
+
+/// Indices begin .. end - 1.
+struct Range {
+  Index begin = 0;
+  Index end = 0;
+  Index size() const { return end - begin; }
+};
+
+/// The extents of a tensor: at most five, each at least 1. `Shape{}` is a scalar. Held in place, so that it copies
+/// without touching the heap.
+///
+/// Two readings of the same flat memory exist (docs/memory-layout.md): a *batch* (N, ...) has its samples innermost,
+/// a *parameter* is row-major. For N = 1 they agree.
+class Shape {
+ public:
+  static constexpr int max_rank = 5;
+
+  Shape() = default;
+  Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+
+  /// @throws ShapeError for more than five extents, an extent below 1, or a product that overflows Index.
+  explicit Shape(std::span<const Index> extents) {
+    if (extents.size() > max_rank) throw ShapeError(message("Shape: at most 5 extents, got ", extents.size()));
+    for (const Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = extent;
+    for (const Index extent : extents) {
+      if (extent < 1) throw ShapeError("Shape: every extent must be at least 1, got " + str());
+      if (size_ > std::numeric_limits<Index>::max() / extent) {
+        throw ShapeError("Shape: the number of elements of " + str() + " overflows");
+      }
+      size_ *= extent;
+    }
+  }
+
+  int rank() const { return rank_; }
+  Index size() const { return size_; }
+
+  /// Extent of an axis; axes past the last have extent 1, so a matrix is also a batch of 1 x 1 images.
+  Index operator[](int axis) const { return axis < rank_ ? extents_[static_cast<std::size_t>(axis)] : 1; }
+
+  /// Elements that belong to one entry of axis 0: features of one sample, or weights of one output.
+  Index stride() const { return rank_ == 0 ? 1 : size_ / extents_[0]; }
+
+  std::span<const Index> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
+
+  /// This shape with another extent on axis 0: the same features for another number of samples.
+  Shape with_samples(Index samples) const {
+    std::array<Index, max_rank> extents = extents_;
+    extents[0] = samples;
+    return Shape(std::span<const Index>(extents.data(), static_cast<std::size_t>(rank_)));
+  }
+
+  bool operator==(const Shape& other) const {
+    if (rank_ != other.rank_) return false;
+    for (int axis = 0; axis < rank_; ++axis) {
+      if ((*this)[axis] != other[axis]) return false;
+    }
+    return true;
+  }
+
+  /// "(10, 1, 28, 28)"; a scalar is "()".
+  std::string str() const {
+    std::string text = "(";
+    for (int axis = 0; axis < rank_; ++axis) text += (axis > 0 ? ", " : "") + std::to_string((*this)[axis]);
+    return text + ")";
+  }
+
+ private:
+  std::array<Index, max_rank> extents_{};
+  int rank_ = 0;
+  Index size_ = 1;
+};
+
+inline std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << shape.str(); }
+
+}  // namespace hypertape

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <vector>
+
+#include "hypertape/core/shape.hpp"
+
+namespace hypertape {
+
+/// Start of every tensor and arena block: a cache line, and the widest SIMD register.
+inline constexpr std::size_t alignment = 64;
+
+/// A standard allocator of 64-byte aligned memory.
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{alignment}));
+  }
+  void deallocate(T* pointer, std::size_t) { ::operator delete (pointer, std::align_val_t{alignment}); }
+  bool operator==(const AlignedAllocator&) const { return true; }
+};
+
+/// Position of (n, c, h, w) in a batch of this shape: n fastest, then w, then h, then c.
+inline Index batch_offset(const Shape& shape, Index n, Index c = 0, Index h = 0, Index w = 0) {
+  return n + shape[0] * (w + shape[3] * (h + shape[2] * c));
+}
+
+/// Owns the values of one shape, 64-byte aligned. A batch of N samples has n fastest in memory, then w, h, c; a batch
+/// (N, F) is therefore Eigen's default column-major matrix. Parameters are row-major.
+template <class T>
+class Tensor {
+ public:
+  using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+
+  Tensor() : Tensor(Shape{}) {}
+  explicit Tensor(const Shape& shape, T fill = T(0)) : shape_(shape), values_(to_size(shape.size()), fill) {}
+
+  /// Values in memory order. @throws ShapeError if their number is not the shape's.
+  Tensor(const Shape& shape, std::span<const T> values) : shape_(shape), values_(values.begin(), values.end()) {
+    if (static_cast<Index>(values.size()) != shape.size()) {
+      throw ShapeError(message("Tensor: shape ", shape, " has ", shape.size(), " elements, got ", values.size()));
+    }
+  }
+  Tensor(const Shape& shape, std::initializer_list<T> values)
+      : Tensor(shape, std::span<const T>(values.begin(), values.size())) {}
+
+  const Shape& shape() const { return shape_; }
+  Index size() const { return shape_.size(); }
+  T* data() { return values_.data(); }
+  const T* data() const { return values_.data(); }
+  std::span<T> values() { return values_; }
+  std::span<const T> values() const { return values_; }
+
+  T& operator[](Index i) { return values_[to_size(i)]; }
+  T operator[](Index i) const { return values_[to_size(i)]; }
+
+  /// Element of a batch.
+  T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[batch_offset(shape_, n, c, h, w)]; }
+  T operator()(Index n, Index c, Index h = 0, Index w = 0) const { return (*this)[batch_offset(shape_, n, c, h, w)]; }
+
+  /// A batch as an Eigen matrix (samples, features), without a copy.
+  Eigen::Map<Matrix> matrix() { return {data(), shape_[0], shape_.stride()}; }
+  Eigen::Map<const Matrix> matrix() const { return {data(), shape_[0], shape_.stride()}; }
+
+  void fill(T value) { std::fill(values_.begin(), values_.end(), value); }
+
+  bool all_finite() const {
+    return std::all_of(values_.begin(), values_.end(), [](T value) { return std::isfinite(value); });
+  }
+
+ private:
+  static std::size_t to_size(Index i) { return static_cast<std::size_t>(i); }
+
+  Shape shape_;
+  std::vector<T, AlignedAllocator<T>> values_;
+};
+
+/// Samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it.
+template <class T>
+Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
+  const Index total = batch.shape()[0];
+  if (begin < 0 || count < 1 || begin + count > total) {
+    throw ArgumentError(message("samples: [", begin, ", ", begin + count, ") is not within ", total, " samples"));
+  }
+  Tensor<T> out(batch.shape().with_samples(count));
+  const Index features = batch.shape().stride();
+  for (Index f = 0; f < features; ++f) {
+    std::copy_n(batch.data() + f * total + begin, count, out.data() + f * count);
+  }
+  return out;
+}
+
+/// Writes the samples of `part` (M, ...) to samples [begin, begin + M) of a batch with the same features.
+/// @throws ArgumentError if they are not within it, ShapeError if the features differ.
+template <class T>
+void set_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
+  const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().stride();
+  if (part.shape().stride() != features) {
+    throw ShapeError(message("set_samples: ", part.shape(), " has other features than ", batch.shape()));
+  }
+  if (begin < 0 || begin + count > total) {
+    throw ArgumentError(message("set_samples: [", begin, ", ", begin + count, ") is not within ", total, " samples"));
+  }
+  for (Index f = 0; f < features; ++f) {
+    std::copy_n(part.data() + f * count, count, batch.data() + f * total + begin);
+  }
+}
+
+/// Converts the element type.
+template <class To, class From>
+Tensor<To> cast(const Tensor<From>& in) {
+  Tensor<To> out(in.shape());
+  std::transform(in.values().begin(), in.values().end(), out.values().begin(),
+                 [](From value) { return static_cast<To>(value); });
+  return out;
+}
+
+}  // namespace hypertape
