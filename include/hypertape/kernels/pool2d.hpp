@@ -1,0 +1,115 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+
+/// Pooling of a batch (N, C, H, W) over K x K windows. The loops over the N contiguous samples are innermost.
+namespace hypertape::kernels {
+
+/// Windows start at stride * o - padding; positions outside the image do not take part.
+struct Pool2dGeometry {
+  Index N = 1, C = 1, H = 1, W = 1, K = 1;
+  Index stride = 1;
+  Index padding = 0;
+
+  Index OH() const { return (H + 2 * padding - K) / stride + 1; }
+  Index OW() const { return (W + 2 * padding - K) / stride + 1; }
+  Shape input() const { return {N, C, H, W}; }
+  Shape output() const { return {N, C, OH(), OW()}; }
+};
+
+/// @throws ShapeError unless the input is (N, C, H, W) and the windows fit; the padding may be at most half of a
+/// window, so that every window has a position in the image.
+inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Index K, Index stride, Index padding) {
+  const auto fail = [&](const auto&... rule) {
+    throw ShapeError(message(name, ": input ", input, " with windows of ", K, ", stride ", stride, ", padding ",
+                             padding, ": ", rule...));
+  };
+  if (input.rank() != 4) fail("the input must be (N, C, H, W)");
+  if (K < 1 || stride < 1) fail("window and stride must be at least 1");
+  if (padding < 0 || 2 * padding > K) fail("the padding must be between 0 and half of the window");
+  if (input[2] + 2 * padding < K || input[3] + 2 * padding < K) fail("the window is larger than the padded image");
+  return {input[0], input[1], input[2], input[3], K, stride, padding};
+}
+
+namespace detail {
+
+/// Calls visit(output offset, c, y_begin, y_end, x_begin, x_end) for each window, clipped to the image.
+template <class Visit>
+void for_each_window(const Pool2dGeometry& g, const Visit& visit) {
+  Index out = 0;
+  for (Index c = 0; c < g.C; ++c) {
+    for (Index oy = 0; oy < g.OH(); ++oy) {
+      for (Index ox = 0; ox < g.OW(); ++ox, out += g.N) {
+        const Index y = oy * g.stride - g.padding, x = ox * g.stride - g.padding;
+        visit(out, c, std::max<Index>(0, y), std::min(g.H, y + g.K), std::max<Index>(0, x), std::min(g.W, x + g.K));
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+/// output (N, C, OH, OW) = the largest value of each window; source = its offset in the input, of the first of equals
+/// in row-major order. A NaN wins over every number, as in PyTorch.
+template <class T>
+void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t* source) {
+  detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
+    const auto first = static_cast<std::int32_t>(((c * g.H + y_begin) * g.W + x_begin) * g.N);
+    T* best = output + out;
+    std::int32_t* from = source + out;
+    for (Index n = 0; n < g.N; ++n) {
+      best[n] = input[first + n];
+      from[n] = first;
+    }
+    for (Index y = y_begin; y < y_end; ++y) {
+      for (Index x = x_begin; x < x_end; ++x) {
+        const auto offset = static_cast<std::int32_t>(((c * g.H + y) * g.W + x) * g.N);
+        const T* candidate = input + offset;
+        for (Index n = 0; n < g.N; ++n) {
+          const bool better = candidate[n] > best[n] || candidate[n] != candidate[n];
+          best[n] = better ? candidate[n] : best[n];
+          from[n] = better ? offset : from[n];
+        }
+      }
+    }
+    for (Index n = 0; n < g.N; ++n) from[n] += static_cast<std::int32_t>(n);
+  });
+}
+
+/// output (N, C, OH, OW) = the mean of each window over its K * K positions, those of the padding counting as zeros
+/// (PyTorch's default).
+template <class T>
+void average_pool2d(const Pool2dGeometry& g, const T* input, T* output) {
+  const T share = T(1) / static_cast<T>(g.K * g.K);
+  detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
+    std::fill_n(output + out, g.N, T(0));
+    for (Index y = y_begin; y < y_end; ++y) {
+      for (Index x = x_begin; x < x_end; ++x) {
+        const T* in = input + ((c * g.H + y) * g.W + x) * g.N;
+        for (Index n = 0; n < g.N; ++n) output[out + n] += in[n];
+      }
+    }
+    for (Index n = 0; n < g.N; ++n) output[out + n] *= share;
+  });
+}
+
+/// dinput (N, C, H, W) = the adjoint of `average_pool2d`, applied to doutput (N, C, OH, OW).
+template <class T>
+void average_pool2d_adjoint(const Pool2dGeometry& g, const T* doutput, T* dinput) {
+  const T share = T(1) / static_cast<T>(g.K * g.K);
+  std::fill_n(dinput, g.N * g.C * g.H * g.W, T(0));
+  detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
+    for (Index y = y_begin; y < y_end; ++y) {
+      for (Index x = x_begin; x < x_end; ++x) {
+        T* in = dinput + ((c * g.H + y) * g.W + x) * g.N;
+        for (Index n = 0; n < g.N; ++n) in[n] += share * doutput[out + n];
+      }
+    }
+  });
+}
+
+}  // namespace hypertape::kernels

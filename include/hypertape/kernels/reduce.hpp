@@ -1,0 +1,58 @@
+#pragma once
+
+#include "hypertape/kernels/simd.hpp"
+
+/// Sums, each in one fixed order: lanes and partial sums as the vectors fall, then the tail.
+namespace hypertape::kernels {
+
+namespace detail {
+
+/// Sum of term(i) over i = 0 .. count - 1 with four vectors of partial sums, which also keeps the rounding error of a
+/// long sum small.
+template <class T, class VectorTerm, class Term>
+T sum_of(Index count, const VectorTerm& vector_term, const Term& term) {
+  constexpr int lanes = native_lanes<T>;
+  using V = Simd<T, lanes>;
+  typename V::Vector sum[4] = {};
+  Index i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    for (int v = 0; v < 4; ++v) sum[v] += vector_term(i + v * lanes);
+  }
+  T total = V::sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  for (; i < count; ++i) total += term(i);
+  return total;
+}
+
+}  // namespace detail
+
+template <class T>
+T sum(Index count, const T* a) {
+  using V = Simd<T, native_lanes<T>>;
+  return detail::sum_of<T>(
+      count, [&](Index i) { return V::load(a + i); }, [&](Index i) { return a[i]; });
+}
+
+/// The inner product of a and b.
+template <class T>
+T dot(Index count, const T* a, const T* b) {
+  using V = Simd<T, native_lanes<T>>;
+  return detail::sum_of<T>(
+      count, [&](Index i) { return V::load(a + i) * V::load(b + i); }, [&](Index i) { return a[i] * b[i]; });
+}
+
+/// out[r] = the sum of row r of `rows` rows of `columns` contiguous values.
+template <class T>
+void row_sums(Index rows, Index columns, const T* in, T* out) {
+  for (Index r = 0; r < rows; ++r) out[r] = sum(columns, in + r * columns);
+}
+
+/// out[r] = the sum over columns of `columns` contiguous blocks of `rows` values.
+template <class T>
+void column_sums(Index rows, Index columns, const T* in, T* out) {
+  for (Index r = 0; r < rows; ++r) out[r] = T(0);
+  for (Index c = 0; c < columns; ++c) {
+    for (Index r = 0; r < rows; ++r) out[r] += in[c * rows + r];
+  }
+}
+
+}  // namespace hypertape::kernels

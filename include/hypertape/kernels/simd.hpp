@@ -1,0 +1,85 @@
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "hypertape/core/config.hpp"
+#include "hypertape/core/shape.hpp"
+
+namespace hypertape::kernels {
+
+/// SIMD by the compilers' vector extension: portable, and naturally aligned so that accumulators stay in registers.
+/// Memory is reached by memcpy, which compiles to one unaligned move.
+template <class T, int Lanes>
+struct Simd {
+  typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));
+
+  static HYPERTAPE_ALWAYS_INLINE Vector load(const T* from) {
+    Vector v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+  }
+  static HYPERTAPE_ALWAYS_INLINE void store(T* to, Vector v) { std::memcpy(to, &v, sizeof v); }
+
+  /// The first `count` lanes from memory, zero in the others.
+  static HYPERTAPE_ALWAYS_INLINE Vector load_first(const T* from, Index count) {
+    T lanes[Lanes] = {};
+    for (Index i = 0; i < count; ++i) lanes[i] = from[i];
+    return load(lanes);
+  }
+
+  static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
+
+  static HYPERTAPE_ALWAYS_INLINE T sum(Vector v) {
+    T lanes[Lanes];
+    store(lanes, v);
+    for (int half = Lanes / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+  }
+};
+
+/// Lanes of one register of the target.
+template <class T>
+inline constexpr int native_lanes = HYPERTAPE_VECTOR_BYTES / static_cast<int>(sizeof(T));
+
+/// Calls body.template operator()<Lanes>() with vectors that a run of `length` values fills at least once: those of the
+/// target, a quarter of them, or single values. Loops can then end with an overlapping vector in place of a scalar
+/// tail.
+template <class T, class Body>
+void with_lanes_for(Index length, const Body& body) {
+  constexpr int native = native_lanes<T>, narrow = std::max(1, native / 4);
+  if (length >= native) return body.template operator()<native>();
+  if (length >= narrow) return body.template operator()<narrow>();
+  if constexpr (narrow > 1) body.template operator()<1>();
+}
+
+/// Calls body.template operator()<Count>() for the wanted count in 1 .. Max.
+template <int Max, class Body>
+HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
+  if constexpr (Max > 1) {
+    if (count < Max) return with_count<Max - 1>(count, body);
+  }
+  body.template operator()<Max>();
+}
+
+/// Covers a run of `length` >= Lanes values by vectors, in groups of 1 to Widest: calls body with the group's offsets,
+/// `at` (a C array). Where Lanes does not divide the run, its last vector overlaps the one before. Groups are of even
+/// size, so these two are always in one group: a body that loads all it needs before it stores may also accumulate.
+template <int Widest, int Lanes, class Body>
+HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& body) {
+  static_assert(Widest >= 2 || Lanes == 1, "a group must hold both of two overlapping vectors");
+  for (Index vector = 0, vectors = (length + Lanes - 1) / Lanes; vector < vectors;) {
+    const Index groups_left = (vectors - vector + Widest - 1) / Widest;
+    const Index count = (vectors - vector + groups_left - 1) / groups_left;
+    with_count<Widest>(count, [&]<int Vectors>() {
+      Index at[Vectors];
+      for (int v = 0; v < Vectors; ++v) at[v] = std::min((vector + v) * Lanes, length - Lanes);
+      body(at);
+    });
+    vector += count;
+  }
+}
+
+}  // namespace hypertape::kernels
