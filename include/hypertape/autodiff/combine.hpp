@@ -1,0 +1,78 @@
+#pragma once
+
+#include <initializer_list>
+
+#include "hypertape/autodiff/sweep.hpp"
+
+namespace hypertape {
+
+/// y = offset + sum over i of factor_i x_i, elementwise; all x_i have y's shape. Addition, subtraction, negation and
+/// scaling by a constant are all this one operation, and so are its derivatives. It lives here, not in ops, because
+/// the reverse sweep itself adds adjoints up with it.
+template <class T>
+struct Combination final : Operation<T> {
+  const T* factors;
+  T offset;
+
+  Combination(const T* factors_, T offset_) : factors(factors_), offset(offset_) {}
+
+  const char* name() const override { return "combine"; }
+
+  void evaluate(const Evaluation<T>& call) const override {
+    const Index count = call.output_shape().size();
+    T* out = call.output();
+    if (call.inputs() == 2) {  // by far the most frequent: one pass
+      const T *a = call.input(0), *b = call.input(1);
+      for (Index i = 0; i < count; ++i) out[i] = offset + factors[0] * a[i] + factors[1] * b[i];
+      return;
+    }
+    std::fill_n(out, count, offset);
+    for (int term = 0; term < call.inputs(); ++term) {
+      const T factor = factors[term];
+      const T* x = call.input(term);
+      for (Index i = 0; i < count; ++i) out[i] += factor * x[i];
+    }
+  }
+
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    T* used_factors = call.tape().template allocate<T>(call.inputs());
+    Var<T>* used = call.tape().template allocate<Var<T>>(call.inputs());
+    std::size_t count = 0;
+    for (int i = 0; i < call.inputs(); ++i) {
+      if (!call.tangent(i)) continue;
+      used_factors[count] = factors[i];
+      used[count++] = call.tangent(i);
+    }
+    if (count == 1 && used_factors[0] == T(1)) return used[0];
+    return call.tape().apply(Combination(used_factors, T(0)), call.output().shape(), std::span(used, count));
+  }
+
+  void pullback(PullbackSweep<T>& call) const override {
+    for (int i = 0; i < call.inputs(); ++i) {
+      if (!call.needs(i)) continue;
+      call.add(i, factors[i] == T(1) ? call.adjoint() : combine(factors[i], call.adjoint()));
+    }
+  }
+};
+
+/// offset + factor x, elementwise.
+template <class T>
+Var<T> combine(T factor, Var<T> x, T offset = T(0)) {
+  T* factors = x.tape().template allocate<T>(1);
+  factors[0] = factor;
+  return x.tape().apply(Combination<T>(factors, offset), x.shape(), {x});
+}
+
+/// a_factor a + b_factor b, elementwise. @throws ShapeError if the shapes differ.
+template <class T>
+Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
+  if (a.shape() != b.shape()) {
+    throw ShapeError(message("add: operands must have one shape, got ", a.shape(), " and ", b.shape()));
+  }
+  T* factors = a.tape().template allocate<T>(2);
+  factors[0] = a_factor;
+  factors[1] = b_factor;
+  return a.tape().apply(Combination<T>(factors, T(0)), a.shape(), {a, b});
+}
+
+}  // namespace hypertape

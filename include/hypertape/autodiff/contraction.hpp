@@ -1,0 +1,115 @@
+#pragma once
+
+#include "hypertape/autodiff/combine.hpp"
+#include "hypertape/autodiff/linear_map.hpp"
+#include "hypertape/autodiff/sweep.hpp"
+#include "hypertape/kernels/start.hpp"
+
+namespace hypertape {
+
+// Declared first, so that a Form may live in a user's own namespace.
+template <int Role, class T, class Form>
+Var<T> contract(const Form& form, std::span<const Var<T>> operands);
+template <int Role, class T, class Form>
+Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
+
+/// The family of bilinear operations: convolution, the linear layer, the elementwise product, scaling.
+///
+/// Each is one *trilinear form* t(a, b, c), linear in a, b and c. Leaving one of the three open gives three operations:
+///
+///     role 2:  c = f(a, b)     the product             <c', f(a, b)>  = t(a, b, c')
+///     role 1:  b = h(a, c)     its adjoint in b        <b', h(a, c)>  = t(a, b', c)
+///     role 0:  a = g(b, c)     its adjoint in a        <a', g(b, c)>  = t(a', b, c)
+///
+/// The derivatives of any of the three are the other two: the set is closed, and a Form needs no derivatives, only
+///
+///     static constexpr const char* names[3];          // of the operations, by the role that they produce
+///     Shape shape(int role) const;
+///     template <int Role> Index scratch() const;
+///     template <int Role, class T>                    // arguments: the two other roles, in ascending order
+///     void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const;
+///
+/// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule
+/// (a' b + a b') is one operation that accumulates in place. A product may start from a bias, its last input: if the
+/// Form has `bias()`, a linear map whose adjoint spreads the bias over the output.
+template <class T, class Form, int Role>
+struct Contraction final : Operation<T> {
+  static constexpr int first_role = Role == 0 ? 1 : 0;
+  static constexpr int second_role = Role == 2 ? 1 : 2;
+
+  Form form;
+
+  explicit Contraction(const Form& form_) : form(form_) {}
+
+  const char* name() const override { return Form::names[Role]; }
+
+  void evaluate(const Evaluation<T>& call) const override {
+    T* scratch = call.scratch(form.template scratch<Role>());
+    auto start = kernels::Start::fresh;
+    if constexpr (may_have_bias) {
+      if (has_bias(call)) {
+        form.bias().apply_adjoint(call.input(call.inputs() - 1), call.output());
+        start = kernels::Start::accumulate;
+      }
+    }
+    for (int j = 0; j + 1 < call.inputs(); j += 2) {
+      form.template contract<Role>(call.input(j), call.input(j + 1), start, call.output(), scratch);
+      start = kernels::Start::accumulate;
+    }
+  }
+
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    Var<T>* operands = call.tape().template allocate<Var<T>>(2 * call.inputs());
+    std::size_t count = 0;
+    const auto add_pair = [&](Var<T> first, Var<T> second) {
+      operands[count++] = first;
+      operands[count++] = second;
+    };
+    for (int j = 0; j + 1 < call.inputs(); j += 2) {
+      if (call.tangent(j)) add_pair(call.tangent(j), call.input(j + 1));
+      if (call.tangent(j + 1)) add_pair(call.input(j), call.tangent(j + 1));
+    }
+    if constexpr (may_have_bias) {
+      const Var<T> bias = has_bias(call) ? call.tangent(call.inputs() - 1) : Var<T>();
+      if (bias && count == 0) return apply_map<true>(form.bias(), bias);
+      if (bias) operands[count++] = bias;
+    }
+    return contract<Role, T>(form, std::span<const Var<T>>(operands, count));
+  }
+
+  void pullback(PullbackSweep<T>& call) const override {
+    if constexpr (may_have_bias) {
+      const int last = call.inputs() - 1;
+      if (has_bias(call) && call.needs(last)) call.add(last, apply_map(form.bias(), call.adjoint()));
+    }
+    for (int j = 0; j + 1 < call.inputs(); j += 2) {
+      if (call.needs(j)) call.add(j, other<first_role, second_role>(call.adjoint(), call.input(j + 1)));
+      if (call.needs(j + 1)) call.add(j + 1, other<second_role, first_role>(call.adjoint(), call.input(j)));
+    }
+  }
+
+ private:
+  static constexpr bool may_have_bias = Role == 2 && requires(const Form& f) { f.bias(); };
+
+  static bool has_bias(const auto& call) { return call.inputs() % 2 == 1; }
+
+  /// The operand of role Wanted that belongs to this output's adjoint and the operand of role Given.
+  template <int Wanted, int Given>
+  Var<T> other(Var<T> adjoint, Var<T> given) const {
+    if constexpr (Role < Given) return contract<Wanted, T>(form, {adjoint, given});
+    return contract<Wanted, T>(form, {given, adjoint});
+  }
+};
+
+/// Records a sum of contractions of operand pairs, and a bias after them if their number is odd. The operands' shapes
+/// must already be known to fit the form.
+template <int Role, class T, class Form>
+Var<T> contract(const Form& form, std::span<const Var<T>> operands) {
+  return operands.front().tape().apply(Contraction<T, Form, Role>(form), form.shape(Role), operands);
+}
+template <int Role, class T, class Form>
+Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands) {
+  return contract<Role, T>(form, std::span<const Var<T>>(operands.begin(), operands.size()));
+}
+
+}  // namespace hypertape

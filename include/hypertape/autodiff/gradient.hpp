@@ -1,0 +1,125 @@
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "hypertape/autodiff/combine.hpp"
+#include "hypertape/autodiff/slice.hpp"
+#include "hypertape/autodiff/sweep.hpp"
+
+namespace hypertape {
+
+namespace detail {
+
+/// The finished adjoint of a node: its sum and all of its parts, or none. The shape is by value: the node that it comes
+/// from moves when the tape grows.
+template <class T>
+Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
+  using Part = typename Adjoint<T>::Part;
+  Index count = 0;
+  for (Part* part = adjoint.parts; part != nullptr; part = part->next) ++count;
+  Part** left = tape.template allocate<Part*>(count);
+  Part** end = left;
+  for (Part* part = adjoint.parts; part != nullptr; part = part->next) *end++ = part;
+  std::stable_sort(left, end, [](const Part* a, const Part* b) { return a->offset < b->offset; });
+  Var<T> sum = adjoint.sum;
+  while (left != end) {  // each round takes parts that do not overlap; one round is the rule
+    Index* offsets = tape.template allocate<Index>(end - left);
+    Var<T>* taken = tape.template allocate<Var<T>>(end - left);
+    std::size_t used = 0;
+    Index reached = 0;
+    Part** kept = left;
+    for (Part** part = left; part != end; ++part) {
+      if ((*part)->offset >= reached) {
+        offsets[used] = (*part)->offset;
+        taken[used++] = (*part)->values;
+        reached = (*part)->offset + (*part)->values.size();
+      } else {
+        *kept++ = *part;
+      }
+    }
+    end = kept;
+    const Var<T> whole = tape.apply(Assemble<T>(offsets), shape, std::span<const Var<T>>(taken, used));
+    sum = sum ? combine(T(1), sum, T(1), whole) : whole;
+  }
+  return sum;
+}
+
+}  // namespace detail
+
+/// Vector-Jacobian products: result[i] = sum over j of (d outputs[j] / d arguments[i])^T cotangents[j], recorded on the
+/// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
+/// gets zeros. @throws ShapeError if a cotangent has not its output's shape; ArgumentError if tapes differ.
+template <class T>
+void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, std::span<const Var<T>> arguments,
+         std::span<Var<T>> result) {
+  using NodeId = typename Var<T>::NodeId;
+  if (outputs.empty() || arguments.empty() || outputs.size() != cotangents.size() ||
+      arguments.size() != result.size()) {
+    throw ArgumentError("vjp: needs outputs with a cotangent each, and arguments with a place for each result");
+  }
+  Tape<T>& tape = outputs.front().tape();
+  const detail::Stretch<T> stretch(tape, outputs, arguments);
+  detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, stretch.first, stretch.last);
+
+  for (std::size_t j = 0; j < outputs.size(); ++j) {
+    if (cotangents[j].shape() != outputs[j].shape()) {
+      throw ShapeError(
+          message("vjp: output ", j, " is ", outputs[j].shape(), ", its cotangent ", cotangents[j].shape()));
+    }
+    if (!stretch.is_active(outputs[j].id())) continue;
+    Var<T>& sum = adjoints[outputs[j].id()].sum;
+    sum = sum ? combine(T(1), sum, T(1), cotangents[j]) : cotangents[j];
+  }
+  for (NodeId id = stretch.last;; --id) {
+    detail::Adjoint<T>& adjoint = adjoints[id];
+    if (stretch.active[id] && (adjoint.sum || adjoint.parts != nullptr)) {
+      adjoint.sum = detail::assemble(tape, adjoint, tape.node(id).shape);
+      if (!stretch.argument[id]) {
+        PullbackSweep<T> call(tape, id, adjoint.sum, stretch, adjoints);
+        tape.node(id).operation->pullback(call);
+      }
+    }
+    if (id == stretch.first) break;
+  }
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const Var<T> sum = adjoints[arguments[i].id()].sum;
+    result[i] = sum ? sum : tape.full(arguments[i].shape(), T(0));
+  }
+}
+
+/// Gradients of a scalar: result[i] = d loss / d arguments[i], recorded on the tape, to be differentiated again.
+/// @throws ShapeError if the loss is not a scalar.
+template <class T>
+void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> result) {
+  if (loss.size() != 1) throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", loss.shape()));
+  const Var<T> one = loss.tape().full(loss.shape(), T(1));
+  vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);
+}
+
+template <class T>
+std::vector<Var<T>> gradient(Var<T> loss, std::initializer_list<Var<T>> arguments) {
+  std::vector<Var<T>> result(arguments.size());
+  gradient<T>(loss, std::span<const Var<T>>(arguments.begin(), arguments.size()), result);
+  return result;
+}
+
+/// d loss / d argument.
+template <class T>
+Var<T> gradient(Var<T> loss, Var<T> argument) {
+  Var<T> result;
+  gradient<T>(loss, std::span<const Var<T>>(&argument, 1), std::span<Var<T>>(&result, 1));
+  return result;
+}
+
+/// (d output / d argument)^T cotangent.
+template <class T>
+Var<T> vjp(Var<T> output, Var<T> cotangent, Var<T> argument) {
+  Var<T> result;
+  vjp<T>(std::span<const Var<T>>(&output, 1), std::span<const Var<T>>(&cotangent, 1),
+         std::span<const Var<T>>(&argument, 1), std::span<Var<T>>(&result, 1));
+  return result;
+}
+
+}  // namespace hypertape

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <span>
+
+#include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/autodiff/sweep.hpp"
+
+namespace hypertape {
+
+/// Jacobian-vector products: result[j] = sum over i of (d outputs[j] / d arguments[i]) tangents[i], recorded on the
+/// tape. The outputs may themselves be gradients: pushing a tangent through a recorded gradient is *forward over
+/// reverse*, a Hessian-vector product without a graph of a graph. Arguments count as independent of one another; a
+/// tangent that is none counts as zero; an output that depends on no argument gets zeros.
+/// @throws ShapeError if a tangent has not its argument's shape; ArgumentError if tapes differ.
+template <class T>
+void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std::span<const Var<T>> tangents,
+         std::span<Var<T>> result) {
+  using NodeId = typename Var<T>::NodeId;
+  if (outputs.empty() || arguments.empty() || arguments.size() != tangents.size() || outputs.size() != result.size()) {
+    throw ArgumentError("jvp: needs arguments with a tangent each, and outputs with a place for each result");
+  }
+  Tape<T>& tape = outputs.front().tape();
+  const detail::Stretch<T> stretch(tape, outputs, arguments);
+  detail::NodeTable<T, Var<T>> tangent(tape, stretch.first, stretch.last);
+  detail::NodeTable<T, bool> useful(tape, stretch.first, stretch.last);
+
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (tangents[i] && tangents[i].shape() != arguments[i].shape()) {
+      throw ShapeError(
+          message("jvp: argument ", i, " is ", arguments[i].shape(), ", its tangent ", tangents[i].shape()));
+    }
+    tangent[arguments[i].id()] = tangents[i];
+  }
+  for (const Var<T>& output : outputs) {
+    if (output.id() >= stretch.first) useful[output.id()] = true;
+  }
+  for (NodeId id = stretch.last; id > stretch.first; --id) {
+    if (!useful[id] || !stretch.active[id]) continue;
+    for (int i = 0; i < tape.node(id).inputs; ++i) {
+      if (stretch.is_active(tape.input(id, i))) useful[tape.input(id, i)] = true;
+    }
+  }
+  for (NodeId id = stretch.first; id <= stretch.last; ++id) {
+    if (!useful[id] || !stretch.active[id] || stretch.argument[id]) continue;
+    const TangentSweep<T> call(tape, id, stretch, tangent);
+    bool moves = false;
+    for (int i = 0; i < call.inputs(); ++i) moves = moves || call.tangent(i);
+    if (moves) tangent[id] = tape.node(id).operation->tangent(call);
+  }
+  for (std::size_t j = 0; j < outputs.size(); ++j) {
+    const NodeId id = outputs[j].id();
+    const Var<T> found = stretch.is_active(id) ? tangent[id] : Var<T>();
+    result[j] = found ? found : tape.full(outputs[j].shape(), T(0));
+  }
+}
+
+/// (d output / d argument) tangent.
+template <class T>
+Var<T> jvp(Var<T> output, Var<T> argument, Var<T> tangent) {
+  Var<T> result;
+  jvp<T>(std::span<const Var<T>>(&output, 1), std::span<const Var<T>>(&argument, 1),
+         std::span<const Var<T>>(&tangent, 1), std::span<Var<T>>(&result, 1));
+  return result;
+}
+
+/// Hessian-vector product: (d^2 loss / d argument^2) vector, forward over reverse.
+template <class T>
+Var<T> hvp(Var<T> loss, Var<T> argument, Var<T> vector) {
+  return jvp(gradient(loss, argument), argument, vector);
+}
+
+}  // namespace hypertape

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "hypertape/autodiff/sweep.hpp"
+
+namespace hypertape {
+
+/// The family of linear operations of one input. A linear map is its own tangent, and its pullback is its adjoint, so
+/// a Map needs no derivatives, only
+///
+///     static constexpr const char* name, adjoint_name;
+///     Shape domain, codomain;
+///     void apply(const T* in, T* out) const;           // out (codomain) = A in (domain)
+///     void apply_adjoint(const T* in, T* out) const;   // out (domain) = A^T in (codomain)
+///
+/// and both operations, with derivatives of every order, follow. What A depends on (a mask, say) is held constant.
+template <class T, class Map, bool Adjoint>
+struct LinearMapOperation final : Operation<T> {
+  Map map;
+
+  explicit LinearMapOperation(const Map& map_) : map(map_) {}
+
+  const char* name() const override { return Adjoint ? Map::adjoint_name : Map::name; }
+
+  void evaluate(const Evaluation<T>& call) const override {
+    if constexpr (Adjoint) {
+      map.apply_adjoint(call.input(0), call.output());
+    } else {
+      map.apply(call.input(0), call.output());
+    }
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override { return apply_map<Adjoint>(map, call.tangent(0)); }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add(0, apply_map<!Adjoint>(map, call.adjoint()));
+  }
+};
+
+/// Records y = A x, or with Adjoint x = A^T y. @throws ShapeError if the operand is not of the map's shape.
+template <bool Adjoint = false, class T, class Map>
+Var<T> apply_map(const Map& map, Var<T> x) {
+  const Shape& from = Adjoint ? map.codomain : map.domain;
+  if (x.shape() != from) {
+    throw ShapeError(message(Adjoint ? Map::adjoint_name : Map::name, ": needs ", from, ", got ", x.shape()));
+  }
+  return x.tape().apply(LinearMapOperation<T, Map, Adjoint>(map), Adjoint ? map.domain : map.codomain, {x});
+}
+
+}  // namespace hypertape

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <span>
+
+#include "hypertape/autodiff/var.hpp"
+
+namespace hypertape {
+
+template <class T>
+class Evaluation;
+template <class T>
+class TangentSweep;
+template <class T>
+class PullbackSweep;
+
+/// One differentiable operation y = f(x_0, x_1, ...). Deriving from it is all that a new operation takes: `tangent` and
+/// `pullback` build their results from other operations, which is what makes derivatives of any order work.
+///
+/// Objects are copied onto the tape's arena, so they hold sizes and pointers into the tape, never owned memory.
+template <class T>
+class Operation {
+ public:
+  virtual const char* name() const = 0;
+
+  /// Writes f(x_0, x_1, ...) to the output.
+  virtual void evaluate(const Evaluation<T>& call) const = 0;
+
+  /// y' = sum over i of df/dx_i x_i', or none if that is zero by construction. Called only if some x_i' is not none.
+  virtual Var<T> tangent(const TangentSweep<T>& call) const = 0;
+
+  /// Adds (df/dx_i)^T y_bar to the adjoint of each input that needs one.
+  virtual void pullback(PullbackSweep<T>& call) const = 0;
+
+ protected:
+  ~Operation() = default;
+};
+
+}  // namespace hypertape

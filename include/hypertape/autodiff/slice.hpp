@@ -1,0 +1,86 @@
+#pragma once
+
+#include <algorithm>
+
+#include "hypertape/autodiff/sweep.hpp"
+
+namespace hypertape {
+
+/// The adjoint of slicing: a tensor that is zero but for parts x_i placed at given offsets of its memory. The reverse
+/// sweep puts the adjoints of slices together with it.
+template <class T>
+struct Assemble final : Operation<T> {
+  const Index* offsets;  ///< ascending; the parts do not overlap
+
+  explicit Assemble(const Index* offsets_) : offsets(offsets_) {}
+
+  const char* name() const override { return "assemble"; }
+
+  void evaluate(const Evaluation<T>& call) const override {
+    T* out = call.output();
+    Index written = 0;
+    for (int i = 0; i < call.inputs(); ++i) {
+      std::fill(out + written, out + offsets[i], T(0));
+      std::copy_n(call.input(i), call.input_shape(i).size(), out + offsets[i]);
+      written = offsets[i] + call.input_shape(i).size();
+    }
+    std::fill(out + written, out + call.output_shape().size(), T(0));
+  }
+
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    Index* used_offsets = call.tape().template allocate<Index>(call.inputs());
+    Var<T>* used = call.tape().template allocate<Var<T>>(call.inputs());
+    std::size_t count = 0;
+    for (int i = 0; i < call.inputs(); ++i) {
+      if (!call.tangent(i)) continue;
+      used_offsets[count] = offsets[i];
+      used[count++] = call.tangent(i);
+    }
+    return call.tape().apply(Assemble(used_offsets), call.output().shape(), std::span<const Var<T>>(used, count));
+  }
+
+  void pullback(PullbackSweep<T>& call) const override {
+    for (int i = 0; i < call.inputs(); ++i) {
+      if (call.needs(i)) call.add(i, slice(call.adjoint(), offsets[i], call.input(i).shape()));
+    }
+  }
+};
+
+/// A stretch of a tensor's memory under a shape of its own; nothing is copied.
+template <class T>
+struct Slice final : Operation<T> {
+  Index offset;
+
+  explicit Slice(Index offset_) : offset(offset_) {}
+
+  const char* name() const override { return "slice"; }
+  void evaluate(const Evaluation<T>&) const override {}
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return slice(call.tangent(0), offset, call.output().shape());
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add_part(0, offset, call.adjoint());
+  }
+};
+
+/// The values from `offset` on, in memory order, as a tensor of the given shape. This is how a network's weights are
+/// read from a flat vector. @throws ShapeError if they reach past the end.
+template <class T>
+Var<T> slice(Var<T> x, Index offset, const Shape& shape) {
+  if (offset < 0 || offset > x.size() - shape.size()) {
+    throw ShapeError(
+        message("slice: ", shape, " at offset ", offset, " reaches past the ", x.size(), " elements of ", x.shape()));
+  }
+  return x.tape().alias(Slice<T>(offset), shape, x, offset);
+}
+
+/// The same values in the same memory order under another shape. @throws ShapeError if the sizes differ.
+template <class T>
+Var<T> reshape(Var<T> x, const Shape& shape) {
+  if (shape.size() != x.size()) {
+    throw ShapeError(message("reshape: ", x.shape(), " has ", x.size(), " elements, ", shape, " has ", shape.size()));
+  }
+  return shape == x.shape() ? x : slice(x, 0, shape);
+}
+
+}  // namespace hypertape

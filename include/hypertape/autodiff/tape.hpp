@@ -1,0 +1,154 @@
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "hypertape/autodiff/operation.hpp"
+#include "hypertape/autodiff/var.hpp"
+#include "hypertape/core/arena.hpp"
+
+namespace hypertape {
+
+/// The record of a computation: its operations in the order in which they ran, with their values. Values, operations
+/// and what they saved live in one arena, so a tape is a stack: `rewind(mark)` drops all that came after the mark, and
+/// recording again touches the heap no more.
+///
+///     Tape<double> tape;
+///     Var<double> x = tape.leaf(tensor);
+///     Var<double> y = sum(square(x));
+///     Var<double> dx = gradient(y, x);   // recorded on the same tape: it can be differentiated again
+///
+/// A tape is used by one thread at a time. It must not be moved while Vars of it are in use.
+template <class T>
+class Tape {
+ public:
+  using NodeId = typename Var<T>::NodeId;
+
+  struct Node {
+    const Operation<T>* operation;  ///< null for a leaf
+    const T* values;
+    Shape shape;
+    std::size_t first_input;
+    int inputs;
+  };
+
+  struct Mark {
+    std::size_t nodes = 0;
+    std::size_t inputs = 0;
+    Arena::Mark arena;
+  };
+
+  Tape() = default;
+  Tape(Tape&&) = default;
+  Tape& operator=(Tape&&) = default;
+
+  /// A leaf: something that the computation is given. The values are copied.
+  Var<T> leaf(const Tensor<T>& tensor) { return view(tensor.shape(), arena_.copy(tensor.values())); }
+
+  /// A leaf that reads the caller's memory, which must outlive its use and keep its values.
+  Var<T> view(const Shape& shape, const T* values) {
+    nodes_.push_back({nullptr, values, shape, inputs_.size(), 0});
+    return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
+  }
+
+  /// A leaf filled with one value.
+  Var<T> full(const Shape& shape, T value) {
+    T* values = arena_.template allocate<T>(shape.size());
+    std::fill_n(values, shape.size(), value);
+    return view(shape, values);
+  }
+  Var<T> scalar(T value) { return full(Shape{}, value); }
+
+  /// Evaluates an operation and records it. @throws ArgumentError if an input is none or of another tape.
+  template <class Op>
+  Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs) {
+    T* values = arena_.template allocate<T>(shape.size());
+    const Var<T> out = record(operation, shape, values, inputs);
+    const Arena::Mark before_scratch = arena_.mark();
+    operation.evaluate(Evaluation<T>(*this, out.id(), values));
+    arena_.rewind(before_scratch);
+    return out;
+  }
+  template <class Op>
+  Var<T> apply(const Op& operation, const Shape& shape, std::initializer_list<Var<T>> inputs) {
+    return apply(operation, shape, std::span<const Var<T>>(inputs.begin(), inputs.size()));
+  }
+
+  /// Records an operation whose output is a part of its input's memory: nothing is evaluated.
+  template <class Op>
+  Var<T> alias(const Op& operation, const Shape& shape, Var<T> input, Index offset) {
+    return record(operation, shape, input.data() + offset, std::span<const Var<T>>(&input, 1));
+  }
+
+  /// Memory that lives as long as what is recorded now: for what an operation saves for its derivatives.
+  template <class U>
+  U* allocate(Index count) {
+    return arena_.template allocate<U>(count);
+  }
+
+  Mark mark() const { return {nodes_.size(), inputs_.size(), arena_.mark()}; }
+
+  /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
+  void rewind(const Mark& mark) {
+    nodes_.resize(mark.nodes, Node{});
+    inputs_.resize(mark.inputs);
+    arena_.rewind(mark.arena);
+  }
+  void reset() { rewind(Mark{}); }
+
+  std::size_t size() const { return nodes_.size(); }
+  const Node& node(NodeId id) const { return nodes_[id]; }
+  NodeId input(NodeId id, int i) const { return inputs_[nodes_[id].first_input + static_cast<std::size_t>(i)]; }
+
+  /// Bytes that the tape holds, used or not.
+  std::size_t reserved_bytes() const {
+    return arena_.reserved_bytes() + nodes_.capacity() * sizeof(Node) + inputs_.capacity() * sizeof(NodeId);
+  }
+
+ private:
+  template <class Op>
+  Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
+    static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
+    for (const Var<T>& input : inputs) {
+      if (!input || &input.tape() != this) {
+        throw ArgumentError(message(operation.name(), ": every operand must be recorded on one and the same tape"));
+      }
+    }
+    const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
+    nodes_.push_back({stored, values, shape, inputs_.size(), static_cast<int>(inputs.size())});
+    for (const Var<T>& input : inputs) inputs_.push_back(input.id());
+    return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
+  }
+
+  Arena arena_;
+  std::vector<Node> nodes_;
+  std::vector<NodeId> inputs_;
+};
+
+/// What an operation reads and writes when it is evaluated.
+template <class T>
+class Evaluation {
+ public:
+  Evaluation(Tape<T>& tape, typename Var<T>::NodeId id, T* output) : tape_(tape), id_(id), output_(output) {}
+
+  int inputs() const { return tape_.node(id_).inputs; }
+  const T* input(int i) const { return tape_.node(tape_.input(id_, i)).values; }
+  const Shape& input_shape(int i) const { return tape_.node(tape_.input(id_, i)).shape; }
+
+  T* output() const { return output_; }
+  const Shape& output_shape() const { return tape_.node(id_).shape; }
+
+  /// Uninitialised memory until the end of this evaluation.
+  T* scratch(Index count) const { return tape_.template allocate<T>(count); }
+
+ private:
+  Tape<T>& tape_;
+  typename Var<T>::NodeId id_;
+  T* output_;
+};
+
+}  // namespace hypertape

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "hypertape/autodiff/linear_map.hpp"
+#include "hypertape/ops/unary.hpp"
+
+namespace hypertape {
+
+/// A v = v where x > 0, else 0; its own adjoint.
+template <class T>
+struct PositiveMask {
+  static constexpr const char *name = "relu_mask", *adjoint_name = "relu_mask";
+  Shape domain, codomain;
+  const T* x;
+
+  void apply(const T* in, T* out) const {
+    for (Index i = 0; i < domain.size(); ++i) out[i] = x[i] > 0 ? in[i] : T(0);
+  }
+  void apply_adjoint(const T* in, T* out) const { apply(in, out); }
+};
+
+/// y = max(x, 0) with relu'(0) = 0, as in PyTorch. A NaN stays a NaN.
+template <class T>
+struct Relu final : Operation<T> {
+  const char* name() const override { return "relu"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const T* x = call.input(0);
+    T* y = call.output();
+    for (Index i = 0; i < call.output_shape().size(); ++i) y[i] = x[i] < 0 ? T(0) : x[i];
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override { return apply_map(mask(call.input(0)), call.tangent(0)); }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add(0, apply_map(mask(call.input(0)), call.adjoint()));
+  }
+
+ private:
+  static PositiveMask<T> mask(Var<T> x) { return {x.shape(), x.shape(), x.data()}; }
+};
+
+template <class T>
+Var<T> relu(Var<T> x) {
+  return x.tape().apply(Relu<T>(), x.shape(), {x});
+}
+
+struct Tanh {
+  static constexpr const char* name = "tanh";
+  template <class T>
+  static T value(T x) {
+    return std::tanh(x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T>, Var<T> y) {
+    return T(1) - y * y;
+  }
+};
+
+/// 1 / (1 + exp(-x)), by the exponential of the negative side, which cannot overflow.
+struct Sigmoid {
+  static constexpr const char* name = "sigmoid";
+  template <class T>
+  static T value(T x) {
+    const T e = std::exp(-std::abs(x));
+    return (x < 0 ? e : T(1)) / (T(1) + e);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T>, Var<T> y) {
+    return y * (T(1) - y);
+  }
+};
+
+/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)).
+struct Softplus {
+  static constexpr const char* name = "softplus";
+  template <class T>
+  static T value(T x) {
+    return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
+  }
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return apply_unary<Sigmoid>(x);
+  }
+};
+
+template <class T>
+Var<T> tanh(Var<T> x) {
+  return apply_unary<Tanh>(x);
+}
+template <class T>
+Var<T> sigmoid(Var<T> x) {
+  return apply_unary<Sigmoid>(x);
+}
+template <class T>
+Var<T> softplus(Var<T> x) {
+  return apply_unary<Softplus>(x);
+}
+
+}  // namespace hypertape

@@ -1,0 +1,169 @@
+#pragma once
+
+#include "hypertape/autodiff/combine.hpp"
+#include "hypertape/autodiff/contraction.hpp"
+#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/ops/reduce.hpp"
+
+/// Elementwise arithmetic. Operands have one shape, or one of them is a scalar (a single element).
+namespace hypertape {
+
+/// t(a, b, c) = sum over i of a_i b_i c_i: the elementwise product, symmetric in its three roles.
+struct MultiplyForm {
+  static constexpr const char* names[3] = {"multiply", "multiply", "multiply"};
+  Shape operand;
+
+  Shape shape(int) const { return operand; }
+  template <int Role>
+  Index scratch() const {
+    return 0;
+  }
+  template <int Role, class T>
+  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
+    if (start == kernels::Start::accumulate) {
+      for (Index i = 0; i < operand.size(); ++i) out[i] += a[i] * b[i];
+    } else {
+      for (Index i = 0; i < operand.size(); ++i) out[i] = a[i] * b[i];
+    }
+  }
+};
+
+/// t(s, x, y) = s <x, y>: scaling a tensor by a scalar (roles 1 and 2) and the inner product (role 0).
+struct ScaleForm {
+  static constexpr const char* names[3] = {"dot", "scale", "scale"};
+  Shape scalar, tensor;
+
+  Shape shape(int role) const { return role == 0 ? scalar : tensor; }
+  template <int Role>
+  Index scratch() const {
+    return 0;
+  }
+  template <int Role, class T>
+  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
+    const bool add = start == kernels::Start::accumulate;
+    if constexpr (Role == 0) {
+      const T inner = kernels::dot(tensor.size(), a, b);
+      out[0] = add ? out[0] + inner : inner;
+    } else {
+      for (Index i = 0; i < tensor.size(); ++i) out[i] = add ? out[i] + a[0] * b[i] : a[0] * b[i];
+    }
+  }
+};
+
+/// s x for a scalar s and a tensor x of any shape. @throws ShapeError if s has more than one element.
+template <class T>
+Var<T> scale(Var<T> s, Var<T> x) {
+  if (s.size() != 1) throw ShapeError(message("scale: the factor must be a scalar, its shape is ", s.shape()));
+  return contract<2>(ScaleForm{s.shape(), x.shape()}, {s, x});
+}
+
+/// <a, b>, the sum of the products of all elements. @throws ShapeError if the shapes differ.
+template <class T>
+Var<T> dot(Var<T> a, Var<T> b) {
+  if (a.shape() != b.shape()) {
+    throw ShapeError(message("dot: operands must have one shape, got ", a.shape(), " and ", b.shape()));
+  }
+  return contract<0>(ScaleForm{Shape{}, a.shape()}, {a, b});
+}
+
+/// Elementwise quotient; both of one shape.
+template <class T>
+struct Divide final : Operation<T> {
+  const char* name() const override { return "divide"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const T *a = call.input(0), *b = call.input(1);
+    for (Index i = 0; i < call.output_shape().size(); ++i) call.output()[i] = a[i] / b[i];
+  }
+  /// (a' - y b') / b
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    const Var<T> a = call.tangent(0), b = call.tangent(1), y = call.output();
+    if (!b) return a / call.input(1);
+    return (a ? a - y * b : -(y * b)) / call.input(1);
+  }
+  /// a_bar += y_bar / b,  b_bar -= y y_bar / b
+  void pullback(PullbackSweep<T>& call) const override {
+    const Var<T> share = call.adjoint() / call.input(1);
+    if (call.needs(0)) call.add(0, share);
+    if (call.needs(1)) call.add(1, -(call.output() * share));
+  }
+};
+
+namespace detail {
+
+/// Brings a scalar to the other operand's shape. @throws ShapeError if the shapes differ and neither is a scalar.
+template <class T>
+void match(const char* name, Var<T>& a, Var<T>& b) {
+  if (a.shape() == b.shape()) return;
+  if (a.size() == 1) {
+    a = fill(a, b.shape());
+  } else if (b.size() == 1) {
+    b = fill(b, a.shape());
+  } else {
+    throw ShapeError(
+        message(name, ": operands must have one shape, or one be a scalar, got ", a.shape(), " and ", b.shape()));
+  }
+}
+
+}  // namespace detail
+
+template <class T>
+Var<T> operator+(Var<T> a, Var<T> b) {
+  detail::match("add", a, b);
+  return combine(T(1), a, T(1), b);
+}
+template <class T>
+Var<T> operator-(Var<T> a, Var<T> b) {
+  detail::match("subtract", a, b);
+  return combine(T(1), a, T(-1), b);
+}
+template <class T>
+Var<T> operator*(Var<T> a, Var<T> b) {
+  if (a.shape() != b.shape() && a.size() == 1) return scale(a, b);
+  if (a.shape() != b.shape() && b.size() == 1) return scale(b, a);
+  detail::match("multiply", a, b);
+  return contract<2>(MultiplyForm{a.shape()}, {a, b});
+}
+template <class T>
+Var<T> operator/(Var<T> a, Var<T> b) {
+  detail::match("divide", a, b);
+  return a.tape().apply(Divide<T>(), a.shape(), {a, b});
+}
+
+template <class T>
+Var<T> operator-(Var<T> a) {
+  return combine(T(-1), a);
+}
+template <class T>
+Var<T> operator+(Var<T> a, std::type_identity_t<T> b) {
+  return combine(T(1), a, b);
+}
+template <class T>
+Var<T> operator+(std::type_identity_t<T> a, Var<T> b) {
+  return combine(T(1), b, a);
+}
+template <class T>
+Var<T> operator-(Var<T> a, std::type_identity_t<T> b) {
+  return combine(T(1), a, -b);
+}
+template <class T>
+Var<T> operator-(std::type_identity_t<T> a, Var<T> b) {
+  return combine(T(-1), b, a);
+}
+template <class T>
+Var<T> operator*(Var<T> a, std::type_identity_t<T> b) {
+  return combine(b, a);
+}
+template <class T>
+Var<T> operator*(std::type_identity_t<T> a, Var<T> b) {
+  return combine(a, b);
+}
+template <class T>
+Var<T> operator/(Var<T> a, std::type_identity_t<T> b) {
+  return combine(T(1) / b, a);
+}
+template <class T>
+Var<T> operator/(std::type_identity_t<T> a, Var<T> b) {
+  return b.tape().full(b.shape(), a) / b;
+}
+
+}  // namespace hypertape

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "hypertape/autodiff/contraction.hpp"
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/kernels/conv2d.hpp"
+#include "hypertape/ops/reduce.hpp"
+
+namespace hypertape {
+
+/// t(x, w, y) = sum of x[n][c][s oy + ky - p][s ox + kx - p] w[o][c][ky][kx] y[n][o][oy][ox] over all seven indices
+/// (stride s, padding p).
+struct Conv2dForm {
+  static constexpr const char* names[3] = {"conv2d_input_gradient", "conv2d_weight_gradient", "conv2d"};
+  kernels::Conv2dGeometry geometry;
+
+  Shape shape(int role) const {
+    return role == 0 ? geometry.input() : role == 1 ? geometry.weight() : geometry.output();
+  }
+  ChannelSumMap bias() const { return {geometry.output(), Shape{geometry.O}}; }
+
+  template <int Role>
+  Index parts() const {
+    return parallel_parts(Role == 0 ? geometry.C : geometry.O, geometry.multiply_adds());
+  }
+  template <int Role>
+  Index scratch_of_part() const {
+    if constexpr (Role == 0) return kernels::conv2d_input_gradient_scratch(geometry);
+    if constexpr (Role == 1) return kernels::conv2d_weight_gradient_scratch(geometry);
+    return kernels::conv2d_scratch(geometry);
+  }
+  template <int Role>
+  Index scratch() const {
+    return parts<Role>() * scratch_of_part<Role>();
+  }
+  template <int Role, class T>
+  void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
+    parallel_ranges(parts<Role>(), Role == 0 ? geometry.C : geometry.O, [&](Index part, Range channels) {
+      T* own = scratch + part * scratch_of_part<Role>();
+      if constexpr (Role == 0) kernels::conv2d_input_gradient(geometry, channels, second, first, start, out, own);
+      if constexpr (Role == 1) kernels::conv2d_weight_gradient(geometry, channels, second, first, start, out, own);
+      if constexpr (Role == 2) kernels::conv2d(geometry, channels, first, second, start, out, own);
+    });
+  }
+};
+
+/// How a kernel moves over an image: zero columns and rows around it, and positions from one output to the next.
+struct Conv2dOptions {
+  Index stride = 1;
+  Index padding = 0;
+};
+
+/// Cross-correlation: y (N, O, OH, OW) of x (N, C, H, W) with weight (O, C, K, K), OH = (H + 2 padding - K) / stride
+/// + 1.
+/// @throws ShapeError if these do not fit.
+template <class T>
+Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
+  const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
+  return contract<2>(Conv2dForm{geometry}, {x, weight});
+}
+
+/// The same plus bias (O), one for each output channel.
+template <class T>
+Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) {
+  const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
+  if (bias.shape() != Shape{geometry.O}) {
+    throw ShapeError(
+        message("conv2d: weight ", weight.shape(), " needs a bias ", Shape{geometry.O}, ", got ", bias.shape()));
+  }
+  return contract<2>(Conv2dForm{geometry}, {x, weight, bias});
+}
+
+}  // namespace hypertape

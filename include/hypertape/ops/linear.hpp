@@ -1,0 +1,76 @@
+#pragma once
+
+#include "hypertape/autodiff/contraction.hpp"
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/kernels/linear.hpp"
+#include "hypertape/ops/reduce.hpp"
+
+namespace hypertape {
+
+/// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o].
+struct LinearForm {
+  static constexpr const char* names[3] = {"linear_input_gradient", "linear_weight_gradient", "linear"};
+  Index N, I, O;
+
+  Shape shape(int role) const { return role == 0 ? Shape{N, I} : role == 1 ? Shape{O, I} : Shape{N, O}; }
+  ChannelSumMap bias() const { return {Shape{N, O}, Shape{O}}; }
+
+  template <int Role>
+  Index parts() const {
+    return parallel_parts(Role == 0 ? I : O, N * I * O);
+  }
+  /// Each part has its own; for the input gradient the parts' columns add up to one.
+  template <int Role>
+  Index scratch() const {
+    return (Role == 0 ? 1 : parts<Role>()) * N * I;
+  }
+  template <int Role, class T>
+  void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
+    if constexpr (Role == 0) {
+      parallel_ranges(parts<0>(), I, [&](Index, Range inputs) {
+        kernels::linear_input_gradient(N, I, O, inputs, second, first, start, out, scratch + inputs.begin * N);
+      });
+    } else {
+      parallel_ranges(parts<Role>(), O, [&](Index part, Range outputs) {
+        T* own = scratch + part * N * I;
+        if constexpr (Role == 1) kernels::linear_weight_gradient(N, I, outputs, second, first, start, out, own);
+        if constexpr (Role == 2) kernels::linear(N, I, outputs, first, second, start, out, own);
+      });
+    }
+  }
+};
+
+namespace detail {
+
+template <class T>
+LinearForm linear_form(Var<T> x, Var<T> weight) {
+  const Shape in = x.shape(), w = weight.shape();
+  if (in.rank() != 2 || w.rank() != 2) {
+    throw ShapeError(message("linear: needs an input (N, I) and a weight (O, I), got ", in, " and ", w));
+  }
+  if (in[1] != w[1]) {
+    throw ShapeError(message("linear: input ", in, " needs a weight of ", in[1], " columns, got ", w));
+  }
+  return {in[0], in[1], w[0]};
+}
+
+}  // namespace detail
+
+/// y (N, O) = x (N, I) weight^T for a weight (O, I), row-major. @throws ShapeError if these do not fit.
+template <class T>
+Var<T> linear(Var<T> x, Var<T> weight) {
+  return contract<2>(detail::linear_form(x, weight), {x, weight});
+}
+
+/// y (N, O) = x (N, I) weight^T + bias (O).
+template <class T>
+Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
+  const LinearForm form = detail::linear_form(x, weight);
+  if (bias.shape() != Shape{form.O}) {
+    throw ShapeError(
+        message("linear: weight ", weight.shape(), " needs a bias ", Shape{form.O}, ", got ", bias.shape()));
+  }
+  return contract<2>(form, {x, weight, bias});
+}
+
+}  // namespace hypertape

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/ops/math.hpp"
+#include "hypertape/ops/softmax.hpp"
+
+/// Losses of a batch: scalars, means over the samples, so that blocks of samples can be averaged.
+namespace hypertape {
+
+/// Classes 0 .. K - 1 as rows of zeros with a single one: (N, K). @throws ArgumentError for a label outside.
+template <class T>
+Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
+  const auto count = static_cast<Index>(labels.size());
+  Tensor<T> out(Shape{count, classes});
+  for (Index n = 0; n < count; ++n) {
+    const std::int32_t label = labels[static_cast<std::size_t>(n)];
+    if (label < 0 || label >= classes) {
+      throw ArgumentError(message("one_hot: label ", label, " of sample ", n, " is not in 0 .. ", classes - 1));
+    }
+    out(n, label) = T(1);
+  }
+  return out;
+}
+
+/// -(1/N) sum over n, k of y[n][k] log softmax(z)[n][k] for logits z (N, K) and labels y (N, K): one-hot rows (hard
+/// labels) or any weights (soft labels), which may be differentiated too. @throws ShapeError if the shapes differ.
+template <class T>
+Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
+  if (logits.shape() != labels.shape()) {
+    throw ShapeError(message("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
+                             " must have one shape (N, K)"));
+  }
+  return dot(labels, log_softmax(logits)) * (T(-1) / static_cast<T>(logits.shape()[0]));
+}
+
+/// The same for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.
+template <class T>
+Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels) {
+  if (static_cast<Index>(labels.size()) != logits.shape()[0]) {
+    throw ShapeError(message("softmax_cross_entropy: logits ", logits.shape(), " need one label for each sample, got ",
+                             labels.size()));
+  }
+  return softmax_cross_entropy(logits, logits.tape().leaf(one_hot<T>(labels, logits.shape()[1])));
+}
+
+/// The mean of (a - b)^2 over all elements. @throws ShapeError if the shapes differ.
+template <class T>
+Var<T> mean_squared_error(Var<T> a, Var<T> b) {
+  if (a.shape() != b.shape()) {
+    throw ShapeError(message("mean_squared_error: ", a.shape(), " and ", b.shape(), " must be one shape"));
+  }
+  return mean(square(a - b));
+}
+
+}  // namespace hypertape

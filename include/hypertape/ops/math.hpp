@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cmath>
+
+#include "hypertape/ops/unary.hpp"
+
+/// Elementary functions, elementwise.
+namespace hypertape {
+
+struct Exp {
+  static constexpr const char* name = "exp";
+  template <class T>
+  static T value(T x) {
+    return std::exp(x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T>, Var<T> y) {
+    return y;
+  }
+};
+
+struct Log {
+  static constexpr const char* name = "log";
+  template <class T>
+  static T value(T x) {
+    return std::log(x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return T(1) / x;
+  }
+};
+
+struct Sqrt {
+  static constexpr const char* name = "sqrt";
+  template <class T>
+  static T value(T x) {
+    return std::sqrt(x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T>, Var<T> y) {
+    return T(0.5) / y;
+  }
+};
+
+struct Square {
+  static constexpr const char* name = "square";
+  template <class T>
+  static T value(T x) {
+    return x * x;
+  }
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return T(2) * x;
+  }
+};
+
+template <class T>
+Var<T> exp(Var<T> x) {
+  return apply_unary<Exp>(x);
+}
+template <class T>
+Var<T> log(Var<T> x) {
+  return apply_unary<Log>(x);
+}
+template <class T>
+Var<T> sqrt(Var<T> x) {
+  return apply_unary<Sqrt>(x);
+}
+template <class T>
+Var<T> square(Var<T> x) {
+  return apply_unary<Square>(x);
+}
+
+}  // namespace hypertape

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <algorithm>
+
+#include "hypertape/autodiff/combine.hpp"
+#include "hypertape/autodiff/linear_map.hpp"
+#include "hypertape/kernels/reduce.hpp"
+
+/// Sums and their adjoints, which repeat a value.
+namespace hypertape {
+
+/// A x = the sum of all elements; A^T fills a tensor with one value.
+struct SumMap {
+  static constexpr const char *name = "sum", *adjoint_name = "fill";
+  Shape domain, codomain;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    out[0] = kernels::sum(domain.size(), in);
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    std::fill_n(out, domain.size(), in[0]);
+  }
+};
+
+/// (N, F, ...) -> (F): the sum over samples, and over positions of images. A^T repeats a bias.
+struct ChannelSumMap {
+  static constexpr const char *name = "sum_over_samples", *adjoint_name = "repeat_for_samples";
+  Shape domain, codomain;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    kernels::row_sums(codomain.size(), domain.size() / codomain.size(), in, out);
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    const Index each = domain.size() / codomain.size();
+    for (Index c = 0; c < codomain.size(); ++c) std::fill_n(out + c * each, each, in[c]);
+  }
+};
+
+/// (N, F, ...) -> (N): each sample's sum over its features. A^T repeats a value for each feature.
+struct FeatureSumMap {
+  static constexpr const char *name = "sum_over_features", *adjoint_name = "repeat_for_features";
+  Shape domain, codomain;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    kernels::column_sums(codomain.size(), domain.size() / codomain.size(), in, out);
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    for (Index f = 0; f < domain.size() / codomain.size(); ++f) {
+      std::copy_n(in, codomain.size(), out + f * codomain.size());
+    }
+  }
+};
+
+/// The sum of all elements, a scalar.
+template <class T>
+Var<T> sum(Var<T> x) {
+  return apply_map(SumMap{x.shape(), Shape{}}, x);
+}
+
+/// The mean of all elements, a scalar.
+template <class T>
+Var<T> mean(Var<T> x) {
+  return combine(T(1) / static_cast<T>(x.size()), sum(x));
+}
+
+/// A tensor of the given shape whose elements are all the scalar x. @throws ShapeError if x is not a scalar.
+template <class T>
+Var<T> fill(Var<T> x, const Shape& shape) {
+  return apply_map<true>(SumMap{shape, x.size() == 1 ? x.shape() : Shape{}}, x);
+}
+
+/// (N, F, ...) -> (F): for each feature (channel) the sum over samples and positions. @throws ShapeError for a rank
+/// below 2.
+template <class T>
+Var<T> sum_over_samples(Var<T> x) {
+  if (x.shape().rank() < 2) throw ShapeError(message("sum_over_samples: needs a batch (N, F, ...), got ", x.shape()));
+  return apply_map(ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
+}
+
+/// (F) -> shape (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
+/// unless the shape has F features.
+template <class T>
+Var<T> repeat_for_samples(Var<T> x, const Shape& shape) {
+  return apply_map<true>(ChannelSumMap{shape, Shape{shape[1]}}, x);
+}
+
+/// (N, F, ...) -> (N): each sample's sum. @throws ShapeError for a scalar.
+template <class T>
+Var<T> sum_over_features(Var<T> x) {
+  if (x.shape().rank() < 1) throw ShapeError("sum_over_features: needs a batch (N, ...), got a scalar");
+  return apply_map(FeatureSumMap{x.shape(), Shape{x.shape()[0]}}, x);
+}
+
+/// (N) -> shape (N, F, ...): one value for each sample, for every feature. @throws ShapeError unless N agrees.
+template <class T>
+Var<T> repeat_for_features(Var<T> x, const Shape& shape) {
+  return apply_map<true>(FeatureSumMap{shape, Shape{shape[0]}}, x);
+}
+
+}  // namespace hypertape
