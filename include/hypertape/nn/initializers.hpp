@@ -1,0 +1,85 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "hypertape/core/random.hpp"
+#include "hypertape/core/tensor.hpp"
+
+/// Random weights. For a weight (O, I) fan-in is I and fan-out is O; for (O, C, K, K) they are C K K and O K K.
+namespace hypertape::nn {
+
+enum class Initializer {
+  xavier_normal,   ///< N(0, gain^2 2 / (fan_in + fan_out)); Glorot and Bengio 2010
+  xavier_uniform,  ///< U(-a, a), a = gain sqrt(6 / (fan_in + fan_out))
+  he_normal,       ///< N(0, gain^2 2 / fan_in); He et al. 2015
+  he_normal_out,   ///< N(0, gain^2 2 / fan_out)
+  normal,          ///< N(0, gain^2)
+  orthogonal,      ///< gain times orthonormal rows (or columns, if there are fewer); Saxe et al. 2014
+};
+
+namespace detail {
+
+/// `count` random orthonormal vectors, one after the other, uniform among all such frames: Gaussian vectors, each freed
+/// of the ones before it (Gram-Schmidt, twice, so that rounding leaves no trace) and normalised.
+inline std::vector<double> orthonormal_vectors(Index count, Index length, Random& random) {
+  std::vector<double> vectors(static_cast<std::size_t>(count * length));
+  for (double& value : vectors) value = random.normal();
+  for (Index v = 0; v < count; ++v) {
+    double* current = vectors.data() + v * length;
+    for (int pass = 0; pass < 2; ++pass) {
+      for (Index before = 0; before < v; ++before) {
+        const double* other = vectors.data() + before * length;
+        const double share = std::inner_product(current, current + length, other, 0.0);
+        for (Index i = 0; i < length; ++i) current[i] -= share * other[i];
+      }
+    }
+    const double norm = std::sqrt(std::inner_product(current, current + length, current, 0.0));
+    for (Index i = 0; i < length; ++i) current[i] /= norm;
+  }
+  return vectors;
+}
+
+}  // namespace detail
+
+/// Fills the weight of this shape, row-major, from the stream. @throws ShapeError for a rank below 2.
+template <class T>
+void initialize(Initializer initializer, double gain, const Shape& shape, T* weight, Random& random) {
+  if (shape.rank() < 2) throw ShapeError(message("initialize: needs a weight (O, I, ...), got ", shape));
+  const Index O = shape[0], I = shape.stride();
+  const double kernel = static_cast<double>(shape.rank() == 4 ? shape[2] * shape[3] : 1);
+  const double fan_in = static_cast<double>(I), fan_out = static_cast<double>(O) * kernel;
+  const auto fill_normal = [&](double deviation) {
+    for (Index i = 0; i < shape.size(); ++i) weight[i] = static_cast<T>(deviation * random.normal());
+  };
+  switch (initializer) {
+    case Initializer::xavier_normal:
+      return fill_normal(gain * std::sqrt(2 / (fan_in + fan_out)));
+    case Initializer::he_normal:
+      return fill_normal(gain * std::sqrt(2 / fan_in));
+    case Initializer::he_normal_out:
+      return fill_normal(gain * std::sqrt(2 / fan_out));
+    case Initializer::normal:
+      return fill_normal(gain);
+    case Initializer::xavier_uniform: {
+      const double limit = gain * std::sqrt(6 / (fan_in + fan_out));
+      for (Index i = 0; i < shape.size(); ++i) weight[i] = static_cast<T>(random.uniform(-limit, limit));
+      return;
+    }
+    case Initializer::orthogonal: {
+      const Index frame = std::min(O, I), length = std::max(O, I);
+      const std::vector<double> vectors = detail::orthonormal_vectors(frame, length, random);
+      for (Index o = 0; o < O; ++o) {
+        for (Index i = 0; i < I; ++i) {
+          const Index at = O <= I ? o * length + i : i * length + o;
+          weight[o * I + i] = static_cast<T>(gain * vectors[static_cast<std::size_t>(at)]);
+        }
+      }
+      return;
+    }
+  }
+}
+
+}  // namespace hypertape::nn

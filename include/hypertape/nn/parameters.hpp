@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hypertape/autodiff/slice.hpp"
+#include "hypertape/core/random.hpp"
+#include "hypertape/nn/initializers.hpp"
+
+namespace hypertape::nn {
+
+/// The layout of a network's weights in one flat vector theta: named tensors, one after the other, each row-major.
+///
+///     Parameters layout;
+///     layout.add("fc.weight", {10, 784});
+///     layout.add("fc.bias", {10});
+///     Var<float> weight = layout.get(theta, 0);   // a view of theta
+class Parameters {
+ public:
+  struct Entry {
+    std::string name;
+    Shape shape;
+    Index offset;
+  };
+
+  /// Appends a tensor and returns its index.
+  std::size_t add(std::string name, const Shape& shape) {
+    entries_.push_back({std::move(name), shape, size_});
+    size_ += shape.size();
+    return entries_.size() - 1;
+  }
+
+  /// Number of values of theta.
+  Index size() const { return size_; }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  /// Tensor i as a view of theta. @throws ShapeError unless theta is a vector of size() values.
+  template <class T>
+  Var<T> get(Var<T> theta, std::size_t i) const {
+    if (theta.shape() != Shape{size_}) {
+      throw ShapeError(message("Parameters: theta must be ", Shape{size_}, ", got ", theta.shape()));
+    }
+    return slice(theta, entries_[i].offset, entries_[i].shape);
+  }
+
+  /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases) zero.
+  template <class T>
+  Tensor<T> initialize(Initializer initializer, double gain, Random& random) const {
+    Tensor<T> theta(Shape{size_});
+    for (const Entry& entry : entries_) {
+      if (entry.shape.rank() < 2) continue;
+      nn::initialize(initializer, gain, entry.shape, theta.data() + entry.offset, random);
+    }
+    return theta;
+  }
+
+ private:
+  std::vector<Entry> entries_;
+  Index size_ = 0;
+};
+
+}  // namespace hypertape::nn

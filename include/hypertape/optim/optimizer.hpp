@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+
+/// First-order optimisers of a flat vector: values -= update(gradient), in place. They are for outer loops and for
+/// plain training; nothing of them is recorded on a tape.
+namespace hypertape::optim {
+
+/// Gradient descent, with (heavy-ball) momentum if it is not 0: m = momentum m + g, x -= lr m.
+template <class T>
+class Sgd {
+ public:
+  explicit Sgd(double momentum = 0) : momentum_(momentum) {
+    if (!(momentum >= 0 && momentum < 1))
+      throw ArgumentError(message("Sgd: momentum must be in [0, 1), got ", momentum));
+  }
+
+  void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
+    velocity_.resize(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      velocity_[i] = static_cast<T>(momentum_) * velocity_[i] + gradient[i];
+      values[i] -= static_cast<T>(learning_rate) * velocity_[i];
+    }
+  }
+
+ private:
+  double momentum_;
+  std::vector<T> velocity_;
+};
+
+/// Adam (Kingma and Ba 2015), Algorithm 1, with PyTorch's placing of epsilon.
+template <class T>
+class Adam {
+ public:
+  /// @throws ArgumentError unless both betas are in [0, 1) and epsilon is positive.
+  explicit Adam(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8)
+      : beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
+    if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
+      throw ArgumentError(message("Adam: betas must be in [0, 1), got ", beta1, " and ", beta2));
+    }
+    if (!(epsilon > 0)) throw ArgumentError(message("Adam: epsilon must be positive, got ", epsilon));
+  }
+
+  void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
+    mean_.resize(values.size());
+    square_.resize(values.size());
+    ++steps_;
+    const double mean_share = 1 - std::pow(beta1_, steps_), square_share = 1 - std::pow(beta2_, steps_);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double g = static_cast<double>(gradient[i]);
+      mean_[i] = beta1_ * mean_[i] + (1 - beta1_) * g;
+      square_[i] = beta2_ * square_[i] + (1 - beta2_) * g * g;
+      const double update = (mean_[i] / mean_share) / (std::sqrt(square_[i] / square_share) + epsilon_);
+      values[i] -= static_cast<T>(learning_rate * update);
+    }
+  }
+
+ private:
+  double beta1_, beta2_, epsilon_;
+  int steps_ = 0;
+  std::vector<double> mean_, square_;
+};
+
+}  // namespace hypertape::optim

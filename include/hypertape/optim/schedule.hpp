@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cmath>
+#include <numbers>
+
+#include "hypertape/core/error.hpp"
+
+/// Factors by which a learning rate is multiplied in iteration i of a run.
+namespace hypertape::optim {
+
+/// `factor` to the power of the number of whole periods that have passed: the paper's 0.5 every 40 epochs.
+/// @throws ArgumentError if the period is not positive.
+inline double step_schedule(long iteration, long period, double factor) {
+  if (period < 1) throw ArgumentError(message("step_schedule: the period must be at least 1, got ", period));
+  return std::pow(factor, static_cast<double>(iteration / period));
+}
+
+/// From 1 down to `last` along half a cosine over `iterations`; `last` after them. @throws ArgumentError if there are
+/// no iterations.
+inline double cosine_schedule(long iteration, long iterations, double last = 0) {
+  if (iterations < 1) throw ArgumentError(message("cosine_schedule: needs iterations, got ", iterations));
+  if (iteration >= iterations) return last;
+  const double progress = static_cast<double>(iteration) / static_cast<double>(iterations);
+  return last + (1 - last) * (1 + std::cos(std::numbers::pi * progress)) / 2;
+}
+
+}  // namespace hypertape::optim

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/tensor.hpp"
+
+namespace hypertape {
+
+/// All that a training run of T = steps x epochs gradient-descent steps is given:
+///
+///     theta_{t+1} = theta_t - eta_t grad_theta l(theta_t, x_s, y_s),   s = t mod steps
+template <class T>
+struct InnerLoop {
+  Tensor<T> theta0;          ///< (P)
+  std::vector<Tensor<T>> x;  ///< for each step, a batch (N, ...)
+  std::vector<Tensor<T>> y;  ///< for each step, its labels (N, ...), one-hot or soft
+  Tensor<T> learning_rates;  ///< (epochs, steps), row-major: eta_t is element t
+
+  Index steps() const { return static_cast<Index>(x.size()); }
+  Index length() const { return learning_rates.size(); }
+
+  /// @throws ShapeError if the parts do not fit one another.
+  void check() const {
+    if (x.empty()) throw ShapeError("InnerLoop: needs at least one step");
+    if (theta0.shape().rank() != 1) throw ShapeError(message("InnerLoop: theta0 must be (P), got ", theta0.shape()));
+    if (y.size() != x.size()) {
+      throw ShapeError(message("InnerLoop: ", x.size(), " steps of x need as many of y, got ", y.size()));
+    }
+    for (std::size_t s = 0; s < x.size(); ++s) {
+      if (x[s].shape()[0] != y[s].shape()[0]) {
+        throw ShapeError(message("InnerLoop: in step ", s, " x is ", x[s].shape(), " but y is ", y[s].shape(),
+                                 "; their numbers of samples differ"));
+      }
+    }
+    if (learning_rates.shape().rank() != 2 || learning_rates.shape()[1] != steps()) {
+      throw ShapeError(
+          message("InnerLoop: learning rates must be (epochs, ", steps(), "), got ", learning_rates.shape()));
+    }
+  }
+};
+
+}  // namespace hypertape
