@@ -1,0 +1,9 @@
+#pragma once
+
+namespace hypertape::bench {
+
+/// The rate in GFLOP/s of Eigen's single-precision product of two 1024 x 1024 matrices, the fastest of several runs on
+/// this many threads: what this machine can do at the moment, against which a share is stated.
+double sgemm_gflops(int threads);
+
+}  // namespace hypertape::bench

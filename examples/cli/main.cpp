@@ -1,0 +1,31 @@
+/// hypertape: dataset distillation from the command line. Exits with 0 on success, 1 on a failure while running, 2 on
+/// wrong usage.
+
+#include <exception>
+#include <iostream>
+
+#include "commands.hpp"
+#include "hypertape/core/version.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Dataset distillation (Wang et al. 2018): a handful of learned images that train a network in a few "
+      "gradient steps.",
+      "hypertape");
+  app.set_version_flag("--version", HYPERTAPE_VERSION);
+  app.require_subcommand(1);
+  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  hypertape::cli::add_distill(app);
+  hypertape::cli::add_evaluate(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0;  // --help, --version
+    app.exit(error);
+    return asked ? 0 : 2;
+  } catch (const std::exception& error) {
+    std::cerr << "hypertape: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+#include <string>
+
+namespace hypertape::cli {
+
+/// Progress of a run on the standard output: a line that rewrites itself on a terminal, plain lines anywhere else.
+class Progress {
+ public:
+  void show(const std::string& line) {
+    if (terminal_) {
+      std::cout << '\r' << line << "\x1b[K" << std::flush;
+      open_ = true;
+    } else {
+      std::cout << line << '\n' << std::flush;
+    }
+  }
+
+  /// Leaves the last line standing.
+  void finish() {
+    if (open_) std::cout << '\n' << std::flush;
+    open_ = false;
+  }
+  ~Progress() { finish(); }
+
+ private:
+  bool terminal_ = isatty(STDOUT_FILENO) != 0;
+  bool open_ = false;
+};
+
+/// A number with `digits` decimals.
+inline std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+/// 75 seconds as "1:15".
+inline std::string minutes(double seconds) {
+  const long whole = static_cast<long>(seconds + 0.5);
+  std::ostringstream text;
+  text << whole / 60 << ':' << std::setw(2) << std::setfill('0') << whole % 60;
+  return text.str();
+}
+
+}  // namespace hypertape::cli

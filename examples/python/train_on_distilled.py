@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Train a plain PyTorch LeNet on a distilled set and test it.
+
+usage: python3 train_on_distilled.py DISTILLED.npz --data DIR        (needs NumPy and PyTorch)
+
+DISTILLED.npz holds a distilled set for a fixed initialisation:
+
+    images          float32 (steps, images, channels, height, width), normalised
+    labels          int64 (steps, images), or float32 (steps, images, classes) if soft
+    learning_rates  float32 (epochs, steps)
+    mean, std       float32 (channels), of the normalisation (pixel / 255 - mean) / std
+    theta0          float32, LeNet's initial parameters, flat: weight and bias of conv1, conv2, fc1, fc2, fc3
+
+DIR holds the test set: t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or gzipped. Nothing here knows how the images
+were made: the training is theta <- theta - learning rate * gradient, once through the steps in each epoch. Prints the test
+accuracy in percent before and after it.
+"""
+import argparse
+import gzip
+import pathlib
+import sys
+import zipfile
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+ARRAYS = ("images", "labels", "learning_rates", "mean", "std", "theta0")
+
+
+class InputError(Exception):
+    """A file that is missing or does not hold what it should."""
+
+
+class LeNet(torch.nn.Module):
+    """LeNet for 28 x 28 images (padded by 2) or 32 x 32 images."""
+
+    def __init__(self, channels, side, classes):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(channels, 6, 5, padding=2 if side == 28 else 0)
+        self.conv2 = torch.nn.Conv2d(6, 16, 5)
+        self.fc1 = torch.nn.Linear(400, 120)
+        self.fc2 = torch.nn.Linear(120, 84)
+        self.fc3 = torch.nn.Linear(84, classes)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2).flatten(1)
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        return self.fc3(x)
+
+
+def parameter_count(channels, side, classes):
+    return sum(p.numel() for p in LeNet(channels, side, classes).parameters())
+
+
+def count_classes(theta_size, channels, side):
+    """The number of classes with which LeNet has theta_size parameters."""
+    fixed = parameter_count(channels, side, 1)
+    per_class = parameter_count(channels, side, 2) - fixed
+    classes = 1 + (theta_size - fixed) // per_class
+    if classes < 2 or parameter_count(channels, side, classes) != theta_size:
+        raise InputError(f"theta0: {theta_size} values fit no LeNet for {channels} x {side} x {side} images")
+    return classes
+
+
+def read_distilled(path):
+    """The arrays of a distilled set, as a dictionary of tensors."""
+    try:
+        with np.load(path) as file:
+            missing = [name for name in ARRAYS if name not in file]
+            if missing:
+                raise InputError(f"{path}: no array {', '.join(missing)}")
+            arrays = {name: torch.from_numpy(file[name]) for name in ARRAYS}
+    except (OSError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a readable .npz file ({error})") from error
+    check_types(path, arrays)
+    check_shapes(path, arrays)
+    return arrays
+
+
+def check_types(path, arrays):
+    for name, array in arrays.items():
+        expected = torch.int64 if name == "labels" and array.dim() == 2 else torch.float32
+        if array.dtype != expected:
+            raise InputError(f"{path}: {name} is {array.dtype}, expected {expected}")
+
+
+def check_shapes(path, arrays):
+    shape = {name: tuple(array.shape) for name, array in arrays.items()}
+    if len(shape["images"]) != 5 or shape["images"][3:] not in ((28, 28), (32, 32)):
+        raise InputError(f"{path}: images has shape {shape['images']}, expected (steps, images, channels, 28, 28) or (..., 32, 32)")
+    steps, count, channels = shape["images"][:3]
+    if shape["labels"][:2] != (steps, count) or len(shape["labels"]) > 3:
+        raise InputError(f"{path}: labels has shape {shape['labels']}, expected ({steps}, {count}) or ({steps}, {count}, classes)")
+    if len(shape["learning_rates"]) != 2 or shape["learning_rates"][1] != steps:
+        raise InputError(f"{path}: learning_rates has shape {shape['learning_rates']}, expected (epochs, {steps})")
+    for name in ("mean", "std"):
+        if shape[name] != (channels,):
+            raise InputError(f"{path}: {name} has shape {shape[name]}, expected ({channels},)")
+    if len(shape["theta0"]) != 1:
+        raise InputError(f"{path}: theta0 has shape {shape['theta0']}, expected a flat vector")
+
+
+def check_labels(path, labels, classes):
+    if labels.dim() == 3 and labels.shape[2] != classes:
+        raise InputError(f"{path}: labels has {labels.shape[2]} classes, theta0 has {classes}")
+    if labels.dim() == 2 and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise InputError(f"{path}: labels reach from {int(labels.min())} to {int(labels.max())}, theta0 has {classes} classes")
+
+
+def read_idx(folder, name, dimensions):
+    """The unsigned bytes of an IDX file, plain or gzipped."""
+    path = next((p for p in (folder / name, folder / (name + ".gz")) if p.exists()), None)
+    if path is None:
+        raise InputError(f"{folder / name}: no such file, nor with .gz")
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: not readable ({error})") from error
+    header = 4 + 4 * dimensions
+    shape = tuple(np.frombuffer(data[4:header], ">u4").astype(int)) if len(data) >= header else ()
+    if data[:4] != bytes((0, 0, 8, dimensions)) or len(data) != header + int(np.prod(shape)):
+        raise InputError(f"{path}: not an IDX file of unsigned bytes in {dimensions} dimensions")
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def read_test_set(folder, mean, std, side):
+    """Normalised test images (count, channels, side, side) and their labels; grey images repeat in every channel, and are
+    padded with zeros before the normalisation if the network wants 32 x 32."""
+    pixels = read_idx(folder, "t10k-images-idx3-ubyte", 3)
+    labels = read_idx(folder, "t10k-labels-idx1-ubyte", 1)
+    if len(labels) != len(pixels):
+        raise InputError(f"{folder}: {len(pixels)} test images, {len(labels)} test labels")
+    margin = side - pixels.shape[1]
+    if pixels.shape[1] != pixels.shape[2] or margin not in (0, 4):
+        raise InputError(f"{folder}: test images are {pixels.shape[1]} x {pixels.shape[2]}, the distilled ones {side} x {side}")
+    grey = F.pad(torch.from_numpy(pixels.astype(np.float32))[:, None] / 255, (margin // 2,) * 4)
+    return (grey - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1), torch.from_numpy(labels.astype(np.int64))
+
+
+def cross_entropy(logits, labels):
+    """The mean loss, for labels (images) or soft labels (images, classes)."""
+    if labels.dim() == 1:
+        return F.cross_entropy(logits, labels)
+    return -(labels * F.log_softmax(logits, 1)).sum(1).mean()
+
+
+def train(net, images, labels, learning_rates):
+    for epoch_rates in learning_rates:
+        for x, y, rate in zip(images, labels, epoch_rates):
+            gradients = torch.autograd.grad(cross_entropy(net(x), y), list(net.parameters()))
+            with torch.no_grad():
+                for parameter, gradient in zip(net.parameters(), gradients):
+                    parameter -= rate * gradient
+
+
+def accuracy(net, images, labels):
+    with torch.no_grad():
+        correct = sum(int((net(x).argmax(1) == y).sum()) for x, y in zip(images.split(1000), labels.split(1000)))
+    return 100 * correct / len(labels)
+
+
+def run(distilled, folder):
+    arrays = read_distilled(distilled)
+    channels, side = arrays["images"].shape[2], arrays["images"].shape[4]
+    classes = count_classes(len(arrays["theta0"]), channels, side)
+    check_labels(distilled, arrays["labels"], classes)
+    test_images, test_labels = read_test_set(folder, arrays["mean"], arrays["std"], side)
+    net = LeNet(channels, side, classes)
+    torch.nn.utils.vector_to_parameters(arrays["theta0"], net.parameters())
+    print(f"test accuracy before training: {accuracy(net, test_images, test_labels):.2f} %")
+    train(net, arrays["images"], arrays["labels"], arrays["learning_rates"])
+    print(f"test accuracy after training:  {accuracy(net, test_images, test_labels):.2f} %")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Train a plain PyTorch LeNet on a distilled set and test it.")
+    parser.add_argument("distilled", metavar="DISTILLED.npz", type=pathlib.Path)
+    parser.add_argument("--data", metavar="DIR", type=pathlib.Path, required=True, help="folder of the IDX test files")
+    arguments = parser.parse_args()
+    try:
+        run(arguments.distilled, arguments.data)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/random.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/core/tensor.hpp"
+
+namespace hypertape::data {
+
+/// Images as files hold them: one byte a pixel, row-major (count, channels, height, width), labels in 0 .. classes - 1.
+struct LabelledImages {
+  Index count = 0;
+  Index channels = 0;
+  Index height = 0;
+  Index width = 0;
+  int classes = 0;
+  std::vector<std::uint8_t> pixels;
+  std::vector<std::int32_t> labels;
+
+  /// Bytes of one image.
+  Index stride() const { return channels * height * width; }
+};
+
+/// Mean and standard deviation of pixel / 255, one of each for a channel. A network sees (pixel / 255 - mean) / std.
+struct Normalization {
+  std::vector<float> mean;
+  std::vector<float> std;
+};
+
+struct Dataset {
+  std::string name;
+  LabelledImages train;
+  LabelledImages test;
+  Normalization normalization;
+};
+
+/// Which images train and which are held out: indices, so that no pixel is copied.
+struct Split {
+  std::vector<Index> train;
+  std::vector<Index> held_out;
+};
+
+/// @throws ArgumentError, starting with `operation`, unless the sizes are positive and agree with pixels and labels.
+inline void check_sizes(const LabelledImages& images, const std::string& operation) {
+  if (std::min({images.count, images.channels, images.height, images.width}) < 1) {
+    throw ArgumentError(operation + ": the images have an extent below 1");
+  }
+  const auto count = static_cast<std::size_t>(images.count);
+  if (images.labels.size() != count || images.pixels.size() != count * static_cast<std::size_t>(images.stride())) {
+    throw ArgumentError(message(operation, ": ", count, " images of ", images.stride(), " bytes do not go with ",
+                                images.pixels.size(), " pixels and ", images.labels.size(), " labels"));
+  }
+}
+
+namespace detail {
+
+inline void check_indices(const LabelledImages& images, std::span<const Index> which, const std::string& operation) {
+  for (const Index index : which) {
+    if (index < 0 || index >= images.count) {
+      throw ArgumentError(message(operation, ": index ", index, " is not in 0 .. ", images.count - 1));
+    }
+  }
+}
+
+inline void check_normalization(const LabelledImages& images, const Normalization& normalization) {
+  const auto channels = static_cast<std::size_t>(images.channels);
+  if (normalization.mean.size() != channels || normalization.std.size() != channels) {
+    throw ArgumentError(message("gather: images of ", channels, " channels need as many means and standard deviations",
+                                ", got ", normalization.mean.size(), " and ", normalization.std.size()));
+  }
+  for (const float std : normalization.std) {
+    if (!(std > 0)) throw ArgumentError(message("gather: a standard deviation must be positive, got ", std));
+  }
+}
+
+/// (pixel / 255 - mean) / std for each value of a byte.
+template <class T>
+std::array<T, 256> normalization_table(float mean, float std) {
+  std::array<T, 256> table{};
+  for (std::size_t pixel = 0; pixel < table.size(); ++pixel) {
+    table[pixel] = static_cast<T>((static_cast<double>(pixel) / 255 - double{mean}) / double{std});
+  }
+  return table;
+}
+
+/// out[pixel * samples + n] = table[byte `pixel` of the plane that starts at `offset` in image which[n]].
+///
+/// A transposition: four images at a time keep their addresses in registers, 8 pixels keep the rows written to in L1
+/// even where their distance is a power of two, and 128 samples keep the cache lines of the images there for the
+/// next 8.
+template <class T>
+void gather_plane(const LabelledImages& images, std::span<const Index> which, Index offset,
+                  const std::array<T, 256>& table, T* out) {
+  constexpr Index tile_samples = 128;
+  constexpr Index tile_pixels = 8;
+  const auto samples = static_cast<Index>(which.size());
+  const Index plane = images.height * images.width;
+  const auto bytes = [&](Index n) {
+    return images.pixels.data() + which[static_cast<std::size_t>(n)] * images.stride() + offset;
+  };
+  const auto fill = [&](Range tile, Range pixels) {
+    Index n = tile.begin;
+    for (; n + 4 <= tile.end; n += 4) {
+      const std::uint8_t *a = bytes(n), *b = bytes(n + 1), *c = bytes(n + 2), *d = bytes(n + 3);
+      for (Index pixel = pixels.begin; pixel < pixels.end; ++pixel) {
+        T* to = out + pixel * samples + n;
+        to[0] = table[a[pixel]];
+        to[1] = table[b[pixel]];
+        to[2] = table[c[pixel]];
+        to[3] = table[d[pixel]];
+      }
+    }
+    for (; n < tile.end; ++n) {
+      for (Index pixel = pixels.begin; pixel < pixels.end; ++pixel) out[pixel * samples + n] = table[bytes(n)[pixel]];
+    }
+  };
+  for (Index n = 0; n < samples; n += tile_samples) {
+    for (Index pixel = 0; pixel < plane; pixel += tile_pixels) {
+      fill({n, std::min(n + tile_samples, samples)}, {pixel, std::min(pixel + tile_pixels, plane)});
+    }
+  }
+}
+
+/// How often each value of a byte occurs in one channel.
+inline std::array<Index, 256> channel_histogram(const LabelledImages& images, Index channel) {
+  std::array<Index, 256> histogram{};
+  const Index plane = images.height * images.width;
+  for (Index n = 0; n < images.count; ++n) {
+    const std::uint8_t* row = images.pixels.data() + n * images.stride() + channel * plane;
+    for (Index pixel = 0; pixel < plane; ++pixel) ++histogram[row[pixel]];
+  }
+  return histogram;
+}
+
+}  // namespace detail
+
+/// Fills `out` with the batch (n, channels, height, width) of the images `which`, in that order, normalised, samples
+/// innermost. Reuses the memory of `out` if it has that shape already. @throws ArgumentError if `which` is empty or
+/// names an image that is not there, or the normalization has another number of channels.
+template <class T>
+void gather(const LabelledImages& images, std::span<const Index> which, const Normalization& normalization,
+            Tensor<T>& out) {
+  check_sizes(images, "gather");
+  detail::check_indices(images, which, "gather");
+  detail::check_normalization(images, normalization);
+  if (which.empty()) throw ArgumentError("gather: needs at least one index");
+  const auto samples = static_cast<Index>(which.size());
+  const Shape shape{samples, images.channels, images.height, images.width};
+  if (out.shape() != shape) out = Tensor<T>(shape);
+  const Index plane = images.height * images.width;
+  for (Index c = 0; c < images.channels; ++c) {
+    const auto channel = static_cast<std::size_t>(c);
+    const auto table = detail::normalization_table<T>(normalization.mean[channel], normalization.std[channel]);
+    detail::gather_plane(images, which, c * plane, table, out.data() + c * plane * samples);
+  }
+}
+
+/// The labels of the images `which`. @throws ArgumentError if one is not there.
+inline std::vector<std::int32_t> gather_labels(const LabelledImages& images, std::span<const Index> which) {
+  check_sizes(images, "gather_labels");
+  detail::check_indices(images, which, "gather_labels");
+  std::vector<std::int32_t> labels;
+  labels.reserve(which.size());
+  for (const Index index : which) labels.push_back(images.labels[static_cast<std::size_t>(index)]);
+  return labels;
+}
+
+/// Mean and standard deviation of each channel of pixel / 255 over all images.
+/// @throws ArgumentError if a channel is constant, for then nothing can be divided by its standard deviation.
+inline Normalization compute_normalization(const LabelledImages& images) {
+  check_sizes(images, "compute_normalization");
+  Normalization normalization;
+  const Index total = images.count * images.height * images.width;
+  for (Index c = 0; c < images.channels; ++c) {
+    const std::array<Index, 256> histogram = detail::channel_histogram(images, c);
+    if (*std::max_element(histogram.begin(), histogram.end()) == total) {
+      throw ArgumentError(message("compute_normalization: every pixel of channel ", c, " has the same value"));
+    }
+    const auto average = [&](const auto& function) {
+      double sum = 0;
+      for (std::size_t i = 0; i < 256; ++i) sum += static_cast<double>(histogram[i]) * function(static_cast<double>(i));
+      return sum / static_cast<double>(total);
+    };
+    const double mean = average([](double value) { return value; });
+    const double variance = average([&](double value) { return (value - mean) * (value - mean); });
+    normalization.mean.push_back(static_cast<float>(mean / 255));
+    normalization.std.push_back(static_cast<float>(std::sqrt(variance) / 255));
+  }
+  return normalization;
+}
+
+/// Holds out `held_out` images drawn at random, the same ones for the same seed; both lists are sorted.
+/// @throws ArgumentError unless 0 <= held_out < count.
+inline Split split(const LabelledImages& images, Index held_out, std::uint64_t seed) {
+  if (held_out < 0 || held_out >= images.count) {
+    throw ArgumentError(message("split: cannot hold out ", held_out, " of ", images.count, " images"));
+  }
+  Split parts;
+  parts.train = Random(seed).permutation(images.count);
+  parts.held_out.assign(parts.train.end() - held_out, parts.train.end());
+  parts.train.resize(parts.train.size() - static_cast<std::size_t>(held_out));
+  std::sort(parts.train.begin(), parts.train.end());
+  std::sort(parts.held_out.begin(), parts.held_out.end());
+  return parts;
+}
+
+/// The indices of the images of one class, in order.
+inline std::vector<Index> indices_of_class(const LabelledImages& images, std::int32_t label) {
+  std::vector<Index> indices;
+  for (std::size_t n = 0; n < images.labels.size(); ++n) {
+    if (images.labels[n] == label) indices.push_back(static_cast<Index>(n));
+  }
+  return indices;
+}
+
+}  // namespace hypertape::data

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/data/file.hpp"
+#include "hypertape/data/idx.hpp"
+
+namespace hypertape::data {
+
+/// The public names of the four files of MNIST and of the data sets made to replace it; each may end in ".gz".
+inline constexpr std::array<const char*, 4> mnist_files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                                           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+
+/// The path of one of the files in a folder: plain if it is there, else gzipped, else nothing.
+inline std::optional<std::filesystem::path> find_mnist_file(const std::filesystem::path& folder,
+                                                            const std::string& file) {
+  for (const char* ending : {"", ".gz"}) {
+    std::error_code ignored;
+    std::filesystem::path path = folder / (file + ending);
+    if (std::filesystem::exists(path, ignored)) return path;
+  }
+  return std::nullopt;
+}
+
+namespace detail {
+
+inline Normalization mnist_normalization(const std::string& name) {
+  if (name == "mnist") return {{0.1307f}, {0.3081f}};
+  if (name == "fashion-mnist") return {{0.2860f}, {0.3530f}};
+  throw ArgumentError("load_mnist_like: expected the name mnist or fashion-mnist, got " + name);
+}
+
+/// @throws DataError naming every file that is missing.
+inline std::array<std::filesystem::path, 4> locate_mnist_files(const std::filesystem::path& folder) {
+  std::array<std::filesystem::path, 4> paths;
+  std::string missing;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (const auto path = find_mnist_file(folder, mnist_files[i])) {
+      paths[i] = *path;
+    } else {
+      missing += message(missing.empty() ? "" : ", ", mnist_files[i], "[.gz]");
+    }
+  }
+  if (missing.empty()) return paths;
+  throw DataError(message(folder.string(), ": missing ", missing, "; put ", mnist_files[0], ", ", mnist_files[1], ", ",
+                          mnist_files[2], " and ", mnist_files[3],
+                          " into this folder, each plain or with the ending .gz, or name the folder that holds them"));
+}
+
+inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
+                                      const std::filesystem::path& label_path) {
+  constexpr Index side = 28;
+  constexpr int classes = 10;
+  IdxArray images = read_idx_images(image_path);
+  const IdxArray labels = read_idx_labels(label_path);
+  if (images.dims[1] != side || images.dims[2] != side) {
+    throw bad_content(image_path, "byte 8", "images of 28 x 28", message(images.dims[1], " x ", images.dims[2]));
+  }
+  if (labels.dims[0] != images.dims[0]) {
+    throw bad_content(label_path, "byte 4",
+                      message("as many labels as ", image_path.string(), " has images, ", images.dims[0]),
+                      message(labels.dims[0]));
+  }
+  for (std::size_t n = 0; n < labels.bytes.size(); ++n) {
+    if (labels.bytes[n] < classes) continue;
+    throw bad_content(label_path, message("byte ", 8 + n), "a label in 0 .. 9", message(int{labels.bytes[n]}));
+  }
+  return {images.dims[0], 1, side, side, classes, std::move(images.bytes), {labels.bytes.begin(), labels.bytes.end()}};
+}
+
+}  // namespace detail
+
+/// Loads the four files of MNIST (`name` "mnist") or Fashion-MNIST ("fashion-mnist") from a folder: images (n, 1, 28,
+/// 28), labels 0 .. 9, and the usual normalization constants. @throws DataError naming the file, the byte offset, what
+/// was expected and what was found, or every file that is missing; ArgumentError for another name.
+inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
+  Normalization normalization = detail::mnist_normalization(name);
+  const auto paths = detail::locate_mnist_files(folder);
+  return {name, detail::load_mnist_part(paths[0], paths[1]), detail::load_mnist_part(paths[2], paths[3]),
+          std::move(normalization)};
+}
+
+}  // namespace hypertape::data

@@ -1,0 +1,12 @@
+#pragma once
+
+/// Everything: the library, datasets and their file formats, and dataset distillation.
+
+#include "hypertape/data/idx.hpp"
+#include "hypertape/data/locate.hpp"
+#include "hypertape/data/npz.hpp"
+#include "hypertape/data/png.hpp"
+#include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/distiller.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/hypertape.hpp"

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/data/npz.hpp"
+#include "hypertape/ops/losses.hpp"
+#include "hypertape/unroll/inner_loop.hpp"
+
+namespace hypertape::distill {
+
+/// What distillation learns, and what it takes to train a network on it: images and labels of each step, a learning
+/// rate for each step of each epoch, the normalisation that the images are in, and theta_0 if they were made for one.
+struct DistilledSet {
+  std::vector<Tensor<float>> images;  ///< for each step (images, C, H, W), in normalised space
+  std::vector<Tensor<float>> labels;  ///< for each step (images, classes): one-hot, or soft
+  bool soft_labels = false;
+  Tensor<float> learning_rates;  ///< (epochs, steps)
+  data::Normalization normalization;
+  std::optional<Tensor<float>> theta0;
+
+  Index steps() const { return static_cast<Index>(images.size()); }
+  Index epochs() const { return learning_rates.shape()[0]; }
+  Index images_per_step() const { return images.front().shape()[0]; }
+  Index classes() const { return labels.front().shape()[1]; }
+
+  /// The training run on this set, from the given weights.
+  InnerLoop<float> inner_loop(const Tensor<float>& from) const { return {from, images, labels, learning_rates}; }
+};
+
+/// Writes the arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or
+/// (steps, images, classes), learning_rates (epochs, steps), mean and std (C), theta0 (P) if there is one.
+/// @throws DataError if the file cannot be written.
+inline void save(const DistilledSet& set, const std::filesystem::path& path) {
+  const Index steps = set.steps();
+  const Shape one = set.images.front().shape();
+  std::vector<float> images, labels;
+  std::vector<std::int64_t> hard;
+  for (Index s = 0; s < steps; ++s) {
+    const auto i = static_cast<std::size_t>(s);
+    const std::vector<float> step_images = data::to_row_major(set.images[i]);
+    const std::vector<float> step_labels = data::to_row_major(set.labels[i]);
+    images.insert(images.end(), step_images.begin(), step_images.end());
+    labels.insert(labels.end(), step_labels.begin(), step_labels.end());
+  }
+  for (std::size_t row = 0; row < labels.size(); row += static_cast<std::size_t>(set.classes())) {
+    const auto begin = labels.begin() + static_cast<std::ptrdiff_t>(row);
+    hard.push_back(std::max_element(begin, begin + set.classes()) - begin);
+  }
+  data::Npz npz;
+  npz["images"] = {{steps, one[0], one[1], one[2], one[3]}, std::move(images)};
+  if (set.soft_labels) {
+    npz["labels"] = {{steps, one[0], set.classes()}, std::move(labels)};
+  } else {
+    npz["labels"] = {{steps, one[0]}, std::move(hard)};
+  }
+  const auto plain = [](const Tensor<float>& t) { return std::vector<float>(t.values().begin(), t.values().end()); };
+  npz["learning_rates"] = {{set.epochs(), steps}, plain(set.learning_rates)};
+  npz["mean"] = {{one[1]}, set.normalization.mean};
+  npz["std"] = {{one[1]}, set.normalization.std};
+  if (set.theta0) npz["theta0"] = {{set.theta0->size()}, plain(*set.theta0)};
+  data::write_npz(path, npz);
+}
+
+namespace detail {
+
+/// A label array's rows as one-hot or soft batches, one for each step.
+inline void read_labels(const data::Npz& npz, const std::filesystem::path& path, Index classes, DistilledSet& set) {
+  const Index steps = set.steps(), count = set.images_per_step();
+  const auto split = [](const auto& values, Index step, Index each) {
+    return std::span(values).subspan(static_cast<std::size_t>(step * each), static_cast<std::size_t>(each));
+  };
+  set.soft_labels = std::holds_alternative<std::vector<float>>(data::require_array(npz, path, "labels").values);
+  if (set.soft_labels) {
+    const auto& values = data::require<float>(npz, path, "labels", {steps, count, classes});
+    for (Index s = 0; s < steps; ++s) {
+      set.labels.push_back(data::from_row_major(Shape{count, classes}, split(values, s, count * classes)));
+    }
+    return;
+  }
+  const auto& values = data::require<std::int64_t>(npz, path, "labels", {steps, count});
+  for (const std::int64_t label : values) {
+    if (label >= 0 && label < classes) continue;
+    throw data::bad_content(path, "array 'labels'", message("classes 0 .. ", classes - 1), message(label));
+  }
+  const std::vector<std::int32_t> hard(values.begin(), values.end());
+  for (Index s = 0; s < steps; ++s) set.labels.push_back(one_hot<float>(split(hard, s, count), classes));
+}
+
+inline void require_finite(const Tensor<float>& tensor, const std::filesystem::path& path, const std::string& name) {
+  if (!tensor.all_finite()) {
+    throw data::bad_content(path, "array '" + name + "'", "finite values", "a NaN or an infinity");
+  }
+}
+
+}  // namespace detail
+
+/// Reads what `save` writes, for networks of `classes` outputs. @throws DataError, naming the array, if one is missing,
+/// misshapen, of another type, or holds what cannot be: a label outside the classes, a NaN, a deviation of zero.
+inline DistilledSet load(const std::filesystem::path& path, Index classes) {
+  const data::Npz npz = data::read_npz(path);
+  DistilledSet set;
+  const auto& pixels = data::require<float>(npz, path, "images", {-1, -1, -1, -1, -1});
+  const std::vector<Index>& extents = npz.at("images").shape;
+  const Index steps = extents[0], channels = extents[2];
+  const Shape shape{extents[1], channels, extents[3], extents[4]};
+  for (Index s = 0; s < steps; ++s) {
+    const auto step =
+        std::span(pixels).subspan(static_cast<std::size_t>(s * shape.size()), static_cast<std::size_t>(shape.size()));
+    set.images.push_back(data::from_row_major(shape, step));
+    detail::require_finite(set.images.back(), path, "images");
+  }
+  detail::read_labels(npz, path, classes, set);
+  for (const Tensor<float>& labels : set.labels) detail::require_finite(labels, path, "labels");
+
+  const auto& rates = data::require<float>(npz, path, "learning_rates", {-1, steps});
+  set.learning_rates = Tensor<float>(Shape{npz.at("learning_rates").shape[0], steps}, std::span(rates));
+  detail::require_finite(set.learning_rates, path, "learning_rates");
+
+  set.normalization.mean = data::require<float>(npz, path, "mean", {channels});
+  set.normalization.std = data::require<float>(npz, path, "std", {channels});
+  for (const float deviation : set.normalization.std) {
+    if (!(deviation > 0)) throw data::bad_content(path, "array 'std'", "positive values", message(deviation));
+  }
+  if (npz.contains("theta0")) {
+    const auto& theta0 = data::require<float>(npz, path, "theta0", {-1});
+    set.theta0 = Tensor<float>(Shape{static_cast<Index>(theta0.size())}, std::span(theta0));
+    detail::require_finite(*set.theta0, path, "theta0");
+  }
+  return set;
+}
+
+}  // namespace hypertape::distill
