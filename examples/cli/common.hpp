@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -40,6 +41,19 @@ struct CommonOptions {
         ->check(CLI::Range(0, 1024));
   }
 };
+
+/// Accepts finite numbers above (or, with `zero`, not below) zero; CLI11's own ranges let a NaN pass.
+inline CLI::Validator positive(bool zero = false) {
+  const char* name = zero ? "NOT NEGATIVE" : "POSITIVE";
+  return CLI::Validator(
+      [zero](const std::string& text) -> std::string {
+        double value = 0;
+        const bool valid =
+            CLI::detail::lexical_cast(text, value) && std::isfinite(value) && (zero ? value >= 0 : value > 0);
+        return valid ? "" : "needs a finite number " + std::string(zero ? "not below" : "above") + " zero, got " + text;
+      },
+      name);
+}
 
 /// The folder that a run writes to. @throws DataError at once if it cannot be written, before any work is done.
 class OutputFolder {

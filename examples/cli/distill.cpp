@@ -41,6 +41,7 @@ Json config_of(const Options& options) {
           {"learning_rate", d.learning_rate},
           {"rates_learning_rate", d.rates_learning_rate},
           {"initial_learning_rate", d.initial_learning_rate},
+          {"initial_noise", d.initial_noise},
           {"clip", d.clip},
           {"hold_out", d.hold_out},
           {"evaluate_every", options.evaluate_every},
@@ -178,24 +179,26 @@ void add_distill(CLI::App& app) {
   CLI::App* command = app.add_subcommand("distill", "Learn distilled images and learning rates");
   options->common.add(*command);
   distill::DistillOptions& d = options->distill;
-  const CLI::Validator& positive = CLI::PositiveNumber;
-  const CLI::Validator& not_negative = CLI::NonNegativeNumber;
   command->add_option("--init", options->init, "Which weights a network starts from; fixed: the same each time")
       ->check(CLI::IsMember({"fixed"}));
-  command->add_option("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")->check(positive);
-  command->add_option("--epochs", d.epochs, "Times that the steps are repeated")->check(positive);
+  command->add_option("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")
+      ->check(positive());
+  command->add_option("--epochs", d.epochs, "Times that the steps are repeated")->check(positive());
   command->add_option("--images-per-class", d.images_per_class, "Distilled images of a class, in each step")
-      ->check(positive);
-  command->add_option("--iterations", d.iterations, "Outer steps")->check(positive);
-  command->add_option("--batch", d.batch, "Real images of one outer step")->check(positive);
-  command->add_option("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive);
+      ->check(positive());
+  command->add_option("--iterations", d.iterations, "Outer steps")->check(positive());
+  command->add_option("--batch", d.batch, "Real images of one outer step")->check(positive());
+  command->add_option("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());
   command->add_option("--rates-learning-rate", d.rates_learning_rate, "Of the outer Adam, for the learning rates")
-      ->check(not_negative);
+      ->check(positive(true));
   command->add_option("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
-      ->check(positive);
-  command->add_option("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(not_negative);
-  command->add_option("--hold-out", d.hold_out, "Training images kept back to choose the best state")->check(positive);
-  command->add_option("--evaluate-every", options->evaluate_every, "Iterations between evaluations")->check(positive);
+      ->check(positive());
+  command->add_option("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
+      ->check(positive());
+  command->add_option("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(positive(true));
+  command->add_option("--hold-out", d.hold_out, "Training images kept back to choose the best state")
+      ->check(positive());
+  command->add_option("--evaluate-every", options->evaluate_every, "Iterations between evaluations")->check(positive());
   command->callback([options] {
     options->distill.seed = options->common.seed;
     run(*options);

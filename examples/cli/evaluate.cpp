@@ -119,7 +119,7 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--distilled", options->distilled, "The distilled.npz to train on")->required();
   command->add_option("--init", options->init, "fixed: the theta_0 in the file; random: new networks")
       ->check(CLI::IsMember({"fixed", "random"}));
-  command->add_option("--networks", options->networks, "How many random networks to train")->check(CLI::PositiveNumber);
+  command->add_option("--networks", options->networks, "How many random networks to train")->check(positive());
   command->callback([options] { run(*options); });
 }
 

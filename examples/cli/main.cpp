@@ -13,12 +13,13 @@ int main(int argc, char** argv) {
       "gradient steps.",
       "hypertape");
   app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is complained of below, after words that are no command
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   hypertape::cli::add_distill(app);
   hypertape::cli::add_evaluate(app);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;  // --help, --version
     app.exit(error);

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "hypertape/core/config.hpp"
@@ -16,15 +19,18 @@
 
 namespace hypertape {
 
-/// Threads that share out independent tasks. Without OpenMP every team has one worker.
+/// Threads that share out independent tasks. Without OpenMP every team has one worker. Copies share their threads.
 ///
-/// Which worker runs a task is left to chance, so a task must write only what belongs to the task: then results do
-/// not depend on the number of threads. This is the only place of the library that opens a parallel region.
+/// Which worker runs a task is left to chance, so a task must write only what belongs to the task: then results do not
+/// depend on the number of threads. This is the only place of the library that opens a parallel region.
+///
+/// A loop ends when its tasks are done, whoever did them, and not when every thread has come by: on a busy machine, a
+/// thread that the system has put aside costs its share of the work, never a wait (docs/performance.md).
 class WorkerTeam {
  public:
   /// `threads` workers; 0 means OpenMP's default (OMP_NUM_THREADS, or the processors). @throws ArgumentError if
   /// negative.
-  explicit WorkerTeam(int threads = 0) {
+  explicit WorkerTeam(int threads = 0) : shared_(std::make_shared<Shared>()) {
     if (threads < 0) throw ArgumentError(message("WorkerTeam: the number of threads cannot be ", threads));
 #if HYPERTAPE_HAS_OPENMP
     size_ = threads == 0 ? omp_get_max_threads() : threads;
@@ -37,30 +43,39 @@ class WorkerTeam {
   static bool inside_task() { return inside_task_; }
 
   /// Calls task(index, worker) for each index in 0 .. count - 1, worker in 0 .. size() - 1. Inside a task of any team
-  /// it runs serially. The first exception of a task ends the loop and is thrown again here.
+  /// it runs serially. The first exception of a task is thrown again here; tasks not yet begun are then left out.
   template <class Task>
   void for_each(Index count, const Task& task) const {
-    if (size_ == 1 || count <= 1 || inside_task()) {
+    if (size_ == 1 || count <= 1 || inside_task_) {
       const TaskScope scope;
       for (Index index = 0; index < count; ++index) task(index, 0);
-      return;
+    } else {
+      session([&] { shared_->run(count, task); });
     }
+  }
+
+  /// Keeps the threads at hand while the body runs, in this thread: each `for_each` in it then starts within a
+  /// microsecond or so. Sessions may be nested; the outermost counts.
+  template <class Body>
+  void session(const Body& body) const {
+    if (size_ == 1 || inside_task_ || shared_->open) return body();
 #if HYPERTAPE_HAS_OPENMP
-    std::atomic<Index> next{0};
     std::exception_ptr failure;
-    std::mutex failure_lock;
-#pragma omp parallel num_threads(static_cast <int>(std::min <Index>(size_, count)))
+    shared_->open = true;
+#pragma omp parallel num_threads(size_)
     {
-      const TaskScope scope;
-      const int worker = omp_get_thread_num();
-      try {
-        for (Index index = next++; index < count; index = next++) task(index, worker);
-      } catch (...) {
-        const std::scoped_lock guard(failure_lock);
-        if (!failure) failure = std::current_exception();
-        next = count;
+      if (omp_get_thread_num() == 0) {
+        try {
+          body();
+        } catch (...) {
+          failure = std::current_exception();
+        }
+        shared_->close();
+      } else {
+        shared_->serve(omp_get_thread_num());
       }
     }
+    shared_->reopen();
     if (failure) std::rethrow_exception(failure);
 #endif
   }
@@ -76,7 +91,87 @@ class WorkerTeam {
     ~TaskScope() { inside_task_ = outer; }
   };
 
+  /// The loop that is being shared out. Everything that a thread needs to claim a task is in one atomic word, so that a
+  /// claim can never fall into a later loop: its number, how many tasks it has, and the next one to be claimed.
+  struct Shared {
+    static constexpr int index_bits = 24;
+    static constexpr std::uint64_t index_mask = (std::uint64_t{1} << index_bits) - 1;
+    static constexpr std::uint64_t closed = ~std::uint64_t{0};
+
+    bool open = false;  ///< within a session; touched by its first thread alone
+    std::atomic<std::uint64_t> ticket{0};
+    std::atomic<Index> left{0};
+    const void* task = nullptr;
+    void (*call)(const void* task, Index index, int worker) = nullptr;
+    std::uint64_t loops = 0;
+    std::exception_ptr failure;
+    std::mutex failure_lock;
+
+    /// Publishes a loop, takes part in it, and returns when all its tasks are done.
+    template <class Task>
+    void run(Index count, const Task& body) {
+      constexpr Index most = Index{1} << (index_bits - 4);
+      if (count > most) throw ArgumentError(message("WorkerTeam: at most ", most, " tasks in a loop, got ", count));
+      task = &body;
+      call = [](const void* t, Index index, int worker) { (*static_cast<const Task*>(t))(index, worker); };
+      left.store(count, std::memory_order_relaxed);
+      loops = (loops + 1) & 0xFFFF;
+      ticket.store(loops << (2 * index_bits) | static_cast<std::uint64_t>(count) << index_bits);
+      ticket.notify_all();
+      work(0);
+      for (int spins = 0; left.load(std::memory_order_acquire) != 0; ++spins) {
+        if (spins > patience) std::this_thread::yield();
+      }
+      if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+    }
+
+    /// Claims and runs tasks of the present loop until there are none.
+    void work(int worker) {
+      std::uint64_t seen = ticket.load(std::memory_order_acquire);
+      while (seen != closed && (seen & index_mask) < (seen >> index_bits & index_mask)) {
+        if (!ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) continue;
+        try {
+          const TaskScope scope;
+          call(task, static_cast<Index>(seen & index_mask), worker);
+        } catch (...) {
+          const std::scoped_lock guard(failure_lock);
+          if (!failure) failure = std::current_exception();
+        }
+        left.fetch_sub(1, std::memory_order_acq_rel);
+        seen = ticket.load(std::memory_order_acquire);
+      }
+    }
+
+    /// A helping thread: works whenever there is a loop, waits in between, first awake, then asleep.
+    void serve(int worker) {
+      for (int spins = 0;;) {
+        const std::uint64_t seen = ticket.load(std::memory_order_acquire);
+        if (seen == closed) return;
+        if ((seen & index_mask) < (seen >> index_bits & index_mask)) {
+          work(worker);
+          spins = 0;
+        } else if (++spins > patience) {
+          ticket.wait(seen, std::memory_order_acquire);
+          spins = 0;
+        }
+      }
+    }
+
+    void close() {
+      ticket.store(closed);
+      ticket.notify_all();
+    }
+    void reopen() {
+      ticket.store(loops << (2 * index_bits));
+      open = false;
+    }
+
+    /// Turns of a waiting loop before it makes way: some tens of microseconds, longer than the gaps between loops.
+    static constexpr int patience = 20000;
+  };
+
   int size_ = 1;
+  std::shared_ptr<Shared> shared_;
 };
 
 /// How many threads one operation on a large tensor should use: the default team's size if `multiply_adds` are worth

@@ -31,12 +31,19 @@ enum class DisplayRange {
   stretch,
 };
 
+namespace detail {
+
+/// The most pixels along a side of a picture: beyond it, a picture is a mistake, and viewers fail.
+inline constexpr Index largest_side = 1 << 15;
+
+}  // namespace detail
+
 /// Writes rows of `channels` (1: grey, 3: red, green, blue) bytes a pixel as PNG. The file appears whole or not at all.
 /// @throws ArgumentError if the sizes are not positive or do not give the number of bytes; DataError if the file
 /// cannot be written.
 inline void write_png(const std::filesystem::path& path, Index width, Index height, Index channels,
                       std::span<const std::uint8_t> bytes) {
-  constexpr Index largest = 1 << 15;
+  constexpr Index largest = detail::largest_side;
   if (width < 1 || width > largest || height < 1 || height > largest || (channels != 1 && channels != 3) ||
       static_cast<Index>(bytes.size()) != width * height * channels) {
     throw ArgumentError(message("write_png: needs width and height in 1 .. ", largest, ", 1 or 3 channels and their ",
@@ -60,6 +67,17 @@ inline void write_png(const std::filesystem::path& path, Index width, Index heig
 }
 
 namespace detail {
+
+inline constexpr Index grid_gap = 2;
+
+/// Pixels along a side of a grid. @throws ArgumentError if a picture may not have so many.
+inline Index grid_extent(Index cells, Index cell, Index scale) {
+  const double scaled = static_cast<double>(cell) * static_cast<double>(scale);  // may overflow an Index
+  const double extent = static_cast<double>(cells) * (scaled + grid_gap) - grid_gap;
+  if (extent <= static_cast<double>(largest_side)) return cells * (cell * scale + grid_gap) - grid_gap;
+  throw ArgumentError(message("write_image_grid: ", cells, " images of ", cell, " pixels at scale ", scale,
+                              " side by side need ", extent, " pixels, the most is ", largest_side));
+}
 
 /// value -> level: level = clip(offset + factor * value), one pair for each channel.
 struct LevelMap {
@@ -88,11 +106,12 @@ LevelMap image_levels(const Tensor<T>& images, Index n, LevelMap pixels, Display
   double low = std::numeric_limits<double>::max();
   double high = std::numeric_limits<double>::lowest();
   for (Index feature = 0; feature < shape.stride(); ++feature) {
-    const auto value = static_cast<double>(images[n + shape[0] * feature]);
-    if (!std::isfinite(value)) throw ArgumentError(message("write_image_grid: image ", n, " has a value of ", value));
     const auto channel = static_cast<std::size_t>(feature / plane);
-    low = std::min(low, pixels.factor[channel] * value + pixels.offset[channel]);
-    high = std::max(high, pixels.factor[channel] * value + pixels.offset[channel]);
+    const auto value = static_cast<double>(images[n + shape[0] * feature]);
+    const double level = pixels.factor[channel] * value + pixels.offset[channel];
+    if (!std::isfinite(level)) throw ArgumentError(message("write_image_grid: image ", n, " has a value of ", value));
+    low = std::min(low, level);
+    high = std::max(high, level);
   }
   if (range == DisplayRange::pixels) return pixels;
   const double stretch = high > low ? 255 / (high - low) : 0;
@@ -137,7 +156,6 @@ struct Picture {
 template <class T>
 void write_image_grid(const std::filesystem::path& path, const Tensor<T>& images, const Normalization& normalization,
                       Index columns, Index scale = 1, DisplayRange range = DisplayRange::pixels) {
-  constexpr Index gap = 2;
   const Shape& shape = images.shape();
   const auto channels = static_cast<std::size_t>(shape[1]);
   if (shape.rank() != 4 || (channels != 1 && channels != 3) || normalization.mean.size() != channels ||
@@ -148,13 +166,14 @@ void write_image_grid(const std::filesystem::path& path, const Tensor<T>& images
   }
   columns = std::min(columns, shape[0]);
   const Index rows = (shape[0] + columns - 1) / columns;
-  const Index cell_height = shape[2] * scale + gap;
-  const Index cell_width = shape[3] * scale + gap;
-  detail::Picture picture(columns * cell_width - gap, rows * cell_height - gap, shape[1]);
+  detail::Picture picture(detail::grid_extent(columns, shape[3], scale), detail::grid_extent(rows, shape[2], scale),
+                          shape[1]);
   const detail::LevelMap pixels = detail::pixel_levels(normalization);
   for (Index n = 0; n < shape[0]; ++n) {
     const detail::LevelMap levels = detail::image_levels(images, n, pixels, range);
-    picture.put(images, n, levels, n % columns * cell_width, n / columns * cell_height, scale);
+    const Index left = n % columns * (shape[3] * scale + detail::grid_gap);
+    const Index top = n / columns * (shape[2] * scale + detail::grid_gap);
+    picture.put(images, n, levels, left, top, scale);
   }
   write_png(path, picture.width, picture.height, picture.channels, picture.bytes);
 }

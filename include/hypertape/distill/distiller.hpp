@@ -30,9 +30,10 @@ struct DistillOptions {
 
   long iterations = 12000;             ///< outer steps
   Index batch = 256;                   ///< real images of one outer step
-  double learning_rate = 0.05;         ///< of Adam, for the images; follows half a cosine down to zero
+  double learning_rate = 0.02;         ///< of Adam, for the images; follows half a cosine down to zero
   double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates
   double initial_learning_rate = 0.2;  ///< of every inner step
+  double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalised space
   double clip = 0.5;                   ///< largest norm of the hypergradient; 0: no limit
   Index hold_out = 5000;               ///< training images kept back to score what is shown while it runs
   std::uint64_t seed = 1;
@@ -50,6 +51,7 @@ struct DistillOptions {
     need(learning_rate > 0, "the learning rate must be positive", learning_rate);
     need(rates_learning_rate >= 0, "the rates' learning rate cannot be negative", rates_learning_rate);
     need(initial_learning_rate > 0, "the initial learning rate must be positive", initial_learning_rate);
+    need(initial_noise > 0, "the initial noise must be positive", initial_noise);
     need(clip >= 0, "clip cannot be negative", clip);
     need(hold_out >= 1, "hold-out must be at least 1", hold_out);
   }
@@ -97,8 +99,7 @@ class Distiller {
   /// One outer step; returns the loss on its real images. @throws DivergenceError naming the iteration and the inner
   /// step if anything is not finite; what was learned until the iteration before is then still there.
   double iterate() {
-    apply_learning_rates();
-    try {
+    return named([&] {
       const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
         return real_loss(theta, gradient);
       };
@@ -106,20 +107,19 @@ class Distiller {
       update(h);
       ++iteration_;
       return static_cast<double>(h.outer_loss);
-    } catch (const DivergenceError& error) {
-      throw DivergenceError(message("iteration ", iteration_, ": ", error.what(), "; learning rates ", rates_text()));
-    }
+    });
   }
 
   /// Percent of the held-out images that a network trained on the present images classifies correctly.
+  /// @throws as `iterate`.
   double hold_out_accuracy() {
-    apply_learning_rates();
-    return accuracy(network_, unroll_.train(loop_), dataset_.train, split_.held_out, dataset_.normalization, team_);
+    return named([&] {
+      return accuracy(network_, unroll_.train(loop_), dataset_.train, split_.held_out, dataset_.normalization, team_);
+    });
   }
 
   /// A copy of what has been learned.
-  DistilledSet distilled() {
-    apply_learning_rates();
+  DistilledSet distilled() const {
     return {loop_.x, loop_.y, false, loop_.learning_rates, dataset_.normalization, loop_.theta0};
   }
 
@@ -155,12 +155,25 @@ class Distiller {
     const Shape shape{static_cast<Index>(classes.size()), real.channels, real.height, real.width};
     for (Index s = 0; s < options_.steps; ++s) {
       loop_.x.emplace_back(shape);
-      for (float& value : loop_.x.back().values()) value = static_cast<float>(image_random.normal());
+      for (float& value : loop_.x.back().values())
+        value = static_cast<float>(options_.initial_noise * image_random.normal());
       loop_.y.push_back(one_hot<float>(std::span<const std::int32_t>(classes), real.classes));
     }
     loop_.learning_rates = Tensor<float>(Shape{options_.epochs, options_.steps});
-    // The inverse of softplus: log(exp(eta) - 1).
-    raw_rates_.assign(to_size(options_.epochs * options_.steps), std::log(std::expm1(options_.initial_learning_rate)));
+    // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow.
+    const double eta = options_.initial_learning_rate;
+    raw_rates_.assign(to_size(options_.epochs * options_.steps), eta + std::log(-std::expm1(-eta)));
+    apply_learning_rates();
+  }
+
+  /// Runs the body, and adds to what it says of a divergence where in the run that was.
+  template <class Body>
+  double named(const Body& body) const {
+    try {
+      return body();
+    } catch (const DivergenceError& error) {
+      throw DivergenceError(message("iteration ", iteration_, ": ", error.what(), "; learning rates ", rates_text()));
+    }
   }
 
   void apply_learning_rates() {
@@ -224,6 +237,7 @@ class Distiller {
     const double decay = optim::cosine_schedule(iteration_, options_.iterations);
     adam_images_.step(values, gradient, decay * options_.learning_rate);
     adam_rates_.step(raw_rates_, rates_gradient, decay * options_.rates_learning_rate);
+    apply_learning_rates();
     auto from = values.begin();
     for (Tensor<float>& x : loop_.x) {
       std::copy_n(from, x.size(), x.data());

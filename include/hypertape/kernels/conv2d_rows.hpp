@@ -93,7 +93,7 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, const T* first_row,
 template <int K, int Lanes, int Outputs, class T>
 void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index padding, const T* packed, Start start, T* out,
                    Index OH, Index OW) {
-  constexpr int widest = Lanes == native_lanes<T> ? max_vectors : Lanes > 1 ? 2 : 1;
+  constexpr int widest = Lanes == native_lanes<T> ? max_vectors : Lanes > 1 ? 3 : 1;
   const Index length = N * OW;
   for (Index y = 0; y < OH; ++y) {
     const Index ky_begin = std::max<Index>(0, padding - y);

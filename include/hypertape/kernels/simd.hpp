@@ -69,7 +69,7 @@ HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
 /// size, so these two are always in one group: a body that loads all it needs before it stores may also accumulate.
 template <int Widest, int Lanes, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& body) {
-  static_assert(Widest >= 2 || Lanes == 1, "a group must hold both of two overlapping vectors");
+  static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbour");
   for (Index vector = 0, vectors = (length + Lanes - 1) / Lanes; vector < vectors;) {
     const Index groups_left = (vectors - vector + Widest - 1) / Widest;
     const Index count = (vectors - vector + groups_left - 1) / groups_left;

@@ -24,27 +24,10 @@ class BatchGradient {
     const SampleBlocks blocks(samples, samples_per_block_);
     const Index groups = std::min(blocks.count(), max_groups);
     groups_.resize(static_cast<std::size_t>(groups));
-    team_.for_each(groups, [&](Index g, int w) {
-      Group& group = groups_[static_cast<std::size_t>(g)];
-      group.loss = 0;
-      if (group.gradient.shape() != theta.shape()) group.gradient = Tensor<T>(theta.shape());
-      group.gradient.fill(T(0));
-      const Index end = blocks.count() * (g + 1) / groups;
-      for (Index block = blocks.count() * g / groups; block < end; ++block) {
-        Worker& worker = workers_[static_cast<std::size_t>(w)];
-        load(blocks[block], worker.x, worker.y);
-        add_block(loss, theta, blocks.weight<T>(block), worker, group);
-      }
-    });
     if (gradient_out.shape() != theta.shape()) gradient_out = Tensor<T>(theta.shape());
-    team_.for_each(max_groups, [&](Index part, int) {
-      const Range range{theta.size() * part / max_groups, theta.size() * (part + 1) / max_groups};
-      std::copy(groups_[0].gradient.data() + range.begin, groups_[0].gradient.data() + range.end,
-                gradient_out.data() + range.begin);
-      for (std::size_t g = 1; g < groups_.size(); ++g) {
-        const T* from = groups_[g].gradient.data();
-        for (Index i = range.begin; i < range.end; ++i) gradient_out[i] += from[i];
-      }
+    team_.session([&] {
+      accumulate(loss, theta, blocks, load);
+      add_groups(gradient_out);
     });
     T total = 0;
     for (const Group& group : groups_) total += group.loss;
@@ -74,6 +57,37 @@ class BatchGradient {
     T loss = 0;
     Tensor<T> gradient;
   };
+
+  /// The sums of loss and gradient over each group's blocks.
+  template <class Loss, class Load>
+  void accumulate(const Loss& loss, const Tensor<T>& theta, const SampleBlocks& blocks, const Load& load) {
+    const auto groups = static_cast<Index>(groups_.size());
+    team_.for_each(groups, [&](Index g, int w) {
+      Group& group = groups_[static_cast<std::size_t>(g)];
+      group.loss = 0;
+      if (group.gradient.shape() != theta.shape()) group.gradient = Tensor<T>(theta.shape());
+      group.gradient.fill(T(0));
+      const Index end = blocks.count() * (g + 1) / groups;
+      for (Index block = blocks.count() * g / groups; block < end; ++block) {
+        Worker& worker = workers_[static_cast<std::size_t>(w)];
+        load(blocks[block], worker.x, worker.y);
+        add_block(loss, theta, blocks.template weight<T>(block), worker, group);
+      }
+    });
+  }
+
+  /// The groups' gradients, added up in their order.
+  void add_groups(Tensor<T>& out) {
+    team_.for_each(max_groups, [&](Index part, int) {
+      const Range range{out.size() * part / max_groups, out.size() * (part + 1) / max_groups};
+      std::copy(groups_[0].gradient.data() + range.begin, groups_[0].gradient.data() + range.end,
+                out.data() + range.begin);
+      for (std::size_t g = 1; g < groups_.size(); ++g) {
+        const T* from = groups_[g].gradient.data();
+        for (Index i = range.begin; i < range.end; ++i) out[i] += from[i];
+      }
+    });
+  }
 
   template <class Loss>
   static void add_block(const Loss& loss, const Tensor<T>& theta, T weight, Worker& worker, Group& group) {

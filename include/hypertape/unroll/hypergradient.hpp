@@ -67,7 +67,9 @@ class Unroll {
   /// loop's parts do not fit; DivergenceError, naming the step, if a loss is not finite.
   const Tensor<T>& train(const InnerLoop<T>& loop) {
     start(loop);
-    for (Index t = 0; t < loop.length(); ++t) step(loop, t, false);
+    team_.session([&] {
+      for (Index t = 0; t < loop.length(); ++t) step(loop, t, false);
+    });
     return thetas_.back();
   }
 
@@ -75,20 +77,8 @@ class Unroll {
   /// @throws as `train`, and DivergenceError if the outer loss is not finite.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
-    const bool keep = options_.memory_policy == MemoryPolicy::every_tape;
     start(loop);
-    for (Index t = 0; t < loop.length(); ++t) step(loop, t, keep);
-
-    result_.theta_T = thetas_.back();
-    result_.outer_loss = outer_loss(result_.theta_T, lambda_);
-    if (!std::isfinite(result_.outer_loss)) {
-      throw DivergenceError(message("hypergradient: the outer loss is ",
-                                    std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.length(),
-                                    " inner steps"));
-    }
-    clear_result(loop);
-    for (Index t = loop.length() - 1; t >= 0; --t) step_back(loop, t, keep);
-    result_.theta0 = lambda_;
+    team_.session([&] { sweep(loop, outer_loss); });
     collect(loop);
     return result_;
   }
@@ -147,6 +137,24 @@ class Unroll {
       if (theta.shape() != loop.theta0.shape()) theta = Tensor<T>(loop.theta0.shape());
     }
     thetas_.front() = loop.theta0;
+  }
+
+  /// Forward through the inner loop, over the outer loss, and back.
+  template <class OuterLoss>
+  void sweep(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+    const bool keep = options_.memory_policy == MemoryPolicy::every_tape;
+    for (Index t = 0; t < loop.length(); ++t) step(loop, t, keep);
+
+    result_.theta_T = thetas_.back();
+    result_.outer_loss = outer_loss(result_.theta_T, lambda_);
+    if (!std::isfinite(result_.outer_loss)) {
+      throw DivergenceError(message("hypergradient: the outer loss is ",
+                                    std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.length(),
+                                    " inner steps"));
+    }
+    clear_result(loop);
+    for (Index t = loop.length() - 1; t >= 0; --t) step_back(loop, t, keep);
+    result_.theta0 = lambda_;
   }
 
   /// theta_{t+1} = theta_t - eta_t g_t

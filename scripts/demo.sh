@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Distils ten images of real data and shows what they are worth: demo.sh [--data DIR] [OPTION ...]
+#
+# Real data is MNIST if --data DIR or $HYPERTAPE_DATA/mnist has it, else Fashion-MNIST from Debian's package. Further
+# options go to `hypertape distill`. Installs the packages that it needs. Results lie in out/demo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/install.sh cmake g++ libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libzip-dev pkg-config
+
+data=
+options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --data)
+      [ $# -ge 2 ] || { echo "demo.sh: --data needs a folder" >&2; exit 2; }
+      data=$2
+      shift 2
+      ;;
+    *)
+      options+=("$1")
+      shift
+      ;;
+  esac
+done
+[ -n "$data" ] || [ ! -d "${HYPERTAPE_DATA:-}/mnist" ] || data=$HYPERTAPE_DATA/mnist
+
+if [ -n "$data" ]; then
+  echo "Real data: MNIST in $data"
+  source=(--dataset mnist --data "$data")
+else
+  scripts/install.sh dataset-fashion-mnist
+  echo "Real data: Fashion-MNIST of Debian's package (for MNIST: --data DIR, or HYPERTAPE_DATA)"
+  source=(--dataset fashion-mnist)
+fi
+
+cmake --preset release -DHYPERTAPE_BUILD_TESTS=OFF -DHYPERTAPE_BUILD_BENCHMARKS=OFF >/dev/null
+cmake --build build/release --target hypertape_tool --parallel "$(nproc)" >/dev/null
+build/release/bin/hypertape distill "${source[@]}" --out out/demo ${options[@]+"${options[@]}"}

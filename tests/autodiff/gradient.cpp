@@ -1,0 +1,98 @@
+#include "hypertape/autodiff/gradient.hpp"
+
+#include <doctest/doctest.h>
+
+#include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/ops/math.hpp"
+#include "support/check_operation.hpp"
+
+using namespace hypertape;
+using namespace hypertape::testing;
+
+TEST_CASE_TEMPLATE("gradient: of a sum of squares is twice the argument", T, float, double) {
+  Tape<T> tape;
+  const Var<T> x = tape.leaf(whole_numbers<T>({3, 4}));
+  CHECK(equal(gradient(sum(square(x)), x).value(), (x + x).value()));
+}
+
+TEST_CASE("gradient: derivatives of x^4 up to the fifth order") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(3);
+  Var<double> y = x * x * x * x;
+  for (const double expected : {108, 108, 72, 24, 0}) {
+    y = gradient(y, x);
+    CHECK(y.item() == expected);
+  }
+}
+
+TEST_CASE("gradient: a variable that is used many times") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(2);
+  CHECK(gradient(x * x + x * x * x + 5.0 * x, x).item() == 4 + 12 + 5);
+  CHECK(gradient(x, x).item() == 1);
+}
+
+TEST_CASE("gradient: an argument that the loss does not use gets zeros") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({2}, 1), unused = tape.full({3, 2}, 1), loss = sum(x);
+  const Var<double> later = tape.full({2, 2}, 1);
+  const auto g = gradient(loss, {unused, x, later});
+  CHECK(equal(g[0].value(), Tensor<double>({3, 2})));
+  CHECK(equal(g[1].value(), Tensor<double>({2}, 1.0)));
+  CHECK(equal(g[2].value(), Tensor<double>({2, 2})));
+  CHECK(equal(gradient(loss, later).value(), Tensor<double>({2, 2})));
+}
+
+TEST_CASE("gradient: an argument that is an intermediate result counts as independent") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(3), y = x * x, loss = x * y;
+  CHECK(gradient(loss, y).item() == 3);
+  const auto both = gradient(loss, {x, y});
+  CHECK(both[0].item() == 9);  // y held constant
+  CHECK(both[1].item() == 3);
+  CHECK(gradient(loss, x).item() == 27);
+}
+
+TEST_CASE("gradient: the loss must have one element") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({2}, 1), single = tape.full({1, 1}, 2);
+  CHECK_THROWS_WITH_AS(gradient(x, x), "gradient: the loss must be a scalar, its shape is (2)", ShapeError);
+  CHECK(equal(gradient(square(single), single).value(), Tensor<double>({1, 1}, 4.0)));
+}
+
+TEST_CASE("vjp: the transposed Jacobian of several outputs") {
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(Tensor<double>({2}, {1, 2})), y = tape.leaf(Tensor<double>({2}, {3, 4}));
+  const Var<double> outputs[] = {x * y, dot(x, x)};
+  const Var<double> cotangents[] = {tape.leaf(Tensor<double>({2}, {10, 100})), tape.scalar(1000)};
+  const Var<double> arguments[] = {x, y};
+  Var<double> result[2];
+  vjp<double>(outputs, cotangents, arguments, result);
+  CHECK(equal(result[0].value(), Tensor<double>({2}, {3 * 10 + 2 * 1 * 1000, 4 * 100 + 2 * 2 * 1000})));
+  CHECK(equal(result[1].value(), Tensor<double>({2}, {1 * 10, 2 * 100})));
+}
+
+TEST_CASE("vjp: one output twice, and an output that is an argument") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(3), y = x * x;
+  const Var<double> outputs[] = {y, y, x};
+  const Var<double> cotangents[] = {tape.scalar(1), tape.scalar(10), tape.scalar(100)};
+  Var<double> result;
+  vjp<double>(outputs, cotangents, std::span(&x, 1), std::span(&result, 1));
+  CHECK(result.item() == 6 * 11 + 100);
+}
+
+TEST_CASE("vjp: errors") {
+  Tape<double> tape, other;
+  const Var<double> x = tape.full({2}, 1), y = square(x);
+  Var<double> result;
+  CHECK_THROWS_WITH_AS(vjp(y, tape.full({3}, 1), x), "vjp: output 0 is (2), its cotangent (3)", ShapeError);
+  CHECK_THROWS_WITH_AS(vjp<double>({}, {}, std::span(&x, 1), std::span(&result, 1)),
+                       "vjp: needs outputs with a cotangent each, and arguments with a place for each result",
+                       ArgumentError);
+  CHECK_THROWS_AS(vjp<double>(std::span(&y, 1), {}, std::span(&x, 1), std::span(&result, 1)), ArgumentError);
+  CHECK_THROWS_AS(vjp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), {}), ArgumentError);
+  CHECK_THROWS_WITH_AS(vjp(y, x, other.full({2}, 1)),
+                       "derivative: results and arguments must be recorded on one and the same tape", ArgumentError);
+  CHECK_THROWS_AS(vjp(y, x, Var<double>()), ArgumentError);
+}

@@ -1,0 +1,55 @@
+#include "hypertape/autodiff/operation.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "support/check_operation.hpp"
+
+using namespace hypertape;
+using namespace hypertape::testing;
+
+namespace {
+
+/// sqrt(a^2 + b^2), elementwise: an operation as a user would write it.
+template <class T>
+struct Hypotenuse final : Operation<T> {
+  const char* name() const override { return "hypotenuse"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    for (Index i = 0; i < call.output_shape().size(); ++i) {
+      call.output()[i] = std::hypot(call.input(0)[i], call.input(1)[i]);
+    }
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    Var<T> total;
+    for (int i = 0; i < 2; ++i) {
+      if (!call.tangent(i)) continue;
+      const Var<T> term = call.input(i) / call.output() * call.tangent(i);
+      total = total ? total + term : term;
+    }
+    return total;
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    for (int i = 0; i < 2; ++i) {
+      if (call.needs(i)) call.add(i, call.input(i) / call.output() * call.adjoint());
+    }
+  }
+};
+
+Var<double> hypotenuse(Var<double> a, Var<double> b) { return a.tape().apply(Hypotenuse<double>(), a.shape(), {a, b}); }
+
+}  // namespace
+
+TEST_CASE("Operation: a user's own works to second order") {
+  const Tensor<double> a = random_tensor<double>({3, 2}, 1), b = random_tensor<double>({3, 2}, 2);
+  check_values(evaluate([](auto x) { return hypotenuse(x[0], x[1]); }, std::vector{a, b}),
+               [&](Index i) { return std::sqrt(a[i] * a[i] + b[i] * b[i]); });
+  check_operation([](auto x) { return hypotenuse(x[0], x[1]); }, {a, b});
+  check_operation([](auto x) { return hypotenuse(x[0], x[0] * x[0]); }, {a});
+}
+
+TEST_CASE("Operation: one input may be a constant") {
+  const Tensor<double> a = random_tensor<double>({3}, 1);
+  check_operation([](auto x) { return hypotenuse(x[0].tape().full({3}, 2), x[0]); }, {a});
+  check_operation([](auto x) { return hypotenuse(x[0], x[0].tape().full({3}, 2)); }, {a});
+}

@@ -1,0 +1,78 @@
+#include "hypertape/autodiff/tape.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/ops/math.hpp"
+#include "support/compare.hpp"
+#include "support/random_tensor.hpp"
+
+using namespace hypertape;
+using namespace hypertape::testing;
+
+TEST_CASE("Tape: a leaf copies, a view reads the caller's memory, full and scalar fill") {
+  Tape<double> tape;
+  Tensor<double> tensor({2}, {1, 2});
+  const Var<double> leaf = tape.leaf(tensor);
+  const Var<double> view = tape.view(tensor.shape(), tensor.data());
+  tensor[0] = 5;
+  CHECK(equal(leaf.value(), Tensor<double>({2}, {1, 2})));
+  CHECK(equal(view.value(), Tensor<double>({2}, {5, 2})));
+  CHECK(equal(tape.full({2, 1}, 3).value(), Tensor<double>({2, 1}, {3, 3})));
+  CHECK(tape.scalar(4).item() == 4);
+}
+
+TEST_CASE("Tape: nodes are in the order of recording, and name their operation") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(2), y = tape.scalar(3), product = x * y;
+  CHECK(tape.size() == 3);
+  CHECK(tape.node(x.id()).operation == nullptr);
+  CHECK(tape.node(product.id()).operation->name() == std::string("multiply"));
+  CHECK(tape.input(product.id(), 0) == x.id());
+  CHECK(tape.input(product.id(), 1) == y.id());
+}
+
+TEST_CASE("Tape: rewind drops what came after the mark, and keeps what came before") {
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(random_tensor<double>({100}));
+  const Tensor<double> before = x.value();
+  const auto mark = tape.mark();
+  for (int round = 0; round < 3; ++round) {
+    exp(x) + x;
+    CHECK(tape.size() == 3);
+    tape.rewind(mark);
+    CHECK(tape.size() == 1);
+  }
+  CHECK(equal(x.value(), before));
+  tape.reset();
+  CHECK(tape.size() == 0);
+}
+
+TEST_CASE("Tape: recording again takes no more memory, nor changes the result") {
+  Tape<float> tape;
+  const Tensor<float> values = random_tensor<float>({300, 20});
+  const auto record = [&] {
+    const Var<float> x = tape.leaf(values);
+    const Var<float> g = gradient(sum(square(exp(x) * slice(x, 0, x.shape()))), x);
+    return gradient(dot(g, g), x).value();
+  };
+  const Tensor<float> first = record();
+  const std::size_t reserved = tape.reserved_bytes();
+  for (int round = 0; round < 5; ++round) {
+    tape.reset();
+    CHECK(equal(record(), first));
+    CHECK(tape.reserved_bytes() == reserved);
+  }
+}
+
+TEST_CASE("Tape: operands of two tapes, or none, are an error") {
+  Tape<double> one, other;
+  const Var<double> x = one.scalar(1), y = other.scalar(2);
+  const char* expected = "combine: every operand must be recorded on one and the same tape";
+  CHECK_THROWS_WITH_AS(x + y, expected, ArgumentError);
+  CHECK_THROWS_WITH_AS(x * y, "multiply: every operand must be recorded on one and the same tape", ArgumentError);
+  CHECK_THROWS_WITH_AS(one.apply(Combination<double>(nullptr, 0), {}, {x, Var<double>()}), expected, ArgumentError);
+}

@@ -1,0 +1,29 @@
+#include "hypertape/autodiff/var.hpp"
+
+#include <doctest/doctest.h>
+
+#include "hypertape/autodiff/tape.hpp"
+#include "support/compare.hpp"
+
+using namespace hypertape;
+using namespace hypertape::testing;
+
+TEST_CASE("Var: shape, size and values of its node") {
+  Tape<double> tape;
+  const Tensor<double> values({2, 3}, {1, 2, 3, 4, 5, 6});
+  const Var<double> x = tape.leaf(values);
+  CHECK(x);
+  CHECK(x.shape() == Shape{2, 3});
+  CHECK(x.size() == 6);
+  CHECK(x.data()[5] == 6);
+  CHECK(equal(x.value(), values));
+}
+
+TEST_CASE("Var: a default one is none") { CHECK(!Var<float>()); }
+
+TEST_CASE("Var: item is the value of a single element, of any rank") {
+  Tape<double> tape;
+  CHECK(tape.scalar(3).item() == 3);
+  CHECK(tape.full({1, 1}, 4).item() == 4);
+  CHECK_THROWS_WITH_AS(tape.full({2, 1}, 4).item(), "Var::item: needs one element, the shape is (2, 1)", ShapeError);
+}

@@ -1,0 +1,114 @@
+#include "hypertape/core/parallel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "hypertape/core/random.hpp"
+
+using namespace hypertape;
+
+namespace {
+
+const std::vector<int> team_sizes = {1, 2, 5};
+
+/// A task's own result, which takes it a while.
+double busy(Index index) {
+  Random random(static_cast<std::uint64_t>(index));
+  double total = 0;
+  for (int i = 0; i < 100; ++i) total += random.normal();
+  return total;
+}
+
+}  // namespace
+
+TEST_CASE("WorkerTeam: every index runs exactly once, by a worker of the team") {
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size);
+    for (const Index count : {0, 1, 2, 3, 100}) {
+      std::vector<int> runs(static_cast<std::size_t>(count));
+      std::vector<int> workers(static_cast<std::size_t>(count));
+      team.for_each(count, [&](Index index, int worker) {
+        ++runs[static_cast<std::size_t>(index)];
+        workers[static_cast<std::size_t>(index)] = worker;
+      });
+      CHECK(runs == std::vector<int>(runs.size(), 1));
+      for (const int worker : workers) CHECK((worker >= 0 && worker < team.size()));
+    }
+  }
+}
+
+TEST_CASE("WorkerTeam: results do not depend on the number of threads") {
+  const auto results = [](int size) {
+    std::vector<double> out(50);
+    WorkerTeam(size).for_each(50, [&](Index i, int) { out[static_cast<std::size_t>(i)] = busy(i); });
+    return out;
+  };
+  for (const int size : team_sizes) CHECK(results(size) == results(1));
+}
+
+TEST_CASE("WorkerTeam: an exception of a task is thrown again, and the team still works") {
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size);
+    CHECK_THROWS_WITH_AS(team.for_each(100,
+                                       [](Index index, int) {
+                                         if (index == 3) throw ArgumentError("task 3");
+                                       }),
+                         "task 3", ArgumentError);
+    CHECK(!WorkerTeam::inside_task());
+    std::atomic<int> runs = 0;
+    team.for_each(10, [&](Index, int) { ++runs; });
+    CHECK(runs == 10);
+  }
+}
+
+TEST_CASE("WorkerTeam: inside a task another team runs serially") {
+  for (const int size : team_sizes) {
+    CHECK(!WorkerTeam::inside_task());
+    std::atomic<int> inside = 0, ordered = 0;
+    WorkerTeam(size).for_each(4, [&](Index, int) {
+      inside += WorkerTeam::inside_task();
+      std::vector<Index> order;  // pushed to without a lock
+      WorkerTeam(5).for_each(3, [&](Index index, int worker) {
+        if (worker == 0) order.push_back(index);
+      });
+      ordered += order == std::vector<Index>{0, 1, 2};
+      inside += WorkerTeam::inside_task();
+    });
+    CHECK(inside == 8);
+    CHECK(ordered == 4);
+    CHECK(!WorkerTeam::inside_task());
+  }
+}
+
+TEST_CASE("WorkerTeam: size") {
+  CHECK(WorkerTeam().size() >= 1);
+  CHECK(WorkerTeam(1).size() == 1);
+  CHECK(WorkerTeam(3).size() == (HYPERTAPE_HAS_OPENMP ? 3 : 1));
+  CHECK_THROWS_WITH_AS(WorkerTeam(-2), "WorkerTeam: the number of threads cannot be -2", ArgumentError);
+}
+
+TEST_CASE("parallel_ranges: the ranges follow one another and cover everything") {
+  for (const Index parts : {1, 2, 3, 7}) {
+    for (const Index count : {7, 20}) {
+      std::vector<Range> ranges(static_cast<std::size_t>(parts));
+      parallel_ranges(parts, count, [&](Index part, Range range) { ranges[static_cast<std::size_t>(part)] = range; });
+      Index reached = 0;
+      for (const Range& range : ranges) {
+        CHECK(range.begin == reached);
+        CHECK(range.size() >= 1);
+        reached = range.end;
+      }
+      CHECK(reached == count);
+    }
+  }
+}
+
+TEST_CASE("parallel_parts: one for little work, at most one for each item, one inside a task") {
+  constexpr Index much = Index{1} << 30;
+  CHECK(parallel_parts(100, 1000) == 1);
+  CHECK(parallel_parts(1, much) == 1);
+  CHECK(parallel_parts(100, much) == std::min(100, WorkerTeam().size()));
+  WorkerTeam(1).for_each(1, [](Index, int) { CHECK(parallel_parts(100, much) == 1); });
+}

@@ -1,0 +1,70 @@
+#include "hypertape/core/shape.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+using namespace hypertape;
+
+TEST_CASE("Shape: extents, size, rank and stride") {
+  const Shape shape{10, 3, 4, 5};
+  CHECK(shape.rank() == 4);
+  CHECK(shape.size() == 600);
+  CHECK(shape.stride() == 60);
+  CHECK(shape.extents().size() == 4);
+  CHECK(shape.extents()[2] == 4);
+}
+
+TEST_CASE("Shape: a scalar has rank 0 and one element") {
+  const Shape scalar;
+  CHECK(scalar.rank() == 0);
+  CHECK(scalar.size() == 1);
+  CHECK(scalar.stride() == 1);
+  CHECK(scalar == Shape{});
+}
+
+TEST_CASE("Shape: axes past the last have extent 1") {
+  const Shape matrix{7, 2};
+  CHECK(matrix[1] == 2);
+  CHECK(matrix[2] == 1);
+  CHECK(matrix[5] == 1);
+}
+
+TEST_CASE("Shape: equal only with the same rank and extents") {
+  CHECK(Shape{2, 3} == Shape{2, 3});
+  CHECK(Shape{2, 3} != Shape{3, 2});
+  CHECK(Shape{2} != Shape{2, 1});
+  CHECK(Shape{} != Shape{1});
+}
+
+TEST_CASE("Shape: str and the stream operator") {
+  CHECK(Shape{}.str() == "()");
+  CHECK(Shape{5}.str() == "(5)");
+  CHECK(message(Shape{10, 1, 28, 28}) == "(10, 1, 28, 28)");
+}
+
+TEST_CASE("Shape: with_samples changes axis 0 only") {
+  CHECK(Shape{10, 3, 4}.with_samples(2) == Shape{2, 3, 4});
+  CHECK_THROWS_WITH_AS(Shape({10, 3}).with_samples(0), "Shape: every extent must be at least 1, got (0, 3)",
+                       ShapeError);
+}
+
+TEST_CASE("Shape: five extents are the most") {
+  CHECK(Shape{1, 2, 3, 4, 5}.size() == 120);
+  CHECK_THROWS_WITH_AS(Shape({1, 2, 3, 4, 5, 6}), "Shape: at most 5 extents, got 6", ShapeError);
+}
+
+TEST_CASE("Shape: an extent below 1 is an error") {
+  CHECK_THROWS_WITH_AS(Shape({2, 0}), "Shape: every extent must be at least 1, got (2, 0)", ShapeError);
+  CHECK_THROWS_WITH_AS(Shape({-1}), "Shape: every extent must be at least 1, got (-1)", ShapeError);
+}
+
+TEST_CASE("Shape: a number of elements that overflows is an error") {
+  constexpr Index largest = std::numeric_limits<Index>::max();
+  CHECK(Shape{largest}.size() == largest);
+  CHECK_THROWS_WITH_AS(Shape({Index{1} << 32, Index{1} << 31}),
+                       "Shape: the number of elements of (4294967296, 2147483648) overflows", ShapeError);
+  CHECK_THROWS_AS(Shape({2, largest}), ShapeError);
+}
+
+TEST_CASE("Range: its size is the number of indices") { CHECK(Range{3, 8}.size() == 5); }

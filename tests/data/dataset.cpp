@@ -1,0 +1,146 @@
+#include "hypertape/data/dataset.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "hypertape/core/random.hpp"
+#include "support/check_error.hpp"
+
+using namespace hypertape;
+using namespace hypertape::data;
+using namespace hypertape::testing;
+using Indices = std::vector<Index>;
+
+namespace {
+
+LabelledImages random_images(Index count, Index channels, Index height, Index width) {
+  LabelledImages images{count, channels, height, width, 10, {}, {}};
+  Random random(7);
+  for (Index i = 0; i < count * images.stride(); ++i)
+    images.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
+  for (Index n = 0; n < count; ++n) images.labels.push_back(static_cast<std::int32_t>(random.below(10)));
+  return images;
+}
+
+/// Two images of two channels of 1 x 2 pixels.
+LabelledImages two_images() { return {2, 2, 1, 2, 10, {0, 255, 10, 20, 51, 102, 30, 40}, {3, 4}}; }
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("gather: (pixel / 255 - mean) / std of each channel, in the order asked for", T, float, double) {
+  // Sizes on both sides of the tiles of 4 and 128 samples and 8 pixels.
+  for (const Index samples : {1, 3, 4, 5, 127, 128, 129, 262}) {
+    for (const Index width : {1, 5, 9}) {
+      CAPTURE(samples);
+      CAPTURE(width);
+      const LabelledImages images = random_images(50, 3, 3, width);
+      const Normalization normalization{{0.1f, 0.2f, 0.3f}, {0.5f, 1, 2}};
+      Random random(1);
+      Indices which;
+      for (Index n = 0; n < samples; ++n) which.push_back(random.below(images.count));
+      Tensor<T> out;
+      gather<T>(images, which, normalization, out);
+      REQUIRE(out.shape() == Shape{samples, 3, 3, width});
+      double worst = 0;
+      for (Index n = 0; n < samples; ++n) {
+        for (Index c = 0; c < 3; ++c) {
+          const auto channel = static_cast<std::size_t>(c);
+          for (Index y = 0; y < 3; ++y) {
+            for (Index x = 0; x < width; ++x) {
+              const Index at = ((which[static_cast<std::size_t>(n)] * 3 + c) * 3 + y) * width + x;
+              const double pixel = images.pixels[static_cast<std::size_t>(at)];
+              const double expected =
+                  (pixel / 255 - double{normalization.mean[channel]}) / double{normalization.std[channel]};
+              const double error = std::abs(static_cast<double>(out(n, c, y, x)) - expected);
+              if (!(error <= worst)) worst = error;
+            }
+          }
+        }
+      }
+      CHECK(worst <= 2 * static_cast<double>(std::numeric_limits<T>::epsilon()));
+    }
+  }
+}
+
+TEST_CASE("gather: reuses the memory of a batch of the same shape") {
+  Tensor<float> out(Shape{1, 2, 1, 2});
+  const float* before = out.data();
+  gather<float>(two_images(), Indices{1}, {{0, 0}, {1, 1}}, out);
+  CHECK(out.data() == before);
+  CHECK(out(0, 0, 0, 0) == 0.2f);
+}
+
+TEST_CASE("gather: arguments that do not fit are errors, and the batch stays as it was") {
+  Tensor<float> out(Shape{1}, 5.f);
+  const Normalization good{{0, 0}, {1, 1}};
+  const auto call = [&](const LabelledImages& images, const Indices& which, const Normalization& normalization) {
+    return [&out, images, which, normalization] { gather<float>(images, which, normalization, out); };
+  };
+  check_error<ArgumentError>(call(two_images(), {}, good), {"gather", "at least one index"});
+  check_error<ArgumentError>(call(two_images(), {0, 2}, good), {"gather", "index 2", "0 .. 1"});
+  check_error<ArgumentError>(call(two_images(), {-1}, good), {"gather", "index -1"});
+  check_error<ArgumentError>(call(two_images(), {0}, {{0}, {1}}), {"gather", "2 channels", "1 and 1"});
+  check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1}}), {"gather", "2 channels", "2 and 1"});
+  check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1, 0}}), {"gather", "positive", "0"});
+  check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1, std::nanf("")}}), {"gather", "positive", "nan"});
+  LabelledImages short_of_pixels = two_images();
+  short_of_pixels.pixels.pop_back();
+  check_error<ArgumentError>(call(short_of_pixels, {0}, good),
+                             {"gather", "2 images of 4 bytes", "7 pixels", "2 labels"});
+  check_error<ArgumentError>(call({}, {0}, good), {"gather", "extent below 1"});
+  CHECK(out.shape() == Shape{1});
+  CHECK(out[0] == 5);
+}
+
+TEST_CASE("gather_labels: the labels asked for") {
+  CHECK(gather_labels(two_images(), Indices{1, 0, 1}) == std::vector<std::int32_t>{4, 3, 4});
+  check_error<ArgumentError>([] { gather_labels(two_images(), Indices{2}); }, {"gather_labels", "index 2"});
+}
+
+TEST_CASE("compute_normalization: mean and standard deviation of pixel / 255, by channel") {
+  const Normalization normalization = compute_normalization(two_images());
+  REQUIRE(normalization.mean.size() == 2);
+  // Channel 0 holds 0, 255, 51, 102; channel 1 holds 10, 20, 30, 40.
+  const auto near = [](float found, double expected) { return std::abs(double{found} - expected) <= 1e-7; };
+  CHECK(near(normalization.mean[0], 0.4));
+  CHECK(near(normalization.std[0], std::sqrt((0.16 + 0.36 + 0.04 + 0) / 4)));
+  CHECK(near(normalization.mean[1], 25.0 / 255));
+  CHECK(near(normalization.std[1], std::sqrt(125.0) / 255));
+}
+
+TEST_CASE("compute_normalization: a constant channel is an error") {
+  LabelledImages images = two_images();
+  for (const std::size_t i : {2u, 3u, 6u, 7u}) images.pixels[i] = 9;
+  check_error<ArgumentError>([&] { compute_normalization(images); },
+                             {"compute_normalization", "channel 1", "same value"});
+}
+
+TEST_CASE("split: two sorted parts that hold every index once, the same for the same seed") {
+  const LabelledImages images = random_images(100, 1, 1, 1);
+  const Split parts = split(images, 30, 1);
+  CHECK(parts.train.size() == 70);
+  CHECK(parts.held_out.size() == 30);
+  CHECK(std::is_sorted(parts.train.begin(), parts.train.end()));
+  CHECK(std::is_sorted(parts.held_out.begin(), parts.held_out.end()));
+  std::vector<int> seen(100);
+  for (const Indices& part : {parts.train, parts.held_out}) {
+    for (const Index index : part) ++seen.at(static_cast<std::size_t>(index));
+  }
+  CHECK(seen == std::vector<int>(100, 1));
+  CHECK(split(images, 30, 1).held_out == parts.held_out);
+  CHECK(split(images, 30, 2).held_out != parts.held_out);
+  CHECK(split(images, 0, 1).train.size() == 100);
+  check_error<ArgumentError>([&] { split(images, 100, 1); }, {"split", "100 of 100"});
+  check_error<ArgumentError>([&] { split(images, -1, 1); }, {"split", "-1 of 100"});
+}
+
+TEST_CASE("indices_of_class: in order") {
+  LabelledImages images = random_images(4, 1, 1, 1);
+  images.labels = {3, 1, 3, 2};
+  CHECK(indices_of_class(images, 3) == Indices{0, 2});
+  CHECK(indices_of_class(images, 7).empty());
+}

@@ -1,0 +1,123 @@
+#include "hypertape/data/mnist.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "support/check_error.hpp"
+#include "support/gzip_file.hpp"
+#include "support/mnist_files.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace hypertape;
+using namespace hypertape::data;
+using namespace hypertape::testing;
+
+namespace {
+
+/// A folder with a good tiny MNIST, for a test to spoil.
+struct TinyMnist {
+  TemporaryFolder folder;
+  TinyMnist() { put_mnist_files(folder.path(), 20, 12); }
+  void check_refused(std::initializer_list<std::string_view> words) const {
+    check_error<DataError>([&] { load_mnist_like("mnist", folder.path()); }, words);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("load_mnist_like: four files, each plain or gzipped") {
+  const TinyMnist tiny;
+  for (const char* file : {"train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    put_gzip_file(tiny.folder / (std::string(file) + ".gz"), file_bytes(tiny.folder / file));
+    std::filesystem::remove(tiny.folder / file);
+  }
+  const Dataset dataset = load_mnist_like("mnist", tiny.folder.path());
+  CHECK(dataset.name == "mnist");
+  for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+    CHECK(images->count == (images == &dataset.train ? 20 : 12));
+    CHECK(images->channels == 1);
+    CHECK(images->height == 28);
+    CHECK(images->width == 28);
+    CHECK(images->classes == 10);
+    CHECK_NOTHROW(check_sizes(*images, "test"));
+    CHECK(images->pixels[784 * 11 - 1] == 10);
+    CHECK(images->pixels[784 * 11] == 11);
+    CHECK(images->labels[11] == 1);
+  }
+}
+
+TEST_CASE("load_mnist_like: the usual normalization of either data set") {
+  const TinyMnist tiny;
+  CHECK(load_mnist_like("mnist", tiny.folder.path()).normalization.mean == std::vector<float>{0.1307f});
+  CHECK(load_mnist_like("mnist", tiny.folder.path()).normalization.std == std::vector<float>{0.3081f});
+  CHECK(load_mnist_like("fashion-mnist", tiny.folder.path()).normalization.mean == std::vector<float>{0.2860f});
+  CHECK(load_mnist_like("fashion-mnist", tiny.folder.path()).normalization.std == std::vector<float>{0.3530f});
+  check_error<ArgumentError>([&] { load_mnist_like("kmnist", tiny.folder.path()); },
+                             {"mnist or fashion-mnist", "kmnist"});
+}
+
+TEST_CASE("load_mnist_like: missing files are named, and what to do") {
+  const TinyMnist tiny;
+  std::filesystem::remove(tiny.folder / "train-labels-idx1-ubyte");
+  tiny.check_refused(
+      {tiny.folder.path().string(), "missing train-labels-idx1-ubyte[.gz];", "put ", "into this folder"});
+  std::filesystem::remove(tiny.folder / "t10k-images-idx3-ubyte");
+  tiny.check_refused({"missing train-labels-idx1-ubyte[.gz], t10k-images-idx3-ubyte[.gz];"});
+}
+
+TEST_CASE("load_mnist_like: a folder that is not there") {
+  const TemporaryFolder folder;
+  const auto missing = folder / "missing";
+  check_error<DataError>([&] { load_mnist_like("mnist", missing); }, {missing.string(), "missing train-images"});
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE("load_mnist_like: counts that differ") {
+  const TinyMnist tiny;
+  write_idx(tiny.folder / "t10k-labels-idx1-ubyte", std::vector<Index>{11}, std::vector<std::uint8_t>(11));
+  tiny.check_refused(
+      {"t10k-labels-idx1-ubyte: byte 4: expected as many labels as", "t10k-images-idx3-ubyte", "12", "found 11"});
+}
+
+TEST_CASE("load_mnist_like: a label outside of 0 .. 9") {
+  const TinyMnist tiny;
+  std::vector<std::uint8_t> labels(20);
+  labels[3] = 10;
+  write_idx(tiny.folder / "train-labels-idx1-ubyte", std::vector<Index>{20}, labels);
+  tiny.check_refused({"train-labels-idx1-ubyte: byte 11: expected a label in 0 .. 9, found 10"});
+}
+
+TEST_CASE("load_mnist_like: images of another size") {
+  const TinyMnist tiny;
+  write_idx(tiny.folder / "train-images-idx3-ubyte", std::vector<Index>{20, 28, 27},
+            std::vector<std::uint8_t>(20 * 28 * 27));
+  tiny.check_refused({"train-images-idx3-ubyte: byte 8: expected images of 28 x 28, found 28 x 27"});
+}
+
+TEST_CASE("load_mnist_like: images and labels swapped") {
+  const TinyMnist tiny;
+  std::filesystem::rename(tiny.folder / "train-labels-idx1-ubyte", tiny.folder / "train-images-idx3-ubyte");
+  put_file(tiny.folder / "train-labels-idx1-ubyte", "");
+  tiny.check_refused({"train-images-idx3-ubyte", "byte 0", "expected", "(images)", "found", "(labels)"});
+}
+
+TEST_CASE("MNIST itself: counts, first labels and normalization") {
+  const char* root = std::getenv("HYPERTAPE_DATA");
+  const std::filesystem::path folder = std::filesystem::path(root == nullptr ? "" : root) / "mnist";
+  if (root == nullptr || !find_mnist_file(folder, mnist_files[0])) {
+    MESSAGE("skipped: MNIST itself (needs its files in $HYPERTAPE_DATA/mnist)");
+    return;
+  }
+  const Dataset mnist = load_mnist_like("mnist", folder);
+  CHECK(mnist.train.count == 60'000);
+  CHECK(mnist.test.count == 10'000);
+  CHECK(std::vector(mnist.train.labels.begin(), mnist.train.labels.begin() + 5) == std::vector{5, 0, 4, 1, 9});
+  CHECK(indices_of_class(mnist.test, 1).size() == 1135);
+  const Normalization exact = compute_normalization(mnist.train);
+  CHECK(std::abs(exact.mean[0] - mnist.normalization.mean[0]) <= 5e-5f);
+  CHECK(std::abs(exact.std[0] - mnist.normalization.std[0]) <= 5e-5f);
+}

@@ -1,0 +1,108 @@
+#include "hypertape/distill/distilled_set.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "support/check_error.hpp"
+#include "support/compare.hpp"
+#include "support/random_tensor.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+using distill::DistilledSet;
+
+DistilledSet example(bool soft) {
+  DistilledSet set;
+  set.soft_labels = soft;
+  const std::vector<std::int32_t> classes = {2, 0, 1, 2};
+  for (std::uint64_t s = 0; s < 3; ++s) {
+    set.images.push_back(random_tensor<float>(Shape{4, 2, 5, 6}, s));
+    set.labels.push_back(soft ? random_tensor<float>(Shape{4, 3}, 10 + s)
+                              : one_hot<float>(std::span<const std::int32_t>(classes), 3));
+  }
+  set.learning_rates = positive_tensor<float>(Shape{2, 3}, 5);
+  set.normalization = {{0.1f, 0.2f}, {0.3f, 0.4f}};
+  set.theta0 = random_tensor<float>(Shape{7}, 6);
+  return set;
+}
+
+TEST_CASE("distilled_set: what is saved is loaded, hard labels and soft") {
+  const TemporaryFolder folder;
+  for (const bool soft : {false, true}) {
+    const DistilledSet set = example(soft);
+    distill::save(set, folder.path() / "set.npz");
+    const DistilledSet loaded = distill::load(folder.path() / "set.npz", 3);
+    CHECK(loaded.soft_labels == soft);
+    for (std::size_t s = 0; s < 3; ++s) {
+      CHECK(equal(loaded.images[s], set.images[s]));
+      CHECK(equal(loaded.labels[s], set.labels[s]));
+    }
+    CHECK(equal(loaded.learning_rates, set.learning_rates));
+    CHECK(loaded.normalization.mean == set.normalization.mean);
+    CHECK(loaded.normalization.std == set.normalization.std);
+    CHECK(equal(*loaded.theta0, *set.theta0));
+  }
+}
+
+TEST_CASE("distilled_set: the arrays have the documented shapes") {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "set.npz";
+  distill::save(example(false), path);
+  const data::Npz npz = data::read_npz(path);
+  CHECK(npz.at("images").shape == std::vector<Index>{3, 4, 2, 5, 6});
+  CHECK(data::require<std::int64_t>(npz, path, "labels", {3, 4})[1] == 0);
+  CHECK(npz.at("learning_rates").shape == std::vector<Index>{2, 3});
+  CHECK(npz.at("theta0").shape == std::vector<Index>{7});
+  // Row-major: the second value is one column further.
+  CHECK(data::require<float>(npz, path, "images", {3, 4, 2, 5, 6})[1] == example(false).images[0](0, 0, 0, 1));
+}
+
+TEST_CASE("distilled_set: the same set gives the same bytes") {
+  const TemporaryFolder folder;
+  distill::save(example(false), folder.path() / "a.npz");
+  distill::save(example(false), folder.path() / "b.npz");
+  const auto bytes = [](const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  CHECK(bytes(folder.path() / "a.npz") == bytes(folder.path() / "b.npz"));
+}
+
+TEST_CASE("distilled_set: missing, misshapen and impossible arrays are named") {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "set.npz";
+  const auto with = [&](const auto& change) {
+    distill::save(example(false), path);
+    data::Npz npz = data::read_npz(path);
+    change(npz);
+    data::write_npz(path, npz);
+  };
+  const auto load = [&] { distill::load(path, 3); };
+
+  with([](data::Npz& npz) { npz.erase("learning_rates"); });
+  check_error<DataError>(load, {"set.npz", "learning_rates", "images, labels, mean"});
+  with([](data::Npz& npz) { npz["images"].shape = {12, 2, 5, 6}; });
+  check_error<DataError>(load, {"set.npz", "array 'images'", "expected", "found"});
+  with([](data::Npz& npz) { npz["learning_rates"].shape = {3, 2}; });
+  check_error<DataError>(load, {"set.npz", "array 'learning_rates'", "expected", "3", "found"});
+  with([](data::Npz& npz) { npz["mean"] = {{1}, std::vector<float>{0.5f}}; });
+  check_error<DataError>(load, {"set.npz", "array 'mean'"});
+  with([](data::Npz& npz) { npz["std"] = {{2}, std::vector<float>{0.5f, 0.0f}}; });
+  check_error<DataError>(load, {"set.npz", "array 'std'", "positive", "0"});
+  with([](data::Npz& npz) { std::get<std::vector<std::int64_t>>(npz["labels"].values)[3] = 3; });
+  check_error<DataError>(load, {"set.npz", "array 'labels'", "classes 0 .. 2", "found 3"});
+  with([](data::Npz& npz) { std::get<std::vector<float>>(npz["images"].values)[3] = std::nanf(""); });
+  check_error<DataError>(load, {"set.npz", "array 'images'", "finite"});
+  with([](data::Npz& npz) { npz["theta0"] = {{7}, std::vector<double>(7)}; });
+  check_error<DataError>(load, {"set.npz", "array 'theta0'", "float32", "float64"});
+
+  with([](data::Npz& npz) { npz.erase("theta0"); });
+  CHECK(!distill::load(path, 3).theta0);
+}
+
+}  // namespace
+}  // namespace hypertape::testing

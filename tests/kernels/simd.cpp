@@ -1,0 +1,60 @@
+#include "hypertape/kernels/simd.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <vector>
+
+using namespace hypertape;
+using namespace hypertape::kernels;
+
+TEST_CASE_TEMPLATE("Simd: load, store, broadcast and sum", T, float, double) {
+  using V = Simd<T, 2>;
+  const std::array<T, 2> values = {2, 3};
+  std::array<T, 2> stored{};
+  V::store(stored.data(), V::load(values.data()) * V::broadcast(T(5)));
+  CHECK(stored == std::array<T, 2>{10, 15});
+  V::store(stored.data(), V::load_first(values.data(), 1));
+  CHECK(stored == std::array<T, 2>{2, 0});
+  CHECK(V::sum(V::load(values.data())) == 5);
+}
+
+TEST_CASE_TEMPLATE("with_lanes_for: whole vectors, quarters of them or single values, the most that a run fills", T,
+                   float, double) {
+  for (Index length = 1; length <= 40; ++length) {
+    int expected = 1;
+    for (const int lanes : {native_lanes<T> / 4, native_lanes<T>}) {
+      if (lanes > 0 && length >= lanes) expected = lanes;
+    }
+    int chosen = 0;
+    with_lanes_for<T>(length, [&]<int Lanes>() { chosen = Lanes; });
+    CHECK(chosen == expected);
+  }
+}
+
+TEST_CASE("with_count: the wanted number, at most the largest") {
+  for (const Index wanted : {1, 2, 3, 4, 9}) {
+    Index got = 0;
+    with_count<4>(wanted, [&]<int Count>() { got = Count; });
+    CHECK(got == std::min<Index>(wanted, 4));
+  }
+}
+
+TEST_CASE("for_each_vector_group: covers a run, and keeps overlapping vectors in one group") {
+  constexpr int lanes = 4;
+  for (Index length = lanes; length <= 60; ++length) {
+    std::vector<int> group_of(static_cast<std::size_t>(length), -1);
+    int group = 0;
+    for_each_vector_group<3, lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
+      for (const Index start : at) {
+        for (Index i = start; i < start + lanes; ++i) {
+          int& owner = group_of.at(static_cast<std::size_t>(i));
+          CHECK((owner == -1 || owner == group));
+          owner = group;
+        }
+      }
+      ++group;
+    });
+    for (const int owner : group_of) CHECK(owner >= 0);
+  }
+}

@@ -1,0 +1,73 @@
+#include "hypertape/ops/conv2d.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/check_operation.hpp"
+#include "support/obvious_conv2d.hpp"
+
+using namespace hypertape;
+using namespace hypertape::testing;
+
+namespace {
+
+const std::vector<Conv2dOptions> all_options = {{1, 0}, {1, 1}, {1, 3}, {2, 0}, {2, 1}, {3, 2}};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("conv2d: values for every stride and padding, with and without bias", T, float, double) {
+  const Tensor<T> x = whole_numbers<T>({3, 2, 7, 6}, 1), w = whole_numbers<T>({4, 2, 3, 3}, 2),
+                  b = whole_numbers<T>({4}, 3);
+  for (const Conv2dOptions& options : all_options) {
+    const auto g = kernels::conv2d_geometry(x.shape(), w.shape(), options.stride, options.padding);
+    Tensor<T> expected(g.output());
+    for_each_product(g, [&](Index in, Index weight, Index out) { expected[out] += x[in] * w[weight]; });
+    CHECK(equal(evaluate([&](auto v) { return conv2d(v[0], v[1], options); }, std::vector{x, w}), expected));
+    for (Index i = 0; i < expected.size(); ++i) expected[i] += b[i / (3 * g.OH() * g.OW())];
+    CHECK(equal(evaluate([&](auto v) { return conv2d(v[0], v[1], v[2], options); }, std::vector{x, w, b}), expected));
+  }
+}
+
+TEST_CASE("conv2d: derivatives for every stride and padding, with and without bias") {
+  const Tensor<double> x = random_tensor<double>({2, 2, 5, 4}, 1), w = random_tensor<double>({2, 2, 3, 3}, 2),
+                       b = random_tensor<double>({2}, 3);
+  for (const Conv2dOptions& options : all_options) {
+    CAPTURE(options.stride);
+    CAPTURE(options.padding);
+    check_operation([&](auto v) { return conv2d(v[0], v[1], options); }, {x, w});
+    check_operation([&](auto v) { return conv2d(v[0], v[1], v[2], options); }, {x, w, b});
+  }
+}
+
+TEST_CASE("conv2d: derivatives where one operand alone moves") {
+  const Tensor<double> x = random_tensor<double>({2, 1, 4, 4}, 1), w = random_tensor<double>({2, 1, 3, 3}, 2),
+                       b = random_tensor<double>({2}, 3);
+  check_operation([&](auto v) { return conv2d(v[0], v[0].tape().leaf(w), v[0].tape().leaf(b)); }, {x});
+  check_operation([&](auto v) { return conv2d(v[0].tape().leaf(x), v[0], v[0].tape().leaf(b)); }, {w});
+  check_operation([&](auto v) { return conv2d(v[0].tape().leaf(x), v[0].tape().leaf(w), v[0]); }, {b});
+}
+
+TEST_CASE("conv2d: large enough for a team, the three passes have the bits of one thread") {
+  const Tensor<float> x = random_tensor<float>({16, 6, 14, 14}, 1), w = random_tensor<float>({16, 6, 5, 5}, 2);
+  const auto passes = [&] {
+    Tape<float> tape;
+    const Var<float> a = tape.leaf(x), b = tape.leaf(w), y = conv2d(a, b);
+    const auto g = gradient(dot(y, y), {a, b});
+    return std::vector{y.value(), g[0].value(), g[1].value()};
+  };
+  std::vector<Tensor<float>> serial;
+  WorkerTeam(1).for_each(1, [&](Index, int) { serial = passes(); });
+  const std::vector<Tensor<float>> parallel = passes();
+  for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+}
+
+TEST_CASE("conv2d: shapes that do not fit") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({10, 3, 28, 28}, 0), w = tape.full({6, 3, 5, 5}, 0);
+  CHECK_THROWS_WITH_AS(conv2d(x, tape.full({6, 1, 5, 5}, 0)),
+                       "conv2d: input (10, 3, 28, 28) and weight (6, 1, 5, 5) do not fit: the input has 3 channels, "
+                       "the weight reads 1",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(conv2d(x, w, tape.full({5}, 0)), "conv2d: weight (6, 3, 5, 5) needs a bias (6), got (5)",
+                       ShapeError);
+  CHECK_THROWS_AS(conv2d(x, w, {0, 0}), ShapeError);
+}

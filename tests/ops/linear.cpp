@@ -1,0 +1,73 @@
+#include "hypertape/ops/linear.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/check_operation.hpp"
+
+using namespace hypertape;
+using namespace hypertape::testing;
+
+TEST_CASE_TEMPLATE("linear: x times the transposed weight, plus the bias", T, float, double) {
+  const Tensor<T> x = whole_numbers<T>({5, 7}, 1), w = whole_numbers<T>({3, 7}, 2), b = whole_numbers<T>({3}, 3);
+  Tensor<T> product({5, 3}), biased({5, 3});
+  for (Index n = 0; n < 5; ++n) {
+    for (Index o = 0; o < 3; ++o) {
+      for (Index i = 0; i < 7; ++i) product(n, o) += x(n, i) * w[o * 7 + i];
+      biased(n, o) = product(n, o) + b[o];
+    }
+  }
+  CHECK(equal(evaluate([](auto v) { return linear(v[0], v[1]); }, std::vector{x, w}), product));
+  CHECK(equal(evaluate([](auto v) { return linear(v[0], v[1], v[2]); }, std::vector{x, w, b}), biased));
+}
+
+TEST_CASE("linear: derivatives") {
+  const Tensor<double> x = random_tensor<double>({3, 4}, 1), w = random_tensor<double>({2, 4}, 2),
+                       b = random_tensor<double>({2}, 3);
+  check_operation([](auto v) { return linear(v[0], v[1]); }, {x, w});
+  check_operation([](auto v) { return linear(v[0], v[1], v[2]); }, {x, w, b});
+  check_operation([](auto v) { return linear(v[0], v[0]); }, {x});
+}
+
+TEST_CASE("linear: derivatives where one operand alone moves") {
+  const Tensor<double> x = random_tensor<double>({3, 4}, 1), w = random_tensor<double>({2, 4}, 2),
+                       b = random_tensor<double>({2}, 3);
+  check_operation([&](auto v) { return linear(v[0], v[0].tape().leaf(w), v[0].tape().leaf(b)); }, {x});
+  check_operation([&](auto v) { return linear(v[0].tape().leaf(x), v[0], v[0].tape().leaf(b)); }, {w});
+  check_operation([&](auto v) { return linear(v[0].tape().leaf(x), v[0].tape().leaf(w), v[0]); }, {b});
+}
+
+TEST_CASE("linear: large enough for a team, the three products have the bits of one thread") {
+  const Tensor<double> x = random_tensor<double>({40, 170}, 1), w = random_tensor<double>({160, 170}, 2);
+  const auto products = [&] {
+    Tape<double> tape;
+    const Var<double> a = tape.leaf(x), b = tape.leaf(w), y = linear(a, b);
+    const auto g = gradient(dot(y, y), {a, b});
+    return std::vector{y.value(), g[0].value(), g[1].value()};
+  };
+  std::vector<Tensor<double>> serial;
+  WorkerTeam(1).for_each(1, [&](Index, int) { serial = products(); });
+  const std::vector<Tensor<double>> parallel = products();
+  for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+  const Tensor<double> expected = [&] {
+    Tensor<double> out({40, 160});
+    for (Index n = 0; n < 40; ++n) {
+      for (Index o = 0; o < 160; ++o) {
+        for (Index i = 0; i < 170; ++i) out(n, o) += x(n, i) * w[o * 170 + i];
+      }
+    }
+    return out;
+  }();
+  CHECK(relative_error(parallel[0], expected) <= 1e-14);
+}
+
+TEST_CASE("linear: shapes that do not fit") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({10, 400}, 0), w = tape.full({120, 400}, 0);
+  CHECK_THROWS_WITH_AS(linear(x, tape.full({120, 401}, 0)),
+                       "linear: input (10, 400) needs a weight of 400 columns, got (120, 401)", ShapeError);
+  CHECK_THROWS_WITH_AS(linear(tape.full({10, 4, 10, 10}, 0), w),
+                       "linear: needs an input (N, I) and a weight (O, I), got (10, 4, 10, 10) and (120, 400)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(linear(x, w, tape.full({119}, 0)), "linear: weight (120, 400) needs a bias (120), got (119)",
+                       ShapeError);
+}

@@ -1,0 +1,67 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "hypertape/optim/optimizer.hpp"
+#include "hypertape/optim/schedule.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+TEST_CASE("sgd: plain and with momentum, by hand") {
+  std::vector<double> x = {1, 2}, g = {0.5, -1};
+  optim::Sgd<double> plain;
+  plain.step(x, g, 0.1);
+  CHECK(std::abs(x[0] - 0.95) <= 1e-15);
+  CHECK(std::abs(x[1] - 2.1) <= 1e-15);
+
+  x = {0, 0};
+  optim::Sgd<double> heavy(0.5);
+  heavy.step(x, g, 1);  // velocity g
+  heavy.step(x, g, 1);  // velocity 1.5 g
+  CHECK(std::abs(x[0] + 2.5 * 0.5) <= 1e-15);
+  CHECK_THROWS_AS(optim::Sgd<double>(1.0), ArgumentError);
+  CHECK_THROWS_AS(optim::Sgd<double>(std::nan("")), ArgumentError);
+}
+
+TEST_CASE("adam: two steps of Algorithm 1 by hand") {
+  std::vector<double> x = {1};
+  optim::Adam<double> adam(0.9, 0.99, 1e-8);
+  adam.step(x, std::vector<double>{2}, 0.1);
+  CHECK(std::abs(x[0] - (1 - 0.1 * 2 / (2 + 1e-8))) <= 1e-14);  // the bias corrections cancel in the first step
+  adam.step(x, std::vector<double>{-1}, 0.1);
+  const double m = (0.9 * 0.1 * 2 + 0.1 * -1) / (1 - 0.81), v = (0.99 * 0.01 * 4 + 0.01) / (1 - 0.9801);
+  CHECK(std::abs(x[0] - (1 - 0.1 * 2 / (2 + 1e-8) - 0.1 * m / (std::sqrt(v) + 1e-8))) <= 1e-14);
+}
+
+TEST_CASE("adam: finds the minimum of a quadratic") {
+  std::vector<double> x = {3, -2};
+  optim::Adam<double> adam;
+  for (int i = 0; i < 4000; ++i) {
+    adam.step(x, std::vector<double>{x[0] - 1, 10 * (x[1] - 2)}, 0.05 * optim::cosine_schedule(i, 4000));
+  }
+  CHECK(std::abs(x[0] - 1) <= 1e-3);
+  CHECK(std::abs(x[1] - 2) <= 1e-3);
+}
+
+TEST_CASE("adam: arguments out of range") {
+  CHECK_THROWS_AS(optim::Adam<float>(1.0), ArgumentError);
+  CHECK_THROWS_AS(optim::Adam<float>(0.9, -0.1), ArgumentError);
+  CHECK_THROWS_AS(optim::Adam<float>(0.9, 0.999, 0), ArgumentError);
+}
+
+TEST_CASE("schedules") {
+  CHECK(optim::step_schedule(0, 40, 0.5) == 1);
+  CHECK(optim::step_schedule(39, 40, 0.5) == 1);
+  CHECK(optim::step_schedule(80, 40, 0.5) == 0.25);
+  CHECK(optim::cosine_schedule(0, 100) == 1);
+  CHECK(std::abs(optim::cosine_schedule(50, 100) - 0.5) <= 1e-15);
+  CHECK(optim::cosine_schedule(100, 100) == 0);
+  CHECK(optim::cosine_schedule(500, 100, 0.1) == 0.1);
+  CHECK_THROWS_AS(optim::step_schedule(1, 0, 0.5), ArgumentError);
+  CHECK_THROWS_AS(optim::cosine_schedule(1, 0), ArgumentError);
+}
+
+}  // namespace
+}  // namespace hypertape::testing

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "hypertape/nn/mlp.hpp"
+#include "hypertape/ops/losses.hpp"
+#include "hypertape/unroll/inner_loop.hpp"
+#include "support/random_tensor.hpp"
+
+/// A small, smooth training problem: a tanh network of 4-5-3 widths, soft labels.
+namespace hypertape::testing {
+
+inline const nn::Mlp& small_network() {
+  static const nn::Mlp network({4, 5, 3}, nn::Activation::tanh);
+  return network;
+}
+
+/// Softmax cross-entropy of the small network: the inner loss, and the outer loss on data of its own.
+struct SmallLoss {
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
+    return softmax_cross_entropy(small_network()(theta, x), y);
+  }
+};
+
+/// Labels with positive weights that do not add up to one: nothing may rely on that.
+template <class T>
+InnerLoop<T> small_loop(Index steps, Index epochs, Index samples = 6) {
+  InnerLoop<T> loop;
+  loop.theta0 = random_tensor<T>(Shape{small_network().parameters().size()}, 11);
+  for (Index s = 0; s < steps; ++s) {
+    const auto seed = static_cast<std::uint64_t>(s);
+    loop.x.push_back(random_tensor<T>(Shape{samples, 4}, 20 + seed));
+    loop.y.push_back(positive_tensor<T>(Shape{samples, 3}, 30 + seed));
+  }
+  loop.learning_rates = positive_tensor<T>(Shape{epochs, steps}, 40);
+  return loop;
+}
+
+}  // namespace hypertape::testing

@@ -1,0 +1,206 @@
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "hypertape/data/idx.hpp"
+#include "hypertape/data/npz.hpp"
+#include "support/temporary_folder.hpp"
+
+// The program as its users meet it: what it prints, what it writes, how it exits.
+
+namespace hypertape::testing {
+namespace {
+
+struct Result {
+  int exit_code;
+  std::string output;  ///< standard output and standard error together
+
+  bool says(const std::string& words) const { return output.find(words) != std::string::npos; }
+};
+
+Result shell(const std::string& command) {
+  FILE* pipe = popen(("{ " + command + " ; } 2>&1").c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Result result{};
+  char buffer[4096];
+  while (const std::size_t got = std::fread(buffer, 1, sizeof buffer, pipe)) result.output.append(buffer, got);
+  const int status = pclose(pipe);
+  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
+}
+
+Result tool(const std::string& arguments) { return shell(std::string(HYPERTAPE_TOOL) + " " + arguments); }
+
+std::string content(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// A run that takes moments.
+std::string quick(const std::filesystem::path& out) {
+  return "distill --dataset glyphs --iterations 4 --batch 32 --evaluate-every 2 --hold-out 64 --out " + out.string();
+}
+
+TEST_CASE("tool: distill writes every result, and evaluate reaches the same accuracy") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "a" / "run";
+  const Result distilled = tool(quick(out) + " --steps 2 --epochs 2 --seed 5");
+  CAPTURE(distilled.output);
+  REQUIRE(distilled.exit_code == 0);
+  CHECK(distilled.says("test accuracy"));
+  for (const char* name : {"config.json", "summary.json", "log.csv", "distilled.npz", "distilled.png"}) {
+    CHECK(std::filesystem::file_size(out / name) > 0);
+  }
+  CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 5);  // and nothing else
+  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  for (const char* key : {"dataset", "network", "init", "objective", "steps", "epochs", "images_per_class",
+                          "iterations", "seed", "threads", "networks_tested", "test_accuracy", "test_accuracy_std",
+                          "initial_accuracy", "wall_seconds", "train_seconds", "peak_rss_mb"}) {
+    CHECK(summary.contains(key));
+  }
+  CHECK(summary["iterations"] == 4);
+  CHECK(nlohmann::json::parse(content(out / "config.json"))["seed"] == 5);
+  CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 10, 1, 28, 28});
+
+  const auto again = folder.path() / "evaluated";
+  const Result evaluated =
+      tool("evaluate --dataset glyphs --distilled " + (out / "distilled.npz").string() + " --out " + again.string());
+  CAPTURE(evaluated.output);
+  REQUIRE(evaluated.exit_code == 0);
+  const auto evaluation = nlohmann::json::parse(content(again / "summary.json"));
+  CHECK(evaluation["test_accuracy"] == summary["test_accuracy"]);
+  CHECK(evaluation["initial_accuracy"] == summary["initial_accuracy"]);
+
+  const Result random = tool("evaluate --dataset glyphs --init random --networks 3 --distilled " +
+                             (out / "distilled.npz").string() + " --out " + again.string());
+  REQUIRE(random.exit_code == 0);
+  CHECK(nlohmann::json::parse(content(again / "summary.json"))["networks_tested"] == 3);
+}
+
+TEST_CASE("tool: the same seed gives the same bytes on one thread and on two") {
+  const TemporaryFolder folder;
+  REQUIRE(tool(quick(folder.path() / "one") + " --seed 7 --threads 1").exit_code == 0);
+  REQUIRE(tool(quick(folder.path() / "two") + " --seed 7 --threads 2").exit_code == 0);
+  const std::string one = content(folder.path() / "one" / "distilled.npz");
+  CHECK(one.size() > 250000);  // theta_0 alone has 61,706 floats
+  CHECK(one == content(folder.path() / "two" / "distilled.npz"));
+}
+
+TEST_CASE("tool: Ctrl-C stops cleanly and leaves a usable result") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run";
+  const Result result = shell(std::string(HYPERTAPE_TOOL) +
+                              " distill --dataset glyphs --iterations 100000 --batch 32 --hold-out 64 "
+                              "--evaluate-every 1 --out " +
+                              out.string() + " & pid=$!; for i in $(seq 600); do [ -s " + (out / "log.csv").string() +
+                              " ] && break; sleep 0.1; done; kill -INT $pid; wait $pid");
+  CAPTURE(result.output);
+  CHECK(result.exit_code == 0);
+  CHECK(result.says("stopped at iteration"));
+  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  CHECK(summary["interrupted"] == true);
+  CHECK(summary["iterations"] < 100000);
+  CHECK(tool("evaluate --dataset glyphs --distilled " + (out / "distilled.npz").string() + " --out " +
+             (folder.path() / "evaluated").string())
+            .exit_code == 0);
+}
+
+TEST_CASE("tool: a run that diverges fails, says where, and keeps the last good result") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run";
+  const Result result = tool(quick(out) + " --initial-learning-rate 1e30");
+  CAPTURE(result.output);
+  CHECK(result.exit_code == 1);
+  CHECK(result.says("iteration 0"));
+  CHECK(result.says("inner step 1"));
+  CHECK(result.says("learning rates 1e+30"));
+  CHECK(!std::filesystem::exists(out / "summary.json"));
+}
+
+TEST_CASE("tool: wrong usage exits with 2 and names the option") {
+  const TemporaryFolder folder;
+  const std::string out = " --out " + (folder.path() / "x").string();
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Result result = tool(arguments);
+    CAPTURE(arguments);
+    CAPTURE(result.output);
+    CHECK(result.exit_code == 2);
+    CHECK(result.says(words));
+  };
+  refused("", "A command is required");
+  refused("dance", "dance");
+  refused("distill --dataset glyphs", "--out is required");
+  refused("distill --dataset glyphs --no-such-option 3" + out, "--no-such-option");
+  refused("distill --dataset glyphs stray" + out, "stray");
+  refused("distill --dataset glyphs --seed 1 --seed 2" + out, "--seed");
+  refused("distill --dataset imagenet" + out, "imagenet");
+  refused("distill --dataset glyphs --steps 0" + out, "--steps");
+  refused("distill --dataset glyphs --steps two" + out, "two");
+  refused("distill --dataset glyphs --batch -3" + out, "--batch");
+  refused("distill --dataset glyphs --learning-rate 0" + out, "--learning-rate");
+  refused("distill --dataset glyphs --learning-rate nan" + out, "--learning-rate");
+  refused("distill --dataset glyphs --initial-learning-rate inf" + out, "--initial-learning-rate");
+  refused("distill --dataset glyphs --threads -1" + out, "--threads");
+  refused("distill --dataset glyphs --init random" + out, "random");
+  refused("evaluate --dataset glyphs" + out, "--distilled is required");
+  CHECK(!std::filesystem::exists(folder.path() / "x"));
+  CHECK(tool("--help").exit_code == 0);
+  CHECK(tool("distill --help").says("--learning-rate"));
+  CHECK(tool("--version").exit_code == 0);
+}
+
+TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and nothing half-written") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "out";
+  const auto fails = [&](const std::string& arguments, std::initializer_list<const char*> words) {
+    const Result result = tool(arguments);
+    CAPTURE(arguments);
+    CAPTURE(result.output);
+    CHECK(result.exit_code == 1);
+    for (const char* word : words) CHECK(result.says(word));
+    CHECK(!std::filesystem::exists(out));
+  };
+  const std::string to_out = " --out " + out.string();
+  const auto empty = folder.path() / "empty";
+  std::filesystem::create_directory(empty);
+  fails("distill --dataset mnist --data " + empty.string() + to_out, {"train-images-idx3-ubyte", "folder"});
+  fails("distill --dataset glyphs --data " + empty.string() + to_out, {"glyphs"});
+  fails("distill --dataset glyphs --hold-out 100000" + to_out, {"hold-out of 100000"});
+
+  const auto broken = folder.path() / "broken.npz";
+  std::ofstream(broken) << "not an archive";
+  fails("evaluate --dataset glyphs --distilled " + broken.string() + to_out, {"broken.npz"});
+  fails("evaluate --dataset glyphs --distilled " + (folder.path() / "absent.npz").string() + to_out, {"absent.npz"});
+
+  data::Npz npz;
+  npz["images"] = {{1, 2, 1, 4, 4}, std::vector<float>(32)};
+  npz["labels"] = {{1, 2}, std::vector<std::int64_t>{0, 1}};
+  npz["learning_rates"] = {{1, 1}, std::vector<float>{0.1f}};
+  npz["mean"] = npz["std"] = {{1}, std::vector<float>{0.5f}};
+  const auto small = folder.path() / "small.npz";
+  data::write_npz(small, npz);
+  fails("evaluate --dataset glyphs --distilled " + small.string() + to_out, {"small.npz", "(2, 1, 4, 4)", "28"});
+  npz["images"] = {{1, 2, 1, 28, 28}, std::vector<float>(2 * 784)};
+  data::write_npz(small, npz);
+  fails("evaluate --dataset glyphs --distilled " + small.string() + to_out, {"theta0", "--init random"});
+}
+
+TEST_CASE("tool: an output folder that cannot be written is refused before any work") {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "file") << "in the way";
+  const Result result = tool(quick(folder.path() / "file" / "out"));
+  CAPTURE(result.output);
+  CHECK(result.exit_code == 1);
+  CHECK(result.says("--out"));
+  CHECK(!result.says("iteration"));
+  CHECK(content(folder.path() / "file") == "in the way");
+}
+
+}  // namespace
+}  // namespace hypertape::testing

@@ -1,0 +1,69 @@
+#include "hypertape/unroll/batch_gradient.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cmath>
+
+#include "support/compare.hpp"
+#include "support/small_problem.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+template <class T>
+struct Batch {
+  Tensor<T> theta = random_tensor<T>(Shape{small_network().parameters().size()}, 1);
+  Tensor<T> x, y;
+  explicit Batch(Index samples)
+      : x(random_tensor<T>(Shape{samples, 4}, 2)), y(positive_tensor<T>(Shape{samples, 3}, 3)) {}
+};
+
+TEST_CASE("batch_gradient: blocks add up to the whole batch") {
+  for (const Index samples : {1, 15, 16, 17, 100, 300}) {
+    const Batch<double> batch(samples);
+    Tape<double> tape;
+    const Var<double> theta = tape.leaf(batch.theta);
+    const Var<double> loss = SmallLoss()(theta, tape.leaf(batch.x), tape.leaf(batch.y));
+    const Tensor<double> expected = gradient(loss, theta).value();
+    for (const Index samples_per_block : {0, 1, 7, 16}) {
+      BatchGradient<double> batch_gradient(WorkerTeam(2), samples_per_block);
+      Tensor<double> got;
+      const double value = batch_gradient(SmallLoss(), batch.theta, batch.x, batch.y, got);
+      CHECK(std::abs(value - loss.item()) <= 1e-13 * std::abs(loss.item()));
+      CHECK(relative_error(got, expected) <= 1e-13);
+    }
+  }
+}
+
+TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
+  const Batch<float> batch(333);
+  BatchGradient<float> one(WorkerTeam(1));
+  Tensor<float> expected;
+  const float loss = one(SmallLoss(), batch.theta, batch.x, batch.y, expected);
+  for (const int threads : {2, 3, 5}) {
+    BatchGradient<float> many{WorkerTeam(threads)};
+    Tensor<float> got;
+    for (int call = 0; call < 3; ++call) {
+      CHECK(many(SmallLoss(), batch.theta, batch.x, batch.y, got) == loss);
+      CHECK(equal(got, expected));
+    }
+  }
+}
+
+TEST_CASE("batch_gradient: samples are loaded once each") {
+  const Batch<double> batch(50);
+  std::vector<std::atomic<int>> loaded(50);
+  BatchGradient<double> batch_gradient(WorkerTeam(2), 8);
+  Tensor<double> got;
+  const auto load = [&](Range range, Tensor<double>& x, Tensor<double>& y) {
+    for (Index n = range.begin; n < range.end; ++n) ++loaded[static_cast<std::size_t>(n)];
+    x = samples(batch.x, range.begin, range.size());
+    y = samples(batch.y, range.begin, range.size());
+  };
+  batch_gradient(SmallLoss(), batch.theta, 50, load, got);
+  for (const auto& count : loaded) CHECK(count == 1);
+}
+
+}  // namespace
+}  // namespace hypertape::testing

@@ -1,0 +1,221 @@
+#include "hypertape/unroll/hypergradient.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "hypertape/autodiff/check_gradient.hpp"
+#include "support/check_error.hpp"
+#include "support/compare.hpp"
+#include "support/small_problem.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+Var<double> outer_loss(Var<double> theta) {
+  Tape<double>& tape = theta.tape();
+  return SmallLoss()(theta, tape.leaf(random_tensor<double>(Shape{7, 4}, 50)),
+                     tape.leaf(positive_tensor<double>(Shape{7, 3}, 51)));
+}
+
+/// L(theta_T) by the loop as the equations have it, with no unrolling machinery.
+double trained_loss(const InnerLoop<double>& loop) {
+  Tensor<double> theta = loop.theta0;
+  for (Index t = 0; t < loop.length(); ++t) {
+    const auto s = static_cast<std::size_t>(t % loop.steps());
+    Tape<double> tape;
+    const Var<double> leaf = tape.leaf(theta);
+    const Tensor<double> g = gradient(SmallLoss()(leaf, tape.leaf(loop.x[s]), tape.leaf(loop.y[s])), leaf).value();
+    for (Index i = 0; i < theta.size(); ++i) theta[i] -= loop.learning_rates[t] * g[i];
+  }
+  Tape<double> tape;
+  return outer_loss(tape.leaf(theta)).item();
+}
+
+/// Central differences of `trained_loss` in every element of one part of the loop, which `part` selects.
+template <class Part>
+Tensor<double> differences(const InnerLoop<double>& loop, const Part& part) {
+  InnerLoop<double> moved = loop;
+  Tensor<double>& values = part(moved);
+  Tensor<double> out(values.shape());
+  const double step = std::cbrt(std::numeric_limits<double>::epsilon());
+  for (Index i = 0; i < values.size(); ++i) {
+    const double value = values[i];
+    values[i] = value + step;
+    const double above = trained_loss(moved);
+    values[i] = value - step;
+    out[i] = (above - trained_loss(moved)) / (2 * step);
+    values[i] = value;
+  }
+  return out;
+}
+
+UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::forward_over_reverse,
+                              MemoryPolicy memory = MemoryPolicy::every_tape) {
+  UnrollOptions options;
+  options.second_derivative = second;
+  options.memory_policy = memory;
+  options.differentiate_y = true;
+  return options;
+}
+
+TEST_CASE("hypergradient: central differences through the whole unroll") {
+  // Steps x epochs, T = 1, 2, 5 and 4.
+  for (const Shape& size : {Shape{1, 1}, Shape{1, 2}, Shape{5, 1}, Shape{2, 2}}) {
+    const Index steps = size[0], epochs = size[1];
+    CAPTURE(steps);
+    CAPTURE(epochs);
+    constexpr double tolerance = 1e-6;  // differences err by about step^2 = 4e-11 times higher derivatives
+    const InnerLoop<double> loop = small_loop<double>(steps, epochs);
+    const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+    CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
+    CHECK(relative_error(h.theta0, differences(
+                                       loop, [](auto& l) -> auto& { return l.theta0; })) <= tolerance);
+    CHECK(relative_error(h.learning_rates, differences(
+                                               loop, [](auto& l) -> auto& { return l.learning_rates; })) <= tolerance);
+    for (std::size_t s = 0; s < loop.x.size(); ++s) {
+      CHECK(relative_error(h.x[s], differences(
+                                       loop, [s](auto& l) -> auto& { return l.x[s]; })) <= tolerance);
+      CHECK(relative_error(h.y[s], differences(
+                                       loop, [s](auto& l) -> auto& { return l.y[s]; })) <= tolerance);
+    }
+  }
+}
+
+template <class T>
+double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
+  double worst = std::max(relative_error(a.theta0, b.theta0), relative_error(a.learning_rates, b.learning_rates));
+  for (std::size_t s = 0; s < b.x.size(); ++s) worst = std::max(worst, relative_error(a.x.at(s), b.x.at(s)));
+  for (std::size_t s = 0; s < b.y.size(); ++s) worst = std::max(worst, relative_error(a.y.at(s), b.y.at(s)));
+  return worst;
+}
+
+TEST_CASE("hypergradient: both second derivatives and both memory policies agree to rounding") {
+  const InnerLoop<double> loop = small_loop<double>(3, 2);
+  const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+  for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
+    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
+      const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, memory));
+      CHECK(distance(h, expected) <= 1e-12);
+    }
+  }
+}
+
+TEST_CASE("hypergradient: recomputing keeps less memory") {
+  const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
+    gradient_out = theta;
+    return 0.0;
+  };
+  const auto bytes = [&](MemoryPolicy policy, Index epochs) {
+    Unroll<double, SmallLoss> unroll(SmallLoss(), all_derivatives(SecondDerivative::forward_over_reverse, policy));
+    InnerLoop<double> loop = small_loop<double>(1, epochs, 200);
+    loop.learning_rates.fill(0.01);
+    unroll(loop, outer);
+    return unroll.reserved_bytes();
+  };
+  CHECK(bytes(MemoryPolicy::every_tape, 200) > 5 * bytes(MemoryPolicy::recompute, 200));
+}
+
+TEST_CASE("hypergradient: a mean over blocks of samples is the mean over samples") {
+  const InnerLoop<double> loop = small_loop<double>(2, 2, 7);
+  const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+  for (const Index samples_per_block : {1, 2, 3, 100}) {
+    UnrollOptions options = all_derivatives();
+    options.samples_per_block = samples_per_block;
+    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 1e-12);
+  }
+}
+
+TEST_CASE("hypergradient: the same bits whatever the number of threads, and on every call") {
+  const InnerLoop<float> loop = small_loop<float>(3, 2, 20);
+  const auto outer = [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
+    gradient_out = theta;
+    return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
+  };
+  UnrollOptions options;
+  options.samples_per_block = 3;
+  Unroll<float, SmallLoss> one(SmallLoss(), options, WorkerTeam(1));
+  const Hypergradient<float> expected = one(loop, outer);
+  for (const int threads : {1, 2, 5}) {
+    Unroll<float, SmallLoss> unroll(SmallLoss(), options, WorkerTeam(threads));
+    for (int call = 0; call < 2; ++call) {
+      const Hypergradient<float>& h = unroll(loop, outer);
+      CHECK(equal(h.theta0, expected.theta0));
+      CHECK(equal(h.learning_rates, expected.learning_rates));
+      for (std::size_t s = 0; s < loop.x.size(); ++s) CHECK(equal(h.x[s], expected.x[s]));
+    }
+  }
+}
+
+TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
+  Unroll<double, SmallLoss> unroll(SmallLoss(), all_derivatives());
+  const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
+    gradient_out = theta;
+    return 1.0;
+  };
+  for (const auto& [steps, samples] : {std::pair<Index, Index>{3, 8}, {1, 2}, {4, 5}}) {
+    const InnerLoop<double> loop = small_loop<double>(steps, 1, samples);
+    Unroll<double, SmallLoss> fresh(SmallLoss(), all_derivatives());
+    CHECK(distance(unroll(loop, outer), fresh(loop, outer)) <= 0);
+  }
+}
+
+TEST_CASE("hypergradient: training alone gives the same weights") {
+  const InnerLoop<double> loop = small_loop<double>(2, 3);
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  const Tensor<double> theta = unroll.train(loop);
+  CHECK(equal(theta, hypergradient(loop, SmallLoss(), outer_loss).theta_T));
+}
+
+TEST_CASE("hypergradient: a quadratic in closed form") {
+  // l = |theta - x|^2 / 2, so theta_1 = theta - eta (theta - x); L = |theta_T|^2 / 2.
+  InnerLoop<double> loop{Tensor<double>(Shape{1}, {3.0}),
+                         {Tensor<double>(Shape{1, 1}, {1.0})},
+                         {Tensor<double>(Shape{1, 1}, {0.0})},
+                         Tensor<double>(Shape{2, 1}, {0.5, 0.25})};
+  const auto inner = [](Var<double> theta, Var<double> x, Var<double>) {
+    return 0.5 * sum(square(theta - reshape(x, Shape{1})));
+  };
+  const auto h = hypergradient(loop, inner, [](Var<double> theta) { return 0.5 * sum(square(theta)); });
+  const double theta1 = 3 - 0.5 * 2, theta2 = theta1 - 0.25 * (theta1 - 1);
+  CHECK(std::abs(h.theta_T[0] - theta2) <= 1e-15);
+  CHECK(std::abs(h.theta0[0] - theta2 * 0.75 * 0.5) <= 1e-15);
+  CHECK(std::abs(h.x[0][0] - theta2 * (0.25 + 0.75 * 0.5)) <= 1e-15);
+  CHECK(std::abs(h.learning_rates[1] + theta2 * (theta1 - 1)) <= 1e-15);
+  CHECK(std::abs(h.learning_rates[0] + theta2 * 0.75 * 2) <= 1e-15);
+}
+
+TEST_CASE("hypergradient: parts that do not fit are named") {
+  const auto outer = [](Var<double> theta) { return sum(theta); };
+  InnerLoop<double> loop = small_loop<double>(2, 1);
+  loop.learning_rates = Tensor<double>(Shape{1, 3});
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer),
+                       "InnerLoop: learning rates must be (epochs, 2), got (1, 3)", ShapeError);
+  loop = small_loop<double>(2, 1);
+  loop.y.pop_back();
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer), "InnerLoop: 2 steps of x need as many of y, got 1",
+                       ShapeError);
+  loop = small_loop<double>(2, 1);
+  loop.y[1] = Tensor<double>(Shape{5, 3});
+  CHECK_THROWS_AS(hypergradient(loop, SmallLoss(), outer), ShapeError);
+  loop = small_loop<double>(2, 1);
+  loop.x[1] = Tensor<double>(Shape{5, 4});
+  loop.y[1] = Tensor<double>(Shape{5, 3});
+  CHECK_THROWS_AS(hypergradient(loop, SmallLoss(), outer), ShapeError);
+  CHECK_THROWS_WITH_AS(hypergradient(InnerLoop<double>(), SmallLoss(), outer), "InnerLoop: needs at least one step",
+                       ShapeError);
+}
+
+TEST_CASE("hypergradient: divergence names the inner step") {
+  InnerLoop<double> loop = small_loop<double>(1, 3);
+  loop.learning_rates[0] = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer_loss),
+                       "hypergradient: the inner loss is NaN at inner step 1", DivergenceError);
+  loop = small_loop<double>(1, 3);
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), [](Var<double> theta) { return sum(theta) * std::nan(""); }),
+                       "hypergradient: the outer loss is NaN after 3 inner steps", DivergenceError);
+}
+
+}  // namespace
+}  // namespace hypertape::testing
