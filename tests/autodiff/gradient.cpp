@@ -96,3 +96,9 @@ TEST_CASE("vjp: errors") {
                        "derivative: results and arguments must be recorded on one and the same tape", ArgumentError);
   CHECK_THROWS_AS(vjp(y, x, Var<double>()), ArgumentError);
 }
+
+TEST_CASE("gradient: an argument named twice is refused") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(2);
+  CHECK_THROWS_WITH_AS(gradient(x * x, {x, x}), "derivative: an argument is named twice", ArgumentError);
+}

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "hypertape/autodiff/tape.hpp"
+#include "hypertape/ops/arithmetic.hpp"
 #include "support/compare.hpp"
 
 using namespace hypertape;
@@ -26,4 +27,13 @@ TEST_CASE("Var: item is the value of a single element, of any rank") {
   CHECK(tape.scalar(3).item() == 3);
   CHECK(tape.full({1, 1}, 4).item() == 4);
   CHECK_THROWS_WITH_AS(tape.full({2, 1}, 4).item(), "Var::item: needs one element, the shape is (2, 1)", ShapeError);
+}
+
+TEST_CASE("Var: none has no value, and says so") {
+  const Var<double> none;
+  CHECK(!none);
+  CHECK_THROWS_AS(none.shape(), ArgumentError);
+  CHECK_THROWS_AS(none.data(), ArgumentError);
+  Tape<double> tape;
+  CHECK_THROWS_AS(tape.scalar(1) + none, ArgumentError);
 }

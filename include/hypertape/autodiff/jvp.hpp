@@ -11,7 +11,8 @@ namespace hypertape {
 /// tape. The outputs may themselves be gradients: pushing a tangent through a recorded gradient is *forward over
 /// reverse*, a Hessian-vector product without a graph of a graph. Arguments count as independent of one another; a
 /// tangent that is none counts as zero; an output that depends on no argument gets zeros.
-/// @throws ShapeError if a tangent has not its argument's shape; ArgumentError if tapes differ.
+/// @throws ShapeError if a tangent has not its argument's shape; ArgumentError if tapes differ or an argument is named
+/// twice.
 template <class T>
 void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std::span<const Var<T>> tangents,
          std::span<Var<T>> result) {

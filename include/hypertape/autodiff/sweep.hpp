@@ -52,7 +52,10 @@ struct Stretch {
         last(std::max(bound(tape, results, false), bound(tape, arguments, false))),
         argument(tape, first, last),
         active(tape, first, last) {
-    for (const Var<T>& x : arguments) argument[x.id()] = active[x.id()] = true;
+    for (const Var<T>& x : arguments) {
+      if (argument[x.id()]) throw ArgumentError("derivative: an argument is named twice");
+      argument[x.id()] = active[x.id()] = true;
+    }
     for (NodeId id = first; id <= last; ++id) {
       for (int i = 0; i < tape.node(id).inputs && !active[id]; ++i) active[id] = is_active(tape.input(id, i));
     }

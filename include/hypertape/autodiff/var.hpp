@@ -21,12 +21,16 @@ class Var {
 
   explicit operator bool() const { return tape_ != nullptr; }
 
-  Tape<T>& tape() const { return *tape_; }
+  /// @throws ArgumentError if the Var is none, as everything below.
+  Tape<T>& tape() const {
+    if (tape_ == nullptr) throw ArgumentError("Var: a default-constructed Var has no tape and no value");
+    return *tape_;
+  }
   NodeId id() const { return id_; }
 
-  Shape shape() const { return tape_->node(id_).shape; }
-  Index size() const { return tape_->node(id_).shape.size(); }
-  const T* data() const { return tape_->node(id_).values; }
+  Shape shape() const { return tape().node(id_).shape; }
+  Index size() const { return tape().node(id_).shape.size(); }
+  const T* data() const { return tape().node(id_).values; }
 
   /// A copy of the values.
   Tensor<T> value() const { return Tensor<T>(shape(), std::span<const T>(data(), static_cast<std::size_t>(size()))); }

@@ -43,7 +43,7 @@ class Random {
   /// Uniform in [0, 1), a multiple of 2^-53.
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
 
-  /// Uniform in [low, high).
+  /// Uniform in [low, high); rounding may give high itself.
   double uniform(double low, double high) { return std::fma(high - low, uniform(), low); }
 
   /// Uniform in 0 .. count - 1, without the bias of a plain remainder. @throws ArgumentError if count < 1.

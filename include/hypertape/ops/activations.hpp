@@ -16,7 +16,7 @@ struct PositiveMask {
   const T* x;
 
   void apply(const T* in, T* out) const {
-    for (Index i = 0; i < domain.size(); ++i) out[i] = x[i] > 0 ? in[i] : T(0);
+    kernels::map(domain.size(), x, in, out, [](T at, T value) { return at > 0 ? value : T(0); });
   }
   void apply_adjoint(const T* in, T* out) const { apply(in, out); }
 };
@@ -26,9 +26,7 @@ template <class T>
 struct Relu final : Operation<T> {
   const char* name() const override { return "relu"; }
   void evaluate(const Evaluation<T>& call) const override {
-    const T* x = call.input(0);
-    T* y = call.output();
-    for (Index i = 0; i < call.output_shape().size(); ++i) y[i] = x[i] < 0 ? T(0) : x[i];
+    kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T x) { return x < 0 ? T(0) : x; });
   }
   Var<T> tangent(const TangentSweep<T>& call) const override { return apply_map(mask(call.input(0)), call.tangent(0)); }
   void pullback(PullbackSweep<T>& call) const override {

@@ -2,6 +2,7 @@
 
 #include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/contraction.hpp"
+#include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/kernels/reduce.hpp"
 #include "hypertape/ops/reduce.hpp"
 
@@ -23,7 +24,7 @@ struct MultiplyForm {
     if (start == kernels::Start::accumulate) {
       for (Index i = 0; i < operand.size(); ++i) out[i] += a[i] * b[i];
     } else {
-      for (Index i = 0; i < operand.size(); ++i) out[i] = a[i] * b[i];
+      kernels::map(operand.size(), a, b, out, [](T x, T y) { return x * y; });
     }
   }
 };
@@ -71,8 +72,8 @@ template <class T>
 struct Divide final : Operation<T> {
   const char* name() const override { return "divide"; }
   void evaluate(const Evaluation<T>& call) const override {
-    const T *a = call.input(0), *b = call.input(1);
-    for (Index i = 0; i < call.output_shape().size(); ++i) call.output()[i] = a[i] / b[i];
+    kernels::map(call.output_shape().size(), call.input(0), call.input(1), call.output(),
+                 [](T a, T b) { return a / b; });
   }
   /// (a' - y b') / b
   Var<T> tangent(const TangentSweep<T>& call) const override {

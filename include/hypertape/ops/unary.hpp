@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-
+#include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
 namespace hypertape {
@@ -17,9 +16,7 @@ template <class T, class Function>
 struct Unary final : Operation<T> {
   const char* name() const override { return Function::name; }
   void evaluate(const Evaluation<T>& call) const override {
-    const T* x = call.input(0);
-    T* y = call.output();
-    for (Index i = 0; i < call.output_shape().size(); ++i) y[i] = Function::value(x[i]);
+    kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T x) { return Function::value(x); });
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     return Function::derivative(call.input(0), call.output()) * call.tangent(0);
