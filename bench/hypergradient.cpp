@@ -1,6 +1,6 @@
 /// bench_hypergradient: the time of one hypergradient, and of one gradient of the outer batch, of LeNet in float.
-/// No time is printed unless the result agrees with the plainest way to compute it (double precision, one block, reverse
-/// over reverse, steps recomputed); the exit code is 1 if it does not.
+/// No time is printed unless the result agrees with the plainest way to compute it (double precision, one block,
+/// reverse over reverse, steps recomputed); the exit code is 1 if it does not.
 
 #include "hypertape/unroll/hypergradient.hpp"
 
@@ -10,7 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
+#include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
@@ -43,13 +45,7 @@ struct Work {
 
 constexpr Work lenet_work{6.0 * 25 * 28 * 28, 6.0 * 25 * 28 * 28 + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};
 
-struct Loss {
-  const nn::LeNet* net;
-  template <class T>
-  Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
-    return softmax_cross_entropy((*net)(theta, x), y);
-  }
-};
+using Loss = nn::ClassificationLoss<nn::LeNet>;
 
 template <class T>
 Tensor<T> noise(const Shape& shape, Random& random) {
@@ -139,7 +135,7 @@ int run(const Options& options) {
   Tensor<float> gradient;
   const Timing whole = measure(options.runs, [&] { unroll(problem.loop, outer_loss); });
   const Timing batch = measure(options.runs, [&] { outer_loss(problem.loop.theta0, gradient); });
-  const double peak = peak_rss_mb();  // before the check, whose doubles and tapes are not the benchmark's
+  const double peak = peak_memory_mb();  // before the check, whose doubles and tapes are not the benchmark's
   const Hypergradient<float> result = unroll(problem.loop, outer_loss);
 
   // Float keeps 6e-8; through tens of steps and sums of thousands of terms some digits go.

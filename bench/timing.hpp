@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <vector>
@@ -24,13 +22,6 @@ Timing measure(int runs, const F& f) {
   }
   std::sort(times.begin(), times.end());
   return {times.front(), times[times.size() / 2]};
-}
-
-/// The most memory that this process ever had resident, in MiB.
-inline double peak_rss_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 }  // namespace hypertape::bench

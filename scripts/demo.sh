@@ -4,9 +4,6 @@
 # Real data is MNIST if --data DIR or $HYPERTAPE_DATA/mnist has it, else Fashion-MNIST from Debian's package. Further
 # options go to `hypertape distill`. Installs the packages that it needs. Results lie in out/demo.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-scripts/install.sh cmake g++ libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libzip-dev pkg-config
 
 data=
 options=()
@@ -15,15 +12,20 @@ while [ $# -gt 0 ]; do
     --data)
       [ $# -ge 2 ] || { echo "demo.sh: --data needs a folder" >&2; exit 2; }
       data=$2
-      shift 2
-      ;;
-    *)
-      options+=("$1")
       shift
       ;;
+    --data=*) data=${1#--data=} ;;
+    *) options+=("$1") ;;
   esac
+  shift
 done
-[ -n "$data" ] || [ ! -d "${HYPERTAPE_DATA:-}/mnist" ] || data=$HYPERTAPE_DATA/mnist
+if [ -z "$data" ] && [ -n "${HYPERTAPE_DATA:-}" ] && ls "$HYPERTAPE_DATA"/mnist/train-images-idx3-ubyte* >/dev/null 2>&1; then
+  data=$HYPERTAPE_DATA/mnist
+fi
+[ -z "$data" ] || data=$(realpath "$data")
+
+cd "$(dirname "$0")/.."
+scripts/install.sh cmake make g++ libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libzip-dev pkg-config
 
 if [ -n "$data" ]; then
   echo "Real data: MNIST in $data"

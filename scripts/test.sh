@@ -4,8 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/install.sh cmake g++ clang libomp-dev libclang-rt-14-dev libeigen3-dev doctest-dev libcli11-dev \
-  nlohmann-json3-dev zlib1g-dev libpng-dev libzip-dev pkg-config
+scripts/install.sh cmake make g++ clang libeigen3-dev doctest-dev libcli11-dev nlohmann-json3-dev zlib1g-dev \
+  libpng-dev libzip-dev pkg-config
+clang=$(clang++ -dumpversion | cut -d. -f1)
+scripts/install.sh "libomp-$clang-dev" "libclang-rt-$clang-dev"
 
 passed=0
 failed=0

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +13,8 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/locate.hpp"
+#include "hypertape/data/png.hpp"
+#include "hypertape/distill/distilled_set.hpp"
 
 /// What the commands share: their common options, the output folder, and the clock.
 namespace hypertape::cli {
@@ -29,8 +30,7 @@ struct CommonOptions {
   int threads = 0;
 
   void add(CLI::App& command) {
-    command.add_option("--dataset", dataset, "What to train for")
-        ->check(CLI::IsMember({"mnist", "fashion-mnist", "glyphs"}));
+    command.add_option("--dataset", dataset, "What to train for")->check(CLI::IsMember(data::dataset_names()));
     command.add_option(
         "--data", data,
         "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for fashion-mnist "
@@ -55,16 +55,27 @@ inline CLI::Validator positive(bool zero = false) {
       name);
 }
 
-/// The folder that a run writes to. @throws DataError at once if it cannot be written, before any work is done.
+/// The folder that a run writes to. Results of an earlier run of the same command are removed, so that a folder never
+/// shows one run's configuration beside another's outcome. @throws DataError at once, before any work is done, if it
+/// cannot be written or holds the results of another command.
 class OutputFolder {
  public:
-  explicit OutputFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+  OutputFolder(std::filesystem::path folder, const std::string& command) : folder_(std::move(folder)) {
     std::error_code failure;
     std::filesystem::create_directories(folder_, failure);
     if (failure) throw DataError(message("--out ", folder_.string(), ": cannot create it: ", failure.message()));
+    std::ifstream file(folder_ / "config.json");
+    const Json config = file ? Json::parse(file, nullptr, false) : Json();
+    if (file && (!config.is_object() || config.value("command", "") != command)) {
+      throw DataError(message("--out ", folder_.string(), ": its config.json is not of an earlier `", command,
+                              "`; choose another folder"));
+    }
     const std::filesystem::path probe = folder_ / ".write-test";
     data::write_atomically(probe, std::string_view());
     std::filesystem::remove(probe);
+    for (const char* name : {"config.json", "summary.json", "log.csv", "distilled.npz", "distilled.png"}) {
+      std::filesystem::remove(folder_ / name);
+    }
   }
 
   std::filesystem::path operator/(const char* name) const { return folder_ / name; }
@@ -77,6 +88,11 @@ class OutputFolder {
   std::filesystem::path folder_;
 };
 
+/// What config.json says of the data: the folder that was read, null if it was generated.
+inline Json folder_of(const data::Dataset& dataset) {
+  return dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
+}
+
 class Stopwatch {
  public:
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
@@ -85,11 +101,14 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// The most memory that this process ever had resident.
-inline double peak_rss_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
+/// The picture of a distilled set: one row of images for each step, each with its own range of grey.
+inline void save_picture(const distill::DistilledSet& set, const std::filesystem::path& path) {
+  const Shape one = set.images.front().shape();
+  Tensor<float> all(one.with_samples(one[0] * set.steps()));
+  for (Index s = 0; s < set.steps(); ++s) set_samples(all, s * one[0], set.images[static_cast<std::size_t>(s)]);
+  constexpr Index most_columns = 20, scale = 4;
+  data::write_image_grid(path, all, set.normalization, std::min(one[0], most_columns), scale,
+                         data::DisplayRange::stretch);
 }
 
 }  // namespace hypertape::cli

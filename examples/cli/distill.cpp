@@ -1,10 +1,10 @@
-#include <limits>
 #include <memory>
+#include <optional>
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
-#include "hypertape/data/png.hpp"
 #include "hypertape/distill/distiller.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "interrupt.hpp"
@@ -20,12 +20,12 @@ struct Options {
   long evaluate_every = 100;
 };
 
-Json config_of(const Options& options) {
+Json config_of(const Options& options, const data::Dataset& dataset) {
   const distill::DistillOptions& d = options.distill;
   return {{"command", "distill"},
           {"version", HYPERTAPE_VERSION},
           {"dataset", options.common.dataset},
-          {"data", options.common.data ? Json(options.common.data->string()) : Json()},
+          {"data", folder_of(dataset)},
           {"network", "lenet"},
           {"theta_layout",
            "conv1.weight conv1.bias conv2.weight conv2.bias fc1.weight fc1.bias fc2.weight fc2.bias fc3.weight "
@@ -58,16 +58,6 @@ std::string rates_of(const distill::DistilledSet& set) {
   return set.learning_rates.size() > shown ? text + " ..." : text;
 }
 
-/// The picture shows one row of classes for each step; every image uses its own range of grey.
-void save_picture(const distill::DistilledSet& set, const std::filesystem::path& path) {
-  const Shape one = set.images.front().shape();
-  Tensor<float> all(Shape{one[0] * set.steps(), one[1], one[2], one[3]});
-  for (Index s = 0; s < set.steps(); ++s) set_samples(all, s * one[0], set.images[static_cast<std::size_t>(s)]);
-  constexpr Index most_columns = 20, scale = 4;
-  data::write_image_grid(path, all, set.normalization, std::min(one[0], most_columns), scale,
-                         data::DisplayRange::stretch);
-}
-
 /// What is kept of a run: the state that did best on the held-out images, written as soon as it is found.
 class Best {
  public:
@@ -97,8 +87,8 @@ void run(const Options& options) {
   const WorkerTeam team(options.common.threads);
   const nn::LeNet network(dataset.train.channels, dataset.train.width, dataset.train.classes);
   distill::Distiller<nn::LeNet> distiller(network, dataset, options.distill, team);
-  const OutputFolder out(options.common.out);
-  out.write_json("config.json", config_of(options));
+  const OutputFolder out(options.common.out, "distill");
+  out.write_json("config.json", config_of(options, dataset));
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << options.common.dataset << ", LeNet, "
             << options.distill.images_per_class * dataset.train.classes * options.distill.steps << " images, "
@@ -111,33 +101,34 @@ void run(const Options& options) {
   Best best(out / "distilled.npz");
   std::string log = "iteration,loss,hold_out_accuracy,seconds\n";
   const long iterations = options.distill.iterations;
-  best.offer(distiller.hold_out_accuracy(), 0, distiller.distilled());
-  while (distiller.iteration() < iterations && !interrupt.requested()) {
-    const double loss = distiller.iterate();
+  // Loss is that of the iteration's real batch; there is none before the first.
+  const auto evaluate = [&](std::optional<double> loss) {
     const long done = distiller.iteration();
-    if (done % options.evaluate_every != 0 && done != iterations) continue;
     const double held_out = distiller.hold_out_accuracy();
     best.offer(held_out, done, distiller.distilled());
     const double seconds = training.seconds();
-    log += message(done, ',', loss, ',', held_out, ',', fixed(seconds, 2), '\n');
+    log += message(done, ',', loss ? message(*loss) : "", ',', held_out, ',', fixed(seconds, 2), '\n');
     data::write_atomically(out / "log.csv", log);
+    if (done == 0) return;
     const double left = seconds / static_cast<double>(done) * static_cast<double>(iterations - done);
-    progress.show(message("iteration ", done, "/", iterations, "  loss ", fixed(loss, 4), "  hold-out ",
-                          fixed(held_out, 2), " % (best ", fixed(best.accuracy(), 2), ")  learning rates ",
-                          rates_of(distiller.distilled()), "  left ", minutes(left)));
+    progress.show(message("iteration ", done, "/", iterations, "  loss ", fixed(loss.value_or(0), 4), "  hold-out ",
+                          fixed(held_out, 2), " % (best ", fixed(best.accuracy(), 2), ")  left ", minutes(left),
+                          "  learning rates ", rates_of(distiller.distilled())));
+  };
+  evaluate(std::nullopt);
+  while (distiller.iteration() < iterations && !interrupt.requested()) {
+    const double loss = distiller.iterate();
+    const long done = distiller.iteration();
+    if (done % options.evaluate_every == 0 || done == iterations || interrupt.requested()) evaluate(loss);
   }
   progress.finish();
   const double train_seconds = training.seconds();
-  if (interrupt.requested()) {
-    // What the last evaluation has not seen counts too.
-    best.offer(distiller.hold_out_accuracy(), distiller.iteration(), distiller.distilled());
-    std::cout << "stopped at iteration " << distiller.iteration() << " of " << iterations << '\n';
-  }
-  data::write_atomically(out / "log.csv", log);
+  const bool interrupted = distiller.iteration() < iterations;
+  if (interrupted) std::cout << "stopped at iteration " << distiller.iteration() << " of " << iterations << '\n';
   save_picture(best.set(), out / "distilled.png");
 
   // The test set is touched here, once.
-  Unroll<float, distill::ClassificationLoss<nn::LeNet>> unroll({&network});
+  Unroll<float, nn::ClassificationLoss<nn::LeNet>> unroll({&network});
   const auto test = [&](const Tensor<float>& theta) {
     return distill::accuracy(network, theta, dataset.test, dataset.normalization, team);
   };
@@ -153,7 +144,7 @@ void run(const Options& options) {
                                   {"epochs", d.epochs},
                                   {"images_per_class", d.images_per_class},
                                   {"iterations", distiller.iteration()},
-                                  {"interrupted", interrupt.requested()},
+                                  {"interrupted", interrupted},
                                   {"best_iteration", best.iteration()},
                                   {"hold_out_accuracy", best.accuracy()},
                                   {"seed", d.seed},
@@ -164,12 +155,12 @@ void run(const Options& options) {
                                   {"initial_accuracy", before},
                                   {"wall_seconds", wall.seconds()},
                                   {"train_seconds", train_seconds},
-                                  {"peak_rss_mb", peak_rss_mb()}});
+                                  {"peak_rss_mb", peak_memory_mb()}});
   std::cout << "test accuracy: " << fixed(before, 2) << " % before, " << fixed(after, 2) << " % after training on the "
             << "distilled images (best hold-out: iteration " << best.iteration() << ")\n"
             << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
-            << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_rss_mb(), 0) << " MB\n";
+            << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "hypertape/core/error.hpp"
 #include "hypertape/core/version.hpp"
 
 int main(int argc, char** argv) {
@@ -24,6 +25,9 @@ int main(int argc, char** argv) {
     const bool asked = error.get_exit_code() == 0;  // --help, --version
     app.exit(error);
     return asked ? 0 : 2;
+  } catch (const hypertape::ArgumentError& error) {
+    std::cerr << "hypertape: " << error.what() << '\n';
+    return 2;
   } catch (const std::exception& error) {
     std::cerr << "hypertape: " << error.what() << '\n';
     return 1;

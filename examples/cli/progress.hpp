@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <iomanip>
@@ -14,7 +15,10 @@ class Progress {
  public:
   void show(const std::string& line) {
     if (terminal_) {
-      std::cout << '\r' << line << "\x1b[K" << std::flush;
+      // A line that wraps could not be rewritten.
+      winsize size{};
+      const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+      std::cout << '\r' << line.substr(0, known ? size.ws_col - 1 : line.size()) << "\x1b[K" << std::flush;
       open_ = true;
     } else {
       std::cout << line << '\n' << std::flush;

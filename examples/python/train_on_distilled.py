@@ -20,6 +20,7 @@ import gzip
 import pathlib
 import sys
 import zipfile
+import zlib
 
 import numpy as np
 import torch
@@ -117,7 +118,7 @@ def read_idx(folder, name, dimensions):
         raise InputError(f"{folder / name}: no such file, nor with .gz")
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: not readable ({error})") from error
     header = 4 + 4 * dimensions
     shape = tuple(np.frombuffer(data[4:header], ">u4").astype(int)) if len(data) >= header else ()

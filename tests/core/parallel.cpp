@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cmath>
+#include <thread>
 #include <vector>
 
 #include "hypertape/core/random.hpp"
@@ -111,4 +113,43 @@ TEST_CASE("parallel_parts: one for little work, at most one for each item, one i
   CHECK(parallel_parts(1, much) == 1);
   CHECK(parallel_parts(100, much) == std::min(100, WorkerTeam().size()));
   WorkerTeam(1).for_each(1, [](Index, int) { CHECK(parallel_parts(100, much) == 1); });
+}
+
+TEST_CASE("WorkerTeam: after a failure, tasks that have not begun are left out") {
+  for (const int size : team_sizes) {
+    std::atomic<int> runs = 0;
+    CHECK_THROWS_AS(WorkerTeam(size).for_each(10000,
+                                              [&](Index index, int) {
+                                                ++runs;
+                                                busy(index);
+                                                if (index == 0) throw ArgumentError("first");
+                                              }),
+                    ArgumentError);
+    CHECK(runs < 10000);
+  }
+}
+
+TEST_CASE("WorkerTeam: a session keeps its threads through many loops, pauses and nested sessions") {
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size), copy = team;
+    std::vector<Index> sums(40);
+    team.session([&] {
+      for (std::size_t loop = 0; loop < 3000; ++loop) {
+        copy.session([&] { copy.for_each(40, [&](Index i, int) { sums[static_cast<std::size_t>(i)] += i; }); });
+        // Long enough for the waiting threads to fall asleep.
+        if (loop % 1000 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    });
+    for (Index i = 0; i < 40; ++i) CHECK(sums[static_cast<std::size_t>(i)] == 3000 * i);
+  }
+}
+
+TEST_CASE("WorkerTeam: an exception of a session's body is thrown again, and the team still works") {
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size);
+    CHECK_THROWS_AS(team.session([] { throw ArgumentError("body"); }), ArgumentError);
+    std::atomic<int> runs = 0;
+    team.for_each(10, [&](Index, int) { ++runs; });
+    CHECK(runs == 10);
+  }
 }

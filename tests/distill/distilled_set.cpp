@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <limits>
 
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
@@ -99,6 +100,21 @@ TEST_CASE("distilled_set: missing, misshapen and impossible arrays are named") {
   check_error<DataError>(load, {"set.npz", "array 'images'", "finite"});
   with([](data::Npz& npz) { npz["theta0"] = {{7}, std::vector<double>(7)}; });
   check_error<DataError>(load, {"set.npz", "array 'theta0'", "float32", "float64"});
+
+  with([](data::Npz& npz) { npz["mean"] = {{2}, std::vector<float>{std::nanf(""), 0.0f}}; });
+  check_error<DataError>(load, {"set.npz", "array 'mean'", "finite"});
+  with([](data::Npz& npz) { npz["std"] = {{2}, std::vector<float>{1, std::numeric_limits<float>::infinity()}}; });
+  check_error<DataError>(load, {"set.npz", "array 'std'", "finite"});
+
+  // Nothing to train on: no steps, no images, no epochs, no weights.
+  with([](data::Npz& npz) { npz["images"] = {{0, 4, 2, 5, 6}, std::vector<float>()}; });
+  check_error<DataError>(load, {"set.npz", "array 'images'"});
+  with([](data::Npz& npz) { npz["images"] = {{3, 0, 2, 5, 6}, std::vector<float>()}; });
+  check_error<DataError>(load, {"set.npz", "array 'images'"});
+  with([](data::Npz& npz) { npz["learning_rates"] = {{0, 3}, std::vector<float>()}; });
+  check_error<DataError>(load, {"set.npz", "array 'learning_rates'"});
+  with([](data::Npz& npz) { npz["theta0"] = {{0}, std::vector<float>()}; });
+  check_error<DataError>(load, {"set.npz", "array 'theta0'"});
 
   with([](data::Npz& npz) { npz.erase("theta0"); });
   CHECK(!distill::load(path, 3).theta0);

@@ -51,6 +51,18 @@ TEST_CASE("adam: arguments out of range") {
   CHECK_THROWS_AS(optim::Adam<float>(0.9, 0.999, 0), ArgumentError);
 }
 
+TEST_CASE("optimisers: sizes that differ are refused") {
+  std::vector<double> x = {1, 2};
+  const std::vector<double> short_gradient = {1}, gradient = {1, 1};
+  optim::Adam<double> adam;
+  optim::Sgd<double> sgd;
+  CHECK_THROWS_AS(adam.step(x, short_gradient, 0.1), ArgumentError);
+  CHECK_THROWS_AS(sgd.step(x, short_gradient, 0.1), ArgumentError);
+  adam.step(x, gradient, 0.1);
+  std::vector<double> longer = {1, 2, 3};
+  CHECK_THROWS_AS(adam.step(longer, std::vector<double>{1, 1, 1}, 0.1), ArgumentError);
+}
+
 TEST_CASE("schedules") {
   CHECK(optim::step_schedule(0, 40, 0.5) == 1);
   CHECK(optim::step_schedule(39, 40, 0.5) == 1);

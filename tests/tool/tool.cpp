@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
-#include <csignal>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -149,6 +149,8 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset glyphs --threads -1" + out, "--threads");
   refused("distill --dataset glyphs --init random" + out, "random");
   refused("evaluate --dataset glyphs" + out, "--distilled is required");
+  refused("distill --dataset glyphs --hold-out 100000" + out, "hold-out of 100000");
+  refused("distill --dataset glyphs --data ." + out, "glyphs");
   CHECK(!std::filesystem::exists(folder.path() / "x"));
   CHECK(tool("--help").exit_code == 0);
   CHECK(tool("distill --help").says("--learning-rate"));
@@ -170,8 +172,6 @@ TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and noth
   const auto empty = folder.path() / "empty";
   std::filesystem::create_directory(empty);
   fails("distill --dataset mnist --data " + empty.string() + to_out, {"train-images-idx3-ubyte", "folder"});
-  fails("distill --dataset glyphs --data " + empty.string() + to_out, {"glyphs"});
-  fails("distill --dataset glyphs --hold-out 100000" + to_out, {"hold-out of 100000"});
 
   const auto broken = folder.path() / "broken.npz";
   std::ofstream(broken) << "not an archive";
@@ -189,6 +189,59 @@ TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and noth
   npz["images"] = {{1, 2, 1, 28, 28}, std::vector<float>(2 * 784)};
   data::write_npz(small, npz);
   fails("evaluate --dataset glyphs --distilled " + small.string() + to_out, {"theta0", "--init random"});
+}
+
+TEST_CASE("tool: a folder shows one run only") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run";
+  const std::string set = (folder.path() / "set.npz").string();
+  REQUIRE(tool(quick(out)).exit_code == 0);
+  std::filesystem::copy(out / "distilled.npz", set);
+
+  const Result other = tool("evaluate --dataset glyphs --distilled " + set + " --out " + out.string());
+  CHECK(other.exit_code == 1);
+  CHECK(other.says("not of an earlier `evaluate`"));
+  CHECK(std::filesystem::exists(out / "summary.json"));
+
+  CHECK(tool(quick(out) + " --initial-learning-rate 1e30").exit_code == 1);
+  CHECK(std::filesystem::exists(out / "config.json"));
+  CHECK(!std::filesystem::exists(out / "summary.json"));  // the old outcome would belong to another configuration
+}
+
+TEST_CASE("tool: evaluate trains other networks than the one that the images were made for") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run", again = folder.path() / "evaluated";
+  REQUIRE(tool(quick(out) + " --seed 5").exit_code == 0);
+  const std::string set = " --distilled " + (out / "distilled.npz").string() + " --out " + again.string();
+  REQUIRE(tool("evaluate --dataset glyphs --init random --networks 4 --seed 5" + set).exit_code == 0);
+  const double fixed = nlohmann::json::parse(content(out / "summary.json"))["initial_accuracy"];
+  std::ifstream log(again / "log.csv");
+  std::string line;
+  std::getline(log, line);
+  int networks = 0;
+  for (; std::getline(log, line); ++networks) {
+    CHECK(std::abs(std::stod(line.substr(line.find(',') + 1)) - fixed) > 1e-9);
+  }
+  CHECK(networks == 4);
+  const Result ignored = tool("evaluate --dataset glyphs --init fixed --networks 4" + set);
+  CHECK(ignored.exit_code == 2);
+  CHECK(ignored.says("--networks goes with --init random"));
+}
+
+TEST_CASE("tool: evaluate does not score a network that diverged") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run";
+  REQUIRE(tool(quick(out)).exit_code == 0);
+  data::Npz npz = data::read_npz(out / "distilled.npz");
+  npz["learning_rates"] = {{1, 1}, std::vector<float>{1e38f}};
+  data::write_npz(folder.path() / "set.npz", npz);
+  const Result result = tool("evaluate --dataset glyphs --distilled " + (folder.path() / "set.npz").string() +
+                             " --out " + (folder.path() / "evaluated").string());
+  CAPTURE(result.output);
+  CHECK(result.exit_code == 1);
+  CHECK(result.says("network 0"));
+  CHECK(result.says("not finite"));
+  CHECK(!std::filesystem::exists(folder.path() / "evaluated" / "summary.json"));
 }
 
 TEST_CASE("tool: an output folder that cannot be written is refused before any work") {

@@ -51,6 +51,16 @@ TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
   }
 }
 
+TEST_CASE("batch_gradient: impossible batches are refused") {
+  const Batch<double> batch(4);
+  BatchGradient<double> batch_gradient{WorkerTeam(1)};
+  Tensor<double> got;
+  CHECK_THROWS_AS(batch_gradient(SmallLoss(), batch.theta, batch.x, Batch<double>(5).y, got), ShapeError);
+  const auto load = [](Range, Tensor<double>&, Tensor<double>&) {};
+  CHECK_THROWS_AS(batch_gradient(SmallLoss(), batch.theta, 0, load, got), ArgumentError);
+  CHECK_THROWS_AS(SampleBlocks(4, -1), ArgumentError);
+}
+
 TEST_CASE("batch_gradient: samples are loaded once each") {
   const Batch<double> batch(50);
   std::vector<std::atomic<int>> loaded(50);

@@ -207,6 +207,23 @@ TEST_CASE("hypergradient: parts that do not fit are named") {
                        ShapeError);
 }
 
+TEST_CASE("hypergradient: weights that end infinite are not returned") {
+  InnerLoop<double> loop = small_loop<double>(1, 1);
+  loop.learning_rates[0] = std::numeric_limits<double>::infinity();
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  CHECK_THROWS_WITH_AS(unroll.train(loop), "hypergradient: the weights are not finite after 1 inner steps",
+                       DivergenceError);
+}
+
+TEST_CASE("hypergradient: an outer loss must write a gradient of theta's shape") {
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  const auto wrong = [](const Tensor<double>&, Tensor<double>& gradient_out) {
+    gradient_out = Tensor<double>(Shape{1000});
+    return 0.0;
+  };
+  CHECK_THROWS_AS(unroll(small_loop<double>(1, 1), wrong), ShapeError);
+}
+
 TEST_CASE("hypergradient: divergence names the inner step") {
   InnerLoop<double> loop = small_loop<double>(1, 3);
   loop.learning_rates[0] = std::numeric_limits<double>::infinity();

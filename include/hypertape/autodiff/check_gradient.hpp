@@ -1,7 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <vector>

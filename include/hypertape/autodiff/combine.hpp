@@ -1,6 +1,7 @@
 #pragma once
 
-#include <initializer_list>
+#include <algorithm>
+#include <span>
 
 #include "hypertape/autodiff/sweep.hpp"
 

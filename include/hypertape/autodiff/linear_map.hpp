@@ -1,5 +1,6 @@
 #pragma once
 
+#include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/sweep.hpp"
 
 namespace hypertape {

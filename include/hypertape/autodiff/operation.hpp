@@ -1,7 +1,5 @@
 #pragma once
 
-#include <span>
-
 #include "hypertape/autodiff/var.hpp"
 
 namespace hypertape {

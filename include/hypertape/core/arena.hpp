@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -34,9 +35,10 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  /// Uninitialised memory for `count` values, 64-byte aligned.
+  /// Uninitialised memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
   template <class T>
   T* allocate(Index count) {
+    if (count < 0 || static_cast<std::size_t>(count) > most_bytes / sizeof(T)) throw std::bad_array_new_length();
     static_assert(std::is_trivially_destructible_v<T>, "an arena never runs destructors");
     const std::size_t bytes = round_up(std::max<std::size_t>(1, static_cast<std::size_t>(count) * sizeof(T)));
     while (top_.block < blocks_.size() && top_.used + bytes > blocks_[top_.block].size()) {
@@ -87,6 +89,8 @@ class Arena {
     std::byte* memory_;
     std::size_t size_;
   };
+
+  static constexpr std::size_t most_bytes = std::numeric_limits<std::ptrdiff_t>::max() - 2 * alignment;
 
   static std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 

@@ -19,7 +19,8 @@
 
 namespace hypertape {
 
-/// Threads that share out independent tasks. Without OpenMP every team has one worker. Copies share their threads.
+/// Threads that share out independent tasks. Without OpenMP every team has one worker. Copies share their threads; one
+/// thread at a time may use a team and its copies.
 ///
 /// Which worker runs a task is left to chance, so a task must write only what belongs to the task: then results do not
 /// depend on the number of threads. This is the only place of the library that opens a parallel region.
@@ -43,9 +44,11 @@ class WorkerTeam {
   static bool inside_task() { return inside_task_; }
 
   /// Calls task(index, worker) for each index in 0 .. count - 1, worker in 0 .. size() - 1. Inside a task of any team
-  /// it runs serially. The first exception of a task is thrown again here; tasks not yet begun are then left out.
+  /// it runs serially. The first exception of a task is thrown again here; tasks that no worker has begun by then are
+  /// left out. @throws ArgumentError for more than a million tasks.
   template <class Task>
   void for_each(Index count, const Task& task) const {
+    if (count > most_tasks) throw ArgumentError(message("WorkerTeam: at most ", most_tasks, " tasks, got ", count));
     if (size_ == 1 || count <= 1 || inside_task_) {
       const TaskScope scope;
       for (Index index = 0; index < count; ++index) task(index, 0);
@@ -54,8 +57,9 @@ class WorkerTeam {
     }
   }
 
-  /// Keeps the threads at hand while the body runs, in this thread: each `for_each` in it then starts within a
-  /// microsecond or so. Sessions may be nested; the outermost counts.
+  /// Keeps the threads at hand while the body runs, in this thread: a `for_each` in it then starts within about a
+  /// microsecond, or, after a pause in which they fell asleep, some tens of them. Sessions may be nested; the outermost
+  /// counts.
   template <class Body>
   void session(const Body& body) const {
     if (size_ == 1 || inside_task_ || shared_->open) return body();
@@ -81,6 +85,8 @@ class WorkerTeam {
   }
 
  private:
+  static constexpr Index most_tasks = 1000000;
+
   inline static thread_local bool inside_task_ = false;
 
   struct TaskScope {
@@ -91,8 +97,9 @@ class WorkerTeam {
     ~TaskScope() { inside_task_ = outer; }
   };
 
-  /// The loop that is being shared out. Everything that a thread needs to claim a task is in one atomic word, so that a
-  /// claim can never fall into a later loop: its number, how many tasks it has, and the next one to be claimed.
+  /// The loop that is being shared out. One atomic word holds the next task to be claimed and how many there are, so a
+  /// claim that succeeds is a claim on the present loop; the loop's number in it makes every loop a new value to wait
+  /// for.
   struct Shared {
     static constexpr int index_bits = 24;
     static constexpr std::uint64_t index_mask = (std::uint64_t{1} << index_bits) - 1;
@@ -104,14 +111,13 @@ class WorkerTeam {
     const void* task = nullptr;
     void (*call)(const void* task, Index index, int worker) = nullptr;
     std::uint64_t loops = 0;
-    std::exception_ptr failure;
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure;  ///< the first of the loop
     std::mutex failure_lock;
 
     /// Publishes a loop, takes part in it, and returns when all its tasks are done.
     template <class Task>
     void run(Index count, const Task& body) {
-      constexpr Index most = Index{1} << (index_bits - 4);
-      if (count > most) throw ArgumentError(message("WorkerTeam: at most ", most, " tasks in a loop, got ", count));
       task = &body;
       call = [](const void* t, Index index, int worker) { (*static_cast<const Task*>(t))(index, worker); };
       left.store(count, std::memory_order_relaxed);
@@ -122,7 +128,7 @@ class WorkerTeam {
       for (int spins = 0; left.load(std::memory_order_acquire) != 0; ++spins) {
         if (spins > patience) std::this_thread::yield();
       }
-      if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+      if (failed.exchange(false)) std::rethrow_exception(std::exchange(failure, nullptr));
     }
 
     /// Claims and runs tasks of the present loop until there are none.
@@ -132,10 +138,10 @@ class WorkerTeam {
         if (!ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) continue;
         try {
           const TaskScope scope;
-          call(task, static_cast<Index>(seen & index_mask), worker);
+          if (!failed.load(std::memory_order_relaxed)) call(task, static_cast<Index>(seen & index_mask), worker);
         } catch (...) {
           const std::scoped_lock guard(failure_lock);
-          if (!failure) failure = std::current_exception();
+          if (!failed.exchange(true)) failure = std::current_exception();
         }
         left.fetch_sub(1, std::memory_order_acq_rel);
         seen = ticket.load(std::memory_order_acquire);

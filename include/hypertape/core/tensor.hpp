@@ -71,6 +71,13 @@ class Tensor {
   Eigen::Map<Matrix> matrix() { return {data(), shape_[0], shape_.stride()}; }
   Eigen::Map<const Matrix> matrix() const { return {data(), shape_[0], shape_.stride()}; }
 
+  /// Takes this shape, with values left undefined; without an allocation if the shape is the present one. Use it on a
+  /// tensor that has been moved from, which has no memory, before anything else.
+  void resize(const Shape& shape) {
+    shape_ = shape;
+    values_.resize(to_size(shape.size()));
+  }
+
   void fill(T value) { std::fill(values_.begin(), values_.end(), value); }
 
   bool all_finite() const {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct Normalization {
 
 struct Dataset {
   std::string name;
+  std::filesystem::path folder;  ///< that it was read from; empty if it is generated
   LabelledImages train;
   LabelledImages test;
   Normalization normalization;
@@ -155,7 +157,7 @@ void gather(const LabelledImages& images, std::span<const Index> which, const No
   if (which.empty()) throw ArgumentError("gather: needs at least one index");
   const auto samples = static_cast<Index>(which.size());
   const Shape shape{samples, images.channels, images.height, images.width};
-  if (out.shape() != shape) out = Tensor<T>(shape);
+  out.resize(shape);
   const Index plane = images.height * images.width;
   for (Index c = 0; c < images.channels; ++c) {
     const auto channel = static_cast<std::size_t>(c);

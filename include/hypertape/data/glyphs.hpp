@@ -198,7 +198,8 @@ inline Dataset generate_glyphs(Index train_count, Index test_count, std::uint64_
   if (train_count < 1 || test_count < 1) {
     throw ArgumentError(message("generate_glyphs: needs positive counts, got ", train_count, " and ", test_count));
   }
-  Dataset dataset{"glyphs", detail::draw_glyphs(train_count, seed, 0), detail::draw_glyphs(test_count, seed, 1), {}};
+  Dataset dataset{
+      "glyphs", {}, detail::draw_glyphs(train_count, seed, 0), detail::draw_glyphs(test_count, seed, 1), {}};
   dataset.normalization = compute_normalization(dataset.train);
   return dataset;
 }

@@ -86,7 +86,7 @@ inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
   Normalization normalization = detail::mnist_normalization(name);
   const auto paths = detail::locate_mnist_files(folder);
-  return {name, detail::load_mnist_part(paths[0], paths[1]), detail::load_mnist_part(paths[2], paths[3]),
+  return {name, folder, detail::load_mnist_part(paths[0], paths[1]), detail::load_mnist_part(paths[2], paths[3]),
           std::move(normalization)};
 }
 

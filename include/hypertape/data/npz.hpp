@@ -94,7 +94,8 @@ inline void add_entry(zip_t* archive, const std::string& name, const std::string
   constexpr zip_uint16_t first_day_of_dos = (1 << 5) | 1;
   zip_source_t* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
   const zip_int64_t index =
-      source == nullptr ? -1 : zip_file_add(archive, (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
+      source == nullptr ? -1
+                        : zip_file_add(archive, (name + std::string(npy_ending)).c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
     throw DataError(message("array '", name, "': cannot add it to the archive: ", zip_strerror(archive)));
@@ -163,14 +164,15 @@ inline const NpyArray& require_array(const Npz& arrays, const std::filesystem::p
 }
 
 /// The values of array `name`, which must have this type (float, double or std::int64_t) and this shape, where -1
-/// stands for any extent. @throws DataError naming the file, the array, what was expected and what was found.
+/// stands for any extent of at least 1. @throws DataError naming the file, the array, what was expected and what was
+/// found.
 template <class V>
 const std::vector<V>& require(const Npz& arrays, const std::filesystem::path& path, const std::string& name,
                               const std::vector<Index>& shape) {
   const NpyArray& array = require_array(arrays, path, name);
   bool fits = std::holds_alternative<std::vector<V>>(array.values) && array.shape.size() == shape.size();
   for (std::size_t axis = 0; fits && axis < shape.size(); ++axis) {
-    fits = shape[axis] == -1 || shape[axis] == array.shape[axis];
+    fits = array.shape[axis] >= 1 && (shape[axis] == -1 || shape[axis] == array.shape[axis]);
   }
   if (fits) return std::get<std::vector<V>>(array.values);
   throw DataError(message(detail::array_place(path, name), ": expected ", dtype_name<V>(), " ", shape_text(shape),

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "hypertape/data/dataset.hpp"
@@ -123,8 +128,13 @@ inline DistilledSet load(const std::filesystem::path& path, Index classes) {
 
   set.normalization.mean = data::require<float>(npz, path, "mean", {channels});
   set.normalization.std = data::require<float>(npz, path, "std", {channels});
+  for (const float mean : set.normalization.mean) {
+    if (!std::isfinite(mean)) throw data::bad_content(path, "array 'mean'", "finite values", message(mean));
+  }
   for (const float deviation : set.normalization.std) {
-    if (!(deviation > 0)) throw data::bad_content(path, "array 'std'", "positive values", message(deviation));
+    if (!(deviation > 0) || !std::isfinite(deviation)) {
+      throw data::bad_content(path, "array 'std'", "positive, finite values", message(deviation));
+    }
   }
   if (npz.contains("theta0")) {
     const auto& theta0 = data::require<float>(npz, path, "theta0", {-1});

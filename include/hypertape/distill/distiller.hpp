@@ -13,7 +13,10 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/initializers.hpp"
+#include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
@@ -54,17 +57,6 @@ struct DistillOptions {
     need(initial_noise > 0, "the initial noise must be positive", initial_noise);
     need(clip >= 0, "clip cannot be negative", clip);
     need(hold_out >= 1, "hold-out must be at least 1", hold_out);
-  }
-};
-
-/// Softmax cross-entropy of a network's logits: the inner and the outer loss of classification.
-template <class Network>
-struct ClassificationLoss {
-  const Network* network;  ///< must outlive the loss
-
-  template <class T>
-  Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
-    return softmax_cross_entropy((*network)(theta, x), y);
   }
 };
 
@@ -124,10 +116,7 @@ class Distiller {
   }
 
  private:
-  using Loss = ClassificationLoss<Network>;
-
-  /// Purposes of random streams, so that one never depends on how much another has drawn.
-  enum Stream : std::uint64_t { hold_out_stream, theta_stream, image_stream, batch_stream };
+  using Loss = nn::ClassificationLoss<Network>;
 
   static UnrollOptions unroll_options(const data::Dataset& dataset, const DistillOptions& options) {
     UnrollOptions unroll;
@@ -141,15 +130,15 @@ class Distiller {
       throw ArgumentError(message("distill: the training set of ", count, " images is too small for a hold-out of ",
                                   options_.hold_out, " and a batch of ", options_.batch));
     }
-    split_ = data::split(dataset_.train, options_.hold_out, Random(options_.seed, {hold_out_stream}).bits());
+    split_ = data::split(dataset_.train, options_.hold_out, random_stream(options_.seed, Stream::hold_out).bits());
   }
 
   void start() {
     const data::LabelledImages& real = dataset_.train;
-    Random theta_random(options_.seed, {theta_stream});
+    Random theta_random = random_stream(options_.seed, Stream::theta);
     loop_.theta0 = network_.parameters().template initialize<float>(nn::Initializer::xavier_normal, 1, theta_random);
 
-    Random image_random(options_.seed, {image_stream});
+    Random image_random = random_stream(options_.seed, Stream::images);
     std::vector<std::int32_t> classes;
     for (int k = 0; k < real.classes; ++k) classes.insert(classes.end(), to_size(options_.images_per_class), k);
     const Shape shape{static_cast<Index>(classes.size()), real.channels, real.height, real.width};
@@ -178,9 +167,7 @@ class Distiller {
 
   void apply_learning_rates() {
     for (std::size_t t = 0; t < raw_rates_.size(); ++t) {
-      const double raw = raw_rates_[t];
-      loop_.learning_rates[static_cast<Index>(t)] =
-          static_cast<float>(std::max(raw, 0.0) + std::log1p(std::exp(-std::abs(raw))));
+      loop_.learning_rates[static_cast<Index>(t)] = static_cast<float>(Softplus::value(raw_rates_[t]));
     }
   }
 
@@ -201,8 +188,8 @@ class Distiller {
     const auto per_epoch = static_cast<long>(static_cast<Index>(split_.train.size()) / options_.batch);
     const long epoch = iteration_ / per_epoch;
     if (epoch != order_epoch_) {
-      order_ = Random(options_.seed, {batch_stream, static_cast<std::uint64_t>(epoch)})
-                   .permutation(static_cast<Index>(split_.train.size()));
+      order_ =
+          random_stream(options_.seed, Stream::batches, epoch).permutation(static_cast<Index>(split_.train.size()));
       order_epoch_ = epoch;
     }
     const Index first = (iteration_ % per_epoch) * options_.batch;
@@ -218,8 +205,8 @@ class Distiller {
     }
     std::vector<double> rates_gradient;
     for (std::size_t t = 0; t < raw_rates_.size(); ++t) {
-      const double sigmoid = 1 / (1 + std::exp(-raw_rates_[t]));
-      rates_gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * sigmoid);
+      const double derivative = Sigmoid::value(raw_rates_[t]);  // of softplus
+      rates_gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
     }
     double square = 0, rates_square = 0;
     for (const float g : gradient) square += static_cast<double>(g) * static_cast<double>(g);

@@ -1,18 +1,21 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <span>
 #include <vector>
 
 #include "hypertape/autodiff/tape.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/kernels/reduce.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
 
 namespace hypertape::distill {
 
 /// The share, in percent, of the named images that a network with weights theta classifies correctly: its largest logit
-/// (the first of equals) is the label's. Blocks of images are shared out over the team.
+/// (the first of equals) is the label's. Blocks of images are shared out over the team. @throws DivergenceError if an
+/// output is not finite, ArgumentError if no image is named.
 template <class Network>
 double accuracy(const Network& network, const Tensor<float>& theta, const data::LabelledImages& images,
                 std::span<const Index> which, const data::Normalization& normalization, const WorkerTeam& team) {
@@ -34,6 +37,9 @@ double accuracy(const Network& network, const Tensor<float>& theta, const data::
     const Var<float> logits =
         network(worker.tape.view(theta.shape(), theta.data()), worker.tape.view(worker.x.shape(), worker.x.data()));
     const Index classes = logits.shape()[1];
+    if (!std::isfinite(kernels::sum(logits.size(), logits.data()))) {
+      throw DivergenceError("accuracy: the network's outputs are not finite");
+    }
     Index right = 0;
     for (Index n = 0; n < range.size(); ++n) {
       Index best = 0;

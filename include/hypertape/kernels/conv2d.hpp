@@ -29,7 +29,7 @@ inline bool by_rows(const Conv2dGeometry& g) { return g.stride == 1 && g.padding
 }  // namespace detail
 
 inline Index conv2d_scratch(const Conv2dGeometry& g) {
-  return rows::padded_size(g.N, g.C, g.H, g.W, g.padding) + 4 * g.C * g.K * g.K;
+  return detail::by_rows(g) ? rows::padded_size(g.N, g.C, g.H, g.W, g.padding) + 4 * g.C * g.K * g.K : 0;
 }
 
 /// output (N, O, OH, OW) = correlation of input (N, C, H, W) with weight (O, C, K, K).

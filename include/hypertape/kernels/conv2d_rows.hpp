@@ -53,7 +53,7 @@ inline Index block_of(Index channels_left) {
 
 /// One block: Outputs channels x Vectors registers at offsets `at` of a row. K = 0 reads the size at run time.
 template <int K, int Lanes, int Outputs, int Vectors, class T>
-HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, const T* first_row, Index N, Index ky_begin, Index ky_end,
+HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, Index N, Index ky_begin, Index ky_end,
                                    Index kernel, const T* packed, Start start, const Index* at, T* out,
                                    Index channel_stride) {
   using V = Simd<T, Lanes>;
@@ -66,7 +66,7 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, const T* first_row,
   }
   for (Index c = 0; c < in.channels; ++c) {
     for (Index ky = ky_begin; ky < ky_end; ++ky) {
-      const T* row = first_row + (c * in.height + ky) * in.row;
+      const T* row = in.values + (c * in.height + first_row + ky) * in.row;
       const T* w = packed + (c * taps + ky) * taps * Outputs;
       const auto tap = [&](Index kx) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
         typename V::Vector x[Vectors];
@@ -98,7 +98,7 @@ void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index paddin
   for (Index y = 0; y < OH; ++y) {
     const Index ky_begin = std::max<Index>(0, padding - y);
     const Index ky_end = std::min<Index>(kernel, in.height + padding - y);
-    const T* first_row = in.values + (y - padding) * in.row;
+    const Index first_row = y - padding;  // of the image, that kernel row 0 reads; negative above it
     for_each_vector_group<widest, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
       block<K, Lanes, Outputs, Vectors>(in, first_row, N, ky_begin, ky_end, kernel, packed, start, at, out + y * length,
                                         OH * length);
@@ -143,8 +143,8 @@ void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, R
 ///
 /// with Outputs x K accumulators. The last vector of a row overlaps the one before; its shared lanes are masked.
 template <int K, int Lanes, int Outputs, class T>
-void weight_row(const PaddedImage<T>& in, const T* first_row, Index N, Index y_begin, Index y_end, const T* dout,
-                Index channel_stride, Index OW, Start start, T* dweight, Index weight_stride) {
+void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N, Index y_begin, Index y_end,
+                const T* dout, Index channel_stride, Index OW, Start start, T* dweight, Index weight_stride) {
   using V = Simd<T, Lanes>;
   typename V::Vector sum[Outputs][K] = {};
   const Index length = N * OW;
@@ -153,7 +153,7 @@ void weight_row(const PaddedImage<T>& in, const T* first_row, Index N, Index y_b
   for (Index lane = 0; lane < Lanes; ++lane) fresh_lanes[lane] = lane < Lanes - remainder ? T(0) : T(1);
   const auto fresh = V::load(fresh_lanes);
   for (Index y = y_begin; y < y_end; ++y) {
-    const T* row = first_row + y * in.row;
+    const T* row = in.values + (first_row + y) * in.row + offset;
     const T* d = dout + y * length;
     const auto step = [&](Index j, bool masked) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
       typename V::Vector gradient[Outputs];
@@ -196,10 +196,10 @@ void correlate_weight(const PaddedImage<T>& in, Index N, Index kernel, Index pad
           for (Index ky = 0; ky < taps; ++ky) {
             const Index y_begin = std::max<Index>(0, padding - ky);
             const Index y_end = std::min<Index>(OH, in.height + padding - ky);
-            const T* first_row = in.values + (c * in.height + ky - padding) * in.row;
+            const Index first_row = c * in.height + ky - padding;
             T* to = dweight + ((first * in.channels + c) * taps + ky) * taps;
             for (Index kx = 0; kx<taps; kx += K> 0 ? K : 1) {
-              weight_row<(K > 0 ? K : 1), Lanes, Outputs>(in, first_row + kx * N, N, y_begin, y_end,
+              weight_row<(K > 0 ? K : 1), Lanes, Outputs>(in, first_row, kx * N, N, y_begin, y_end,
                                                           dout + first * channel_stride, channel_stride, OW, start,
                                                           to + kx, weight_stride);
             }

@@ -80,6 +80,7 @@ void initialize(Initializer initializer, double gain, const Shape& shape, T* wei
       return;
     }
   }
+  throw ArgumentError("initialize: not an initializer");
 }
 
 }  // namespace hypertape::nn

@@ -8,7 +8,7 @@
 
 namespace hypertape {
 
-/// A v = v where x > 0, else 0; its own adjoint.
+/// A v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch); its own adjoint.
 template <class T>
 struct PositiveMask {
   static constexpr const char *name = "relu_mask", *adjoint_name = "relu_mask";
@@ -16,7 +16,7 @@ struct PositiveMask {
   const T* x;
 
   void apply(const T* in, T* out) const {
-    kernels::map(domain.size(), x, in, out, [](T at, T value) { return at > 0 ? value : T(0); });
+    kernels::map(domain.size(), x, in, out, [](T at, T value) { return at <= 0 ? T(0) : value; });
   }
   void apply_adjoint(const T* in, T* out) const { apply(in, out); }
 };

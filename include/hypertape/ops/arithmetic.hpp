@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/kernels/elementwise.hpp"

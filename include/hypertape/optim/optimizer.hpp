@@ -10,6 +10,15 @@
 /// plain training; nothing of them is recorded on a tape.
 namespace hypertape::optim {
 
+namespace detail {
+
+inline void require_same_size(const char* name, std::size_t values, std::size_t gradient, std::size_t state) {
+  if (values == gradient && (state == 0 || state == values)) return;
+  throw ArgumentError(message(name, ": ", values, " values, ", gradient, " derivatives, and a state of ", state));
+}
+
+}  // namespace detail
+
 /// Gradient descent, with (heavy-ball) momentum if it is not 0: m = momentum m + g, x -= lr m.
 template <class T>
 class Sgd {
@@ -20,6 +29,7 @@ class Sgd {
   }
 
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
+    detail::require_same_size("Sgd", values.size(), gradient.size(), velocity_.size());
     velocity_.resize(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       velocity_[i] = static_cast<T>(momentum_) * velocity_[i] + gradient[i];
@@ -46,6 +56,7 @@ class Adam {
   }
 
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
+    detail::require_same_size("Adam", values.size(), gradient.size(), mean_.size());
     mean_.resize(values.size());
     square_.resize(values.size());
     ++steps_;

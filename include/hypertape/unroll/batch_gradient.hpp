@@ -17,14 +17,15 @@ class BatchGradient {
   explicit BatchGradient(WorkerTeam team, Index samples_per_block = outer_samples_per_block)
       : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {}
 
-  /// `load(range, x, y)` must fill the tensors x and y with the samples of that range, in any thread. Returns the loss
-  /// and writes its gradient, of theta's shape (P).
+  /// `load(range, x, y)` must fill the tensors x and y with the samples of that range; it and the loss are called from
+  /// several threads at once. Returns the loss and writes its gradient, of theta's shape (P). @throws ArgumentError if
+  /// there are no samples.
   template <class Loss, class Load>
   T operator()(const Loss& loss, const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const SampleBlocks blocks(samples, samples_per_block_);
     const Index groups = std::min(blocks.count(), max_groups);
     groups_.resize(static_cast<std::size_t>(groups));
-    if (gradient_out.shape() != theta.shape()) gradient_out = Tensor<T>(theta.shape());
+    gradient_out.resize(theta.shape());
     team_.session([&] {
       accumulate(loss, theta, blocks, load);
       add_groups(gradient_out);
@@ -38,6 +39,10 @@ class BatchGradient {
   template <class Loss>
   T operator()(const Loss& loss, const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y,
                Tensor<T>& gradient_out) {
+    if (x.shape()[0] != y.shape()[0]) {
+      throw ShapeError(
+          message("BatchGradient: x is ", x.shape(), " but y is ", y.shape(), "; their numbers of samples differ"));
+    }
     const auto load = [&](Range range, Tensor<T>& x_block, Tensor<T>& y_block) {
       x_block = samples(x, range.begin, range.size());
       y_block = samples(y, range.begin, range.size());
@@ -65,7 +70,7 @@ class BatchGradient {
     team_.for_each(groups, [&](Index g, int w) {
       Group& group = groups_[static_cast<std::size_t>(g)];
       group.loss = 0;
-      if (group.gradient.shape() != theta.shape()) group.gradient = Tensor<T>(theta.shape());
+      group.gradient.resize(theta.shape());
       group.gradient.fill(T(0));
       const Index end = blocks.count() * (g + 1) / groups;
       for (Index block = blocks.count() * g / groups; block < end; ++block) {

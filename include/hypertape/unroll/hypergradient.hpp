@@ -1,11 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/parallel.hpp"
+#include "hypertape/kernels/reduce.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
@@ -56,7 +60,9 @@ struct Hypergradient {
 ///     d y     += - eta_t d/dy <lambda, g_t>
 ///     lambda   = lambda - eta_t d/dtheta <lambda, g_t>
 ///
-/// `inner_loss(theta, x, y)` records a scalar from three Vars. Keep the object: it reuses its tapes.
+/// `inner_loss(theta, x, y)` records a scalar from three Vars; it is called from several threads at once if the team
+/// has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one thread does them). Keep the
+/// object: it reuses its tapes.
 template <class T, class InnerLoss>
 class Unroll {
  public:
@@ -64,12 +70,15 @@ class Unroll {
       : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {}
 
   /// Runs the inner loop alone and returns theta_T, which stays valid until the next call. @throws ShapeError if the
-  /// loop's parts do not fit; DivergenceError, naming the step, if a loss is not finite.
+  /// loop's parts do not fit; DivergenceError, naming the step, if a loss is not finite, or if theta_T is not.
   const Tensor<T>& train(const InnerLoop<T>& loop) {
     start(loop);
     team_.session([&] {
       for (Index t = 0; t < loop.length(); ++t) step(loop, t, false);
     });
+    if (!thetas_.back().all_finite()) {
+      throw DivergenceError(message("hypergradient: the weights are not finite after ", loop.length(), " inner steps"));
+    }
     return thetas_.back();
   }
 
@@ -103,7 +112,7 @@ class Unroll {
     Tape<T> tape;
     std::vector<Tensor<T>> x, y;    // of each step
     std::vector<Tensor<T>> dx, dy;  // of each step
-    std::vector<Record> records;    // of each kept step; only the last one if tapes are not kept
+    std::vector<Record> records;    // of each step whose tape is kept
     T weight = 0;                   // its share of the samples
     T loss = 0;
     T lambda_dot_gradient = 0;
@@ -130,12 +139,10 @@ class Unroll {
         block.y[s] = samples(loop.y[s], range.begin, range.size());
       }
       block.weight = cut.template weight<T>(static_cast<Index>(b));
-      if (block.gradient.shape() != loop.theta0.shape()) block.gradient = Tensor<T>(loop.theta0.shape());
+      block.gradient.resize(loop.theta0.shape());
     }
     thetas_.resize(static_cast<std::size_t>(loop.length()) + 1, Tensor<T>(loop.theta0.shape()));
-    for (Tensor<T>& theta : thetas_) {
-      if (theta.shape() != loop.theta0.shape()) theta = Tensor<T>(loop.theta0.shape());
-    }
+    for (Tensor<T>& theta : thetas_) theta.resize(loop.theta0.shape());
     thetas_.front() = loop.theta0;
   }
 
@@ -151,6 +158,10 @@ class Unroll {
       throw DivergenceError(message("hypergradient: the outer loss is ",
                                     std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.length(),
                                     " inner steps"));
+    }
+    if (lambda_.shape() != loop.theta0.shape()) {
+      throw ShapeError(message("hypergradient: the outer loss wrote a gradient ", lambda_.shape(), " for theta ",
+                               loop.theta0.shape()));
     }
     clear_result(loop);
     for (Index t = loop.length() - 1; t >= 0; --t) step_back(loop, t, keep);
@@ -263,13 +274,11 @@ class Unroll {
   };
 
   void clear_result(const InnerLoop<T>& loop) {
-    if (result_.learning_rates.shape() != loop.learning_rates.shape()) {
-      result_.learning_rates = Tensor<T>(loop.learning_rates.shape());
-    }
+    result_.learning_rates.resize(loop.learning_rates.shape());
     const auto clear = [](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
       tensors.resize(like.size());
       for (std::size_t s = 0; s < like.size(); ++s) {
-        if (tensors[s].shape() != like[s].shape()) tensors[s] = Tensor<T>(like[s].shape());
+        tensors[s].resize(like[s].shape());
         tensors[s].fill(T(0));
       }
     };
@@ -338,13 +347,13 @@ class Unroll {
   Hypergradient<T> result_;
 };
 
-/// The hypergradient of one inner loop, for an outer loss that records a scalar from theta: see Unroll.
+/// The hypergradient of one inner loop, for an outer loss that records a scalar from theta: see Unroll for the rest.
 ///
 ///     auto h = hypergradient(loop, inner_loss, [&](Var<double> theta) { return softmax_cross_entropy(...); });
 template <class T, class InnerLoss, class OuterLoss>
 Hypergradient<T> hypergradient(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
-                               UnrollOptions options = {}) {
-  Unroll<T, InnerLoss> unroll(inner_loss, options);
+                               UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1)) {
+  Unroll<T, InnerLoss> unroll(inner_loss, options, team);
   return unroll(loop, [&](const Tensor<T>& theta, Tensor<T>& gradient_out) {
     Tape<T> tape;
     const Var<T> leaf = tape.leaf(theta);

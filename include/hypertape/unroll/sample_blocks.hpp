@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "hypertape/core/tensor.hpp"
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
 
 namespace hypertape {
 
@@ -10,9 +11,14 @@ namespace hypertape {
 /// order of blocks, so the cut must depend on N alone and never on the number of threads.
 class SampleBlocks {
  public:
-  /// At most `samples_per_block` each; 0 leaves all in one block.
-  SampleBlocks(Index total, Index samples_per_block)
-      : total_(total), count_(samples_per_block == 0 ? 1 : (total + samples_per_block - 1) / samples_per_block) {}
+  /// At most `samples_per_block` each; 0 leaves all in one block. @throws ArgumentError if there are no samples, or the
+  /// size of a block is negative.
+  SampleBlocks(Index total, Index samples_per_block) : total_(total), count_(1) {
+    if (total < 1 || samples_per_block < 0) {
+      throw ArgumentError(message("SampleBlocks: cannot cut ", total, " samples into blocks of ", samples_per_block));
+    }
+    if (samples_per_block > 0) count_ = (total + samples_per_block - 1) / samples_per_block;
+  }
 
   Index count() const { return count_; }
   Range operator[](Index block) const { return {total_ * block / count_, total_ * (block + 1) / count_}; }

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <sys/resource.h>
+
+namespace hypertape {
+
+/// The most memory that this process ever had resident, in MiB.
+inline double peak_memory_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+#if defined(__APPLE__)
+  return static_cast<double>(usage.ru_maxrss) / (1024 * 1024);  // bytes there, KiB elsewhere
+#else
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+#endif
+}
+
+}  // namespace hypertape
