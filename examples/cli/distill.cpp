@@ -53,7 +53,7 @@ std::string rates_of(const distill::DistilledSet& set) {
   constexpr Index shown = 6;
   std::string text;
   for (Index t = 0; t < std::min(shown, set.learning_rates.size()); ++t) {
-    text += message(t > 0 ? " " : "", fixed(set.learning_rates[t], 3));
+    text += message(t > 0 ? " " : "", fixed(set.learning_rates[t], 2));
   }
   return set.learning_rates.size() > shown ? text + " ..." : text;
 }
@@ -111,9 +111,9 @@ void run(const Options& options) {
     data::write_atomically(out / "log.csv", log);
     if (done == 0) return;
     const double left = seconds / static_cast<double>(done) * static_cast<double>(iterations - done);
-    progress.show(message("iteration ", done, "/", iterations, "  loss ", fixed(loss.value_or(0), 4), "  hold-out ",
-                          fixed(held_out, 2), " % (best ", fixed(best.accuracy(), 2), ")  left ", minutes(left),
-                          "  learning rates ", rates_of(distiller.distilled())));
+    progress.show(message(done, "/", iterations, " loss ", fixed(loss.value_or(0), 3), " hold-out ", fixed(held_out, 1),
+                          "% (best ", fixed(best.accuracy(), 1), ") left ", minutes(left), " rates ",
+                          rates_of(distiller.distilled())));
   };
   evaluate(std::nullopt);
   while (distiller.iteration() < iterations && !interrupt.requested()) {
