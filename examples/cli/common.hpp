@@ -1,8 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <chrono>
-#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,18 @@ namespace hypertape::cli {
 
 using Json = nlohmann::ordered_json;
 
+/// Accepts whole numbers of 64 bits; CLI11 would wrap a negative one and saturate one that is too large.
+inline CLI::Validator seed_number() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool valid = failure == std::errc() && end == text.data() + text.size();
+        return valid ? "" : "needs a whole number in 0 .. 2^64 - 1, got " + text;
+      },
+      "WHOLE");
+}
+
 /// Options of every command that reads a dataset and writes results.
 struct CommonOptions {
   std::string dataset = "mnist";
@@ -36,23 +49,24 @@ struct CommonOptions {
         "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for fashion-mnist "
         "the folder of Debian's package dataset-fashion-mnist");
     command.add_option("--out", out, "Folder for the results, created if need be")->required();
-    command.add_option("--seed", seed, "Of everything random");
+    command.add_option("--seed", seed, "Of everything random")->check(seed_number());
     command.add_option("--threads", threads, "0: as many as processors. Results do not depend on it")
         ->check(CLI::Range(0, 1024));
   }
 };
 
-/// Accepts finite numbers above (or, with `zero`, not below) zero; CLI11's own ranges let a NaN pass.
+/// Accepts numbers above (or, with `zero`, not below) zero and up to a billion. CLI11's own ranges let a NaN pass, and
+/// its conversion to integers takes whatever is too large for the largest integer.
 inline CLI::Validator positive(bool zero = false) {
-  const char* name = zero ? "NOT NEGATIVE" : "POSITIVE";
+  constexpr double most = 1e9;
   return CLI::Validator(
       [zero](const std::string& text) -> std::string {
         double value = 0;
-        const bool valid =
-            CLI::detail::lexical_cast(text, value) && std::isfinite(value) && (zero ? value >= 0 : value > 0);
-        return valid ? "" : "needs a finite number " + std::string(zero ? "not below" : "above") + " zero, got " + text;
+        const bool valid = CLI::detail::lexical_cast(text, value) && (zero ? value >= 0 : value > 0) && value <= most;
+        return valid ? ""
+                     : message("needs a number ", zero ? "not below" : "above", " zero and at most 1e9, got ", text);
       },
-      name);
+      zero ? "NOT NEGATIVE" : "POSITIVE");
 }
 
 /// The folder that a run writes to. Results of an earlier run of the same command are removed, so that a folder never

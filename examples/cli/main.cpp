@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <iostream>
+#include <new>
 
 #include "commands.hpp"
 #include "hypertape/core/error.hpp"
@@ -28,6 +29,9 @@ int main(int argc, char** argv) {
   } catch (const hypertape::ArgumentError& error) {
     std::cerr << "hypertape: " << error.what() << '\n';
     return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "hypertape: there is not enough memory for these sizes\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "hypertape: " << error.what() << '\n';
     return 1;
