@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/shape.hpp"
@@ -13,6 +14,8 @@ namespace hypertape::kernels {
 template <class T, int Lanes>
 struct Simd {
   typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));
+  template <class U>
+  using As = Simd<U, Lanes>;
 
   static HYPERTAPE_ALWAYS_INLINE Vector load(const T* from) {
     Vector v;
@@ -30,13 +33,33 @@ struct Simd {
 
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 
+  /// The sum of the lanes, by halves: (v0 + v_half) and so on.
   static HYPERTAPE_ALWAYS_INLINE T sum(Vector v) {
-    T lanes[Lanes];
-    store(lanes, v);
-    for (int half = Lanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    if constexpr (Lanes == 1) {
+      return v[0];
+    } else {
+      return Simd<T, Lanes / 2>::sum(half<0>(v) + half<Lanes / 2>(v));
     }
-    return lanes[0];
+  }
+
+  /// The lanes of even number of a and b, one after the other, and those of odd number.
+  static HYPERTAPE_ALWAYS_INLINE Vector even(Vector a, Vector b) { return every_other<0>(a, b); }
+  static HYPERTAPE_ALWAYS_INLINE Vector odd(Vector a, Vector b) { return every_other<1>(a, b); }
+
+ private:
+  template <int First>
+  static HYPERTAPE_ALWAYS_INLINE auto half(Vector v) {
+    return [&]<int... I>(std::integer_sequence<int, I...>) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      return __builtin_shufflevector(v, v, (First + I)...);
+    }
+    (std::make_integer_sequence<int, Lanes / 2>());
+  }
+  template <int First>
+  static HYPERTAPE_ALWAYS_INLINE Vector every_other(Vector a, Vector b) {
+    return [&]<int... I>(std::integer_sequence<int, I...>) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      return __builtin_shufflevector(a, b, (First + 2 * I)...);
+    }
+    (std::make_integer_sequence<int, Lanes>());
   }
 };
 

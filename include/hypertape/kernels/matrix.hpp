@@ -1,0 +1,131 @@
+#pragma once
+
+#include <algorithm>
+
+#include "hypertape/kernels/simd.hpp"
+#include "hypertape/kernels/start.hpp"
+
+/// Products of row-major matrices with few rows, as the linear layers of a block of samples need them. In both, the
+/// rows of what SIMD lanes read are contiguous; rows end with an overlapping vector.
+///
+/// A result may be a sum of several products, out = start + sum over m of product_m (a tangent is W' x + W x'): it is
+/// then accumulated in registers and stored once.
+namespace hypertape::kernels::matrix {
+
+namespace detail {
+
+/// Registers for accumulators: rows of a tile times vectors, or rows times columns. The rest hold operands.
+inline constexpr bool many_registers = HYPERTAPE_VECTOR_BYTES == 64;
+
+/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls body.operator()<Size>(first).
+template <int Most, class Body>
+HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
+  for (Index first = 0; first < count;) {
+    const Index groups_left = (count - first + Most - 1) / Most;
+    const Index size = (count - first + groups_left - 1) / groups_left;
+    with_count<Most>(size, [&]<int Size>() { body.template operator()<Size>(first); });
+    first += size;
+  }
+}
+
+}  // namespace detail
+
+/// Two matrices of rows of `length` contiguous values.
+template <class T>
+struct RowPair {
+  const T* left;
+  const T* right;
+};
+
+/// out[a * row_stride + b * column_stride] = start + sum over m, k of left_m[a][k] right_m[b][k]: a product with a
+/// transposed matrix, by dot products. Tiles of A x B rows share what they load.
+template <class T, int Products>
+void multiply_transposed(Index rows, Index columns, Index length, const RowPair<T> (&products)[Products], Start start,
+                         T* out, Index row_stride, Index column_stride) {
+  with_lanes_for<T>(length, [&]<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    T fresh[Lanes];  // 1 in the lanes of a row's last vector that the one before has not covered
+    for (Index lane = 0; lane < Lanes; ++lane) fresh[lane] = lane < Lanes - length % Lanes ? T(0) : T(1);
+    // The right factor is the larger as a rule: four of its rows serve all rows of the left before the next are read.
+    detail::for_each_group<4>(columns, [&]<int B>(Index b0) {
+      detail::for_each_group<detail::many_registers ? 5 : 3>(rows, [&]<int A>(Index a0) {
+        typename V::Vector sum[A][B] = {};
+        for (const RowPair<T>& product : products) {
+          const T* left = product.left + a0 * length;
+          const T* right = product.right + b0 * length;
+          const auto step = [&](Index k, bool masked) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+            typename V::Vector l[A];
+            for (int a = 0; a < A; ++a) {
+              l[a] = V::load(left + a * length + k);
+              if (masked) l[a] *= V::load(fresh);
+            }
+            for (int b = 0; b < B; ++b) {
+              const auto r = V::load(right + b * length + k);
+              for (int a = 0; a < A; ++a) sum[a][b] += l[a] * r;
+            }
+          };
+          Index k = 0;
+          for (; k + Lanes <= length; k += Lanes) step(k, false);
+          if (k < length) step(length - Lanes, true);
+        }
+        for (int a = 0; a < A; ++a) {
+          for (int b = 0; b < B; ++b) {
+            T& to = out[(a0 + a) * row_stride + (b0 + b) * column_stride];
+            to = V::sum(sum[a][b]) + (start == Start::accumulate ? to : T(0));
+          }
+        }
+      });
+    });
+  });
+}
+
+/// Coefficients for rows: coefficient (r, s) is at factors[r * row_stride + s * term_stride], row s at rows + s *
+/// length_stride.
+template <class T>
+struct Combination {
+  const T* factors;
+  Index row_stride, term_stride;
+  const T* rows;
+  Index length_stride;
+};
+
+/// out[r][k] = start + sum over m, s < terms of coefficient_m(r, s) rows_m[s][k], for `count` rows of `length`
+/// contiguous values: a product with one factor transposed or not, by sums of rows.
+template <class T, int Products>
+void combine_rows(Index count, Index length, Index terms, const Combination<T> (&products)[Products], Start start,
+                  T* out) {
+  constexpr int most_rows = detail::many_registers ? 5 : 4;
+  constexpr int most_vectors = detail::many_registers ? 5 : 3;
+  with_lanes_for<T>(length, [&]<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    // A strip of columns of all rows_m fits the first-level cache, and serves every tile of rows.
+    for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
+      detail::for_each_group<most_rows>(count, [&]<int R>(Index r0) {
+        T* to = out + r0 * length;
+        typename V::Vector sum[R][Vectors] = {};
+        if (start == Start::accumulate) {
+          for (int r = 0; r < R; ++r) {
+            for (int v = 0; v < Vectors; ++v) sum[r][v] = V::load(to + r * length + at[v]);
+          }
+        }
+        for (const Combination<T>& product : products) {
+          const T* factors = product.factors + r0 * product.row_stride;
+          for (Index s = 0; s < terms; ++s) {
+            const T* row = product.rows + s * product.length_stride;
+            typename V::Vector x[Vectors];
+            for (int v = 0; v < Vectors; ++v) x[v] = V::load(row + at[v]);
+            for (int r = 0; r < R; ++r) {
+              const auto factor = V::broadcast(factors[r * product.row_stride + s * product.term_stride]);
+              for (int v = 0; v < Vectors; ++v) sum[r][v] += factor * x[v];
+            }
+          }
+        }
+        for (int r = 0; r < R; ++r) {
+          for (int v = 0; v < Vectors; ++v) V::store(to + r * length + at[v], sum[r][v]);
+        }
+      });
+    });
+  });
+}
+
+}  // namespace hypertape::kernels::matrix
