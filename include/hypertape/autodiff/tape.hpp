@@ -104,6 +104,11 @@ class Tape {
   const Node& node(NodeId id) const { return nodes_[id]; }
   NodeId input(NodeId id, int i) const { return inputs_[nodes_[id].first_input + static_cast<std::size_t>(i)]; }
 
+  /// Bytes that the record takes.
+  std::size_t used_bytes() const {
+    return arena_.used_bytes() + nodes_.size() * sizeof(Node) + inputs_.size() * sizeof(NodeId);
+  }
+
   /// Bytes that the tape holds, used or not.
   std::size_t reserved_bytes() const {
     return arena_.reserved_bytes() + nodes_.capacity() * sizeof(Node) + inputs_.capacity() * sizeof(NodeId);

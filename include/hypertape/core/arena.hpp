@@ -62,6 +62,13 @@ class Arena {
   Mark mark() const { return top_; }
   void rewind(Mark mark) { top_ = mark; }
 
+  /// Bytes in use, with what is left over at the ends of full blocks.
+  std::size_t used_bytes() const {
+    std::size_t bytes = top_.used;
+    for (std::size_t block = 0; block < top_.block; ++block) bytes += blocks_[block].size();
+    return bytes;
+  }
+
   /// Bytes taken from the heap: what this arena costs the process.
   std::size_t reserved_bytes() const {
     std::size_t bytes = 0;

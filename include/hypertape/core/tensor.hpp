@@ -91,18 +91,23 @@ class Tensor {
   std::vector<T, AlignedAllocator<T>> values_;
 };
 
-/// Samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it.
+/// Copies samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it.
 template <class T>
-Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
+void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& out) {
   const Index total = batch.shape()[0];
   if (begin < 0 || count < 1 || begin + count > total) {
     throw ArgumentError(message("samples: [", begin, ", ", begin + count, ") is not within ", total, " samples"));
   }
-  Tensor<T> out(batch.shape().with_samples(count));
+  out.resize(batch.shape().with_samples(count));
   const Index features = batch.shape().stride();
   for (Index f = 0; f < features; ++f) {
     std::copy_n(batch.data() + f * total + begin, count, out.data() + f * count);
   }
+}
+template <class T>
+Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
+  Tensor<T> out;
+  copy_samples(batch, begin, count, out);
   return out;
 }
 

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <vector>
+
+#include "hypertape/autodiff/loss_derivatives.hpp"
+#include "hypertape/core/arena.hpp"
+#include "hypertape/kernels/lenet.hpp"
+
+namespace hypertape::nn {
+
+/// The derivatives of LeNet with softmax cross-entropy by the kernels of kernels/lenet.hpp, for images
+/// (N, Channels, size, size).
+template <class T, int Channels>
+class FusedLeNet final : public LossDerivatives<T> {
+ public:
+  /// `weights` is the length of theta.
+  FusedLeNet(Index size, Index classes, Index weights) : size_(size), classes_(classes), weights_(weights) {}
+
+  T gradient(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
+             T* gradient_out) override {
+    const Arena::Mark before = arena_.mark();
+    const T loss = record(theta, x, y, weight, start, gradient_out);
+    records_.pop_back();
+    arena_.rewind(before);
+    return loss;
+  }
+
+  T record(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
+           T* gradient_out) override {
+    check(theta, x, y);
+    records_.push_back({arena_.mark(), {}, theta.data(), &x, &y, weight});
+    Record& record = records_.back();
+    record.kernel = Kernel::allocate_record(x.shape()[0], classes_, allocate());
+    const Arena::Mark kept = arena_.mark();
+    const T loss = Kernel::loss_and_gradient(record.theta, load(record), weight, start, record.kernel, gradient_out);
+    arena_.rewind(kept);
+    return loss;
+  }
+
+  T differentiate(const T* direction, T* hvp, T* dx, T* dy) override {
+    const Record record = records_.back();
+    records_.pop_back();
+    const typename Kernel::Batch batch = load(record);
+    const auto scratch = Kernel::allocate_scratch(batch.N, classes_, allocate());
+    const T slope =
+        Kernel::derivative(record.theta, direction, batch, size_, record.weight, record.kernel, scratch, hvp, dx, dy);
+    arena_.rewind(record.before);
+    return slope;
+  }
+
+  void clear() override {
+    records_.clear();
+    arena_.rewind({});
+  }
+
+  std::size_t used_bytes() const override { return arena_.used_bytes() + records_.size() * sizeof(Record); }
+  std::size_t reserved_bytes() const override { return arena_.reserved_bytes() + records_.capacity() * sizeof(Record); }
+
+ private:
+  using Kernel = kernels::LeNet<T, Channels>;
+
+  struct Record {
+    Arena::Mark before;
+    typename Kernel::Record kernel;
+    const T* theta;
+    const Tensor<T>*x, *y;
+    T weight;
+  };
+
+  void check(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y) const {
+    if (theta.shape() != Shape{weights_}) {
+      throw ShapeError(message("LeNet: theta must be ", Shape{weights_}, ", got ", theta.shape()));
+    }
+    const Index N = x.shape()[0];
+    if (x.shape() != Shape{N, Channels, size_, size_}) {
+      throw ShapeError(message("LeNet: built for images ", Shape{1, Channels, size_, size_}, ", got ", x.shape()));
+    }
+    if (y.shape() != Shape{N, classes_}) {
+      throw ShapeError(message("softmax_cross_entropy: logits ", Shape{N, classes_}, " and labels ", y.shape(),
+                               " must have one shape (N, K)"));
+    }
+  }
+
+  auto allocate() {
+    return [this]<class U>(Index count) { return arena_.allocate<U>(count); };
+  }
+
+  /// The samples as the kernels read them: made anew for each use, which is cheaper than keeping them.
+  typename Kernel::Batch load(const Record& record) {
+    const auto batch = Kernel::allocate_batch(record.x->shape()[0], classes_, allocate());
+    Kernel::load(record.x->data(), record.y->data(), size_, batch);
+    return batch;
+  }
+
+  Index size_, classes_, weights_;
+  Arena arena_{std::size_t{1} << 18};
+  std::vector<Record> records_;
+};
+
+}  // namespace hypertape::nn

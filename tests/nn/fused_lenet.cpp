@@ -1,0 +1,175 @@
+#include "hypertape/nn/fused_lenet.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/autodiff/jvp.hpp"
+#include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/nn/lenet.hpp"
+#include "support/check_error.hpp"
+#include "support/compare.hpp"
+#include "support/random_tensor.hpp"
+
+// Tests the fused LeNet, and by way of it kernels/lenet.hpp, against the same network on a tape.
+
+using namespace hypertape;
+using namespace hypertape::testing;
+using kernels::Start;
+
+namespace {
+
+/// Both sides round the same few hundred operations in another order.
+template <class T>
+constexpr double tolerance = 100 * static_cast<double>(std::numeric_limits<T>::epsilon());
+
+template <class T>
+struct Problem {
+  nn::LeNet net;
+  Tensor<T> theta, direction, x, y;
+
+  Problem(Index channels, Index size, Index classes, Index samples)
+      : net(channels, size, classes),
+        direction(random_tensor<T>(Shape{net.parameters().size()}, 2)),
+        x(random_tensor<T>(Shape{samples, channels, size, size}, 3)),
+        y(positive_tensor<T>(Shape{samples, classes}, 4)) {
+    Random random(1);
+    theta = net.parameters().initialize<T>(nn::Initializer::xavier_normal, 1, random);
+    for (const auto& entry : net.parameters().entries()) {  // biases are zero at first: not here
+      if (entry.shape.rank() > 1) continue;
+      for (Index i = 0; i < entry.shape.size(); ++i) theta[entry.offset + i] = static_cast<T>(0.1 * random.normal());
+    }
+  }
+};
+
+/// Loss, gradient, and the derivatives of <direction, gradient>.
+template <class T>
+struct Results {
+  double loss, slope;
+  Tensor<T> gradient, hvp, dx, dy;
+};
+
+template <class T>
+Results<T> on_a_tape(const Problem<T>& problem) {
+  Tape<T> tape;
+  const Var<T> theta = tape.leaf(problem.theta), x = tape.leaf(problem.x), y = tape.leaf(problem.y);
+  const Var<T> loss = nn::ClassificationLoss<nn::LeNet>{&problem.net}(theta, x, y);
+  const std::vector<Var<T>> g = gradient(loss, {theta, x, y});
+  const Var<T> direction = tape.leaf(problem.direction);
+  Var<T> d[3];
+  jvp<T>(g, std::span<const Var<T>>(&theta, 1), std::span<const Var<T>>(&direction, 1), std::span<Var<T>>(d, 3));
+  const Var<T> slope = dot(direction, g[0]);
+  return {static_cast<double>(loss.item()),
+          static_cast<double>(slope.item()),
+          g[0].value(),
+          d[0].value(),
+          d[1].value(),
+          d[2].value()};
+}
+
+template <class T>
+Results<T> fused(const Problem<T>& problem, LossDerivatives<T>& derivatives) {
+  Results<T> out{0,
+                 0,
+                 Tensor<T>(problem.theta.shape()),
+                 Tensor<T>(problem.theta.shape()),
+                 Tensor<T>(problem.x.shape()),
+                 Tensor<T>(problem.y.shape())};
+  out.loss = static_cast<double>(
+      derivatives.record(problem.theta, problem.x, problem.y, T(1), Start::fresh, out.gradient.data()));
+  out.slope = static_cast<double>(
+      derivatives.differentiate(problem.direction.data(), out.hvp.data(), out.dx.data(), out.dy.data()));
+  return out;
+}
+
+template <class T>
+void check(const Results<T>& got, const Results<T>& expected) {
+  CHECK(std::abs(got.loss - expected.loss) <= tolerance<T> * std::abs(expected.loss));
+  CHECK(std::abs(got.slope - expected.slope) <= tolerance<T> * std::abs(expected.slope));
+  CHECK(relative_error(got.gradient, expected.gradient) <= tolerance<T>);
+  CHECK(relative_error(got.hvp, expected.hvp) <= tolerance<T>);
+  CHECK(relative_error(got.dx, expected.dx) <= tolerance<T>);
+  CHECK(relative_error(got.dy, expected.dy) <= tolerance<T>);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("fused_lenet: loss, gradient and second derivatives are those of the tape", T, float, double) {
+  struct Case {
+    Index channels, size, classes, samples;
+  };
+  for (const Case& c : {Case{1, 28, 10, 5}, Case{1, 28, 10, 1}, Case{1, 32, 3, 2}, Case{3, 32, 10, 4},
+                        Case{3, 28, 2, 1}, Case{1, 28, 10, 17}}) {
+    CAPTURE(message(c.channels, " channels, size ", c.size, ", ", c.classes, " classes, ", c.samples, " samples"));
+    const Problem<T> problem(c.channels, c.size, c.classes, c.samples);
+    const auto derivatives = nn::ClassificationLoss<nn::LeNet>{&problem.net}.derivatives<T>();
+    REQUIRE(derivatives != nullptr);
+    check(fused(problem, *derivatives), on_a_tape(problem));
+  }
+}
+
+TEST_CASE("fused_lenet: a weight scales every result, and a gradient can be added up") {
+  const Problem<double> problem(1, 28, 10, 3);
+  const auto derivatives = problem.net.cross_entropy_derivatives<double>();
+  const Results<double> whole = fused(problem, *derivatives);
+  Tensor<double> sum = whole.gradient;
+  Results<double> part = whole;
+  derivatives->record(problem.theta, problem.x, problem.y, 0.25, Start::accumulate, sum.data());
+  part.slope = derivatives->differentiate(problem.direction.data(), part.hvp.data(), part.dx.data(), part.dy.data());
+  CHECK(std::abs(4 * part.slope - whole.slope) <= 1e-13 * std::abs(whole.slope));
+  for (Index i = 0; i < sum.size(); ++i) sum[i] = (sum[i] - whole.gradient[i]) * 4;
+  CHECK(relative_error(sum, whole.gradient) <= 1e-13);
+  for (auto* tensor : {&part.hvp, &part.dx, &part.dy}) {
+    for (double& value : tensor->values()) value *= 4;
+  }
+  CHECK(relative_error(part.hvp, whole.hvp) <= 1e-13);
+  CHECK(relative_error(part.dx, whole.dx) <= 1e-13);
+  CHECK(relative_error(part.dy, whole.dy) <= 1e-13);
+}
+
+TEST_CASE("fused_lenet: records are differentiated newest first, and their memory is reused") {
+  const Problem<float> a(1, 28, 10, 3);
+  Problem<float> b(1, 28, 10, 2);
+  for (float& value : b.theta.values()) value *= 0.5F;
+  const auto derivatives = a.net.cross_entropy_derivatives<float>();
+  const Results<float> expected_a = fused(a, *derivatives), expected_b = fused(b, *derivatives);
+  std::size_t reserved = 0;
+  for (int round = 0; round < 3; ++round) {
+    Results<float> got = expected_a;
+    derivatives->record(a.theta, a.x, a.y, 1, Start::fresh, got.gradient.data());
+    derivatives->record(b.theta, b.x, b.y, 1, Start::fresh, got.gradient.data());
+    derivatives->gradient(a.theta, a.x, a.y, 1, Start::fresh, got.gradient.data());  // leaves no record
+    Results<float> of_b = expected_b;
+    derivatives->differentiate(b.direction.data(), of_b.hvp.data(), of_b.dx.data(), nullptr);
+    CHECK(equal(of_b.hvp, expected_b.hvp));
+    CHECK(equal(of_b.dx, expected_b.dx));
+    derivatives->differentiate(a.direction.data(), got.hvp.data(), nullptr, got.dy.data());
+    CHECK(equal(got.hvp, expected_a.hvp));
+    CHECK(equal(got.dy, expected_a.dy));
+    CHECK(equal(got.gradient, expected_a.gradient));
+    CHECK(derivatives->used_bytes() == 0);
+    if (round == 1) reserved = derivatives->reserved_bytes();
+    if (round == 2) CHECK(derivatives->reserved_bytes() == reserved);
+  }
+}
+
+TEST_CASE("fused_lenet: what does not fit is named") {
+  const Problem<float> problem(1, 28, 10, 2);
+  const auto derivatives = problem.net.cross_entropy_derivatives<float>();
+  Tensor<float> out(problem.theta.shape());
+  const auto gradient_of = [&](const Tensor<float>& theta, const Tensor<float>& x, const Tensor<float>& y) {
+    derivatives->gradient(theta, x, y, 1, Start::fresh, out.data());
+  };
+  CHECK_THROWS_WITH_AS(gradient_of(Tensor<float>(Shape{7}), problem.x, problem.y),
+                       "LeNet: theta must be (61706), got (7)", ShapeError);
+  CHECK_THROWS_WITH_AS(gradient_of(problem.theta, Tensor<float>(Shape{2, 1, 32, 32}), problem.y),
+                       "LeNet: built for images (1, 1, 28, 28), got (2, 1, 32, 32)", ShapeError);
+  CHECK_THROWS_WITH_AS(gradient_of(problem.theta, problem.x, Tensor<float>(Shape{3, 10})),
+                       "softmax_cross_entropy: logits (2, 10) and labels (3, 10) must have one shape (N, K)",
+                       ShapeError);
+}
+
+TEST_CASE("fused_lenet: for other numbers of channels there is none, and a tape is taken") {
+  CHECK(nn::LeNet(2).cross_entropy_derivatives<float>() == nullptr);
+}
