@@ -25,7 +25,7 @@ namespace {
 struct Options {
   std::string net = "lenet";
   Index steps = 10, epochs = 3, images = 10, batch = 1024;
-  std::string second = "forward-over-reverse";
+  std::string second = "fastest";
   std::string memory = "every-tape";
   int threads = 0, runs = 9;
   bool json = false;
@@ -108,10 +108,9 @@ double error_of(const Hypergradient<float>& h, const Problem<float>& problem, co
   plain.second_derivative = SecondDerivative::reverse_over_reverse;
   plain.memory_policy = MemoryPolicy::recompute;
   Unroll<double, Loss> unroll({&net}, plain);
-  BatchGradient<double> outer(WorkerTeam(1));
-  const Hypergradient<double>& expected = unroll(exact.loop, [&](const auto& theta, auto& gradient) {
-    return outer(Loss{&net}, theta, exact.x, exact.y, gradient);
-  });
+  BatchGradient<double, Loss> outer({&net});
+  const Hypergradient<double>& expected =
+      unroll(exact.loop, [&](const auto& theta, auto& gradient) { return outer(theta, exact.x, exact.y, gradient); });
   double worst =
       std::max(relative_error(h.theta0, expected.theta0), relative_error(h.learning_rates, expected.learning_rates));
   for (std::size_t s = 0; s < h.x.size(); ++s) worst = std::max(worst, relative_error(h.x[s], expected.x[s]));
@@ -124,13 +123,15 @@ int run(const Options& options) {
   const WorkerTeam team(options.threads);
   UnrollOptions unroll_options;
   unroll_options.samples_per_block = inner_samples_per_block(options.images);
-  unroll_options.second_derivative = options.second == "forward-over-reverse" ? SecondDerivative::forward_over_reverse
-                                                                              : SecondDerivative::reverse_over_reverse;
+  unroll_options.second_derivative = options.second == "fastest" ? SecondDerivative::fastest
+                                     : options.second == "forward-over-reverse"
+                                         ? SecondDerivative::forward_over_reverse
+                                         : SecondDerivative::reverse_over_reverse;
   unroll_options.memory_policy = options.memory == "every-tape" ? MemoryPolicy::every_tape : MemoryPolicy::recompute;
   Unroll<float, Loss> unroll({&net}, unroll_options, team);
-  BatchGradient<float> outer(team);
+  BatchGradient<float, Loss> outer({&net}, team);
   const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
-    return outer(Loss{&net}, theta, problem.x, problem.y, gradient);
+    return outer(theta, problem.x, problem.y, gradient);
   };
   Tensor<float> gradient;
   const Timing whole = measure(options.runs, [&] { unroll(problem.loop, outer_loss); });
@@ -201,7 +202,7 @@ int main(int argc, char** argv) {
   app.add_option("--images", options.images, "Images of one inner step")->check(CLI::PositiveNumber);
   app.add_option("--batch", options.batch, "Images of the outer loss")->check(CLI::PositiveNumber);
   app.add_option("--second-derivative", options.second, "How it is taken")
-      ->check(CLI::IsMember({"forward-over-reverse", "reverse-over-reverse"}));
+      ->check(CLI::IsMember({"fastest", "forward-over-reverse", "reverse-over-reverse"}));
   app.add_option("--memory-policy", options.memory, "What is kept of the inner steps")
       ->check(CLI::IsMember({"every-tape", "recompute"}));
   app.add_option("--threads", options.threads, "0: as many as processors")->check(CLI::Range(0, 1024));

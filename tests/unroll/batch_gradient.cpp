@@ -27,9 +27,9 @@ TEST_CASE("batch_gradient: blocks add up to the whole batch") {
     const Var<double> loss = SmallLoss()(theta, tape.leaf(batch.x), tape.leaf(batch.y));
     const Tensor<double> expected = gradient(loss, theta).value();
     for (const Index samples_per_block : {0, 1, 7, 16}) {
-      BatchGradient<double> batch_gradient(WorkerTeam(2), samples_per_block);
+      BatchGradient<double, SmallLoss> batch_gradient(SmallLoss(), WorkerTeam(2), samples_per_block);
       Tensor<double> got;
-      const double value = batch_gradient(SmallLoss(), batch.theta, batch.x, batch.y, got);
+      const double value = batch_gradient(batch.theta, batch.x, batch.y, got);
       CHECK(std::abs(value - loss.item()) <= 1e-13 * std::abs(loss.item()));
       CHECK(relative_error(got, expected) <= 1e-13);
     }
@@ -38,14 +38,14 @@ TEST_CASE("batch_gradient: blocks add up to the whole batch") {
 
 TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
   const Batch<float> batch(333);
-  BatchGradient<float> one(WorkerTeam(1));
+  BatchGradient<float, SmallLoss> one{SmallLoss()};
   Tensor<float> expected;
-  const float loss = one(SmallLoss(), batch.theta, batch.x, batch.y, expected);
+  const float loss = one(batch.theta, batch.x, batch.y, expected);
   for (const int threads : {2, 3, 5}) {
-    BatchGradient<float> many{WorkerTeam(threads)};
+    BatchGradient<float, SmallLoss> many{SmallLoss(), WorkerTeam(threads)};
     Tensor<float> got;
     for (int call = 0; call < 3; ++call) {
-      CHECK(many(SmallLoss(), batch.theta, batch.x, batch.y, got) == loss);
+      CHECK(many(batch.theta, batch.x, batch.y, got) == loss);
       CHECK(equal(got, expected));
     }
   }
@@ -53,25 +53,25 @@ TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
 
 TEST_CASE("batch_gradient: impossible batches are refused") {
   const Batch<double> batch(4);
-  BatchGradient<double> batch_gradient{WorkerTeam(1)};
+  BatchGradient<double, SmallLoss> batch_gradient{SmallLoss()};
   Tensor<double> got;
-  CHECK_THROWS_AS(batch_gradient(SmallLoss(), batch.theta, batch.x, Batch<double>(5).y, got), ShapeError);
+  CHECK_THROWS_AS(batch_gradient(batch.theta, batch.x, Batch<double>(5).y, got), ShapeError);
   const auto load = [](Range, Tensor<double>&, Tensor<double>&) {};
-  CHECK_THROWS_AS(batch_gradient(SmallLoss(), batch.theta, 0, load, got), ArgumentError);
+  CHECK_THROWS_AS(batch_gradient(batch.theta, 0, load, got), ArgumentError);
   CHECK_THROWS_AS(SampleBlocks(4, -1), ArgumentError);
 }
 
 TEST_CASE("batch_gradient: samples are loaded once each") {
   const Batch<double> batch(50);
   std::vector<std::atomic<int>> loaded(50);
-  BatchGradient<double> batch_gradient(WorkerTeam(2), 8);
+  BatchGradient<double, SmallLoss> batch_gradient(SmallLoss(), WorkerTeam(2), 8);
   Tensor<double> got;
   const auto load = [&](Range range, Tensor<double>& x, Tensor<double>& y) {
     for (Index n = range.begin; n < range.end; ++n) ++loaded[static_cast<std::size_t>(n)];
     x = samples(batch.x, range.begin, range.size());
     y = samples(batch.y, range.begin, range.size());
   };
-  batch_gradient(SmallLoss(), batch.theta, 50, load, got);
+  batch_gradient(batch.theta, 50, load, got);
   for (const auto& count : loaded) CHECK(count == 1);
 }
 

@@ -51,7 +51,7 @@ Tensor<double> differences(const InnerLoop<double>& loop, const Part& part) {
   return out;
 }
 
-UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::forward_over_reverse,
+UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastest,
                               MemoryPolicy memory = MemoryPolicy::every_tape) {
   UnrollOptions options;
   options.second_derivative = second;
@@ -91,30 +91,115 @@ double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
   return worst;
 }
 
-TEST_CASE("hypergradient: both second derivatives and both memory policies agree to rounding") {
+TEST_CASE("hypergradient: both second derivatives agree to rounding") {
   const InnerLoop<double> loop = small_loop<double>(3, 2);
   const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+  const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(SecondDerivative::reverse_over_reverse));
+  CHECK(distance(h, expected) <= 1e-12);
+}
+
+TEST_CASE("hypergradient: every memory policy gives the same bits") {
+  const InnerLoop<double> loop = small_loop<double>(3, 4);
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
-      const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, memory));
-      CHECK(distance(h, expected) <= 1e-12);
+    const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second));
+    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, MemoryPolicy::recompute)),
+                   expected) <= 0);
+    for (const Index interval : {0, 1, 2, 5, 11, 12, 100}) {  // of 12 steps
+      CAPTURE(interval);
+      UnrollOptions options = all_derivatives(second, MemoryPolicy::checkpoints);
+      options.checkpoint_interval = interval;
+      CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 0);
     }
   }
 }
 
-TEST_CASE("hypergradient: recomputing keeps less memory") {
-  const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
-    gradient_out = theta;
-    return 0.0;
+TEST_CASE("hypergradient: a window counts only the last steps") {
+  const InnerLoop<double> loop = small_loop<double>(3, 2);
+  for (const Index window : {1, 2, 4}) {
+    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+      CAPTURE(window);
+      // The last steps alone, from the weights that the first ones reach.
+      InnerLoop<double> first = loop, last = loop;
+      const Index start = loop.length() - window;
+      last.x.clear();
+      last.y.clear();
+      first.x.clear();
+      first.y.clear();
+      first.learning_rates = Tensor<double>(Shape{1, start});
+      last.learning_rates = Tensor<double>(Shape{1, window});
+      for (Index t = 0; t < loop.length(); ++t) {
+        InnerLoop<double>& part = t < start ? first : last;
+        part.x.push_back(loop.x[static_cast<std::size_t>(t % 3)]);
+        part.y.push_back(loop.y[static_cast<std::size_t>(t % 3)]);
+        part.learning_rates[t < start ? t : t - start] = loop.learning_rates[t];
+      }
+      last.theta0 = Unroll<double, SmallLoss>(SmallLoss()).train(first);
+      const auto expected = hypergradient(last, SmallLoss(), outer_loss, all_derivatives());
+
+      UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+      options.window = window;
+      const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
+      CHECK(equal(h.theta_T, expected.theta_T));
+      CHECK(equal(h.theta0, expected.theta0));
+      std::vector<Tensor<double>> dx(3, Tensor<double>(loop.x[0].shape())), dy(3, Tensor<double>(loop.y[0].shape()));
+      for (Index t = loop.length() - 1; t >= 0; --t) {
+        const auto s = static_cast<std::size_t>(t % 3);
+        CHECK(h.learning_rates[t] == (t < start ? 0.0 : expected.learning_rates[t - start]));
+        if (t < start) continue;
+        const auto from = static_cast<std::size_t>(t - start);
+        for (Index i = 0; i < dx[s].size(); ++i) dx[s][i] += expected.x[from][i];
+        for (Index i = 0; i < dy[s].size(); ++i) dy[s][i] += expected.y[from][i];
+      }
+      for (std::size_t s = 0; s < 3; ++s) {
+        CHECK(relative_error(h.x[s], dx[s]) <= 1e-15);
+        CHECK(relative_error(h.y[s], dy[s]) <= 1e-15);
+      }
+    }
+  }
+}
+
+TEST_CASE("hypergradient: a window longer than the loop is the whole loop") {
+  const InnerLoop<double> loop = small_loop<double>(2, 1);
+  UnrollOptions options = all_derivatives();
+  options.window = 7;
+  CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options),
+                 hypergradient(loop, SmallLoss(), outer_loss, all_derivatives())) <= 0);
+}
+
+TEST_CASE("hypergradient: a negative window or interval is refused") {
+  UnrollOptions options;
+  options.window = -1;
+  CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss(), options)),
+                       "UnrollOptions: interval and window cannot be negative, got 0 and -1", ArgumentError);
+}
+
+/// The sum of squares, for whatever theta.
+constexpr auto simple_outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
+  gradient_out = theta;
+  return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
+};
+
+TEST_CASE("hypergradient: memory is what was predicted, and grows with the root of T for checkpoints") {
+  constexpr double unit = 1 << 20;  // in which an arena reserves memory
+  const auto bytes = [&](MemoryPolicy policy, Index epochs, Index samples_per_block = 0) {
+    UnrollOptions options = all_derivatives(SecondDerivative::fastest, policy);
+    options.samples_per_block = samples_per_block;
+    Unroll<double, SmallLoss> unroll(SmallLoss(), options);
+    InnerLoop<double> loop = small_loop<double>(1, epochs, 1200);
+    loop.learning_rates.fill(0.001);
+    const auto predicted = static_cast<double>(unroll.predicted_bytes(loop));
+    unroll(loop, simple_outer);
+    const auto reserved = static_cast<double>(unroll.reserved_bytes());
+    CHECK(std::abs(predicted - reserved) <= 0.02 * reserved + unit * (samples_per_block == 0 ? 1 : 2));
+    return reserved;
   };
-  const auto bytes = [&](MemoryPolicy policy, Index epochs) {
-    Unroll<double, SmallLoss> unroll(SmallLoss(), all_derivatives(SecondDerivative::forward_over_reverse, policy));
-    InnerLoop<double> loop = small_loop<double>(1, epochs, 200);
-    loop.learning_rates.fill(0.01);
-    unroll(loop, outer);
-    return unroll.reserved_bytes();
-  };
-  CHECK(bytes(MemoryPolicy::every_tape, 200) > 5 * bytes(MemoryPolicy::recompute, 200));
+  const double root8 = bytes(MemoryPolicy::checkpoints, 64), root16 = bytes(MemoryPolicy::checkpoints, 256);
+  const double root24 = bytes(MemoryPolicy::checkpoints, 576);
+  CHECK(root16 - root8 > 3 * unit);  // eight records more
+  CHECK(std::abs((root24 - root16) - (root16 - root8)) <= 2 * unit);
+  CHECK(bytes(MemoryPolicy::every_tape, 256) > 8 * root16);  // 256 records, not 16
+  CHECK(bytes(MemoryPolicy::recompute, 256) < root16);
+  bytes(MemoryPolicy::checkpoints, 64, 600);
 }
 
 TEST_CASE("hypergradient: a mean over blocks of samples is the mean over samples") {

@@ -23,7 +23,10 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   Part** left = tape.template allocate<Part*>(count);
   Part** end = left;
   for (Part* part = adjoint.parts; part != nullptr; part = part->next) *end++ = part;
-  std::stable_sort(left, end, [](const Part* a, const Part* b) { return a->offset < b->offset; });
+  // Unlike std::stable_sort, which takes memory from the heap; a node's number decides between equals.
+  std::sort(left, end, [](const Part* a, const Part* b) {
+    return a->offset != b->offset ? a->offset < b->offset : a->values.id() > b->values.id();
+  });
   Var<T> sum = adjoint.sum;
   while (left != end) {  // each round takes parts that do not overlap; one round is the rule
     Index* offsets = tape.template allocate<Index>(end - left);

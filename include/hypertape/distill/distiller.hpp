@@ -76,7 +76,7 @@ class Distiller {
         options_(options),
         team_(team),
         unroll_(Loss{&network_}, unroll_options(dataset, options), team),
-        outer_gradient_(team),
+        outer_gradient_(Loss{&network_}, team),
         adam_images_(0.5, 0.999),
         adam_rates_(0.5, 0.999) {
     options_.check();
@@ -180,7 +180,7 @@ class Distiller {
       const std::vector<std::int32_t> labels = data::gather_labels(dataset_.train, which);
       y = one_hot<float>(std::span<const std::int32_t>(labels), dataset_.train.classes);
     };
-    return outer_gradient_(Loss{&network_}, theta, options_.batch, load, gradient);
+    return outer_gradient_(theta, options_.batch, load, gradient);
   }
 
   /// Training images in random order, each once in an epoch; the rest that fills no batch waits for another epoch.
@@ -245,7 +245,7 @@ class Distiller {
   DistillOptions options_;
   WorkerTeam team_;
   Unroll<float, Loss> unroll_;
-  BatchGradient<float> outer_gradient_;
+  BatchGradient<float, Loss> outer_gradient_;
   optim::Adam<float> adam_images_;
   optim::Adam<double> adam_rates_;
 

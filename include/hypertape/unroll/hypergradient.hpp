@@ -2,35 +2,33 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "hypertape/autodiff/gradient.hpp"
-#include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/kernels/reduce.hpp"
-#include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
+#include "hypertape/unroll/tape_derivatives.hpp"
 
 namespace hypertape {
 
-/// How the second derivatives of an inner step are taken; both give the same values to rounding.
-enum class SecondDerivative {
-  forward_over_reverse,  ///< the tangent along lambda is pushed through the recorded gradient
-  reverse_over_reverse,  ///< <lambda, gradient> is recorded, and pulled back
-};
-
-/// What is kept of the inner steps between the forward and the backward sweep.
+/// What is kept of the inner steps between the forward and the backward sweep. All give the same bits; `checkpoints`
+/// and `recompute` pay one more gradient for most steps.
 enum class MemoryPolicy {
-  every_tape,  ///< each step's whole tape: fastest, memory grows with T times the activations
-  recompute,   ///< theta_t alone; the backward sweep records each step anew: memory grows with T times P
+  every_tape,   ///< all that the derivatives need of each step: fastest; memory grows with T times a step's record
+  recompute,    ///< theta_t of each step, and the record of one: memory grows with T times P
+  checkpoints,  ///< theta_t of every k-th step, and the records of k: memory grows with T / k times P plus k records
 };
 
 struct UnrollOptions {
-  SecondDerivative second_derivative = SecondDerivative::forward_over_reverse;
+  SecondDerivative second_derivative = SecondDerivative::fastest;
   MemoryPolicy memory_policy = MemoryPolicy::every_tape;
+  Index checkpoint_interval = 0;  ///< k, for `checkpoints`; 0: the square root of T, rounded
+
+  /// Truncated back-propagation: derivatives go through the last `window` steps only, the steps before count as given;
+  /// 0: all. Hypergradient::theta0 is then the derivative by the weights at the window's start.
+  Index window = 0;
 
   /// Which inputs besides theta_0 and the learning rates to differentiate.
   bool differentiate_x = true;
@@ -46,10 +44,10 @@ template <class T>
 struct Hypergradient {
   T outer_loss = 0;
   Tensor<T> theta_T;         ///< (P), the trained weights
-  Tensor<T> theta0;          ///< (P)
+  Tensor<T> theta0;          ///< (P), or by the weights at the start of the window
   std::vector<Tensor<T>> x;  ///< as InnerLoop::x; empty unless asked for
   std::vector<Tensor<T>> y;  ///< as InnerLoop::y; empty unless asked for
-  Tensor<T> learning_rates;  ///< (epochs, steps)
+  Tensor<T> learning_rates;  ///< (epochs, steps); 0 before the window
 };
 
 /// Derivatives through unrolled gradient descent (docs/hypergradient.md). With lambda = dL/d theta_{t+1} and
@@ -62,24 +60,32 @@ struct Hypergradient {
 ///
 /// `inner_loss(theta, x, y)` records a scalar from three Vars; it is called from several threads at once if the team
 /// has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one thread does them). Keep the
-/// object: it reuses its tapes.
+/// object: it reuses its memory.
 template <class T, class InnerLoss>
 class Unroll {
  public:
+  /// @throws ArgumentError for a negative interval or window.
   explicit Unroll(InnerLoss inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {}
+      : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {
+    if (options.checkpoint_interval < 0 || options.window < 0) {
+      throw ArgumentError(message("UnrollOptions: interval and window cannot be negative, got ",
+                                  options.checkpoint_interval, " and ", options.window));
+    }
+  }
 
   /// Runs the inner loop alone and returns theta_T, which stays valid until the next call. @throws ShapeError if the
   /// loop's parts do not fit; DivergenceError, naming the step, if a loss is not finite, or if theta_T is not.
   const Tensor<T>& train(const InnerLoop<T>& loop) {
     start(loop);
+    Tensor<T>& theta = result_.theta_T;
+    theta = loop.theta0;
     team_.session([&] {
-      for (Index t = 0; t < loop.length(); ++t) step(loop, t, false);
+      for (Index t = 0; t < loop.length(); ++t) step(loop, t, theta, theta, false);
     });
-    if (!thetas_.back().all_finite()) {
+    if (!theta.all_finite()) {
       throw DivergenceError(message("hypergradient: the weights are not finite after ", loop.length(), " inner steps"));
     }
-    return thetas_.back();
+    return theta;
   }
 
   /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient to a tensor of theta's shape.
@@ -87,36 +93,97 @@ class Unroll {
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     start(loop);
+    clear_result(loop);
     team_.session([&] { sweep(loop, outer_loss); });
     collect(loop);
     return result_;
   }
 
-  /// Bytes that the tapes and the trajectory hold.
+  /// Bytes that trajectory, records and results hold.
   std::size_t reserved_bytes() const {
-    std::size_t bytes = thetas_.size() * static_cast<std::size_t>(lambda_.size()) * sizeof(T);
-    for (const Block& block : blocks_) bytes += block.tape.reserved_bytes();
-    return bytes;
+    std::size_t values = 0;
+    const auto count = [&](const Tensor<T>& tensor) { values += static_cast<std::size_t>(tensor.size()); };
+    const auto count_all = [&](const std::vector<Tensor<T>>& tensors) {
+      for (const Tensor<T>& tensor : tensors) count(tensor);
+    };
+    for (const auto* tensors : {&trajectory_, &checkpoints_, &result_.x, &result_.y}) count_all(*tensors);
+    for (const Tensor<T>* tensor : {&lambda_, &result_.theta_T, &result_.theta0, &result_.learning_rates})
+      count(*tensor);
+    std::size_t bytes = 0;
+    for (const Block& block : blocks_) {
+      for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) count_all(*tensors);
+      for (const Tensor<T>* tensor : {&block.gradient, &block.dx_of_step, &block.dy_of_step}) count(*tensor);
+      bytes += block.derivatives->reserved_bytes();
+    }
+    return bytes + values * sizeof(T);
+  }
+
+  /// What `reserved_bytes` will be after a hypergradient through this loop, within a megabyte for each block of
+  /// samples. Takes the time of one inner step, from which it learns the size of a record. The outer loss comes on top.
+  std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
+    Unroll probe(inner_loss_, options_);
+    InnerLoop<T> one{loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})};
+    probe.start(one);
+    probe.clear_result(one);
+    const Segments segments(loop.length(), options_);
+    std::size_t bytes = 0;
+    for (Block& block : probe.blocks_) {
+      block.derivatives->record(one.theta0, block.x[0], block.y[0], T(1), kernels::Start::fresh, block.gradient.data());
+      const std::size_t record = block.derivatives->used_bytes();
+      block.derivatives->differentiate(one.theta0.data(), block.gradient.data(), destination(block.dx_of_step),
+                                       destination(block.dy_of_step));
+      bytes += block.derivatives->reserved_bytes() + static_cast<std::size_t>(segments.longest() - 1) * record;
+    }
+    const auto samples = [&](Index twice) {  // of all steps: in the blocks, and the derivatives there and in the result
+      Index values = 0;
+      for (std::size_t s = 0; s < loop.x.size(); ++s) {
+        values += (1 + (options_.differentiate_x ? twice : 0)) * loop.x[s].size();
+        values += (1 + (options_.differentiate_y ? twice : 0)) * loop.y[s].size();
+      }
+      return values + (options_.differentiate_x ? loop.x[0].size() : 0) +
+             (options_.differentiate_y ? loop.y[0].size() : 0);
+    };
+    const auto thetas = segments.longest() + 1 + segments.count() - 1 + 3 + static_cast<Index>(probe.blocks_.size());
+    const Index values = thetas * loop.theta0.size() + samples(2) + loop.length();
+    return bytes + static_cast<std::size_t>(values) * sizeof(T);
   }
 
  private:
-  /// One recorded step of one block: its arguments and its gradients by them.
-  struct Record {
-    typename Tape<T>::Mark before;
-    Var<T> theta, x, y;
-    Var<T> d_theta, d_x, d_y;
+  /// The cut of the steps from the window's start to T into segments. At the start of each but the last theta is kept;
+  /// the last is recorded in the forward sweep, the others again from there, when the backward sweep comes to them.
+  struct Segments {
+    Index first, interval, end;
+
+    Segments(Index length, const UnrollOptions& options)
+        : first(options.window == 0 ? 0 : std::max<Index>(0, length - options.window)), end(length) {
+      const Index steps = length - first;
+      const auto root = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(steps))));
+      switch (options.memory_policy) {
+        case MemoryPolicy::every_tape:
+          interval = steps;
+          break;
+        case MemoryPolicy::recompute:
+          interval = 1;
+          break;
+        case MemoryPolicy::checkpoints:
+          interval = options.checkpoint_interval > 0 ? options.checkpoint_interval : root;
+      }
+    }
+    Index count() const { return (end - first + interval - 1) / interval; }
+    Range operator[](Index i) const { return {first + i * interval, std::min(end, first + (i + 1) * interval)}; }
+    Index longest() const { return std::min(interval, end - first); }
   };
 
   /// The samples of one block and what is computed from them. Blocks share nothing that they write.
   struct Block {
-    Tape<T> tape;
-    std::vector<Tensor<T>> x, y;    // of each step
-    std::vector<Tensor<T>> dx, dy;  // of each step
-    std::vector<Record> records;    // of each step whose tape is kept
-    T weight = 0;                   // its share of the samples
+    std::unique_ptr<LossDerivatives<T>> derivatives;
+    std::vector<Tensor<T>> x, y;       // of each step
+    std::vector<Tensor<T>> dx, dy;     // of each step
+    Tensor<T> dx_of_step, dy_of_step;  // of the present step
+    T weight = 0;                      // its share of the samples
     T loss = 0;
-    T lambda_dot_gradient = 0;
-    Tensor<T> gradient;  // by theta, then the Hessian-vector product
+    T slope = 0;         // its part of <lambda, g_t>
+    Tensor<T> gradient;  // its part of g_t, then of the Hessian-vector product
   };
 
   void start(const InnerLoop<T>& loop) {
@@ -125,35 +192,72 @@ class Unroll {
     blocks_.resize(static_cast<std::size_t>(cut.count()));
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       Block& block = blocks_[b];
-      block.tape.reset();
-      block.records.clear();
+      if (!block.derivatives) {
+        block.derivatives = loss_derivatives<T>(inner_loss_, options_.second_derivative, options_.differentiate_x,
+                                                options_.differentiate_y);
+      }
+      block.derivatives->clear();
       block.x.resize(loop.x.size());
       block.y.resize(loop.y.size());
       for (std::size_t s = 0; s < loop.x.size(); ++s) {
-        if (loop.x[s].shape()[0] != loop.x[0].shape()[0]) {
-          throw ShapeError(message("InnerLoop: every step needs as many samples, step 0 has ", loop.x[0].shape(),
-                                   ", step ", s, " ", loop.x[s].shape()));
-        }
         const Range range = cut[static_cast<Index>(b)];
-        block.x[s] = samples(loop.x[s], range.begin, range.size());
-        block.y[s] = samples(loop.y[s], range.begin, range.size());
+        copy_samples(loop.x[s], range.begin, range.size(), block.x[s]);
+        copy_samples(loop.y[s], range.begin, range.size(), block.y[s]);
       }
       block.weight = cut.template weight<T>(static_cast<Index>(b));
       block.gradient.resize(loop.theta0.shape());
     }
-    thetas_.resize(static_cast<std::size_t>(loop.length()) + 1, Tensor<T>(loop.theta0.shape()));
-    for (Tensor<T>& theta : thetas_) theta.resize(loop.theta0.shape());
-    thetas_.front() = loop.theta0;
   }
 
   /// Forward through the inner loop, over the outer loss, and back.
   template <class OuterLoss>
   void sweep(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
-    const bool keep = options_.memory_policy == MemoryPolicy::every_tape;
-    for (Index t = 0; t < loop.length(); ++t) step(loop, t, keep);
+    const Segments segments(loop.length(), options_);
+    const Index last = segments.count() - 1;
+    reserve(loop, segments);
 
-    result_.theta_T = thetas_.back();
-    result_.outer_loss = outer_loss(result_.theta_T, lambda_);
+    Tensor<T>& theta = trajectory_.front();
+    theta = loop.theta0;
+    for (Index t = 0; t < segments[last].begin; ++t) {
+      if (t >= segments.first && (t - segments.first) % segments.interval == 0) {
+        checkpoints_[static_cast<std::size_t>((t - segments.first) / segments.interval)] = theta;
+      }
+      step(loop, t, theta, theta, false);
+    }
+    record(loop, segments[last]);
+    result_.theta_T = trajectory_[static_cast<std::size_t>(segments[last].size())];
+    differentiate_outer_loss(loop, outer_loss);
+
+    for (Index segment = last; segment >= 0; --segment) {
+      if (segment < last) {
+        theta = checkpoints_[static_cast<std::size_t>(segment)];
+        record(loop, segments[segment]);
+      }
+      for (Index t = segments[segment].end - 1; t >= segments[segment].begin; --t) step_back(loop, t);
+    }
+    result_.theta0 = lambda_;
+  }
+
+  void reserve(const InnerLoop<T>& loop, const Segments& segments) {
+    trajectory_.resize(static_cast<std::size_t>(segments.longest() + 1));
+    checkpoints_.resize(static_cast<std::size_t>(segments.count() - 1));
+    for (auto* tensors : {&trajectory_, &checkpoints_}) {
+      for (Tensor<T>& tensor : *tensors) tensor.resize(loop.theta0.shape());
+    }
+  }
+
+  /// Steps through a segment, from trajectory_[0] on, and keeps their records.
+  void record(const InnerLoop<T>& loop, Range segment) {
+    for (Index t = segment.begin; t < segment.end; ++t) {
+      const auto i = static_cast<std::size_t>(t - segment.begin);
+      step(loop, t, trajectory_[i], trajectory_[i + 1], true);
+    }
+  }
+
+  /// lambda = dL/d theta_T
+  template <class OuterLoss>
+  void differentiate_outer_loss(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+    result_.outer_loss = outer_loss(std::as_const(result_.theta_T), lambda_);
     if (!std::isfinite(result_.outer_loss)) {
       throw DivergenceError(message("hypergradient: the outer loss is ",
                                     std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.length(),
@@ -163,131 +267,59 @@ class Unroll {
       throw ShapeError(message("hypergradient: the outer loss wrote a gradient ", lambda_.shape(), " for theta ",
                                loop.theta0.shape()));
     }
-    clear_result(loop);
-    for (Index t = loop.length() - 1; t >= 0; --t) step_back(loop, t, keep);
-    result_.theta0 = lambda_;
   }
 
-  /// theta_{t+1} = theta_t - eta_t g_t
-  void step(const InnerLoop<T>& loop, Index t, bool keep) {
+  /// to = theta_{t+1} = theta_t - eta_t g_t, with from = theta_t; the two may be one.
+  void step(const InnerLoop<T>& loop, Index t, const Tensor<T>& from, Tensor<T>& to, bool keep) {
+    const auto s = static_cast<std::size_t>(t % loop.steps());
     for_each_block([&](Block& block) {
-      const auto before = block.tape.mark();
-      const Record record = record_gradient(loop, t, block);
-      std::copy_n(record.d_theta.data(), record.d_theta.size(), block.gradient.data());
-      if (keep) {
-        block.records.push_back(record);
-      } else {
-        block.tape.rewind(before);
-      }
+      LossDerivatives<T>& derivatives = *block.derivatives;
+      T* g = block.gradient.data();
+      block.loss = keep ? derivatives.record(from, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g)
+                        : derivatives.gradient(from, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g);
     });
     check_finite(t);
-    const Tensor<T>& from = theta(t);
-    Tensor<T>& to = theta(t + 1);
-    for_each_part(from.size(), [&](Range range) {
-      std::copy(from.data() + range.begin, from.data() + range.end, to.data() + range.begin);
-      subtract_gradients(loop.learning_rates[t], range, to);
-    });
+    subtract_gradients(loop.learning_rates[t], from, to);
   }
 
-  /// The four equations above, for step t.
-  void step_back(const InnerLoop<T>& loop, Index t, bool kept) {
+  /// The four equations above, for the newest record, which is of step t.
+  void step_back(const InnerLoop<T>& loop, Index t) {
     const T eta = loop.learning_rates[t];
     const auto s = static_cast<std::size_t>(t % loop.steps());
     for_each_block([&](Block& block) {
-      Record record;
-      if (kept) {
-        record = block.records.back();
-        block.records.pop_back();
-      } else {
-        record = record_gradient(loop, t, block);
-      }
-      block.lambda_dot_gradient = kernels::dot(lambda_.size(), lambda_.data(), record.d_theta.data());
-      const Record second = differentiate(record, block.tape);
-      if (options_.differentiate_x) subtract(eta * block.weight, second.d_x, block.dx[s]);
-      if (options_.differentiate_y) subtract(eta * block.weight, second.d_y, block.dy[s]);
-      std::copy_n(second.d_theta.data(), second.d_theta.size(), block.gradient.data());
-      block.tape.rewind(record.before);
+      block.slope = block.derivatives->differentiate(lambda_.data(), block.gradient.data(),
+                                                     destination(block.dx_of_step), destination(block.dy_of_step));
+      if (options_.differentiate_x) subtract(eta, block.dx_of_step, block.dx[s]);
+      if (options_.differentiate_y) subtract(eta, block.dy_of_step, block.dy[s]);
     });
     T d_eta = 0;
-    for (const Block& block : blocks_) d_eta -= block.weight * block.lambda_dot_gradient;
+    for (const Block& block : blocks_) d_eta -= block.slope;
     result_.learning_rates[t] = d_eta;
-    for_each_part(lambda_.size(), [&](Range range) { subtract_gradients(eta, range, lambda_); });
+    subtract_gradients(eta, lambda_, lambda_);
   }
-
-  /// l(theta_t, x, y) of one block, and its gradients.
-  Record record_gradient(const InnerLoop<T>& loop, Index t, Block& block) {
-    const auto s = static_cast<std::size_t>(t % loop.steps());
-    Tape<T>& tape = block.tape;
-    Record record;
-    record.before = tape.mark();
-    record.theta = tape.view(theta(t).shape(), theta(t).data());
-    record.x = tape.view(block.x[s].shape(), block.x[s].data());
-    record.y = tape.view(block.y[s].shape(), block.y[s].data());
-    const Var<T> loss = inner_loss_(record.theta, record.x, record.y);
-    block.loss = loss.item();
-    // Forward over reverse needs the gradients by x and y on the tape; reverse over reverse makes its own.
-    const bool all = options_.second_derivative == SecondDerivative::forward_over_reverse;
-    const Selection arguments(record, all && options_.differentiate_x, all && options_.differentiate_y);
-    Var<T> gradients[3];
-    gradient<T>(loss, arguments.vars(), std::span<Var<T>>(gradients, arguments.count));
-    arguments.store(gradients, record);
-    return record;
-  }
-
-  /// d/d(theta, x, y) <lambda, g_t> of one block.
-  Record differentiate(const Record& record, Tape<T>& tape) const {
-    const Var<T> lambda = tape.view(lambda_.shape(), lambda_.data());
-    const Selection arguments(record, options_.differentiate_x, options_.differentiate_y);
-    Var<T> derivatives[3];
-    const std::span<Var<T>> out(derivatives, arguments.count);
-    if (options_.second_derivative == SecondDerivative::forward_over_reverse) {
-      Var<T> outputs[3] = {record.d_theta};
-      std::size_t count = 1;
-      if (options_.differentiate_x) outputs[count++] = record.d_x;
-      if (options_.differentiate_y) outputs[count++] = record.d_y;
-      jvp<T>(std::span<const Var<T>>(outputs, count), std::span<const Var<T>>(&record.theta, 1),
-             std::span<const Var<T>>(&lambda, 1), out);
-    } else {
-      gradient<T>(dot(lambda, record.d_theta), arguments.vars(), out);
-    }
-    Record second;
-    arguments.store(derivatives, second);
-    return second;
-  }
-
-  /// Theta and those of x and y that are differentiated, in this order.
-  struct Selection {
-    Var<T> selected[3];
-    std::size_t count = 1;
-    bool x, y;
-
-    Selection(const Record& record, bool with_x, bool with_y) : selected{record.theta}, x(with_x), y(with_y) {
-      if (x) selected[count++] = record.x;
-      if (y) selected[count++] = record.y;
-    }
-    std::span<const Var<T>> vars() const { return {selected, count}; }
-    void store(const Var<T>* derivatives, Record& record) const {
-      record.d_theta = *derivatives++;
-      if (x) record.d_x = *derivatives++;
-      if (y) record.d_y = *derivatives;
-    }
-  };
 
   void clear_result(const InnerLoop<T>& loop) {
-    result_.learning_rates.resize(loop.learning_rates.shape());
-    const auto clear = [](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
-      tensors.resize(like.size());
-      for (std::size_t s = 0; s < like.size(); ++s) {
-        tensors[s].resize(like[s].shape());
-        tensors[s].fill(T(0));
-      }
+    const auto clear = [](Tensor<T>& tensor, const Shape& shape) {
+      tensor.resize(shape);
+      tensor.fill(T(0));
     };
+    const auto clear_all = [&](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
+      tensors.resize(like.size());
+      for (std::size_t s = 0; s < like.size(); ++s) clear(tensors[s], like[s].shape());
+    };
+    clear(result_.learning_rates, loop.learning_rates.shape());
+    if (options_.differentiate_x) clear_all(loop.x, result_.x);
+    if (options_.differentiate_y) clear_all(loop.y, result_.y);
     for (Block& block : blocks_) {
-      if (options_.differentiate_x) clear(block.x, block.dx);
-      if (options_.differentiate_y) clear(block.y, block.dy);
+      if (options_.differentiate_x) {
+        clear_all(block.x, block.dx);
+        block.dx_of_step.resize(block.x[0].shape());
+      }
+      if (options_.differentiate_y) {
+        clear_all(block.y, block.dy);
+        block.dy_of_step.resize(block.y[0].shape());
+      }
     }
-    if (options_.differentiate_x) clear(loop.x, result_.x);
-    if (options_.differentiate_y) clear(loop.y, result_.y);
   }
 
   /// Puts the blocks' samples back together.
@@ -302,16 +334,25 @@ class Unroll {
     }
   }
 
-  static void subtract(T factor, Var<T> from, Tensor<T>& to) {
-    for (Index i = 0; i < to.size(); ++i) to[i] -= factor * from.data()[i];
+  /// Where a derivative by the samples goes; null if nobody asked for it.
+  static T* destination(Tensor<T>& tensor) { return tensor.shape().rank() == 0 ? nullptr : tensor.data(); }
+
+  static void subtract(T factor, const Tensor<T>& from, Tensor<T>& to) {
+    for (Index i = 0; i < to.size(); ++i) to[i] -= factor * from[i];
   }
 
-  /// to -= eta times the mean over samples of what the blocks hold, added up in the order of blocks.
-  void subtract_gradients(T eta, Range range, Tensor<T>& to) const {
-    for (const Block& block : blocks_) {
-      const T factor = eta * block.weight;
-      for (Index i = range.begin; i < range.end; ++i) to[i] -= factor * block.gradient[i];
-    }
+  /// to = from - eta times the sum of what the blocks hold, added up in their order; the two may be one.
+  void subtract_gradients(T eta, const Tensor<T>& from, Tensor<T>& to) const {
+    // Sharing the elements out is worth it only for a long vector.
+    const Index size = to.size(), parts = std::min<Index>(team_.size(), size / 8192 + 1);
+    team_.for_each(parts, [&](Index part, int) {
+      const Index begin = size * part / parts, end = size * (part + 1) / parts;
+      if (&from != &to) std::copy(from.data() + begin, from.data() + end, to.data() + begin);
+      for (const Block& block : blocks_) {
+        const T* gradient = block.gradient.data();
+        for (Index i = begin; i < end; ++i) to[i] -= eta * gradient[i];
+      }
+    });
   }
 
   void check_finite(Index t) const {
@@ -329,20 +370,12 @@ class Unroll {
                    [&](Index b, int) { body(blocks_[static_cast<std::size_t>(b)]); });
   }
 
-  /// Shares out the elements of a flat vector; worth it only for a long one.
-  template <class Body>
-  void for_each_part(Index size, const Body& body) {
-    const Index parts = std::min<Index>(team_.size(), size / 8192 + 1);
-    team_.for_each(parts, [&](Index part, int) { body(Range{size * part / parts, size * (part + 1) / parts}); });
-  }
-
-  Tensor<T>& theta(Index t) { return thetas_[static_cast<std::size_t>(t)]; }
-
   InnerLoss inner_loss_;
   UnrollOptions options_;
   WorkerTeam team_;
   std::vector<Block> blocks_;
-  std::vector<Tensor<T>> thetas_;
+  std::vector<Tensor<T>> trajectory_;   // theta_t of the present segment, and of the step after it
+  std::vector<Tensor<T>> checkpoints_;  // theta_t at the start of each segment but the last
   Tensor<T> lambda_;
   Hypergradient<T> result_;
 };

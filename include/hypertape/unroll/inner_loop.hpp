@@ -32,6 +32,10 @@ struct InnerLoop {
         throw ShapeError(message("InnerLoop: in step ", s, " x is ", x[s].shape(), " but y is ", y[s].shape(),
                                  "; their numbers of samples differ"));
       }
+      if (x[s].shape() != x[0].shape() || y[s].shape() != y[0].shape()) {
+        throw ShapeError(message("InnerLoop: every step needs samples of one shape, step 0 has ", x[0].shape(), " and ",
+                                 y[0].shape(), ", step ", s, " ", x[s].shape(), " and ", y[s].shape()));
+      }
     }
     if (learning_rates.shape().rank() != 2 || learning_rates.shape()[1] != steps()) {
       throw ShapeError(
