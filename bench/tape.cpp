@@ -162,8 +162,8 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
   };
   const Tensor<double> Hu = record(u).value(), Hv = record(v).value();
 
-  // Central differences of the plain gradient along u. A step moves a hidden unit by some 5e-5, whose square is what the
-  // differences cut off; rounding costs less.
+  // Central differences of the plain gradient along u. A step moves a hidden unit by some 5e-5, whose square is what
+  // the differences cut off; rounding costs less.
   constexpr double step = 2e-6;
   const auto gradient_at = [&](double distance) {
     Tensor<double> moved = theta;
@@ -249,10 +249,11 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", HYPERTAPE_VERSION);
   app.add_option("--what", options.what, "Which of the two")
       ->check(CLI::IsMember({"all", "gradient", "hessian-vector"}));
-  app.add_option("--gradient-batch", options.gradient_batch, "Images of LeNet's gradient")->check(CLI::PositiveNumber);
+  app.add_option("--gradient-batch", options.gradient_batch, "Images of LeNet's gradient")
+      ->check(CLI::Range(1, 1000000));
   app.add_option("--hessian-batch", options.hessian_batch, "Samples of the Hessian-vector product")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--runs", options.runs, "Timed runs")->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--runs", options.runs, "Timed runs")->check(CLI::Range(1, 1000000));
   app.add_flag("--json", options.json, "One JSON object a line");
   CLI11_PARSE(app, argc, argv);
   return hypertape::bench::run(options);
