@@ -76,6 +76,14 @@ def main():
     options = parser.parse_args()
     ours, theirs, tuned = (read(options.folder / f"{side}.jsonl") for side in ("hypertape", "pytorch", "tuned"))
 
+    unsteady, notes = set(), []
+    for side, lines in (("hypertape", ours), ("PyTorch", theirs), ("PyTorch, tuned", tuned)):
+        for work, values in by_work(lines or [], "median_ms").items():
+            if max(values) > UNSTEADY * min(values):
+                unsteady.add(work)
+                notes.append(f"UNSTEADY, measure again on a quiet machine: {label(work)}: {side} took from "
+                             f"{number(min(values))} to {number(max(values))} ms in different rounds")
+
     def compare(work, key):
         us = medians(ours, key)[work]
         cells = [number(us)]
@@ -88,7 +96,8 @@ def main():
     sides = ["hypertape", "PyTorch", "ratio"] + (["PyTorch, tuned", "ratio, tuned"] if tuned is not None else [])
     works = list(medians(ours, "median_ms"))  # in the order in which they were first measured
     share = medians(ours, "share_of_sgemm")
-    rows = [[label(w), *compare(w, "median_ms"), f"{100 * share[w]:.0f} %"] for w in works]
+    rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms"), f"{100 * share[w]:.0f} %"]
+            for w in works]
     print_table(["median time, ms", *sides, "share of sgemm"], rows, options.markdown)
     print()
     rows = [[label(w), *compare(w, "peak_rss_mb")] for w in works if w[1] == "hypergradient"]
@@ -97,11 +106,8 @@ def main():
     eigen = spread([row["sgemm_gflops"] for row in ours])
     blas = spread([row["gflops"] for row in theirs if row["what"] == "sgemm"])
     name = next(row["blas"] for row in theirs if row["what"] == "setup")
-    for side, lines in (("hypertape", ours), ("PyTorch", theirs), ("PyTorch, tuned", tuned)):
-        for work, values in by_work(lines or [], "median_ms").items():
-            if max(values) > UNSTEADY * min(values):
-                print(f"UNSTEADY, to be measured again on a quiet machine: {label(work)}: {side} took from "
-                      f"{number(min(values))} to {number(max(values))} ms in different rounds")
+    for note in notes:
+        print(note)
     print(f"sgemm of 1024 x 1024 in GFLOP/s: Eigen {eigen} (the shares are of this), PyTorch with {name} {blas}")
 
 
