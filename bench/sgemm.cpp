@@ -7,13 +7,21 @@
 
 namespace hypertape::bench {
 
-double sgemm_gflops(int threads) {
+namespace {
+
+template <class Matrix>
+double gemm_gflops(int threads) {
   constexpr Eigen::Index size = 1024;
   Eigen::setNbThreads(threads);
-  const Eigen::MatrixXf a = Eigen::MatrixXf::Random(size, size), b = Eigen::MatrixXf::Random(size, size);
-  Eigen::MatrixXf c(size, size);
+  const Matrix a = Matrix::Random(size, size), b = Matrix::Random(size, size);
+  Matrix c(size, size);
   const Timing timing = measure(9, [&] { c.noalias() = a * b; });
   return 2e-6 * static_cast<double>(size * size * size) / timing.min_ms;
 }
+
+}  // namespace
+
+double sgemm_gflops(int threads) { return gemm_gflops<Eigen::MatrixXf>(threads); }
+double dgemm_gflops(int threads) { return gemm_gflops<Eigen::MatrixXd>(threads); }
 
 }  // namespace hypertape::bench

@@ -6,4 +6,7 @@ namespace hypertape::bench {
 /// this many threads: what this machine can do at the moment, against which a share is stated.
 double sgemm_gflops(int threads);
 
+/// The same in double precision.
+double dgemm_gflops(int threads);
+
 }  // namespace hypertape::bench

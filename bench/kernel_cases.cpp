@@ -1,0 +1,353 @@
+#include "kernel_cases.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "hypertape/kernels/conv2d.hpp"
+#include "hypertape/kernels/elementwise.hpp"
+#include "hypertape/kernels/linear.hpp"
+#include "hypertape/kernels/pool2d.hpp"
+#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/softmax.hpp"
+#include "random_data.hpp"
+#include "support/obvious_conv2d.hpp"
+
+namespace hypertape::bench {
+namespace {
+
+using kernels::Start;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The shapes.
+
+struct ConvLayer {
+  const char* name;
+  kernels::Conv2dGeometry geometry;  // of one sample
+};
+
+const ConvLayer conv_layers[] = {
+    {"lenet-conv1", {.C = 1, .H = 28, .W = 28, .O = 6, .K = 5, .padding = 2}},
+    {"lenet-conv2", {.C = 6, .H = 14, .W = 14, .O = 16, .K = 5}},
+    {"alexcifarnet-conv1", {.C = 3, .H = 32, .W = 32, .O = 64, .K = 5, .padding = 2}},
+    {"alexcifarnet-conv2", {.C = 64, .H = 16, .W = 16, .O = 64, .K = 5, .padding = 2}},
+    {"convnet3-conv2", {.C = 128, .H = 16, .W = 16, .O = 128, .K = 3, .padding = 1}},
+};
+
+struct LinearLayer {
+  const char* name;
+  Index inputs, outputs;
+};
+
+const LinearLayer linear_layers[] = {
+    {"lenet-fc1", 400, 120},         {"lenet-fc2", 120, 84},         {"lenet-fc3", 84, 10},
+    {"alexcifarnet-fc1", 4096, 384}, {"alexcifarnet-fc2", 384, 192},
+};
+
+struct PoolLayer {
+  const char* name;
+  kernels::Pool2dGeometry geometry;  // of one sample
+};
+
+const PoolLayer pool_layers[] = {
+    {"lenet-pool1", {.C = 6, .H = 28, .W = 28, .K = 2, .stride = 2}},
+    {"lenet-pool2", {.C = 16, .H = 10, .W = 10, .K = 2, .stride = 2}},
+    {"alexcifarnet-pool1", {.C = 64, .H = 32, .W = 32, .K = 3, .stride = 2, .padding = 1}},
+    {"alexcifarnet-pool2", {.C = 64, .H = 16, .W = 16, .K = 3, .stride = 2, .padding = 1}},
+};
+
+struct Features {
+  const char* name;
+  Index count;  // of one sample
+};
+
+const Features relu_layers[] = {
+    {"lenet-relu1", 6 * 14 * 14},
+    {"lenet-relu2", 16 * 5 * 5},
+    {"lenet-relu3", 120},
+    {"alexcifarnet-relu1", 64 * 32 * 32},
+};
+
+const Features logits_layers[] = {{"ten-classes", 10}};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Preparation: inputs are noise, outputs and scratch NaN, so that a value which is never written shows.
+
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+Tensor<float> unwritten(const Shape& shape) { return Tensor<float>(shape, nan); }
+
+template <class... Tensors>
+double bytes_of(const Tensors&... tensors) {
+  return static_cast<double>(((tensors.size() * Index{sizeof(tensors.data()[0])}) + ...));
+}
+
+/// A kernel run(left, right, output) that is linear in each of the two, and obvious(left, right, output), which adds
+/// the same to zeros.
+template <class Run, class Obvious>
+PreparedKernel bilinear(const Shape& left, const Shape& right, const Shape& output, Index multiply_adds, const Run& run,
+                        const Obvious& obvious) {
+  Random random(1);
+  struct Data {
+    Tensor<float> left, right, output;
+  };
+  const auto data =
+      std::make_shared<Data>(Data{noise<float>(left, random), noise<float>(right, random), unwritten(output)});
+  return {.flop = 2 * static_cast<double>(multiply_adds),
+          .bytes = bytes_of(data->left, data->right, data->output),
+          .run = [=] { run(data->left.data(), data->right.data(), data->output.data()); },
+          .error =
+              [=] {
+                const Tensor<double> a = cast<double>(data->left), b = cast<double>(data->right);
+                Tensor<double> exact(data->output.shape());
+                obvious(a, b, exact);
+                return relative_error(data->output, exact);
+              }};
+}
+
+/// A kernel run(input, output), and obvious(input, output).
+template <class Run, class Obvious>
+PreparedKernel unary(const Shape& input, const Shape& output, Index operations, const Run& run,
+                     const Obvious& obvious) {
+  Random random(1);
+  struct Data {
+    Tensor<float> input, output;
+  };
+  const auto data = std::make_shared<Data>(Data{noise<float>(input, random), unwritten(output)});
+  return {.flop = static_cast<double>(operations),
+          .bytes = bytes_of(data->input, data->output),
+          .run = [=] { run(data->input.data(), data->output.data()); },
+          .error =
+              [=] {
+                Tensor<double> exact(data->output.shape());
+                obvious(cast<double>(data->input), exact);
+                return relative_error(data->output, exact);
+              }};
+}
+
+std::shared_ptr<Tensor<float>> scratch_of(Index count) {
+  return std::make_shared<Tensor<float>>(unwritten(Shape{std::max<Index>(1, count)}));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The kernels.
+
+PreparedKernel conv2d_forward(const kernels::Conv2dGeometry& g) {
+  const auto scratch = scratch_of(kernels::conv2d_scratch(g));
+  return bilinear(
+      g.input(), g.weight(), g.output(), g.multiply_adds(),
+      [=](const float* x, const float* w, float* y) {
+        kernels::conv2d(g, {0, g.O}, x, w, Start::fresh, y, scratch->data());
+      },
+      [=](const auto& x, const auto& w, auto& y) {
+        testing::for_each_product(g, [&](Index in, Index weight, Index out) { y[out] += x[in] * w[weight]; });
+      });
+}
+
+PreparedKernel conv2d_input_gradient(const kernels::Conv2dGeometry& g) {
+  const auto scratch = scratch_of(kernels::conv2d_input_gradient_scratch(g));
+  return bilinear(
+      g.output(), g.weight(), g.input(), g.multiply_adds(),
+      [=](const float* dy, const float* w, float* dx) {
+        kernels::conv2d_input_gradient(g, {0, g.C}, dy, w, Start::fresh, dx, scratch->data());
+      },
+      [=](const auto& dy, const auto& w, auto& dx) {
+        testing::for_each_product(g, [&](Index in, Index weight, Index out) { dx[in] += dy[out] * w[weight]; });
+      });
+}
+
+PreparedKernel conv2d_weight_gradient(const kernels::Conv2dGeometry& g) {
+  const auto scratch = scratch_of(kernels::conv2d_weight_gradient_scratch(g));
+  return bilinear(
+      g.output(), g.input(), g.weight(), g.multiply_adds(),
+      [=](const float* dy, const float* x, float* dw) {
+        kernels::conv2d_weight_gradient(g, {0, g.O}, dy, x, Start::fresh, dw, scratch->data());
+      },
+      [=](const auto& dy, const auto& x, auto& dw) {
+        testing::for_each_product(g, [&](Index in, Index weight, Index out) { dw[weight] += dy[out] * x[in]; });
+      });
+}
+
+/// Calls visit(input offset, weight offset, output offset) for every product of a linear layer.
+template <class Visit>
+void for_each_linear_product(Index N, Index I, Index O, const Visit& visit) {
+  for (Index o = 0; o < O; ++o) {
+    for (Index i = 0; i < I; ++i) {
+      for (Index n = 0; n < N; ++n) visit(i * N + n, o * I + i, o * N + n);
+    }
+  }
+}
+
+PreparedKernel linear_forward(Index N, Index I, Index O) {
+  const auto scratch = scratch_of(kernels::linear_scratch(N, I));
+  return bilinear(
+      {N, I}, {O, I}, {N, O}, N * I * O,
+      [=](const float* x, const float* w, float* y) {
+        kernels::linear(N, I, {0, O}, x, w, Start::fresh, y, scratch->data());
+      },
+      [=](const auto& x, const auto& w, auto& y) {
+        for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { y[out] += x[in] * w[weight]; });
+      });
+}
+
+PreparedKernel linear_input_gradient(Index N, Index I, Index O) {
+  const auto scratch = scratch_of(kernels::linear_input_gradient_scratch(N, {0, I}));
+  return bilinear(
+      {N, O}, {O, I}, {N, I}, N * I * O,
+      [=](const float* dy, const float* w, float* dx) {
+        kernels::linear_input_gradient(N, I, O, {0, I}, dy, w, Start::fresh, dx, scratch->data());
+      },
+      [=](const auto& dy, const auto& w, auto& dx) {
+        for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { dx[in] += dy[out] * w[weight]; });
+      });
+}
+
+PreparedKernel linear_weight_gradient(Index N, Index I, Index O) {
+  const auto scratch = scratch_of(kernels::linear_weight_gradient_scratch(N, I));
+  return bilinear(
+      {N, O}, {N, I}, {O, I}, N * I * O,
+      [=](const float* dy, const float* x, float* dw) {
+        kernels::linear_weight_gradient(N, I, {0, O}, dy, x, Start::fresh, dw, scratch->data());
+      },
+      [=](const auto& dy, const auto& x, auto& dw) {
+        for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { dw[weight] += dy[out] * x[in]; });
+      });
+}
+
+/// Calls visit(input offset, output offset) for every position of every window, in row-major order.
+template <class Visit>
+void for_each_window_position(const kernels::Pool2dGeometry& g, const Visit& visit) {
+  for (Index n = 0; n < g.N; ++n) {
+    for (Index c = 0; c < g.C; ++c) {
+      for (Index oy = 0; oy < g.OH(); ++oy) {
+        for (Index ox = 0; ox < g.OW(); ++ox) {
+          for (Index y = oy * g.stride - g.padding; y < oy * g.stride - g.padding + g.K; ++y) {
+            for (Index x = ox * g.stride - g.padding; x < ox * g.stride - g.padding + g.K; ++x) {
+              if (y < 0 || y >= g.H || x < 0 || x >= g.W) continue;
+              visit(batch_offset(g.input(), n, c, y, x), batch_offset(g.output(), n, c, oy, ox));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Its second output, where each maximum was found, is checked by way of the values there.
+PreparedKernel max_pool2d(const kernels::Pool2dGeometry& g) {
+  const auto source = std::make_shared<std::vector<std::int32_t>>(static_cast<std::size_t>(g.output().size()), -1);
+  PreparedKernel prepared = unary(
+      g.input(), g.output(), g.output().size() * (g.K * g.K - 1),
+      [=](const float* x, float* y) { kernels::max_pool2d(g, x, y, source->data()); },
+      [=](const auto& x, auto& y) {
+        y.fill(-std::numeric_limits<double>::infinity());
+        std::vector<Index> first(source->size(), -1);
+        for_each_window_position(g, [&](Index in, Index out) {
+          if (x[in] <= y[out]) return;
+          y[out] = x[in];
+          first[static_cast<std::size_t>(out)] = in;
+        });
+        if (!std::equal(first.begin(), first.end(), source->begin())) y.fill(nan);
+      });
+  prepared.bytes += bytes_of(*source);
+  return prepared;
+}
+
+PreparedKernel average_pool2d(const kernels::Pool2dGeometry& g) {
+  return unary(
+      g.input(), g.output(), g.output().size() * g.K * g.K,
+      [=](const float* x, float* y) { kernels::average_pool2d(g, x, y); },
+      [=](const auto& x, auto& y) {
+        for_each_window_position(g, [&](Index in, Index out) { y[out] += x[in] / static_cast<double>(g.K * g.K); });
+      });
+}
+
+PreparedKernel relu(const Shape& shape) {
+  return unary(
+      shape, shape, shape.size(),
+      [=](const float* x, float* y) { kernels::map(shape.size(), x, y, [](float v) { return v < 0 ? 0 : v; }); },
+      [](const auto& x, auto& y) {
+        for (Index i = 0; i < x.size(); ++i) y[i] = std::max(x[i], 0.0);
+      });
+}
+
+/// For each logit: a maximum, an exponential, a sum and three subtractions; for each sample a logarithm.
+PreparedKernel log_softmax(Index N, Index K) {
+  const auto scratch = scratch_of(2 * N);
+  return unary(
+      {N, K}, {N, K}, 6 * N * K + N,
+      [=](const float* x, float* y) { kernels::log_softmax(N, K, x, y, scratch->data()); },
+      [=](const auto& x, auto& y) {
+        for (Index n = 0; n < N; ++n) {
+          double total = 0;
+          for (Index k = 0; k < K; ++k) total += std::exp(x(n, k));
+          for (Index k = 0; k < K; ++k) y(n, k) = x(n, k) - std::log(total);
+        }
+      });
+}
+
+/// The probabilities of the loss's gradient.
+PreparedKernel exponential(Index N, Index K) {
+  const Shape shape{N, K};
+  return unary(
+      shape, shape, shape.size(),
+      [=](const float* x, float* y) { kernels::map(shape.size(), x, y, [](float v) { return std::exp(v); }); },
+      [](const auto& x, auto& y) {
+        for (Index i = 0; i < x.size(); ++i) y[i] = std::exp(x[i]);
+      });
+}
+
+/// Labels times logarithms of probabilities.
+PreparedKernel dot(Index N, Index K) {
+  const Shape shape{N, K};
+  return bilinear(
+      shape, shape, Shape{}, shape.size(),
+      [=](const float* a, const float* b, float* out) { *out = kernels::dot(shape.size(), a, b); },
+      [](const auto& a, const auto& b, auto& out) {
+        for (Index i = 0; i < a.size(); ++i) out[0] += a[i] * b[i];
+      });
+}
+
+}  // namespace
+
+std::vector<KernelCase> kernel_cases() {
+  std::vector<KernelCase> cases;
+  const auto add = [&](const std::string& kernel, const char* layer, auto prepare) {
+    cases.push_back({kernel + '/' + layer, std::move(prepare)});
+  };
+
+  const auto add_geometries = [&](const std::string& kernel, const auto& layers, auto prepare) {
+    for (const auto& layer : layers) {
+      add(kernel, layer.name, [=, g = layer.geometry](Index N) mutable {
+        g.N = N;
+        return prepare(g);
+      });
+    }
+  };
+  add_geometries("conv2d", conv_layers, conv2d_forward);
+  add_geometries("conv2d_input_gradient", conv_layers, conv2d_input_gradient);
+  add_geometries("conv2d_weight_gradient", conv_layers, conv2d_weight_gradient);
+
+  const auto add_linear = [&](const std::string& kernel, auto prepare) {
+    for (const LinearLayer& layer : linear_layers) {
+      add(kernel, layer.name, [=](Index N) { return prepare(N, layer.inputs, layer.outputs); });
+    }
+  };
+  add_linear("linear", linear_forward);
+  add_linear("linear_input_gradient", linear_input_gradient);
+  add_linear("linear_weight_gradient", linear_weight_gradient);
+
+  add_geometries("max_pool2d", pool_layers, max_pool2d);
+  add_geometries("average_pool2d", pool_layers, average_pool2d);
+
+  for (const Features& f : relu_layers) add("relu", f.name, [f](Index N) { return relu({N, f.count}); });
+  for (const Features& f : logits_layers) {
+    add("log_softmax", f.name, [f](Index N) { return log_softmax(N, f.count); });
+    add("exp", f.name, [f](Index N) { return exponential(N, f.count); });
+    add("dot", f.name, [f](Index N) { return dot(N, f.count); });
+  }
+  return cases;
+}
+
+}  // namespace hypertape::bench

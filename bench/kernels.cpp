@@ -1,0 +1,117 @@
+/// bench_kernels: the time of each kernel on the shapes of the paper's networks, in float and on one thread, as all
+/// kernels are. A kernel is timed only if its result agrees with the obvious loop in double precision; the exit code is
+/// 1 if one does not.
+
+#include <benchmark/benchmark.h>
+
+#include <CLI/CLI.hpp>
+#include <ctime>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/version.hpp"
+#include "kernel_cases.hpp"
+#include "sgemm.hpp"
+
+namespace hypertape::bench {
+namespace {
+
+/// Blocks of samples as the library cuts them: an inner step of ten images in two, or in one, and an outer batch.
+constexpr Index sample_counts[] = {5, 10, 16};
+
+/// Float keeps 6e-8 and the longest sums here have 4096 terms; one wrong value among a million is larger.
+constexpr double tolerance = 1e-5;
+
+/// Names of kernels whose results were wrong.
+std::vector<std::string> wrong;
+
+/// Prepares the kernel when it is first run (the filter may leave it out), checks it once, and times it.
+class TimedKernel {
+ public:
+  TimedKernel(KernelCase kernel, Index samples, double sgemm)
+      : kernel_(std::move(kernel)), samples_(samples), sgemm_(sgemm) {}
+
+  void operator()(benchmark::State& state) {
+    if (!prepared_) {
+      prepared_ = kernel_.prepare(samples_);
+      prepared_->run();
+      error_ = prepared_->error();
+      if (!(error_ <= tolerance)) wrong.push_back(message(kernel_.name, " of ", samples_, " samples"));
+    }
+    if (!(error_ <= tolerance)) {
+      return state.SkipWithError(message("WRONG RESULT: relative error ", error_).c_str());
+    }
+    // Processor time: on a busy machine, what others take of this processor is not the kernel's.
+    const std::clock_t start = std::clock();
+    for (auto _ : state) {
+      prepared_->run();
+      benchmark::ClobberMemory();
+    }
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    const double calls_a_nanosecond = 1e-9 * static_cast<double>(state.iterations()) / seconds;
+    const double gflops = prepared_->flop * calls_a_nanosecond;
+    state.counters["GFLOP/s"] = gflops;
+    state.counters["%sgemm"] = 100 * gflops / sgemm_;
+    state.counters["GB/s"] = prepared_->bytes * calls_a_nanosecond;
+  }
+
+ private:
+  KernelCase kernel_;
+  Index samples_;
+  double sgemm_;
+  std::optional<PreparedKernel> prepared_;
+  double error_ = 0;
+};
+
+int run(const std::vector<std::string>& flags) {
+  std::vector<char*> argv;
+  std::vector<std::string> writable = flags;
+  for (std::string& flag : writable) argv.push_back(flag.data());
+  auto argc = static_cast<int>(argv.size());
+  benchmark::Initialize(&argc, argv.data());
+  if (benchmark::ReportUnrecognizedArguments(argc, argv.data())) return 2;
+
+  const double sgemm = sgemm_gflops(1);
+  benchmark::AddCustomContext("sgemm_gflops", std::to_string(sgemm));
+  for (const KernelCase& kernel : kernel_cases()) {
+    for (const Index samples : sample_counts) {
+      benchmark::RegisterBenchmark(message(kernel.name, '/', samples).c_str(), TimedKernel(kernel, samples, sgemm))
+          ->Unit(benchmark::kMicrosecond);
+    }
+  }
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  for (const std::string& name : wrong) std::cerr << "bench_kernels: WRONG RESULT: " << name << '\n';
+  return wrong.empty() && matched > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace hypertape::bench
+
+int main(int argc, char** argv) {
+  std::string filter = ".";
+  double min_time = 0.1;
+  bool json = false, list = false;
+  CLI::App app(
+      "The time of each kernel on the shapes of the paper's networks, on one thread. Names are kernel/layer/samples.",
+      "bench_kernels");
+  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app.set_version_flag("--version", HYPERTAPE_VERSION);
+  app.add_option("--filter", filter, "Regular expression: time the kernels whose names it matches");
+  app.add_option("--min-time", min_time, "Seconds to spend on each at least")->check(CLI::Range(0.0, 1000.0));
+  app.add_flag("--list", list, "Print the names, time nothing");
+  app.add_flag("--json", json, "JSON on the standard output");
+  app.allow_extras();
+  app.footer("Options that begin with --benchmark_ go to Google Benchmark.");
+  CLI11_PARSE(app, argc, argv);
+
+  std::vector<std::string> flags{argv[0], "--benchmark_filter=" + filter,
+                                 "--benchmark_min_time=" + std::to_string(min_time)};
+  if (list) flags.emplace_back("--benchmark_list_tests=true");
+  if (json) flags.emplace_back("--benchmark_format=json");
+  for (const std::string& extra : app.remaining()) flags.push_back(extra);
+  return hypertape::bench::run(flags);
+}

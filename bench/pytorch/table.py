@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""The table of bench/compare_pytorch.sh, from the JSON lines of hypertape.jsonl, pytorch.jsonl and, if there is one,
+tuned.jsonl in a folder: medians over all lines of the same work.
+
+usage: table.py FOLDER [--markdown]
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+
+NETWORKS = {"lenet": "LeNet", "alexcifarnet": "AlexCifarNet"}
+
+
+# Rounds of the same work that differ by more than this were disturbed. With another busy process PyTorch, whose threads
+# spin at barriers, can take ten times as long: no ratio to boast of.
+UNSTEADY = 1.3
+
+
+def read(path):
+    if not path.exists():
+        return None
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def work_of(row):
+    """What two rows must share to be the same work."""
+    steps = (row["steps"], row["epochs"], row["images"]) if row["what"] == "hypergradient" else ()
+    return (row["net"], row["what"], *steps, row["batch"])
+
+
+def label(work):
+    net, what, *steps, batch = work
+    unroll = f", {steps[0]} x {steps[1]}" if steps else ""
+    return f"{NETWORKS[net]}, {what}{unroll}, batch {batch:,}"
+
+
+def by_work(rows, key):
+    values = {}
+    for row in rows:
+        if "net" in row:
+            values.setdefault(work_of(row), []).append(row[key])
+    return values
+
+
+def medians(rows, key):
+    return {work: statistics.median(values) for work, values in by_work(rows, key).items()}
+
+
+def number(value):
+    """Three significant digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def print_table(header, rows, markdown):
+    if markdown:
+        print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
+        for row in rows:
+            print(f"| {' | '.join(row)} |")
+        return
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        print("  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))))
+
+
+def spread(values):
+    low, high = min(values), max(values)
+    return f"{low:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    ours, theirs, tuned = (read(options.folder / f"{side}.jsonl") for side in ("hypertape", "pytorch", "tuned"))
+
+    unsteady, notes = set(), []
+    for side, lines in (("hypertape", ours), ("PyTorch", theirs), ("PyTorch, tuned", tuned)):
+        for work, values in by_work(lines or [], "median_ms").items():
+            if max(values) > UNSTEADY * min(values):
+                unsteady.add(work)
+                notes.append(f"UNSTEADY, measure again on a quiet machine: {label(work)}: {side} took from "
+                             f"{number(min(values))} to {number(max(values))} ms in different rounds")
+
+    def compare(work, key):
+        us = medians(ours, key)[work]
+        cells = [number(us)]
+        for side in (theirs, tuned):
+            if side is not None:
+                them = medians(side, key)[work]
+                cells += [number(them), number(them / us)]
+        return cells
+
+    sides = ["hypertape", "PyTorch", "ratio"] + (["PyTorch, tuned", "ratio, tuned"] if tuned is not None else [])
+    works = list(medians(ours, "median_ms"))  # in the order in which they were first measured
+    share = medians(ours, "share_of_sgemm")
+    rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms"), f"{100 * share[w]:.0f} %"]
+            for w in works]
+    print_table(["median time, ms", *sides, "share of sgemm"], rows, options.markdown)
+    print()
+    rows = [[label(w), *compare(w, "peak_rss_mb")] for w in works if w[1] == "hypergradient"]
+    print_table(["peak memory of the process, MB", *sides], rows, options.markdown)
+    print()
+    eigen = spread([row["sgemm_gflops"] for row in ours])
+    blas = spread([row["gflops"] for row in theirs if row["what"] == "sgemm"])
+    name = next(row["blas"] for row in theirs if row["what"] == "setup")
+    for note in notes:
+        print(note)
+    print(f"sgemm of 1024 x 1024 in GFLOP/s: Eigen {eigen} (the shares are of this), PyTorch with {name} {blas}")
+
+
+if __name__ == "__main__":
+    main()
