@@ -74,14 +74,14 @@ Json lenet_gradient(const Options& options) {
   const auto loss = [&](const auto& theta_var, const auto& x_var, const auto& y_var) {
     return nn::ClassificationLoss<nn::LeNet>{&net}(theta_var, x_var, y_var);
   };
-  BatchGradient<float> batch_gradient(WorkerTeam(1));
+  BatchGradient<float, decltype(loss)> batch_gradient(loss);
   Tensor<float> gradient;
-  const float value = batch_gradient(loss, theta, x, y, gradient);
+  const float value = batch_gradient(theta, x, y, gradient);
 
   // In double precision, all samples in one block. Float keeps 6e-8; sums of thousands of terms lose some digits.
   Tensor<double> exact;
-  const double exact_value =
-      BatchGradient<double>(WorkerTeam(1), 0)(loss, cast<double>(theta), cast<double>(x), cast<double>(y), exact);
+  BatchGradient<double, decltype(loss)> plain(loss, WorkerTeam(1), 0);
+  const double exact_value = plain(cast<double>(theta), cast<double>(x), cast<double>(y), exact);
   const double error = relative_error(gradient, exact);
   require("LeNet's gradient", error, 1e-5);
   require("LeNet's loss", std::abs(static_cast<double>(value) - exact_value) / exact_value, 1e-5);
@@ -90,7 +90,7 @@ Json lenet_gradient(const Options& options) {
   constexpr double first = 6.0 * 25 * 28 * 28, all = first + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840;
   const double flop = 2 * static_cast<double>(options.gradient_batch) * (3 * all - first);
   Json row{{"what", "gradient"}, {"net", "lenet"}, {"scalar", "float"}, {"batch", options.gradient_batch}};
-  row.update(timed(options.runs, flop, "sgemm", sgemm_gflops(1), [&] { batch_gradient(loss, theta, x, y, gradient); }));
+  row.update(timed(options.runs, flop, "sgemm", sgemm_gflops(1), [&] { batch_gradient(theta, x, y, gradient); }));
   row["relative_error"] = error;
   return row;
 }

@@ -22,3 +22,4 @@
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll_ensemble.hpp"

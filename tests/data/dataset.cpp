@@ -96,9 +96,19 @@ TEST_CASE("gather: arguments that do not fit are errors, and the batch stays as 
   CHECK(out[0] == 5);
 }
 
-TEST_CASE("gather_labels: the labels asked for") {
-  CHECK(gather_labels(two_images(), Indices{1, 0, 1}) == std::vector<std::int32_t>{4, 3, 4});
-  check_error<ArgumentError>([] { gather_labels(two_images(), Indices{2}); }, {"gather_labels", "index 2"});
+TEST_CASE("gather_one_hot: a row for each label asked for") {
+  Tensor<float> rows;
+  gather_one_hot(two_images(), Indices{1, 0, 1}, rows);
+  CHECK(rows.shape() == Shape{3, two_images().classes});
+  for (Index n = 0; n < 3; ++n) {
+    for (Index k = 0; k < rows.shape()[1]; ++k) CHECK(rows(n, k) == (k == (n == 1 ? 3 : 4) ? 1 : 0));
+  }
+  check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{2}, rows); }, {"gather_one_hot", "index 2"});
+  check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{}, rows); }, {"gather_one_hot", "at least one"});
+  LabelledImages wrong = two_images();
+  wrong.labels[1] = 10;
+  check_error<ArgumentError>([&] { gather_one_hot(wrong, Indices{1}, rows); },
+                             {"gather_one_hot: label 10 of image 1 is not in 0 .. 9"});
 }
 
 TEST_CASE("compute_normalization: mean and standard deviation of pixel / 255, by channel") {

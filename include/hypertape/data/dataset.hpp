@@ -166,14 +166,25 @@ void gather(const LabelledImages& images, std::span<const Index> which, const No
   }
 }
 
-/// The labels of the images `which`. @throws ArgumentError if one is not there.
-inline std::vector<std::int32_t> gather_labels(const LabelledImages& images, std::span<const Index> which) {
-  check_sizes(images, "gather_labels");
-  detail::check_indices(images, which, "gather_labels");
-  std::vector<std::int32_t> labels;
-  labels.reserve(which.size());
-  for (const Index index : which) labels.push_back(images.labels[static_cast<std::size_t>(index)]);
-  return labels;
+/// Fills `out` with the labels of the images `which` as one-hot rows (n, classes), samples innermost. Reuses the memory
+/// of `out` if it has that shape already. @throws ArgumentError if `which` is empty or names an image that is not there,
+/// or if a label is none of the classes.
+template <class T>
+void gather_one_hot(const LabelledImages& images, std::span<const Index> which, Tensor<T>& out) {
+  check_sizes(images, "gather_one_hot");
+  detail::check_indices(images, which, "gather_one_hot");
+  if (which.empty()) throw ArgumentError("gather_one_hot: needs at least one index");
+  const auto samples = static_cast<Index>(which.size());
+  out.resize(Shape{samples, images.classes});
+  out.fill(T(0));
+  for (Index n = 0; n < samples; ++n) {
+    const Index image = which[static_cast<std::size_t>(n)], label = images.labels[static_cast<std::size_t>(image)];
+    if (label < 0 || label >= images.classes) {
+      throw ArgumentError(
+          message("gather_one_hot: label ", label, " of image ", image, " is not in 0 .. ", images.classes - 1));
+    }
+    out[label * samples + n] = T(1);
+  }
 }
 
 /// Mean and standard deviation of each channel of pixel / 255 over all images.

@@ -177,8 +177,7 @@ class Distiller {
     const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
       const auto which = std::span<const Index>(batch_).subspan(to_size(range.begin), to_size(range.size()));
       data::gather(dataset_.train, which, dataset_.normalization, x);
-      const std::vector<std::int32_t> labels = data::gather_labels(dataset_.train, which);
-      y = one_hot<float>(std::span<const std::int32_t>(labels), dataset_.train.classes);
+      data::gather_one_hot(dataset_.train, which, y);
     };
     return outer_gradient_(theta, options_.batch, load, gradient);
   }
@@ -198,19 +197,20 @@ class Distiller {
   }
 
   void update(const Hypergradient<float>& h) {
-    std::vector<float> gradient, values;
+    gradient_.clear();
+    values_.clear();
     for (std::size_t s = 0; s < h.x.size(); ++s) {
-      gradient.insert(gradient.end(), h.x[s].values().begin(), h.x[s].values().end());
-      values.insert(values.end(), loop_.x[s].values().begin(), loop_.x[s].values().end());
+      gradient_.insert(gradient_.end(), h.x[s].values().begin(), h.x[s].values().end());
+      values_.insert(values_.end(), loop_.x[s].values().begin(), loop_.x[s].values().end());
     }
-    std::vector<double> rates_gradient;
+    rates_gradient_.clear();
     for (std::size_t t = 0; t < raw_rates_.size(); ++t) {
       const double derivative = Sigmoid::value(raw_rates_[t]);  // of softplus
-      rates_gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
+      rates_gradient_.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
     }
     double square = 0, rates_square = 0;
-    for (const float g : gradient) square += static_cast<double>(g) * static_cast<double>(g);
-    for (const double g : rates_gradient) rates_square += g * g;
+    for (const float g : gradient_) square += static_cast<double>(g) * static_cast<double>(g);
+    for (const double g : rates_gradient_) rates_square += g * g;
     if (!std::isfinite(square + rates_square)) {
       throw DivergenceError(message("the hypergradient is not finite (norm ", std::sqrt(square), " for the images, ",
                                     std::sqrt(rates_square), " for the learning rates)"));
@@ -218,14 +218,14 @@ class Distiller {
     if (options_.clip > 0) {
       const double norm = std::sqrt(square + rates_square);
       const double factor = norm > options_.clip ? options_.clip / norm : 1;
-      for (float& g : gradient) g *= static_cast<float>(factor);
-      for (double& g : rates_gradient) g *= factor;
+      for (float& g : gradient_) g *= static_cast<float>(factor);
+      for (double& g : rates_gradient_) g *= factor;
     }
     const double decay = optim::cosine_schedule(iteration_, options_.iterations);
-    adam_images_.step(values, gradient, decay * options_.learning_rate);
-    adam_rates_.step(raw_rates_, rates_gradient, decay * options_.rates_learning_rate);
+    adam_images_.step(values_, gradient_, decay * options_.learning_rate);
+    adam_rates_.step(raw_rates_, rates_gradient_, decay * options_.rates_learning_rate);
     apply_learning_rates();
-    auto from = values.begin();
+    auto from = values_.begin();
     for (Tensor<float>& x : loop_.x) {
       std::copy_n(from, x.size(), x.data());
       from += x.size();
@@ -251,6 +251,8 @@ class Distiller {
 
   InnerLoop<float> loop_;
   std::vector<double> raw_rates_;
+  std::vector<float> values_, gradient_;  // of all steps' images, one after the other
+  std::vector<double> rates_gradient_;
   data::Split split_;
   std::vector<Index> order_, batch_;
   long order_epoch_ = -1;

@@ -1,0 +1,95 @@
+#include "hypertape/unroll/unroll_ensemble.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "support/compare.hpp"
+#include "support/small_problem.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+/// |theta|^2 / 2 times i + 1, so that each initialisation has an outer loss of its own.
+constexpr auto outer = [](Index i, int, const Tensor<double>& theta, Tensor<double>& gradient_out) {
+  gradient_out = theta;
+  double loss = 0;
+  for (double& value : gradient_out.values()) {
+    loss += static_cast<double>(i + 1) * value * value / 2;
+    value *= static_cast<double>(i + 1);
+  }
+  return loss;
+};
+
+std::vector<Tensor<double>> initialisations(std::size_t count) {
+  std::vector<Tensor<double>> out;
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back(random_tensor<double>(small_loop<double>(1, 1).theta0.shape(), 60 + i));
+  return out;
+}
+
+UnrollOptions options() {
+  UnrollOptions options;
+  options.differentiate_y = true;
+  options.samples_per_block = 2;
+  return options;
+}
+
+TEST_CASE("unroll_ensemble: the mean over initialisations") {
+  InnerLoop<double> loop = small_loop<double>(2, 2);
+  const std::vector<Tensor<double>> theta0 = initialisations(3);
+  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
+  const Hypergradient<double>& mean = ensemble(loop, theta0, outer);
+
+  double loss = 0;
+  Tensor<double> x(loop.x[1].shape()), y(loop.y[0].shape()), rates(loop.learning_rates.shape()),
+      theta(theta0[0].shape());
+  for (Index i = 0; i < 3; ++i) {
+    loop.theta0 = theta0[static_cast<std::size_t>(i)];
+    Unroll<double, SmallLoss> unroll(SmallLoss(), options());
+    const auto& h = unroll(loop, [&](const auto& t, auto& g) { return outer(i, 0, t, g); });
+    CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].x[1], h.x[1]));
+    CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].theta_T, h.theta_T));
+    loss += h.outer_loss / 3;
+    for (Index j = 0; j < x.size(); ++j) x[j] += h.x[1][j] / 3;
+    for (Index j = 0; j < y.size(); ++j) y[j] += h.y[0][j] / 3;
+    for (Index j = 0; j < rates.size(); ++j) rates[j] += h.learning_rates[j] / 3;
+    for (Index j = 0; j < theta.size(); ++j) theta[j] += h.theta0[j] / 3;
+  }
+  CHECK(std::abs(mean.outer_loss - loss) <= 1e-14 * loss);
+  CHECK(relative_error(mean.x[1], x) <= 1e-14);
+  CHECK(relative_error(mean.y[0], y) <= 1e-14);
+  CHECK(relative_error(mean.learning_rates, rates) <= 1e-14);
+  CHECK(relative_error(mean.theta0, theta) <= 1e-14);
+}
+
+TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way to share") {
+  const InnerLoop<double> loop = small_loop<double>(2, 2);
+  for (const std::size_t count : {1, 2, 5}) {
+    const std::vector<Tensor<double>> theta0 = initialisations(count);
+    UnrollEnsemble<double, SmallLoss> one(SmallLoss(), options());
+    const Hypergradient<double> expected = one(loop, theta0, outer);
+    for (const int threads : {2, 3}) {
+      UnrollEnsemble<double, SmallLoss> many(SmallLoss(), options(), WorkerTeam(threads));
+      for (int call = 0; call < 2; ++call) {
+        const Hypergradient<double>& h = many(loop, theta0, outer);
+        CHECK(h.outer_loss == expected.outer_loss);
+        CHECK(equal(h.learning_rates, expected.learning_rates));
+        for (std::size_t s = 0; s < 2; ++s) CHECK(equal(h.x[s], expected.x[s]));
+      }
+    }
+  }
+}
+
+TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
+  const InnerLoop<double> loop = small_loop<double>(2, 1);
+  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options(), WorkerTeam(2));
+  CHECK_THROWS_WITH_AS(ensemble(loop, {}, outer), "UnrollEnsemble: needs at least one initialisation", ArgumentError);
+  std::vector<Tensor<double>> theta0 = initialisations(3);
+  theta0[1][0] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer),
+                       "initialisation 1: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
+}
+
+}  // namespace
+}  // namespace hypertape::testing
