@@ -13,6 +13,7 @@
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/conv2d.hpp"
 #include "hypertape/ops/linear.hpp"
+#include "hypertape/ops/local_response_norm.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/ops/math.hpp"
 #include "hypertape/ops/pool2d.hpp"
