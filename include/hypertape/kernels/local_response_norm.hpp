@@ -46,8 +46,7 @@ void channel_window_sum(Index C, Index each, Index before, Index after, T factor
   });
 }
 
-/// out = factor d^-exponent a_0 a_1 ..., elementwise, for finite d > 0 and `count` values of a(i), i = 0 .. factors
-/// - 1.
+/// out[i] = factor d[i]^-exponent a(0)[i] a(1)[i] ... for finite d > 0 and arrays a(0) .. a(factors - 1).
 template <class T, class Operand>
 void power_product(Index count, T factor, T exponent, const T* d, int factors, const Operand& a, T* out) {
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
