@@ -2,7 +2,6 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <cmath>
 
 #include "hypertape/kernels/simd.hpp"
 #include "hypertape/kernels/start.hpp"
@@ -46,21 +45,22 @@ void channel_window_sum(Index C, Index each, Index before, Index after, T factor
   });
 }
 
-/// out[i] = factor d[i]^-exponent a(0)[i] a(1)[i] ... for finite d > 0 and arrays a(0) .. a(factors - 1).
+/// out[i] = factor (k + d[i])^-exponent a(0)[i] a(1)[i] ... for finite k + d > 0 and arrays a(0) .. a(factors - 1).
 template <class T, class Operand>
-void power_product(Index count, T factor, T exponent, const T* d, int factors, const Operand& a, T* out) {
+void power_product(Index count, T factor, T k, T exponent, const T* d, int factors, const Operand& a, T* out) {
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
   constexpr Index chunk = 1024;  // stays in the first-level cache
-  const T whole = exponent - T(0.75);
   for (Index begin = 0; begin < count; begin += chunk) {
     const Index size = std::min(chunk, count - begin);
-    const Eigen::Map<const Array> base(d + begin, size);
+    const auto base = Eigen::Map<const Array>(d + begin, size) + k;
     Eigen::Map<Array> result(out + begin, size);
-    if (whole >= 0 && whole <= 4 && whole == std::floor(whole)) {  // the usual exponent and its derivatives'
-      result = base.sqrt();
-      result *= result.sqrt();
-      for (T i = 0; i < whole; ++i) result *= base;
-      result = factor / result;
+    result = base.sqrt();
+    if (exponent == T(0.75)) {  // the usual one, and its first and second derivatives'
+      result = factor / (result * result.sqrt());
+    } else if (exponent == T(1.75)) {
+      result = factor / (result * result.sqrt() * base);
+    } else if (exponent == T(2.75)) {
+      result = factor / (result * result.sqrt() * base * base);
     } else {
       result = factor * (-exponent * base.log()).exp();
     }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/kernels/local_response_norm.hpp"
 #include "hypertape/ops/arithmetic.hpp"
@@ -34,19 +32,17 @@ struct ChannelWindowForm {
   }
 };
 
-/// d[c] = k + factor sum over the window of c of x[j]^2.
+/// d[c] = factor sum over the window of c of x[j]^2.
 template <class T>
-struct LocalResponse final : Operation<T> {
+struct WindowSquareSum final : Operation<T> {
   ChannelWindowForm form;
-  T k;
 
-  LocalResponse(const ChannelWindowForm& form_, T k_) : form(form_), k(k_) {}
+  explicit WindowSquareSum(const ChannelWindowForm& form_) : form(form_) {}
 
-  const char* name() const override { return "local_response"; }
+  const char* name() const override { return "window_square_sum"; }
   void evaluate(const Evaluation<T>& call) const override {
-    std::fill_n(call.output(), form.operand.size(), k);
-    form.template contract<2>(call.input(0), call.input(0), kernels::Start::accumulate, call.output(),
-                              static_cast<T*>(nullptr));
+    const T* x = call.input(0);
+    form.template contract<2, T>(x, x, kernels::Start::fresh, call.output(), nullptr);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     return contract<2>(doubled(), {call.input(0), call.tangent(0)});
@@ -59,20 +55,21 @@ struct LocalResponse final : Operation<T> {
   ChannelWindowForm doubled() const { return {form.operand, form.before, form.after, 2 * form.factor}; }
 };
 
-/// y = factor d^-exponent a_1 a_2 ..., elementwise, of inputs d > 0, a_1, a_2, ...; closed under differentiation:
+/// y = factor (k + d)^-exponent a_1 a_2 ..., elementwise, of inputs d > -k, a_1, a_2, ...; closed under
+/// differentiation:
 ///
 ///     dy/da_i a_i' = the same with a_i' in place of a_i
-///     dy/dd   d'   = -exponent factor d^-(exponent + 1) a_1 a_2 ... d'
+///     dy/dd   d'   = -exponent factor (k + d)^-(exponent + 1) a_1 a_2 ... d'
 template <class T>
 struct PowerProduct final : Operation<T> {
-  T factor, exponent;
+  T factor, k, exponent;
 
-  PowerProduct(T factor_, T exponent_) : factor(factor_), exponent(exponent_) {}
+  PowerProduct(T factor_, T k_, T exponent_) : factor(factor_), k(k_), exponent(exponent_) {}
 
   const char* name() const override { return "power_product"; }
   void evaluate(const Evaluation<T>& call) const override {
     kernels::power_product(
-        call.output_shape().size(), factor, exponent, call.input(0), call.inputs() - 1,
+        call.output_shape().size(), factor, k, exponent, call.input(0), call.inputs() - 1,
         [&](int i) { return call.input(i + 1); }, call.output());
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
@@ -98,7 +95,7 @@ struct PowerProduct final : Operation<T> {
     Var<T>* operands = call.tape().template allocate<Var<T>>(count);
     for (int j = 0; j < call.inputs(); ++j) operands[j] = call.input(j);
     operands[i == 0 ? call.inputs() : i] = v;
-    return call.tape().apply(i == 0 ? PowerProduct(-exponent * factor, exponent + 1) : *this, v.shape(),
+    return call.tape().apply(i == 0 ? PowerProduct(-exponent * factor, k, exponent + 1) : *this, v.shape(),
                              std::span<const Var<T>>(operands, static_cast<std::size_t>(count)));
   }
 };
@@ -126,8 +123,9 @@ Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
   }
   if (size < 1) throw ArgumentError(message("local_response_norm: the size must be at least 1, got ", size));
   const ChannelWindowForm form{x.shape(), size / 2, (size - 1) / 2, options.alpha / static_cast<double>(size)};
-  const Var<T> d = x.tape().apply(LocalResponse<T>(form, static_cast<T>(options.k)), x.shape(), {x});
-  return x.tape().apply(PowerProduct<T>(T(1), static_cast<T>(options.beta)), x.shape(), {d, x});
+  const Var<T> d = x.tape().apply(WindowSquareSum<T>(form), x.shape(), {x});
+  const PowerProduct<T> quotient(T(1), static_cast<T>(options.k), static_cast<T>(options.beta));
+  return x.tape().apply(quotient, x.shape(), {d, x});
 }
 
 }  // namespace hypertape
