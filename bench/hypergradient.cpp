@@ -1,33 +1,51 @@
-/// bench_hypergradient: the time of one hypergradient, and of one gradient of the outer batch, of LeNet in float.
-/// No time is printed unless the result agrees with the plainest way to compute it (double precision, one block,
-/// reverse over reverse, steps recomputed); the exit code is 1 if it does not.
+/// bench_hypergradient: the time and memory of one hypergradient, and of one gradient of the outer batch, in float.
+/// Options that take several values are swept: every combination is a row. A result is compared with the plainest way
+/// to compute it (double precision, one block, reverse over reverse, steps recomputed) before it is timed; the exit
+/// code is 1 if it is off.
 
 #include "hypertape/unroll/hypergradient.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
+#include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
-#include "hypertape/ops/losses.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
+#include "hypertape/unroll/unroll_ensemble.hpp"
+#include "random_data.hpp"
 #include "sgemm.hpp"
 #include "timing.hpp"
 
 namespace hypertape::bench {
 namespace {
 
+const std::map<std::string, SecondDerivative> second_derivatives{
+    {"fastest", SecondDerivative::fastest},
+    {"forward-over-reverse", SecondDerivative::forward_over_reverse},
+    {"reverse-over-reverse", SecondDerivative::reverse_over_reverse}};
+const std::map<std::string, MemoryPolicy> memory_policies{{"every-tape", MemoryPolicy::every_tape},
+                                                          {"recompute", MemoryPolicy::recompute},
+                                                          {"checkpoints", MemoryPolicy::checkpoints}};
+
 struct Options {
   std::string net = "lenet";
-  Index steps = 10, epochs = 3, images = 10, batch = 1024;
-  std::string second = "fastest";
-  std::string memory = "every-tape";
-  int threads = 0, runs = 9;
+  Index steps = 10, images = 10, batch = 1024;
+  std::vector<Index> epochs{3};
+  std::vector<std::string> second{"fastest"}, memory{"every-tape"};
+  std::vector<int> threads{0};
+  Index checkpoint_interval = 0, window = 0;
+  Index initialisations = 1;
+  int runs = 9;
   bool json = false;
 };
 
@@ -44,21 +62,19 @@ struct Work {
 };
 
 constexpr Work lenet_work{6.0 * 25 * 28 * 28, 6.0 * 25 * 28 * 28 + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};
+constexpr Work alexcifarnet_work{64.0 * 75 * 32 * 32,
+                                 64.0 * 75 * 32 * 32 + 64.0 * 1600 * 16 * 16 + 4096.0 * 384 + 384.0 * 192 + 1920};
 
-using Loss = nn::ClassificationLoss<nn::LeNet>;
+/// What the benchmark must know of a network.
+struct Facts {
+  Shape image;  ///< of one image, (1, C, H, W)
+  Work work;    ///< for it
 
-template <class T>
-Tensor<T> noise(const Shape& shape, Random& random) {
-  Tensor<T> out(shape);
-  for (T& value : out.values()) value = static_cast<T>(random.normal());
-  return out;
-}
-
-Tensor<float> labels(Index count) {
-  std::vector<std::int32_t> classes;
-  for (Index n = 0; n < count; ++n) classes.push_back(static_cast<std::int32_t>(n % 10));
-  return one_hot<float>(std::span<const std::int32_t>(classes), 10);
-}
+  /// Of float against double. Float keeps 6e-8; through tens of steps and sums of thousands of terms some digits go.
+  /// And of a million values that a relu or a maximum decides upon, about one is decided otherwise: in a network as
+  /// wide as AlexCifarNet that happens, and moves the gradient of one image by up to a hundredth.
+  double tolerance;
+};
 
 /// The work of one measurement: the same in float and, for the check, in double.
 template <class T>
@@ -67,17 +83,18 @@ struct Problem {
   Tensor<T> x, y;
 };
 
-Problem<float> make_problem(const nn::LeNet& net, const Options& options) {
+template <class Network>
+Problem<float> make_problem(const Network& net, const Shape& image, const Options& options, Index epochs) {
   Random random(1);
   Problem<float> problem;
-  problem.loop.theta0 = net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random);
+  problem.loop.theta0 = net.parameters().template initialize<float>(nn::Initializer::xavier_normal, 1, random);
   for (Index s = 0; s < options.steps; ++s) {
-    problem.loop.x.push_back(noise<float>(Shape{options.images, 1, 28, 28}, random));
-    problem.loop.y.push_back(labels(options.images));
+    problem.loop.x.push_back(noise<float>(image.with_samples(options.images), random));
+    problem.loop.y.push_back(ten_classes<float>(options.images));
   }
-  problem.loop.learning_rates = Tensor<float>(Shape{options.epochs, options.steps}, 0.02f);
-  problem.x = noise<float>(Shape{options.batch, 1, 28, 28}, random);
-  problem.y = labels(options.batch);
+  problem.loop.learning_rates = Tensor<float>(Shape{epochs, options.steps}, 0.02f);
+  problem.x = noise<float>(image.with_samples(options.batch), random);
+  problem.y = ten_classes<float>(options.batch);
   return problem;
 }
 
@@ -92,99 +109,219 @@ Problem<double> in_double(const Problem<float>& problem) {
   return out;
 }
 
-double relative_error(const Tensor<float>& a, const Tensor<double>& b) {
-  double difference = 0, total = 0;
-  for (Index i = 0; i < b.size(); ++i) {
-    difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
-    total += b[i] * b[i];
-  }
-  return std::sqrt(difference / total);
-}
-
-/// The largest relative error of the three results.
-double error_of(const Hypergradient<float>& h, const Problem<float>& problem, const nn::LeNet& net) {
+/// The hypergradient by the plainest way.
+template <class Network>
+Hypergradient<double> plain_hypergradient(const Problem<float>& problem, const Network& net, Index window) {
+  using Loss = nn::ClassificationLoss<Network>;
   const Problem<double> exact = in_double(problem);
   UnrollOptions plain;
   plain.second_derivative = SecondDerivative::reverse_over_reverse;
   plain.memory_policy = MemoryPolicy::recompute;
+  plain.window = window;
   Unroll<double, Loss> unroll({&net}, plain);
-  BatchGradient<double, Loss> outer({&net});
-  const Hypergradient<double>& expected =
-      unroll(exact.loop, [&](const auto& theta, auto& gradient) { return outer(theta, exact.x, exact.y, gradient); });
+  // The tape here too: a lambda has no derivatives of its own.
+  const auto loss = [&](const auto& theta, const auto& x, const auto& y) { return Loss{&net}(theta, x, y); };
+  BatchGradient<double, decltype(loss)> outer(loss);
+  return unroll(exact.loop,
+                [&](const auto& theta, auto& gradient) { return outer(theta, exact.x, exact.y, gradient); });
+}
+
+/// The largest relative error of the three results.
+double error_of(const Hypergradient<float>& h, const Hypergradient<double>& expected) {
   double worst =
       std::max(relative_error(h.theta0, expected.theta0), relative_error(h.learning_rates, expected.learning_rates));
-  for (std::size_t s = 0; s < h.x.size(); ++s) worst = std::max(worst, relative_error(h.x[s], expected.x[s]));
+  for (std::size_t s = 0; s < h.x.size(); ++s) {
+    if (kernels::dot(expected.x[s].size(), expected.x[s].data(), expected.x[s].data()) == 0)
+      continue;  // no step used it
+    worst = std::max(worst, relative_error(h.x[s], expected.x[s]));
+  }
   return worst;
 }
 
-int run(const Options& options) {
-  const nn::LeNet net;
-  const Problem<float> problem = make_problem(net, options);
-  const WorkerTeam team(options.threads);
-  UnrollOptions unroll_options;
-  unroll_options.samples_per_block = inner_samples_per_block(options.images);
-  unroll_options.second_derivative = options.second == "fastest" ? SecondDerivative::fastest
-                                     : options.second == "forward-over-reverse"
-                                         ? SecondDerivative::forward_over_reverse
-                                         : SecondDerivative::reverse_over_reverse;
-  unroll_options.memory_policy = options.memory == "every-tape" ? MemoryPolicy::every_tape : MemoryPolicy::recompute;
-  Unroll<float, Loss> unroll({&net}, unroll_options, team);
-  BatchGradient<float, Loss> outer({&net}, team);
-  const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
-    return outer(theta, problem.x, problem.y, gradient);
-  };
-  Tensor<float> gradient;
-  const Timing whole = measure(options.runs, [&] { unroll(problem.loop, outer_loss); });
-  const Timing batch = measure(options.runs, [&] { outer_loss(problem.loop.theta0, gradient); });
-  const double peak = peak_memory_mb();  // before the check, whose doubles and tapes are not the benchmark's
-  const Hypergradient<float> result = unroll(problem.loop, outer_loss);
+struct WrongResult {
+  double error, tolerance;
+};
 
-  // Float keeps 6e-8; through tens of steps and sums of thousands of terms some digits go.
-  constexpr double tolerance = 1e-3;
-  const double error = error_of(result, problem, net);
-  if (!(error <= tolerance)) {
-    std::cerr << "bench_hypergradient: WRONG RESULT: relative error " << error << " against double precision, at most "
-              << tolerance << " allowed\n";
-    return 1;
-  }
+/// Rows of results, printed as they come.
+class Report {
+ public:
+  explicit Report(const Options& options) : options_(options) {}
 
-  const double T = static_cast<double>(options.steps * options.epochs);
-  const double outer_flop = 2 * static_cast<double>(options.batch) * lenet_work.gradient();
-  const double flop = outer_flop + 2 * T * static_cast<double>(options.images) * lenet_work.inner_step();
-  const double sgemm = sgemm_gflops(team.size());
-  const auto row = [&](const char* what, const Timing& timing, double work) {
-    const double gflops = work / timing.median_ms * 1e-6;
-    return nlohmann::ordered_json{{"what", what},
-                                  {"net", options.net},
-                                  {"steps", options.steps},
-                                  {"epochs", options.epochs},
-                                  {"images", options.images},
-                                  {"batch", options.batch},
-                                  {"second_derivative", options.second},
-                                  {"memory_policy", options.memory},
-                                  {"threads", team.size()},
-                                  {"runs", options.runs},
-                                  {"min_ms", timing.min_ms},
-                                  {"median_ms", timing.median_ms},
-                                  {"gflops", gflops},
-                                  {"sgemm_gflops", sgemm},
-                                  {"share_of_sgemm", gflops / sgemm},
-                                  {"relative_error", error},
-                                  {"peak_rss_mb", peak}};
-  };
-  for (const auto& json : {row("hypergradient", whole, flop), row("gradient", batch, outer_flop)}) {
-    if (options.json) {
-      std::cout << json.dump() << '\n';
-      continue;
+  void print(const nlohmann::ordered_json& row) const {
+    if (options_.json) {
+      std::cout << row.dump() << std::endl;
+      return;
     }
-    std::cout << json["what"].get<std::string>() << ": median " << json["median_ms"] << " ms, min " << json["min_ms"]
-              << " ms, " << json["gflops"] << " GFLOP/s, " << json["share_of_sgemm"].get<double>() * 100
-              << " % of sgemm\n";
+    const auto number = [&](const char* key) { return row[key].get<double>(); };
+    std::cout << row["what"].get<std::string>() << ", " << row["threads"] << " threads";
+    if (row.contains("epochs")) {
+      std::cout << ", " << row["steps"] << " x " << row["epochs"] << " steps, "
+                << row["second_derivative"].get<std::string>() << ", " << row["memory_policy"].get<std::string>();
+    }
+    std::cout << ": median " << number("median_ms") << " ms, min " << number("min_ms") << " ms, " << number("gflops")
+              << " GFLOP/s, " << 100 * number("share_of_sgemm") << " % of sgemm (" << number("sgemm_gflops") << ")";
+    if (row.contains("ms_per_step")) {
+      std::cout << "; " << number("ms_per_step") << " ms a step; " << number("memory_mb")
+                << " MB (predicted for the unroll " << number("predicted_unroll_mb") << ", it took "
+                << number("unroll_mb") << "), process " << number("peak_rss_mb") << " MB; relative error "
+                << number("relative_error");
+    }
+    std::cout << std::endl;
   }
-  if (!options.json) {
-    std::cout << "sgemm: " << sgemm << " GFLOP/s on " << team.size() << " threads; relative error " << error
-              << "; peak memory " << peak << " MB\n";
+
+ private:
+  const Options& options_;
+};
+
+double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+nlohmann::ordered_json rated(nlohmann::ordered_json row, const Timing& timing, double flop, double sgemm) {
+  const double gflops = flop / timing.median_ms * 1e-6;
+  row.update({{"min_ms", timing.min_ms},
+              {"median_ms", timing.median_ms},
+              {"gflops", gflops},
+              {"sgemm_gflops", sgemm},
+              {"share_of_sgemm", gflops / sgemm}});
+  return row;
+}
+
+/// One initialisation, or several at once.
+template <class Network>
+class Bench {
+ public:
+  Bench(const Network& net, const Facts& facts, const Options& options, int threads)
+      : net_(net), facts_(facts), options_(options), team_(threads), outer_({&net}, team_), report_(options) {
+    for (int w = 0; w < team_.size(); ++w) outer_of_worker_.emplace_back(Loss{&net}, WorkerTeam(1));
+    sgemm_ = sgemm_gflops(team_.size());
   }
+
+  /// The gradient of the outer batch; its time is what a hypergradient has on top of its steps.
+  void gradient() {
+    const Problem<float> problem = make_problem(net_, facts_.image, options_, 1);
+    Tensor<float> out;
+    gradient_ = measure(options_.runs, [&] { outer_(problem.loop.theta0, problem.x, problem.y, out); });
+  }
+
+  void report_gradient() const { report_.print(rated(common("gradient"), gradient_, outer_flop(), sgemm_)); }
+
+  /// @throws WrongResult
+  void hypergradient(Index epochs, const std::string& second, const std::string& memory,
+                     const std::function<const Hypergradient<double>&()>& expected) {
+    const Problem<float> problem = make_problem(net_, facts_.image, options_, epochs);
+    UnrollOptions unroll_options;
+    unroll_options.samples_per_block = inner_samples_per_block(options_.images);
+    unroll_options.second_derivative = second_derivatives.at(second);
+    unroll_options.memory_policy = memory_policies.at(memory);
+    unroll_options.checkpoint_interval = options_.checkpoint_interval;
+    unroll_options.window = options_.window;
+
+    nlohmann::ordered_json row = common("hypergradient");
+    row.update({{"steps", options_.steps},
+                {"epochs", epochs},
+                {"images", options_.images},
+                {"initialisations", options_.initialisations},
+                {"second_derivative", second},
+                {"memory_policy", memory},
+                {"checkpoint_interval", options_.checkpoint_interval},
+                {"window", options_.window}});
+    const auto time = [&](const auto& call, const auto& bytes, std::size_t predicted) {
+      call();
+      const double peak = peak_memory_mb();
+      const double error = error_of(call(), expected());
+      if (!(error <= facts_.tolerance)) throw WrongResult{error, facts_.tolerance};
+      const Timing timing = measure(options_.runs, call);
+      const double T = static_cast<double>(options_.steps * epochs),
+                   several = static_cast<double>(options_.initialisations);
+      const double steps = options_.window == 0 ? T : std::min(T, static_cast<double>(options_.window));
+      const double inner = facts_.work.inner_step() * steps + facts_.work.gradient() * (T - steps);
+      const double flop = several * (outer_flop() + 2 * static_cast<double>(options_.images) * inner);
+      row = rated(row, timing, flop, sgemm_);
+      row.update({{"ms_per_step", (timing.median_ms - several * gradient_.median_ms) / (several * T)},
+                  {"relative_error", error},
+                  {"memory_mb", megabytes(bytes() + outer_bytes())},
+                  {"unroll_mb", megabytes(bytes())},
+                  {"predicted_unroll_mb", megabytes(predicted)},
+                  {"peak_rss_mb", peak}});
+      report_.print(row);
+    };
+    Unroll<float, Loss> unroll({&net_}, unroll_options, team_);
+    const std::size_t predicted = unroll.predicted_bytes(problem.loop);
+    if (options_.initialisations == 1) {
+      const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
+        return outer_(theta, problem.x, problem.y, gradient);
+      };
+      time([&]() -> const Hypergradient<float>& { return unroll(problem.loop, outer_loss); },
+           [&] { return unroll.reserved_bytes(); }, predicted);
+    } else {  // all the same, so that their mean is what one gives
+      const std::vector<Tensor<float>> theta0(static_cast<std::size_t>(options_.initialisations), problem.loop.theta0);
+      UnrollEnsemble<float, Loss> ensemble({&net_}, unroll_options, team_);
+      const auto outer_loss = [&](Index, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
+        return outer_of_worker_[static_cast<std::size_t>(worker)](theta, problem.x, problem.y, gradient);
+      };
+      time([&]() -> const Hypergradient<float>& { return ensemble(problem.loop, theta0, outer_loss); },
+           [&] { return ensemble.reserved_bytes(); }, predicted* static_cast<std::size_t>(team_.size()));
+    }
+  }
+
+ private:
+  using Loss = nn::ClassificationLoss<Network>;
+
+  nlohmann::ordered_json common(const char* what) const {
+    return {{"what", what},
+            {"net", options_.net},
+            {"batch", options_.batch},
+            {"threads", team_.size()},
+            {"runs", options_.runs}};
+  }
+  double outer_flop() const { return 2 * static_cast<double>(options_.batch) * facts_.work.gradient(); }
+  std::size_t outer_bytes() const {
+    std::size_t bytes = outer_.reserved_bytes();
+    for (const auto& outer : outer_of_worker_) bytes += outer.reserved_bytes();
+    return bytes;
+  }
+
+  const Network& net_;
+  const Facts& facts_;
+  const Options& options_;
+  WorkerTeam team_;
+  BatchGradient<float, Loss> outer_;
+  std::vector<BatchGradient<float, Loss>> outer_of_worker_;
+  Report report_;
+  double sgemm_ = 0;
+  Timing gradient_{};
+};
+
+template <class Network>
+int run(const Network& net, const Facts& facts, const Options& options) {
+  std::vector<Bench<Network>> benches;
+  benches.reserve(options.threads.size());
+  for (const int threads : options.threads) benches.emplace_back(net, facts, options, threads);
+  for (auto& bench : benches) bench.gradient();
+  for (const Index epochs : options.epochs) {
+    // Computed only when a first call has shown the peak memory, in which its doubles and tapes must not count. In a
+    // sweep peak_rss_mb is the largest so far; memory_mb is the row's own.
+    std::optional<Hypergradient<double>> exact;
+    for (auto& bench : benches) {
+      for (const std::string& second : options.second) {
+        for (const std::string& memory : options.memory) {
+          const auto exact_result = [&]() -> const Hypergradient<double>& {
+            if (!exact)
+              exact = plain_hypergradient(make_problem(net, facts.image, options, epochs), net, options.window);
+            return *exact;
+          };
+          try {
+            bench.hypergradient(epochs, second, memory, exact_result);
+          } catch (const WrongResult& wrong) {
+            std::cerr << "bench_hypergradient: WRONG RESULT (" << second << ", " << memory << ", " << epochs
+                      << " epochs): relative error " << wrong.error << " against double precision, at most "
+                      << wrong.tolerance << " allowed\n";
+            return 1;
+          }
+        }
+      }
+    }
+  }
+  for (const auto& bench : benches) bench.report_gradient();
   return 0;
 }
 
@@ -192,22 +329,32 @@ int run(const Options& options) {
 }  // namespace hypertape::bench
 
 int main(int argc, char** argv) {
-  hypertape::bench::Options options;
-  CLI::App app("The time of one hypergradient through unrolled gradient descent.", "bench_hypergradient");
+  using namespace hypertape;
+  bench::Options options;
+  CLI::App app("The time and memory of one hypergradient through unrolled gradient descent.", "bench_hypergradient");
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.add_option("--net", options.net, "The network")->check(CLI::IsMember({"lenet"}));
+  app.add_option("--net", options.net, "The network")->check(CLI::IsMember({"lenet", "alexcifarnet"}));
   app.add_option("--steps", options.steps, "Inner steps of one epoch")->check(CLI::PositiveNumber);
-  app.add_option("--epochs", options.epochs, "Times that the steps are repeated")->check(CLI::PositiveNumber);
   app.add_option("--images", options.images, "Images of one inner step")->check(CLI::PositiveNumber);
   app.add_option("--batch", options.batch, "Images of the outer loss")->check(CLI::PositiveNumber);
-  app.add_option("--second-derivative", options.second, "How it is taken")
-      ->check(CLI::IsMember({"fastest", "forward-over-reverse", "reverse-over-reverse"}));
-  app.add_option("--memory-policy", options.memory, "What is kept of the inner steps")
-      ->check(CLI::IsMember({"every-tape", "recompute"}));
-  app.add_option("--threads", options.threads, "0: as many as processors")->check(CLI::Range(0, 1024));
+  app.add_option("--checkpoint-interval", options.checkpoint_interval, "Steps between checkpoints; 0: the root of all")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--window", options.window, "Differentiate through the last so many steps only; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--initialisations", options.initialisations, "So many at once")->check(CLI::PositiveNumber);
   app.add_option("--runs", options.runs, "Timed runs")->check(CLI::PositiveNumber);
   app.add_flag("--json", options.json, "One JSON object a line");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--epochs", options.epochs, "Times that the steps are repeated; several: a sweep")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--second-derivative", options.second, "How it is taken; several: a sweep")
+      ->check(CLI::IsMember(bench::second_derivatives));
+  app.add_option("--memory-policy", options.memory, "What is kept of the inner steps; several: a sweep")
+      ->check(CLI::IsMember(bench::memory_policies));
+  app.add_option("--threads", options.threads, "0: as many as processors; several: a sweep")
+      ->check(CLI::Range(0, 1024));
   CLI11_PARSE(app, argc, argv);
-  return hypertape::bench::run(options);
+  if (options.net == "lenet") return bench::run(nn::LeNet(), {{1, 1, 28, 28}, bench::lenet_work, 1e-3}, options);
+  return bench::run(nn::AlexCifarNet(), {{1, 3, 32, 32}, bench::alexcifarnet_work, 5e-2}, options);
 }

@@ -35,12 +35,13 @@ void for_each_position(const Pool2dGeometry& g, const Visit& visit) {
   }
 }
 
+/// Fewer samples than any register has lanes, as many, and more.
 std::vector<Pool2dGeometry> geometries() {
   std::vector<Pool2dGeometry> out;
   Random random(3);
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 90; ++i) {
     Pool2dGeometry g;
-    g.N = 1 + random.below(9);
+    g.N = 1 + random.below(i % 3 == 0 ? 40 : 9);
     g.C = 1 + random.below(3);
     g.K = 1 + random.below(4);
     g.stride = 1 + random.below(4);
@@ -67,6 +68,25 @@ TEST_CASE_TEMPLATE("max_pool2d: the first maximum of each window, among many tie
     kernels::max_pool2d(g, input.data(), output.data(), source.data());
     CHECK(equal(output, expected));
     CHECK(source == first);
+  }
+}
+
+TEST_CASE_TEMPLATE("max_pool2d: the last NaN of each window, among many", T, float, double) {
+  for (const Pool2dGeometry& g : geometries()) {
+    Tensor<T> input = whole_numbers<T>(g.input());
+    for (Index i = 0; i < input.size(); ++i) {
+      if (input[i] == 0) input[i] = std::numeric_limits<T>::quiet_NaN();
+    }
+    Tensor<T> output(g.output()), best(g.output(), -std::numeric_limits<T>::infinity());
+    std::vector<std::int32_t> source(static_cast<std::size_t>(output.size()), -1), expected = source;
+    for_each_position(g, [&](Index in, Index out) {
+      if (!std::isnan(input[in]) && !(input[in] > best[out])) return;
+      best[out] = input[in];
+      expected[static_cast<std::size_t>(out)] = static_cast<std::int32_t>(in);
+    });
+    kernels::max_pool2d(g, input.data(), output.data(), source.data());
+    CHECK(source == expected);
+    for (Index i = 0; i < output.size(); ++i) CHECK(std::isnan(output[i]) == std::isnan(best[i]));
   }
 }
 

@@ -8,7 +8,7 @@
 using namespace hypertape;
 using namespace hypertape::kernels;
 
-TEST_CASE_TEMPLATE("Simd: load, store, broadcast and sum", T, float, double) {
+TEST_CASE_TEMPLATE("Simd: load, store, broadcast, iota and sum", T, float, double) {
   using V = Simd<T, 2>;
   const std::array<T, 2> values = {2, 3};
   std::array<T, 2> stored{};
@@ -17,6 +17,8 @@ TEST_CASE_TEMPLATE("Simd: load, store, broadcast and sum", T, float, double) {
   V::store(stored.data(), V::load_first(values.data(), 1));
   CHECK(stored == std::array<T, 2>{2, 0});
   CHECK(V::sum(V::load(values.data())) == 5);
+  V::store(stored.data(), V::iota());
+  CHECK(stored == std::array<T, 2>{0, 1});
 }
 
 TEST_CASE_TEMPLATE("with_lanes_for: whole vectors, quarters of them or single values, the most that a run fills", T,
@@ -29,6 +31,14 @@ TEST_CASE_TEMPLATE("with_lanes_for: whole vectors, quarters of them or single va
     int chosen = 0;
     with_lanes_for<T>(length, [&]<int Lanes>() { chosen = Lanes; });
     CHECK(chosen == expected);
+  }
+}
+
+TEST_CASE("with_power_of_two: the least that is not below the count, at most the largest") {
+  for (Index count = 1; count <= 20; ++count) {
+    int got = 0;
+    with_power_of_two<8>(count, [&]<int Lanes>() { got = Lanes; });
+    CHECK(got == (count == 1 ? 1 : count == 2 ? 2 : count <= 4 ? 4 : 8));
   }
 }
 

@@ -1,11 +1,17 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
+#include <cmath>
 #include <cstdint>
 #include <fstream>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "hypertape/data/row_major.hpp"
+#include "hypertape/nn/parameters.hpp"
 
 /// The golden values of tests/golden and the inputs that they were made from; the formulas are those of
 /// tests/golden/lenet_hypergradient.py.
@@ -18,10 +24,34 @@ inline double golden_uniform(std::uint64_t salt, std::uint64_t i) {
   return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1.0p-53;
 }
 
-inline std::map<std::string, std::vector<double>> read_golden(const std::string& path) {
+/// Images (N, C, H, W), uniform in [-1, 1).
+template <class T>
+Tensor<T> golden_images(std::uint64_t salt, const Shape& shape) {
+  std::vector<T> values(static_cast<std::size_t>(shape.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(2 * golden_uniform(salt, i) - 1);
+  return data::from_row_major(shape, std::span<const T>(values));
+}
+
+/// A flat vector of weights, uniform within sqrt(3 / fan_in), and biases, within 0.1.
+template <class T>
+Tensor<T> golden_weights(std::uint64_t salt, const nn::Parameters& parameters) {
+  Tensor<T> theta(Shape{parameters.size()});
+  for (const auto& entry : parameters.entries()) {
+    const double scale = entry.shape.rank() == 1 ? 0.1 : std::sqrt(3 / static_cast<double>(entry.shape.stride()));
+    for (Index i = entry.offset; i < entry.offset + entry.shape.size(); ++i) {
+      theta[i] = static_cast<T>((2 * golden_uniform(salt, static_cast<std::uint64_t>(i)) - 1) * scale);
+    }
+  }
+  return theta;
+}
+
+/// The blocks of a file of golden values, by name.
+using Golden = std::map<std::string, std::vector<double>>;
+
+inline Golden read_golden(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw std::runtime_error("cannot open " + path);
-  std::map<std::string, std::vector<double>> blocks;
+  Golden blocks;
   std::string name;
   while (file >> name) {
     if (name.starts_with("#")) {
@@ -36,6 +66,35 @@ inline std::map<std::string, std::vector<double>> read_golden(const std::string&
     if (!file) throw std::runtime_error(path + ": block " + name + " is cut short");
   }
   return blocks;
+}
+
+/// The relative error |got - want| / |want| of the stored parts of a gradient: its norm, its samples, its projections.
+template <class T>
+void check_parts(const Golden& golden, const std::string& name, const std::vector<T>& got, std::size_t every,
+                 double tolerance) {
+  const double norm = golden.at(name + "/norm").at(0);
+  double square = 0;
+  for (const T value : got) square += static_cast<double>(value) * static_cast<double>(value);
+  CHECK(std::abs(std::sqrt(square) - norm) <= tolerance * norm);
+
+  const std::vector<double>& samples = golden.at(name + "/sample");
+  REQUIRE(samples.size() == (got.size() + every - 1) / every);
+  double difference = 0, total = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    difference += std::pow(static_cast<double>(got[i * every]) - samples[i], 2);
+    total += samples[i] * samples[i];
+  }
+  CHECK(std::sqrt(difference) <= tolerance * std::sqrt(total));
+
+  const std::vector<double>& projections = golden.at(name + "/projection");
+  REQUIRE(projections.size() == 4);
+  for (std::size_t j = 0; j < 4; ++j) {
+    double projection = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      projection += static_cast<double>(got[i]) * (2 * golden_uniform(50 + j, i) - 1);
+    }
+    CHECK(std::abs(projection - projections[j]) <= tolerance * norm);
+  }
 }
 
 }  // namespace hypertape::testing

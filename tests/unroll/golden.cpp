@@ -20,25 +20,6 @@ namespace {
 constexpr Index images_per_step = 3, real_images = 8, classes = 10;
 
 template <class T>
-Tensor<T> golden_images(std::uint64_t salt, Index count) {
-  std::vector<T> values(static_cast<std::size_t>(count * 784));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(2 * golden_uniform(salt, i) - 1);
-  return data::from_row_major(Shape{count, 1, 28, 28}, values);
-}
-
-template <class T>
-Tensor<T> golden_theta(const nn::LeNet& net) {
-  Tensor<T> theta(Shape{net.parameters().size()});
-  for (const auto& entry : net.parameters().entries()) {
-    const double scale = entry.shape.rank() == 1 ? 0.1 : std::sqrt(3 / static_cast<double>(entry.shape.stride()));
-    for (Index i = entry.offset; i < entry.offset + entry.shape.size(); ++i) {
-      theta[i] = static_cast<T>((2 * golden_uniform(1, static_cast<std::uint64_t>(i)) - 1) * scale);
-    }
-  }
-  return theta;
-}
-
-template <class T>
 Tensor<T> golden_labels(Index s, bool soft) {
   Tensor<T> labels(Shape{images_per_step, classes});
   for (Index n = 0; n < images_per_step; ++n) {
@@ -54,51 +35,22 @@ Tensor<T> golden_labels(Index s, bool soft) {
   return labels;
 }
 
-/// The relative error |got - want| / |want| of the stored parts of a gradient: its norm, its samples, its projections.
-template <class T>
-void check_parts(const std::map<std::string, std::vector<double>>& golden, const std::string& name,
-                 const std::vector<T>& got, std::size_t every, double tolerance) {
-  const double norm = golden.at(name + "/norm").at(0);
-  double square = 0;
-  for (const T value : got) square += static_cast<double>(value) * static_cast<double>(value);
-  CHECK(std::abs(std::sqrt(square) - norm) <= tolerance * norm);
-
-  const std::vector<double>& samples = golden.at(name + "/sample");
-  REQUIRE(samples.size() == (got.size() + every - 1) / every);
-  double difference = 0, total = 0;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    difference += std::pow(static_cast<double>(got[i * every]) - samples[i], 2);
-    total += samples[i] * samples[i];
-  }
-  CHECK(std::sqrt(difference) <= tolerance * std::sqrt(total));
-
-  const std::vector<double>& projections = golden.at(name + "/projection");
-  REQUIRE(projections.size() == 4);
-  for (std::size_t j = 0; j < 4; ++j) {
-    double projection = 0;
-    for (std::size_t i = 0; i < got.size(); ++i) {
-      projection += static_cast<double>(got[i]) * (2 * golden_uniform(50 + j, i) - 1);
-    }
-    CHECK(std::abs(projection - projections[j]) <= tolerance * norm);
-  }
-}
-
 template <class T>
 void check_run(const std::string& run, Index steps, Index epochs, bool soft, SecondDerivative second,
                double tolerance) {
-  const auto golden = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/lenet_hypergradient.txt");
+  const Golden golden = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/lenet_hypergradient.txt");
   const nn::LeNet net;
   InnerLoop<T> loop;
-  loop.theta0 = golden_theta<T>(net);
+  loop.theta0 = golden_weights<T>(1, net.parameters());
   for (Index s = 0; s < steps; ++s) {
-    loop.x.push_back(golden_images<T>(static_cast<std::uint64_t>(10 + s), images_per_step));
+    loop.x.push_back(golden_images<T>(static_cast<std::uint64_t>(10 + s), Shape{images_per_step, 1, 28, 28}));
     loop.y.push_back(golden_labels<T>(s, soft));
   }
   loop.learning_rates = Tensor<T>(Shape{epochs, steps});
   for (Index t = 0; t < loop.length(); ++t) {
     loop.learning_rates[t] = static_cast<T>(0.05 + 0.05 * golden_uniform(30, static_cast<std::uint64_t>(t)));
   }
-  const Tensor<T> real = golden_images<T>(20, real_images);
+  const Tensor<T> real = golden_images<T>(20, Shape{real_images, 1, 28, 28});
   std::vector<std::int32_t> real_labels;
   for (std::int32_t n = 0; n < real_images; ++n) real_labels.push_back((7 * n + 3) % classes);
 

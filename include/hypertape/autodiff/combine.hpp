@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <span>
 
 #include "hypertape/autodiff/sweep.hpp"
@@ -27,8 +26,10 @@ struct Combination final : Operation<T> {
       for (Index i = 0; i < count; ++i) out[i] = offset + factors[0] * a[i] + factors[1] * b[i];
       return;
     }
-    std::fill_n(out, count, offset);
-    for (int term = 0; term < call.inputs(); ++term) {
+    const T constant = offset, first_factor = factors[0];
+    const T* first = call.input(0);
+    for (Index i = 0; i < count; ++i) out[i] = constant + first_factor * first[i];
+    for (int term = 1; term < call.inputs(); ++term) {
       const T factor = factors[term];
       const T* x = call.input(term);
       for (Index i = 0; i < count; ++i) out[i] += factor * x[i];

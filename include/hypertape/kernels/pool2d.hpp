@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
+#include "hypertape/kernels/simd.hpp"
 
 /// Pooling of a batch (N, C, H, W) over K x K windows. The loops over the N contiguous samples are innermost.
 namespace hypertape::kernels {
@@ -37,13 +39,15 @@ inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Inde
 
 namespace detail {
 
-/// Calls visit(output offset, c, y_begin, y_end, x_begin, x_end) for each window, clipped to the image.
+/// Calls visit(output offset, c, y_begin, y_end, x_begin, x_end) for each window, clipped to the image. By value:
+/// vector stores may alias anything that is reached by a reference, which would then be read anew for each window.
 template <class Visit>
-void for_each_window(const Pool2dGeometry& g, const Visit& visit) {
+void for_each_window(const Pool2dGeometry g, const Visit visit) {
+  const Index OH = g.OH(), OW = g.OW();  // divisions
   Index out = 0;
   for (Index c = 0; c < g.C; ++c) {
-    for (Index oy = 0; oy < g.OH(); ++oy) {
-      for (Index ox = 0; ox < g.OW(); ++ox, out += g.N) {
+    for (Index oy = 0; oy < OH; ++oy) {
+      for (Index ox = 0; ox < OW; ++ox, out += g.N) {
         const Index y = oy * g.stride - g.padding, x = ox * g.stride - g.padding;
         visit(out, c, std::max<Index>(0, y), std::min(g.H, y + g.K), std::max<Index>(0, x), std::min(g.W, x + g.K));
       }
@@ -51,32 +55,62 @@ void for_each_window(const Pool2dGeometry& g, const Visit& visit) {
   }
 }
 
+/// The maximum of one clipped window for `Lanes` samples from `first` (the offset of the window's first position) on,
+/// with best value and offset in registers.
+template <int Lanes, class T>
+HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index rows, Index columns, Index row_stride,
+                                           Index N, T* output, std::int32_t* source) {
+  using V = Simd<T, Lanes>;
+  using Offset = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;  // as wide as T: one mask for both
+  using O = Simd<Offset, Lanes>;
+  typename V::Vector best = V::load(input + first);
+  typename O::Vector from = {};
+  for (Index y = 0; y < rows; ++y) {
+    for (Index x = 0; x < columns; ++x) {
+      const Index move = y * row_stride + x * N;
+      const typename V::Vector candidate = V::load(input + first + move);
+      const auto better = (candidate > best) | (candidate != candidate);
+      best = better ? candidate : best;
+      from = better ? O::broadcast(static_cast<Offset>(move)) : from;
+    }
+  }
+  V::store(output, best);
+  from += O::broadcast(static_cast<Offset>(first)) + O::iota();
+  using S = Simd<std::int32_t, Lanes>;
+  S::store(source, __builtin_convertvector(from, typename S::Vector));
+}
+
 }  // namespace detail
 
 /// output (N, C, OH, OW) = the largest value of each window; source = its offset in the input, of the first of equals
 /// in row-major order. A NaN wins over every number, as in PyTorch.
+///
+/// Vectors run over the samples of a window. For fewer samples than a register has lanes, they are of the next power of
+/// two lanes: those beyond the last sample hold values of the next window, which overwrites them. Where there is no
+/// next, at the end of memory, single lanes take over.
 template <class T>
 void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t* source) {
-  detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
-    const auto first = static_cast<std::int32_t>(((c * g.H + y_begin) * g.W + x_begin) * g.N);
-    T* best = output + out;
-    std::int32_t* from = source + out;
-    for (Index n = 0; n < g.N; ++n) {
-      best[n] = input[first + n];
-      from[n] = first;
-    }
-    for (Index y = y_begin; y < y_end; ++y) {
-      for (Index x = x_begin; x < x_end; ++x) {
-        const auto offset = static_cast<std::int32_t>(((c * g.H + y) * g.W + x) * g.N);
-        const T* candidate = input + offset;
-        for (Index n = 0; n < g.N; ++n) {
-          const bool better = candidate[n] > best[n] || candidate[n] != candidate[n];
-          best[n] = better ? candidate[n] : best[n];
-          from[n] = better ? offset : from[n];
-        }
+  const Index input_size = g.input().size(), output_size = g.output().size(), row = g.W * g.N;
+  with_power_of_two<native_lanes<T>>(g.N, [=]<int Lanes>() {
+    detail::for_each_window(g, [=](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
+      const Index rows = y_end - y_begin, columns = x_end - x_begin;
+      const Index first = ((c * g.H + y_begin) * g.W + x_begin) * g.N;
+      const Index last = first + (rows - 1) * row + (columns - 1) * g.N;
+      const auto visit = [=]<int Width>(Index n) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+        const auto maximum = [=](Index height, Index width) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+          detail::max_of_window<Width>(input, first + n, height, width, row, g.N, output + out + n, source + out + n);
+        };
+        if (rows == 2 && columns == 2) return maximum(2, 2);  // constants unroll the loops
+        if (rows == 3 && columns == 3) return maximum(3, 3);
+        maximum(rows, columns);
+      };
+      if (g.N >= Lanes || (last + Lanes <= input_size && out + Lanes <= output_size)) {
+        visit.template operator()<Lanes>(0);
+        for (Index n = Lanes; n < g.N; n += Lanes) visit.template operator()<Lanes>(std::min(n, g.N - Lanes));
+      } else {
+        for (Index n = 0; n < g.N; ++n) visit.template operator()<1>(n);
       }
-    }
-    for (Index n = 0; n < g.N; ++n) from[n] += static_cast<std::int32_t>(n);
+    });
   });
 }
 

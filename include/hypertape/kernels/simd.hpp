@@ -33,6 +33,13 @@ struct Simd {
 
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 
+  /// 0, 1, 2, ...
+  static HYPERTAPE_ALWAYS_INLINE Vector iota() {
+    T lanes[Lanes];
+    for (int i = 0; i < Lanes; ++i) lanes[i] = static_cast<T>(i);
+    return load(lanes);
+  }
+
   /// The sum of the lanes, by halves: (v0 + v_half) and so on.
   static HYPERTAPE_ALWAYS_INLINE T sum(Vector v) {
     if constexpr (Lanes == 1) {
@@ -76,6 +83,15 @@ void with_lanes_for(Index length, const Body& body) {
   if (length >= native) return body.template operator()<native>();
   if (length >= narrow) return body.template operator()<narrow>();
   if constexpr (narrow > 1) body.template operator()<1>();
+}
+
+/// Calls body.template operator()<Lanes>() for the least power of two that is not below the count, or Max.
+template <int Max, class Body>
+void with_power_of_two(Index count, const Body& body) {
+  if constexpr (Max > 1) {
+    if (2 * count <= Max) return with_power_of_two<Max / 2>(count, body);
+  }
+  body.template operator()<Max>();
 }
 
 /// Calls body.template operator()<Count>() for the wanted count in 1 .. Max.

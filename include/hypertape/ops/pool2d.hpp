@@ -9,7 +9,7 @@
 
 namespace hypertape {
 
-/// A x = x[source], one value for each output; A^T adds each value to its source.
+/// A x = x[source], one value for each output, whose source is in its own channel; A^T adds each value to its source.
 struct GatherMap {
   static constexpr const char *name = "gather", *adjoint_name = "scatter";
   Shape domain, codomain;
@@ -21,8 +21,11 @@ struct GatherMap {
   }
   template <class T>
   void apply_adjoint(const T* in, T* out) const {
-    std::fill_n(out, domain.size(), T(0));
-    for (Index i = 0; i < codomain.size(); ++i) out[source[i]] += in[i];
+    const Index C = domain[1], from = codomain.size() / C, to = domain.size() / C;
+    for (Index c = 0; c < C; ++c) {  // a channel that was just cleared is still in a cache
+      std::fill_n(out + c * to, to, T(0));
+      for (Index i = c * from; i < (c + 1) * from; ++i) out[source[i]] += in[i];
+    }
   }
 };
 

@@ -58,6 +58,13 @@ class UnrollEnsemble {
   /// The results of each initialisation of the last call.
   std::span<const Hypergradient<T>> results() const { return results_; }
 
+  /// Bytes that all of them hold.
+  std::size_t reserved_bytes() const {
+    std::size_t bytes = together_.reserved_bytes();
+    for (const Worker& worker : alone_) bytes += worker.unroll.reserved_bytes();
+    return bytes;
+  }
+
  private:
   struct Worker {
     Unroll<T, InnerLoss> unroll;
