@@ -9,7 +9,7 @@ namespace hypertape {
 
 // Declared first, so that a Form may live in a user's own namespace.
 template <int Role, class T, class Form>
-Var<T> contract(const Form& form, std::span<const Var<T>> operands);
+Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory = nullptr);
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
 
@@ -74,7 +74,7 @@ struct Contraction final : Operation<T> {
       if (bias && count == 0) return apply_map<true>(form.bias(), bias);
       if (bias) operands[count++] = bias;
     }
-    return contract<Role, T>(form, std::span<const Var<T>>(operands, count));
+    return contract<Role, T>(form, std::span<const Var<T>>(operands, count), call.place());
   }
 
   void pullback(PullbackSweep<T>& call) const override {
@@ -83,8 +83,8 @@ struct Contraction final : Operation<T> {
       if (has_bias(call) && call.needs(last)) call.add(last, apply_map(form.bias(), call.adjoint()));
     }
     for (int j = 0; j + 1 < call.inputs(); j += 2) {
-      if (call.needs(j)) call.add(j, other<first_role, second_role>(call.adjoint(), call.input(j + 1)));
-      if (call.needs(j + 1)) call.add(j + 1, other<second_role, first_role>(call.adjoint(), call.input(j)));
+      if (call.needs(j)) call.add(j, other<first_role, second_role>(call, call.input(j + 1), call.place(j)));
+      if (call.needs(j + 1)) call.add(j + 1, other<second_role, first_role>(call, call.input(j), call.place(j + 1)));
     }
   }
 
@@ -95,17 +95,18 @@ struct Contraction final : Operation<T> {
 
   /// The operand of role Wanted that belongs to this output's adjoint and the operand of role Given.
   template <int Wanted, int Given>
-  Var<T> other(Var<T> adjoint, Var<T> given) const {
-    if constexpr (Role < Given) return contract<Wanted, T>(form, {adjoint, given});
-    return contract<Wanted, T>(form, {given, adjoint});
+  Var<T> other(const PullbackSweep<T>& call, Var<T> given, T* memory) const {
+    const Var<T> first = Role < Given ? call.adjoint() : given, second = Role < Given ? given : call.adjoint();
+    const Var<T> operands[2] = {first, second};
+    return contract<Wanted, T>(form, std::span<const Var<T>>(operands), memory);
   }
 };
 
 /// Records a sum of contractions of operand pairs, and a bias after them if their number is odd. The operands' shapes
-/// must already be known to fit the form.
+/// must already be known to fit the form. `memory`: as in Tape::apply.
 template <int Role, class T, class Form>
-Var<T> contract(const Form& form, std::span<const Var<T>> operands) {
-  return operands.front().tape().apply(Contraction<T, Form, Role>(form), form.shape(Role), operands);
+Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory) {
+  return operands.front().tape().apply(Contraction<T, Form, Role>(form), form.shape(Role), operands, memory);
 }
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands) {

@@ -28,6 +28,12 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
     return a->offset != b->offset ? a->offset < b->offset : a->values.id() > b->values.id();
   });
   Var<T> sum = adjoint.sum;
+  // Parts may lie in the memory for the whole already. With one round and no sum beside it, the whole can be put there.
+  bool in_place = !sum;
+  for (Part** part = left; part + 1 < end && in_place; ++part) {
+    in_place = part[0]->offset + part[0]->values.size() <= part[1]->offset;
+  }
+  T* memory = in_place ? adjoint.memory : nullptr;
   while (left != end) {  // each round takes parts that do not overlap; one round is the rule
     Index* offsets = tape.template allocate<Index>(end - left);
     Var<T>* taken = tape.template allocate<Var<T>>(end - left);
@@ -44,29 +50,41 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
       }
     }
     end = kept;
-    const Var<T> whole = tape.apply(Assemble<T>(offsets), shape, std::span<const Var<T>>(taken, used));
+    const Var<T> whole = tape.apply(Assemble<T>(offsets), shape, std::span<const Var<T>>(taken, used), memory);
     sum = sum ? combine(T(1), sum, T(1), whole) : whole;
   }
   return sum;
+}
+
+/// The Var itself if its values are at `destination`, or that is null; else a copy there.
+template <class T>
+Var<T> placed(Var<T> var, T* destination) {
+  if (destination == nullptr || var.data() == destination) return var;
+  T* factor = var.tape().template allocate<T>(1);
+  *factor = T(1);
+  return var.tape().apply(Combination<T>(factor, T(0)), var.shape(), std::span<const Var<T>>(&var, 1), destination);
 }
 
 }  // namespace detail
 
 /// Vector-Jacobian products: result[i] = sum over j of (d outputs[j] / d arguments[i])^T cotangents[j], recorded on the
 /// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
-/// gets zeros. @throws ShapeError if a cotangent has not its output's shape; ArgumentError if tapes differ.
+/// gets zeros. `destinations`, if not empty, names for each argument memory where its result shall be, which must
+/// outlive the use of the result, or null. @throws ShapeError if a cotangent has not its output's shape; ArgumentError
+/// if tapes differ.
 template <class T>
 void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, std::span<const Var<T>> arguments,
-         std::span<Var<T>> result) {
+         std::span<Var<T>> result, std::span<T* const> destinations = {}) {
   using NodeId = typename Var<T>::NodeId;
   if (outputs.empty() || arguments.empty() || outputs.size() != cotangents.size() ||
-      arguments.size() != result.size()) {
+      arguments.size() != result.size() || (!destinations.empty() && destinations.size() != arguments.size())) {
     throw ArgumentError("vjp: needs outputs with a cotangent each, and arguments with a place for each result");
   }
   Tape<T>& tape = outputs.front().tape();
   const detail::Stretch<T> stretch(tape, outputs, arguments);
   detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, stretch.first, stretch.last);
 
+  for (std::size_t i = 0; i < destinations.size(); ++i) adjoints[arguments[i].id()].memory = destinations[i];
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (cotangents[j].shape() != outputs[j].shape()) {
       throw ShapeError(
@@ -90,6 +108,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Var<T> sum = adjoints[arguments[i].id()].sum;
     result[i] = sum ? sum : tape.full(arguments[i].shape(), T(0));
+    if (!destinations.empty()) result[i] = detail::placed(result[i], destinations[i]);
   }
 }
 

@@ -10,14 +10,16 @@ namespace hypertape {
 /// Jacobian-vector products: result[j] = sum over i of (d outputs[j] / d arguments[i]) tangents[i], recorded on the
 /// tape. The outputs may themselves be gradients: pushing a tangent through a recorded gradient is *forward over
 /// reverse*, a Hessian-vector product without a graph of a graph. Arguments count as independent of one another; a
-/// tangent that is none counts as zero; an output that depends on no argument gets zeros.
+/// tangent that is none counts as zero; an output that depends on no argument gets zeros. `destinations`, if not empty,
+/// names for each output memory where its result shall be, which must outlive the use of the result, or null.
 /// @throws ShapeError if a tangent has not its argument's shape; ArgumentError if tapes differ or an argument is named
 /// twice.
 template <class T>
 void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std::span<const Var<T>> tangents,
-         std::span<Var<T>> result) {
+         std::span<Var<T>> result, std::span<T* const> destinations = {}) {
   using NodeId = typename Var<T>::NodeId;
-  if (outputs.empty() || arguments.empty() || arguments.size() != tangents.size() || outputs.size() != result.size()) {
+  if (outputs.empty() || arguments.empty() || arguments.size() != tangents.size() || outputs.size() != result.size() ||
+      (!destinations.empty() && destinations.size() != outputs.size())) {
     throw ArgumentError("jvp: needs arguments with a tangent each, and outputs with a place for each result");
   }
   Tape<T>& tape = outputs.front().tape();
@@ -25,6 +27,11 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
   detail::NodeTable<T, Var<T>> tangent(tape, stretch.first, stretch.last);
   detail::NodeTable<T, bool> useful(tape, stretch.first, stretch.last);
 
+  auto* wanted = tape.template allocate<detail::Destination<T>>(static_cast<Index>(destinations.size()));
+  std::size_t wanted_count = 0;
+  for (std::size_t j = 0; j < destinations.size(); ++j) {
+    if (destinations[j] != nullptr) wanted[wanted_count++] = {outputs[j].data(), outputs[j].size(), destinations[j]};
+  }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (tangents[i] && tangents[i].shape() != arguments[i].shape()) {
       throw ShapeError(
@@ -43,7 +50,7 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
   }
   for (NodeId id = stretch.first; id <= stretch.last; ++id) {
     if (!useful[id] || !stretch.active[id] || stretch.argument[id]) continue;
-    const TangentSweep<T> call(tape, id, stretch, tangent);
+    const TangentSweep<T> call(tape, id, stretch, tangent, std::span(wanted, wanted_count));
     bool moves = false;
     for (int i = 0; i < call.inputs(); ++i) moves = moves || call.tangent(i);
     if (moves) tangent[id] = tape.node(id).operation->tangent(call);
@@ -52,6 +59,7 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     const NodeId id = outputs[j].id();
     const Var<T> found = stretch.is_active(id) ? tangent[id] : Var<T>();
     result[j] = found ? found : tape.full(outputs[j].shape(), T(0));
+    if (!destinations.empty()) result[j] = detail::placed(result[j], destinations[j]);
   }
 }
 

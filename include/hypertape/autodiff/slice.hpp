@@ -21,7 +21,9 @@ struct Assemble final : Operation<T> {
     Index written = 0;
     for (int i = 0; i < call.inputs(); ++i) {
       std::fill(out + written, out + offsets[i], T(0));
-      std::copy_n(call.input(i), call.input_shape(i).size(), out + offsets[i]);
+      if (call.input(i) != out + offsets[i]) {  // else it was evaluated in its place
+        std::copy_n(call.input(i), call.input_shape(i).size(), out + offsets[i]);
+      }
       written = offsets[i] + call.input_shape(i).size();
     }
     std::fill(out + written, out + call.output_shape().size(), T(0));
@@ -36,7 +38,8 @@ struct Assemble final : Operation<T> {
       used_offsets[count] = offsets[i];
       used[count++] = call.tangent(i);
     }
-    return call.tape().apply(Assemble(used_offsets), call.output().shape(), std::span<const Var<T>>(used, count));
+    return call.tape().apply(Assemble(used_offsets), call.output().shape(), std::span<const Var<T>>(used, count),
+                             call.place());
   }
 
   void pullback(PullbackSweep<T>& call) const override {

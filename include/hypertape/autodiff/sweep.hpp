@@ -35,8 +35,22 @@ struct Adjoint {
     Var<T> values;
     Part* next;
   };
+  struct Place {
+    Index begin, end;
+    Place* next;
+  };
   Var<T> sum;
   Part* parts = nullptr;
+  T* memory = nullptr;      ///< for the whole, if somebody wants it there or writes parts in place
+  Place* places = nullptr;  ///< stretches of it that have been given away
+};
+
+/// A result of a sweep, and the memory where the caller wants its derivative.
+template <class T>
+struct Destination {
+  const T* values;
+  Index size;
+  T* memory;
 };
 
 /// The nodes between a derivative's arguments and its results. A node is active if it depends on an argument; nothing
@@ -83,8 +97,9 @@ template <class T>
 class TangentSweep {
  public:
   using NodeId = typename Var<T>::NodeId;
-  TangentSweep(Tape<T>& tape, NodeId id, const detail::Stretch<T>& stretch, detail::NodeTable<T, Var<T>>& tangents)
-      : tape_(tape), id_(id), stretch_(stretch), tangents_(tangents) {}
+  TangentSweep(Tape<T>& tape, NodeId id, const detail::Stretch<T>& stretch, detail::NodeTable<T, Var<T>>& tangents,
+               std::span<const detail::Destination<T>> destinations)
+      : tape_(tape), id_(id), stretch_(stretch), tangents_(tangents), destinations_(destinations) {}
 
   Tape<T>& tape() const { return tape_; }
   int inputs() const { return tape_.node(id_).inputs; }
@@ -97,11 +112,25 @@ class TangentSweep {
     return stretch_.is_active(input) ? tangents_[input] : Var<T>();
   }
 
+  /// Memory for this operation's tangent, which spares a copy: where the output lies in a result of the sweep, its
+  /// tangent lies in that result's. Null if it lies in none; an operation need not ask.
+  T* place() const {
+    const std::less_equal<const T*> before;
+    const auto& own = tape_.node(id_);
+    for (const detail::Destination<T>& to : destinations_) {
+      if (before(to.values, own.values) && before(own.values + own.shape.size(), to.values + to.size)) {
+        return to.memory + (own.values - to.values);
+      }
+    }
+    return nullptr;
+  }
+
  private:
   Tape<T>& tape_;
   NodeId id_;
   const detail::Stretch<T>& stretch_;
   detail::NodeTable<T, Var<T>>& tangents_;
+  std::span<const detail::Destination<T>> destinations_;
 };
 
 /// What an operation sees in a pullback (reverse) sweep.
@@ -121,6 +150,26 @@ class PullbackSweep {
 
   /// Whether input i leads to an argument; its adjoint is not worth computing otherwise.
   bool needs(int i) const { return stretch_.is_active(tape_.input(id_, i)); }
+
+  /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, its place in the
+  /// adjoint of the whole. Null if there is none, or if another contribution came first; an operation need not ask.
+  T* place(int i) {
+    using Place = typename detail::Adjoint<T>::Place;
+    const NodeId id = tape_.input(id_, i);
+    if (adjoints_[id].sum) return nullptr;
+    const bool direct = adjoints_[id].memory != nullptr;
+    const Index begin = direct ? 0 : tape_.alias_offset(id), end = begin + tape_.node(id).shape.size();
+    if (begin < 0) return nullptr;
+    detail::Adjoint<T>& whole = adjoints_[direct ? id : tape_.input(id, 0)];
+    for (const Place* taken = whole.places; taken != nullptr; taken = taken->next) {
+      if (begin < taken->end && taken->begin < end) return nullptr;
+    }
+    if (whole.memory == nullptr) {
+      whole.memory = tape_.template allocate<T>(tape_.node(tape_.input(id, 0)).shape.size());
+    }
+    whole.places = new (tape_.template allocate<Place>(1)) Place{begin, end, whole.places};
+    return whole.memory + begin;
+  }
 
   /// Adds to the adjoint of input i.
   void add(int i, Var<T> contribution) {

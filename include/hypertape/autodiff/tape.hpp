@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <initializer_list>
 #include <new>
 #include <span>
@@ -63,10 +64,11 @@ class Tape {
   }
   Var<T> scalar(T value) { return full(Shape{}, value); }
 
-  /// Evaluates an operation and records it. @throws ArgumentError if an input is none or of another tape.
+  /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use.
+  /// @throws ArgumentError if an input is none or of another tape.
   template <class Op>
-  Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs) {
-    T* values = arena_.template allocate<T>(shape.size());
+  Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs, T* memory = nullptr) {
+    T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
     const Var<T> out = record(operation, shape, values, inputs);
     const Arena::Mark before_scratch = arena_.mark();
     operation.evaluate(Evaluation<T>(*this, out.id(), values));
@@ -99,6 +101,17 @@ class Tape {
     arena_.rewind(mark.arena);
   }
   void reset() { rewind(Mark{}); }
+
+  /// Where in its input's memory a node lies, if it is an alias; -1 if it is none.
+  Index alias_offset(NodeId id) const {
+    const Node& node = nodes_[id];
+    if (node.inputs != 1) return -1;
+    const Node& whole = nodes_[input(id, 0)];
+    const std::less_equal<const T*> before;
+    const bool inside =
+        before(whole.values, node.values) && before(node.values + node.shape.size(), whole.values + whole.shape.size());
+    return inside ? node.values - whole.values : -1;
+  }
 
   std::size_t size() const { return nodes_.size(); }
   const Node& node(NodeId id) const { return nodes_[id]; }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -8,7 +10,6 @@
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/autodiff/loss_derivatives.hpp"
 #include "hypertape/kernels/elementwise.hpp"
-#include "hypertape/kernels/reduce.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
 namespace hypertape {
@@ -34,7 +35,8 @@ class TapeDerivatives final : public LossDerivatives<T> {
   T gradient(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
              T* gradient_out) override {
     Record record = arguments(theta, x, y, weight);
-    const T value = push(record, false, false, start, gradient_out);
+    push(record, false, false, start, gradient_out);
+    const T value = record.loss.item();
     tape_.rewind(record.before);
     return value;
   }
@@ -43,36 +45,39 @@ class TapeDerivatives final : public LossDerivatives<T> {
            T* gradient_out) override {
     Record record = arguments(theta, x, y, weight);
     // Forward over reverse needs the gradients by x and y on the tape; reverse over reverse makes its own.
-    const T value = push(record, !reverse_ && with_x_, !reverse_ && with_y_, start, gradient_out);
+    push(record, !reverse_ && with_x_, !reverse_ && with_y_, start, gradient_out);
     records_.push_back(record);
-    return value;
+    return record.loss.item();
   }
 
   /// All three derivatives come from one sweep. Forward over reverse: the tangent of d loss / dx along the direction is
-  /// d/dx <direction, d loss / d theta>, because second derivatives commute.
+  /// d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the loss is the slope.
   T differentiate(const T* direction, T* hvp, T* dx, T* dy) override {
     const Record record = records_.back();
     records_.pop_back();
-    const T slope = record.weight * kernels::dot(record.d_theta.size(), direction, record.d_theta.data());
     const Var<T> along = tape_.view(record.theta.shape(), direction);
-    Var<T> derivatives[3];
     const Selection arguments(record, dx != nullptr, dy != nullptr);
-    const std::span<Var<T>> out(derivatives, arguments.count);
+    T* destinations[4];
+    const std::span<T* const> wanted = arguments.destinations(hvp, dx, dy, destinations);
+    Var<T> derivatives[4];
+    T slope;
     if (reverse_) {
-      hypertape::gradient<T>(dot(along, record.d_theta), arguments.vars(), out);
+      const Var<T> recorded_slope = dot(along, record.d_theta), one = tape_.scalar(T(1));
+      vjp<T>(std::span<const Var<T>>(&recorded_slope, 1), std::span<const Var<T>>(&one, 1), arguments.vars(),
+             std::span<Var<T>>(derivatives, arguments.count), wanted);
+      slope = recorded_slope.item();
     } else {
-      Var<T> outputs[3] = {record.d_theta};
+      Var<T> outputs[4] = {record.d_theta};
       std::size_t count = 1;
       if (dx != nullptr) outputs[count++] = record.d_x;
       if (dy != nullptr) outputs[count++] = record.d_y;
+      outputs[count] = record.loss;
+      destinations[count++] = nullptr;
       jvp<T>(std::span<const Var<T>>(outputs, count), std::span<const Var<T>>(&record.theta, 1),
-             std::span<const Var<T>>(&along, 1), out);
+             std::span<const Var<T>>(&along, 1), std::span<Var<T>>(derivatives, count),
+             std::span<T* const>(destinations, count));
+      slope = record.weight * derivatives[count - 1].item();
     }
-    Record second = record;
-    arguments.store(derivatives, second);
-    scale(second.d_theta, record.weight, kernels::Start::fresh, hvp);
-    if (dx != nullptr) scale(second.d_x, record.weight, kernels::Start::fresh, dx);
-    if (dy != nullptr) scale(second.d_y, record.weight, kernels::Start::fresh, dy);
     tape_.rewind(record.before);
     return slope;
   }
@@ -86,12 +91,12 @@ class TapeDerivatives final : public LossDerivatives<T> {
   std::size_t reserved_bytes() const override { return tape_.reserved_bytes() + records_.capacity() * sizeof(Record); }
 
  private:
-  /// One recorded gradient: its arguments, and its values by them.
+  /// One recorded loss: its arguments, and its gradients by them times the weight.
   struct Record {
     typename Tape<T>::Mark before;
     T weight;
     Var<T> theta, x, y;
-    Var<T> d_theta, d_x, d_y;
+    Var<T> loss, d_theta, d_x, d_y;
   };
 
   /// Theta and those of x and y that are differentiated, in this order.
@@ -105,6 +110,13 @@ class TapeDerivatives final : public LossDerivatives<T> {
       if (y) selected[count++] = record.y;
     }
     std::span<const Var<T>> vars() const { return {selected, count}; }
+    std::span<T* const> destinations(T* theta_out, T* x_out, T* y_out, T** out) const {
+      std::size_t i = 0;
+      out[i++] = theta_out;
+      if (x) out[i++] = x_out;
+      if (y) out[i++] = y_out;
+      return {out, count};
+    }
     void store(const Var<T>* derivatives, Record& record) const {
       record.d_theta = *derivatives++;
       if (x) record.d_x = *derivatives++;
@@ -122,23 +134,29 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return record;
   }
 
-  T push(Record& record, bool with_x, bool with_y, kernels::Start start, T* gradient_out) {
-    const Var<T> value = loss_(record.theta, record.x, record.y);
+  /// Records the loss and its gradients. That by theta is written where the caller wants it, and costs the tape no
+  /// memory, unless it is to be added up, or is differentiated by its values (reverse over reverse) after the caller
+  /// has changed them.
+  void push(Record& record, bool with_x, bool with_y, kernels::Start start, T* gradient_out) {
+    record.loss = loss_(record.theta, record.x, record.y);
+    if (record.loss.size() != 1) {
+      throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", record.loss.shape()));
+    }
+    const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
     const Selection arguments(record, with_x, with_y);
+    const bool in_place = start == kernels::Start::fresh && !reverse_;
+    T* destinations[3];
     Var<T> gradients[3];
-    hypertape::gradient<T>(value, arguments.vars(), std::span<Var<T>>(gradients, arguments.count));
+    vjp<T>(std::span<const Var<T>>(&record.loss, 1), std::span<const Var<T>>(&weight, 1), arguments.vars(),
+           std::span<Var<T>>(gradients, arguments.count),
+           arguments.destinations(in_place ? gradient_out : nullptr, nullptr, nullptr, destinations));
     arguments.store(gradients, record);
-    scale(record.d_theta, record.weight, start, gradient_out);
-    return value.item();
-  }
-
-  /// out = start + factor * values.
-  static void scale(Var<T> values, T factor, kernels::Start start, T* out) {
-    const Index count = values.size();
-    if (start == kernels::Start::fresh) {
-      kernels::map(count, values.data(), out, [factor](T value) { return factor * value; });
-    } else {
-      kernels::map(count, out, values.data(), out, [factor](T sum, T value) { return sum + factor * value; });
+    const T* g = record.d_theta.data();
+    const Index count = record.d_theta.size();
+    if (start == kernels::Start::accumulate) {
+      kernels::map(count, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
+    } else if (!in_place) {
+      std::copy_n(g, count, gradient_out);
     }
   }
 
