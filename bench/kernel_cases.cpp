@@ -138,7 +138,7 @@ PreparedKernel conv2d_forward(const kernels::Conv2dGeometry& g) {
   return bilinear(
       g.input(), g.weight(), g.output(), g.multiply_adds(),
       [=](const float* x, const float* w, float* y) {
-        kernels::conv2d(g, {0, g.O}, x, w, Start::fresh, y, scratch->data());
+        kernels::conv2d(g, {0, g.O}, x, w, static_cast<const float*>(nullptr), Start::fresh, y, scratch->data());
       },
       [=](const auto& x, const auto& w, auto& y) {
         testing::for_each_product(g, [&](Index in, Index weight, Index out) { y[out] += x[in] * w[weight]; });

@@ -18,12 +18,29 @@ using kernels::Start;
 namespace {
 
 template <class T>
+constexpr const T* none = nullptr;
+
+/// A bias is where every sum starts, unless it starts from what is there.
+template <class T>
+void check_bias(const Conv2dGeometry& g) {
+  const Tensor<T> input = whole_numbers<T>(g.input(), 1), weight = whole_numbers<T>(g.weight(), 2);
+  const Tensor<T> bias = whole_numbers<T>(Shape{g.O}, 3);
+  auto scratch = scratch_of<T>(kernels::conv2d_scratch(g));
+  Tensor<T> expected(g.output()), got(g.output());
+  kernels::conv2d(g, {0, g.O}, input.data(), weight.data(), none<T>, Start::fresh, expected.data(), scratch.data());
+  const Index plane = expected.size() / g.O;
+  for (Index i = 0; i < expected.size(); ++i) expected[i] += bias[i / plane];
+  kernels::conv2d(g, {0, g.O}, input.data(), weight.data(), bias.data(), Start::fresh, got.data(), scratch.data());
+  CHECK(equal(got, expected));
+}
+
+template <class T>
 void check_forward(const Conv2dGeometry& g, std::uint64_t seed) {
   check_pass<T>(
       g.input(), g.weight(), g.output(), g.O, seed,
       [&](const Tensor<T>& input, const Tensor<T>& weight, Range outputs, Start start, Tensor<T>& output) {
         auto scratch = scratch_of<T>(kernels::conv2d_scratch(g));
-        kernels::conv2d(g, outputs, input.data(), weight.data(), start, output.data(), scratch.data());
+        kernels::conv2d(g, outputs, input.data(), weight.data(), none<T>, start, output.data(), scratch.data());
       },
       [&](const Tensor<T>& input, const Tensor<T>& weight, Tensor<T>& output) {
         for_each_product(g, [&](Index i, Index w, Index o) { output[o] += input[i] * weight[w]; });
@@ -85,6 +102,7 @@ TEST_CASE_TEMPLATE("conv2d: the three passes agree with the obvious loops on 150
     const Conv2dGeometry g = random_geometry(random);
     CAPTURE(message("input ", g.input(), ", weight ", g.weight(), ", stride ", g.stride, ", padding ", g.padding));
     check_forward<T>(g, i);
+    check_bias<T>(g);
     check_input_gradient<T>(g, i);
     check_weight_gradient<T>(g, i);
   }

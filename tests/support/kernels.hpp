@@ -7,7 +7,7 @@
 namespace hypertape::kernels {
 
 #define HYPERTAPE_TEST_KERNELS(prefix, T)                                                                        \
-  prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*);               \
+  prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, Start, T*, T*);     \
   prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*); \
   prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*,    \
                                                  T*);                                                            \

@@ -31,7 +31,8 @@ Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
 ///
 /// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule
 /// (a' b + a b') is one operation that accumulates in place. A product may start from a bias, its last input: if the
-/// Form has `bias()`, a linear map whose adjoint spreads the bias over the output.
+/// Form has `bias()`, a linear map whose adjoint spreads the bias over the output. (A Form may have a second `contract`
+/// with the bias as third argument, which spares that a pass over the output.)
 template <class T, class Form, int Role>
 struct Contraction final : Operation<T> {
   static constexpr int first_role = Role == 0 ? 1 : 0;
@@ -46,13 +47,20 @@ struct Contraction final : Operation<T> {
   void evaluate(const Evaluation<T>& call) const override {
     T* scratch = call.scratch(form.template scratch<Role>());
     auto start = kernels::Start::fresh;
+    int j = 0;
     if constexpr (may_have_bias) {
       if (has_bias(call)) {
-        form.bias().apply_adjoint(call.input(call.inputs() - 1), call.output());
+        const T* bias = call.input(call.inputs() - 1);
+        if constexpr (starts_from_bias) {
+          form.template contract<Role>(call.input(0), call.input(1), bias, start, call.output(), scratch);
+          j = 2;
+        } else {
+          form.bias().apply_adjoint(bias, call.output());
+        }
         start = kernels::Start::accumulate;
       }
     }
-    for (int j = 0; j + 1 < call.inputs(); j += 2) {
+    for (; j + 1 < call.inputs(); j += 2) {
       form.template contract<Role>(call.input(j), call.input(j + 1), start, call.output(), scratch);
       start = kernels::Start::accumulate;
     }
@@ -90,6 +98,11 @@ struct Contraction final : Operation<T> {
 
  private:
   static constexpr bool may_have_bias = Role == 2 && requires(const Form& f) { f.bias(); };
+
+  /// Whether the Form's product takes a bias along.
+  static constexpr bool starts_from_bias = may_have_bias && requires(const Form& f, const T* in, T* out) {
+    f.template contract<Role>(in, in, in, kernels::Start::fresh, out, out);
+  };
 
   static bool has_bias(const auto& call) { return call.inputs() % 2 == 1; }
 

@@ -44,6 +44,8 @@ class Tape {
   };
 
   Tape() = default;
+  /// Takes memory from the heap in blocks of this size, or of one tensor where that is larger.
+  explicit Tape(std::size_t block_bytes) : arena_(block_bytes) {}
   Tape(Tape&&) = default;
   Tape& operator=(Tape&&) = default;
 

@@ -32,10 +32,11 @@ inline Index conv2d_scratch(const Conv2dGeometry& g) {
   return detail::by_rows(g) ? rows::padded_size(g.N, g.C, g.H, g.W, g.padding) + 4 * g.C * g.K * g.K : 0;
 }
 
-/// output (N, O, OH, OW) = correlation of input (N, C, H, W) with weight (O, C, K, K).
+/// output (N, O, OH, OW) = correlation of input (N, C, H, W) with weight (O, C, K, K), plus bias (O) unless that is
+/// null or the output is accumulated.
 template <class T>
-void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* weight, Start start, T* output,
-            T* scratch) {
+void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* weight, const T* bias, Start start,
+            T* output, T* scratch) {
   if (detail::by_rows(g)) {
     const auto image = rows::pad(input, g.N, g.C, g.H, g.W, g.padding, scratch);
     T* packed = scratch + rows::padded_size(g.N, g.C, g.H, g.W, g.padding);
@@ -43,11 +44,13 @@ void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* wei
       return weight[((o * g.C + c) * g.K + ky) * g.K + kx];
     };
     return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate<K>(image, g.N, g.K, g.padding, outputs, weight_at, start, output, g.OH(), g.OW(), packed);
+      rows::correlate<K>(image, g.N, g.K, g.padding, outputs, weight_at, bias, start, output, g.OH(), g.OW(), packed);
     });
   }
   const Index plane = g.N * g.OH() * g.OW();
-  if (start == Start::fresh) std::fill_n(output + outputs.begin * plane, outputs.size() * plane, T(0));
+  for (Index o = outputs.begin; o < outputs.end && start == Start::fresh; ++o) {
+    std::fill_n(output + o * plane, plane, bias == nullptr ? T(0) : bias[o]);
+  }
   strided::for_each_tap(g, outputs, {0, g.C}, [&](Index out, Index in, Index w) {
     for (Index n = 0; n < g.N; ++n) output[out + n] += weight[w] * input[in + n];
   });
@@ -71,7 +74,8 @@ void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutp
       return weight[((o * g.C + c) * g.K + g.K - 1 - ky) * g.K + g.K - 1 - kx];
     };
     return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate<K>(image, g.N, g.K, padding, inputs, flipped, start, dinput, g.H, g.W, packed);
+      rows::correlate<K>(image, g.N, g.K, padding, inputs, flipped, static_cast<const T*>(nullptr), start, dinput, g.H,
+                         g.W, packed);
     });
   }
   const Index plane = g.N * g.H * g.W;

@@ -11,9 +11,10 @@
 ///
 ///     out[o][y][0 .. N*OW)  =  start + sum over c, ky, kx of  w[o][c][ky][kx] * in[c][y + ky - p][N*kx .. N*kx + N*OW)
 ///
-/// where rows of `in` carry p columns of zeros at both ends, and rows above and below the image are skipped. A block
-/// of Outputs channels times Vectors registers is accumulated over all of c, ky and kx before it is stored; the last
-/// vector of a row overlaps its neighbour in place of a scalar tail.
+/// (start is what was there, a bias for each channel, or zero), where rows of `in` carry p columns of zeros at both
+/// ends, and rows above and below the image are skipped. A block of Outputs channels times Vectors registers is
+/// accumulated over all of c, ky and kx before it is stored; the last vector of a row overlaps its neighbour in place
+/// of a scalar tail.
 namespace hypertape::kernels::rows {
 
 /// Row-padded image: `values[(channel * height + y) * row]` starts row y; row = N * (W + 2 padding).
@@ -54,14 +55,16 @@ inline Index block_of(Index channels_left) {
 /// One block: Outputs channels x Vectors registers at offsets `at` of a row. K = 0 reads the size at run time.
 template <int K, int Lanes, int Outputs, int Vectors, class T>
 HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, Index N, Index ky_begin, Index ky_end,
-                                   Index kernel, const T* packed, Start start, const Index* at, T* out,
+                                   Index kernel, const T* packed, const T* bias, Start start, const Index* at, T* out,
                                    Index channel_stride) {
   using V = Simd<T, Lanes>;
   const Index taps = K > 0 ? K : kernel;
   typename V::Vector sum[Outputs][Vectors];
   for (int o = 0; o < Outputs; ++o) {
     for (int v = 0; v < Vectors; ++v) {
-      sum[o][v] = start == Start::accumulate ? V::load(out + o * channel_stride + at[v]) : typename V::Vector{};
+      sum[o][v] = start == Start::accumulate ? V::load(out + o * channel_stride + at[v])
+                  : bias != nullptr          ? V::broadcast(bias[o])
+                                             : typename V::Vector{};
     }
   }
   for (Index c = 0; c < in.channels; ++c) {
@@ -91,8 +94,8 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, In
 
 /// All rows of one block of Outputs channels. `packed` holds its weights in (c, ky, kx, o) order.
 template <int K, int Lanes, int Outputs, class T>
-void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index padding, const T* packed, Start start, T* out,
-                   Index OH, Index OW) {
+void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index padding, const T* packed, const T* bias,
+                   Start start, T* out, Index OH, Index OW) {
   constexpr int widest = Lanes == native_lanes<T> ? max_vectors : Lanes > 1 ? 3 : 1;
   const Index length = N * OW;
   for (Index y = 0; y < OH; ++y) {
@@ -100,8 +103,8 @@ void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index paddin
     const Index ky_end = std::min<Index>(kernel, in.height + padding - y);
     const Index first_row = y - padding;  // of the image, that kernel row 0 reads; negative above it
     for_each_vector_group<widest, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
-      block<K, Lanes, Outputs, Vectors>(in, first_row, N, ky_begin, ky_end, kernel, packed, start, at, out + y * length,
-                                        OH * length);
+      block<K, Lanes, Outputs, Vectors>(in, first_row, N, ky_begin, ky_end, kernel, packed, bias, start, at,
+                                        out + y * length, OH * length);
     });
   }
 }
@@ -111,7 +114,7 @@ void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index paddin
 /// C * K * K values.
 template <int K, class T, class WeightAt>
 void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, Range outputs, const WeightAt& weight_at,
-               Start start, T* out, Index OH, Index OW, T* packed) {
+               const T* bias, Start start, T* out, Index OH, Index OW, T* packed) {
   const Index taps = K > 0 ? K : kernel;
   for (Index first = outputs.begin; first < outputs.end;) {
     const Index count = block_of(outputs.end - first);
@@ -127,7 +130,8 @@ void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, R
       const auto run = [&]<int Outputs>() {
         // Short rows are rare: the unrolled kernel sizes are made for full vectors only.
         constexpr int unrolled = Lanes == native_lanes<T> ? K : 0;
-        channel_block<unrolled, Lanes, Outputs>(in, N, taps, padding, packed, start, out + first * OH * OW * N, OH, OW);
+        channel_block<unrolled, Lanes, Outputs>(in, N, taps, padding, packed, bias == nullptr ? nullptr : bias + first,
+                                                start, out + first * OH * OW * N, OH, OW);
       };
       if (count == 4) run.template operator()<4>();
       if (count == 3) run.template operator()<3>();

@@ -49,7 +49,10 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
     // The right factor is the larger as a rule: four of its rows serve all rows of the left before the next are read.
     detail::for_each_group<4>(columns, [&]<int B>(Index b0) {
       detail::for_each_group<detail::many_registers ? 5 : 3>(rows, [&]<int A>(Index a0) {
-        typename V::Vector sum[A][B] = {};
+        typename V::Vector sum[A][B];
+        for (auto& row : sum) {
+          for (auto& value : row) value = typename V::Vector{};
+        }
         for (const RowPair<T>& product : products) {
           const T* left = product.left + a0 * length;
           const T* right = product.right + b0 * length;
@@ -102,10 +105,10 @@ void combine_rows(Index count, Index length, Index terms, const Combination<T> (
     for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
       detail::for_each_group<most_rows>(count, [&]<int R>(Index r0) {
         T* to = out + r0 * length;
-        typename V::Vector sum[R][Vectors] = {};
-        if (start == Start::accumulate) {
-          for (int r = 0; r < R; ++r) {
-            for (int v = 0; v < Vectors; ++v) sum[r][v] = V::load(to + r * length + at[v]);
+        typename V::Vector sum[R][Vectors];
+        for (int r = 0; r < R; ++r) {
+          for (int v = 0; v < Vectors; ++v) {
+            sum[r][v] = start == Start::accumulate ? V::load(to + r * length + at[v]) : typename V::Vector{};
           }
         }
         for (const Combination<T>& product : products) {

@@ -34,11 +34,16 @@ struct Conv2dForm {
   }
   template <int Role, class T>
   void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
+    contract<Role>(first, second, static_cast<const T*>(nullptr), start, out, scratch);
+  }
+  /// For role 2, out = bias + the product: with no pass of its own for the bias.
+  template <int Role, class T>
+  void contract(const T* first, const T* second, const T* bias, kernels::Start start, T* out, T* scratch) const {
     parallel_ranges(parts<Role>(), Role == 0 ? geometry.C : geometry.O, [&](Index part, Range channels) {
       T* own = scratch + part * scratch_of_part<Role>();
       if constexpr (Role == 0) kernels::conv2d_input_gradient(geometry, channels, second, first, start, out, own);
       if constexpr (Role == 1) kernels::conv2d_weight_gradient(geometry, channels, second, first, start, out, own);
-      if constexpr (Role == 2) kernels::conv2d(geometry, channels, first, second, start, out, own);
+      if constexpr (Role == 2) kernels::conv2d(geometry, channels, first, second, bias, start, out, own);
     });
   }
 };

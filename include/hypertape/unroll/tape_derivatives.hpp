@@ -125,6 +125,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
   };
 
   Record arguments(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight) {
+    if (tape_.reserved_bytes() == 0) tape_ = Tape<T>(block_bytes(theta.size()));
     Record record;
     record.before = tape_.mark();
     record.weight = weight;
@@ -132,6 +133,13 @@ class TapeDerivatives final : public LossDerivatives<T> {
     record.x = tape_.view(x.shape(), x.data());
     record.y = tape_.view(y.shape(), y.data());
     return record;
+  }
+
+  /// Of the tape's memory: large enough that little is lost at the ends of blocks. A network's activations are as a
+  /// rule of the size of its weights.
+  static std::size_t block_bytes(Index weights) {
+    constexpr std::size_t least = std::size_t{1} << 20, most = std::size_t{1} << 24;
+    return std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most);
   }
 
   /// Records the loss and its gradients. That by theta is written where the caller wants it, and costs the tape no
