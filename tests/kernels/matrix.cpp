@@ -90,3 +90,8 @@ TEST_CASE_TEMPLATE("matrix: products and their sums, for every remainder of tile
     }
   }
 }
+
+TEST_CASE_TEMPLATE("matrix: rows past the caches are combined a few at a time", T, float, double) {
+  check_combine_rows<T>(3, 8200, 40);
+  check_combine_rows<T>(40, 8200, 40);
+}

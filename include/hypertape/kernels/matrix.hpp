@@ -99,35 +99,50 @@ void combine_rows(Index count, Index length, Index terms, const Combination<T> (
                   T* out) {
   constexpr int most_rows = detail::many_registers ? 5 : 4;
   constexpr int most_vectors = detail::many_registers ? 5 : 3;
+  constexpr Index large = Index{1} << 20;  // bytes, more than a second-level cache can give away
   with_lanes_for<T>(length, [&]<int Lanes>() {
     using V = Simd<T, Lanes>;
-    // A strip of columns of all rows_m fits the first-level cache, and serves every tile of rows.
-    for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
+    const auto tile = [&]<int R, int Vectors>(Index r0, const Index(&at)[Vectors], Range range) {
+      T* to = out + r0 * length;
+      const bool accumulate = start == Start::accumulate || range.begin > 0;
+      typename V::Vector sum[R][Vectors];
+      for (int r = 0; r < R; ++r) {
+        for (int v = 0; v < Vectors; ++v) {
+          sum[r][v] = accumulate ? V::load(to + r * length + at[v]) : typename V::Vector{};
+        }
+      }
+      for (const Combination<T>& product : products) {
+        const T* factors = product.factors + r0 * product.row_stride;
+        for (Index s = range.begin; s < range.end; ++s) {
+          const T* row = product.rows + s * product.length_stride;
+          typename V::Vector x[Vectors];
+          for (int v = 0; v < Vectors; ++v) x[v] = V::load(row + at[v]);
+          for (int r = 0; r < R; ++r) {
+            const auto factor = V::broadcast(factors[r * product.row_stride + s * product.term_stride]);
+            for (int v = 0; v < Vectors; ++v) sum[r][v] += factor * x[v];
+          }
+        }
+      }
+      for (int r = 0; r < R; ++r) {
+        for (int v = 0; v < Vectors; ++v) V::store(to + r * length + at[v], sum[r][v]);
+      }
+    };
+    if (count > terms) {  // a large result, such as a weight gradient, is written row after row
       detail::for_each_group<most_rows>(count, [&]<int R>(Index r0) {
-        T* to = out + r0 * length;
-        typename V::Vector sum[R][Vectors];
-        for (int r = 0; r < R; ++r) {
-          for (int v = 0; v < Vectors; ++v) {
-            sum[r][v] = start == Start::accumulate ? V::load(to + r * length + at[v]) : typename V::Vector{};
-          }
-        }
-        for (const Combination<T>& product : products) {
-          const T* factors = product.factors + r0 * product.row_stride;
-          for (Index s = 0; s < terms; ++s) {
-            const T* row = product.rows + s * product.length_stride;
-            typename V::Vector x[Vectors];
-            for (int v = 0; v < Vectors; ++v) x[v] = V::load(row + at[v]);
-            for (int r = 0; r < R; ++r) {
-              const auto factor = V::broadcast(factors[r * product.row_stride + s * product.term_stride]);
-              for (int v = 0; v < Vectors; ++v) sum[r][v] += factor * x[v];
-            }
-          }
-        }
-        for (int r = 0; r < R; ++r) {
-          for (int v = 0; v < Vectors; ++v) V::store(to + r * length + at[v], sum[r][v]);
-        }
+        for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
+          tile.template operator()<R, Vectors>(r0, at, {0, terms});
+        });
       });
-    });
+    } else {  // a strip of columns of many terms serves every group of rows; terms past the caches come row after row
+      const Index at_once = terms * length * static_cast<Index>(sizeof(T)) > large ? 16 : terms;
+      for (Index first = 0; first < terms; first += at_once) {
+        const Range range{first, std::min(terms, first + at_once)};
+        for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
+          detail::for_each_group<most_rows>(
+              count, [&]<int R>(Index r0) { tile.template operator()<R, Vectors>(r0, at, range); });
+        });
+      }
+    }
   });
 }
 
