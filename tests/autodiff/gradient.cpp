@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
+#include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/math.hpp"
 #include "support/check_operation.hpp"
 
@@ -101,4 +105,64 @@ TEST_CASE("gradient: an argument named twice is refused") {
   Tape<double> tape;
   const Var<double> x = tape.scalar(2);
   CHECK_THROWS_WITH_AS(gradient(x * x, {x, x}), "derivative: an argument is named twice", ArgumentError);
+}
+
+namespace {
+
+/// Sums of linear layers whose weights are slices of one vector: apart, side by side, overlapping, one used twice.
+Var<double> loss_of_slices(Var<double> theta, Var<double> x) {
+  const auto layer = [&](Index offset) { return linear(x, slice(theta, offset, {2, 3})); };
+  const Var<double> twice = slice(theta, 14, {2, 3});
+  return sum(square(layer(0)) + layer(6) * layer(9) + linear(x, twice) * linear(square(x), twice));
+}
+
+}  // namespace
+
+TEST_CASE("vjp and jvp: results go where the caller wants them, and are those of the tape's own memory") {
+  Tape<double> tape;
+  const Var<double> theta = tape.leaf(random_tensor<double>(Shape{21}, 1)),
+                    x = tape.leaf(random_tensor<double>({4, 3}, 2));
+  const Var<double> direction = tape.leaf(random_tensor<double>(Shape{21}, 3));
+  const Var<double> arguments[] = {theta, x}, loss = loss_of_slices(theta, x), one = tape.scalar(1);
+  const std::vector<Var<double>> expected = gradient(loss, {theta, x});
+  Var<double> expected_tangents[2];
+  jvp<double>(expected, std::span(&theta, 1), std::span(&direction, 1), expected_tangents);
+
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const bool with_x : {false, true}) {
+    Tensor<double> by_theta(Shape{21}, nan), by_x(Shape{4, 3}, nan), tangent(Shape{21}, nan),
+        tangent_x(Shape{4, 3}, nan);
+    double* destinations[] = {by_theta.data(), with_x ? by_x.data() : nullptr};
+    Var<double> result[2], tangents[2];
+    vjp<double>(std::span(&loss, 1), std::span(&one, 1), arguments, result, destinations);
+    CHECK(result[0].data() == by_theta.data());
+    CHECK((result[1].data() == by_x.data()) == with_x);
+    CHECK(relative_error(by_theta, expected[0].value()) <= 1e-15);
+    CHECK(relative_error(result[1].value(), expected[1].value()) <= 1e-15);
+
+    destinations[0] = tangent.data();
+    destinations[1] = with_x ? tangent_x.data() : nullptr;
+    jvp<double>(result, std::span(&theta, 1), std::span(&direction, 1), tangents, destinations);
+    CHECK(tangents[0].data() == tangent.data());
+    CHECK((tangents[1].data() == tangent_x.data()) == with_x);
+    CHECK(relative_error(tangent, expected_tangents[0].value()) <= 1e-15);
+    CHECK(relative_error(tangents[1].value(), expected_tangents[1].value()) <= 1e-15);
+    CHECK(relative_error(by_theta, expected[0].value()) <= 1e-15);  // still there
+  }
+}
+
+TEST_CASE("gradient: of slices that overlap, by differences") {
+  const std::vector<Tensor<double>> inputs{random_tensor<double>(Shape{21}, 1), random_tensor<double>({4, 3}, 2)};
+  check_derivatives([](std::span<const Var<double>> in) { return loss_of_slices(in[0], in[1]); }, inputs);
+}
+
+TEST_CASE("vjp: as many destinations as arguments") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(2), y = x * x;
+  Var<double> result;
+  double* two[] = {nullptr, nullptr};
+  CHECK_THROWS_AS(vjp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), std::span(&result, 1), two),
+                  ArgumentError);
+  CHECK_THROWS_AS(jvp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), std::span(&result, 1), two),
+                  ArgumentError);
 }

@@ -66,7 +66,8 @@ class BatchGradient {
 
  private:
   /// Partial sums are kept for groups of blocks, as many as threads may share, and not for each block, to bound their
-  /// memory: 16, or for a long theta as many as fit in 32 MB, but four at least. The count must not depend on the number of threads.
+  /// memory: 16, or for a long theta as many as fit in 32 MB, but four at least. The count must not depend on the
+  /// number of threads.
   static Index most_groups(Index weights) {
     constexpr Index bytes = Index{32} << 20;
     return std::clamp<Index>(bytes / (weights * static_cast<Index>(sizeof(T))), 4, 16);

@@ -347,10 +347,11 @@ class Unroll {
     const Index size = to.size(), parts = std::min<Index>(team_.size(), size / 8192 + 1);
     team_.for_each(parts, [&](Index part, int) {
       const Index begin = size * part / parts, end = size * (part + 1) / parts;
-      if (&from != &to) std::copy(from.data() + begin, from.data() + end, to.data() + begin);
+      const T* before = from.data();
       for (const Block& block : blocks_) {
         const T* gradient = block.gradient.data();
-        for (Index i = begin; i < end; ++i) to[i] -= eta * gradient[i];
+        for (Index i = begin; i < end; ++i) to[i] = before[i] - eta * gradient[i];
+        before = to.data();
       }
     });
   }
