@@ -10,34 +10,9 @@
 #include "hypertape/unroll/inner_loop.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
 #include "hypertape/unroll/tape_derivatives.hpp"
+#include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape {
-
-/// What is kept of the inner steps between the forward and the backward sweep. All give the same bits; `checkpoints`
-/// and `recompute` pay one more gradient for most steps.
-enum class MemoryPolicy {
-  every_tape,   ///< all that the derivatives need of each step: fastest; memory grows with T times a step's record
-  recompute,    ///< theta_t of each step, and the record of one: memory grows with T times P
-  checkpoints,  ///< theta_t of every k-th step, and the records of k: memory grows with T / k times P plus k records
-};
-
-struct UnrollOptions {
-  SecondDerivative second_derivative = SecondDerivative::fastest;
-  MemoryPolicy memory_policy = MemoryPolicy::every_tape;
-  Index checkpoint_interval = 0;  ///< k, for `checkpoints`; 0: the square root of T, rounded
-
-  /// Truncated back-propagation: derivatives go through the last `window` steps only, the steps before count as given;
-  /// 0: all. Hypergradient::theta0 is then the derivative by the weights at the window's start.
-  Index window = 0;
-
-  /// Which inputs besides theta_0 and the learning rates to differentiate.
-  bool differentiate_x = true;
-  bool differentiate_y = false;
-
-  /// Cuts each step's samples into blocks of at most this many, which threads share. Only for an inner loss that is a
-  /// mean over samples (terms of theta alone may come on top). 0 takes all at once: right for any loss.
-  Index samples_per_block = 0;
-};
 
 /// dL(theta_T) by everything that the inner loop was given.
 template <class T>
@@ -149,31 +124,6 @@ class Unroll {
   }
 
  private:
-  /// The cut of the steps from the window's start to T into segments. At the start of each but the last theta is kept;
-  /// the last is recorded in the forward sweep, the others again from there, when the backward sweep comes to them.
-  struct Segments {
-    Index first, interval, end;
-
-    Segments(Index length, const UnrollOptions& options)
-        : first(options.window == 0 ? 0 : std::max<Index>(0, length - options.window)), end(length) {
-      const Index steps = length - first;
-      const auto root = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(steps))));
-      switch (options.memory_policy) {
-        case MemoryPolicy::every_tape:
-          interval = steps;
-          break;
-        case MemoryPolicy::recompute:
-          interval = 1;
-          break;
-        case MemoryPolicy::checkpoints:
-          interval = options.checkpoint_interval > 0 ? options.checkpoint_interval : root;
-      }
-    }
-    Index count() const { return (end - first + interval - 1) / interval; }
-    Range operator[](Index i) const { return {first + i * interval, std::min(end, first + (i + 1) * interval)}; }
-    Index longest() const { return std::min(interval, end - first); }
-  };
-
   /// The samples of one block and what is computed from them. Blocks share nothing that they write.
   struct Block {
     std::unique_ptr<LossDerivatives<T>> derivatives;
@@ -219,9 +169,7 @@ class Unroll {
     Tensor<T>& theta = trajectory_.front();
     theta = loop.theta0;
     for (Index t = 0; t < segments[last].begin; ++t) {
-      if (t >= segments.first && (t - segments.first) % segments.interval == 0) {
-        checkpoints_[static_cast<std::size_t>((t - segments.first) / segments.interval)] = theta;
-      }
+      if (segments.starts_at(t)) checkpoints_[static_cast<std::size_t>(segments.segment_of(t))] = theta;
       step(loop, t, theta, theta, false);
     }
     record(loop, segments[last]);

@@ -11,15 +11,9 @@
 #include "hypertape/autodiff/loss_derivatives.hpp"
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape {
-
-/// How the second derivatives of an inner step are taken; all give the same values to rounding.
-enum class SecondDerivative {
-  fastest,               ///< the loss's own derivatives if it has some (see `loss_derivatives`), else the next
-  forward_over_reverse,  ///< on a tape: the tangent along the direction is pushed through the recorded gradient
-  reverse_over_reverse,  ///< on a tape: <direction, gradient> is recorded, and pulled back
-};
 
 /// The derivatives of any loss(theta, x, y) that records a scalar from three Vars.
 template <class T, class Loss>
