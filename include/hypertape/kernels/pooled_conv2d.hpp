@@ -96,16 +96,16 @@ struct PooledConv2d {
   }
 
   /// weight (O, C, 5, 5) as `forward_over_columns` reads it: (C, ky, kx, O).
-  static void pack_for_columns(const T* weight, T* taps) {
+  static void pack_for_columns(const T* weight, T* out) {
     for (int o = 0; o < O; ++o) {
-      for (int i = 0; i < C * K * K; ++i) taps[i * O + o] = *weight++;
+      for (int i = 0; i < C * K * K; ++i) out[i * O + o] = *weight++;
     }
   }
   /// weight (O, C, 5, 5) as `forward_over_channels` reads it: (ky, kx, C, O).
-  static void pack_for_channels(const T* weight, T* taps) {
+  static void pack_for_channels(const T* weight, T* out) {
     for (int o = 0; o < O; ++o) {
       for (int c = 0; c < C; ++c) {
-        for (int i = 0; i < K * K; ++i) taps[(i * C + c) * O + o] = *weight++;
+        for (int i = 0; i < K * K; ++i) out[(i * C + c) * O + o] = *weight++;
       }
     }
   }
