@@ -65,7 +65,7 @@ TEST_CASE("unroll_ensemble: the mean over initialisations") {
 
 TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way to share") {
   const InnerLoop<double> loop = small_loop<double>(2, 2);
-  for (const std::size_t count : {1, 2, 5}) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{5}}) {
     const std::vector<Tensor<double>> theta0 = initialisations(count);
     UnrollEnsemble<double, SmallLoss> one(SmallLoss(), options());
     const Hypergradient<double> expected = one(loop, theta0, outer);
