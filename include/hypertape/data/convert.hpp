@@ -1,0 +1,46 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/dataset.hpp"
+
+namespace hypertape::data {
+
+/// The images with `padding` rows and columns of zero bytes around each. @throws ArgumentError if padding is negative.
+inline LabelledImages pad(const LabelledImages& images, Index padding) {
+  check_sizes(images, "pad");
+  if (padding < 0) throw ArgumentError(message("pad: the padding must not be negative, got ", padding));
+  const Index height = images.height + 2 * padding, width = images.width + 2 * padding;
+  LabelledImages padded{images.count, images.channels, height, width, images.classes, {}, images.labels};
+  padded.pixels.resize(static_cast<std::size_t>(padded.count * padded.stride()));
+  for (Index plane = 0; plane < images.count * images.channels; ++plane) {
+    for (Index y = 0; y < images.height; ++y) {
+      const std::uint8_t* row = images.pixels.data() + (plane * images.height + y) * images.width;
+      std::copy_n(row, images.width, padded.pixels.data() + (plane * height + y + padding) * width + padding);
+    }
+  }
+  return padded;
+}
+
+/// The images with their only channel three times, as red, green and blue. @throws ArgumentError for another number of
+/// channels.
+inline LabelledImages gray_to_rgb(const LabelledImages& images) {
+  check_sizes(images, "gray_to_rgb");
+  if (images.channels != 1) {
+    throw ArgumentError(message("gray_to_rgb: needs images of 1 channel, got ", images.channels));
+  }
+  LabelledImages rgb{images.count, 3, images.height, images.width, images.classes, {}, images.labels};
+  rgb.pixels.reserve(3 * images.pixels.size());
+  for (Index n = 0; n < images.count; ++n) {
+    const std::uint8_t* plane = images.pixels.data() + n * images.stride();
+    for (int channel = 0; channel < 3; ++channel) rgb.pixels.insert(rgb.pixels.end(), plane, plane + images.stride());
+  }
+  return rgb;
+}
+
+}  // namespace hypertape::data

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/dataset.hpp"
+
+namespace hypertape::data {
+
+namespace detail {
+
+/// The cubic convolution kernel of Keys (1981) with a = -1/2: 1 at 0, and 0 at every other whole number.
+inline double cubic_kernel(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return a * (((x - 5) * x + 8) * x - 4);
+  return 0;
+}
+
+/// The matrix (to, from) that resizes a line. Pixel i is the interval [i, i + 1); pixel `out` of the result is the sum
+/// of the pixels around its centre (out + 1/2) from / to. Where it shrinks, the kernel is as much wider, so that every
+/// pixel counts. The weights are scaled to the sum 1, for at the borders a part of the kernel lies outside.
+inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
+  const double scale = static_cast<double>(from) / static_cast<double>(to);
+  const double widening = std::max(scale, 1.);
+  Eigen::MatrixXd weights(to, from);
+  for (Index out = 0; out < to; ++out) {
+    const double center = (static_cast<double>(out) + 0.5) * scale;
+    for (Index in = 0; in < from; ++in) {
+      weights(out, in) = cubic_kernel((static_cast<double>(in) + 0.5 - center) / widening);
+    }
+    weights.row(out) /= weights.row(out).sum();
+  }
+  return weights;
+}
+
+}  // namespace detail
+
+/// The images at another size, by bicubic interpolation of each channel: Keys' kernel with a = -1/2, widened where the
+/// images shrink, as in PIL's BICUBIC. The result is rounded to bytes once, after both directions, and clamped to
+/// 0 .. 255. The same size gives the same bytes. @throws ArgumentError if an extent is below 1.
+inline LabelledImages resize(const LabelledImages& images, Index height, Index width) {
+  using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  using Bytes = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  check_sizes(images, "resize");
+  if (height < 1 || width < 1) {
+    throw ArgumentError(message("resize: needs a size of at least 1 x 1, got ", height, " x ", width));
+  }
+  LabelledImages resized{images.count, images.channels, height, width, images.classes, {}, images.labels};
+  resized.pixels.resize(static_cast<std::size_t>(resized.count * resized.stride()));
+  const Eigen::MatrixXd rows = detail::cubic_weights(images.height, height);
+  const Eigen::MatrixXd columns = detail::cubic_weights(images.width, width).transpose();
+  for (Index plane = 0; plane < images.count * images.channels; ++plane) {
+    const Eigen::Map<const Bytes> from(images.pixels.data() + plane * images.height * images.width, images.height,
+                                       images.width);
+    const Matrix levels = rows * from.cast<double>() * columns;
+    Eigen::Map<Bytes>(resized.pixels.data() + plane * height * width, height, width) =
+        levels.unaryExpr([](double level) { return static_cast<std::uint8_t>(std::clamp(level, 0., 255.) + 0.5); });
+  }
+  return resized;
+}
+
+}  // namespace hypertape::data

@@ -1,0 +1,42 @@
+#include "hypertape/data/convert.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "support/check_error.hpp"
+
+using namespace hypertape;
+using namespace hypertape::data;
+using namespace hypertape::testing;
+using Bytes = std::vector<std::uint8_t>;
+
+namespace {
+
+/// One image of two channels of 1 x 2 pixels.
+LabelledImages two_channels() { return {1, 2, 1, 2, 10, {1, 2, 3, 4}, {7}}; }
+
+/// Two images of one channel of 1 x 2 pixels.
+LabelledImages gray() { return {2, 1, 1, 2, 10, {1, 2, 3, 4}, {7, 8}}; }
+
+}  // namespace
+
+TEST_CASE("pad: zero bytes around each channel of each image") {
+  const LabelledImages padded = pad(two_channels(), 1);
+  CHECK(padded.height == 3);
+  CHECK(padded.width == 4);
+  CHECK(padded.pixels == Bytes{0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 0, 0, 0, 0, 0});
+  CHECK(padded.labels == std::vector<std::int32_t>{7});
+  CHECK_NOTHROW(check_sizes(padded, "test"));
+  CHECK(pad(gray(), 0).pixels == gray().pixels);
+  check_error<ArgumentError>([] { pad(gray(), -1); }, {"pad", "must not be negative", "-1"});
+}
+
+TEST_CASE("gray_to_rgb: the only channel three times") {
+  const LabelledImages rgb = gray_to_rgb(gray());
+  CHECK(rgb.channels == 3);
+  CHECK(rgb.pixels == Bytes{1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4});
+  CHECK(rgb.labels == std::vector<std::int32_t>{7, 8});
+  CHECK_NOTHROW(check_sizes(rgb, "test"));
+  check_error<ArgumentError>([] { gray_to_rgb(two_channels()); }, {"gray_to_rgb", "1 channel", "2"});
+}
