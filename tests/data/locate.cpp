@@ -3,12 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "support/check_error.hpp"
 #include "support/environment.hpp"
 #include "support/mnist_files.hpp"
+#include "support/stored_datasets.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace hypertape;
@@ -23,6 +25,10 @@ TEST_CASE("dataset_places: $HYPERTAPE_DATA, the user's cache, Debian's package")
   const ScopedVariable other_cache("XDG_CACHE_HOME", "/cache");
   CHECK(dataset_places("fashion-mnist") ==
         Paths{"/root-of-data/fashion-mnist", "/cache/hypertape/fashion-mnist", "/usr/share/datasets/fashion-mnist"});
+  CHECK(dataset_places("mnist-rgb") == dataset_places("mnist"));
+  CHECK(dataset_places("cifar-10") == Paths{"/root-of-data/cifar-10", "/cache/hypertape/cifar-10"});
+  CHECK(dataset_places("glyphs").empty());
+  check_error<ArgumentError>([] { dataset_places("imagenet"); }, {"unknown", "imagenet"});
   const ScopedVariable no_root("HYPERTAPE_DATA", ""), no_cache("XDG_CACHE_HOME", ""), no_home("HOME", std::nullopt);
   CHECK(dataset_places("mnist").empty());
 }
@@ -68,12 +74,34 @@ TEST_CASE("load_dataset: nothing found lists the places and what to do") {
   check_error<DataError>(
       [] { load_dataset("mnist"); },
       {"mnist: not found; looked in", (folder / "root" / "mnist").string(),
-       (folder / "cache" / "hypertape" / "mnist").string(), "put the four files", "train-images-idx3-ubyte[.gz]",
-       "train-labels-idx1-ubyte[.gz]", "t10k-images-idx3-ubyte[.gz]", "t10k-labels-idx1-ubyte[.gz]"});
+       (folder / "cache" / "hypertape" / "mnist").string(), "put train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+       "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "one of these folders", "plain or with the ending .gz"});
+  check_error<DataError>([] { load_dataset("cifar-10"); },
+                         {"cifar-10: not found; looked in", (folder / "root" / "cifar-10").string(), "data_batch_1.bin",
+                          "test_batch.bin into one of these folders or its subfolder cifar-10-batches-bin"});
   check_error<DataError>([&] { load_from_places("fashion-mnist", {folder / "a"}); },
                          {"fashion-mnist: not found", "apt-get install dataset-fashion-mnist"});
   check_error<DataError>([] { load_from_places("mnist", {}); }, {"nowhere", "HYPERTAPE_DATA", "HOME"});
   CHECK(folder.names().empty());
+}
+
+TEST_CASE("load_dataset: every name that is known finds its data set") {
+  const TemporaryFolder folder;
+  const ScopedVariable root("HYPERTAPE_DATA", folder.path().string());
+  put_mnist_files(folder / "mnist", 20, 10);
+  put_mnist_files(folder / "fashion-mnist", 30, 10);
+  put_usps_files(folder / "usps", 40, 10);
+  put_cifar10_files(folder.path() / "cifar-10" / "cifar-10-batches-bin", 10);
+  put_svhn_files(folder / "svhn", 60, 10);
+  const std::map<std::string, Index> counts{{"mnist", 20},    {"fashion-mnist", 30}, {"mnist-rgb", 20}, {"usps", 40},
+                                            {"cifar-10", 50}, {"svhn", 60},          {"glyphs", 12'000}};
+  CHECK(dataset_names().size() == counts.size());
+  for (const std::string& name : dataset_names()) {
+    CAPTURE(name);
+    const Dataset dataset = load_dataset(name);
+    CHECK(dataset.name == name);
+    CHECK(dataset.train.count == counts.at(name));
+  }
 }
 
 TEST_CASE("load_dataset: glyphs need no files, and take no folder") {
@@ -84,13 +112,14 @@ TEST_CASE("load_dataset: glyphs need no files, and take no folder") {
 }
 
 TEST_CASE("load_dataset: an unknown name lists the known ones") {
-  check_error<ArgumentError>([] { load_dataset("imagenet"); }, {"unknown", "imagenet", "mnist, fashion-mnist, glyphs"});
+  check_error<ArgumentError>([] { load_dataset("imagenet"); },
+                             {"unknown", "imagenet", "mnist, fashion-mnist, mnist-rgb, usps, cifar-10, svhn, glyphs"});
   check_error<ArgumentError>([] { load_dataset("imagenet", "."); }, {"unknown", "imagenet"});
 }
 
 TEST_CASE("Fashion-MNIST itself, where Debian puts it") {
   const std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
-  if (!find_mnist_file(folder, mnist_files[0])) {
+  if (!holds_any_file(folder, mnist_layout)) {
     MESSAGE("skipped: Fashion-MNIST itself (needs Debian's package dataset-fashion-mnist)");
     return;
   }

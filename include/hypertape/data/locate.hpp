@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -10,14 +11,15 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
+#include "hypertape/data/cifar10.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/glyphs.hpp"
+#include "hypertape/data/layout.hpp"
 #include "hypertape/data/mnist.hpp"
+#include "hypertape/data/svhn.hpp"
+#include "hypertape/data/usps.hpp"
 
 namespace hypertape::data {
-
-/// The names that `load_dataset` knows.
-inline std::vector<std::string> dataset_names() { return {"mnist", "fashion-mnist", "glyphs"}; }
 
 namespace detail {
 
@@ -34,18 +36,28 @@ inline std::optional<std::filesystem::path> cache_folder() {
   return std::nullopt;
 }
 
-inline bool holds_mnist_file(const std::filesystem::path& folder) {
-  return std::any_of(mnist_files.begin(), mnist_files.end(),
-                     [&](const char* file) { return find_mnist_file(folder, file).has_value(); });
-}
+/// A data set that is read from files.
+struct StoredDataset {
+  const char* name;
+  Layout layout;
+  Dataset (*load)(const std::filesystem::path& folder);
+  const char* folder_name;          // in the places where it is looked for
+  const char* package = "";         // of Debian, that brings it,
+  const char* package_folder = "";  // and where to
+};
 
-/// What to do when a data set is nowhere.
-inline std::string advice(const std::string& name) {
-  std::string text = "put the four files";
-  for (const char* file : mnist_files) text += message(file == mnist_files[0] ? " " : ", ", file, "[.gz]");
-  text += " into one of these folders, or name the folder that holds them";
-  if (name == "fashion-mnist") text += "; on Debian: apt-get install dataset-fashion-mnist";
-  return text;
+inline const std::array<StoredDataset, 6>& stored_datasets() {
+  using Path = std::filesystem::path;
+  static const std::array<StoredDataset, 6> datasets = {{
+      {"mnist", mnist_layout, [](const Path& folder) { return load_mnist_like("mnist", folder); }, "mnist"},
+      {"fashion-mnist", mnist_layout, [](const Path& folder) { return load_mnist_like("fashion-mnist", folder); },
+       "fashion-mnist", "dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist"},
+      {"mnist-rgb", mnist_layout, load_mnist_rgb, "mnist"},
+      {"usps", usps_layout, load_usps, "usps"},
+      {"cifar-10", cifar10_layout, load_cifar10, "cifar-10"},
+      {"svhn", svhn_layout, load_svhn, "svhn"},
+  }};
+  return datasets;
 }
 
 /// The number of generated glyphs and their seed never change, so that results on them can be compared.
@@ -58,26 +70,56 @@ inline Dataset standard_glyphs() {
 
 }  // namespace detail
 
+/// The names that `load_dataset` knows.
+inline std::vector<std::string> dataset_names() {
+  std::vector<std::string> names;
+  for (const auto& dataset : detail::stored_datasets()) names.emplace_back(dataset.name);
+  names.emplace_back("glyphs");
+  return names;
+}
+
+namespace detail {
+
+/// @throws ArgumentError for a name that no data set of files has.
+inline const StoredDataset& stored_dataset(const std::string& name) {
+  for (const StoredDataset& dataset : stored_datasets()) {
+    if (name == dataset.name) return dataset;
+  }
+  std::string known;
+  for (const std::string& other : dataset_names()) known += (known.empty() ? "" : ", ") + other;
+  throw ArgumentError("load_dataset: unknown data set " + name + "; known are " + known);
+}
+
+}  // namespace detail
+
 /// The folders where the files of a data set are looked for when none is named: $HYPERTAPE_DATA/NAME, then
-/// hypertape/NAME in $XDG_CACHE_HOME or ~/.cache, then, for Fashion-MNIST, where Debian's package puts it.
+/// hypertape/NAME in $XDG_CACHE_HOME or ~/.cache, then, for Fashion-MNIST, where Debian's package puts it. The NAME for
+/// mnist-rgb is mnist. Glyphs have none. @throws ArgumentError for an unknown name.
 inline std::vector<std::filesystem::path> dataset_places(const std::string& name) {
+  if (name == "glyphs") return {};
+  const detail::StoredDataset& dataset = detail::stored_dataset(name);
   std::vector<std::filesystem::path> places;
-  if (const auto root = detail::path_from_environment("HYPERTAPE_DATA")) places.push_back(*root / name);
-  if (const auto cache = detail::cache_folder()) places.push_back(*cache / "hypertape" / name);
-  if (name == "fashion-mnist") places.emplace_back("/usr/share/datasets/fashion-mnist");
+  if (const auto root = detail::path_from_environment("HYPERTAPE_DATA")) places.push_back(*root / dataset.folder_name);
+  if (const auto cache = detail::cache_folder()) places.push_back(*cache / "hypertape" / dataset.folder_name);
+  if (*dataset.package_folder != '\0') places.emplace_back(dataset.package_folder);
   return places;
 }
 
-/// Loads mnist or fashion-mnist from the first of these places that holds any of its files; a place with only some of
-/// them is an error, not passed over. @throws DataError listing the places and what to do if there is none, or what
-/// `load_mnist_like` throws.
+/// Loads a data set of files from the first of these places that holds any of them; a place with only some of them is
+/// an error, not passed over. @throws DataError listing the places and what to do if there is none, or what the loader
+/// of the data set throws; ArgumentError for an unknown name, or glyphs.
 inline Dataset load_from_places(const std::string& name, const std::vector<std::filesystem::path>& places) {
-  const auto place = std::find_if(places.begin(), places.end(), detail::holds_mnist_file);
-  if (place != places.end()) return load_mnist_like(name, *place);
+  const detail::StoredDataset& dataset = detail::stored_dataset(name);
+  const auto place = std::find_if(places.begin(), places.end(),
+                                  [&](const auto& folder) { return holds_any_file(folder, dataset.layout); });
+  if (place != places.end()) return dataset.load(*place);
   std::string looked;
   for (const auto& folder : places) looked += (looked.empty() ? "" : ", ") + folder.string();
   if (looked.empty()) looked = "nowhere, for neither HYPERTAPE_DATA, XDG_CACHE_HOME nor HOME is set";
-  throw DataError(message(name, ": not found; looked in ", looked, "; ", detail::advice(name)));
+  std::string text =
+      message(name, ": not found; looked in ", looked, "; ", how_to_place(dataset.layout, "one of these folders"));
+  if (*dataset.package != '\0') text += message("; on Debian: apt-get install ", dataset.package);
+  throw DataError(text);
 }
 
 /// The data set of this name: from `folder` if one is given, and only there; else from the first of `dataset_places`
@@ -88,12 +130,7 @@ inline Dataset load_dataset(const std::string& name, const std::optional<std::fi
     if (folder) throw ArgumentError("load_dataset: glyphs are drawn, not read; do not name a folder for them");
     return detail::standard_glyphs();
   }
-  if (name == "mnist" || name == "fashion-mnist") {
-    return folder ? load_mnist_like(name, *folder) : load_from_places(name, dataset_places(name));
-  }
-  std::string known;
-  for (const std::string& other : dataset_names()) known += (known.empty() ? "" : ", ") + other;
-  throw ArgumentError("load_dataset: unknown data set " + name + "; known are " + known);
+  return folder ? detail::stored_dataset(name).load(*folder) : load_from_places(name, dataset_places(name));
 }
 
 }  // namespace hypertape::data

@@ -4,33 +4,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
+#include "hypertape/data/convert.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/idx.hpp"
+#include "hypertape/data/layout.hpp"
 
 namespace hypertape::data {
 
-/// The public names of the four files of MNIST and of the data sets made to replace it; each may end in ".gz".
+/// The public names of the four files of MNIST and of the data sets made to replace it.
 inline constexpr std::array<const char*, 4> mnist_files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                                            "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-
-/// The path of one of the files in a folder: plain if it is there, else gzipped, else nothing.
-inline std::optional<std::filesystem::path> find_mnist_file(const std::filesystem::path& folder,
-                                                            const std::string& file) {
-  for (const char* ending : {"", ".gz"}) {
-    std::error_code ignored;
-    std::filesystem::path path = folder / (file + ending);
-    if (std::filesystem::exists(path, ignored)) return path;
-  }
-  return std::nullopt;
-}
+inline constexpr Layout mnist_layout{mnist_files, true};
 
 namespace detail {
 
@@ -38,23 +29,6 @@ inline Normalization mnist_normalization(const std::string& name) {
   if (name == "mnist") return {{0.1307f}, {0.3081f}};
   if (name == "fashion-mnist") return {{0.2860f}, {0.3530f}};
   throw ArgumentError("load_mnist_like: expected the name mnist or fashion-mnist, got " + name);
-}
-
-/// @throws DataError naming every file that is missing.
-inline std::array<std::filesystem::path, 4> locate_mnist_files(const std::filesystem::path& folder) {
-  std::array<std::filesystem::path, 4> paths;
-  std::string missing;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (const auto path = find_mnist_file(folder, mnist_files[i])) {
-      paths[i] = *path;
-    } else {
-      missing += message(missing.empty() ? "" : ", ", mnist_files[i], "[.gz]");
-    }
-  }
-  if (missing.empty()) return paths;
-  throw DataError(message(folder.string(), ": missing ", missing, "; put ", mnist_files[0], ", ", mnist_files[1], ", ",
-                          mnist_files[2], " and ", mnist_files[3],
-                          " into this folder, each plain or with the ending .gz, or name the folder that holds them"));
 }
 
 inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
@@ -85,9 +59,21 @@ inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
 /// was expected and what was found, or every file that is missing; ArgumentError for another name.
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
   Normalization normalization = detail::mnist_normalization(name);
-  const auto paths = detail::locate_mnist_files(folder);
+  const auto paths = locate_files(folder, mnist_layout);
   return {name, folder, detail::load_mnist_part(paths[0], paths[1]), detail::load_mnist_part(paths[2], paths[3]),
           std::move(normalization)};
+}
+
+/// Loads MNIST in the form of SVHN: images (n, 3, 32, 32), padded by 2 zero pixels on each side as LeNet pads them, the
+/// one channel three times; the normalization likewise. @throws as `load_mnist_like`.
+inline Dataset load_mnist_rgb(const std::filesystem::path& folder) {
+  const Dataset mnist = load_mnist_like("mnist", folder);
+  const auto three_times = [](const std::vector<float>& value) { return std::vector<float>(3, value[0]); };
+  return {"mnist-rgb",
+          folder,
+          gray_to_rgb(pad(mnist.train, 2)),
+          gray_to_rgb(pad(mnist.test, 2)),
+          {three_times(mnist.normalization.mean), three_times(mnist.normalization.std)}};
 }
 
 }  // namespace hypertape::data

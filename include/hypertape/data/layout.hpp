@@ -1,0 +1,70 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+
+namespace hypertape::data {
+
+/// The files that a data set consists of, and where they may be in the folder that holds them.
+struct Layout {
+  std::span<const char* const> files;
+  bool gzip = false;           ///< each may be gzipped instead, with ".gz" after its name
+  const char* subfolder = "";  ///< each may be there instead; empty if there is no such folder
+};
+
+/// The path of one of the files: plain if it is there, else gzipped, else nothing.
+inline std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder, const Layout& layout,
+                                                      const std::string& file) {
+  std::vector<std::filesystem::path> candidates{folder / file};
+  if (layout.gzip) candidates.push_back(folder / (file + ".gz"));
+  if (*layout.subfolder != '\0') candidates.push_back(folder / layout.subfolder / file);
+  for (const auto& candidate : candidates) {
+    std::error_code ignored;
+    if (std::filesystem::exists(candidate, ignored)) return candidate;
+  }
+  return std::nullopt;
+}
+
+/// Whether a folder holds at least one of the files.
+inline bool holds_any_file(const std::filesystem::path& folder, const Layout& layout) {
+  return std::any_of(layout.files.begin(), layout.files.end(),
+                     [&](const char* file) { return find_file(folder, layout, file).has_value(); });
+}
+
+/// "put a, b and c into this folder, each plain or with the ending .gz, or name the folder that holds them".
+inline std::string how_to_place(const Layout& layout, const std::string& into) {
+  std::string text = "put ";
+  for (std::size_t i = 0; i < layout.files.size(); ++i) {
+    text += message(i == 0 ? "" : i + 1 == layout.files.size() ? " and " : ", ", layout.files[i]);
+  }
+  text += " into " + into;
+  if (*layout.subfolder != '\0') text += message(" or its subfolder ", layout.subfolder);
+  if (layout.gzip) text += ", each plain or with the ending .gz";
+  return text + ", or name the folder that holds them";
+}
+
+/// The paths of all the files, in the order of the layout. @throws DataError naming every file that is missing.
+inline std::vector<std::filesystem::path> locate_files(const std::filesystem::path& folder, const Layout& layout) {
+  std::vector<std::filesystem::path> paths;
+  std::string missing;
+  for (const char* file : layout.files) {
+    if (auto path = find_file(folder, layout, file)) {
+      paths.push_back(*std::move(path));
+    } else {
+      missing += message(missing.empty() ? "" : ", ", file, layout.gzip ? "[.gz]" : "");
+    }
+  }
+  if (missing.empty()) return paths;
+  throw DataError(message(folder.string(), ": missing ", missing, "; ", how_to_place(layout, "this folder")));
+}
+
+}  // namespace hypertape::data

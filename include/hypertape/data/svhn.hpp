@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/data/file.hpp"
+#include "hypertape/data/layout.hpp"
+#include "hypertape/data/mat.hpp"
+
+namespace hypertape::data {
+
+/// The public names of the two files of SVHN's cropped digits that are used here.
+inline constexpr std::array<const char*, 2> svhn_files = {"train_32x32.mat", "test_32x32.mat"};
+inline constexpr Layout svhn_layout{svhn_files};
+
+namespace detail {
+
+/// The digit that a label stands for: 1 .. 9 themselves, and 10 for 0.
+inline std::int32_t svhn_digit(double label, std::size_t n, const std::filesystem::path& path) {
+  if (!(label >= 1 && label <= 10 && label == std::floor(label))) {
+    throw bad_content(path, message("variable 'y', element ", n), "a label in 1 .. 10", message(label));
+  }
+  return static_cast<std::int32_t>(label) % 10;
+}
+
+inline LabelledImages read_svhn(const std::filesystem::path& path) {
+  constexpr Index side = 32, channels = 3;
+  constexpr int classes = 10;
+  const MatFile file = open_mat(path);
+  const MatVariable x = read_mat_variable(file.get(), path, "X", {MAT_C_UINT8}, "uint8", {side, side, channels, -1});
+  const MatVariable y =
+      read_mat_variable(file.get(), path, "y", {MAT_C_DOUBLE, MAT_C_UINT8}, "double or uint8", {-1, 1});
+  const std::size_t count = x->dims[3];
+  if (y->dims[0] != count) {
+    throw bad_content(path, "variable 'y'", message("as many labels as 'X' has images, ", count), message(y->dims[0]));
+  }
+  LabelledImages images{static_cast<Index>(count), channels, side, side, classes, {}, {}};
+  for (std::size_t n = 0; n < count; ++n) {
+    images.labels.push_back(svhn_digit(y->class_type == MAT_C_UINT8 ? static_cast<const std::uint8_t*>(y->data)[n]
+                                                                    : static_cast<const double*>(y->data)[n],
+                                       n, path));
+  }
+  images.pixels.reserve(count * static_cast<std::size_t>(images.stride()));
+  const auto* columns = static_cast<const std::uint8_t*>(x->data);  // X(row, column, channel, image), row fastest
+  for (Index plane = 0; plane < images.count * channels; ++plane, columns += side * side) {
+    for (Index row = 0; row < side; ++row) {
+      for (Index column = 0; column < side; ++column) images.pixels.push_back(columns[column * side + row]);
+    }
+  }
+  return images;
+}
+
+}  // namespace detail
+
+/// Loads the cropped digits of SVHN from train_32x32.mat and test_32x32.mat, MAT files of version 5
+/// with X uint8 (32, 32, 3, n) and y double or uint8 (n, 1), where 10 stands for the digit 0: images (n, 3, 32,
+/// 32), labels 0 .. 9. The normalization is that of the training images. @throws DataError naming the file, the
+/// variable, what was expected and what was found, or every file that is missing.
+inline Dataset load_svhn(const std::filesystem::path& folder) {
+  const auto paths = locate_files(folder, svhn_layout);
+  Dataset dataset{"svhn", folder, detail::read_svhn(paths[0]), detail::read_svhn(paths[1]), {}};
+  dataset.normalization = compute_normalization(dataset.train);
+  return dataset;
+}
+
+}  // namespace hypertape::data

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/data/file.hpp"
+#include "hypertape/data/gzip.hpp"
+#include "hypertape/data/layout.hpp"
+#include "hypertape/data/resize.hpp"
+
+namespace hypertape::data {
+
+/// The public names of the two files of USPS.
+inline constexpr std::array<const char*, 2> usps_files = {"zip.train", "zip.test"};
+inline constexpr Layout usps_layout{usps_files, true};
+
+namespace detail {
+
+/// Cuts the first word off a line; empty if there is none.
+inline std::string_view next_word(std::string_view& line) {
+  constexpr std::string_view blanks = " \t\r";
+  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(blanks));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+/// The number that is the whole word, or nothing. May be NaN or infinite.
+inline std::optional<double> parse_number(std::string_view word) {
+  double number = 0;
+  const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (failure != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return number;
+}
+
+/// Appends the image of one line: a label in 0 .. 9, then 16 x 16 levels from -1 (paper) to 1 (ink), row-major.
+inline void append_usps_line(std::string_view line, std::size_t number, const std::filesystem::path& path,
+                             LabelledImages& images) {
+  const auto levels = static_cast<std::size_t>(images.stride());
+  const std::string where = message("line ", number);
+  std::size_t words = 0;
+  for (std::string_view word = next_word(line); !word.empty(); word = next_word(line), ++words) {
+    const double value = parse_number(word).value_or(std::numeric_limits<double>::quiet_NaN());
+    if (words == 0) {
+      if (!(value >= 0 && value < images.classes && value == std::floor(value))) {
+        throw bad_content(path, where, "a label in 0 .. 9", message("'", word, "'"));
+      }
+      images.labels.push_back(static_cast<std::int32_t>(value));
+    } else {
+      if (!(value >= -1 && value <= 1)) {
+        throw bad_content(path, message(where, ", value ", words), "a number in [-1, 1]", message("'", word, "'"));
+      }
+      images.pixels.push_back(static_cast<std::uint8_t>(std::lround((value + 1) / 2 * 255)));
+    }
+  }
+  if (words != levels + 1) {
+    throw bad_content(path, where, message("a label and ", levels, " values"), message(words, " numbers"));
+  }
+  ++images.count;
+}
+
+/// One of the files: 16 x 16 pixels, as they are in it.
+inline LabelledImages read_usps(const std::filesystem::path& path) {
+  constexpr Index side = 16;
+  constexpr int classes = 10;
+  GzipReader file(path);
+  const std::vector<std::uint8_t> bytes = file.read(std::numeric_limits<std::size_t>::max());
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.empty()) throw bad_content(path, "line 1", "a label and 256 values", "the end of the file");
+  LabelledImages images{0, 1, side, side, classes, {}, {}};
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t length = std::min(text.find('\n'), text.size());
+    append_usps_line(text.substr(0, length), line, path, images);
+    text.remove_prefix(std::min(length + 1, text.size()));
+  }
+  return images;
+}
+
+}  // namespace detail
+
+/// Loads the handwritten digits of USPS from the text files zip.train and zip.test, each plain or gzipped (7,291 and
+/// 2,007 images): images (n, 1, 28, 28), bicubically enlarged from 16 x 16 to the size of MNIST's, labels 0 .. 9. The
+/// normalization is that of the training images. @throws DataError naming the file, the line, what was expected and
+/// what was found, or every file that is missing.
+inline Dataset load_usps(const std::filesystem::path& folder) {
+  constexpr Index side = 28;
+  const auto paths = locate_files(folder, usps_layout);
+  Dataset dataset{"usps",
+                  folder,
+                  resize(detail::read_usps(paths[0]), side, side),
+                  resize(detail::read_usps(paths[1]), side, side),
+                  {}};
+  dataset.normalization = compute_normalization(dataset.train);
+  return dataset;
+}
+
+}  // namespace hypertape::data

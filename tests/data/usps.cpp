@@ -1,0 +1,139 @@
+#include "hypertape/data/usps.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "support/check_error.hpp"
+#include "support/gzip_file.hpp"
+#include "support/stored_datasets.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace hypertape;
+using namespace hypertape::data;
+using namespace hypertape::testing;
+
+namespace {
+
+/// A folder with a good tiny USPS, for a test to spoil.
+struct TinyUsps {
+  TemporaryFolder folder;
+  TinyUsps() { put_usps_files(folder.path(), 20, 12); }
+  void check_refused(std::initializer_list<std::string_view> words) const {
+    check_error<DataError>([&] { load_usps(folder.path()); }, words);
+  }
+  /// Puts `text` in the place of the training file's second line.
+  void check_refused_line(const std::string& text, std::initializer_list<std::string_view> words) const {
+    put_file(folder / "zip.train", usps_line(1, 1) + text + usps_line(2, 2));
+    check_refused(words);
+  }
+};
+
+/// A line of 257 words, the last of them this one.
+std::string line_ending_in(const std::string& word) {
+  std::string line = usps_line(3, 0);
+  line.resize(line.rfind(" -1.0000"));
+  return line + " " + word + "\n";
+}
+
+}  // namespace
+
+TEST_CASE("load_usps: two files, each plain or gzipped, enlarged to 28 x 28") {
+  const TinyUsps tiny;
+  put_gzip_file(tiny.folder / "zip.test.gz", file_bytes(tiny.folder / "zip.test"));
+  std::filesystem::remove(tiny.folder / "zip.test");
+  const Dataset dataset = load_usps(tiny.folder.path());
+  CHECK(dataset.name == "usps");
+  CHECK(dataset.folder == tiny.folder.path());
+  for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+    CHECK(images->count == (images == &dataset.train ? 20 : 12));
+    CHECK(images->channels == 1);
+    CHECK(images->height == 28);
+    CHECK(images->width == 28);
+    CHECK(images->classes == 10);
+    CHECK_NOTHROW(check_sizes(*images, "test"));
+    CHECK(images->labels[11] == 1);
+    LabelledImages small{1, 1, 16, 16, 10, std::vector<std::uint8_t>(256), {1}};
+    small.pixels[11] = 255;
+    const std::vector<std::uint8_t> expected = resize(small, 28, 28).pixels;
+    CHECK(std::equal(expected.begin(), expected.end(), images->pixels.begin() + 784 * 11));
+  }
+  const Normalization expected = compute_normalization(dataset.train);
+  CHECK(dataset.normalization.mean == expected.mean);
+  CHECK(dataset.normalization.std == expected.std);
+}
+
+TEST_CASE("read_usps: levels become bytes, whatever the blanks and the last end of line") {
+  const TemporaryFolder folder;
+  std::string line = "9";
+  for (int i = 0; i < 250; ++i) line += "\t-1";
+  put_file(folder / "file", line + " 0 1 -0.5 .5  -0.999 1.0000\r\n" + line + " 0 0 0 0 0 0");
+  const LabelledImages images = detail::read_usps(folder / "file");
+  REQUIRE(images.count == 2);
+  CHECK(images.labels == std::vector<std::int32_t>{9, 9});
+  CHECK(std::vector<int>(images.pixels.begin() + 249, images.pixels.begin() + 256) ==
+        std::vector<int>{0, 128, 255, 64, 191, 0, 255});
+  CHECK(images.pixels[511] == 128);
+}
+
+TEST_CASE("load_usps: missing files are named, and what to do") {
+  const TinyUsps tiny;
+  std::filesystem::remove(tiny.folder / "zip.test");
+  tiny.check_refused({tiny.folder.path().string(), "missing zip.test[.gz]; put zip.train and zip.test into this folder",
+                      "plain or with the ending .gz"});
+  std::filesystem::remove(tiny.folder / "zip.train");
+  tiny.check_refused({"missing zip.train[.gz], zip.test[.gz];"});
+}
+
+TEST_CASE("load_usps: bad lines") {
+  const TinyUsps tiny;
+  const auto with_label = [](const std::string& label) {
+    return label + usps_line(3, 0).substr(1 + sizeof ".0000" - 1);
+  };
+  tiny.check_refused_line(with_label("11"), {"zip.train: line 2: expected a label in 0 .. 9, found '11'"});
+  tiny.check_refused_line(with_label("-1"), {"line 2: expected a label in 0 .. 9, found '-1'"});
+  tiny.check_refused_line(with_label("2.5"), {"line 2: expected a label in 0 .. 9, found '2.5'"});
+  tiny.check_refused_line(with_label("nan"), {"line 2: expected a label in 0 .. 9, found 'nan'"});
+  tiny.check_refused_line(line_ending_in("1.001"), {"line 2, value 256: expected a number in [-1, 1], found '1.001'"});
+  tiny.check_refused_line(line_ending_in("-2"), {"line 2, value 256: expected a number in [-1, 1], found '-2'"});
+  tiny.check_refused_line(line_ending_in("nan"), {"line 2, value 256: expected a number in [-1, 1], found 'nan'"});
+  tiny.check_refused_line(line_ending_in("-inf"), {"line 2, value 256: expected a number in [-1, 1], found '-inf'"});
+  tiny.check_refused_line(line_ending_in("0,5"), {"line 2, value 256: expected a number in [-1, 1], found '0,5'"});
+  tiny.check_refused_line(line_ending_in("ink"), {"line 2, value 256: expected a number in [-1, 1], found 'ink'"});
+  tiny.check_refused_line(line_ending_in(""), {"line 2: expected a label and 256 values, found 256 numbers"});
+  tiny.check_refused_line(line_ending_in("0 0"), {"line 2: expected a label and 256 values, found 258 numbers"});
+  tiny.check_refused_line("\n", {"line 2: expected a label and 256 values, found 0 numbers"});
+}
+
+TEST_CASE("load_usps: an empty file") {
+  const TinyUsps tiny;
+  put_file(tiny.folder / "zip.test", "");
+  tiny.check_refused({"zip.test: line 1: expected a label and 256 values, found the end of the file"});
+}
+
+TEST_CASE("load_usps: a truncated gzip file") {
+  const TinyUsps tiny;
+  put_gzip_file(tiny.folder / "zip.test.gz", file_bytes(tiny.folder / "zip.test"));
+  const std::string bytes = file_bytes(tiny.folder / "zip.test.gz");
+  put_file(tiny.folder / "zip.test.gz", std::string_view(bytes).substr(0, bytes.size() - 9));
+  std::filesystem::remove(tiny.folder / "zip.test");
+  tiny.check_refused({"zip.test.gz: byte ", "expected more gzip data, found the end of the file"});
+}
+
+TEST_CASE("USPS itself: counts, first labels and the frequency of classes") {
+  const char* root = std::getenv("HYPERTAPE_DATA");
+  const std::filesystem::path folder = std::filesystem::path(root == nullptr ? "" : root) / "usps";
+  if (root == nullptr || !holds_any_file(folder, usps_layout)) {
+    MESSAGE("skipped: USPS itself (needs its files in $HYPERTAPE_DATA/usps)");
+    return;
+  }
+  const Dataset usps = load_usps(folder);
+  CHECK(usps.train.count == 7'291);
+  CHECK(usps.test.count == 2'007);
+  CHECK(std::vector(usps.train.labels.begin(), usps.train.labels.begin() + 2) == std::vector{6, 5});
+  CHECK(usps.test.labels[0] == 9);
+  CHECK(indices_of_class(usps.train, 0).size() == 1194);
+  CHECK(indices_of_class(usps.train, 8).size() == 542);
+}
