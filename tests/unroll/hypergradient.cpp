@@ -4,8 +4,11 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "hypertape/autodiff/check_gradient.hpp"
+#include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/nn/lenet.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
@@ -19,36 +22,71 @@ Var<double> outer_loss(Var<double> theta) {
                      tape.leaf(positive_tensor<double>(Shape{7, 3}, 51)));
 }
 
-/// L(theta_T) by the loop as the equations have it, with no unrolling machinery.
-double trained_loss(const InnerLoop<double>& loop) {
-  Tensor<double> theta = loop.theta0;
-  for (Index t = 0; t < loop.length(); ++t) {
+/// L(theta_T) by the loop as the equations have it, with no unrolling machinery, from step `first` on, where theta is
+/// the loop's theta0 and the velocity is given; at the end the velocity is that of the end.
+double trained_loss(const InnerLoop<double>& loop, Index first, Tensor<double>& velocity, Tensor<double>& theta) {
+  theta = loop.theta0;
+  for (Index t = first; t < loop.steps_taken(); ++t) {
     const auto s = static_cast<std::size_t>(t % loop.steps());
     Tape<double> tape;
     const Var<double> leaf = tape.leaf(theta);
     const Tensor<double> g = gradient(SmallLoss()(leaf, tape.leaf(loop.x[s]), tape.leaf(loop.y[s])), leaf).value();
-    for (Index i = 0; i < theta.size(); ++i) theta[i] -= loop.learning_rates[t] * g[i];
+    for (Index i = 0; i < theta.size(); ++i) {
+      velocity[i] = loop.momentum * velocity[i] + g[i];
+      theta[i] -= loop.learning_rates[t] * velocity[i];
+    }
   }
   Tape<double> tape;
   return outer_loss(tape.leaf(theta)).item();
 }
+double trained_loss(const InnerLoop<double>& loop) {
+  Tensor<double> velocity(loop.theta0.shape()), theta;
+  return trained_loss(loop, 0, velocity, theta);
+}
 
-/// Central differences of `trained_loss` in every element of one part of the loop, which `part` selects.
-template <class Part>
-Tensor<double> differences(const InnerLoop<double>& loop, const Part& part) {
-  InnerLoop<double> moved = loop;
-  Tensor<double>& values = part(moved);
-  Tensor<double> out(values.shape());
+/// Central differences of `loss(loop)` in every element of a part of the loop.
+template <class Loss>
+Tensor<double> differences(InnerLoop<double>& loop, std::span<double> part, const Shape& shape, const Loss& loss) {
+  Tensor<double> out(shape);
   const double step = std::cbrt(std::numeric_limits<double>::epsilon());
-  for (Index i = 0; i < values.size(); ++i) {
-    const double value = values[i];
-    values[i] = value + step;
-    const double above = trained_loss(moved);
-    values[i] = value - step;
-    out[i] = (above - trained_loss(moved)) / (2 * step);
-    values[i] = value;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const double value = part[i];
+    part[i] = value + step;
+    const double above = loss(loop);
+    part[i] = value - step;
+    out[static_cast<Index>(i)] = (above - loss(loop)) / (2 * step);
+    part[i] = value;
   }
   return out;
+}
+
+/// Every part of a hypergradient by central differences of `loss(loop)`.
+template <class Loss>
+Hypergradient<double> differences(InnerLoop<double> loop, const Loss& loss) {
+  const auto of = [&](Tensor<double>& part) { return differences(loop, part.values(), part.shape(), loss); };
+  Hypergradient<double> out;
+  out.theta0 = of(loop.theta0);
+  out.learning_rates = of(loop.learning_rates);
+  for (Tensor<double>& x : loop.x) out.x.push_back(of(x));
+  for (Tensor<double>& y : loop.y) out.y.push_back(of(y));
+  if (loop.momentum > 0) out.momentum = differences(loop, {&loop.momentum, 1}, Shape{1}, loss)[0];
+  return out;
+}
+
+/// The sum of the relative errors of all parts; NaN if one is.
+template <class T>
+double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
+  double sum = relative_error(a.theta0, b.theta0) + relative_error(a.learning_rates, b.learning_rates) +
+               relative_error(Tensor<T>(Shape{1}, a.momentum), Tensor<T>(Shape{1}, b.momentum));
+  for (std::size_t s = 0; s < b.x.size(); ++s) sum += relative_error(a.x.at(s), b.x.at(s));
+  for (std::size_t s = 0; s < b.y.size(); ++s) sum += relative_error(a.y.at(s), b.y.at(s));
+  return sum;
+}
+
+InnerLoop<double> small_loop_with(double momentum, Index steps, Index epochs, Index samples = 6) {
+  InnerLoop<double> loop = small_loop<double>(steps, epochs, samples);
+  loop.momentum = momentum;
+  return loop;
 }
 
 UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastest,
@@ -61,54 +99,49 @@ UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastes
 }
 
 TEST_CASE("hypergradient: central differences through the whole unroll") {
-  // Steps x epochs, T = 1, 2, 5 and 4.
-  for (const Shape& size : {Shape{1, 1}, Shape{1, 2}, Shape{5, 1}, Shape{2, 2}}) {
-    const Index steps = size[0], epochs = size[1];
-    CAPTURE(steps);
-    CAPTURE(epochs);
-    constexpr double tolerance = 1e-6;  // differences err by about step^2 = 4e-11 times higher derivatives
-    const InnerLoop<double> loop = small_loop<double>(steps, epochs);
-    const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
-    CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
-    CHECK(relative_error(h.theta0, differences(
-                                       loop, [](auto& l) -> auto& { return l.theta0; })) <= tolerance);
-    CHECK(relative_error(h.learning_rates, differences(
-                                               loop, [](auto& l) -> auto& { return l.learning_rates; })) <= tolerance);
-    for (std::size_t s = 0; s < loop.x.size(); ++s) {
-      CHECK(relative_error(h.x[s], differences(
-                                       loop, [s](auto& l) -> auto& { return l.x[s]; })) <= tolerance);
-      CHECK(relative_error(h.y[s], differences(
-                                       loop, [s](auto& l) -> auto& { return l.y[s]; })) <= tolerance);
+  // Steps x epochs, T = 1, 2, 5, 4 and 6.
+  for (const Shape& size : {Shape{1, 1}, Shape{1, 2}, Shape{5, 1}, Shape{2, 2}, Shape{3, 2}}) {
+    for (const double momentum : {0.0, 0.5, 0.9}) {
+      const Index steps = size[0], epochs = size[1];
+      CAPTURE(steps);
+      CAPTURE(epochs);
+      CAPTURE(momentum);
+      constexpr double tolerance = 1e-6;  // differences err by about step^2 = 4e-11 times higher derivatives
+      const InnerLoop<double> loop = small_loop_with(momentum, steps, epochs);
+      const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+      CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
+      CHECK(distance(h, differences(loop, [](const auto& l) { return trained_loss(l); })) <= tolerance);
+      CHECK((h.momentum == 0) == (momentum == 0 || loop.length() == 1));
     }
   }
 }
 
-template <class T>
-double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
-  double worst = std::max(relative_error(a.theta0, b.theta0), relative_error(a.learning_rates, b.learning_rates));
-  for (std::size_t s = 0; s < b.x.size(); ++s) worst = std::max(worst, relative_error(a.x.at(s), b.x.at(s)));
-  for (std::size_t s = 0; s < b.y.size(); ++s) worst = std::max(worst, relative_error(a.y.at(s), b.y.at(s)));
-  return worst;
+TEST_CASE("hypergradient: both second derivatives agree to rounding") {
+  for (const double momentum : {0.0, 0.9}) {
+    const InnerLoop<double> loop = small_loop_with(momentum, 3, 2);
+    const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+    const auto h =
+        hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(SecondDerivative::reverse_over_reverse));
+    CHECK(distance(h, expected) <= 1e-12);
+  }
 }
 
-TEST_CASE("hypergradient: both second derivatives agree to rounding") {
-  const InnerLoop<double> loop = small_loop<double>(3, 2);
-  const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
-  const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(SecondDerivative::reverse_over_reverse));
-  CHECK(distance(h, expected) <= 1e-12);
+void check_memory_policies(const InnerLoop<double>& loop, SecondDerivative second) {
+  const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second));
+  CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, MemoryPolicy::recompute)),
+                 expected) <= 0);
+  for (const Index interval : {0, 1, 2, 5, 11, 12, 100}) {  // of 12 steps
+    CAPTURE(interval);
+    UnrollOptions options = all_derivatives(second, MemoryPolicy::checkpoints);
+    options.checkpoint_interval = interval;
+    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 0);
+  }
 }
 
 TEST_CASE("hypergradient: every memory policy gives the same bits") {
-  const InnerLoop<double> loop = small_loop<double>(3, 4);
-  for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second));
-    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, MemoryPolicy::recompute)),
-                   expected) <= 0);
-    for (const Index interval : {0, 1, 2, 5, 11, 12, 100}) {  // of 12 steps
-      CAPTURE(interval);
-      UnrollOptions options = all_derivatives(second, MemoryPolicy::checkpoints);
-      options.checkpoint_interval = interval;
-      CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 0);
+  for (const double momentum : {0.0, 0.9}) {
+    for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
+      check_memory_policies(small_loop_with(momentum, 3, 4), second);
     }
   }
 }
@@ -158,6 +191,80 @@ TEST_CASE("hypergradient: a window counts only the last steps") {
   }
 }
 
+TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
+  const InnerLoop<double> loop = small_loop_with(0.9, 3, 2);
+  for (const Index window : {1, 2, 4}) {
+    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+      CAPTURE(window);
+      const Index start = loop.length() - window;
+      InnerLoop<double> first = loop, last = loop;
+      first.stop = start;
+      Tensor<double> velocity(loop.theta0.shape());
+      trained_loss(first, 0, velocity, last.theta0);
+      auto expected = differences(last, [&](const InnerLoop<double>& l) {
+        Tensor<double> from = velocity, theta;
+        return trained_loss(l, start, from, theta);
+      });
+      UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+      options.window = window;
+      const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
+      CHECK(distance(h, expected) <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
+  for (const double momentum : {0.0, 0.9}) {
+    for (const Index window : {0, 2}) {
+      for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+        UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+        options.window = window;
+        Unroll<double, SmallLoss> unroll(SmallLoss(), options);
+        const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
+          gradient_out = theta;
+          return 1.0;
+        };
+        InnerLoop<double> loop = small_loop_with(momentum, 3, 3);
+        for (const Index stop : {1, 2, 3, 4, 6, 9}) {
+          CAPTURE(stop);
+          loop.stop = stop;
+          // The shorter loop has only the images that are used.
+          InnerLoop<double> shorter = loop;
+          shorter.stop = 0;
+          shorter.x.resize(static_cast<std::size_t>(std::min<Index>(stop, 3)));
+          shorter.y.resize(shorter.x.size());
+          const Index steps = shorter.steps();
+          if (stop % steps != 0) continue;  // not a whole number of epochs
+          shorter.learning_rates = Tensor<double>(Shape{stop / steps, steps},
+                                                  loop.learning_rates.values().first(static_cast<std::size_t>(stop)));
+          Hypergradient<double> expected = unroll(shorter, outer);
+          CHECK(equal(unroll.train(loop), expected.theta_T));
+          const Hypergradient<double>& h = unroll(loop, outer);
+          CHECK(equal(h.theta_T, expected.theta_T));
+          CHECK(equal(h.theta0, expected.theta0));
+          CHECK(h.momentum == expected.momentum);
+          for (Index t = 0; t < loop.length(); ++t) {
+            CHECK(h.learning_rates[t] == (t < stop ? expected.learning_rates[t] : 0.0));
+          }
+          for (std::size_t s = 0; s < 3; ++s) {
+            const bool used = s < shorter.x.size();
+            CHECK(equal(h.x[s], used ? expected.x[s] : Tensor<double>(loop.x[s].shape())));
+            CHECK(equal(h.y[s], used ? expected.y[s] : Tensor<double>(loop.y[s].shape())));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("hypergradient: central differences through a loop that stops within an epoch") {
+  InnerLoop<double> loop = small_loop_with(0.5, 3, 2);
+  loop.stop = 4;
+  const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+  CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
+  CHECK(distance(h, differences(loop, [](const auto& l) { return trained_loss(l); })) <= 1e-6);
+}
+
 TEST_CASE("hypergradient: a window longer than the loop is the whole loop") {
   const InnerLoop<double> loop = small_loop<double>(2, 1);
   UnrollOptions options = all_derivatives();
@@ -181,11 +288,11 @@ constexpr auto simple_outer = [](const Tensor<double>& theta, Tensor<double>& gr
 
 TEST_CASE("hypergradient: memory is what was predicted, and grows with the root of T for checkpoints") {
   constexpr double unit = 1 << 20;  // in which an arena reserves memory
-  const auto bytes = [&](MemoryPolicy policy, Index epochs, Index samples_per_block = 0) {
+  const auto bytes = [&](MemoryPolicy policy, Index epochs, Index samples_per_block = 0, double momentum = 0) {
     UnrollOptions options = all_derivatives(SecondDerivative::fastest, policy);
     options.samples_per_block = samples_per_block;
     Unroll<double, SmallLoss> unroll(SmallLoss(), options);
-    InnerLoop<double> loop = small_loop<double>(1, epochs, 1200);
+    InnerLoop<double> loop = small_loop_with(momentum, 1, epochs, 1200);
     loop.learning_rates.fill(0.001);
     const auto predicted = static_cast<double>(unroll.predicted_bytes(loop));
     unroll(loop, simple_outer);
@@ -202,18 +309,52 @@ TEST_CASE("hypergradient: memory is what was predicted, and grows with the root 
   bytes(MemoryPolicy::checkpoints, 64, 600);
 }
 
-TEST_CASE("hypergradient: a mean over blocks of samples is the mean over samples") {
-  const InnerLoop<double> loop = small_loop<double>(2, 2, 7);
-  const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
-  for (const Index samples_per_block : {1, 2, 3, 100}) {
-    UnrollOptions options = all_derivatives();
-    options.samples_per_block = samples_per_block;
-    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 1e-12);
+TEST_CASE("hypergradient: velocities are kept only with momentum, and predicted") {
+  constexpr double unit = 1 << 20;
+  const nn::LeNet net;
+  using Loss = nn::ClassificationLoss<nn::LeNet>;
+  InnerLoop<float> loop;
+  loop.theta0 = random_tensor<float>(Shape{net.parameters().size()}, 1);
+  for (float& weight : loop.theta0.values()) weight *= 0.05F;
+  loop.x.push_back(random_tensor<float>(Shape{1, 1, 28, 28}));
+  loop.y.push_back(positive_tensor<float>(Shape{1, 10}));
+  loop.learning_rates = Tensor<float>(Shape{100, 1}, 0.001F);
+  const auto outer = [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
+    gradient_out = theta;
+    return 1.0F;
+  };
+  for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    Unroll<float, Loss> unroll(Loss{&net}, all_derivatives(SecondDerivative::fastest, policy));
+    const auto bytes = [&](float momentum) {
+      loop.momentum = momentum;
+      unroll(loop, outer);
+      const auto reserved = static_cast<double>(unroll.reserved_bytes());
+      CHECK(std::abs(static_cast<double>(unroll.predicted_bytes(loop)) - reserved) <= 0.03 * reserved + unit);
+      return reserved;
+    };
+    const double plain = bytes(0), with_momentum = bytes(0.9F);
+    const double points = policy == MemoryPolicy::checkpoints ? 20 : 101;
+    const double theta_bytes = static_cast<double>(loop.theta0.size()) * sizeof(float);
+    CHECK(std::abs(with_momentum - plain - (points + 1) * theta_bytes) <= 0.01 * plain);  // and one for nu
+    CHECK(bytes(0) == plain);
   }
 }
 
-TEST_CASE("hypergradient: the same bits whatever the number of threads, and on every call") {
-  const InnerLoop<float> loop = small_loop<float>(3, 2, 20);
+TEST_CASE("hypergradient: a mean over blocks of samples is the mean over samples") {
+  for (const double momentum : {0.0, 0.9}) {
+    const InnerLoop<double> loop = small_loop_with(momentum, 2, 2, 7);
+    const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
+    for (const Index samples_per_block : {1, 2, 3, 100}) {
+      UnrollOptions options = all_derivatives();
+      options.samples_per_block = samples_per_block;
+      CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 1e-12);
+    }
+  }
+}
+
+void check_thread_counts(float momentum) {
+  InnerLoop<float> loop = small_loop<float>(3, 2, 20);
+  loop.momentum = momentum;
   const auto outer = [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
     gradient_out = theta;
     return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
@@ -226,11 +367,42 @@ TEST_CASE("hypergradient: the same bits whatever the number of threads, and on e
     Unroll<float, SmallLoss> unroll(SmallLoss(), options, WorkerTeam(threads));
     for (int call = 0; call < 2; ++call) {
       const Hypergradient<float>& h = unroll(loop, outer);
+      CHECK(h.momentum == expected.momentum);
       CHECK(equal(h.theta0, expected.theta0));
       CHECK(equal(h.learning_rates, expected.learning_rates));
       for (std::size_t s = 0; s < loop.x.size(); ++s) CHECK(equal(h.x[s], expected.x[s]));
     }
   }
+}
+
+TEST_CASE("hypergradient: the same bits whatever the number of threads, and on every call") {
+  check_thread_counts(0);
+  check_thread_counts(0.9F);
+}
+
+/// Half the sum of squares, whose Hessian is one.
+struct SquaredNorm {
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T>, Var<T>) const {
+    return T(0.5) * sum(square(theta));
+  }
+};
+
+TEST_CASE("hypergradient: a long theta is shared out with the same bits") {
+  InnerLoop<float> loop;
+  loop.theta0 = random_tensor<float>(Shape{50001}, 1);
+  loop.x.push_back(Tensor<float>(Shape{1, 1}));
+  loop.y.push_back(Tensor<float>(Shape{1, 1}));
+  loop.learning_rates = positive_tensor<float>(Shape{4, 1}, 2);
+  loop.momentum = 0.9F;
+  const auto outer = [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
+    gradient_out = theta;
+    return 1.0F;
+  };
+  Unroll<float, SquaredNorm> one{SquaredNorm()}, many(SquaredNorm(), {}, WorkerTeam(3));
+  const Hypergradient<float>& h = many(loop, outer);
+  CHECK(distance(h, one(loop, outer)) <= 0);
+  CHECK(h.momentum != 0);
 }
 
 TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
@@ -240,17 +412,22 @@ TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
     return 1.0;
   };
   for (const auto& [steps, samples] : {std::pair<Index, Index>{3, 8}, {1, 2}, {4, 5}}) {
-    const InnerLoop<double> loop = small_loop<double>(steps, 1, samples);
-    Unroll<double, SmallLoss> fresh(SmallLoss(), all_derivatives());
-    CHECK(distance(unroll(loop, outer), fresh(loop, outer)) <= 0);
+    for (const double momentum : {0.5, 0.0}) {
+      const InnerLoop<double> loop = small_loop_with(momentum, steps, 1, samples);
+      Unroll<double, SmallLoss> fresh(SmallLoss(), all_derivatives());
+      CHECK(distance(unroll(loop, outer), fresh(loop, outer)) <= 0);
+    }
   }
 }
 
 TEST_CASE("hypergradient: training alone gives the same weights") {
-  const InnerLoop<double> loop = small_loop<double>(2, 3);
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
-  const Tensor<double> theta = unroll.train(loop);
-  CHECK(equal(theta, hypergradient(loop, SmallLoss(), outer_loss).theta_T));
+  for (const double momentum : {0.0, 0.9}) {
+    const InnerLoop<double> loop = small_loop_with(momentum, 2, 3);
+    Unroll<double, SmallLoss> unroll{SmallLoss()};
+    const Tensor<double> theta = unroll.train(loop);
+    CHECK(equal(theta, hypergradient(loop, SmallLoss(), outer_loss).theta_T));
+    CHECK(equal(unroll.train(loop), theta));
+  }
 }
 
 TEST_CASE("hypergradient: a quadratic in closed form") {
@@ -290,6 +467,21 @@ TEST_CASE("hypergradient: parts that do not fit are named") {
   CHECK_THROWS_AS(hypergradient(loop, SmallLoss(), outer), ShapeError);
   CHECK_THROWS_WITH_AS(hypergradient(InnerLoop<double>(), SmallLoss(), outer), "InnerLoop: needs at least one step",
                        ShapeError);
+}
+
+TEST_CASE("hypergradient: an impossible momentum or stop is refused") {
+  const auto outer = [](Var<double> theta) { return sum(theta); };
+  for (const double momentum : {-0.1, 1.0, std::nan("")}) {
+    CHECK_THROWS_AS(hypergradient(small_loop_with(momentum, 2, 1), SmallLoss(), outer), ArgumentError);
+  }
+  CHECK_THROWS_WITH_AS(hypergradient(small_loop_with(1.5, 2, 1), SmallLoss(), outer),
+                       "InnerLoop: the momentum must be in [0, 1), got 1.5", ArgumentError);
+  InnerLoop<double> loop = small_loop<double>(2, 1);
+  loop.stop = 3;
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer), "InnerLoop: cannot stop after 3 of 2 steps",
+                       ArgumentError);
+  loop.stop = -1;
+  CHECK_THROWS_AS(hypergradient(loop, SmallLoss(), outer), ArgumentError);
 }
 
 TEST_CASE("hypergradient: weights that end infinite are not returned") {

@@ -37,11 +37,12 @@ UnrollOptions options() {
 
 TEST_CASE("unroll_ensemble: the mean over initialisations") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
+  loop.momentum = 0.9;
   const std::vector<Tensor<double>> theta0 = initialisations(3);
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
   const Hypergradient<double>& mean = ensemble(loop, theta0, outer);
 
-  double loss = 0;
+  double loss = 0, momentum = 0;
   Tensor<double> x(loop.x[1].shape()), y(loop.y[0].shape()), rates(loop.learning_rates.shape()),
       theta(theta0[0].shape());
   for (Index i = 0; i < 3; ++i) {
@@ -51,12 +52,14 @@ TEST_CASE("unroll_ensemble: the mean over initialisations") {
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].x[1], h.x[1]));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].theta_T, h.theta_T));
     loss += h.outer_loss / 3;
+    momentum += h.momentum / 3;
     for (Index j = 0; j < x.size(); ++j) x[j] += h.x[1][j] / 3;
     for (Index j = 0; j < y.size(); ++j) y[j] += h.y[0][j] / 3;
     for (Index j = 0; j < rates.size(); ++j) rates[j] += h.learning_rates[j] / 3;
     for (Index j = 0; j < theta.size(); ++j) theta[j] += h.theta0[j] / 3;
   }
   CHECK(std::abs(mean.outer_loss - loss) <= 1e-14 * loss);
+  CHECK(std::abs(mean.momentum - momentum) <= 1e-14 * std::abs(momentum));
   CHECK(relative_error(mean.x[1], x) <= 1e-14);
   CHECK(relative_error(mean.y[0], y) <= 1e-14);
   CHECK(relative_error(mean.learning_rates, rates) <= 1e-14);

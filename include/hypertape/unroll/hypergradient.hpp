@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "hypertape/core/parallel.hpp"
+#include "hypertape/kernels/elementwise.hpp"
+#include "hypertape/kernels/reduce.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
-#include "hypertape/unroll/sample_blocks.hpp"
-#include "hypertape/unroll/tape_derivatives.hpp"
+#include "hypertape/unroll/step_blocks.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape {
@@ -22,7 +22,8 @@ struct Hypergradient {
   Tensor<T> theta0;          ///< (P), or by the weights at the start of the window
   std::vector<Tensor<T>> x;  ///< as InnerLoop::x; empty unless asked for
   std::vector<Tensor<T>> y;  ///< as InnerLoop::y; empty unless asked for
-  Tensor<T> learning_rates;  ///< (epochs, steps); 0 before the window
+  Tensor<T> learning_rates;  ///< (epochs, steps); 0 before the window, and for steps not taken
+  T momentum = 0;            ///< of what the window's steps do with it; 0 if InnerLoop::momentum is
 };
 
 /// Derivatives through unrolled gradient descent (docs/hypergradient.md). With lambda = dL/d theta_{t+1} and
@@ -33,6 +34,16 @@ struct Hypergradient {
 ///     d y     += - eta_t d/dy <lambda, g_t>
 ///     lambda   = lambda - eta_t d/dtheta <lambda, g_t>
 ///
+/// and with momentum mu, where nu = dL/d v_{t+1},
+///
+///     d eta_t  = - <lambda, v_{t+1}>
+///     nu       = nu - eta_t lambda
+///     d mu    += <nu, v_t>
+///     d x     += d/dx <nu, g_t>
+///     d y     += d/dy <nu, g_t>
+///     lambda   = lambda + d/dtheta <nu, g_t>
+///     nu       = mu nu
+///
 /// `inner_loss(theta, x, y)` records a scalar from three Vars; it is called from several threads at once if the team
 /// has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one thread does them). Keep the
 /// object: it reuses its memory.
@@ -41,7 +52,7 @@ class Unroll {
  public:
   /// @throws ArgumentError for a negative interval or window.
   explicit Unroll(InnerLoss inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {
+      : options_(options), team_(team), blocks_(std::move(inner_loss), options, team) {
     if (options.checkpoint_interval < 0 || options.window < 0) {
       throw ArgumentError(message("UnrollOptions: interval and window cannot be negative, got ",
                                   options.checkpoint_interval, " and ", options.window));
@@ -49,18 +60,21 @@ class Unroll {
   }
 
   /// Runs the inner loop alone and returns theta_T, which stays valid until the next call. @throws ShapeError if the
-  /// loop's parts do not fit; DivergenceError, naming the step, if a loss is not finite, or if theta_T is not.
+  /// loop's parts do not fit, ArgumentError if its momentum or stop are out of range; DivergenceError, naming the step,
+  /// if a loss is not finite, or if theta_T is not.
   const Tensor<T>& train(const InnerLoop<T>& loop) {
     start(loop);
-    Tensor<T>& theta = result_.theta_T;
-    theta = loop.theta0;
+    if (trajectory_.empty()) trajectory_.resize(1);
+    Point& point = trajectory_.front();
     team_.session([&] {
-      for (Index t = 0; t < loop.length(); ++t) step(loop, t, theta, theta, false);
+      start_at_theta0(loop, point);
+      for (Index t = 0; t < loop.steps_taken(); ++t) step(loop, t, point, point, false);
     });
-    if (!theta.all_finite()) {
-      throw DivergenceError(message("hypergradient: the weights are not finite after ", loop.length(), " inner steps"));
+    if (!point.theta.all_finite()) {
+      throw DivergenceError(
+          message("hypergradient: the weights are not finite after ", loop.steps_taken(), " inner steps"));
     }
-    return theta;
+    return point.theta;
   }
 
   /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient to a tensor of theta's shape.
@@ -68,9 +82,12 @@ class Unroll {
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     start(loop);
-    clear_result(loop);
+    blocks_.clear_sample_derivatives();
+    result_.learning_rates.resize(loop.learning_rates.shape());
+    result_.learning_rates.fill(T(0));
+    result_.momentum = 0;
     team_.session([&] { sweep(loop, outer_loss); });
-    collect(loop);
+    blocks_.collect(loop, result_.x, result_.y);
     return result_;
   }
 
@@ -78,110 +95,80 @@ class Unroll {
   std::size_t reserved_bytes() const {
     std::size_t values = 0;
     const auto count = [&](const Tensor<T>& tensor) { values += static_cast<std::size_t>(tensor.size()); };
-    const auto count_all = [&](const std::vector<Tensor<T>>& tensors) {
-      for (const Tensor<T>& tensor : tensors) count(tensor);
-    };
-    for (const auto* tensors : {&trajectory_, &checkpoints_, &result_.x, &result_.y}) count_all(*tensors);
-    for (const Tensor<T>* tensor : {&lambda_, &result_.theta_T, &result_.theta0, &result_.learning_rates})
-      count(*tensor);
-    std::size_t bytes = 0;
-    for (const Block& block : blocks_) {
-      for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) count_all(*tensors);
-      for (const Tensor<T>* tensor : {&block.gradient, &block.dx_of_step, &block.dy_of_step}) count(*tensor);
-      bytes += block.derivatives->reserved_bytes();
+    for (const auto* points : {&trajectory_, &checkpoints_}) {
+      for (const Point& point : *points) {
+        count(point.theta);
+        count(point.velocity);
+      }
     }
-    return bytes + values * sizeof(T);
+    for (const auto* tensors : {&result_.x, &result_.y}) {
+      for (const Tensor<T>& tensor : *tensors) count(tensor);
+    }
+    for (const Tensor<T>* tensor : {&lambda_, &nu_, &result_.theta_T, &result_.theta0, &result_.learning_rates})
+      count(*tensor);
+    return blocks_.reserved_bytes() + values * sizeof(T);
   }
 
   /// What `reserved_bytes` will be after a hypergradient through this loop, within a megabyte for each block of
   /// samples. Takes the time of one inner step, from which it learns the size of a record. The outer loss comes on top.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
-    Unroll probe(inner_loss_, options_);
-    InnerLoop<T> one{loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})};
-    probe.start(one);
-    probe.clear_result(one);
-    const Segments segments(loop.length(), options_);
-    std::size_t bytes = 0;
-    for (Block& block : probe.blocks_) {
-      block.derivatives->record(one.theta0, block.x[0], block.y[0], T(1), kernels::Start::fresh, block.gradient.data());
-      const std::size_t record = block.derivatives->used_bytes();
-      block.derivatives->differentiate(one.theta0.data(), block.gradient.data(), destination(block.dx_of_step),
-                                       destination(block.dy_of_step));
-      bytes += block.derivatives->reserved_bytes() + static_cast<std::size_t>(segments.longest() - 1) * record;
+    const Segments segments(loop.steps_taken(), options_);
+    const Index points = segments.longest() + segments.count();
+    const Index vectors = loop.momentum > 0 ? 2 * points + 4 : points + 3;
+    Index values = vectors * loop.theta0.size() + loop.length();
+    for (std::size_t s = 0; s < loop.x.size(); ++s) {
+      if (options_.differentiate_x) values += loop.x[s].size();
+      if (options_.differentiate_y) values += loop.y[s].size();
     }
-    const auto samples = [&](Index twice) {  // of all steps: in the blocks, and the derivatives there and in the result
-      Index values = 0;
-      for (std::size_t s = 0; s < loop.x.size(); ++s) {
-        values += (1 + (options_.differentiate_x ? twice : 0)) * loop.x[s].size();
-        values += (1 + (options_.differentiate_y ? twice : 0)) * loop.y[s].size();
-      }
-      return values + (options_.differentiate_x ? loop.x[0].size() : 0) +
-             (options_.differentiate_y ? loop.y[0].size() : 0);
-    };
-    const auto thetas = segments.longest() + 1 + segments.count() - 1 + 3 + static_cast<Index>(probe.blocks_.size());
-    const Index values = thetas * loop.theta0.size() + samples(2) + loop.length();
-    return bytes + static_cast<std::size_t>(values) * sizeof(T);
+    return blocks_.predicted_bytes(loop, segments.longest()) + static_cast<std::size_t>(values) * sizeof(T);
   }
 
  private:
-  /// The samples of one block and what is computed from them. Blocks share nothing that they write.
-  struct Block {
-    std::unique_ptr<LossDerivatives<T>> derivatives;
-    std::vector<Tensor<T>> x, y;       // of each step
-    std::vector<Tensor<T>> dx, dy;     // of each step
-    Tensor<T> dx_of_step, dy_of_step;  // of the present step
-    T weight = 0;                      // its share of the samples
-    T loss = 0;
-    T slope = 0;         // its part of <lambda, g_t>
-    Tensor<T> gradient;  // its part of g_t, then of the Hessian-vector product
+  /// A point of the trajectory. Without momentum, its velocity is a scalar that nothing uses.
+  struct Point {
+    Tensor<T> theta, velocity;  // theta_t and v_t, (P)
   };
 
   void start(const InnerLoop<T>& loop) {
     loop.check();
-    const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
-    blocks_.resize(static_cast<std::size_t>(cut.count()));
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      Block& block = blocks_[b];
-      if (!block.derivatives) {
-        block.derivatives = loss_derivatives<T>(inner_loss_, options_.second_derivative, options_.differentiate_x,
-                                                options_.differentiate_y);
-      }
-      block.derivatives->clear();
-      block.x.resize(loop.x.size());
-      block.y.resize(loop.y.size());
-      for (std::size_t s = 0; s < loop.x.size(); ++s) {
-        const Range range = cut[static_cast<Index>(b)];
-        copy_samples(loop.x[s], range.begin, range.size(), block.x[s]);
-        copy_samples(loop.y[s], range.begin, range.size(), block.y[s]);
-      }
-      block.weight = cut.template weight<T>(static_cast<Index>(b));
-      block.gradient.resize(loop.theta0.shape());
-    }
+    blocks_.load(loop);
+  }
+
+  static Shape velocity_shape(const InnerLoop<T>& loop) { return loop.momentum > 0 ? loop.theta0.shape() : Shape{}; }
+
+  static void start_at_theta0(const InnerLoop<T>& loop, Point& point) {
+    point.theta = loop.theta0;
+    point.velocity.resize(velocity_shape(loop));
+    point.velocity.fill(T(0));
   }
 
   /// Forward through the inner loop, over the outer loss, and back.
   template <class OuterLoss>
   void sweep(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
-    const Segments segments(loop.length(), options_);
+    const Segments segments(loop.steps_taken(), options_);
     const Index last = segments.count() - 1;
     reserve(loop, segments);
 
-    Tensor<T>& theta = trajectory_.front();
-    theta = loop.theta0;
+    Point& point = trajectory_.front();
+    start_at_theta0(loop, point);
     for (Index t = 0; t < segments[last].begin; ++t) {
-      if (segments.starts_at(t)) checkpoints_[static_cast<std::size_t>(segments.segment_of(t))] = theta;
-      step(loop, t, theta, theta, false);
+      if (segments.starts_at(t)) checkpoints_[static_cast<std::size_t>(segments.segment_of(t))] = point;
+      step(loop, t, point, point, false);
     }
     record(loop, segments[last]);
-    result_.theta_T = trajectory_[static_cast<std::size_t>(segments[last].size())];
+    result_.theta_T = trajectory_[static_cast<std::size_t>(segments[last].size())].theta;
     differentiate_outer_loss(loop, outer_loss);
 
     for (Index segment = last; segment >= 0; --segment) {
       if (segment < last) {
-        theta = checkpoints_[static_cast<std::size_t>(segment)];
+        point = checkpoints_[static_cast<std::size_t>(segment)];
         record(loop, segments[segment]);
       }
-      for (Index t = segments[segment].end - 1; t >= segments[segment].begin; --t) step_back(loop, t);
+      const Range range = segments[segment];
+      for (Index t = range.end - 1; t >= range.begin; --t) {
+        const auto i = static_cast<std::size_t>(t - range.begin);
+        step_back(loop, t, trajectory_[i], trajectory_[i + 1]);
+      }
     }
     result_.theta0 = lambda_;
   }
@@ -189,8 +176,11 @@ class Unroll {
   void reserve(const InnerLoop<T>& loop, const Segments& segments) {
     trajectory_.resize(static_cast<std::size_t>(segments.longest() + 1));
     checkpoints_.resize(static_cast<std::size_t>(segments.count() - 1));
-    for (auto* tensors : {&trajectory_, &checkpoints_}) {
-      for (Tensor<T>& tensor : *tensors) tensor.resize(loop.theta0.shape());
+    for (auto* points : {&trajectory_, &checkpoints_}) {
+      for (Point& point : *points) {
+        point.theta.resize(loop.theta0.shape());
+        point.velocity.resize(velocity_shape(loop));
+      }
     }
   }
 
@@ -202,130 +192,86 @@ class Unroll {
     }
   }
 
-  /// lambda = dL/d theta_T
+  /// lambda = dL/d theta_T, and nu = 0.
   template <class OuterLoss>
   void differentiate_outer_loss(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     result_.outer_loss = outer_loss(std::as_const(result_.theta_T), lambda_);
     if (!std::isfinite(result_.outer_loss)) {
       throw DivergenceError(message("hypergradient: the outer loss is ",
-                                    std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.length(),
+                                    std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.steps_taken(),
                                     " inner steps"));
     }
     if (lambda_.shape() != loop.theta0.shape()) {
       throw ShapeError(message("hypergradient: the outer loss wrote a gradient ", lambda_.shape(), " for theta ",
                                loop.theta0.shape()));
     }
+    nu_.resize(velocity_shape(loop));
+    nu_.fill(T(0));
   }
 
-  /// to = theta_{t+1} = theta_t - eta_t g_t, with from = theta_t; the two may be one.
-  void step(const InnerLoop<T>& loop, Index t, const Tensor<T>& from, Tensor<T>& to, bool keep) {
-    const auto s = static_cast<std::size_t>(t % loop.steps());
-    for_each_block([&](Block& block) {
-      LossDerivatives<T>& derivatives = *block.derivatives;
-      T* g = block.gradient.data();
-      block.loss = keep ? derivatives.record(from, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g)
-                        : derivatives.gradient(from, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g);
-    });
-    check_finite(t);
-    subtract_gradients(loop.learning_rates[t], from, to);
-  }
-
-  /// The four equations above, for the newest record, which is of step t.
-  void step_back(const InnerLoop<T>& loop, Index t) {
-    const T eta = loop.learning_rates[t];
-    const auto s = static_cast<std::size_t>(t % loop.steps());
-    for_each_block([&](Block& block) {
-      block.slope = block.derivatives->differentiate(lambda_.data(), block.gradient.data(),
-                                                     destination(block.dx_of_step), destination(block.dy_of_step));
-      if (options_.differentiate_x) subtract(eta, block.dx_of_step, block.dx[s]);
-      if (options_.differentiate_y) subtract(eta, block.dy_of_step, block.dy[s]);
-    });
-    T d_eta = 0;
-    for (const Block& block : blocks_) d_eta -= block.slope;
-    result_.learning_rates[t] = d_eta;
-    subtract_gradients(eta, lambda_, lambda_);
-  }
-
-  void clear_result(const InnerLoop<T>& loop) {
-    const auto clear = [](Tensor<T>& tensor, const Shape& shape) {
-      tensor.resize(shape);
-      tensor.fill(T(0));
-    };
-    const auto clear_all = [&](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
-      tensors.resize(like.size());
-      for (std::size_t s = 0; s < like.size(); ++s) clear(tensors[s], like[s].shape());
-    };
-    clear(result_.learning_rates, loop.learning_rates.shape());
-    if (options_.differentiate_x) clear_all(loop.x, result_.x);
-    if (options_.differentiate_y) clear_all(loop.y, result_.y);
-    for (Block& block : blocks_) {
-      if (options_.differentiate_x) {
-        clear_all(block.x, block.dx);
-        block.dx_of_step.resize(block.x[0].shape());
-      }
-      if (options_.differentiate_y) {
-        clear_all(block.y, block.dy);
-        block.dy_of_step.resize(block.y[0].shape());
-      }
-    }
-  }
-
-  /// Puts the blocks' samples back together.
-  void collect(const InnerLoop<T>& loop) {
-    const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      const Range range = cut[static_cast<Index>(b)];
-      for (std::size_t s = 0; s < loop.x.size(); ++s) {
-        if (options_.differentiate_x) set_samples(result_.x[s], range.begin, blocks_[b].dx[s]);
-        if (options_.differentiate_y) set_samples(result_.y[s], range.begin, blocks_[b].dy[s]);
-      }
-    }
-  }
-
-  /// Where a derivative by the samples goes; null if nobody asked for it.
-  static T* destination(Tensor<T>& tensor) { return tensor.shape().rank() == 0 ? nullptr : tensor.data(); }
-
-  static void subtract(T factor, const Tensor<T>& from, Tensor<T>& to) {
-    for (Index i = 0; i < to.size(); ++i) to[i] -= factor * from[i];
-  }
-
-  /// to = from - eta times the sum of what the blocks hold, added up in their order; the two may be one.
-  void subtract_gradients(T eta, const Tensor<T>& from, Tensor<T>& to) const {
-    // Sharing the elements out is worth it only for a long vector.
-    const Index size = to.size(), parts = std::min<Index>(team_.size(), size / 8192 + 1);
-    team_.for_each(parts, [&](Index part, int) {
-      const Index begin = size * part / parts, end = size * (part + 1) / parts;
-      const T* before = from.data();
-      for (const Block& block : blocks_) {
-        const T* gradient = block.gradient.data();
-        for (Index i = begin; i < end; ++i) to[i] = before[i] - eta * gradient[i];
-        before = to.data();
-      }
-    });
-  }
-
-  void check_finite(Index t) const {
-    T loss = 0;
-    for (const Block& block : blocks_) loss += block.weight * block.loss;
+  /// From `from`, of step t, to `to`, of step t + 1; the two may be one.
+  void step(const InnerLoop<T>& loop, Index t, const Point& from, Point& to, bool keep) {
+    const T eta = loop.learning_rates[t], mu = loop.momentum;
+    const T loss = blocks_.gradient(from.theta, samples_of(loop, t), keep);
     if (!std::isfinite(loss)) {
       throw DivergenceError(
           message("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite", " at inner step ", t));
     }
+    share_out(to.theta.size(), [&](Range range) {
+      if (mu == 0) {
+        blocks_.add(-eta, from.theta, to.theta, range);
+      } else {
+        map(range, from.velocity, from.velocity, to.velocity, [mu](T v, T) { return mu * v; });
+        blocks_.add(T(1), to.velocity, to.velocity, range);
+        map(range, from.theta, to.velocity, to.theta, [eta](T theta, T v) { return theta - eta * v; });
+      }
+    });
   }
 
+  /// The equations above, for the newest record, which is of step t, from `before` to `after`.
+  void step_back(const InnerLoop<T>& loop, Index t, const Point& before, const Point& after) {
+    const T eta = loop.learning_rates[t], mu = loop.momentum;
+    const auto s = samples_of(loop, t);
+    const Index size = lambda_.size();
+    if (mu == 0) {
+      result_.learning_rates[t] = -blocks_.differentiate(lambda_, s, -eta);
+      share_out(size, [&](Range range) { blocks_.add(-eta, lambda_, lambda_, range); });
+    } else {
+      result_.learning_rates[t] = -kernels::dot(size, lambda_.data(), after.velocity.data());
+      share_out(size, [&](Range range) { map(range, nu_, lambda_, nu_, [eta](T n, T l) { return n - eta * l; }); });
+      result_.momentum += kernels::dot(size, nu_.data(), before.velocity.data());
+      blocks_.differentiate(nu_, s, T(1));
+      share_out(size, [&](Range range) {
+        blocks_.add(T(1), lambda_, lambda_, range);
+        map(range, nu_, nu_, nu_, [mu](T n, T) { return mu * n; });
+      });
+    }
+  }
+
+  static std::size_t samples_of(const InnerLoop<T>& loop, Index t) {
+    return static_cast<std::size_t>(t % loop.steps());
+  }
+
+  /// body(range) for ranges of 0 .. size - 1, each element on its own. That is worth several threads only for a long
+  /// vector.
   template <class Body>
-  void for_each_block(const Body& body) {
-    team_.for_each(static_cast<Index>(blocks_.size()),
-                   [&](Index b, int) { body(blocks_[static_cast<std::size_t>(b)]); });
+  void share_out(Index size, const Body& body) const {
+    const Index parts = std::min<Index>(team_.size(), size / 8192 + 1);
+    team_.for_each(parts, [&](Index part, int) { body(Range{size * part / parts, size * (part + 1) / parts}); });
   }
 
-  InnerLoss inner_loss_;
+  /// out = f(a, b) in this range.
+  template <class F>
+  static void map(Range range, const Tensor<T>& a, const Tensor<T>& b, Tensor<T>& out, const F& f) {
+    kernels::map(range.size(), a.data() + range.begin, b.data() + range.begin, out.data() + range.begin, f);
+  }
+
   UnrollOptions options_;
   WorkerTeam team_;
-  std::vector<Block> blocks_;
-  std::vector<Tensor<T>> trajectory_;   // theta_t of the present segment, and of the step after it
-  std::vector<Tensor<T>> checkpoints_;  // theta_t at the start of each segment but the last
-  Tensor<T> lambda_;
+  StepBlocks<T, InnerLoss> blocks_;
+  std::vector<Point> trajectory_;   // of the present segment, and of the step after it
+  std::vector<Point> checkpoints_;  // at the start of each segment but the last
+  Tensor<T> lambda_, nu_;           // dL/d theta_{t+1} and, with momentum, dL/d v_{t+1}
   Hypergradient<T> result_;
 };
 

@@ -10,17 +10,24 @@ namespace hypertape {
 /// All that a training run of T = steps x epochs gradient-descent steps is given:
 ///
 ///     theta_{t+1} = theta_t - eta_t grad_theta l(theta_t, x_s, y_s),   s = t mod steps
+///
+/// or, with a momentum mu (heavy ball, from v_0 = 0, as PyTorch's SGD has it):
+///
+///     v_{t+1} = mu v_t + grad_theta l(theta_t, x_s, y_s),   theta_{t+1} = theta_t - eta_t v_{t+1}
 template <class T>
 struct InnerLoop {
   Tensor<T> theta0;          ///< (P)
   std::vector<Tensor<T>> x;  ///< for each step, a batch (N, ...)
   std::vector<Tensor<T>> y;  ///< for each step, its labels (N, ...), one-hot or soft
   Tensor<T> learning_rates;  ///< (epochs, steps), row-major: eta_t is element t
+  T momentum = 0;            ///< mu, in [0, 1)
+  Index stop = 0;            ///< steps that are taken; 0: all T
 
   Index steps() const { return static_cast<Index>(x.size()); }
   Index length() const { return learning_rates.size(); }
+  Index steps_taken() const { return stop == 0 ? length() : stop; }
 
-  /// @throws ShapeError if the parts do not fit one another.
+  /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or stop are out of range.
   void check() const {
     if (x.empty()) throw ShapeError("InnerLoop: needs at least one step");
     if (theta0.shape().rank() != 1) throw ShapeError(message("InnerLoop: theta0 must be (P), got ", theta0.shape()));
@@ -40,6 +47,12 @@ struct InnerLoop {
     if (learning_rates.shape().rank() != 2 || learning_rates.shape()[1] != steps()) {
       throw ShapeError(
           message("InnerLoop: learning rates must be (epochs, ", steps(), "), got ", learning_rates.shape()));
+    }
+    if (!(momentum >= 0 && momentum < 1)) {
+      throw ArgumentError(message("InnerLoop: the momentum must be in [0, 1), got ", momentum));
+    }
+    if (stop < 0 || stop > length()) {
+      throw ArgumentError(message("InnerLoop: cannot stop after ", stop, " of ", length(), " steps"));
     }
   }
 };

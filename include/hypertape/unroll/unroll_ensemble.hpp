@@ -77,6 +77,8 @@ class UnrollEnsemble {
     const T share = T(1) / static_cast<T>(results_.size());
     mean_.outer_loss = 0;
     for (const Hypergradient<T>& result : results_) mean_.outer_loss += share * result.outer_loss;
+    mean_.momentum = 0;
+    for (const Hypergradient<T>& result : results_) mean_.momentum += share * result.momentum;
     mean_.theta_T = results_.back().theta_T;
     const auto average = [&](Tensor<T>& out, const auto& part) {
       for (T& value : out.values()) value *= share;

@@ -1,0 +1,183 @@
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/unroll/inner_loop.hpp"
+#include "hypertape/unroll/sample_blocks.hpp"
+#include "hypertape/unroll/tape_derivatives.hpp"
+#include "hypertape/unroll/unroll_options.hpp"
+
+namespace hypertape {
+
+/// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
+/// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
+/// `add` takes it.
+template <class T, class InnerLoss>
+class StepBlocks {
+ public:
+  StepBlocks(InnerLoss inner_loss, const UnrollOptions& options, WorkerTeam team)
+      : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {}
+
+  /// Takes the samples of all steps and drops all records.
+  void load(const InnerLoop<T>& loop) {
+    const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
+    blocks_.resize(static_cast<std::size_t>(cut.count()));
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      Block& block = blocks_[b];
+      if (!block.derivatives) {
+        block.derivatives = loss_derivatives<T>(inner_loss_, options_.second_derivative, options_.differentiate_x,
+                                                options_.differentiate_y);
+      }
+      block.derivatives->clear();
+      block.x.resize(loop.x.size());
+      block.y.resize(loop.y.size());
+      for (std::size_t s = 0; s < loop.x.size(); ++s) {
+        const Range range = cut[static_cast<Index>(b)];
+        copy_samples(loop.x[s], range.begin, range.size(), block.x[s]);
+        copy_samples(loop.y[s], range.begin, range.size(), block.y[s]);
+      }
+      block.weight = cut.template weight<T>(static_cast<Index>(b));
+      block.part.resize(loop.theta0.shape());
+    }
+  }
+
+  /// Sets the derivatives by the samples to zero.
+  void clear_sample_derivatives() {
+    const auto clear = [](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& sums, Tensor<T>& of_step) {
+      sums.resize(like.size());
+      for (std::size_t s = 0; s < like.size(); ++s) {
+        sums[s].resize(like[s].shape());
+        sums[s].fill(T(0));
+      }
+      of_step.resize(like[0].shape());
+    };
+    for (Block& block : blocks_) {
+      if (options_.differentiate_x) clear(block.x, block.dx, block.dx_of_step);
+      if (options_.differentiate_y) clear(block.y, block.dy, block.dy_of_step);
+    }
+  }
+
+  /// Returns the loss at theta on the samples of step s, and leaves its gradient in the blocks; `keep` records it for
+  /// `differentiate`, until when theta must stay as it is.
+  T gradient(const Tensor<T>& theta, std::size_t s, bool keep) {
+    for_each_block([&](Block& block) {
+      LossDerivatives<T>& derivatives = *block.derivatives;
+      T* g = block.part.data();
+      block.loss = keep ? derivatives.record(theta, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g)
+                        : derivatives.gradient(theta, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g);
+    });
+    T loss = 0;
+    for (const Block& block : blocks_) loss += block.weight * block.loss;
+    return loss;
+  }
+
+  /// For the newest record, which is of step s: returns <direction, g>, adds factor * d/dx <direction, g> to the
+  /// derivative by x_s, the same for y_s, leaves d/dtheta <direction, g> in the blocks, and drops the record.
+  T differentiate(const Tensor<T>& direction, std::size_t s, T factor) {
+    for_each_block([&](Block& block) {
+      block.slope = block.derivatives->differentiate(direction.data(), block.part.data(), destination(block.dx_of_step),
+                                                     destination(block.dy_of_step));
+      if (options_.differentiate_x) add_to(factor, block.dx_of_step, block.dx[s]);
+      if (options_.differentiate_y) add_to(factor, block.dy_of_step, block.dy[s]);
+    });
+    T slope = 0;
+    for (const Block& block : blocks_) slope += block.slope;
+    return slope;
+  }
+
+  /// to = from + factor times the sum of what the blocks hold, added up in their order, for elements of this range; the
+  /// two may be one.
+  void add(T factor, const Tensor<T>& from, Tensor<T>& to, Range range) const {
+    const T* before = from.data();
+    for (const Block& block : blocks_) {
+      const T* part = block.part.data();
+      for (Index i = range.begin; i < range.end; ++i) to[i] = before[i] + factor * part[i];
+      before = to.data();
+    }
+  }
+
+  /// Puts the derivatives by the samples back together, as the loop has its samples.
+  void collect(const InnerLoop<T>& loop, std::vector<Tensor<T>>& dx, std::vector<Tensor<T>>& dy) const {
+    const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
+    dx.resize(options_.differentiate_x ? loop.x.size() : 0);
+    dy.resize(options_.differentiate_y ? loop.y.size() : 0);
+    for (std::size_t s = 0; s < dx.size(); ++s) dx[s].resize(loop.x[s].shape());
+    for (std::size_t s = 0; s < dy.size(); ++s) dy[s].resize(loop.y[s].shape());
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      const Index begin = cut[static_cast<Index>(b)].begin;
+      for (std::size_t s = 0; s < dx.size(); ++s) set_samples(dx[s], begin, blocks_[b].dx[s]);
+      for (std::size_t s = 0; s < dy.size(); ++s) set_samples(dy[s], begin, blocks_[b].dy[s]);
+    }
+  }
+
+  /// Bytes that the object holds.
+  std::size_t reserved_bytes() const {
+    std::size_t values = 0, records = 0;
+    for (const Block& block : blocks_) {
+      for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) {
+        for (const Tensor<T>& tensor : *tensors) values += static_cast<std::size_t>(tensor.size());
+      }
+      for (const Tensor<T>* tensor : {&block.part, &block.dx_of_step, &block.dy_of_step}) {
+        values += static_cast<std::size_t>(tensor->size());
+      }
+      records += block.derivatives->reserved_bytes();
+    }
+    return records + values * sizeof(T);
+  }
+
+  /// What `reserved_bytes` of a new object would be for this loop if it recorded so many steps at once. Takes the time
+  /// of one step, from which it learns the size of a record.
+  std::size_t predicted_bytes(const InnerLoop<T>& loop, Index records) const {
+    StepBlocks probe(inner_loss_, options_, WorkerTeam(1));
+    probe.load({loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})});
+    probe.clear_sample_derivatives();
+    probe.gradient(loop.theta0, 0, true);
+    std::size_t record = 0;
+    for (const Block& block : probe.blocks_) record += block.derivatives->used_bytes();
+    probe.differentiate(loop.theta0, 0, T(1));
+    Index more_samples = 0;  // those of the other steps
+    for (std::size_t s = 1; s < loop.x.size(); ++s) {
+      more_samples += (options_.differentiate_x ? 2 : 1) * loop.x[s].size();
+      more_samples += (options_.differentiate_y ? 2 : 1) * loop.y[s].size();
+    }
+    return probe.reserved_bytes() + static_cast<std::size_t>(records - 1) * record +
+           static_cast<std::size_t>(more_samples) * sizeof(T);
+  }
+
+ private:
+  /// Blocks share nothing that they write.
+  struct Block {
+    std::unique_ptr<LossDerivatives<T>> derivatives;
+    std::vector<Tensor<T>> x, y;       // of each step
+    std::vector<Tensor<T>> dx, dy;     // of each step
+    Tensor<T> dx_of_step, dy_of_step;  // of the present step
+    T weight = 0;                      // its share of the samples
+    T loss = 0;
+    T slope = 0;
+    Tensor<T> part;  // (P)
+  };
+
+  /// Where a derivative by the samples goes; null if nobody asked for it.
+  static T* destination(Tensor<T>& tensor) { return tensor.shape().rank() == 0 ? nullptr : tensor.data(); }
+
+  static void add_to(T factor, const Tensor<T>& from, Tensor<T>& to) {
+    for (Index i = 0; i < to.size(); ++i) to[i] += factor * from[i];
+  }
+
+  template <class Body>
+  void for_each_block(const Body& body) {
+    team_.for_each(static_cast<Index>(blocks_.size()),
+                   [&](Index b, int) { body(blocks_[static_cast<std::size_t>(b)]); });
+  }
+
+  InnerLoss inner_loss_;
+  UnrollOptions options_;
+  WorkerTeam team_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace hypertape
