@@ -12,7 +12,7 @@
 #include "hypertape/unroll/hypergradient.hpp"
 
 // LeNet's hypergradient through 1, 3 and 6 steps against values that PyTorch computed in double precision, from the
-// same inputs but with the whole unroll as one graph (tests/golden/lenet_hypergradient.py).
+// same inputs but with the whole unroll as one graph (tests/golden/lenet_hypergradient.py, momentum.py).
 
 namespace hypertape::testing {
 namespace {
@@ -36,9 +36,10 @@ Tensor<T> golden_labels(Index s, bool soft) {
 }
 
 template <class T>
-void check_run(const std::string& run, Index steps, Index epochs, bool soft, SecondDerivative second,
+void check_run(const std::string& run, Index steps, Index epochs, bool soft, double momentum, SecondDerivative second,
                double tolerance) {
-  const Golden golden = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/lenet_hypergradient.txt");
+  const std::string file = momentum > 0 ? "momentum" : "lenet_hypergradient";
+  const Golden golden = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/" + file + ".txt");
   const nn::LeNet net;
   InnerLoop<T> loop;
   loop.theta0 = golden_weights<T>(1, net.parameters());
@@ -50,6 +51,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, Sec
   for (Index t = 0; t < loop.length(); ++t) {
     loop.learning_rates[t] = static_cast<T>(0.05 + 0.05 * golden_uniform(30, static_cast<std::uint64_t>(t)));
   }
+  loop.momentum = static_cast<T>(momentum);
   const Tensor<T> real = golden_images<T>(20, Shape{real_images, 1, 28, 28});
   std::vector<std::int32_t> real_labels;
   for (std::int32_t n = 0; n < real_images; ++n) real_labels.push_back((7 * n + 3) % classes);
@@ -73,6 +75,10 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, Sec
     total += rates[t] * rates[t];
   }
   CHECK(std::sqrt(difference) <= tolerance * std::sqrt(total));
+  if (momentum > 0) {
+    const double expected = golden.at(run + "/momentum").at(0);
+    CHECK(std::abs(static_cast<double>(h.momentum) - expected) <= tolerance * std::abs(expected));
+  }
 
   std::vector<T> images, labels;
   for (Index s = 0; s < steps; ++s) {
@@ -92,16 +98,17 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, Sec
 constexpr double double_tolerance = 1e-9, float_tolerance = 1e-3;
 
 /// By the fused LeNet and by the tape.
-void check_run(const std::string& run, Index steps, Index epochs, bool soft) {
+void check_run(const std::string& run, Index steps, Index epochs, bool soft, double momentum = 0) {
   for (const auto second : {SecondDerivative::fastest, SecondDerivative::forward_over_reverse}) {
-    check_run<double>(run, steps, epochs, soft, second, double_tolerance);
-    check_run<float>(run, steps, epochs, soft, second, float_tolerance);
+    check_run<double>(run, steps, epochs, soft, momentum, second, double_tolerance);
+    check_run<float>(run, steps, epochs, soft, momentum, second, float_tolerance);
   }
 }
 
 TEST_CASE("golden: one step") { check_run("T1/hard", 1, 1, false); }
 TEST_CASE("golden: one step, three epochs") { check_run("T3/hard", 1, 3, false); }
 TEST_CASE("golden: three steps, two epochs") { check_run("T6/hard", 3, 2, false); }
+TEST_CASE("golden: momentum") { check_run("T6/momentum", 3, 2, false, 0.9); }
 TEST_CASE("golden: soft labels") { check_run("T3/soft", 1, 3, true); }
 
 }  // namespace
