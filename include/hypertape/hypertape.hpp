@@ -13,6 +13,7 @@
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/conv2d.hpp"
+#include "hypertape/ops/instance_norm.hpp"
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/local_response_norm.hpp"
 #include "hypertape/ops/losses.hpp"

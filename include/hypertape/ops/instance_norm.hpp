@@ -1,0 +1,97 @@
+#pragma once
+
+#include "hypertape/autodiff/contraction.hpp"
+#include "hypertape/kernels/instance_norm.hpp"
+#include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/ops/math.hpp"
+#include "hypertape/ops/reduce.hpp"
+
+namespace hypertape {
+
+/// t(s, x, y) = sum over samples n, channels c and pixels p of s[n][c] x[n][c][p] y[n][c][p]: scaling each instance
+/// (one sample's channel) by a factor of its own, and inner products of instances.
+struct InstanceForm {
+  static constexpr const char* names[3] = {"instance_dot", "instance_scale", "instance_scale"};
+  Shape operand;
+
+  Index pixels() const { return operand[2] * operand[3]; }
+  Shape shape(int role) const { return role == 0 ? Shape{operand[0], operand[1]} : operand; }
+  ChannelSumMap bias() const { return {operand, Shape{operand[1]}}; }
+  template <int Role>
+  Index scratch() const {
+    return 0;
+  }
+  template <int Role, class T>
+  void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
+    contract<Role>(first, second, static_cast<const T*>(nullptr), start, out, scratch);
+  }
+  /// For roles 1 and 2, out = bias + the product: with no pass of its own for the bias.
+  template <int Role, class T>
+  void contract(const T* first, const T* second, const T* bias, kernels::Start start, T* out, T*) const {
+    if constexpr (Role == 0) {
+      kernels::instance_dot(operand[0], operand[1], pixels(), first, second, start, out);
+    } else {
+      kernels::instance_scale(operand[0], operand[1], pixels(), first, second, bias, start, out);
+    }
+  }
+};
+
+/// d (N, C) = the sum over pixels of x^2, for each instance.
+template <class T>
+struct InstanceSquareSum final : Operation<T> {
+  InstanceForm form;
+
+  explicit InstanceSquareSum(const InstanceForm& form_) : form(form_) {}
+
+  const char* name() const override { return "instance_square_sum"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const T* x = call.input(0);
+    form.template contract<0, T>(x, x, kernels::Start::fresh, call.output(), nullptr);
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return T(2) * contract<0>(form, {call.input(0), call.tangent(0)});
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add(0, contract<1>(form, {T(2) * call.adjoint(), call.input(0)}));
+  }
+};
+
+/// A x = x minus the mean of its instance, a projection: its own adjoint.
+struct InstanceCenterMap {
+  static constexpr const char *name = "instance_center", *adjoint_name = "instance_center";
+  Shape domain, codomain;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    kernels::instance_center(domain[0], domain[1], domain[2] * domain[3], in, out);
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    apply(in, out);
+  }
+};
+
+/// Instance normalisation (Ulyanov et al. 2016) of x (N, C, H, W) with gamma (C) and beta (C):
+///
+///     y = gamma (x - mean) / sqrt(var + epsilon) + beta
+///
+/// mean and (biased) variance are those of the H W values of each sample's channel; PyTorch's InstanceNorm2d, and its
+/// GroupNorm with a group for each channel. @throws ShapeError if these do not fit, ArgumentError unless epsilon > 0.
+template <class T>
+Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
+  if (x.shape().rank() != 4) throw ShapeError(message("instance_norm: needs a batch (N, C, H, W), got ", x.shape()));
+  const Shape channels{x.shape()[1]};
+  if (gamma.shape() != channels || beta.shape() != channels) {
+    throw ShapeError(message("instance_norm: ", x.shape(), " needs gamma and beta ", channels, ", got ", gamma.shape(),
+                             " and ", beta.shape()));
+  }
+  if (!(epsilon > 0)) throw ArgumentError(message("instance_norm: epsilon must be positive, got ", epsilon));
+  const InstanceForm form{x.shape()};
+  const Shape instances = form.shape(0);
+  const Var<T> centered = apply_map(InstanceCenterMap{x.shape(), x.shape()}, x);
+  const Var<T> squares = x.tape().apply(InstanceSquareSum<T>(form), instances, {centered});
+  const Var<T> deviation = sqrt(squares / static_cast<T>(form.pixels()) + static_cast<T>(epsilon));
+  return contract<2>(form, {repeat_for_samples(gamma, instances) / deviation, centered, beta});
+}
+
+}  // namespace hypertape
