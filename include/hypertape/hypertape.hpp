@@ -8,6 +8,7 @@
 #include "hypertape/core/version.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
 #include "hypertape/ops/activations.hpp"

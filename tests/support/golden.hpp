@@ -32,14 +32,15 @@ Tensor<T> golden_images(std::uint64_t salt, const Shape& shape) {
   return data::from_row_major(shape, std::span<const T>(values));
 }
 
-/// A flat vector of weights, uniform within sqrt(3 / fan_in), and biases, within 0.1.
+/// A flat vector of weights, uniform within sqrt(3 / fan_in), and biases, within 0.1 of their start.
 template <class T>
 Tensor<T> golden_weights(std::uint64_t salt, const nn::Parameters& parameters) {
   Tensor<T> theta(Shape{parameters.size()});
   for (const auto& entry : parameters.entries()) {
     const double scale = entry.shape.rank() == 1 ? 0.1 : std::sqrt(3 / static_cast<double>(entry.shape.stride()));
     for (Index i = entry.offset; i < entry.offset + entry.shape.size(); ++i) {
-      theta[i] = static_cast<T>((2 * golden_uniform(salt, static_cast<std::uint64_t>(i)) - 1) * scale);
+      const double u = golden_uniform(salt, static_cast<std::uint64_t>(i));
+      theta[i] = static_cast<T>(entry.start + (2 * u - 1) * scale);
     }
   }
   return theta;

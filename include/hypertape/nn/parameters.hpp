@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,11 +23,12 @@ class Parameters {
     std::string name;
     Shape shape;
     Index offset;
+    double start;  ///< of a vector: the value of all its elements in a new theta
   };
 
-  /// Appends a tensor and returns its index.
-  std::size_t add(std::string name, const Shape& shape) {
-    entries_.push_back({std::move(name), shape, size_});
+  /// Appends a tensor and returns its index. A vector starts as a bias should, at zero, unless told otherwise.
+  std::size_t add(std::string name, const Shape& shape, double start = 0) {
+    entries_.push_back({std::move(name), shape, size_, start});
     size_ += shape.size();
     return entries_.size() - 1;
   }
@@ -44,13 +46,17 @@ class Parameters {
     return slice(theta, entries_[i].offset, entries_[i].shape);
   }
 
-  /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases) zero.
+  /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases and the like) at their start.
   template <class T>
   Tensor<T> initialize(Initializer initializer, double gain, Random& random) const {
     Tensor<T> theta(Shape{size_});
     for (const Entry& entry : entries_) {
-      if (entry.shape.rank() < 2) continue;
-      nn::initialize(initializer, gain, entry.shape, theta.data() + entry.offset, random);
+      T* values = theta.data() + entry.offset;
+      if (entry.shape.rank() < 2) {
+        std::fill_n(values, entry.shape.size(), static_cast<T>(entry.start));
+      } else {
+        nn::initialize(initializer, gain, entry.shape, values, random);
+      }
     }
     return theta;
   }
