@@ -19,6 +19,7 @@
 #include "hypertape/core/version.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
@@ -64,6 +65,9 @@ struct Work {
 constexpr Work lenet_work{6.0 * 25 * 28 * 28, 6.0 * 25 * 28 * 28 + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};
 constexpr Work alexcifarnet_work{64.0 * 75 * 32 * 32,
                                  64.0 * 75 * 32 * 32 + 64.0 * 1600 * 16 * 16 + 4096.0 * 384 + 384.0 * 192 + 1920};
+
+constexpr Work convnet_work{128.0 * 27 * 32 * 32,
+                            128.0 * 27 * 32 * 32 + 128.0 * 1152 * 16 * 16 + 128.0 * 1152 * 8 * 8 + 20480};
 
 /// What the benchmark must know of a network.
 struct Facts {
@@ -356,7 +360,7 @@ int main(int argc, char** argv) {
   CLI::App app("The time and memory of one hypergradient through unrolled gradient descent.", "bench_hypergradient");
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.add_option("--net", options.net, "The network")->check(CLI::IsMember({"lenet", "alexcifarnet"}));
+  app.add_option("--net", options.net, "The network")->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet"}));
   app.add_option("--steps", options.steps, "Inner steps of one epoch")->check(CLI::PositiveNumber);
   app.add_option("--images", options.images, "Images of one inner step")->check(CLI::PositiveNumber);
   app.add_option("--batch", options.batch, "Images of the outer loss")->check(CLI::PositiveNumber);
@@ -378,5 +382,6 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1024));
   CLI11_PARSE(app, argc, argv);
   if (options.net == "lenet") return bench::run(nn::LeNet(), {{1, 1, 28, 28}, bench::lenet_work, 1e-3}, options);
+  if (options.net == "convnet") return bench::run(nn::ConvNet(), {{1, 3, 32, 32}, bench::convnet_work, 5e-2}, options);
   return bench::run(nn::AlexCifarNet(), {{1, 3, 32, 32}, bench::alexcifarnet_work, 5e-2}, options);
 }

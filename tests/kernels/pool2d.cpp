@@ -50,6 +50,9 @@ std::vector<Pool2dGeometry> geometries() {
     g.W = g.K + random.below(6);
     out.push_back(g);
   }
+  for (const Index N : {1, 3, 5, 8, 11}) {  // windows side by side, with and without rows and columns left over
+    for (const Index size : {4, 5, 7}) out.push_back({N, 2, size, 9 - size, 2, 2, 0});
+  }
   return out;
 }
 

@@ -55,6 +55,38 @@ void for_each_window(const Pool2dGeometry g, const Visit visit) {
   }
 }
 
+/// Calls visit.template operator()<Lanes>(window, output, rows, columns) for each window and all its samples, some at a
+/// time: `window` is the offset of its first value, clipped to the image, and `output` that of the first result.
+///
+/// For fewer samples than a register has lanes, vectors are of the next power of two lanes: those beyond the last
+/// sample hold values of the next window, which overwrites them. Where there is no next, at the end of memory, single
+/// lanes take over. Windows of 2 x 2 and 3 x 3 come as constants, which unroll the visitor's loops.
+template <class T, class Visit>
+void for_each_window_vector(const Pool2dGeometry& g, const Visit visit) {
+  const Index input_size = g.input().size(), output_size = g.output().size(), row = g.W * g.N;
+  with_power_of_two<native_lanes<T>>(g.N, [=]<int Lanes>() {
+    for_each_window(g, [=](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
+      const Index rows = y_end - y_begin, columns = x_end - x_begin;
+      const Index first = ((c * g.H + y_begin) * g.W + x_begin) * g.N;
+      const Index last = first + (rows - 1) * row + (columns - 1) * g.N;
+      const auto visit_samples = [=]<int Width>(Index n) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+        const auto visit_window = [=](Index height, Index width) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+          visit.template operator()<Width>(first + n, out + n, height, width);
+        };
+        if (rows == 2 && columns == 2) return visit_window(2, 2);
+        if (rows == 3 && columns == 3) return visit_window(3, 3);
+        visit_window(rows, columns);
+      };
+      if (g.N >= Lanes || (last + Lanes <= input_size && out + Lanes <= output_size)) {
+        visit_samples.template operator()<Lanes>(0);
+        for (Index n = Lanes; n < g.N; n += Lanes) visit_samples.template operator()<Lanes>(std::min(n, g.N - Lanes));
+      } else {
+        for (Index n = 0; n < g.N; ++n) visit_samples.template operator()<1>(n);
+      }
+    });
+  });
+}
+
 /// The maximum of one clipped window for `Lanes` samples from `first` (the offset of the window's first position) on,
 /// with best value and offset in registers.
 template <int Lanes, class T>
@@ -84,34 +116,13 @@ HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index ro
 
 /// output (N, C, OH, OW) = the largest value of each window; source = its offset in the input, of the first of equals
 /// in row-major order. A NaN wins over every number, as in PyTorch.
-///
-/// Vectors run over the samples of a window. For fewer samples than a register has lanes, they are of the next power of
-/// two lanes: those beyond the last sample hold values of the next window, which overwrites them. Where there is no
-/// next, at the end of memory, single lanes take over.
 template <class T>
 void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t* source) {
-  const Index input_size = g.input().size(), output_size = g.output().size(), row = g.W * g.N;
-  with_power_of_two<native_lanes<T>>(g.N, [=]<int Lanes>() {
-    detail::for_each_window(g, [=](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
-      const Index rows = y_end - y_begin, columns = x_end - x_begin;
-      const Index first = ((c * g.H + y_begin) * g.W + x_begin) * g.N;
-      const Index last = first + (rows - 1) * row + (columns - 1) * g.N;
-      const auto visit = [=]<int Width>(Index n) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
-        const auto maximum = [=](Index height, Index width) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
-          detail::max_of_window<Width>(input, first + n, height, width, row, g.N, output + out + n, source + out + n);
-        };
-        if (rows == 2 && columns == 2) return maximum(2, 2);  // constants unroll the loops
-        if (rows == 3 && columns == 3) return maximum(3, 3);
-        maximum(rows, columns);
-      };
-      if (g.N >= Lanes || (last + Lanes <= input_size && out + Lanes <= output_size)) {
-        visit.template operator()<Lanes>(0);
-        for (Index n = Lanes; n < g.N; n += Lanes) visit.template operator()<Lanes>(std::min(n, g.N - Lanes));
-      } else {
-        for (Index n = 0; n < g.N; ++n) visit.template operator()<1>(n);
-      }
-    });
-  });
+  const Index N = g.N, row = g.W * N;
+  detail::for_each_window_vector<T>(
+      g, [=]<int Lanes>(Index window, Index out, Index rows, Index columns) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+        detail::max_of_window<Lanes>(input, window, rows, columns, row, N, output + out, source + out);
+      });
 }
 
 /// output (N, C, OH, OW) = the mean of each window over its K * K positions, those of the padding counting as zeros
@@ -119,22 +130,62 @@ void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t
 template <class T>
 void average_pool2d(const Pool2dGeometry& g, const T* input, T* output) {
   const T share = T(1) / static_cast<T>(g.K * g.K);
-  detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
-    std::fill_n(output + out, g.N, T(0));
-    for (Index y = y_begin; y < y_end; ++y) {
-      for (Index x = x_begin; x < x_end; ++x) {
-        const T* in = input + ((c * g.H + y) * g.W + x) * g.N;
-        for (Index n = 0; n < g.N; ++n) output[out + n] += in[n];
-      }
-    }
-    for (Index n = 0; n < g.N; ++n) output[out + n] *= share;
-  });
+  const Index N = g.N, row = g.W * N;
+  detail::for_each_window_vector<T>(
+      g, [=]<int Lanes>(Index window, Index out, Index rows, Index columns) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+        using V = Simd<T, Lanes>;
+        typename V::Vector sum = {};
+        for (Index y = 0; y < rows; ++y) {
+          for (Index x = 0; x < columns; ++x) sum += V::load(input + window + y * row + x * N);
+        }
+        V::store(output + out, share * sum);
+      });
 }
+
+namespace detail {
+
+/// The adjoint of `average_pool2d` for windows side by side, without padding. Writes in the order of memory, so that
+/// lanes beyond the last sample, where there are few, may hold anything: what comes next overwrites them.
+template <int Lanes, class T>
+void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T share, const T* doutput, T* dinput) {
+  using V = Simd<T, Lanes>;
+  const Index OH = g.OH(), OW = g.OW(), row = g.W * g.N, used = OW * g.K * g.N;
+  const T* const from_end = doutput + g.output().size();
+  T* const end = dinput + g.input().size();
+  for (Index c = 0; c < g.C; ++c) {
+    for (Index y = 0; y < g.H; ++y, dinput += row) {
+      const Index oy = y / g.K;
+      const Index columns = oy < OH ? OW : 0;
+      const T* from = doutput + (c * OH + oy) * OW * g.N;
+      for (Index ox = 0; ox < columns; ++ox, from += g.N) {
+        T* const to = dinput + ox * g.K * g.N;
+        const bool whole = g.N >= Lanes || (from_end - from >= Lanes && end - to >= (g.K - 1) * g.N + Lanes);
+        for (Index x = 0; x < g.K; ++x) {
+          if (whole) {
+            for (Index n = 0; n < g.N; n += Lanes) {
+              const Index at = std::max<Index>(0, std::min(n, g.N - Lanes));
+              V::store(to + x * g.N + at, share * V::load(from + at));
+            }
+          } else {
+            for (Index n = 0; n < g.N; ++n) to[x * g.N + n] = share * from[n];
+          }
+        }
+      }
+      std::fill(dinput + (columns > 0 ? used : 0), dinput + row, T(0));
+    }
+  }
+}
+
+}  // namespace detail
 
 /// dinput (N, C, H, W) = the adjoint of `average_pool2d`, applied to doutput (N, C, OH, OW).
 template <class T>
 void average_pool2d_adjoint(const Pool2dGeometry& g, const T* doutput, T* dinput) {
   const T share = T(1) / static_cast<T>(g.K * g.K);
+  if (g.stride == g.K && g.padding == 0) {
+    return with_power_of_two<native_lanes<T>>(
+        g.N, [&]<int Lanes>() { detail::average_pool2d_adjoint_of_tiles<Lanes>(g, share, doutput, dinput); });
+  }
   std::fill_n(dinput, g.N * g.C * g.H * g.W, T(0));
   detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
     for (Index y = y_begin; y < y_end; ++y) {
