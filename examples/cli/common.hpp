@@ -14,8 +14,6 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/locate.hpp"
-#include "hypertape/data/png.hpp"
-#include "hypertape/distill/distilled_set.hpp"
 
 /// What the commands share: their common options, the output folder, and the clock.
 namespace hypertape::cli {
@@ -114,15 +112,5 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-/// The picture of a distilled set: one row of images for each step, each with its own range of grey.
-inline void save_picture(const distill::DistilledSet& set, const std::filesystem::path& path) {
-  const Shape one = set.images.front().shape();
-  Tensor<float> all(one.with_samples(one[0] * set.steps()));
-  for (Index s = 0; s < set.steps(); ++s) set_samples(all, s * one[0], set.images[static_cast<std::size_t>(s)]);
-  constexpr Index most_columns = 20, scale = 4;
-  data::write_image_grid(path, all, set.normalization, std::min(one[0], most_columns), scale,
-                         data::DisplayRange::stretch);
-}
 
 }  // namespace hypertape::cli

@@ -6,6 +6,7 @@
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/distill/distiller.hpp"
+#include "hypertape/distill/picture.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "interrupt.hpp"
 #include "progress.hpp"
@@ -125,7 +126,7 @@ void run(const Options& options) {
   const double train_seconds = training.seconds();
   const bool interrupted = distiller.iteration() < iterations;
   if (interrupted) std::cout << "stopped at iteration " << distiller.iteration() << " of " << iterations << '\n';
-  save_picture(best.set(), out / "distilled.png");
+  distill::save_picture(best.set(), out / "distilled.png");
 
   // The test set is touched here, once.
   Unroll<float, nn::ClassificationLoss<nn::LeNet>> unroll({&network});

@@ -11,6 +11,7 @@
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/distiller.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/picture.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "interrupt.hpp"
 #include "progress.hpp"
@@ -114,7 +115,7 @@ void run(const Options& options) {
                                  {"seed", options.common.seed},
                                  {"threads", team.size()}});
   distill::save(set, out / "distilled.npz");
-  save_picture(set, out / "distilled.png");
+  distill::save_picture(set, out / "distilled.png");
 
   const Interrupt interrupt;
   Progress progress;

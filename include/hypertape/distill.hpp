@@ -6,6 +6,7 @@
 #include "hypertape/data/cifar10.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/idx.hpp"
+#include "hypertape/data/line_chart.hpp"
 #include "hypertape/data/locate.hpp"
 #include "hypertape/data/mat.hpp"
 #include "hypertape/data/npz.hpp"
@@ -16,4 +17,5 @@
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/distiller.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/picture.hpp"
 #include "hypertape/hypertape.hpp"

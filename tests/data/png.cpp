@@ -7,33 +7,15 @@
 #include <vector>
 
 #include "support/check_error.hpp"
+#include "support/read_png.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace hypertape;
 using namespace hypertape::data;
 using namespace hypertape::testing;
-using Bytes = std::vector<std::uint8_t>;
 using Names = std::vector<std::string>;
 
 namespace {
-
-struct Pixels {
-  Index width = 0;
-  Index height = 0;
-  Bytes bytes;
-};
-
-/// Reads a PNG with libpng, as grey or as red, green, blue.
-Pixels read_png(const std::filesystem::path& path, Index channels) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  REQUIRE(png_image_begin_read_from_file(&image, path.c_str()) != 0);
-  CHECK((image.format & PNG_FORMAT_FLAG_COLOR) == (channels == 3 ? PNG_FORMAT_FLAG_COLOR : 0));
-  image.format = channels == 1 ? png_uint_32{PNG_FORMAT_GRAY} : png_uint_32{PNG_FORMAT_RGB};
-  Pixels pixels{image.width, image.height, Bytes(image.width * image.height * static_cast<std::size_t>(channels))};
-  REQUIRE(png_image_finish_read(&image, nullptr, pixels.bytes.data(), 0, nullptr) != 0);
-  return pixels;
-}
 
 const Normalization plain{{0}, {1}};
 
@@ -145,7 +127,7 @@ TEST_CASE("write_image_grid: a value that is not finite is an error that names i
       Tensor<float> images(Shape{3, 1, 2, 2});
       images(1, 0, 1, 0) = bad;
       check_error<ArgumentError>([&] { write_image_grid(folder / "bad.png", images, plain, 1, 1, range); },
-                                 {"write_image_grid", "image 1"});
+                                 {"picture", "image 1"});
     }
   }
   CHECK(folder.names().empty());
