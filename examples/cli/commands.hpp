@@ -8,5 +8,6 @@ namespace hypertape::cli {
 
 void add_distill(CLI::App& app);
 void add_evaluate(CLI::App& app);
+void add_linear(CLI::App& app);
 
 }  // namespace hypertape::cli

@@ -85,7 +85,8 @@ class OutputFolder {
     const std::filesystem::path probe = folder_ / ".write-test";
     data::write_atomically(probe, std::string_view());
     std::filesystem::remove(probe);
-    for (const char* name : {"config.json", "summary.json", "log.csv", "distilled.npz", "distilled.png"}) {
+    for (const char* name :
+         {"config.json", "summary.json", "log.csv", "distilled.npz", "distilled.png", "linear.csv", "linear.svg"}) {
       std::filesystem::remove(folder_ / name);
     }
   }

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   hypertape::cli::add_distill(app);
   hypertape::cli::add_evaluate(app);
+  hypertape::cli::add_linear(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");

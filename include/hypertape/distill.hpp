@@ -17,5 +17,6 @@
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/distiller.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/linear_case.hpp"
 #include "hypertape/distill/picture.hpp"
 #include "hypertape/hypertape.hpp"

@@ -252,6 +252,9 @@ TEST_CASE("line_chart: many points have no markers, unnamed series no place in t
   const auto elements = drawn(chart);
   CHECK(named(elements, "circle").empty());
   for (const Element& text : named(elements, "text")) CHECK(text.attributes.contains("text-anchor"));  // only ticks
+  chart.series[0].line = false;
+  CHECK(named(drawn(chart), "circle").size() == 31);
+  CHECK(named(drawn(chart), "polyline").empty());
   CHECK(elements[1].name == "rect");
   CHECK(elements[1].attributes.at("fill") == "#ffffff");
 }

@@ -19,12 +19,13 @@ namespace hypertape::data {
 /// How the deviations of a series are drawn.
 enum class Spread { band, error_bars };
 
-/// Points joined by a line, in the order given; with markers where there are at most 30.
+/// Points joined by a line, in the order given; with markers where there are at most 30, or no line.
 struct LineSeries {
   std::string name;               ///< in the legend; empty: not there
   std::vector<double> x, y;       ///< as many of each
   std::vector<double> deviation;  ///< of each y, drawn as y +- deviation; empty: none
   Spread spread = Spread::band;
+  bool line = true;
 };
 
 /// A horizontal line to compare with, say a published figure.
@@ -220,13 +221,17 @@ class ChartWriter {
     line(left_, y, left_ + plot_width, y, dashed(i));
   }
 
+  bool has_markers(const LineSeries& series) const { return !series.line || series.x.size() <= most_markers; }
+
   void series(std::size_t i) {
     const LineSeries& series = chart_.series[i];
     if (!series.deviation.empty()) spread(series, i);
-    out_ += "<polyline fill=\"none\" " + stroke(i) + " stroke-width=\"2\" stroke-linejoin=\"round\" points=\"";
-    for (std::size_t p = 0; p < series.x.size(); ++p) out_ += point(series.x[p], series.y[p]) + ' ';
-    out_ += "\"/>\n";
-    if (series.x.size() > most_markers) return;
+    if (series.line) {
+      out_ += "<polyline fill=\"none\" " + stroke(i) + " stroke-width=\"2\" stroke-linejoin=\"round\" points=\"";
+      for (std::size_t p = 0; p < series.x.size(); ++p) out_ += point(series.x[p], series.y[p]) + ' ';
+      out_ += "\"/>\n";
+    }
+    if (!has_markers(series)) return;
     for (std::size_t p = 0; p < series.x.size(); ++p) marker(x_of(series.x[p]), y_of(series.y[p]), i);
   }
 
@@ -263,9 +268,10 @@ class ChartWriter {
       y += legend_row;
     };
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      if (chart_.series[i].name.empty()) continue;
-      if (chart_.series[i].x.size() <= most_markers) marker(x + 15, y, i);
-      entry(chart_.series[i].name, stroke(i) + " stroke-width=\"2\"");
+      const LineSeries& series = chart_.series[i];
+      if (series.name.empty()) continue;
+      if (has_markers(series)) marker(x + 15, y, i);
+      entry(series.name, series.line ? stroke(i) + " stroke-width=\"2\"" : "stroke=\"none\"");
     }
     for (std::size_t i = 0; i < chart_.references.size(); ++i) entry(chart_.references[i].name, dashed(i));
   }

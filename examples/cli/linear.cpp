@@ -1,0 +1,220 @@
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <iomanip>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "hypertape/core/peak_memory.hpp"
+#include "hypertape/core/version.hpp"
+#include "hypertape/data/line_chart.hpp"
+#include "hypertape/distill/linear_case.hpp"
+#include "interrupt.hpp"
+#include "progress.hpp"
+
+namespace hypertape::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path out;
+  Index samples = 64;
+  Index dimension = 8;
+  double noise = 0.1;
+  double step_size = 0.1;
+  long iterations = 2000;
+  double learning_rate = 0.05;
+  std::uint64_t seed = 1;
+};
+
+/// What one step on M points leaves of E ||theta_1 - theta*||^2.
+struct Row {
+  Index points;
+  Index bound;
+  double constructed;
+  distill::SampledResidual sampled;
+  double random;                  ///< of the points that learning starts from
+  std::optional<double> learned;  ///< none if the run was stopped before
+};
+
+constexpr Index sampled_starts = 10000;
+
+/// The starts for so many points, or for the largest error (0).
+Random starts(const Options& options, Index points) {
+  return distill::random_stream(options.seed, distill::Stream::theta, points);
+}
+
+std::string csv_of(const std::vector<Row>& rows) {
+  std::ostringstream csv;
+  csv << std::setprecision(17) << "points,bound,constructed,sampled,sampled_standard_error,random,learned\n";
+  for (const Row& row : rows) {
+    csv << row.points << ',' << row.bound << ',' << row.constructed << ',' << row.sampled.mean << ','
+        << row.sampled.standard_error << ',' << row.random << ',';
+    if (row.learned) csv << *row.learned;
+    csv << '\n';
+  }
+  return csv.str();
+}
+
+data::LineChart chart_of(const std::vector<Row>& rows, Index dimension) {
+  data::LineChart chart;
+  chart.title = message("One gradient step towards least squares in ", dimension, " dimensions");
+  chart.x_label = "distilled points";
+  chart.y_label = "expected squared distance";
+  data::LineSeries bound, random, learned;
+  bound.name = "least possible";
+  random.name = "random points";
+  learned.name = "learned points";
+  learned.line = false;  // which would hide the bound
+  for (const Row& row : rows) {
+    const auto points = static_cast<double>(row.points);
+    bound.x.push_back(points);
+    bound.y.push_back(static_cast<double>(row.bound));
+    random.x.push_back(points);
+    random.y.push_back(row.random);
+    if (!row.learned) continue;
+    learned.x.push_back(points);
+    learned.y.push_back(*row.learned);
+  }
+  chart.series = {bound, random};
+  if (!learned.x.empty()) chart.series.push_back(learned);
+  return chart;
+}
+
+/// The number in four significant digits, right-aligned.
+std::string cell(double value) {
+  std::ostringstream text;
+  text << std::setw(13) << std::setprecision(4) << value;
+  return text.str();
+}
+
+void print(const std::vector<Row>& rows) {
+  std::cout << "points        bound  constructed      sampled       random      learned  learned - bound\n";
+  for (const Row& row : rows) {
+    const auto bound = static_cast<double>(row.bound);
+    std::cout << std::setw(6) << row.points << cell(bound) << cell(row.constructed) << cell(row.sampled.mean)
+              << cell(row.random);
+    if (row.learned) std::cout << cell(*row.learned) << "    " << cell(*row.learned - bound);
+    std::cout << '\n';
+  }
+}
+
+/// Learns so many points, unless it is interrupted.
+void learn(const Options& options, const Tensor<double>& solution, Row& row, const Interrupt& interrupt) {
+  // An outer step takes microseconds, too few to share out.
+  distill::LinearLearner learner(solution, row.points, options.step_size, options.iterations, options.learning_rate,
+                                 options.seed, WorkerTeam(1));
+  try {
+    row.random = learner.expected_residual();
+    while (learner.iteration() < options.iterations) {
+      if (interrupt.requested()) return;
+      learner.iterate();
+    }
+    row.learned = learner.expected_residual();
+  } catch (const DivergenceError& error) {
+    throw DivergenceError(message(row.points, " points, iteration ", learner.iteration(), ": ", error.what()));
+  }
+}
+
+void run(const Options& options) {
+  const Stopwatch wall;
+  const distill::LinearProblem problem =
+      distill::random_linear_problem(options.samples, options.dimension, options.noise, options.seed);
+  const Tensor<double> solution = distill::least_squares(problem);
+  const OutputFolder out(options.out, "linear");
+  out.write_json("config.json", {{"command", "linear"},
+                                 {"version", HYPERTAPE_VERSION},
+                                 {"samples", options.samples},
+                                 {"dimension", options.dimension},
+                                 {"noise", options.noise},
+                                 {"step_size", options.step_size},
+                                 {"iterations", options.iterations},
+                                 {"learning_rate", options.learning_rate},
+                                 {"seed", options.seed}});
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << options.samples << " samples, "
+            << options.dimension << " dimensions, one step of size " << options.step_size << '\n';
+
+  const Interrupt interrupt;
+  distill::LinearResidual residual(solution, WorkerTeam(1));
+  const auto best = [&](Index points) { return distill::best_linear_points(solution, points, options.step_size); };
+  Random random = starts(options, 0);
+  const double largest_error = residual.largest_error(best(options.dimension), sampled_starts, random);
+
+  Progress progress;
+  std::vector<Row> rows;
+  for (Index points = 1; points <= options.dimension && !interrupt.requested(); ++points) {
+    Random of_points = starts(options, points);
+    Row row{points,
+            distill::least_residual(options.dimension, points),
+            residual.expected(best(points)).outer_loss,
+            residual.sampled(best(points), sampled_starts, of_points),
+            {},
+            {}};
+    learn(options, solution, row, interrupt);
+    rows.push_back(row);
+    data::write_atomically(out / "linear.csv", csv_of(rows));
+    progress.show(message("points ", points, "/", options.dimension));
+  }
+  progress.finish();
+  const bool interrupted = rows.empty() || !rows.back().learned || rows.back().points < options.dimension;
+  if (interrupted) std::cout << "stopped at " << rows.size() << " of " << options.dimension << " points\n";
+  print(rows);
+  if (!rows.empty()) data::write_line_chart(out / "linear.svg", chart_of(rows, options.dimension));
+
+  Json points = Json::array(), bound = points, constructed = points, sampled = points, random_points = points,
+       learned = points;
+  for (const Row& row : rows) {
+    points.push_back(row.points);
+    bound.push_back(row.bound);
+    constructed.push_back(row.constructed);
+    sampled.push_back(row.sampled.mean);
+    random_points.push_back(row.random);
+    learned.push_back(row.learned ? Json(*row.learned) : Json());
+  }
+  out.write_json("summary.json", {{"samples", options.samples},
+                                  {"dimension", options.dimension},
+                                  {"iterations", options.iterations},
+                                  {"interrupted", interrupted},
+                                  {"seed", options.seed},
+                                  {"starts_tested", sampled_starts},
+                                  {"largest_error", largest_error},
+                                  {"points", points},
+                                  {"bound", bound},
+                                  {"constructed", constructed},
+                                  {"sampled", sampled},
+                                  {"random", random_points},
+                                  {"learned", learned},
+                                  {"wall_seconds", wall.seconds()},
+                                  {"peak_rss_mb", peak_memory_mb()}});
+  std::cout << options.dimension << " points lead from each of " << sampled_starts
+            << " random starts to theta*, at most " << largest_error << " away\n"
+            << "chart: " << (out / "linear.svg").string() << '\n'
+            << "time:  " << minutes(wall.seconds()) << '\n';
+}
+
+}  // namespace
+
+void add_linear(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)");
+  command->add_option("--out", options->out, "Folder for the results, created if need be")->required();
+  command->add_option("--samples", options->samples, "N, of the generated problem")->check(positive());
+  command->add_option("--dimension", options->dimension, "D, at most N")->check(positive());
+  command->add_option("--noise", options->noise, "Standard deviation of what the targets add to a linear function")
+      ->check(positive(true));
+  command->add_option("--step-size", options->step_size, "eta of the one gradient step")->check(positive());
+  command->add_option("--iterations", options->iterations, "Outer steps that learn each number of points")
+      ->check(positive());
+  command
+      ->add_option("--learning-rate", options->learning_rate,
+                   "Of the outer Adam, in units of the length of the best points")
+      ->check(positive());
+  command->add_option("--seed", options->seed, "Of everything random")->check(seed_number());
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,231 @@
+#pragma once
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/core/random.hpp"
+#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/ops/linear.hpp"
+#include "hypertape/ops/losses.hpp"
+#include "hypertape/optim/optimizer.hpp"
+#include "hypertape/optim/schedule.hpp"
+#include "hypertape/unroll/unroll_ensemble.hpp"
+
+/// Distillation for linear regression (Wang et al. 2018, section 3.3), where all that is asked of it has an answer in
+/// closed form; docs/linear-case.md derives it.
+namespace hypertape::distill {
+
+/// loss(theta, x, y) = 1/(2N) ||x theta - y||^2 for points x (N, D), targets y (N, 1) and theta (D).
+struct LinearLoss {
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
+    return mean_squared_error(linear(x, reshape(theta, Shape{1, theta.size()})), y) * T(0.5);
+  }
+};
+
+/// A regression problem: data (N, D) and targets (N, 1).
+struct LinearProblem {
+  Tensor<double> data, targets;
+};
+
+/// Normal data, and the targets of normal weights plus `noise` times normal ones.
+/// @throws ArgumentError for fewer samples than dimensions, which determine no theta, or a negative noise.
+inline LinearProblem random_linear_problem(Index samples, Index dimension, double noise, std::uint64_t seed) {
+  if (dimension < 1 || samples < dimension || !(noise >= 0)) {
+    throw ArgumentError(
+        message("linear case: needs a dimension of at least 1, as many samples or more, and noise that is "
+                "not negative, got dimension ",
+                dimension, ", ", samples, " samples and noise ", noise));
+  }
+  Random random = random_stream(seed, Stream::batches);
+  LinearProblem problem{Tensor<double>(Shape{samples, dimension}), Tensor<double>(Shape{samples, 1})};
+  Eigen::VectorXd weights(dimension);
+  for (double& value : problem.data.values()) value = random.normal();
+  for (double& value : weights) value = random.normal();
+  problem.targets.matrix() = problem.data.matrix() * weights;
+  for (double& value : problem.targets.values()) value += noise * random.normal();
+  return problem;
+}
+
+/// theta* (D), which minimises 1/(2N) ||data theta - targets||^2. @throws ShapeError if the shapes do not fit,
+/// ArgumentError unless the data have full column rank.
+inline Tensor<double> least_squares(const LinearProblem& problem) {
+  const Shape& shape = problem.data.shape();
+  if (shape.rank() != 2 || problem.targets.shape() != Shape{shape[0], 1}) {
+    throw ShapeError(
+        message("least_squares: needs data (N, D) and targets (N, 1), got ", shape, " and ", problem.targets.shape()));
+  }
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factors(problem.data.matrix());
+  if (factors.rank() < shape[1]) {
+    throw ArgumentError(message("least_squares: the data ", shape, " have rank ", factors.rank(),
+                                "; a single minimiser "
+                                "needs rank ",
+                                shape[1]));
+  }
+  Tensor<double> solution(Shape{shape[1]});
+  Eigen::Map<Eigen::VectorXd>(solution.data(), shape[1]) = factors.solve(problem.targets.matrix());
+  return solution;
+}
+
+/// M distilled points and their targets, for one gradient step.
+struct LinearPoints {
+  Tensor<double> x;  ///< (M, D)
+  Tensor<double> y;  ///< (M, 1)
+  double step_size = 0;
+
+  InnerLoop<double> inner_loop(const Tensor<double>& theta0) const {
+    return {theta0, {x}, {y}, Tensor<double>(Shape{1, 1}, step_size)};
+  }
+};
+
+/// The least E ||theta_1 - theta*||^2 that one step on M points can reach, over theta_0 ~ N(0, I) in D dimensions.
+inline Index least_residual(Index dimension, Index points) { return std::max<Index>(0, dimension - points); }
+
+/// M points that reach the least residual: with Q (D, M) of orthonormal columns, the first of them along theta*,
+/// x = sqrt(M / eta) Q' and y = x theta*. For M = D they lead from every theta_0 to theta*.
+/// @throws ArgumentError unless 1 <= points <= D and the step size is positive.
+inline LinearPoints best_linear_points(const Tensor<double>& solution, Index points, double step_size) {
+  const Index dimension = solution.size();
+  if (points < 1 || points > dimension || !(step_size > 0 && std::isfinite(step_size))) {
+    throw ArgumentError(message("linear case: needs 1 .. ", dimension, " points and a positive step size, got ", points,
+                                " and ", step_size));
+  }
+  const Eigen::Map<const Eigen::VectorXd> theta(solution.data(), dimension);
+  const Eigen::HouseholderQR<Eigen::MatrixXd> factors(theta);
+  const Eigen::MatrixXd basis = factors.householderQ() * Eigen::MatrixXd::Identity(dimension, points);
+  LinearPoints best{Tensor<double>(Shape{points, dimension}), Tensor<double>(Shape{points, 1}), step_size};
+  best.x.matrix() = std::sqrt(static_cast<double>(points) / step_size) * basis.transpose();
+  best.y.matrix() = best.x.matrix() * theta;
+  return best;
+}
+
+/// A mean over samples, and the standard error of it.
+struct SampledResidual {
+  double mean = 0, standard_error = 0;
+};
+
+/// ||theta_1 - theta*||^2, of the step that the library takes on the given points.
+class LinearResidual {
+ public:
+  LinearResidual(Tensor<double> solution, WorkerTeam team)
+      : solution_(std::move(solution)), ensemble_(LinearLoss{}, options(), team), one_(LinearLoss{}) {
+    // theta_1 - theta* is affine in theta_0, so any starts of mean 0 and covariance I give its expected square exactly.
+    const Index dimension = solution_.size();
+    for (Index i = 0; i < 2 * dimension; ++i) {
+      starts_.emplace_back(Shape{dimension});
+      starts_.back()[i / 2] = std::sqrt(static_cast<double>(dimension)) * (i % 2 == 0 ? 1 : -1);
+    }
+  }
+
+  /// The expectation over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives by the points and their targets.
+  const Hypergradient<double>& expected(const LinearPoints& points) {
+    return ensemble_(points.inner_loop(solution_), starts_,
+                     [this](Index, int, const Tensor<double>& theta, Tensor<double>& gradient) {
+                       gradient.resize(theta.shape());
+                       for (Index i = 0; i < theta.size(); ++i) gradient[i] = 2 * (theta[i] - solution_[i]);
+                       return squared_distance(theta);
+                     });
+  }
+
+  /// From one start.
+  double from(const Tensor<double>& theta0, const LinearPoints& points) {
+    return squared_distance(one_.train(points.inner_loop(theta0)));
+  }
+
+  /// The mean over `count` starts drawn from N(0, I).
+  SampledResidual sampled(const LinearPoints& points, Index count, Random& random) {
+    double sum = 0, squares = 0;
+    for (Index i = 0; i < count; ++i) {
+      const double residual = from(normal_start(random), points);
+      sum += residual;
+      squares += residual * residual;
+    }
+    const auto n = static_cast<double>(count);
+    const double variance = std::max(0., squares / n - sum / n * (sum / n));
+    return {sum / n, std::sqrt(variance / n)};
+  }
+
+  /// The largest ||theta_1 - theta*|| over `count` starts drawn from N(0, I).
+  double largest_error(const LinearPoints& points, Index count, Random& random) {
+    double largest = 0;
+    for (Index i = 0; i < count; ++i) largest = std::max(largest, std::sqrt(from(normal_start(random), points)));
+    return largest;
+  }
+
+ private:
+  static UnrollOptions options() {
+    UnrollOptions options;
+    options.differentiate_y = true;
+    return options;
+  }
+
+  Tensor<double> normal_start(Random& random) const {
+    Tensor<double> theta(solution_.shape());
+    for (double& value : theta.values()) value = random.normal();
+    return theta;
+  }
+
+  double squared_distance(const Tensor<double>& theta) const {
+    double sum = 0;
+    for (Index i = 0; i < theta.size(); ++i) sum += std::pow(theta[i] - solution_[i], 2);
+    return sum;
+  }
+
+  Tensor<double> solution_;
+  std::vector<Tensor<double>> starts_;
+  UnrollEnsemble<double, LinearLoss> ensemble_;
+  Unroll<double, LinearLoss> one_;
+};
+
+/// Learns points and targets by the hypergradient of the expected residual, from a random start: what distillation does
+/// where the best possible outcome is known.
+class LinearLearner {
+ public:
+  /// The learning rate, of Adam, is in units of sqrt(M / eta), the length of the best points, and follows half a cosine
+  /// down to zero over `iterations`. @throws ArgumentError unless all numbers are positive.
+  LinearLearner(const Tensor<double>& solution, Index points, double step_size, long iterations, double learning_rate,
+                std::uint64_t seed, WorkerTeam team)
+      : residual_(solution, team), iterations_(iterations) {
+    if (points < 1 || !(step_size > 0) || iterations < 1 || !(learning_rate > 0)) {
+      throw ArgumentError(message("linear case: needs positive numbers, got ", points, " points, step size ", step_size,
+                                  ", ", iterations, " iterations and learning rate ", learning_rate));
+    }
+    const double length = std::sqrt(static_cast<double>(points) / step_size);
+    learning_rate_ = learning_rate * length;
+    const Index dimension = solution.size();
+    points_ = {Tensor<double>(Shape{points, dimension}), Tensor<double>(Shape{points, 1}), step_size};
+    Random random = random_stream(seed, Stream::images, points);
+    const double deviation = length / std::sqrt(static_cast<double>(dimension));
+    for (double& value : points_.x.values()) value = deviation * random.normal();
+    for (double& value : points_.y.values()) value = deviation * random.normal();
+  }
+
+  /// One outer step; returns the expected residual before it. @throws DivergenceError if that is not finite.
+  double iterate() {
+    const Hypergradient<double>& gradient = residual_.expected(points_);
+    const double rate = learning_rate_ * optim::cosine_schedule(iteration_++, iterations_);
+    adam_x_.step(points_.x.values(), gradient.x[0].values(), rate);
+    adam_y_.step(points_.y.values(), gradient.y[0].values(), rate);
+    return gradient.outer_loss;
+  }
+
+  long iteration() const { return iteration_; }
+  const LinearPoints& points() const { return points_; }
+  /// The expected residual of the present points.
+  double expected_residual() { return residual_.expected(points_).outer_loss; }
+
+ private:
+  LinearResidual residual_;
+  LinearPoints points_;
+  long iterations_, iteration_ = 0;
+  double learning_rate_ = 0;
+  optim::Adam<double> adam_x_, adam_y_;
+};
+
+}  // namespace hypertape::distill
