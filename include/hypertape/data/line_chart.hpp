@@ -263,7 +263,7 @@ class ChartWriter {
     const double x = left_ + plot_width + 18;
     double y = top_ + 8;
     const auto entry = [&](const std::string& name, const std::string& attributes) {
-      line(x, y, x + 30, y, attributes);
+      if (!attributes.empty()) line(x, y, x + 30, y, attributes);
       text(x + 38, y + 0.35 * font, name);
       y += legend_row;
     };
@@ -271,7 +271,7 @@ class ChartWriter {
       const LineSeries& series = chart_.series[i];
       if (series.name.empty()) continue;
       if (has_markers(series)) marker(x + 15, y, i);
-      entry(series.name, series.line ? stroke(i) + " stroke-width=\"2\"" : "stroke=\"none\"");
+      entry(series.name, series.line ? stroke(i) + " stroke-width=\"2\"" : std::string());
     }
     for (std::size_t i = 0; i < chart_.references.size(); ++i) entry(chart_.references[i].name, dashed(i));
   }
