@@ -197,9 +197,9 @@ TEST_CASE("line_chart: ticks are few, round and short") {
   CHECK(ticks(AxisScale::logarithmic, 1e-12, 1) == Texts{"1e-12", "1e-10", "1e-8", "1e-6", "1e-4", "0.01", "1"});
   // One value, and the ends of what is allowed: a few ticks all the same.
   for (const AxisScale scale : {AxisScale::linear, AxisScale::logarithmic}) {
-    for (const auto& [low, high] : {std::pair{7., 7.}, {1e-300, 1e300}, {1e300, 1e300}, {1., 1 + 1e-15}, {5., 5.1}}) {
-      const Texts found = ticks(scale, low, high);
-      CAPTURE(low);
+    for (const auto& ends : {std::pair{7., 7.}, {1e-300, 1e300}, {1e300, 1e300}, {1., 1 + 1e-15}, {5., 5.1}}) {
+      const Texts found = ticks(scale, ends.first, ends.second);
+      CAPTURE(ends.first);
       CHECK(found.size() >= 2);
       CHECK(found.size() <= 12);
     }
