@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "allocations.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/nn/classification_loss.hpp"
@@ -17,6 +16,7 @@
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "random_data.hpp"
 #include "sgemm.hpp"
+#include "support/allocations.hpp"
 #include "timing.hpp"
 
 namespace hypertape::bench {
@@ -47,9 +47,9 @@ void require(const char* what, double error, double tolerance) {
 template <class F>
 Json timed(int runs, double flop, const char* gemm, double gemm_gflops, const F& f) {
   const Timing timing = measure(runs, f);
-  const std::size_t before = allocations();
+  const std::size_t before = testing::allocations();
   f();
-  const std::size_t allocated = allocations() - before;
+  const std::size_t allocated = testing::allocations() - before;
   const double gflops = flop / timing.median_ms * 1e-6;
   return {{"threads", 1},
           {"runs", runs},

@@ -1,8 +1,9 @@
+#include "support/allocations.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
+#include <memory>
 #include <thread>
 
 #include "hypertape/nn/classification_loss.hpp"
@@ -11,41 +12,18 @@
 #include "hypertape/unroll/hypergradient.hpp"
 #include "support/small_problem.hpp"
 
-// In a steady state nothing reaches the heap. Counts every `new` of this program, those of all threads. Not inlined:
-// g++ would take `free` for a mismatch with `new`.
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  ++allocations;
-  const auto unit = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-
 namespace hypertape::testing {
 namespace {
 
 /// Allocations of the third and fourth call: the first two may take what they need.
 template <class Call>
-long steady_allocations(const Call& call) {
+std::size_t steady_allocations(const Call& call) {
   call();
   call();
-  const long before = allocations;
+  const std::size_t before = allocations();
   call();
   call();
-  return allocations - before;
+  return allocations() - before;
 }
 
 /// Makes every thread take a part of the batch, which is left to chance otherwise: each waits until all have come.
@@ -89,10 +67,10 @@ void check_steady(const Network& net, const Shape& sample, Index classes, Unroll
 }
 
 TEST_CASE("allocations: the counter counts") {
-  const long before = allocations;
+  const std::size_t before = allocations();
   const auto a = std::make_unique<int>(1);
   const Tensor<float> b(Shape{3});
-  CHECK(allocations - before >= 2);
+  CHECK(allocations() - before >= 2);
 }
 
 TEST_CASE("allocations: none in the steady state of a hypergradient, fused or on a tape") {

@@ -28,8 +28,8 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
-namespace hypertape::bench {
+namespace hypertape::testing {
 
 std::size_t allocations() { return calls.load(std::memory_order_relaxed); }
 
-}  // namespace hypertape::bench
+}  // namespace hypertape::testing
