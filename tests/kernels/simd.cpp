@@ -50,6 +50,22 @@ TEST_CASE("with_count: the wanted number, at most the largest") {
   }
 }
 
+TEST_CASE("for_each_group: cuts a range into groups that differ by one at most") {
+  for (Index count = 0; count <= 20; ++count) {
+    Index next = 0, smallest = 4, largest = 0, groups = 0;
+    for_each_group<4>(count, [&]<int Size>(Index first) {
+      CHECK(first == next);
+      next += Size;
+      smallest = std::min<Index>(smallest, Size);
+      largest = std::max<Index>(largest, Size);
+      ++groups;
+    });
+    CHECK(next == count);
+    CHECK(groups == (count + 3) / 4);
+    CHECK(largest <= smallest + 1);
+  }
+}
+
 TEST_CASE("for_each_vector_group: covers a run, and keeps overlapping vectors in one group") {
   constexpr int lanes = 4;
   for (Index length = lanes; length <= 60; ++length) {

@@ -17,17 +17,6 @@ namespace detail {
 /// Registers for accumulators: rows of a tile times vectors, or rows times columns. The rest hold operands.
 inline constexpr bool many_registers = HYPERTAPE_VECTOR_BYTES == 64;
 
-/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls body.operator()<Size>(first).
-template <int Most, class Body>
-HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
-  for (Index first = 0; first < count;) {
-    const Index groups_left = (count - first + Most - 1) / Most;
-    const Index size = (count - first + groups_left - 1) / groups_left;
-    with_count<Most>(size, [&]<int Size>() { body.template operator()<Size>(first); });
-    first += size;
-  }
-}
-
 }  // namespace detail
 
 /// Two matrices of rows of `length` contiguous values.
@@ -47,8 +36,8 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
     T fresh[Lanes];  // 1 in the lanes of a row's last vector that the one before has not covered
     for (Index lane = 0; lane < Lanes; ++lane) fresh[lane] = lane < Lanes - length % Lanes ? T(0) : T(1);
     // The right factor is the larger as a rule: four of its rows serve all rows of the left before the next are read.
-    detail::for_each_group<4>(columns, [&]<int B>(Index b0) {
-      detail::for_each_group<detail::many_registers ? 5 : 3>(rows, [&]<int A>(Index a0) {
+    for_each_group<4>(columns, [&]<int B>(Index b0) {
+      for_each_group<detail::many_registers ? 5 : 3>(rows, [&]<int A>(Index a0) {
         typename V::Vector sum[A][B];
         for (auto& row : sum) {
           for (auto& value : row) value = typename V::Vector{};
@@ -128,7 +117,7 @@ void combine_rows(Index count, Index length, Index terms, const Combination<T> (
       }
     };
     if (count > terms) {  // a large result, such as a weight gradient, is written row after row
-      detail::for_each_group<most_rows>(count, [&]<int R>(Index r0) {
+      for_each_group<most_rows>(count, [&]<int R>(Index r0) {
         for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
           tile.template operator()<R, Vectors>(r0, at, {0, terms});
         });
@@ -138,8 +127,8 @@ void combine_rows(Index count, Index length, Index terms, const Combination<T> (
       for (Index first = 0; first < terms; first += at_once) {
         const Range range{first, std::min(terms, first + at_once)};
         for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
-          detail::for_each_group<most_rows>(
-              count, [&]<int R>(Index r0) { tile.template operator()<R, Vectors>(r0, at, range); });
+          for_each_group<most_rows>(count,
+                                    [&]<int R>(Index r0) { tile.template operator()<R, Vectors>(r0, at, range); });
         });
       }
     }

@@ -280,7 +280,7 @@ struct PooledConv2d {
     Offset position[O * windows];
     for (int py = 0; py < pooled; ++py) {
       for (int o0 = 0; o0 < O; o0 += vectors * width) {
-        matrix::detail::for_each_group<most_windows>(pooled, [&]<int Windows>(Index px0) {
+        for_each_group<most_windows>(pooled, [&]<int Windows>(Index px0) {
           typename S::Vector sum[2][2 * Windows][vectors];
           for (auto& row : sum) {
             for (auto& column : row) {

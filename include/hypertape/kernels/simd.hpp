@@ -103,22 +103,28 @@ HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
+/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls body.operator()<Size>(first).
+template <int Most, class Body>
+HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
+  for (Index first = 0; first < count;) {
+    const Index groups_left = (count - first + Most - 1) / Most;
+    const Index size = (count - first + groups_left - 1) / groups_left;
+    with_count<Most>(size, [&]<int Size>() { body.template operator()<Size>(first); });
+    first += size;
+  }
+}
+
 /// Covers a run of `length` >= Lanes values by vectors, in groups of 1 to Widest: calls body with the group's offsets,
 /// `at` (a C array). Where Lanes does not divide the run, its last vector overlaps the one before. Groups are of even
 /// size, so these two are always in one group: a body that loads all it needs before it stores may also accumulate.
 template <int Widest, int Lanes, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& body) {
   static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbour");
-  for (Index vector = 0, vectors = (length + Lanes - 1) / Lanes; vector < vectors;) {
-    const Index groups_left = (vectors - vector + Widest - 1) / Widest;
-    const Index count = (vectors - vector + groups_left - 1) / groups_left;
-    with_count<Widest>(count, [&]<int Vectors>() {
-      Index at[Vectors];
-      for (int v = 0; v < Vectors; ++v) at[v] = std::min((vector + v) * Lanes, length - Lanes);
-      body(at);
-    });
-    vector += count;
-  }
+  for_each_group<Widest>((length + Lanes - 1) / Lanes, [&]<int Vectors>(Index first) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+    Index at[Vectors];
+    for (int v = 0; v < Vectors; ++v) at[v] = std::min((first + v) * Lanes, length - Lanes);
+    body(at);
+  });
 }
 
 }  // namespace hypertape::kernels
