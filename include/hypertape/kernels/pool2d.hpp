@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
+#include "hypertape/kernels/peak.hpp"
 #include "hypertape/kernels/simd.hpp"
 
 /// Pooling of a batch (N, C, H, W) over K x K windows. The loops over the N contiguous samples are innermost.
@@ -93,23 +93,19 @@ template <int Lanes, class T>
 HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index rows, Index columns, Index row_stride,
                                            Index N, T* output, std::int32_t* source) {
   using V = Simd<T, Lanes>;
-  using Offset = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;  // as wide as T: one mask for both
+  using Offset = PeakOffset<T>;
   using O = Simd<Offset, Lanes>;
-  typename V::Vector best = V::load(input + first);
-  typename O::Vector from = {};
+  Peak<T, Lanes> peak{V::load(input + first), {}};
   for (Index y = 0; y < rows; ++y) {
     for (Index x = 0; x < columns; ++x) {
       const Index move = y * row_stride + x * N;
-      const typename V::Vector candidate = V::load(input + first + move);
-      const auto better = (candidate > best) | (candidate != candidate);
-      best = better ? candidate : best;
-      from = better ? O::broadcast(static_cast<Offset>(move)) : from;
+      peak.take({V::load(input + first + move), O::broadcast(static_cast<Offset>(move))});
     }
   }
-  V::store(output, best);
-  from += O::broadcast(static_cast<Offset>(first)) + O::iota();
+  V::store(output, peak.value);
   using S = Simd<std::int32_t, Lanes>;
-  S::store(source, __builtin_convertvector(from, typename S::Vector));
+  S::store(source,
+           __builtin_convertvector(peak.at + O::broadcast(static_cast<Offset>(first)) + O::iota(), typename S::Vector));
 }
 
 }  // namespace detail

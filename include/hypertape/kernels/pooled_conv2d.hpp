@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <type_traits>
 
-#include "hypertape/kernels/matrix.hpp"
+#include "hypertape/kernels/peak.hpp"
 #include "hypertape/kernels/simd.hpp"
 #include "hypertape/kernels/start.hpp"
 
@@ -258,9 +257,9 @@ struct PooledConv2d {
             }
           }
           for (int o = 0; o < channels_at_once; ++o) {
-            const auto peak = largest<S>(S::even(sum[o][0][0], sum[o][0][1]), S::odd(sum[o][0][0], sum[o][0][1]),
-                                         S::even(sum[o][1][0], sum[o][1][1]), S::odd(sum[o][1][0], sum[o][1][1]));
-            peak.store(value[o0 + o] + px0, position[o0 + o] + px0);
+            pool<width>(S::even(sum[o][0][0], sum[o][0][1]), S::odd(sum[o][0][0], sum[o][0][1]),
+                        S::even(sum[o][1][0], sum[o][1][1]), S::odd(sum[o][1][0], sum[o][1][1]), value[o0 + o] + px0,
+                        position[o0 + o] + px0);
           }
         }
       }
@@ -303,10 +302,9 @@ struct PooledConv2d {
           }
           for (int px = 0; px < Windows; ++px) {
             for (int v = 0; v < vectors; ++v) {
-              const auto peak =
-                  largest<S>(sum[0][2 * px][v], sum[0][2 * px + 1][v], sum[1][2 * px][v], sum[1][2 * px + 1][v]);
               const Index at = (py * pooled + px0 + px) * O + o0 + v * width;
-              peak.store(value + at, position + at);
+              pool<width>(sum[0][2 * px][v], sum[0][2 * px + 1][v], sum[1][2 * px][v], sum[1][2 * px + 1][v],
+                          value + at, position + at);
             }
           }
         });
@@ -322,32 +320,22 @@ struct PooledConv2d {
   }
 
  private:
-  using Offset = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  using Offset = PeakOffset<T>;
 
-  /// Largest values of windows, and where in its window each is, as an offset in the image.
-  template <class S>
-  struct Peak {
-    typename S::Vector value;
-    typename S::template As<Offset>::Vector at;
-
-    /// Writes relu(value).
-    HYPERTAPE_ALWAYS_INLINE void store(T* values, Offset* positions) const {
-      S::store(values, value < 0 ? typename S::Vector{} : value);
-      S::template As<Offset>::store(positions, at);
-    }
-  };
-
-  /// The first of equals wins, and a NaN over every number, as in PyTorch.
-  template <class S>
-  static HYPERTAPE_ALWAYS_INLINE Peak<S> larger(const Peak<S>& best, const Peak<S>& next) {
-    const auto better = (next.value > best.value) | (next.value != next.value);
-    return {better ? next.value : best.value, better ? next.at : best.at};
-  }
-  template <class S>
-  static HYPERTAPE_ALWAYS_INLINE Peak<S> largest(typename S::Vector a, typename S::Vector b, typename S::Vector c,
-                                                 typename S::Vector d) {
-    const auto at = [](Offset offset) { return S::template As<Offset>::broadcast(offset); };
-    return larger<S>(larger<S>({a, at(0)}, {b, at(C)}), larger<S>({c, at(H * C)}, {d, at(H * C + C)}));
+  /// Pools a b / c d, one vector for each position of a window: writes relu of the largest, and where in its window it
+  /// is, as an offset in the image.
+  template <int Width>
+  static HYPERTAPE_ALWAYS_INLINE void pool(typename Simd<T, Width>::Vector a, typename Simd<T, Width>::Vector b,
+                                           typename Simd<T, Width>::Vector c, typename Simd<T, Width>::Vector d,
+                                           T* values, Offset* positions) {
+    using S = Simd<T, Width>;
+    using P = Simd<Offset, Width>;
+    Peak<T, Width> top{a, P::broadcast(0)}, bottom{c, P::broadcast(H * C)};
+    top.take({b, P::broadcast(C)});
+    bottom.take({d, P::broadcast(H * C + C)});
+    top.take(bottom);
+    S::store(values, top.value < 0 ? typename S::Vector{} : top.value);
+    P::store(positions, top.at);
   }
 
   /// Writes a row of outputs, and a route for each that is positive: without a branch, as either may happen.

@@ -14,8 +14,6 @@ namespace hypertape::kernels {
 template <class T, int Lanes>
 struct Simd {
   typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));
-  template <class U>
-  using As = Simd<U, Lanes>;
 
   static HYPERTAPE_ALWAYS_INLINE Vector load(const T* from) {
     Vector v;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "hypertape/kernels/simd.hpp"
+
+namespace hypertape::kernels {
+
+/// An offset kept beside a value of type T: as wide as T, so that the mask of a comparison selects either.
+template <class T>
+using PeakOffset = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+
+/// The largest value seen in each lane, and where it was.
+template <class T, int Lanes>
+struct Peak {
+  typename Simd<T, Lanes>::Vector value;
+  typename Simd<PeakOffset<T>, Lanes>::Vector at;
+
+  /// Takes the next candidate: the first of equals stays, and a NaN wins over every number, as in PyTorch.
+  HYPERTAPE_ALWAYS_INLINE void take(const Peak& next) {
+    const auto better = (next.value > value) | (next.value != next.value);
+    value = better ? next.value : value;
+    at = better ? next.at : at;
+  }
+};
+
+}  // namespace hypertape::kernels
