@@ -147,7 +147,7 @@ struct PooledConv2d {
   /// while the one before is still on its way to the cache.
   static constexpr int image_copies = 4;
 
-  /// dimage += sum over m and routes of gradient_m[target] weight_m; Pair: {gradient, packed weight}. `copies`: scratch
+  /// dimage = sum over m and routes of gradient_m[target] weight_m; Pair: {gradient, packed weight}. `copies`: scratch
   /// for image_copies images. dimage: H * H * C values.
   template <int Products>
   static void input_gradient(const Routes& routes, const Pair (&products)[Products], T* dimage, T* copies) {
@@ -174,6 +174,7 @@ struct PooledConv2d {
         }
       }
     }
+    static_assert(image_copies == 4, "these are added up here");
     for (int i = 0; i < H * H * C; ++i) {
       dimage[i] = (copies[i] + copies[image + i]) + (copies[2 * image + i] + copies[3 * image + i]);
     }
