@@ -103,9 +103,9 @@ HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index ro
     }
   }
   V::store(output, peak.value);
+  peak.at += O::broadcast(static_cast<Offset>(first)) + O::iota();
   using S = Simd<std::int32_t, Lanes>;
-  S::store(source,
-           __builtin_convertvector(peak.at + O::broadcast(static_cast<Offset>(first)) + O::iota(), typename S::Vector));
+  S::store(source, __builtin_convertvector(peak.at, typename S::Vector));
 }
 
 }  // namespace detail
