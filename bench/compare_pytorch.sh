@@ -56,6 +56,7 @@ esac
 for count in "$threads" "$rounds" "$runs"; do
   [[ $count =~ ^[1-9][0-9]{0,3}$ ]] || misuse "--threads, --rounds and --runs must be from 1 to 9999, got $count"
 done
+[ "$threads" -le 1024 ] || misuse "--threads must be at most 1024, got $threads"
 
 # What there is.
 bench=$build/bin/bench_hypergradient

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "check.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/arena.hpp"
 #include "hypertape/kernels/conv2d.hpp"
@@ -387,8 +388,8 @@ PreparedKernel fused_lenet(Index N, bool second) {
             Var<double> tangents[2];
             jvp<double>(exact, std::span<const Var<double>>(&theta, 1), std::span<const Var<double>>(&direction, 1),
                         tangents);
-            return std::max(relative_error(data->hvp, tangents[0].value()),
-                            relative_error(data->dx, tangents[1].value()));
+            return largest_error(
+                {relative_error(data->hvp, tangents[0].value()), relative_error(data->dx, tangents[1].value())});
           }};
 }
 

@@ -5,15 +5,18 @@
 #include <benchmark/benchmark.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <ctime>
-#include <iostream>
 #include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
+#include "check.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/version.hpp"
 #include "kernel_cases.hpp"
+#include "program.hpp"
 #include "sgemm.hpp"
 
 namespace hypertape::bench {
@@ -25,7 +28,7 @@ constexpr Index sample_counts[] = {5, 10, 16};
 /// Float keeps 6e-8 and the longest sums here have 4096 terms; one wrong value among a million is larger.
 constexpr double tolerance = 1e-5;
 
-/// Names of kernels whose results were wrong.
+/// What there is to say of kernels whose results were wrong.
 std::vector<std::string> wrong;
 
 /// Prepares the kernel when it is first run (the filter may leave it out), checks it once, and times it.
@@ -38,12 +41,14 @@ class TimedKernel {
     if (!prepared_) {
       prepared_ = kernel_.prepare(samples_);
       prepared_->run();
-      error_ = prepared_->error();
-      if (!(error_ <= tolerance)) wrong.push_back(message(kernel_.name, " of ", samples_, " samples"));
+      try {
+        require(message(kernel_.name, " of ", samples_, " samples"), prepared_->error(), tolerance);
+      } catch (const WrongResult& error) {
+        wrong_ = error.what();
+        wrong.push_back(wrong_);
+      }
     }
-    if (!(error_ <= tolerance)) {
-      return state.SkipWithError(message("WRONG RESULT: relative error ", error_).c_str());
-    }
+    if (!wrong_.empty()) return state.SkipWithError(wrong_.c_str());
     // Processor time: on a busy machine, what others take of this processor is not the kernel's.
     const std::clock_t start = std::clock();
     for (auto _ : state) {
@@ -63,16 +68,25 @@ class TimedKernel {
   Index samples_;
   double sgemm_;
   std::optional<PreparedKernel> prepared_;
-  double error_ = 0;
+  std::string wrong_;  ///< empty if it is not
 };
 
-int run(const std::vector<std::string>& flags) {
+/// Google Benchmark's filters may begin with a minus. @throws CLI::ValidationError
+void check_filter(const std::string& filter) {
+  try {
+    const std::regex valid(filter.starts_with('-') ? filter.substr(1) : filter, std::regex::extended);
+  } catch (const std::regex_error& error) {
+    throw CLI::ValidationError("--filter", message(filter, " is no regular expression: ", error.what()));
+  }
+}
+
+void run(const std::vector<std::string>& flags) {
   std::vector<char*> argv;
   std::vector<std::string> writable = flags;
   for (std::string& flag : writable) argv.push_back(flag.data());
   auto argc = static_cast<int>(argv.size());
   benchmark::Initialize(&argc, argv.data());
-  if (benchmark::ReportUnrecognizedArguments(argc, argv.data())) return 2;
+  if (argc > 1) throw CLI::ExtrasError({argv[1]});
 
   const double sgemm = sgemm_gflops(1);
   benchmark::AddCustomContext("sgemm_gflops", std::to_string(sgemm));
@@ -84,8 +98,10 @@ int run(const std::vector<std::string>& flags) {
   }
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
-  for (const std::string& name : wrong) std::cerr << "bench_kernels: WRONG RESULT: " << name << '\n';
-  return wrong.empty() && matched > 0 ? 0 : 1;
+  std::string all;
+  for (const std::string& what : wrong) all += (all.empty() ? "" : "; ") + what;
+  if (!all.empty()) throw WrongResult(all);
+  if (matched == 0) throw ArgumentError("no kernel's name matches the filter");
 }
 
 }  // namespace
@@ -106,12 +122,15 @@ int main(int argc, char** argv) {
   app.add_flag("--json", json, "JSON on the standard output");
   app.allow_extras();
   app.footer("Options that begin with --benchmark_ go to Google Benchmark.");
-  CLI11_PARSE(app, argc, argv);
-
-  std::vector<std::string> flags{argv[0], "--benchmark_filter=" + filter,
-                                 "--benchmark_min_time=" + std::to_string(min_time)};
-  if (list) flags.emplace_back("--benchmark_list_tests=true");
-  if (json) flags.emplace_back("--benchmark_format=json");
-  for (const std::string& extra : app.remaining()) flags.push_back(extra);
-  return hypertape::bench::run(flags);
+  return hypertape::bench::run_program(app, argc, argv, [&] {
+    hypertape::bench::check_filter(filter);
+    if (std::isnan(min_time))
+      throw CLI::ValidationError("--min-time", "not a number");  // in no range, but not out of it
+    std::vector<std::string> flags{argv[0], "--benchmark_filter=" + filter,
+                                   "--benchmark_min_time=" + std::to_string(min_time)};
+    if (list) flags.emplace_back("--benchmark_list_tests=true");
+    if (json) flags.emplace_back("--benchmark_format=json");
+    for (const std::string& extra : app.remaining()) flags.push_back(extra);
+    hypertape::bench::run(flags);
+  });
 }

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cmath>
-#include <limits>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -9,7 +8,7 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/ops/losses.hpp"
 
-/// Inputs of the benchmarks, and the comparison of a result with an exact one.
+/// Inputs of the benchmarks.
 namespace hypertape::bench {
 
 /// Standard normal values.
@@ -26,18 +25,6 @@ Tensor<T> ten_classes(Index count) {
   std::vector<std::int32_t> classes;
   for (Index n = 0; n < count; ++n) classes.push_back(static_cast<std::int32_t>(n % 10));
   return one_hot<T>(std::span<const std::int32_t>(classes), 10);
-}
-
-/// |a - exact| / |exact| for Euclidean norms; NaN, which no tolerance allows, if the shapes differ or a value is NaN.
-template <class T>
-double relative_error(const Tensor<T>& a, const Tensor<double>& exact) {
-  if (a.shape() != exact.shape()) return std::numeric_limits<double>::quiet_NaN();
-  double difference = 0, total = 0;
-  for (Index i = 0; i < exact.size(); ++i) {
-    difference += std::pow(static_cast<double>(a[i]) - exact[i], 2);
-    total += exact[i] * exact[i];
-  }
-  return std::sqrt(difference / total);
 }
 
 }  // namespace hypertape::bench

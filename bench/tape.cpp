@@ -8,12 +8,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "check.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
+#include "program.hpp"
 #include "random_data.hpp"
 #include "sgemm.hpp"
 #include "support/allocations.hpp"
@@ -30,18 +32,6 @@ struct Options {
   int runs = 21;
   bool json = false;
 };
-
-/// The result of a measurement was wrong.
-struct WrongResult : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// Written so that a NaN fails.
-void require(const char* what, double error, double tolerance) {
-  if (!(error <= tolerance)) {
-    throw WrongResult(message("WRONG RESULT: ", what, ": relative error ", error, ", at most ", tolerance, " allowed"));
-  }
-}
 
 /// Times f, and counts what one call of it takes from the heap once everything is warm.
 template <class F>
@@ -82,8 +72,7 @@ Json lenet_gradient(const Options& options) {
   Tensor<double> exact;
   BatchGradient<double, decltype(loss)> plain(loss, WorkerTeam(1), 0);
   const double exact_value = plain(cast<double>(theta), cast<double>(x), cast<double>(y), exact);
-  const double error = relative_error(gradient, exact);
-  require("LeNet's gradient", error, 1e-5);
+  const double error = require("LeNet's gradient", gradient, exact, 1e-5);
   require("LeNet's loss", std::abs(static_cast<double>(value) - exact_value) / exact_value, 1e-5);
 
   // Multiply-adds of one sample's forward pass; the images need no gradient.
@@ -173,8 +162,7 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
   Tensor<double> difference = gradient_at(step);
   const Tensor<double> behind = gradient_at(-step);
   for (Index i = 0; i < difference.size(); ++i) difference[i] = (difference[i] - behind[i]) / (2 * step);
-  const double error = relative_error(Hu, difference);
-  require("the Hessian-vector product, against differences of the gradient", error, 1e-6);
+  const double error = require("the Hessian-vector product, against differences of the gradient", Hu, difference, 1e-6);
   const double uHv = inner_product(u, Hv), vHu = inner_product(v, Hu);
   require("the symmetry of the Hessian", std::abs(uHv - vHu) / std::max(std::abs(uHv), std::abs(vHu)), 1e-10);
 
@@ -202,7 +190,7 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
     tape.rewind(kept);
     return jvp(g, theta_var, tape.view(u.shape(), u.data()));
   };
-  require("the Hessian-vector product with the gradient kept", relative_error(tangent().value(), Hu), 1e-12);
+  require("the Hessian-vector product with the gradient kept", tangent().value(), Hu, 1e-12);
   rows.push_back(
       row("hessian-vector, gradient kept", timed(options.runs, flop * tangent_work, "dgemm", dgemm, tangent)));
   return rows;
@@ -221,22 +209,16 @@ void print(const Json& row, bool json) {
             << row[message(gemm, "_gflops")] << " GFLOP/s), " << row["allocations"] << " allocations a call\n";
 }
 
-int run(const Options& options) {
+void run(const Options& options) {
   std::vector<Json> rows;
-  try {
-    // Within a task, operations do not fan out: one thread whatever their size.
-    WorkerTeam(1).for_each(1, [&](Index, int) {
-      if (options.what != "hessian-vector") rows.push_back(lenet_gradient(options));
-      if (options.what != "gradient") {
-        for (Json& row : mlp_hessian_vector(options)) rows.push_back(std::move(row));
-      }
-    });
-  } catch (const WrongResult& wrong) {
-    std::cerr << "bench_tape: " << wrong.what() << '\n';
-    return 1;
-  }
+  // Within a task, operations do not fan out: one thread whatever their size.
+  WorkerTeam(1).for_each(1, [&](Index, int) {
+    if (options.what != "hessian-vector") rows.push_back(lenet_gradient(options));
+    if (options.what != "gradient") {
+      for (Json& row : mlp_hessian_vector(options)) rows.push_back(std::move(row));
+    }
+  });
   for (const Json& row : rows) print(row, options.json);
-  return 0;
 }
 
 }  // namespace
@@ -255,6 +237,5 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1000000));
   app.add_option("--runs", options.runs, "Timed runs")->check(CLI::Range(1, 1000000));
   app.add_flag("--json", options.json, "One JSON object a line");
-  CLI11_PARSE(app, argc, argv);
-  return hypertape::bench::run(options);
+  return hypertape::bench::run_program(app, argc, argv, [&] { hypertape::bench::run(options); });
 }

@@ -1,0 +1,70 @@
+#include "program.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "hypertape/core/error.hpp"
+
+namespace hypertape::bench {
+namespace {
+
+/// Bytes that this process may still take: what Linux says is available, and the limit of the container. Infinity
+/// where nothing says.
+double available_memory() {
+  double bytes = std::numeric_limits<double>::infinity();
+  std::ifstream system("/proc/meminfo");
+  for (std::string key; system >> key;) {
+    double kilobytes = 0;
+    if (key == "MemAvailable:" && system >> kilobytes) bytes = 1024 * kilobytes;
+  }
+  double limit = 0;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit) bytes = std::min(bytes, limit);
+  return bytes;
+}
+
+/// Makes an allocation beyond what is there fail, which is reported; the system would grant it, and kill the process
+/// once it is used.
+void limit_memory() {
+  const double bytes = available_memory();
+  rlimit limit{};
+  if (!(bytes < 1e18) || getrlimit(RLIMIT_DATA, &limit) != 0) return;
+  limit.rlim_cur = std::min(limit.rlim_cur, static_cast<rlim_t>(bytes));
+  setrlimit(RLIMIT_DATA, &limit);
+}
+
+}  // namespace
+
+int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body) {
+  const auto fail = [&](int code, const std::string& why) {
+    std::cerr << app.get_name() << ": " << why << '\n';
+    return code;
+  };
+  try {
+    app.parse(argc, argv);
+    limit_memory();
+    body();
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return fail(2, std::string(error.what()) + "; see --help");
+  } catch (const std::bad_alloc&) {
+    return fail(1, "there is not enough memory for these sizes");
+  } catch (const std::exception& error) {
+    return fail(1, error.what());
+  }
+}
+
+void require_memory(double bytes) {
+  const double available = available_memory();
+  if (bytes <= available) return;
+  throw Error(message("there is not enough memory for these sizes: they need ", bytes * 1e-9, " GB, there are ",
+                      available * 1e-9));
+}
+
+}  // namespace hypertape::bench
