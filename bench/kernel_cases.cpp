@@ -6,17 +6,13 @@
 #include <memory>
 
 #include "check.hpp"
-#include "hypertape/autodiff/jvp.hpp"
-#include "hypertape/core/arena.hpp"
 #include "hypertape/kernels/conv2d.hpp"
 #include "hypertape/kernels/elementwise.hpp"
-#include "hypertape/kernels/lenet.hpp"
 #include "hypertape/kernels/linear.hpp"
 #include "hypertape/kernels/local_response_norm.hpp"
 #include "hypertape/kernels/pool2d.hpp"
 #include "hypertape/kernels/reduce.hpp"
 #include "hypertape/kernels/softmax.hpp"
-#include "hypertape/nn/lenet.hpp"
 #include "random_data.hpp"
 #include "support/obvious_conv2d.hpp"
 
@@ -78,16 +74,7 @@ const Features relu_layers[] = {
 const Features logits_layers[] = {{"ten-classes", 10}};
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Preparation: inputs are noise, outputs and scratch NaN, so that a value which is never written shows.
-
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-
-Tensor<float> unwritten(const Shape& shape) { return Tensor<float>(shape, nan); }
-
-template <class... Tensors>
-double bytes_of(const Tensors&... tensors) {
-  return static_cast<double>(((tensors.size() * Index{sizeof(tensors.data()[0])}) + ...));
-}
+// Preparation.
 
 /// A kernel run(left, right, output) that is linear in each of the two, and obvious(left, right, output), which adds
 /// the same to zeros.
@@ -254,7 +241,7 @@ PreparedKernel max_pool2d(const kernels::Pool2dGeometry& g) {
           y[out] = x[in];
           first[static_cast<std::size_t>(out)] = in;
         });
-        if (!std::equal(first.begin(), first.end(), source->begin())) y.fill(nan);
+        if (!std::equal(first.begin(), first.end(), source->begin())) y.fill(std::numeric_limits<double>::quiet_NaN());
       });
   prepared.bytes += bytes_of(*source);
   return prepared;
@@ -340,59 +327,6 @@ PreparedKernel local_response_norm(Index N, Index C, Index each) {
       });
 }
 
-/// The fused LeNet: the gradient, and the derivative of <direction, gradient> by theta and images. Checked against the
-/// tape in double precision.
-PreparedKernel fused_lenet(Index N, bool second) {
-  using Kernel = kernels::LeNet<float, 1>;
-  struct Data {
-    nn::LeNet net;
-    Tensor<float> theta, direction, x, y;
-    Tensor<float> gradient, hvp, dx;
-    Arena arena;
-    typename Kernel::Batch batch;
-    typename Kernel::Record record;
-    typename Kernel::Scratch scratch;
-  };
-  Random random(1);
-  const auto data = std::make_shared<Data>();
-  data->theta = data->net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random);
-  data->direction = noise<float>(data->theta.shape(), random);
-  data->x = noise<float>({N, 1, 28, 28}, random);
-  data->y = ten_classes<float>(N);
-  data->gradient = data->hvp = unwritten(data->theta.shape());
-  data->dx = unwritten(data->x.shape());
-  const auto allocate = [data]<class U>(Index count) { return data->arena.allocate<U>(count); };
-  data->batch = Kernel::allocate_batch(N, 10, allocate);
-  data->record = Kernel::allocate_record(N, 10, allocate);
-  data->scratch = Kernel::allocate_scratch(N, 10, allocate);
-  Kernel::load(data->x.data(), data->y.data(), 28, data->batch);
-  const auto gradient = [data] {
-    Kernel::loss_and_gradient(data->theta.data(), data->batch, 1, Start::fresh, data->record, data->gradient.data());
-  };
-  const auto derivative = [data] {
-    Kernel::derivative(data->theta.data(), data->direction.data(), data->batch, 28, 1, data->record, data->scratch,
-                       data->hvp.data(), data->dx.data(), nullptr);
-  };
-  if (second) gradient();
-  constexpr double first = 6 * 25 * 28 * 28, all = first + 16 * 150 * 100 + 400 * 120 + 120 * 84 + 840;
-  return {.flop = 2 * static_cast<double>(N) * (second ? 6 * all - 2 * first : 3 * all - first),
-          .bytes = bytes_of(data->theta, data->x, data->gradient) + (second ? bytes_of(data->direction, data->dx) : 0),
-          .run = second ? std::function<void()>(derivative) : gradient,
-          .error = [=] {
-            Tape<double> tape;
-            const Var<double> theta = tape.leaf(cast<double>(data->theta)), x = tape.leaf(cast<double>(data->x));
-            const Var<double> direction = tape.leaf(cast<double>(data->direction));
-            const auto loss = softmax_cross_entropy(data->net(theta, x), tape.leaf(cast<double>(data->y)));
-            const std::vector<Var<double>> exact = hypertape::gradient(loss, {theta, x});
-            if (!second) return relative_error(data->gradient, exact[0].value());
-            Var<double> tangents[2];
-            jvp<double>(exact, std::span<const Var<double>>(&theta, 1), std::span<const Var<double>>(&direction, 1),
-                        tangents);
-            return largest_error(
-                {relative_error(data->hvp, tangents[0].value()), relative_error(data->dx, tangents[1].value())});
-          }};
-}
-
 }  // namespace
 
 std::vector<KernelCase> kernel_cases() {
@@ -433,8 +367,7 @@ std::vector<KernelCase> kernel_cases() {
   }
   add("local_response_norm", "alexcifarnet-norm1", [](Index N) { return local_response_norm(N, 64, 16 * 16); });
 
-  add("lenet", "gradient", [](Index N) { return fused_lenet(N, false); });
-  add("lenet", "derivative", [](Index N) { return fused_lenet(N, true); });
+  for (KernelCase& fused : fused_lenet_cases()) cases.push_back(std::move(fused));
   return cases;
 }
 
