@@ -71,13 +71,24 @@ class TimedKernel {
   std::string wrong_;  ///< empty if it is not
 };
 
-/// Google Benchmark's filters may begin with a minus. @throws CLI::ValidationError
+std::string name_of(const KernelCase& kernel, Index samples) { return message(kernel.name, '/', samples); }
+
+/// Google Benchmark's filters may begin with a minus. @throws CLI::ValidationError if it is no regular expression,
+/// ArgumentError if nothing is left.
 void check_filter(const std::string& filter) {
+  const bool inverted = filter.starts_with('-');
+  bool any = filter.empty() || filter == "all";
   try {
-    const std::regex valid(filter.starts_with('-') ? filter.substr(1) : filter, std::regex::extended);
+    const std::regex expression(filter.substr(inverted ? 1 : 0), std::regex::extended);
+    for (const KernelCase& kernel : kernel_cases()) {
+      for (const Index samples : sample_counts) {
+        any = any || std::regex_search(name_of(kernel, samples), expression) != inverted;
+      }
+    }
   } catch (const std::regex_error& error) {
     throw CLI::ValidationError("--filter", message(filter, " is no regular expression: ", error.what()));
   }
+  if (!any) throw ArgumentError(message("no kernel's name matches ", filter));
 }
 
 void run(const std::vector<std::string>& flags) {
@@ -92,7 +103,7 @@ void run(const std::vector<std::string>& flags) {
   benchmark::AddCustomContext("sgemm_gflops", std::to_string(sgemm));
   for (const KernelCase& kernel : kernel_cases()) {
     for (const Index samples : sample_counts) {
-      benchmark::RegisterBenchmark(message(kernel.name, '/', samples).c_str(), TimedKernel(kernel, samples, sgemm))
+      benchmark::RegisterBenchmark(name_of(kernel, samples).c_str(), TimedKernel(kernel, samples, sgemm))
           ->Unit(benchmark::kMicrosecond);
     }
   }
@@ -101,7 +112,7 @@ void run(const std::vector<std::string>& flags) {
   std::string all;
   for (const std::string& what : wrong) all += (all.empty() ? "" : "; ") + what;
   if (!all.empty()) throw WrongResult(all);
-  if (matched == 0) throw ArgumentError("no kernel's name matches the filter");
+  if (matched == 0) throw ArgumentError("no kernel was timed");
 }
 
 }  // namespace
