@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
@@ -46,6 +48,12 @@ class Sgd {
 template <class T>
 class Adam {
  public:
+  /// What it remembers of the gradients so far, to be kept with a run.
+  struct State {
+    std::int64_t steps = 0;
+    std::vector<double> mean, square;  ///< empty before the first step
+  };
+
   /// @throws ArgumentError unless both betas are in [0, 1) and epsilon is positive.
   explicit Adam(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8)
       : beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
@@ -56,24 +64,28 @@ class Adam {
   }
 
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
-    detail::require_same_size("Adam", values.size(), gradient.size(), mean_.size());
-    mean_.resize(values.size());
-    square_.resize(values.size());
-    ++steps_;
-    const double mean_share = 1 - std::pow(beta1_, steps_), square_share = 1 - std::pow(beta2_, steps_);
+    auto& [steps, mean, square] = state_;
+    detail::require_same_size("Adam", values.size(), gradient.size(), mean.size());
+    mean.resize(values.size());
+    square.resize(values.size());
+    ++steps;
+    const auto taken = static_cast<double>(steps);
+    const double mean_share = 1 - std::pow(beta1_, taken), square_share = 1 - std::pow(beta2_, taken);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double g = static_cast<double>(gradient[i]);
-      mean_[i] = beta1_ * mean_[i] + (1 - beta1_) * g;
-      square_[i] = beta2_ * square_[i] + (1 - beta2_) * g * g;
-      const double update = (mean_[i] / mean_share) / (std::sqrt(square_[i] / square_share) + epsilon_);
+      mean[i] = beta1_ * mean[i] + (1 - beta1_) * g;
+      square[i] = beta2_ * square[i] + (1 - beta2_) * g * g;
+      const double update = (mean[i] / mean_share) / (std::sqrt(square[i] / square_share) + epsilon_);
       values[i] -= static_cast<T>(learning_rate * update);
     }
   }
 
+  const State& state() const { return state_; }
+  void restore(State state) { state_ = std::move(state); }
+
  private:
   double beta1_, beta2_, epsilon_;
-  int steps_ = 0;
-  std::vector<double> mean_, square_;
+  State state_;
 };
 
 }  // namespace hypertape::optim

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "hypertape/autodiff/loss_derivatives.hpp"
+#include "hypertape/nn/parameters.hpp"
+
+namespace hypertape::nn {
+
+/// Any network behind one type, so that what trains networks need not be a template over them:
+///
+///     Network<float> network("lenet", LeNet(1, 28, 10));
+///
+/// A model has `parameters()`, logits `(theta, x)`, and may have `cross_entropy_derivatives<T>()` (see
+/// ClassificationLoss). Copies share the model, which does not change.
+template <class T>
+class Network {
+ public:
+  /// `name` says which architecture this is, with everything that its weights depend on: "convnet-3x128".
+  template <class Model>
+  Network(std::string name, Model model) : model_(std::make_shared<Holder<Model>>(std::move(name), std::move(model))) {}
+
+  const std::string& name() const { return model_->name; }
+  const Parameters& parameters() const { return model_->parameters(); }
+
+  /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError as the model does.
+  Var<T> operator()(Var<T> theta, Var<T> x) const { return model_->logits(theta, x); }
+
+  /// The model's own derivatives of softmax cross-entropy, null if it has none.
+  template <std::same_as<T> U>
+  std::unique_ptr<LossDerivatives<U>> cross_entropy_derivatives() const {
+    return model_->cross_entropy_derivatives();
+  }
+
+ private:
+  struct Concept {
+    explicit Concept(std::string called) : name(std::move(called)) {}
+    virtual ~Concept() = default;
+    virtual const Parameters& parameters() const = 0;
+    virtual Var<T> logits(Var<T> theta, Var<T> x) const = 0;
+    virtual std::unique_ptr<LossDerivatives<T>> cross_entropy_derivatives() const = 0;
+    std::string name;
+  };
+
+  template <class Model>
+  struct Holder final : Concept {
+    Holder(std::string called, Model held) : Concept(std::move(called)), model(std::move(held)) {}
+    const Parameters& parameters() const override { return model.parameters(); }
+    Var<T> logits(Var<T> theta, Var<T> x) const override { return model(theta, x); }
+    std::unique_ptr<LossDerivatives<T>> cross_entropy_derivatives() const override {
+      if constexpr (requires { model.template cross_entropy_derivatives<T>(); }) {
+        return model.template cross_entropy_derivatives<T>();
+      }
+      return nullptr;
+    }
+    Model model;
+  };
+
+  std::shared_ptr<const Concept> model_;
+};
+
+}  // namespace hypertape::nn

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "hypertape/core/error.hpp"
+
+namespace hypertape::optim {
+
+/// Bounds the norm of gradients: by a constant, and by a multiple of a moving average of the (bounded) norms so far,
+/// which RaT-BPTT (Feng et al. 2023) sets to 2.
+class GradientClip {
+ public:
+  /// The moving average, to be kept with a run.
+  struct State {
+    double average = 0;  ///< 0 before the first gradient
+  };
+
+  /// 0 for no bound of that kind. @throws ArgumentError for a negative one.
+  explicit GradientClip(double largest = 0, double multiple = 0) : largest_(largest), multiple_(multiple) {
+    if (!(largest >= 0) || !(multiple >= 0)) {
+      throw ArgumentError(message("GradientClip: bounds cannot be negative, got ", largest, " and ", multiple));
+    }
+  }
+
+  /// What to multiply a gradient of this norm with.
+  double factor(double norm) {
+    double bounded = norm;
+    if (largest_ > 0) bounded = std::min(bounded, largest_);
+    if (multiple_ > 0) {
+      if (state_.average > 0) bounded = std::min(bounded, multiple_ * state_.average);
+      constexpr double memory = 0.99;
+      state_.average = state_.average > 0 ? memory * state_.average + (1 - memory) * bounded : bounded;
+    }
+    return norm > bounded ? bounded / norm : 1;
+  }
+
+  const State& state() const { return state_; }
+  void restore(const State& state) { state_ = state; }
+
+ private:
+  double largest_, multiple_;
+  State state_;
+};
+
+}  // namespace hypertape::optim
