@@ -8,6 +8,7 @@ namespace hypertape::cli {
 
 void add_distill(CLI::App& app);
 void add_evaluate(CLI::App& app);
+void add_pretrain(CLI::App& app);
 void add_linear(CLI::App& app);
 
 }  // namespace hypertape::cli

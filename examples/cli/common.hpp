@@ -6,19 +6,20 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <system_error>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/locate.hpp"
+#include "options.hpp"
 
 /// What the commands share: their common options, the output folder, and the clock.
 namespace hypertape::cli {
-
-using Json = nlohmann::ordered_json;
 
 /// Accepts whole numbers of 64 bits; CLI11 would wrap a negative one and saturate one that is too large.
 inline CLI::Validator seed_number() {
@@ -40,16 +41,22 @@ struct CommonOptions {
   std::uint64_t seed = 1;
   int threads = 0;
 
-  void add(CLI::App& command) {
-    command.add_option("--dataset", dataset, "What to train for")->check(CLI::IsMember(data::dataset_names()));
-    command.add_option(
-        "--data", data,
-        "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for fashion-mnist "
-        "the folder of Debian's package dataset-fashion-mnist");
-    command.add_option("--out", out, "Folder for the results, created if need be")->required();
-    command.add_option("--seed", seed, "Of everything random")->check(seed_number());
-    command.add_option("--threads", threads, "0: as many as processors. Results do not depend on it")
+  void add(Options& options) {
+    using enum Options::OnResume;
+    options.add("--dataset", dataset, "What to train for")->check(CLI::IsMember(data::dataset_names()));
+    options.add("--data", data,
+                "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for "
+                "fashion-mnist the folder of Debian's package dataset-fashion-mnist",
+                free);
+    options.add("--out", out, "Folder for the results, created if need be", not_kept);
+    options.add("--seed", seed, "Of everything random")->check(seed_number());
+    options.add("--threads", threads, "0: as many as processors. Results do not depend on it", free)
         ->check(CLI::Range(0, 1024));
+  }
+
+  /// @throws CLI::RequiredError if there is no --out.
+  void require_out() const {
+    if (out.empty()) throw CLI::RequiredError("--out");
   }
 };
 
@@ -67,38 +74,52 @@ inline CLI::Validator positive(bool zero = false) {
       zero ? "NOT NEGATIVE" : "POSITIVE");
 }
 
-/// The folder that a run writes to. Results of an earlier run of the same command are removed, so that a folder never
-/// shows one run's configuration beside another's outcome. @throws DataError at once, before any work is done, if it
-/// cannot be written or holds the results of another command.
+/// The folder that a run writes to.
 class OutputFolder {
  public:
-  OutputFolder(std::filesystem::path folder, const std::string& command) : folder_(std::move(folder)) {
+  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Results of an
+  /// earlier run of the same command are removed, so that a folder never shows one run's configuration beside another's
+  /// outcome. @throws DataError at once, before any work is done, if the folder cannot be written or holds the results
+  /// of another command.
+  static OutputFolder create(const std::filesystem::path& path, const std::string& command,
+                             std::initializer_list<const char*> files) {
     std::error_code failure;
-    std::filesystem::create_directories(folder_, failure);
-    if (failure) throw DataError(message("--out ", folder_.string(), ": cannot create it: ", failure.message()));
-    std::ifstream file(folder_ / "config.json");
-    const Json config = file ? Json::parse(file, nullptr, false) : Json();
-    if (file && (!config.is_object() || config.value("command", "") != command)) {
-      throw DataError(message("--out ", folder_.string(), ": its config.json is not of an earlier `", command,
-                              "`; choose another folder"));
-    }
-    const std::filesystem::path probe = folder_ / ".write-test";
+    std::filesystem::create_directories(path, failure);
+    if (failure) throw DataError(message("--out ", path.string(), ": cannot create it: ", failure.message()));
+    if (std::filesystem::exists(path / "config.json"))
+      read_config(path, command);  // not to overwrite another's results
+    const std::filesystem::path probe = path / ".write-test";
     data::write_atomically(probe, std::string_view());
     std::filesystem::remove(probe);
-    for (const char* name :
-         {"config.json", "summary.json", "log.csv", "distilled.npz", "distilled.png", "linear.csv", "linear.svg"}) {
-      std::filesystem::remove(folder_ / name);
-    }
+    for (const char* name : {"config.json", "summary.json"}) std::filesystem::remove(path / name);
+    for (const char* name : files) std::filesystem::remove(path / name);
+    return OutputFolder(path);
   }
 
-  std::filesystem::path operator/(const char* name) const { return folder_ / name; }
+  /// That of an earlier run. @throws DataError unless its config.json is one of this command.
+  static OutputFolder open(const std::filesystem::path& path) { return OutputFolder(path); }
+
+  /// The config.json of an earlier run of `command`. @throws DataError if there is none, or of another command.
+  static Json read_config(const std::filesystem::path& path, const std::string& command) {
+    std::ifstream file(path / "config.json");
+    Json config = file ? Json::parse(file, nullptr, false) : Json();
+    if (!config.is_object() || config.value("command", "") != command) {
+      throw DataError(message(path.string(), ": its config.json is not of an earlier `", command, "`"));
+    }
+    return config;
+  }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   void write_json(const char* name, const Json& json) const {
-    data::write_atomically(folder_ / name, json.dump(2) + "\n");
+    data::write_atomically(path_ / name, json.dump(2) + "\n");
   }
 
  private:
-  std::filesystem::path folder_;
+  explicit OutputFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  std::filesystem::path path_;
 };
 
 /// What config.json says of the data: the folder that was read, null if it was generated.

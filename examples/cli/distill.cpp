@@ -1,3 +1,6 @@
+#include <cmath>
+#include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -5,160 +8,256 @@
 #include "common.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
+#include "hypertape/distill/checkpoint.hpp"
 #include "hypertape/distill/distiller.hpp"
 #include "hypertape/distill/picture.hpp"
-#include "hypertape/nn/lenet.hpp"
+#include "initialisation.hpp"
 #include "interrupt.hpp"
+#include "network.hpp"
 #include "progress.hpp"
+#include "run_log.hpp"
+#include "snapshots.hpp"
+#include "testing.hpp"
 
 namespace hypertape::cli {
 namespace {
 
-struct Options {
+const std::map<std::string, MemoryPolicy> memory_policies = {{"every-tape", MemoryPolicy::every_tape},
+                                                             {"recompute", MemoryPolicy::recompute},
+                                                             {"checkpoints", MemoryPolicy::checkpoints}};
+
+struct DistillCommand {
+  explicit DistillCommand(CLI::App& command) : options(command) {}
+
+  Options options;
   CommonOptions common;
+  NetworkOptions network;
+  InitialisationOptions initialisation;
+  ObjectiveOptions objective;
   distill::DistillOptions distill;
-  std::string init = "fixed";
+  std::optional<Index> images;
+  std::string memory_policy = "every-tape";
   long evaluate_every = 100;
+  long checkpoint_every = 500;
+  double time_limit = 0;
+  std::optional<std::filesystem::path> resume;
 };
 
-Json config_of(const Options& options, const data::Dataset& dataset) {
-  const distill::DistillOptions& d = options.distill;
-  return {{"command", "distill"},
-          {"version", HYPERTAPE_VERSION},
-          {"dataset", options.common.dataset},
-          {"data", folder_of(dataset)},
-          {"network", "lenet"},
-          {"theta_layout",
-           "conv1.weight conv1.bias conv2.weight conv2.bias fc1.weight fc1.bias fc2.weight fc2.bias fc3.weight "
-           "fc3.bias, each row-major in PyTorch's axis order"},
-          {"init", options.init},
-          {"initializer", "xavier_normal"},
-          {"objective", "classification"},
-          {"steps", d.steps},
-          {"epochs", d.epochs},
-          {"images_per_class", d.images_per_class},
-          {"iterations", d.iterations},
-          {"batch", d.batch},
-          {"learning_rate", d.learning_rate},
-          {"rates_learning_rate", d.rates_learning_rate},
-          {"initial_learning_rate", d.initial_learning_rate},
-          {"initial_noise", d.initial_noise},
-          {"clip", d.clip},
-          {"hold_out", d.hold_out},
-          {"evaluate_every", options.evaluate_every},
-          {"seed", d.seed},
-          {"threads", WorkerTeam(options.common.threads).size()}};
-}
+/// The state that did best on the held-out images.
+struct Best {
+  double score = -1;
+  long iteration = 0;
+  distill::DistilledSet set;
+};
 
-std::string rates_of(const distill::DistilledSet& set) {
-  constexpr Index shown = 6;
-  std::string text;
-  for (Index t = 0; t < std::min(shown, set.learning_rates.size()); ++t) {
-    text += message(t > 0 ? " " : "", fixed(set.learning_rates[t], 2));
-  }
-  return set.learning_rates.size() > shown ? text + " ..." : text;
-}
-
-/// What is kept of a run: the state that did best on the held-out images, written as soon as it is found.
-class Best {
+/// One run of the distiller: what it has learned, what of it is kept, and where.
+class Run {
  public:
-  explicit Best(std::filesystem::path path) : path_(std::move(path)) {}
+  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, Index classes)
+      : command_(command), out_(out), distiller_(distiller), classes_(classes), checkpoints_(out.path()) {}
 
-  void offer(double accuracy, long iteration, distill::DistilledSet set) {
-    if (accuracy <= accuracy_) return;
-    accuracy_ = accuracy;
-    iteration_ = iteration;
-    set_ = std::move(set);
-    distill::save(set_, path_);
+  const Best& best() const { return best_; }
+  /// Of training, with that before it was resumed.
+  double seconds() const { return seconds_before_ + clock_.seconds(); }
+  double seconds_before() const { return seconds_before_; }
+
+  /// Until the last iteration, Ctrl-C or the time limit.
+  void train() {
+    const Interrupt interrupt;
+    const long iterations = command_.distill.iterations;
+    if (log_.rows().empty()) evaluate(std::nullopt);
+    std::optional<double> loss;
+    bool stop = false;
+    while (distiller_.iteration() < iterations && !stop) {
+      const double present = distiller_.iterate();
+      loss = std::isnan(present) ? std::nullopt : std::optional(present);  // none of a skipped iteration
+      const long done = distiller_.iteration();
+      if (done % command_.evaluate_every == 0 || done == iterations) evaluate(loss);
+      stop = interrupt.requested() || (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit);
+      const bool due = command_.checkpoint_every > 0 && done % command_.checkpoint_every == 0;
+      if (due || stop || done == iterations) save_checkpoint();
+    }
+    // Not before the checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
+    if (distiller_.iteration() < iterations && distiller_.iteration() % command_.evaluate_every != 0) evaluate(loss);
+    progress_.finish();
+    const distill::DistilledSet last = distiller_.distilled();
+    distill::save(last, out_ / "last.npz");
+    distill::save_strip(snapshots_.all(), last.normalization, out_ / "strip.png");
+    data::write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
+    data::write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
   }
-  double accuracy() const { return accuracy_; }
-  long iteration() const { return iteration_; }
-  const distill::DistilledSet& set() const { return set_; }
+
+  /// Call it when the outcome has been written.
+  void finish() const {
+    if (distiller_.iteration() == command_.distill.iterations) checkpoints_.remove();
+  }
+
+  /// Continues where the newest checkpoint was written; from the start if there is none yet.
+  void restore() {
+    const auto found = checkpoints_.read();
+    if (!found) return;
+    if (!found->warning.empty()) {
+      std::cerr << "hypertape: " << found->warning << "; continuing from " << found->path.string() << '\n';
+    }
+    distiller_.restore(found->arrays, found->path);
+    log_.restore(distill::with_prefix(found->arrays, "log"), found->path);
+    snapshots_.restore(distill::with_prefix(found->arrays, "snapshots"), found->path,
+                       distiller_.distilled().images.front().shape());
+    seconds_before_ = data::require<double>(found->arrays, found->path, "seconds", {1})[0];
+    best_.score = data::require<double>(found->arrays, found->path, "best_score", {1})[0];
+    best_.iteration = data::require<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
+    best_.set = distill::from_npz(distill::with_prefix(found->arrays, "best"), found->path, classes_);
+    distill::save(best_.set, out_ / "distilled.npz");
+    std::cout << "resumed at iteration " << distiller_.iteration() << '\n';
+  }
 
  private:
-  std::filesystem::path path_;
-  double accuracy_ = -1;
-  long iteration_ = 0;
-  distill::DistilledSet set_;
+  /// Loss is that of the iteration's real batches; there is none before the first.
+  void evaluate(std::optional<double> loss) {
+    const long done = distiller_.iteration();
+    const distill::DistilledSet set = distiller_.distilled();
+    const double score = distiller_.hold_out_score();
+    if (score > best_.score) {
+      best_ = {score, done, set};
+      distill::save(best_.set, out_ / "distilled.npz");
+    }
+    log_.add({done, loss, score, seconds()}, set.learning_rates);
+    data::write_atomically(out_ / "log.csv", log_.csv());
+    snapshots_.offer(done, set.images.front());
+    if (done == 0) return;
+    const long iterations = command_.distill.iterations;
+    const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
+    progress_.show(message(done, "/", iterations, " loss ", fixed(loss.value_or(0), 3), " hold-out ", fixed(score, 1),
+                           "% (best ", fixed(best_.score, 1), ") left ", minutes(left), " rates ",
+                           rates_text(set.learning_rates)));
+  }
+
+  void save_checkpoint() const {
+    data::Npz npz = distiller_.checkpoint();
+    distill::add_prefixed(npz, "log", log_.arrays());
+    distill::add_prefixed(npz, "snapshots", snapshots_.arrays());
+    distill::add_prefixed(npz, "best", distill::to_npz(best_.set));
+    npz["seconds"] = {{1}, std::vector<double>{seconds()}};
+    npz["best_score"] = {{1}, std::vector<double>{best_.score}};
+    npz["best_iteration"] = {{1}, std::vector<std::int64_t>{best_.iteration}};
+    checkpoints_.write(npz);
+  }
+
+  static std::string rates_text(const Tensor<float>& rates) {
+    constexpr Index shown = 6;
+    std::string text;
+    for (Index t = 0; t < std::min(shown, rates.size()); ++t) text += message(t > 0 ? " " : "", fixed(rates[t], 2));
+    return rates.size() > shown ? text + " ..." : text;
+  }
+
+  const DistillCommand& command_;
+  const OutputFolder& out_;
+  distill::Distiller& distiller_;
+  Index classes_;
+  distill::Checkpoints checkpoints_;
+  Stopwatch clock_;
+  double seconds_before_ = 0;
+  Progress progress_;
+  RunLog log_;
+  Snapshots snapshots_;
+  Best best_;
 };
 
-void run(const Options& options) {
-  const Stopwatch wall;
-  const data::Dataset dataset = data::load_dataset(options.common.dataset, options.common.data);
-  const WorkerTeam team(options.common.threads);
-  const nn::LeNet network(dataset.train.channels, dataset.train.width, dataset.train.classes);
-  distill::Distiller<nn::LeNet> distiller(network, dataset, options.distill, team);
-  const OutputFolder out(options.common.out, "distill");
-  out.write_json("config.json", config_of(options, dataset));
+Json config_of(const DistillCommand& command, const data::Dataset& dataset, const nn::Network<float>& network) {
+  Json config = {{"command", "distill"}, {"version", HYPERTAPE_VERSION}, {"network", network.name()}};
+  config.update(command.options.json());
+  config["data"] = folder_of(dataset);
+  config["theta_layout"] = layout_of(network);
+  return config;
+}
 
-  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << options.common.dataset << ", LeNet, "
-            << options.distill.images_per_class * dataset.train.classes * options.distill.steps << " images, "
-            << options.distill.steps << " x " << options.distill.epochs << " steps, " << options.distill.iterations
-            << " iterations, " << team.size() << " threads\n";
-
-  const Stopwatch training;
-  const Interrupt interrupt;
-  Progress progress;
-  Best best(out / "distilled.npz");
-  std::string log = "iteration,loss,hold_out_accuracy,seconds\n";
-  const long iterations = options.distill.iterations;
-  // Loss is that of the iteration's real batch; there is none before the first.
-  const auto evaluate = [&](std::optional<double> loss) {
-    const long done = distiller.iteration();
-    const double held_out = distiller.hold_out_accuracy();
-    best.offer(held_out, done, distiller.distilled());
-    const double seconds = training.seconds();
-    log += message(done, ',', loss ? message(*loss) : "", ',', held_out, ',', fixed(seconds, 2), '\n');
-    data::write_atomically(out / "log.csv", log);
-    if (done == 0) return;
-    const double left = seconds / static_cast<double>(done) * static_cast<double>(iterations - done);
-    progress.show(message(done, "/", iterations, " loss ", fixed(loss.value_or(0), 3), " hold-out ", fixed(held_out, 1),
-                          "% (best ", fixed(best.accuracy(), 1), ") left ", minutes(left), " rates ",
-                          rates_of(distiller.distilled())));
-  };
-  evaluate(std::nullopt);
-  while (distiller.iteration() < iterations && !interrupt.requested()) {
-    const double loss = distiller.iterate();
-    const long done = distiller.iteration();
-    if (done % options.evaluate_every == 0 || done == iterations || interrupt.requested()) evaluate(loss);
+/// Puts the options of an earlier run in place, and says where that is.
+void resume(DistillCommand& command) {
+  const std::filesystem::path& folder = *command.resume;
+  if (!command.common.out.empty() && command.common.out != folder) {
+    throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
   }
-  progress.finish();
-  const double train_seconds = training.seconds();
-  const bool interrupted = distiller.iteration() < iterations;
-  if (interrupted) std::cout << "stopped at iteration " << distiller.iteration() << " of " << iterations << '\n';
-  distill::save_picture(best.set(), out / "distilled.png");
+  command.options.resume(OutputFolder::read_config(folder, "distill"), folder / "config.json");
+  command.common.out = folder;
+  std::ifstream file(folder / "summary.json");
+  const Json summary = file ? Json::parse(file, nullptr, false) : Json();
+  if (summary.is_object() && !summary.value("interrupted", true)) {
+    throw ArgumentError("--resume " + folder.string() + ": this run is done");
+  }
+}
+
+void run(DistillCommand& command) {
+  const Stopwatch wall;
+  if (command.resume) resume(command);
+  command.common.require_out();
+  distill::DistillOptions& d = command.distill;
+  d.seed = command.common.seed;
+  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const Index classes = dataset.train.classes;
+  if (command.images) {
+    if (*command.images % classes != 0) {
+      throw ArgumentError(message("--images ", *command.images, ": ", classes, " classes do not divide it"));
+    }
+    d.images_per_class = *command.images / classes;
+  }
+  d.objective = command.objective.make(classes);
+  d.memory_policy = memory_policies.at(command.memory_policy);
+  const WorkerTeam team(command.common.threads);
+  const nn::Network<float> network = command.network.make(dataset.train);
+  const InitialWeightFamilies weights =
+      make_initial_weights(command.initialisation, network, dataset.train, command.common.seed);
+  distill::Distiller distiller(network, dataset, d, weights.training, weights.validation, team);
+  const OutputFolder out =
+      command.resume
+          ? OutputFolder::open(command.common.out)
+          : OutputFolder::create(command.common.out, "distill",
+                                 {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
+                                  "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
+  if (!command.resume) out.write_json("config.json", config_of(command, dataset, network));
+
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
+            << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
+            << d.iterations << " iterations, " << team.size() << " threads\n";
+  std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
+  Run training(command, out, distiller, classes);
+  if (command.resume) training.restore();
+  training.train();
+  const bool interrupted = distiller.iteration() < d.iterations;
+  if (distiller.skipped() > 0) {
+    std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
+  }
+  if (interrupted) {
+    std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
+              << "; continue with --resume " << out.path().string() << '\n';
+  }
+  const Best& best = training.best();
+  distill::save_picture(best.set, out / "distilled.png");
 
   // The test set is touched here, once.
-  Unroll<float, nn::ClassificationLoss<nn::LeNet>> unroll({&network});
-  const auto test = [&](const Tensor<float>& theta) {
-    return distill::accuracy(network, theta, dataset.test, dataset.normalization, team);
-  };
-  const double before = test(*best.set().theta0);
-  const double after = test(unroll.train(best.set().inner_loop(*best.set().theta0)));
-
-  const distill::DistillOptions& d = options.distill;
-  out.write_json("summary.json", {{"dataset", options.common.dataset},
-                                  {"network", "lenet"},
-                                  {"init", options.init},
-                                  {"objective", "classification"},
-                                  {"steps", d.steps},
-                                  {"epochs", d.epochs},
-                                  {"images_per_class", d.images_per_class},
-                                  {"iterations", distiller.iteration()},
-                                  {"interrupted", interrupted},
-                                  {"best_iteration", best.iteration()},
-                                  {"hold_out_accuracy", best.accuracy()},
-                                  {"seed", d.seed},
-                                  {"threads", team.size()},
-                                  {"networks_tested", 1},
-                                  {"test_accuracy", after},
-                                  {"test_accuracy_std", 0.0},
-                                  {"initial_accuracy", before},
-                                  {"wall_seconds", wall.seconds()},
-                                  {"train_seconds", train_seconds},
-                                  {"peak_rss_mb", peak_memory_mb()}});
-  std::cout << "test accuracy: " << fixed(before, 2) << " % before, " << fixed(after, 2) << " % after training on the "
-            << "distilled images (best hold-out: iteration " << best.iteration() << ")\n"
+  const TestResult result = test_networks(network, best.set, weights.testing, command.initialisation.networks_to_test(),
+                                          dataset.test, team, [](Index, const TestResult&) { return true; });
+  data::write_atomically(out / "networks.csv", result.csv(d.objective));
+  Json summary = {{"dataset", command.common.dataset},
+                  {"network", network.name()},
+                  {"init", command.initialisation.init},
+                  {"objective", command.objective.objective},
+                  {"steps", d.steps},
+                  {"epochs", d.epochs},
+                  {"images_per_class", d.images_per_class},
+                  {"iterations", distiller.iteration()},
+                  {"skipped_iterations", distiller.skipped()},
+                  {"interrupted", interrupted},
+                  {"best_iteration", best.iteration},
+                  {"hold_out_score", best.score},
+                  {"seed", d.seed},
+                  {"threads", team.size()}};
+  summary.update(result.summary(d.objective));
+  summary.update({{"wall_seconds", training.seconds_before() + wall.seconds()},
+                  {"train_seconds", training.seconds()},
+                  {"peak_rss_mb", peak_memory_mb()}});
+  out.write_json("summary.json", summary);
+  training.finish();
+  std::cout << result.text(d.objective) << " (best hold-out: iteration " << best.iteration << ")\n"
             << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
             << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
@@ -167,34 +266,73 @@ void run(const Options& options) {
 }  // namespace
 
 void add_distill(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("distill", "Learn distilled images and learning rates");
-  options->common.add(*command);
-  distill::DistillOptions& d = options->distill;
-  command->add_option("--init", options->init, "Which weights a network starts from; fixed: the same each time")
-      ->check(CLI::IsMember({"fixed"}));
-  command->add_option("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")
+  using enum Options::OnResume;
+  const auto command =
+      std::make_shared<DistillCommand>(*app.add_subcommand("distill", "Learn distilled images and learning rates"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialisation.add(options);
+  command->objective.add(options);
+  distill::DistillOptions& d = command->distill;
+  options.add("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
+  options.add("--epochs", d.epochs, "Times that the steps are repeated")->check(positive());
+  CLI::Option* per_class =
+      options.add("--images-per-class", d.images_per_class, "Distilled images of a class, in each step")
+          ->check(positive());
+  options.add("--images", command->images, "Distilled images in each step, in place of --images-per-class")
+      ->check(positive())
+      ->excludes(per_class);
+  options.add_flag("--soft-labels", d.soft_labels, "Learn the labels too");
+  options.add("--momentum", d.momentum, "Of the inner steps")->check(CLI::Range(0.0, 0.9999));
+  options.add("--iterations", d.iterations, "Outer steps")->check(positive());
+  options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")->check(positive());
+  options.add("--networks", d.networks, "Initial weights of one outer step, where there are several")
       ->check(positive());
-  command->add_option("--epochs", d.epochs, "Times that the steps are repeated")->check(positive());
-  command->add_option("--images-per-class", d.images_per_class, "Distilled images of a class, in each step")
-      ->check(positive());
-  command->add_option("--iterations", d.iterations, "Outer steps")->check(positive());
-  command->add_option("--batch", d.batch, "Real images of one outer step")->check(positive());
-  command->add_option("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());
-  command->add_option("--rates-learning-rate", d.rates_learning_rate, "Of the outer Adam, for the learning rates")
+  options.add("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());
+  options
+      .add("--rates-learning-rate", d.rates_learning_rate,
+           "Of the outer Adam, for the learning rates; 0 leaves them as they start")
       ->check(positive(true));
-  command->add_option("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
+  options.add("--labels-learning-rate", d.labels_learning_rate, "Of the outer Adam, for soft labels")
       ->check(positive());
-  command->add_option("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
+  options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
       ->check(positive());
-  command->add_option("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(positive(true));
-  command->add_option("--hold-out", d.hold_out, "Training images kept back to choose the best state")
+  options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
       ->check(positive());
-  command->add_option("--evaluate-every", options->evaluate_every, "Iterations between evaluations")->check(positive());
-  command->callback([options] {
-    options->distill.seed = options->common.seed;
-    run(*options);
-  });
+  options.add_flag("--from-real-images", d.from_real_images, "Start from random real images instead of noise");
+  options.add_flag("--clamp-images", d.clamp_images, "Keep the images in the range of pixels");
+  options.add("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(positive(true));
+  options.add("--clip-average", d.clip_average, "Largest multiple of the moving average of that norm; 0: no limit")
+      ->check(positive(true));
+  options
+      .add("--memory-policy", command->memory_policy,
+           "What is kept of the inner steps: all, the weights before each, or before some; for less memory and more "
+           "time",
+           free)
+      ->check(CLI::IsMember({"every-tape", "recompute", "checkpoints"}));
+  options.add("--window", d.window, "Derivatives go back through so many steps only; 0: through all")
+      ->check(positive(true));
+  options.add_flag("--random-windows", d.random_windows, "The window, and the inner loop, end at a random step");
+  options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
+      ->check(positive(true));
+  options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
+  options.add_flag("--skip-diverged", d.skip_diverged,
+                   "Leave out an outer step in which a network diverges, instead of stopping; the summary counts them");
+  options.add("--hold-out", d.hold_out, "Training images kept back to choose the best state")->check(positive());
+  options
+      .add("--validation-networks", d.validation_networks, "Initial weights to choose it with, where there are several")
+      ->check(positive());
+  options.add("--evaluate-every", command->evaluate_every, "Iterations between evaluations")->check(positive());
+  options
+      .add("--checkpoint-every", command->checkpoint_every,
+           "Iterations between checkpoints, which --resume continues from; 0: only when stopped", free)
+      ->check(positive(true));
+  options.add("--time-limit", command->time_limit, "Seconds after which it stops, to be resumed; 0: none", not_kept)
+      ->check(positive(true));
+  options.command().add_option("--resume", command->resume,
+                               "Folder of a run that was stopped: continues it, to the same bits");
+  options.command().callback([command] { run(*command); });
 }
 
 }  // namespace hypertape::cli

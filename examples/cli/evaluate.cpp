@@ -1,178 +1,152 @@
-#include <cmath>
-#include <filesystem>
 #include <memory>
-#include <optional>
-#include <vector>
+#include <numeric>
 
 #include "commands.hpp"
 #include "common.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/distill/distilled_set.hpp"
-#include "hypertape/distill/distiller.hpp"
-#include "hypertape/distill/evaluation.hpp"
 #include "hypertape/distill/picture.hpp"
-#include "hypertape/nn/lenet.hpp"
+#include "initialisation.hpp"
 #include "interrupt.hpp"
+#include "network.hpp"
 #include "progress.hpp"
+#include "testing.hpp"
 
 namespace hypertape::cli {
 namespace {
 
-constexpr Index default_networks = 20;
+struct EvaluateCommand {
+  explicit EvaluateCommand(CLI::App& command) : options(command) {}
 
-struct Options {
+  Options options;
   CommonOptions common;
+  NetworkOptions network;
+  InitialisationOptions initialisation;
+  ObjectiveOptions objective;
   std::filesystem::path distilled;
-  std::string init = "fixed";
-  std::optional<Index> networks;  ///< random ones
+  bool shuffle = false;
 };
 
-struct Spread {
-  double mean = 0, deviation = 0;
-};
-
-Spread spread_of(const std::vector<double>& values) {
-  Spread spread;
-  const auto count = static_cast<double>(values.size());
-  for (const double value : values) spread.mean += value / count;
-  for (const double value : values) spread.deviation += std::pow(value - spread.mean, 2) / count;
-  spread.deviation = std::sqrt(spread.deviation);
-  return spread;
-}
-
-/// Reads the distilled set and makes sure that it goes with the dataset, the network and --init.
-distill::DistilledSet load_set(const Options& options, const data::LabelledImages& images, Index weights) {
-  distill::DistilledSet set = distill::load(options.distilled, images.classes);
-  const std::string file = options.distilled.string();
+/// Reads the distilled set and makes sure that it goes with the dataset.
+distill::DistilledSet load_set(const EvaluateCommand& command, const data::LabelledImages& images) {
+  distill::DistilledSet set = distill::load(command.distilled, images.classes);
   const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
   if (set.images.front().shape() != expected) {
-    throw DataError(message(file, ": its images are ", set.images.front().shape(), ", ", options.common.dataset,
-                            " needs ", expected));
+    throw DataError(message(command.distilled.string(), ": its images are ", set.images.front().shape(), ", ",
+                            command.common.dataset, " needs ", expected));
   }
-  if (options.init == "random") return set;
-  if (options.networks)
-    throw ArgumentError("evaluate: --networks goes with --init random; a fixed theta_0 is one network");
+  return set;
+}
+
+/// The weights to test with: of a fixed initialisation those that the set was made for.
+distill::InitialWeights weights_for(const EvaluateCommand& command, const distill::DistilledSet& set,
+                                    const nn::Network<float>& network, const data::LabelledImages& images) {
+  if (command.initialisation.init != "fixed") {
+    return make_initial_weights(command.initialisation, network, images, command.common.seed).testing;
+  }
+  if (command.initialisation.test_networks) {
+    throw ArgumentError("evaluate: --test-networks goes with --init random; a fixed theta_0 is one network");
+  }
+  const std::string file = command.distilled.string();
   if (!set.theta0) {
     throw DataError(message(file,
                             ": has no array 'theta0', so it was not made for one fixed initialisation; use "
                             "--init random"));
   }
+  const Index weights = network.parameters().size();
   if (set.theta0->size() != weights) {
-    throw DataError(message(file, ": array 'theta0': expected (", weights, ") for LeNet, found ", set.theta0->shape()));
+    throw DataError(message(file, ": array 'theta0': expected (", weights, ") for ", network.name(), ", found ",
+                            set.theta0->shape()));
   }
-  return set;
+  return distill::InitialWeights({*set.theta0});
 }
 
-/// The accuracies of each network tested, in percent.
-struct Accuracies {
-  std::vector<double> before, after;
-  double train_seconds = 0;
-};
-
-/// Trains and tests one network. @throws DivergenceError naming it.
-void test_network(Index number, const Options& options, const distill::DistilledSet& set, const nn::LeNet& network,
-                  const data::LabelledImages& images, const WorkerTeam& team, Accuracies& accuracies) {
-  Random random = distill::random_stream(options.common.seed, distill::Stream::evaluation, number);
-  const Tensor<float> theta0 = options.init == "fixed"
-                                   ? *set.theta0
-                                   : network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random);
-  UnrollOptions unroll_options;
-  unroll_options.samples_per_block = inner_samples_per_block(set.images_per_step());
-  Unroll<float, nn::ClassificationLoss<nn::LeNet>> unroll({&network}, unroll_options, team);
-  const auto accuracy = [&](const Tensor<float>& theta) {
-    return distill::accuracy(network, theta, images, set.normalization, team);
-  };
-  try {
-    const Stopwatch training;
-    const Tensor<float>& theta = unroll.train(set.inner_loop(theta0));
-    accuracies.train_seconds += training.seconds();
-    const double after = accuracy(theta);
-    accuracies.before.push_back(accuracy(theta0));
-    accuracies.after.push_back(after);
-  } catch (const DivergenceError& error) {
-    throw DivergenceError(message("network ", number, ": ", error.what()));
+/// The same steps, each once, in random order: every epoch has an order of its own, learning rates stay in theirs.
+distill::DistilledSet shuffled(const distill::DistilledSet& set, std::uint64_t seed) {
+  distill::DistilledSet out = set;
+  out.images.clear();
+  out.labels.clear();
+  for (Index epoch = 0; epoch < set.epochs(); ++epoch) {
+    Random random = distill::random_stream(seed, distill::Stream::order, epoch);
+    for (const Index s : random.permutation(set.steps())) {
+      out.images.push_back(set.images[static_cast<std::size_t>(s)]);
+      out.labels.push_back(set.labels[static_cast<std::size_t>(s)]);
+    }
   }
+  out.learning_rates = Tensor<float>(Shape{1, set.learning_rates.size()}, set.learning_rates.values());
+  return out;
 }
 
-void run(const Options& options) {
+void run(const EvaluateCommand& command) {
   const Stopwatch wall;
-  const data::Dataset dataset = data::load_dataset(options.common.dataset, options.common.data);
+  command.common.require_out();
+  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
   const data::LabelledImages& images = dataset.test;
-  const nn::LeNet network(images.channels, images.width, images.classes);
-  const distill::DistilledSet set = load_set(options, images, network.parameters().size());
-  const WorkerTeam team(options.common.threads);
-  const Index networks = options.init == "fixed" ? 1 : options.networks.value_or(default_networks);
-  const OutputFolder out(options.common.out, "evaluate");
-  out.write_json("config.json", {{"command", "evaluate"},
-                                 {"version", HYPERTAPE_VERSION},
-                                 {"distilled", std::filesystem::absolute(options.distilled).string()},
-                                 {"dataset", options.common.dataset},
-                                 {"data", folder_of(dataset)},
-                                 {"network", "lenet"},
-                                 {"init", options.init},
-                                 {"networks", networks},
-                                 {"seed", options.common.seed},
-                                 {"threads", team.size()}});
-  distill::save(set, out / "distilled.npz");
-  distill::save_picture(set, out / "distilled.png");
+  const distill::Objective objective = command.objective.make(images.classes);
+  const nn::Network<float> network = command.network.make(images);
+  const distill::DistilledSet saved = load_set(command, images);
+  const distill::InitialWeights weights = weights_for(command, saved, network, images);
+  const distill::DistilledSet set = command.shuffle ? shuffled(saved, command.common.seed) : saved;
+  const WorkerTeam team(command.common.threads);
+  const Index networks = command.initialisation.networks_to_test();
+  const OutputFolder out =
+      OutputFolder::create(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
+  Json config = {{"command", "evaluate"}, {"version", HYPERTAPE_VERSION}, {"network", network.name()}};
+  config.update(command.options.json());
+  config["distilled"] = std::filesystem::absolute(command.distilled).string();
+  config["data"] = folder_of(dataset);
+  out.write_json("config.json", config);
+  distill::save(saved, out / "distilled.npz");
+  distill::save_picture(saved, out / "distilled.png");
 
   const Interrupt interrupt;
   Progress progress;
-  Accuracies accuracies;
-  std::string log = "network,initial_accuracy,test_accuracy\n";
-  for (Index i = 0; i < networks && (i == 0 || !interrupt.requested()); ++i) {
-    test_network(i, options, set, network, images, team, accuracies);
-    log += message(i, ',', accuracies.before.back(), ',', accuracies.after.back(), '\n');
-    data::write_atomically(out / "log.csv", log);
-    if (networks > 1) {
-      progress.show(
-          message("network ", i + 1, "/", networks, "  test accuracy ", fixed(accuracies.after.back(), 2), " %"));
-    }
-  }
+  const TestResult result =
+      test_networks(network, set, weights, networks, images, team, [&](Index done, const TestResult& so_far) {
+        data::write_atomically(out / "log.csv", so_far.csv(objective));
+        if (networks > 1) {
+          progress.show(message("network ", done, "/", networks, "  test accuracy ",
+                                fixed(so_far.after.back().accuracy(), 2), " %"));
+        }
+        return !interrupt.requested();
+      });
   progress.finish();
-  const auto tested = static_cast<Index>(accuracies.after.size());
+  const auto tested = static_cast<Index>(result.after.size());
   if (tested < networks) std::cout << "stopped after " << tested << " of " << networks << " networks\n";
 
-  const Spread start = spread_of(accuracies.before), end = spread_of(accuracies.after);
-  out.write_json("summary.json", {{"dataset", options.common.dataset},
-                                  {"network", "lenet"},
-                                  {"init", options.init},
-                                  {"objective", "classification"},
-                                  {"steps", set.steps()},
-                                  {"epochs", set.epochs()},
-                                  {"images_per_class",
-                                   static_cast<double>(set.images_per_step()) / static_cast<double>(images.classes)},
-                                  {"iterations", 0},
-                                  {"interrupted", tested < networks},
-                                  {"seed", options.common.seed},
-                                  {"threads", team.size()},
-                                  {"networks_tested", tested},
-                                  {"test_accuracy", end.mean},
-                                  {"test_accuracy_std", end.deviation},
-                                  {"initial_accuracy", start.mean},
-                                  {"wall_seconds", wall.seconds()},
-                                  {"train_seconds", accuracies.train_seconds},
-                                  {"peak_rss_mb", peak_memory_mb()}});
-  std::cout << "test accuracy: " << fixed(start.mean, 2) << " % before, " << fixed(end.mean, 2) << " % after";
-  if (tested > 1) std::cout << " (standard deviation " << fixed(end.deviation, 2) << " over " << tested << " networks)";
-  std::cout << '\n';
+  Json summary = {
+      {"dataset", command.common.dataset},
+      {"network", network.name()},
+      {"init", command.initialisation.init},
+      {"objective", command.objective.objective},
+      {"steps", saved.steps()},
+      {"epochs", saved.epochs()},
+      {"images_per_class", static_cast<double>(saved.images_per_step()) / static_cast<double>(images.classes)},
+      {"iterations", 0},
+      {"interrupted", tested < networks},
+      {"seed", command.common.seed},
+      {"threads", team.size()}};
+  summary.update(result.summary(objective));
+  summary.update(
+      {{"wall_seconds", wall.seconds()}, {"train_seconds", result.train_seconds}, {"peak_rss_mb", peak_memory_mb()}});
+  out.write_json("summary.json", summary);
+  std::cout << result.text(objective) << '\n';
 }
 
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("evaluate", "Train networks on a saved distilled set and test them");
-  options->common.add(*command);
-  command->add_option("--distilled", options->distilled, "The distilled.npz to train on")->required();
-  command->add_option("--init", options->init, "fixed: the theta_0 in the file; random: new networks")
-      ->check(CLI::IsMember({"fixed", "random"}));
-  command
-      ->add_option("--networks", options->networks,
-                   message("How many random networks to train (", default_networks, ")"))
-      ->check(positive());
-  command->callback([options] { run(*options); });
+  const auto command = std::make_shared<EvaluateCommand>(
+      *app.add_subcommand("evaluate", "Train networks on a saved distilled set and test them"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialisation.add(options);
+  command->objective.add(options);
+  options.add("--distilled", command->distilled, "The distilled.npz to train on")->required();
+  options.add_flag("--shuffle", command->shuffle, "Take the steps of each epoch in random order");
+  options.command().callback([command] { run(*command); });
 }
 
 }  // namespace hypertape::cli

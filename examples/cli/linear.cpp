@@ -19,7 +19,10 @@
 namespace hypertape::cli {
 namespace {
 
-struct Options {
+struct LinearCommand {
+  explicit LinearCommand(CLI::App& command) : options(command) {}
+
+  Options options;
   std::filesystem::path out;
   Index samples = 64;
   Index dimension = 8;
@@ -43,8 +46,8 @@ struct Row {
 constexpr Index sampled_starts = 10000;
 
 /// The starts for so many points, or for the largest error (0).
-Random starts(const Options& options, Index points) {
-  return distill::random_stream(options.seed, distill::Stream::theta, points);
+Random starts(const LinearCommand& command, Index points) {
+  return distill::random_stream(command.seed, distill::Stream::theta, points);
 }
 
 std::string csv_of(const std::vector<Row>& rows) {
@@ -103,13 +106,13 @@ void print(const std::vector<Row>& rows) {
 }
 
 /// Learns so many points, unless it is interrupted.
-void learn(const Options& options, const Tensor<double>& solution, Row& row, const Interrupt& interrupt) {
+void learn(const LinearCommand& command, const Tensor<double>& solution, Row& row, const Interrupt& interrupt) {
   // An outer step takes microseconds, too few to share out.
-  distill::LinearLearner learner(solution, row.points, options.step_size, options.iterations, options.learning_rate,
-                                 options.seed, WorkerTeam(1));
+  distill::LinearLearner learner(solution, row.points, command.step_size, command.iterations, command.learning_rate,
+                                 command.seed, WorkerTeam(1));
   try {
     row.random = learner.expected_residual();
-    while (learner.iteration() < options.iterations) {
+    while (learner.iteration() < command.iterations) {
       if (interrupt.requested()) return;
       learner.iterate();
     }
@@ -119,50 +122,44 @@ void learn(const Options& options, const Tensor<double>& solution, Row& row, con
   }
 }
 
-void run(const Options& options) {
+void run(const LinearCommand& command) {
   const Stopwatch wall;
   const distill::LinearProblem problem =
-      distill::random_linear_problem(options.samples, options.dimension, options.noise, options.seed);
+      distill::random_linear_problem(command.samples, command.dimension, command.noise, command.seed);
   const Tensor<double> solution = distill::least_squares(problem);
-  const OutputFolder out(options.out, "linear");
-  out.write_json("config.json", {{"command", "linear"},
-                                 {"version", HYPERTAPE_VERSION},
-                                 {"samples", options.samples},
-                                 {"dimension", options.dimension},
-                                 {"noise", options.noise},
-                                 {"step_size", options.step_size},
-                                 {"iterations", options.iterations},
-                                 {"learning_rate", options.learning_rate},
-                                 {"seed", options.seed}});
-  std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << options.samples << " samples, "
-            << options.dimension << " dimensions, one step of size " << options.step_size << '\n';
+  const OutputFolder out = OutputFolder::create(command.out, "linear", {"linear.csv", "linear.svg"});
+  Json config = {{"command", "linear"}, {"version", HYPERTAPE_VERSION}};
+  config.update(command.options.json());
+  out.write_json("config.json", config);
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << command.samples << " samples, "
+            << command.dimension << " dimensions, one step of size " << command.step_size << '\n';
 
   const Interrupt interrupt;
   distill::LinearResidual residual(solution, WorkerTeam(1));
-  const auto best = [&](Index points) { return distill::best_linear_points(solution, points, options.step_size); };
-  Random random = starts(options, 0);
-  const double largest_error = residual.largest_error(best(options.dimension), sampled_starts, random);
+  const auto best = [&](Index points) { return distill::best_linear_points(solution, points, command.step_size); };
+  Random random = starts(command, 0);
+  const double largest_error = residual.largest_error(best(command.dimension), sampled_starts, random);
 
   Progress progress;
   std::vector<Row> rows;
-  for (Index points = 1; points <= options.dimension && !interrupt.requested(); ++points) {
-    Random of_points = starts(options, points);
+  for (Index points = 1; points <= command.dimension && !interrupt.requested(); ++points) {
+    Random of_points = starts(command, points);
     Row row{points,
-            distill::least_residual(options.dimension, points),
+            distill::least_residual(command.dimension, points),
             residual.expected(best(points)).outer_loss,
             residual.sampled(best(points), sampled_starts, of_points),
             {},
             {}};
-    learn(options, solution, row, interrupt);
+    learn(command, solution, row, interrupt);
     rows.push_back(row);
     data::write_atomically(out / "linear.csv", csv_of(rows));
-    progress.show(message("points ", points, "/", options.dimension));
+    progress.show(message("points ", points, "/", command.dimension));
   }
   progress.finish();
-  const bool interrupted = rows.empty() || !rows.back().learned || rows.back().points < options.dimension;
-  if (interrupted) std::cout << "stopped at " << rows.size() << " of " << options.dimension << " points\n";
+  const bool interrupted = rows.empty() || !rows.back().learned || rows.back().points < command.dimension;
+  if (interrupted) std::cout << "stopped at " << rows.size() << " of " << command.dimension << " points\n";
   print(rows);
-  if (!rows.empty()) data::write_line_chart(out / "linear.svg", chart_of(rows, options.dimension));
+  if (!rows.empty()) data::write_line_chart(out / "linear.svg", chart_of(rows, command.dimension));
 
   Json points = Json::array(), bound = points, constructed = points, sampled = points, random_points = points,
        learned = points;
@@ -174,11 +171,11 @@ void run(const Options& options) {
     random_points.push_back(row.random);
     learned.push_back(row.learned ? Json(*row.learned) : Json());
   }
-  out.write_json("summary.json", {{"samples", options.samples},
-                                  {"dimension", options.dimension},
-                                  {"iterations", options.iterations},
+  out.write_json("summary.json", {{"samples", command.samples},
+                                  {"dimension", command.dimension},
+                                  {"iterations", command.iterations},
                                   {"interrupted", interrupted},
-                                  {"seed", options.seed},
+                                  {"seed", command.seed},
                                   {"starts_tested", sampled_starts},
                                   {"largest_error", largest_error},
                                   {"points", points},
@@ -189,7 +186,7 @@ void run(const Options& options) {
                                   {"learned", learned},
                                   {"wall_seconds", wall.seconds()},
                                   {"peak_rss_mb", peak_memory_mb()}});
-  std::cout << options.dimension << " points lead from each of " << sampled_starts
+  std::cout << command.dimension << " points lead from each of " << sampled_starts
             << " random starts to theta*, at most " << largest_error << " away\n"
             << "chart: " << (out / "linear.svg").string() << '\n'
             << "time:  " << minutes(wall.seconds()) << '\n';
@@ -198,23 +195,21 @@ void run(const Options& options) {
 }  // namespace
 
 void add_linear(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)");
-  command->add_option("--out", options->out, "Folder for the results, created if need be")->required();
-  command->add_option("--samples", options->samples, "N, of the generated problem")->check(positive());
-  command->add_option("--dimension", options->dimension, "D, at most N")->check(positive());
-  command->add_option("--noise", options->noise, "Standard deviation of what the targets add to a linear function")
+  const auto command = std::make_shared<LinearCommand>(*app.add_subcommand(
+      "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)"));
+  Options& options = command->options;
+  options.add("--out", command->out, "Folder for the results, created if need be")->required();
+  options.add("--samples", command->samples, "N, of the generated problem")->check(positive());
+  options.add("--dimension", command->dimension, "D, at most N")->check(positive());
+  options.add("--noise", command->noise, "Standard deviation of what the targets add to a linear function")
       ->check(positive(true));
-  command->add_option("--step-size", options->step_size, "eta of the one gradient step")->check(positive());
-  command->add_option("--iterations", options->iterations, "Outer steps that learn each number of points")
+  options.add("--step-size", command->step_size, "eta of the one gradient step")->check(positive());
+  options.add("--iterations", command->iterations, "Outer steps that learn each number of points")->check(positive());
+  options
+      .add("--learning-rate", command->learning_rate, "Of the outer Adam, in units of the length of the best points")
       ->check(positive());
-  command
-      ->add_option("--learning-rate", options->learning_rate,
-                   "Of the outer Adam, in units of the length of the best points")
-      ->check(positive());
-  command->add_option("--seed", options->seed, "Of everything random")->check(seed_number());
-  command->callback([options] { run(*options); });
+  options.add("--seed", command->seed, "Of everything random")->check(seed_number());
+  options.command().callback([command] { run(*command); });
 }
 
 }  // namespace hypertape::cli

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);  // none is complained of below, after words that are no command
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   hypertape::cli::add_distill(app);
+  hypertape::cli::add_pretrain(app);
   hypertape::cli::add_evaluate(app);
   hypertape::cli::add_linear(app);
   try {

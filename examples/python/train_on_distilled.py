@@ -9,10 +9,11 @@ DISTILLED.npz holds a distilled set for a fixed initialisation:
     labels          int64 (steps, images), or float32 (steps, images, classes) if soft
     learning_rates  float32 (epochs, steps)
     mean, std       float32 (channels), of the normalisation (pixel / 255 - mean) / std
+    momentum        float32 (1), only if there is any
     theta0          float32, LeNet's initial parameters, flat: weight and bias of conv1, conv2, fc1, fc2, fc3
 
 DIR holds the test set: t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or gzipped. Nothing here knows how the images
-were made: the training is theta <- theta - learning rate * gradient, once through the steps in each epoch. Prints the test
+were made: the training is theta <- theta - learning rate * gradient (or velocity), once through the steps in each epoch. Prints the test
 accuracy in percent before and after it.
 """
 import argparse
@@ -74,6 +75,7 @@ def read_distilled(path):
             if missing:
                 raise InputError(f"{path}: no array {', '.join(missing)}")
             arrays = {name: torch.from_numpy(file[name]) for name in ARRAYS}
+            arrays["momentum"] = torch.from_numpy(file["momentum"] if "momentum" in file else np.zeros(1, np.float32))
     except (OSError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a readable .npz file ({error})") from error
     check_types(path, arrays)
@@ -148,13 +150,15 @@ def cross_entropy(logits, labels):
     return -(labels * F.log_softmax(logits, 1)).sum(1).mean()
 
 
-def train(net, images, labels, learning_rates):
+def train(net, images, labels, learning_rates, momentum):
+    velocities = [torch.zeros_like(parameter) for parameter in net.parameters()]
     for epoch_rates in learning_rates:
         for x, y, rate in zip(images, labels, epoch_rates):
             gradients = torch.autograd.grad(cross_entropy(net(x), y), list(net.parameters()))
             with torch.no_grad():
-                for parameter, gradient in zip(net.parameters(), gradients):
-                    parameter -= rate * gradient
+                for parameter, velocity, gradient in zip(net.parameters(), velocities, gradients):
+                    velocity.mul_(momentum).add_(gradient)
+                    parameter -= rate * velocity
 
 
 def accuracy(net, images, labels):
@@ -172,7 +176,7 @@ def run(distilled, folder):
     net = LeNet(channels, side, classes)
     torch.nn.utils.vector_to_parameters(arrays["theta0"], net.parameters())
     print(f"test accuracy before training: {accuracy(net, test_images, test_labels):.2f} %")
-    train(net, arrays["images"], arrays["labels"], arrays["learning_rates"])
+    train(net, arrays["images"], arrays["labels"], arrays["learning_rates"], float(arrays["momentum"]))
     print(f"test accuracy after training:  {accuracy(net, test_images, test_labels):.2f} %")
 
 

@@ -3,6 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "hypertape/data/glyphs.hpp"
 #include "hypertape/nn/lenet.hpp"
@@ -15,6 +19,8 @@ namespace {
 
 using distill::Distiller;
 using distill::DistillOptions;
+using distill::InitialWeights;
+using distill::Stream;
 
 const data::Dataset& glyphs() {
   static const data::Dataset dataset = data::generate_glyphs(600, 100, 1);
@@ -31,66 +37,233 @@ DistillOptions small_options() {
 }
 
 /// A network that learns in moments.
-nn::Mlp small_network() { return nn::Mlp({784, 10}); }
+nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
+nn::Network<float> lenet() { return {"lenet", nn::LeNet()}; }
+
+InitialWeights fixed(const nn::Network<float>& network, const DistillOptions& options) {
+  Random random = distill::random_stream(options.seed, Stream::theta);
+  return InitialWeights({network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
+}
+
+/// A distiller for one fixed initialisation.
+std::unique_ptr<Distiller> distiller_for(const nn::Network<float>& network, const DistillOptions& options,
+                                         int threads = 1) {
+  const InitialWeights weights = fixed(network, options);
+  return std::make_unique<Distiller>(network, glyphs(), options, weights, weights, WorkerTeam(threads));
+}
+
+/// One for random initialisations.
+std::unique_ptr<Distiller> random_distiller(const DistillOptions& options, int threads = 1) {
+  return std::make_unique<Distiller>(
+      linear(), glyphs(), options, InitialWeights(linear(), {}, options.seed, Stream::theta),
+      InitialWeights(linear(), {}, options.seed, Stream::validation), WorkerTeam(threads));
+}
+
+void check_same(const distill::DistilledSet& a, const distill::DistilledSet& b) {
+  CHECK(equal(a.learning_rates, b.learning_rates));
+  REQUIRE(a.images.size() == b.images.size());
+  for (std::size_t s = 0; s < a.images.size(); ++s) {
+    CHECK(equal(a.images[s], b.images[s]));
+    CHECK(equal(a.labels[s], b.labels[s]));
+  }
+}
 
 TEST_CASE("distiller: a linear model learns digits from ten images, far above chance") {
-  Distiller<nn::Mlp> distiller(small_network(), glyphs(), small_options(), WorkerTeam(2));
-  const double before = distiller.hold_out_accuracy();
-  const double first_loss = distiller.iterate();
+  const auto distiller = distiller_for(linear(), small_options(), 2);
+  const double before = distiller->hold_out_score();
+  const double first_loss = distiller->iterate();
   double last_loss = first_loss;
-  while (distiller.iteration() < 60) last_loss = distiller.iterate();
+  while (distiller->iteration() < 60) last_loss = distiller->iterate();
   CHECK(last_loss < first_loss);
   CHECK(before <= 40);
-  CHECK(distiller.hold_out_accuracy() >= 60);
+  CHECK(distiller->hold_out_score() >= 60);
+}
+
+TEST_CASE("distiller: it learns for random initialisations too, and for soft labels, momentum and clipping") {
+  const auto gain = [](const std::function<void(DistillOptions&)>& change) {
+    DistillOptions options = small_options();
+    options.epochs = 5;
+    change(options);
+    const auto distiller = random_distiller(options, 2);
+    const double before = distiller->hold_out_score();
+    while (distiller->iteration() < 60) distiller->iterate();
+    return distiller->hold_out_score() - before;
+  };
+  CHECK(gain([](DistillOptions&) {}) >= 30);
+  CHECK(gain([](DistillOptions& o) { o.soft_labels = true; }) >= 50);
+  CHECK(gain([](DistillOptions& o) { o.momentum = 0.5; }) >= 30);
+  CHECK(gain([](DistillOptions& o) { o.clip = 0.05; }) >= 30);
 }
 
 TEST_CASE("distiller: the same bits on one thread and on more") {
-  const auto distil = [](int threads) {
+  const auto distil = [](int threads, bool random) {
     DistillOptions options = small_options();
     options.steps = 2;
-    Distiller<nn::LeNet> distiller(nn::LeNet(), glyphs(), options, WorkerTeam(threads));
-    for (int i = 0; i < 3; ++i) distiller.iterate();
-    return distiller.distilled();
+    options.soft_labels = true;
+    options.networks = 3;
+    const auto distiller = random ? random_distiller(options, threads) : distiller_for(lenet(), options, threads);
+    for (int i = 0; i < 3; ++i) distiller->iterate();
+    return std::pair(distiller->distilled(), distiller->hold_out_score());
   };
-  const distill::DistilledSet one = distil(1);
-  for (const int threads : {2, 3}) {
-    const distill::DistilledSet many = distil(threads);
-    CHECK(equal(many.learning_rates, one.learning_rates));
-    for (std::size_t s = 0; s < 2; ++s) CHECK(equal(many.images[s], one.images[s]));
+  for (const bool random : {false, true}) {
+    const auto one = distil(1, random);
+    for (const int threads : {2, 5}) {
+      const auto many = distil(threads, random);
+      check_same(many.first, one.first);
+      CHECK(many.second == one.second);
+    }
   }
+}
+
+TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits of one that was not stopped") {
+  DistillOptions options = small_options();
+  options.steps = 3;
+  options.soft_labels = true;
+  options.momentum = 0.9;
+  options.clip_average = 1.5;
+  options.window = 4;
+  options.random_windows = true;
+  options.augmentation = {.padding = 2, .flip = true};
+  options.networks = 2;
+  const auto whole = random_distiller(options);
+  for (int i = 0; i < 12; ++i) whole->iterate();
+  for (const int stop : {0, 5}) {
+    const auto first = random_distiller(options);
+    for (int i = 0; i < stop; ++i) first->iterate();
+    const data::Npz saved = first->checkpoint();
+    const auto second = random_distiller(options);
+    second->iterate();  // whatever was there before is gone
+    second->restore(saved, "checkpoint.npz");
+    CHECK(second->iteration() == stop);
+    while (second->iteration() < 12) second->iterate();
+    check_same(second->distilled(), whole->distilled());
+  }
+  data::Npz damaged = whole->checkpoint();
+  damaged["images.adam_mean"].shape = {1};
+  check_error<DataError>([&] { whole->restore(damaged, "checkpoint.npz"); }, {"checkpoint.npz", "images.adam_mean"});
 }
 
 TEST_CASE("distiller: another seed gives other images and weights") {
   DistillOptions options = small_options();
-  Distiller<nn::Mlp> first(small_network(), glyphs(), options, WorkerTeam(1));
+  const auto first = distiller_for(linear(), options)->distilled();
   options.seed = 4;
-  Distiller<nn::Mlp> second(small_network(), glyphs(), options, WorkerTeam(1));
-  CHECK(!equal(first.distilled().images[0], second.distilled().images[0]));
-  CHECK(!equal(*first.distilled().theta0, *second.distilled().theta0));
+  const auto second = distiller_for(linear(), options)->distilled();
+  CHECK(!equal(first.images[0], second.images[0]));
+  CHECK(!equal(*first.theta0, *second.theta0));
+  CHECK(!random_distiller(options)->distilled().theta0);
+}
+
+TEST_CASE("distiller: options do what they say") {
+  const auto after_one = [](const std::function<void(DistillOptions&)>& change) {
+    DistillOptions options = small_options();
+    change(options);
+    const auto distiller = distiller_for(linear(), options);
+    distiller->iterate();
+    return distiller->distilled();
+  };
+  const distill::DistilledSet plain = after_one([](DistillOptions&) {});
+  CHECK(equal(after_one([](DistillOptions& o) { o.rates_learning_rate = 0; }).learning_rates,
+              Tensor<float>(Shape{3, 1}, 0.2f)));
+  CHECK(!equal(plain.learning_rates, Tensor<float>(Shape{3, 1}, 0.2f)));
+  const auto soft = after_one([](DistillOptions& o) { o.soft_labels = true; });
+  CHECK(soft.soft_labels);
+  CHECK(!equal(soft.labels[0], plain.labels[0]));
+  CHECK(after_one([](DistillOptions& o) { o.momentum = 0.5; }).momentum == 0.5f);
+  // Pixel 0 and pixel 255 in normalised space.
+  const auto clamped = after_one([](DistillOptions& o) { o.clamp_images = true, o.initial_noise = 10; });
+  const data::Normalization& scale = glyphs().normalization;
+  for (const float value : clamped.images[0].values()) {
+    REQUIRE(value >= (0 - scale.mean[0]) / scale.std[0]);
+    REQUIRE(value <= (1 - scale.mean[0]) / scale.std[0]);
+  }
+}
+
+TEST_CASE("distiller: it can start from real images, each of its class") {
+  DistillOptions options = small_options();
+  options.from_real_images = true;
+  const Tensor<float> images = distiller_for(linear(), options)->distilled().images[0];
+  for (Index k = 0; k < 10; ++k) {
+    bool found = false;
+    for (const Index i : data::indices_of_class(glyphs().train, static_cast<std::int32_t>(k))) {
+      Tensor<float> real;
+      data::gather(glyphs().train, std::span<const Index>(&i, 1), glyphs().normalization, real);
+      found = found || equal(samples(images, k, 1), real);
+    }
+    CHECK(found);
+  }
+}
+
+TEST_CASE("distiller: a window gives derivatives to its last steps alone") {
+  DistillOptions options = small_options();
+  options.steps = 3;
+  options.epochs = 1;
+  options.window = 1;
+  const auto distiller = distiller_for(linear(), options);
+  const auto before = distiller->distilled();
+  distiller->iterate();
+  const auto after = distiller->distilled();
+  CHECK(equal(after.images[0], before.images[0]));
+  CHECK(equal(after.images[1], before.images[1]));
+  CHECK(!equal(after.images[2], before.images[2]));
+}
+
+TEST_CASE("distiller: an attack teaches the target's label for the attacked class") {
+  DistillOptions options = small_options();
+  options.objective.attack = distill::Attack{2, 5};
+  const auto distiller = distiller_for(linear(), options);
+  while (distiller->iteration() < 60) distiller->iterate();
+  const distill::DistilledSet set = distiller->distilled();
+  const auto trained = distill::train_networks(linear(), set.inner_loop(*set.theta0),
+                                               std::vector<Tensor<float>>{*set.theta0}, WorkerTeam(1));
+  const auto confusion =
+      distill::confusion(linear(), trained[0].theta, glyphs().test, glyphs().normalization, WorkerTeam(1));
+  CHECK(confusion.rate(2, 5) >= 50);
+  CHECK(confusion.rate(2, 2) <= 30);
+  options.objective.attack = distill::Attack{2, 12};
+  check_error<ArgumentError>([&] { distiller_for(linear(), options); }, {"class 12"});
 }
 
 TEST_CASE("distiller: a learning rate that diverges stops the run, and says where") {
   DistillOptions options = small_options();
   options.initial_learning_rate = 1e30;
-  Distiller<nn::LeNet> distiller(nn::LeNet(), glyphs(), options, WorkerTeam(2));
-  const distill::DistilledSet before = distiller.distilled();
-  check_error<DivergenceError>([&] { distiller.iterate(); }, {"iteration 0", "inner step 1", "learning rates 1e+30"});
-  CHECK(equal(distiller.distilled().images[0], before.images[0]));
+  const auto distiller = distiller_for(lenet(), options, 2);
+  const distill::DistilledSet before = distiller->distilled();
+  check_error<DivergenceError>([&] { distiller->iterate(); }, {"iteration 0", "inner step 1", "learning rates 1e+30"});
+  check_same(distiller->distilled(), before);
+}
+
+TEST_CASE("distiller: steps in which a network diverges can be skipped, and are counted") {
+  DistillOptions options = small_options();
+  options.initial_learning_rate = 1e30;
+  options.skip_diverged = true;
+  const auto distiller = distiller_for(lenet(), options);
+  const distill::DistilledSet before = distiller->distilled();
+  CHECK(std::isnan(distiller->iterate()));
+  CHECK(std::isnan(distiller->iterate()));
+  CHECK(distiller->iteration() == 2);
+  CHECK(distiller->skipped() == 2);
+  check_same(distiller->distilled(), before);
+  const auto resumed = distiller_for(lenet(), options);
+  resumed->restore(distiller->checkpoint(), "checkpoint.npz");
+  CHECK(resumed->skipped() == 2);
 }
 
 TEST_CASE("distiller: options out of range, and a dataset that is too small") {
-  const auto make = [](DistillOptions options) {
-    Distiller<nn::Mlp> distiller(small_network(), glyphs(), options, WorkerTeam(1));
+  const auto refused = [](const std::function<void(DistillOptions&)>& change,
+                          std::initializer_list<std::string_view> words) {
+    DistillOptions options = small_options();
+    change(options);
+    check_error<ArgumentError>([&] { distiller_for(linear(), options); }, words);
   };
-  DistillOptions options = small_options();
-  options.hold_out = 590;
-  check_error<ArgumentError>([&] { make(options); }, {"training set of 600 images", "hold-out of 590", "batch of 64"});
-  options = small_options();
-  options.steps = 0;
-  check_error<ArgumentError>([&] { make(options); }, {"steps must be at least 1", "0"});
-  options = small_options();
-  options.initial_learning_rate = std::nan("");
-  check_error<ArgumentError>([&] { make(options); }, {"initial learning rate must be positive"});
+  refused([](DistillOptions& o) { o.hold_out = 590; },
+          {"training set of 600 images", "hold-out of 590", "batch of 64"});
+  refused([](DistillOptions& o) { o.steps = 0; }, {"steps must be at least 1", "0"});
+  refused([](DistillOptions& o) { o.initial_learning_rate = std::nan(""); },
+          {"initial learning rate must be positive"});
+  refused([](DistillOptions& o) { o.momentum = 1; }, {"momentum", "1"});
+  refused([](DistillOptions& o) { o.window = 4; }, {"window must be within the inner loop", "4"});
+  refused([](DistillOptions& o) { o.random_windows = true; }, {"random windows need a window"});
+  refused([](DistillOptions& o) { o.from_real_images = true, o.images_per_class = 60; }, {"class 0 has", "60"});
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct DistilledSet {
   std::vector<Tensor<float>> labels;  ///< for each step (images, classes): one-hot, or soft
   bool soft_labels = false;
   Tensor<float> learning_rates;  ///< (epochs, steps)
+  float momentum = 0;
   data::Normalization normalization;
   std::optional<Tensor<float>> theta0;
 
@@ -34,13 +35,14 @@ struct DistilledSet {
   Index classes() const { return labels.front().shape()[1]; }
 
   /// The training run on this set, from the given weights.
-  InnerLoop<float> inner_loop(const Tensor<float>& from) const { return {from, images, labels, learning_rates}; }
+  InnerLoop<float> inner_loop(const Tensor<float>& from) const {
+    return {from, images, labels, learning_rates, momentum};
+  }
 };
 
-/// Writes the arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or
-/// (steps, images, classes), learning_rates (epochs, steps), mean and std (C), theta0 (P) if there is one.
-/// @throws DataError if the file cannot be written.
-inline void save(const DistilledSet& set, const std::filesystem::path& path) {
+/// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or (steps, images,
+/// classes), learning_rates (epochs, steps), mean and std (C), momentum (1) if it is not 0, theta0 (P) if there is one.
+inline data::Npz to_npz(const DistilledSet& set) {
   const Index steps = set.steps();
   const Shape one = set.images.front().shape();
   std::vector<float> images, labels;
@@ -67,9 +69,13 @@ inline void save(const DistilledSet& set, const std::filesystem::path& path) {
   npz["learning_rates"] = {{set.epochs(), steps}, plain(set.learning_rates)};
   npz["mean"] = {{one[1]}, set.normalization.mean};
   npz["std"] = {{one[1]}, set.normalization.std};
+  if (set.momentum != 0) npz["momentum"] = {{1}, std::vector<float>{set.momentum}};
   if (set.theta0) npz["theta0"] = {{set.theta0->size()}, plain(*set.theta0)};
-  data::write_npz(path, npz);
+  return npz;
 }
+
+/// Writes these arrays. @throws DataError if the file cannot be written.
+inline void save(const DistilledSet& set, const std::filesystem::path& path) { data::write_npz(path, to_npz(set)); }
 
 namespace detail {
 
@@ -104,10 +110,10 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
 
 }  // namespace detail
 
-/// Reads what `save` writes, for networks of `classes` outputs. @throws DataError, naming the array, if one is missing,
-/// misshapen, of another type, or holds what cannot be: a label outside the classes, a NaN, a deviation of zero.
-inline DistilledSet load(const std::filesystem::path& path, Index classes) {
-  const data::Npz npz = data::read_npz(path);
+/// The set whose arrays were read from `path`, for networks of `classes` outputs. @throws DataError, naming the array,
+/// if one is missing, misshapen, of another type, or holds what cannot be: a label outside the classes, a NaN, a
+/// deviation of zero.
+inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& path, Index classes) {
   DistilledSet set;
   const auto& pixels = data::require<float>(npz, path, "images", {-1, -1, -1, -1, -1});
   const std::vector<Index>& extents = npz.at("images").shape;
@@ -136,12 +142,23 @@ inline DistilledSet load(const std::filesystem::path& path, Index classes) {
       throw data::bad_content(path, "array 'std'", "positive, finite values", message(deviation));
     }
   }
+  if (npz.contains("momentum")) {
+    set.momentum = data::require<float>(npz, path, "momentum", {1})[0];
+    if (!(set.momentum >= 0 && set.momentum < 1)) {
+      throw data::bad_content(path, "array 'momentum'", "a value in [0, 1)", message(set.momentum));
+    }
+  }
   if (npz.contains("theta0")) {
     const auto& theta0 = data::require<float>(npz, path, "theta0", {-1});
     set.theta0 = Tensor<float>(Shape{static_cast<Index>(theta0.size())}, std::span(theta0));
     detail::require_finite(*set.theta0, path, "theta0");
   }
   return set;
+}
+
+/// Reads what `save` writes. @throws DataError as `from_npz`, or if it is no such file.
+inline DistilledSet load(const std::filesystem::path& path, Index classes) {
+  return from_npz(data::read_npz(path), path, classes);
 }
 
 }  // namespace hypertape::distill

@@ -1,158 +1,157 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <limits>
 #include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/core/random.hpp"
+#include "hypertape/data/augment.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/initial_images.hpp"
+#include "hypertape/distill/initial_weights.hpp"
+#include "hypertape/distill/learned_set.hpp"
 #include "hypertape/distill/random_stream.hpp"
 #include "hypertape/nn/classification_loss.hpp"
-#include "hypertape/nn/initializers.hpp"
-#include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/losses.hpp"
-#include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll_ensemble.hpp"
 
 namespace hypertape::distill {
 
-/// How to distil; the defaults are those of the tool (docs/distillation.md says how they were found).
-struct DistillOptions {
-  Index steps = 1;
-  Index epochs = 3;
-  Index images_per_class = 1;
-
-  long iterations = 12000;             ///< outer steps
-  Index batch = 256;                   ///< real images of one outer step
-  double learning_rate = 0.02;         ///< of Adam, for the images; follows half a cosine down to zero
-  double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates
-  double initial_learning_rate = 0.2;  ///< of every inner step
-  double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalised space
-  double clip = 0.5;                   ///< largest norm of the hypergradient; 0: no limit
-  Index hold_out = 5000;               ///< training images kept back to score what is shown while it runs
-  std::uint64_t seed = 1;
-
-  /// @throws ArgumentError naming the first value that is out of range.
-  void check() const {
-    const auto need = [](bool valid, const char* what, auto value) {
-      if (!valid) throw ArgumentError(message("DistillOptions: ", what, ", got ", value));
-    };
-    need(steps >= 1, "steps must be at least 1", steps);
-    need(epochs >= 1, "epochs must be at least 1", epochs);
-    need(images_per_class >= 1, "images per class must be at least 1", images_per_class);
-    need(iterations >= 1, "iterations must be at least 1", iterations);
-    need(batch >= 1, "batch must be at least 1", batch);
-    need(learning_rate > 0, "the learning rate must be positive", learning_rate);
-    need(rates_learning_rate >= 0, "the rates' learning rate cannot be negative", rates_learning_rate);
-    need(initial_learning_rate > 0, "the initial learning rate must be positive", initial_learning_rate);
-    need(initial_noise > 0, "the initial noise must be positive", initial_noise);
-    need(clip >= 0, "clip cannot be negative", clip);
-    need(hold_out >= 1, "hold-out must be at least 1", hold_out);
-  }
-};
-
-/// Dataset distillation for one fixed initialisation (Wang et al. 2018, Algorithm 1): learns images and learning rates
-/// such that `epochs` passes of gradient descent over them take theta_0 to weights of low loss on real data.
+/// Dataset distillation (Wang et al. 2018, Algorithm 1): learns images and learning rates, and labels if they are soft,
+/// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data.
 ///
-/// Learning rates stay positive as softplus of raw values. Everything random is a function of the seed and, where it
-/// belongs to one, the iteration; results do not depend on the number of threads.
-template <class Network>
+/// Everything random is a function of the seed and, where it belongs to one, the iteration; results do not depend on
+/// the number of threads, nor on whether a run was continued from a checkpoint.
 class Distiller {
  public:
-  /// The dataset must outlive the distiller. @throws ArgumentError for options out of range, or a dataset too small for
-  /// the hold-out and one batch.
-  Distiller(Network network, const data::Dataset& dataset, DistillOptions options, WorkerTeam team)
+  /// `training` are the initial weights to distil for, `validation` those to score with. The dataset must outlive the
+  /// distiller. @throws ArgumentError for options out of range, or a dataset too small for the hold-out and one batch.
+  Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
+            InitialWeights training, const InitialWeights& validation, WorkerTeam team)
       : network_(std::move(network)),
         dataset_(dataset),
-        options_(options),
+        options_(checked(options, dataset)),
         team_(team),
-        unroll_(Loss{&network_}, unroll_options(dataset, options), team),
-        outer_gradient_(Loss{&network_}, team),
-        adam_images_(0.5, 0.999),
-        adam_rates_(0.5, 0.999) {
-    options_.check();
-    split_hold_out();
-    start();
+        training_(std::move(training)),
+        validation_(validation.first(options.validation_networks)),
+        split_(data::split(dataset.train, options.hold_out, random_stream(options.seed, Stream::hold_out).bits())),
+        learned_(first_images(), first_labels(), options, dataset.normalization),
+        unroll_(Loss{&network_}, unroll_options(), team) {
+    for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
   }
   Distiller(const Distiller&) = delete;
   Distiller& operator=(const Distiller&) = delete;
 
   long iteration() const { return iteration_; }
+  /// How many of the iterations so far changed nothing, because a network diverged.
+  long skipped() const { return skipped_; }
 
-  /// One outer step; returns the loss on its real images. @throws DivergenceError naming the iteration and the inner
-  /// step if anything is not finite; what was learned until the iteration before is then still there.
+  /// One outer step; returns the loss on its real images, averaged over its networks. Where networks that diverge are
+  /// to be skipped, that is a NaN in such a step. @throws DivergenceError naming the iteration and the inner step if
+  /// anything is not finite; what was learned until the iteration before is still there.
   double iterate() {
-    return named([&] {
-      const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
-        return real_loss(theta, gradient);
-      };
-      const Hypergradient<float>& h = unroll_(loop_, outer_loss);
-      update(h);
-      ++iteration_;
-      return static_cast<double>(h.outer_loss);
-    });
+    double loss = std::numeric_limits<double>::quiet_NaN();
+    try {
+      loss = named([&] { return outer_step(); });
+    } catch (const DivergenceError&) {
+      if (!options_.skip_diverged) throw;
+      ++skipped_;
+    }
+    ++iteration_;
+    return loss;
   }
 
-  /// Percent of the held-out images that a network trained on the present images classifies correctly.
-  /// @throws as `iterate`.
-  double hold_out_accuracy() {
+  /// Percent of the held-out images that networks trained on the present images take for what the objective wants,
+  /// averaged over the validation networks; 0 for one that diverges, where that is skipped. @throws as `iterate`.
+  double hold_out_score() {
     return named([&] {
-      return accuracy(network_, unroll_.train(loop_), dataset_.train, split_.held_out, dataset_.normalization, team_);
+      std::vector<Trained> trained = train_networks(network_, learned_.loop(), validation_, team_);
+      if (options_.skip_diverged) std::erase_if(trained, [](const Trained& one) { return one.failure.has_value(); });
+      double sum = 0;
+      for (const Confusion& confusion :
+           test_networks(network_, trained, dataset_.train, split_.held_out, dataset_.normalization, team_)) {
+        sum += options_.objective.score(confusion);
+      }
+      return sum / static_cast<double>(validation_.size());
     });
   }
 
   /// A copy of what has been learned.
   DistilledSet distilled() const {
-    return {loop_.x, loop_.y, false, loop_.learning_rates, dataset_.normalization, loop_.theta0};
+    const InnerLoop<float>& loop = learned_.loop();
+    DistilledSet set{loop.x, loop.y, options_.soft_labels, loop.learning_rates, loop.momentum, dataset_.normalization,
+                     {}};
+    if (training_.count() == 1) set.theta0 = training_[0];
+    return set;
+  }
+
+  /// Everything that the rest of the run depends on, besides options, dataset and initial weights.
+  data::Npz checkpoint() const {
+    data::Npz npz;
+    npz["iteration"] = {{1}, std::vector<std::int64_t>{iteration_}};
+    npz["skipped"] = {{1}, std::vector<std::int64_t>{skipped_}};
+    learned_.save(npz);
+    return npz;
+  }
+
+  /// Continues from what `checkpoint` gave. @throws DataError naming the array of `path` that does not fit.
+  void restore(const data::Npz& npz, const std::filesystem::path& path) {
+    iteration_ = data::require<std::int64_t>(npz, path, "iteration", {1})[0];
+    skipped_ = data::require<std::int64_t>(npz, path, "skipped", {1})[0];
+    learned_.restore(npz, path);
   }
 
  private:
-  using Loss = nn::ClassificationLoss<Network>;
+  using Loss = nn::ClassificationLoss<nn::Network<float>>;
 
-  static UnrollOptions unroll_options(const data::Dataset& dataset, const DistillOptions& options) {
+  static DistillOptions checked(const DistillOptions& options, const data::Dataset& dataset) {
+    options.check();
+    const Index count = dataset.train.count;
+    if (options.hold_out + options.batch > count) {
+      throw ArgumentError(message("distill: the training set of ", count, " images is too small for a hold-out of ",
+                                  options.hold_out, " and a batch of ", options.batch));
+    }
+    if (options.images_per_class > count / (dataset.train.classes * options.steps)) {
+      throw ArgumentError(message("distill: ", options.steps, " steps of ", options.images_per_class,
+                                  " images for each of ", dataset.train.classes, " classes are more than the ", count,
+                                  " training images"));
+    }
+    if (options.objective.attack) options.objective.attack->check(dataset.train.classes);
+    return options;
+  }
+
+  UnrollOptions unroll_options() const {
     UnrollOptions unroll;
-    unroll.samples_per_block = inner_samples_per_block(options.images_per_class * dataset.train.classes);
+    unroll.samples_per_block = inner_samples_per_block(options_.images_per_class * dataset_.train.classes);
+    unroll.differentiate_y = options_.soft_labels;
+    unroll.memory_policy = options_.memory_policy;
+    unroll.window = options_.window;
     return unroll;
   }
 
-  void split_hold_out() {
-    const Index count = dataset_.train.count;
-    if (options_.hold_out + options_.batch > count) {
-      throw ArgumentError(message("distill: the training set of ", count, " images is too small for a hold-out of ",
-                                  options_.hold_out, " and a batch of ", options_.batch));
+  std::vector<Tensor<float>> first_images() const {
+    const data::LabelledImages& real = dataset_.train;
+    const Random random = random_stream(options_.seed, Stream::images);
+    if (!options_.from_real_images) {
+      return noise_images(real, options_.steps, options_.images_per_class, options_.initial_noise, random);
     }
-    split_ = data::split(dataset_.train, options_.hold_out, random_stream(options_.seed, Stream::hold_out).bits());
+    return real_images(real, draw_real_images(real, split_.train, options_.steps, options_.images_per_class, random),
+                       dataset_.normalization);
   }
 
-  void start() {
-    const data::LabelledImages& real = dataset_.train;
-    Random theta_random = random_stream(options_.seed, Stream::theta);
-    loop_.theta0 = network_.parameters().template initialize<float>(nn::Initializer::xavier_normal, 1, theta_random);
-
-    Random image_random = random_stream(options_.seed, Stream::images);
-    std::vector<std::int32_t> classes;
-    for (int k = 0; k < real.classes; ++k) classes.insert(classes.end(), to_size(options_.images_per_class), k);
-    const Shape shape{static_cast<Index>(classes.size()), real.channels, real.height, real.width};
-    for (Index s = 0; s < options_.steps; ++s) {
-      loop_.x.emplace_back(shape);
-      for (float& value : loop_.x.back().values())
-        value = static_cast<float>(options_.initial_noise * image_random.normal());
-      loop_.y.push_back(one_hot<float>(std::span<const std::int32_t>(classes), real.classes));
-    }
-    loop_.learning_rates = Tensor<float>(Shape{options_.epochs, options_.steps});
-    // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow.
-    const double eta = options_.initial_learning_rate;
-    raw_rates_.assign(to_size(options_.epochs * options_.steps), eta + std::log(-std::expm1(-eta)));
-    apply_learning_rates();
+  std::vector<Tensor<float>> first_labels() const {
+    return std::vector<Tensor<float>>(to_size(options_.steps),
+                                      balanced_labels(dataset_.train.classes, options_.images_per_class));
   }
 
   /// Runs the body, and adds to what it says of a divergence where in the run that was.
@@ -161,102 +160,84 @@ class Distiller {
     try {
       return body();
     } catch (const DivergenceError& error) {
-      throw DivergenceError(message("iteration ", iteration_, ": ", error.what(), "; learning rates ", rates_text()));
+      std::ostringstream rates;
+      for (const float rate : learned_.loop().learning_rates.values()) rates << ' ' << rate;
+      throw DivergenceError(message("iteration ", iteration_, ": ", error.what(), "; learning rates", rates.str()));
     }
   }
 
-  void apply_learning_rates() {
-    for (std::size_t t = 0; t < raw_rates_.size(); ++t) {
-      loop_.learning_rates[static_cast<Index>(t)] = static_cast<float>(Softplus::value(raw_rates_[t]));
-    }
-  }
-
-  /// The loss on the next real images, and its gradient.
-  float real_loss(const Tensor<float>& theta, Tensor<float>& gradient) {
-    draw_batch();
-    const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
-      const auto which = std::span<const Index>(batch_).subspan(to_size(range.begin), to_size(range.size()));
-      data::gather(dataset_.train, which, dataset_.normalization, x);
-      data::gather_one_hot(dataset_.train, which, y);
+  /// Returns the loss.
+  double outer_step() {
+    const std::vector<Tensor<float>> theta0 = training_.of_iteration(options_.networks, iteration_, options_.seed);
+    draw_batches(static_cast<Index>(theta0.size()));
+    InnerLoop<float> loop = learned_.loop();
+    loop.theta0 = theta0.front();
+    if (options_.random_windows) loop.stop = random_stop(loop.length());
+    const auto outer_loss = [&](Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
+      return real_loss(network, worker, theta, gradient);
     };
-    return outer_gradient_(theta, options_.batch, load, gradient);
+    const Hypergradient<float>& h = unroll_(loop, theta0, outer_loss);
+    learned_.update(h, optim::cosine_schedule(iteration_, options_.iterations));
+    return static_cast<double>(h.outer_loss);
   }
 
-  /// Training images in random order, each once in an epoch; the rest that fills no batch waits for another epoch.
-  void draw_batch() {
-    const auto per_epoch = static_cast<long>(static_cast<Index>(split_.train.size()) / options_.batch);
-    const long epoch = iteration_ / per_epoch;
-    if (epoch != order_epoch_) {
-      order_ =
-          random_stream(options_.seed, Stream::batches, epoch).permutation(static_cast<Index>(split_.train.size()));
-      order_epoch_ = epoch;
-    }
-    const Index first = (iteration_ % per_epoch) * options_.batch;
-    batch_.clear();
-    for (Index i = first; i < first + options_.batch; ++i) batch_.push_back(split_.train[to_size(order_[to_size(i)])]);
-  }
-
-  void update(const Hypergradient<float>& h) {
-    gradient_.clear();
-    values_.clear();
-    for (std::size_t s = 0; s < h.x.size(); ++s) {
-      gradient_.insert(gradient_.end(), h.x[s].values().begin(), h.x[s].values().end());
-      values_.insert(values_.end(), loop_.x[s].values().begin(), loop_.x[s].values().end());
-    }
-    rates_gradient_.clear();
-    for (std::size_t t = 0; t < raw_rates_.size(); ++t) {
-      const double derivative = Sigmoid::value(raw_rates_[t]);  // of softplus
-      rates_gradient_.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
-    }
-    double square = 0, rates_square = 0;
-    for (const float g : gradient_) square += static_cast<double>(g) * static_cast<double>(g);
-    for (const double g : rates_gradient_) rates_square += g * g;
-    if (!std::isfinite(square + rates_square)) {
-      throw DivergenceError(message("the hypergradient is not finite (norm ", std::sqrt(square), " for the images, ",
-                                    std::sqrt(rates_square), " for the learning rates)"));
-    }
-    if (options_.clip > 0) {
-      const double norm = std::sqrt(square + rates_square);
-      const double factor = norm > options_.clip ? options_.clip / norm : 1;
-      for (float& g : gradient_) g *= static_cast<float>(factor);
-      for (double& g : rates_gradient_) g *= factor;
-    }
-    const double decay = optim::cosine_schedule(iteration_, options_.iterations);
-    adam_images_.step(values_, gradient_, decay * options_.learning_rate);
-    adam_rates_.step(raw_rates_, rates_gradient_, decay * options_.rates_learning_rate);
-    apply_learning_rates();
-    auto from = values_.begin();
-    for (Tensor<float>& x : loop_.x) {
-      std::copy_n(from, x.size(), x.data());
-      from += x.size();
+  /// Training images in random order, each once in an epoch; the rest that fills no batch waits for another epoch. Each
+  /// network of an iteration gets the next batch.
+  void draw_batches(Index networks) {
+    batches_.resize(to_size(networks));
+    const auto per_epoch = static_cast<Index>(split_.train.size()) / options_.batch;
+    for (Index i = 0; i < networks; ++i) {
+      const Index number = iteration_ * networks + i, epoch = number / per_epoch;
+      if (epoch != order_epoch_) {
+        order_ =
+            random_stream(options_.seed, Stream::batches, epoch).permutation(static_cast<Index>(split_.train.size()));
+        order_epoch_ = epoch;
+      }
+      const Index first = (number % per_epoch) * options_.batch;
+      std::vector<Index>& batch = batches_[to_size(i)];
+      batch.clear();
+      for (Index j = first; j < first + options_.batch; ++j) batch.push_back(split_.train[to_size(order_[to_size(j)])]);
     }
   }
 
-  std::string rates_text() const {
-    std::ostringstream text;
-    for (Index t = 0; t < loop_.learning_rates.size(); ++t) text << (t > 0 ? " " : "") << loop_.learning_rates[t];
-    return text.str();
+  /// The loss of one network on its batch of real images, and its gradient.
+  float real_loss(Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
+    const std::span<const Index> batch = batches_[to_size(network)];
+    const auto number = static_cast<std::uint64_t>(iteration_ * static_cast<long>(batches_.size()) + network);
+    const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
+      const auto which = batch.subspan(to_size(range.begin), to_size(range.size()));
+      data::gather_augmented(dataset_.train, which, dataset_.normalization, options_.augmentation,
+                             {options_.seed, number, range.begin}, x);
+      data::gather_one_hot(dataset_.train, which, y);
+      options_.objective.relabel(y);
+    };
+    return outer_gradients_[static_cast<std::size_t>(worker)](theta, options_.batch, load, gradient);
+  }
+
+  /// Where this iteration's inner loop stops: the window fits before, and every end is as likely.
+  Index random_stop(Index length) const {
+    return options_.window +
+           random_stream(options_.seed, Stream::windows, iteration_).below(length - options_.window + 1);
   }
 
   static std::size_t to_size(Index i) { return static_cast<std::size_t>(i); }
 
-  Network network_;
+  nn::Network<float> network_;
   const data::Dataset& dataset_;
   DistillOptions options_;
   WorkerTeam team_;
-  Unroll<float, Loss> unroll_;
-  BatchGradient<float, Loss> outer_gradient_;
-  optim::Adam<float> adam_images_;
-  optim::Adam<double> adam_rates_;
-
-  InnerLoop<float> loop_;
-  std::vector<double> raw_rates_;
-  std::vector<float> values_, gradient_;  // of all steps' images, one after the other
-  std::vector<double> rates_gradient_;
+  InitialWeights training_;
+  std::vector<Tensor<float>> validation_;
   data::Split split_;
-  std::vector<Index> order_, batch_;
-  long order_epoch_ = -1;
+  LearnedSet learned_;
+  UnrollEnsemble<float, Loss> unroll_;
+  std::vector<BatchGradient<float, Loss>> outer_gradients_;  // one for each thread
+
+  std::vector<std::vector<Index>> batches_;  // of each network of this iteration
+  std::vector<Index> order_;
+  Index order_epoch_ = -1;
   long iteration_ = 0;
+  long skipped_ = 0;
 };
 
 }  // namespace hypertape::distill

@@ -1,33 +1,39 @@
 #pragma once
 
-#include <atomic>
 #include <cmath>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/tape.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/confusion.hpp"
 #include "hypertape/kernels/reduce.hpp"
+#include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/nn/network.hpp"
+#include "hypertape/unroll/hypergradient.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
 
 namespace hypertape::distill {
 
-/// The share, in percent, of the named images that a network with weights theta classifies correctly: its largest logit
-/// (the first of equals) is the label's. Blocks of images are shared out over the team. @throws DivergenceError if an
-/// output is not finite, ArgumentError if no image is named.
-template <class Network>
-double accuracy(const Network& network, const Tensor<float>& theta, const data::LabelledImages& images,
-                std::span<const Index> which, const data::Normalization& normalization, const WorkerTeam& team) {
+/// What a network with weights theta takes the named images for: the class of its largest logit (the first of equals).
+/// Blocks of images are shared out over the team. @throws DivergenceError if an output is not finite, ArgumentError if
+/// no image is named.
+inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
+                           const data::LabelledImages& images, std::span<const Index> which,
+                           const data::Normalization& normalization, const WorkerTeam& team) {
   constexpr Index block_size = 64;
   struct Worker {
     Tape<float> tape;
     Tensor<float> x;
+    Confusion part;
   };
-  std::vector<Worker> workers(static_cast<std::size_t>(team.size()));
-  std::atomic<Index> correct{0};
-  const auto count = static_cast<Index>(which.size());
-  const SampleBlocks blocks(count, block_size);
+  std::vector<Worker> workers;
+  for (int w = 0; w < team.size(); ++w) workers.push_back({{}, {}, Confusion(images.classes)});
+  const SampleBlocks blocks(static_cast<Index>(which.size()), block_size);
   team.for_each(blocks.count(), [&](Index block, int w) {
     Worker& worker = workers[static_cast<std::size_t>(w)];
     const Range range = blocks[block];
@@ -36,30 +42,101 @@ double accuracy(const Network& network, const Tensor<float>& theta, const data::
     worker.tape.reset();
     const Var<float> logits =
         network(worker.tape.view(theta.shape(), theta.data()), worker.tape.view(worker.x.shape(), worker.x.data()));
-    const Index classes = logits.shape()[1];
     if (!std::isfinite(kernels::sum(logits.size(), logits.data()))) {
       throw DivergenceError("accuracy: the network's outputs are not finite");
     }
-    Index right = 0;
-    for (Index n = 0; n < range.size(); ++n) {
+    const Index samples = range.size();
+    for (Index n = 0; n < samples; ++n) {
       Index best = 0;
-      for (Index k = 1; k < classes; ++k) {
-        if (logits.data()[k * range.size() + n] > logits.data()[best * range.size() + n]) best = k;
+      for (Index k = 1; k < images.classes; ++k) {
+        if (logits.data()[k * samples + n] > logits.data()[best * samples + n]) best = k;
       }
-      right += best == images.labels[static_cast<std::size_t>(part[static_cast<std::size_t>(n)])] ? 1 : 0;
+      worker.part.add(images.labels[static_cast<std::size_t>(part[static_cast<std::size_t>(n)])], best);
     }
-    correct += right;
   });
-  return 100.0 * static_cast<double>(correct) / static_cast<double>(count);
+  Confusion all(images.classes);
+  for (const Worker& worker : workers) all += worker.part;
+  return all;
 }
 
-/// The accuracy on all of them.
-template <class Network>
-double accuracy(const Network& network, const Tensor<float>& theta, const data::LabelledImages& images,
-                const data::Normalization& normalization, const WorkerTeam& team) {
+/// The same for all images.
+inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
+                           const data::LabelledImages& images, const data::Normalization& normalization,
+                           const WorkerTeam& team) {
   std::vector<Index> all(static_cast<std::size_t>(images.count));
   for (Index i = 0; i < images.count; ++i) all[static_cast<std::size_t>(i)] = i;
-  return accuracy(network, theta, images, all, normalization, team);
+  return confusion(network, theta, images, all, normalization, team);
+}
+
+/// Calls body(i) for 0 .. count - 1: as tasks of the team if there are enough of them for all threads, else one after
+/// the other, each with the whole team at its disposal.
+template <class Body>
+void for_each_network(const WorkerTeam& team, Index count, const Body& body) {
+  if (count >= team.size()) {
+    team.for_each(count, [&](Index i, int) { body(i); });
+  } else {
+    for (Index i = 0; i < count; ++i) body(i);
+  }
+}
+
+/// What became of one network: its weights, or why training it failed.
+struct Trained {
+  Tensor<float> theta;
+  std::optional<DivergenceError> failure;
+};
+
+/// Trains the network by one inner loop from each of several initial weights, in place of the loop's own.
+inline std::vector<Trained> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
+                                           std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
+  UnrollOptions options;
+  options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
+  std::vector<Trained> trained(theta0.size());
+  for_each_network(team, static_cast<Index>(theta0.size()), [&](Index i) {
+    const auto number = static_cast<std::size_t>(i);
+    Unroll<float, nn::ClassificationLoss<nn::Network<float>>> unroll({&network}, options, team);
+    InnerLoop<float> own = loop;
+    own.theta0 = theta0[number];
+    try {
+      trained[number].theta = unroll.train(own);
+    } catch (const DivergenceError& error) {
+      trained[number].failure = error;
+    }
+  });
+  return trained;
+}
+
+/// What each of the trained networks takes the named images for. @throws DivergenceError for one whose training failed,
+/// naming it by its place, counted from `first_number`.
+inline std::vector<Confusion> test_networks(const nn::Network<float>& network, std::span<const Trained> trained,
+                                            const data::LabelledImages& images, std::span<const Index> which,
+                                            const data::Normalization& normalization, const WorkerTeam& team,
+                                            Index first_number = 0) {
+  std::vector<Confusion> confusions(trained.size(), Confusion(images.classes));
+  for_each_network(team, static_cast<Index>(trained.size()), [&](Index i) {
+    const Trained& one = trained[static_cast<std::size_t>(i)];
+    try {
+      if (one.failure) throw *one.failure;
+      confusions[static_cast<std::size_t>(i)] = confusion(network, one.theta, images, which, normalization, team);
+    } catch (const DivergenceError& error) {
+      throw DivergenceError(message("network ", first_number + i, ": ", error.what()));
+    }
+  });
+  return confusions;
+}
+
+/// Mean and standard deviation (of the population) of some values.
+struct Spread {
+  double mean = 0;
+  double deviation = 0;
+};
+
+inline Spread spread_of(std::span<const double> values) {
+  Spread spread;
+  const auto count = static_cast<double>(values.size());
+  for (const double value : values) spread.mean += value / count;
+  for (const double value : values) spread.deviation += (value - spread.mean) * (value - spread.mean) / count;
+  spread.deviation = std::sqrt(spread.deviation);
+  return spread;
 }
 
 }  // namespace hypertape::distill

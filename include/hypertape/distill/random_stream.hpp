@@ -8,7 +8,18 @@ namespace hypertape::distill {
 
 /// What a stream of random numbers is for. Every purpose, and every iteration, epoch or network of it, has a stream of
 /// its own, so that none depends on how much another has drawn, and a run can begin anywhere.
-enum class Stream : std::uint64_t { hold_out, theta, images, batches, evaluation };
+enum class Stream : std::uint64_t {
+  hold_out,
+  theta,        ///< initial weights to distil for
+  images,       ///< the images that distillation starts from
+  batches,      ///< the order of the real images
+  evaluation,   ///< initial weights to test with
+  validation,   ///< initial weights to choose the best state with
+  pool,         ///< which networks of a pool an iteration takes
+  windows,      ///< where truncated loops stop
+  pretraining,  ///< initial weights of a pool's networks
+  order,        ///< the order of the real images in pre-training, of distilled ones in a test
+};
 
 /// The stream of one purpose; `number` is the iteration, epoch or network.
 inline Random random_stream(std::uint64_t seed, Stream purpose) {

@@ -1,0 +1,123 @@
+#include "initialisation.hpp"
+
+#include <map>
+
+namespace hypertape::cli {
+namespace {
+
+const std::map<std::string, nn::Initializer> initializers = {{"xavier-normal", nn::Initializer::xavier_normal},
+                                                             {"xavier-uniform", nn::Initializer::xavier_uniform},
+                                                             {"he-normal", nn::Initializer::he_normal},
+                                                             {"he-normal-out", nn::Initializer::he_normal_out},
+                                                             {"normal", nn::Initializer::normal},
+                                                             {"orthogonal", nn::Initializer::orthogonal}};
+
+constexpr Index default_random_networks = 200;  // as the paper
+constexpr Index default_pool_networks = 20;
+
+/// Makes sure that a pool's networks can be used for these images.
+void check_pool(const Json& config, const InitialisationOptions& options, const nn::Network<float>& network,
+                const data::LabelledImages& images) {
+  const std::string folder = options.pool->string();
+  const auto expect = [&](const char* what, const Json& expected) {
+    const Json found = config.value(what, Json());
+    if (found != expected) {
+      throw DataError(message("--pool ", folder, ": its networks were trained with ", what, " ", found.dump(), ", not ",
+                              expected.dump()));
+    }
+  };
+  expect("network", network.name());
+  expect("image", Json({images.channels, images.height, images.width}));
+  expect("classes", images.classes);
+  if (options.source_dataset) expect("dataset", *options.source_dataset);
+}
+
+/// The first `wanted` networks of the pool, all for 0, and last those for tests.
+std::vector<Tensor<float>> load_pool(const InitialisationOptions& options, const nn::Network<float>& network,
+                                     const data::LabelledImages& images) {
+  if (!options.pool) throw ArgumentError("--init " + options.init + " needs --pool DIR, made by `hypertape pretrain`");
+  std::ifstream file(*options.pool / "config.json");
+  const Json config = file ? Json::parse(file, nullptr, false) : Json();
+  if (!config.is_object() || config.value("command", "") != "pretrain") {
+    throw DataError(message("--pool ", options.pool->string(), ": has no config.json of `hypertape pretrain`"));
+  }
+  check_pool(config, options, network, images);
+  std::vector<Tensor<float>> weights;
+  for (const auto& path : distill::pool_files(*options.pool)) {
+    weights.push_back(distill::load_pool_network(path, network));
+    if (options.fixed()) break;
+  }
+  return weights;
+}
+
+}  // namespace
+
+void InitialisationOptions::add_distribution(Options& options) {
+  std::vector<std::string> names;
+  for (const auto& [name, initializer_of_name] : initializers) names.push_back(name);
+  options.add("--initializer", initializer, "How new weights are drawn")->check(CLI::IsMember(names));
+  options.add("--gain", gain, "Factor of new weights")->check(positive());
+}
+
+void InitialisationOptions::add(Options& options) {
+  options
+      .add("--init", init,
+           "Which weights networks start from: the same each time, new ones each time, or those of one or all networks "
+           "of "
+           "a pool")
+      ->check(CLI::IsMember({"fixed", "random", "fixed-pretrained", "random-pretrained"}));
+  add_distribution(options);
+  options.add("--pool", pool, "Folder of networks made by `hypertape pretrain`");
+  options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
+      ->check(CLI::IsMember(data::dataset_names()));
+  options
+      .add("--test-networks", test_networks,
+           message("How many networks to test with in the end: new ones (", default_random_networks,
+                   "), or the last of a pool, kept out of the training (", default_pool_networks, ")"))
+      ->check(positive());
+}
+
+distill::WeightDistribution InitialisationOptions::distribution() const { return {initializers.at(initializer), gain}; }
+
+Index InitialisationOptions::networks_to_test() const {
+  if (fixed()) return 1;
+  return test_networks.value_or(pretrained() ? default_pool_networks : default_random_networks);
+}
+
+InitialWeightFamilies make_initial_weights(const InitialisationOptions& options, const nn::Network<float>& network,
+                                           const data::LabelledImages& images, std::uint64_t seed) {
+  using distill::InitialWeights;
+  using distill::Stream;
+  if (options.fixed() && options.test_networks) {
+    throw ArgumentError("--test-networks does not go with --init " + options.init + ", which is one network");
+  }
+  if (!options.pretrained()) {
+    if (options.pool) throw ArgumentError("--pool does not go with --init " + options.init);
+    if (options.source_dataset) throw ArgumentError("--source-dataset does not go with --init " + options.init);
+    const distill::WeightDistribution distribution = options.distribution();
+    if (options.init == "random") {
+      return {InitialWeights(network, distribution, seed, Stream::theta),
+              InitialWeights(network, distribution, seed, Stream::validation),
+              InitialWeights(network, distribution, seed, Stream::evaluation)};
+    }
+    Random random = distill::random_stream(seed, Stream::theta);
+    const InitialWeights one(
+        {network.parameters().initialize<float>(distribution.initializer, distribution.gain, random)});
+    return {one, one, one};
+  }
+  std::vector<Tensor<float>> pool = load_pool(options, network, images);
+  if (options.fixed()) {
+    const InitialWeights one(std::move(pool));
+    return {one, one, one};
+  }
+  const auto tests = static_cast<std::size_t>(options.networks_to_test());
+  if (pool.size() <= tests) {
+    throw ArgumentError(message("--pool ", options.pool->string(), ": ", pool.size(), " networks are too few, ", tests,
+                                " are for the test; see --test-networks"));
+  }
+  const auto first_test = pool.end() - static_cast<std::ptrdiff_t>(tests);
+  const InitialWeights training(std::vector<Tensor<float>>(pool.begin(), first_test));
+  return {training, training, InitialWeights(std::vector<Tensor<float>>(first_test, pool.end()))};
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,47 @@
+#include "network.hpp"
+
+#include "hypertape/nn/alexcifarnet.hpp"
+#include "hypertape/nn/convnet.hpp"
+#include "hypertape/nn/lenet.hpp"
+#include "hypertape/nn/mlp.hpp"
+
+namespace hypertape::cli {
+
+void NetworkOptions::add(Options& options) {
+  options.add("--net", net, "Which network to train")
+      ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
+  options.add("--width", width, "Channels of each layer of convnet")->check(positive());
+  options.add("--depth", depth, "Layers of convnet")->check(positive());
+  options.add("--hidden", hidden, "Units of the hidden layer of mlp")->check(positive());
+}
+
+nn::Network<float> NetworkOptions::make(const data::LabelledImages& images) const {
+  const Index channels = images.channels, size = images.width, classes = images.classes;
+  try {
+    if (images.height != images.width) throw ShapeError("images must be square");
+    if (net == "alexcifarnet") {
+      if (channels != 3 || size != 32) {
+        throw ShapeError(message("images must be (3, 32, 32), not ", Shape{channels, size, size}));
+      }
+      return {net, nn::AlexCifarNet(classes)};
+    }
+    if (net == "convnet") {
+      const nn::ConvNetOptions shape{
+          .channels = channels, .size = size, .classes = classes, .width = width, .depth = depth};
+      return {message(net, "-", depth, "x", width), nn::ConvNet(shape)};
+    }
+    if (net == "mlp") return {message(net, "-", hidden), nn::Mlp({images.stride(), hidden, classes})};
+    if (net == "linear") return {net, nn::Mlp({images.stride(), classes})};
+    return {net, nn::LeNet(channels, size, classes)};
+  } catch (const ShapeError& error) {
+    throw ArgumentError(message("--net ", net, ": ", error.what()));
+  }
+}
+
+std::string layout_of(const nn::Network<float>& network) {
+  std::string names;
+  for (const auto& entry : network.parameters().entries()) names += entry.name + ' ';
+  return names + "(each row-major in PyTorch's axis order)";
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "common.hpp"
+#include "hypertape/nn/network.hpp"
+
+namespace hypertape::cli {
+
+/// Which network to train.
+struct NetworkOptions {
+  std::string net = "lenet";
+  Index width = 128;
+  Index depth = 3;
+  Index hidden = 256;
+
+  void add(Options& options);
+
+  /// The network for images of this size and these classes. @throws ArgumentError if it is not made for them.
+  nn::Network<float> make(const data::LabelledImages& images) const;
+};
+
+/// What config.json says of a network's theta: the names of its tensors, in order.
+std::string layout_of(const nn::Network<float>& network);
+
+}  // namespace hypertape::cli

@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "hypertape/core/peak_memory.hpp"
+#include "hypertape/core/version.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/network_pool.hpp"
+#include "hypertape/distill/pretraining.hpp"
+#include "initialisation.hpp"
+#include "interrupt.hpp"
+#include "network.hpp"
+#include "progress.hpp"
+
+namespace hypertape::cli {
+namespace {
+
+struct PretrainCommand {
+  explicit PretrainCommand(CLI::App& command) : options(command) {}
+
+  Options options;
+  CommonOptions common;
+  NetworkOptions network;
+  InitialisationOptions initialisation;
+  distill::PretrainOptions pretrain;
+  Index networks = 70;
+};
+
+/// A pool that is being made. Its networks depend on their numbers alone, so whatever is there already stays.
+OutputFolder open_pool(const PretrainCommand& command, const Json& config) {
+  const std::filesystem::path& path = command.common.out;
+  if (!std::filesystem::exists(path / "config.json")) {
+    OutputFolder out = OutputFolder::create(path, "pretrain", {});
+    out.write_json("config.json", config);
+    return out;
+  }
+  const Json before = OutputFolder::read_config(path, "pretrain");
+  for (const auto& [name, value] : config.items()) {
+    if (name == "networks" || name == "threads" || name == "data" || name == "out" || name == "version") continue;
+    if (before.value(name, Json()) != value) {
+      throw ArgumentError(message("--out ", path.string(), ": the pool there was begun with ", name, " ",
+                                  before.value(name, Json()).dump(), ", not ", value.dump()));
+    }
+  }
+  OutputFolder out = OutputFolder::open(path);
+  out.write_json("config.json", config);
+  return out;
+}
+
+void run(PretrainCommand& command) {
+  const Stopwatch wall;
+  command.common.require_out();
+  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const data::LabelledImages& images = dataset.train;
+  const nn::Network<float> network = command.network.make(images);
+  command.pretrain.initial = command.initialisation.distribution();
+  command.pretrain.seed = command.common.seed;
+  const WorkerTeam team(command.common.threads);
+  Json config = {{"command", "pretrain"},
+                 {"version", HYPERTAPE_VERSION},
+                 {"network", network.name()},
+                 {"image", {images.channels, images.height, images.width}},
+                 {"classes", images.classes}};
+  config.update(command.options.json());
+  config["data"] = folder_of(dataset);
+  const OutputFolder out = open_pool(command, config);
+
+  std::vector<Index> missing;
+  for (Index i = 0; i < command.networks; ++i) {
+    if (!std::filesystem::exists(out / distill::pool_file_name(i))) missing.push_back(i);
+  }
+  const auto there = command.networks - static_cast<Index>(missing.size());
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
+            << command.networks << " networks of " << command.pretrain.epochs << " epochs, " << there
+            << " there already, " << team.size() << " threads\n";
+
+  const Interrupt interrupt;
+  Progress progress;
+  const auto at_once = static_cast<std::size_t>(team.size());
+  for (std::size_t first = 0; first < missing.size() && !interrupt.requested(); first += at_once) {
+    const std::size_t count = std::min(at_once, missing.size() - first);
+    distill::for_each_network(team, static_cast<Index>(count), [&](Index i) {
+      const Index number = missing[first + static_cast<std::size_t>(i)];
+      const Tensor<float> theta = distill::pretrain(network, dataset, command.pretrain, number, team);
+      distill::save_pool_network(out.path(), number, theta);
+    });
+    const std::size_t done = first + count;
+    const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
+    progress.show(
+        message("network ", there + static_cast<Index>(done), "/", command.networks, " left ", minutes(left)));
+  }
+  progress.finish();
+
+  std::vector<double> accuracies;
+  std::string log = "network,test_accuracy\n";
+  for (const auto& path : distill::pool_files(out.path())) {
+    const Tensor<float> theta = distill::load_pool_network(path, network);
+    accuracies.push_back(distill::confusion(network, theta, dataset.test, dataset.normalization, team).accuracy());
+    log += message(path.filename().string(), ',', accuracies.back(), '\n');
+  }
+  data::write_atomically(out / "log.csv", log);
+  const distill::Spread spread = distill::spread_of(accuracies);
+  out.write_json("summary.json", {{"dataset", command.common.dataset},
+                                  {"network", network.name()},
+                                  {"networks", accuracies.size()},
+                                  {"epochs", command.pretrain.epochs},
+                                  {"interrupted", static_cast<Index>(accuracies.size()) < command.networks},
+                                  {"seed", command.common.seed},
+                                  {"threads", team.size()},
+                                  {"test_accuracy", spread.mean},
+                                  {"test_accuracy_std", spread.deviation},
+                                  {"wall_seconds", wall.seconds()},
+                                  {"peak_rss_mb", peak_memory_mb()}});
+  std::cout << accuracies.size() << " networks, test accuracy " << fixed(spread.mean, 2) << " % (standard deviation "
+            << fixed(spread.deviation, 2) << "), " << minutes(wall.seconds()) << '\n';
+}
+
+}  // namespace
+
+void add_pretrain(CLI::App& app) {
+  const auto command =
+      std::make_shared<PretrainCommand>(*app.add_subcommand("pretrain", "Train and save a pool of networks"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialisation.add_distribution(options);
+  distill::PretrainOptions& p = command->pretrain;
+  options.add("--networks", command->networks, "How many; those that are there already are kept")->check(positive());
+  options.add("--epochs", p.epochs, "Passes over the training images")->check(positive());
+  options.add("--batch", p.batch, "Images of one step")->check(positive());
+  options.add("--learning-rate", p.learning_rate, "Of Adam; falls to zero along half a cosine")->check(positive());
+  options.command().callback([command] { run(*command); });
+}
+
+}  // namespace hypertape::cli

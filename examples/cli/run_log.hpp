@@ -1,0 +1,126 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypertape/core/tensor.hpp"
+#include "hypertape/data/line_chart.hpp"
+#include "hypertape/data/npz.hpp"
+#include "progress.hpp"
+
+namespace hypertape::cli {
+
+/// The course of a run: one row an evaluation.
+class RunLog {
+ public:
+  struct Row {
+    long iteration = 0;
+    std::optional<double> loss;
+    double score = 0;    ///< on the held-out images, in percent
+    double seconds = 0;  ///< of training so far
+    std::vector<float> rates = {};
+  };
+
+  const std::vector<Row>& rows() const { return rows_; }
+
+  void add(Row row, const Tensor<float>& rates) {
+    row.rates.assign(rates.values().begin(), rates.values().end());
+    rows_.push_back(std::move(row));
+  }
+
+  /// A table with a column for the learning rate of each inner step.
+  std::string csv() const {
+    std::string text = "iteration,loss,hold_out_score,seconds";
+    for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += message(",rate_", t);
+    text += '\n';
+    for (const Row& row : rows_) {
+      text +=
+          message(row.iteration, ',', row.loss ? message(*row.loss) : "", ',', row.score, ',', fixed(row.seconds, 2));
+      for (const float rate : row.rates) text += message(',', rate);
+      text += '\n';
+    }
+    return text;
+  }
+
+  /// The score on the held-out images over iterations.
+  data::LineChart accuracy_chart() const {
+    data::LineChart chart;
+    chart.title = "Accuracy of networks trained on the distilled images";
+    chart.x_label = "iteration";
+    chart.y_label = "held-out images right, percent";
+    chart.series.emplace_back();
+    chart.series[0].name = "hold-out";
+    for (const Row& row : rows_) {
+      chart.series[0].x.push_back(static_cast<double>(row.iteration));
+      chart.series[0].y.push_back(row.score);
+    }
+    return chart;
+  }
+
+  /// The learning rates of some inner steps, evenly spaced, over iterations.
+  data::LineChart rates_chart() const {
+    data::LineChart chart;
+    chart.title = "Learning rates of inner steps";
+    chart.x_label = "iteration";
+    chart.y_label = "learning rate";
+    constexpr std::size_t most = 8;
+    const std::size_t steps = rows_.front().rates.size(), shown = std::min(most, steps);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const std::size_t t = shown == 1 ? 0 : i * (steps - 1) / (shown - 1);
+      data::LineSeries series;
+      series.name = message("step ", t + 1);
+      for (const Row& row : rows_) {
+        series.x.push_back(static_cast<double>(row.iteration));
+        series.y.push_back(static_cast<double>(row.rates[t]));
+      }
+      chart.series.push_back(std::move(series));
+    }
+    return chart;
+  }
+
+  /// For a checkpoint; a loss that is not there is a NaN.
+  data::Npz arrays() const {
+    std::vector<std::int64_t> iterations;
+    std::vector<double> figures;
+    std::vector<float> rates;
+    for (const Row& row : rows_) {
+      iterations.push_back(row.iteration);
+      figures.insert(figures.end(),
+                     {row.loss.value_or(std::numeric_limits<double>::quiet_NaN()), row.score, row.seconds});
+      rates.insert(rates.end(), row.rates.begin(), row.rates.end());
+    }
+    const auto count = static_cast<Index>(rows_.size());
+    data::Npz npz;
+    npz["iterations"] = {{count}, std::move(iterations)};
+    npz["figures"] = {{count, 3}, std::move(figures)};
+    npz["rates"] = {{count, static_cast<Index>(rates.size()) / count}, std::move(rates)};
+    return npz;
+  }
+
+  /// Takes back what `arrays` gave. @throws DataError naming the array of `path` that does not fit.
+  void restore(const data::Npz& npz, const std::filesystem::path& path) {
+    const auto& iterations = data::require<std::int64_t>(npz, path, "iterations", {-1});
+    const auto count = static_cast<Index>(iterations.size());
+    const auto& figures = data::require<double>(npz, path, "figures", {count, 3});
+    const auto& rates = data::require<float>(npz, path, "rates", {count, -1});
+    const std::size_t steps = rates.size() / iterations.size();
+    rows_.clear();
+    for (std::size_t i = 0; i < iterations.size(); ++i) {
+      const double* row = figures.data() + 3 * i;
+      const auto first = rates.begin() + static_cast<std::ptrdiff_t>(i * steps);
+      rows_.push_back({iterations[i], std::isnan(row[0]) ? std::nullopt : std::optional(row[0]), row[1], row[2],
+                       std::vector<float>(first, first + static_cast<std::ptrdiff_t>(steps))});
+    }
+  }
+
+ private:
+  std::vector<Row> rows_;
+};
+
+}  // namespace hypertape::cli

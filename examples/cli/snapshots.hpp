@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/data/npz.hpp"
+#include "hypertape/distill/picture.hpp"
+
+namespace hypertape::cli {
+
+/// The images of the first step as they were at some evaluations of a run: about twice as late each time.
+class Snapshots {
+ public:
+  void offer(long iteration, const Tensor<float>& images) {
+    if (iteration < next_) return;
+    snapshots_.push_back({iteration, images});
+    next_ = 2 * iteration;
+    if (iteration == 0) next_ = 1;
+  }
+
+  const std::vector<distill::Snapshot>& all() const { return snapshots_; }
+
+  /// For a checkpoint.
+  data::Npz arrays() const {
+    std::vector<std::int64_t> iterations;
+    std::vector<float> images;
+    for (const distill::Snapshot& snapshot : snapshots_) {
+      iterations.push_back(snapshot.iteration);
+      images.insert(images.end(), snapshot.images.values().begin(), snapshot.images.values().end());
+    }
+    const auto count = static_cast<Index>(snapshots_.size());
+    data::Npz npz;
+    npz["iterations"] = {{count}, std::move(iterations)};
+    npz["images"] = {{count, static_cast<Index>(images.size()) / count}, std::move(images)};
+    return npz;
+  }
+
+  /// Takes back what `arrays` gave, of images of this shape. @throws DataError naming the array of `path` that does not
+  /// fit.
+  void restore(const data::Npz& npz, const std::filesystem::path& path, const Shape& shape) {
+    const auto& iterations = data::require<std::int64_t>(npz, path, "iterations", {-1});
+    const auto& images =
+        data::require<float>(npz, path, "images", {static_cast<Index>(iterations.size()), shape.size()});
+    const auto size = static_cast<std::size_t>(shape.size());
+    snapshots_.clear();
+    next_ = 0;
+    for (std::size_t i = 0; i < iterations.size(); ++i) {
+      offer(iterations[i], Tensor<float>(shape, std::span(images).subspan(i * size, size)));
+    }
+  }
+
+ private:
+  std::vector<distill::Snapshot> snapshots_;
+  long next_ = 0;
+};
+
+}  // namespace hypertape::cli

@@ -1,0 +1,132 @@
+#include "testing.hpp"
+
+#include <algorithm>
+
+#include "progress.hpp"
+
+namespace hypertape::cli {
+namespace {
+
+using distill::Confusion;
+
+/// Mean and deviation of one figure over networks.
+template <class Figure>
+distill::Spread spread(const std::vector<Confusion>& confusions, const Figure& figure) {
+  std::vector<double> values;
+  for (const Confusion& confusion : confusions) values.push_back(figure(confusion));
+  return distill::spread_of(values);
+}
+
+double accuracy_of(const Confusion& confusion) { return confusion.accuracy(); }
+
+}  // namespace
+
+void ObjectiveOptions::add(Options& options) {
+  options.add("--objective", objective, "What the distilled images shall teach")
+      ->check(CLI::IsMember({"classification", "attack"}));
+  options.add("--attack-class", attack_class, "Attack: the class whose images shall be mistaken");
+  options.add("--target-class", target_class, "Attack: the class that they shall be taken for");
+}
+
+distill::Objective ObjectiveOptions::make(Index classes) const {
+  if (objective == "classification") {
+    if (attack_class || target_class) {
+      throw ArgumentError("--attack-class and --target-class go with --objective attack");
+    }
+    return {};
+  }
+  if (!attack_class || !target_class) {
+    throw ArgumentError("--objective attack needs --attack-class and --target-class");
+  }
+  const distill::Attack attack{*attack_class, *target_class};
+  attack.check(classes);
+  return {attack};
+}
+
+Json TestResult::summary(const distill::Objective& objective) const {
+  const distill::Spread start = spread(before, accuracy_of), end = spread(after, accuracy_of);
+  Json json = {{"networks_tested", after.size()},
+               {"test_accuracy", end.mean},
+               {"test_accuracy_std", end.deviation},
+               {"initial_accuracy", start.mean},
+               {"initial_accuracy_std", start.deviation}};
+  Json per_class = Json::array();
+  for (Index k = 0; k < after.front().classes(); ++k) {
+    per_class.push_back(spread(after, [k](const Confusion& c) { return c.rate(k, k); }).mean);
+  }
+  json["class_accuracies"] = per_class;
+  if (!objective.attack) return json;
+  const auto [from, to] = std::pair(objective.attack->from, objective.attack->to);
+  const auto both = [&](const char* name, const auto& figure) {
+    const distill::Spread first = spread(before, figure), last = spread(after, figure);
+    json["attack"][name] = {{"before", first.mean}, {"after", last.mean}, {"after_std", last.deviation}};
+  };
+  json["attack"] = {{"attack_class", from}, {"target_class", to}};
+  both("success_ratio", [from = from, to = to](const Confusion& c) { return c.rate(from, to); });
+  both("relabelled_accuracy", [from = from, to = to](const Confusion& c) { return c.relabelled_accuracy(from, to); });
+  both("other_classes_accuracy", [from = from](const Confusion& c) { return c.accuracy_without(from); });
+  return json;
+}
+
+std::string TestResult::text(const distill::Objective& objective) const {
+  const Json json = summary(objective);
+  const auto percent = [](const Json& value) { return fixed(value.get<double>(), 2) + " %"; };
+  std::string text = message("test accuracy: ", percent(json["initial_accuracy"]), " before, ",
+                             percent(json["test_accuracy"]), " after training on the distilled images");
+  if (after.size() > 1) {
+    text += message(" (standard deviation ", fixed(json["test_accuracy_std"], 2), " over ", after.size(), " networks)");
+  }
+  if (!objective.attack) return text;
+  const Json& attack = json["attack"];
+  return text + message("\nattack: ", percent(attack["success_ratio"]["after"]), " of class ", objective.attack->from,
+                        " taken for ", objective.attack->to, " (", percent(attack["success_ratio"]["before"]),
+                        " before); other classes ", percent(attack["other_classes_accuracy"]["after"]), " right (",
+                        percent(attack["other_classes_accuracy"]["before"]), " before)");
+}
+
+std::string TestResult::csv(const distill::Objective& objective) const {
+  std::string text = "network,initial_accuracy,test_accuracy";
+  if (objective.attack) text += ",initial_success_ratio,success_ratio";
+  text += '\n';
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    text += message(i, ',', before[i].accuracy(), ',', after[i].accuracy());
+    if (objective.attack) {
+      const auto [from, to] = *objective.attack;
+      text += message(',', before[i].rate(from, to), ',', after[i].rate(from, to));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+TestResult test_networks(const nn::Network<float>& network, const distill::DistilledSet& set,
+                         const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
+                         const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
+                         Index first_number) {
+  std::vector<Index> all(static_cast<std::size_t>(images.count));
+  for (Index i = 0; i < images.count; ++i) all[static_cast<std::size_t>(i)] = i;
+  TestResult result;
+  const Index at_once = team.size();
+  for (Index first = 0; first < networks; first += at_once) {
+    std::vector<Tensor<float>> theta0;
+    for (Index i = first; i < std::min(networks, first + at_once); ++i) theta0.push_back(weights[i]);
+    const Stopwatch training;
+    const std::vector<distill::Trained> trained =
+        distill::train_networks(network, set.inner_loop(theta0.front()), theta0, team);
+    result.train_seconds += training.seconds();
+    std::vector<distill::Trained> untrained;
+    for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
+    const auto test = [&](const std::vector<distill::Trained>& some, std::vector<Confusion>& confusions) {
+      for (Confusion& c :
+           distill::test_networks(network, some, images, all, set.normalization, team, first_number + first)) {
+        confusions.push_back(std::move(c));
+      }
+    };
+    test(trained, result.after);
+    test(untrained, result.before);
+    if (!proceed(static_cast<Index>(result.after.size()), result)) break;
+  }
+  return result;
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common.hpp"
+#include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/initial_weights.hpp"
+#include "hypertape/distill/objective.hpp"
+
+namespace hypertape::cli {
+
+/// What training is for, as options.
+struct ObjectiveOptions {
+  std::string objective = "classification";
+  std::optional<Index> attack_class, target_class;
+
+  void add(Options& options);
+
+  /// @throws ArgumentError if the options do not go together, or name classes that are not there.
+  distill::Objective make(Index classes) const;
+};
+
+/// What networks take the test images for, before and after training on a distilled set.
+struct TestResult {
+  std::vector<distill::Confusion> before, after;  ///< of each network
+  double train_seconds = 0;
+
+  /// What summary.json says of it: accuracies in percent, means and standard deviations over the networks.
+  Json summary(const distill::Objective& objective) const;
+  /// The same in a sentence or two.
+  std::string text(const distill::Objective& objective) const;
+  /// A table, one row a network.
+  std::string csv(const distill::Objective& objective) const;
+};
+
+/// Trains and tests `networks` of the given initial weights. Between some networks and the next, calls
+/// `proceed(done, result so far)`, and stops if that says false. @throws DivergenceError, naming the network by its
+/// number, counted from `first_number`.
+TestResult test_networks(const nn::Network<float>& network, const distill::DistilledSet& set,
+                         const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
+                         const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
+                         Index first_number = 0);
+
+}  // namespace hypertape::cli

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "hypertape/core/shape.hpp"
+
+namespace hypertape::distill {
+
+/// How many images of each class a network takes for each class. Shares are in percent; one of no images is NaN.
+class Confusion {
+ public:
+  explicit Confusion(Index classes) : classes_(classes), counts_(static_cast<std::size_t>(classes * classes)) {}
+
+  Index classes() const { return classes_; }
+  Index count(Index truth, Index taken_for) const {
+    return counts_[static_cast<std::size_t>(truth * classes_ + taken_for)];
+  }
+  void add(Index truth, Index taken_for) { ++counts_[static_cast<std::size_t>(truth * classes_ + taken_for)]; }
+
+  Confusion& operator+=(const Confusion& other) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    return *this;
+  }
+
+  /// All that are taken for what they are.
+  double accuracy() const {
+    return share([](Index truth, Index taken_for) { return truth == taken_for; }, every_class);
+  }
+
+  /// Of the images of one class, those taken for `taken_for`.
+  double rate(Index truth, Index taken_for) const {
+    return share([&](Index, Index k) { return k == taken_for; }, [&](Index k) { return k == truth; });
+  }
+
+  /// All that are taken for what they are, but those of class `from` for `to`.
+  double relabelled_accuracy(Index from, Index to) const {
+    return share([&](Index truth, Index taken_for) { return taken_for == (truth == from ? to : truth); }, every_class);
+  }
+
+  /// Of the images of all classes but one, those taken for what they are.
+  double accuracy_without(Index left_out) const {
+    return share([](Index truth, Index taken_for) { return truth == taken_for; },
+                 [&](Index truth) { return truth != left_out; });
+  }
+
+ private:
+  static bool every_class(Index) { return true; }
+
+  /// Of the images whose class is `selected`, the percentage that is `right`.
+  template <class Right, class Selected>
+  double share(const Right& right, const Selected& selected) const {
+    Index good = 0, all = 0;
+    for (Index truth = 0; truth < classes_; ++truth) {
+      if (!selected(truth)) continue;
+      for (Index k = 0; k < classes_; ++k) {
+        all += count(truth, k);
+        if (right(truth, k)) good += count(truth, k);
+      }
+    }
+    return 100.0 * static_cast<double>(good) / static_cast<double>(all);
+  }
+
+  Index classes_;
+  std::vector<Index> counts_;
+};
+
+}  // namespace hypertape::distill

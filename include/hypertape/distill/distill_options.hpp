@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/data/augment.hpp"
+#include "hypertape/distill/objective.hpp"
+#include "hypertape/unroll/unroll_options.hpp"
+
+namespace hypertape::distill {
+
+/// How to distil; the defaults are those of the tool (docs/distillation.md says how they were found).
+struct DistillOptions {
+  Objective objective;
+  Index steps = 1;
+  Index epochs = 3;
+  Index images_per_class = 1;
+  bool soft_labels = false;  ///< learn the labels too
+  double momentum = 0;       ///< of the inner steps
+
+  long iterations = 12000;             ///< outer steps
+  Index batch = 256;                   ///< real images that each network of an outer step is tested with
+  Index networks = 4;                  ///< initial weights of one outer step, where there are several
+  double learning_rate = 0.02;         ///< of Adam, for the images; follows half a cosine down to zero
+  double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
+  double labels_learning_rate = 0.02;  ///< of Adam, for soft labels
+  double initial_learning_rate = 0.2;  ///< of every inner step
+  double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalised space
+  bool from_real_images = false;       ///< start from random real images instead
+  bool clamp_images = false;           ///< keep images in the range of pixels
+  double clip = 0.5;                   ///< largest norm of the hypergradient; 0: no limit
+  double clip_average = 0;             ///< largest multiple of the moving average of that norm; 0: no limit
+  Index window = 0;                    ///< truncated back-propagation through so many steps; 0: through all
+  bool random_windows = false;         ///< the window ends at a random step, and so does the inner loop
+  data::Augmentation augmentation;     ///< of the real images
+  bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
+  Index hold_out = 5000;               ///< training images kept back to score what is shown while it runs
+  Index validation_networks = 8;       ///< initial weights to score with, where there are several
+  std::uint64_t seed = 1;
+  MemoryPolicy memory_policy = MemoryPolicy::every_tape;  ///< what is kept of the inner loop
+
+  /// @throws ArgumentError naming the first value that is out of range.
+  void check() const {
+    const auto need = [](bool valid, const char* what, auto value) {
+      if (!valid) throw ArgumentError(message("DistillOptions: ", what, ", got ", value));
+    };
+    need(steps >= 1, "steps must be at least 1", steps);
+    need(epochs >= 1, "epochs must be at least 1", epochs);
+    constexpr Index most_steps = 100000;
+    need(epochs <= most_steps / steps, "at most 100000 inner steps are possible, steps times epochs", epochs);
+    need(images_per_class >= 1, "images per class must be at least 1", images_per_class);
+    need(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
+    need(iterations >= 1, "iterations must be at least 1", iterations);
+    need(batch >= 1, "batch must be at least 1", batch);
+    need(networks >= 1, "networks must be at least 1", networks);
+    need(learning_rate > 0, "the learning rate must be positive", learning_rate);
+    need(rates_learning_rate >= 0, "the rates' learning rate cannot be negative", rates_learning_rate);
+    need(labels_learning_rate > 0, "the labels' learning rate must be positive", labels_learning_rate);
+    need(initial_learning_rate > 0, "the initial learning rate must be positive", initial_learning_rate);
+    need(initial_noise > 0, "the initial noise must be positive", initial_noise);
+    need(clip >= 0, "clip cannot be negative", clip);
+    need(clip_average >= 0, "clip at a multiple of the average cannot be negative", clip_average);
+    need(window >= 0 && window <= steps * epochs, "the window must be within the inner loop", window);
+    need(!random_windows || window > 0, "random windows need a window", window);
+    need(hold_out >= 1, "hold-out must be at least 1", hold_out);
+    need(validation_networks >= 1, "validation networks must be at least 1", validation_networks);
+  }
+};
+
+}  // namespace hypertape::distill

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/nn/initializers.hpp"
+#include "hypertape/nn/network.hpp"
+
+namespace hypertape::distill {
+
+/// How a network's weights are drawn.
+struct WeightDistribution {
+  nn::Initializer initializer = nn::Initializer::xavier_normal;
+  double gain = 1;
+};
+
+/// The initial weights that networks start from (section 3.5 of the paper), numbered from 0: given ones, of which there
+/// may be a single one, or endlessly many random ones.
+class InitialWeights {
+ public:
+  /// Given weights, say of a pool of trained networks. @throws ArgumentError if there are none.
+  explicit InitialWeights(std::vector<Tensor<float>> given) : given_(std::move(given)) {
+    if (given_.empty()) throw ArgumentError("InitialWeights: needs at least one network");
+  }
+
+  /// Random weights; number i is a function of the seed, the purpose and i.
+  InitialWeights(nn::Network<float> network, WeightDistribution distribution, std::uint64_t seed, Stream purpose)
+      : random_(RandomWeights{std::move(network), distribution, seed, purpose}) {}
+
+  /// How many there are; nothing if there is no end of them.
+  std::optional<Index> count() const {
+    return random_ ? std::nullopt : std::optional(static_cast<Index>(given_.size()));
+  }
+
+  /// Weights number i, theta (P). @throws ArgumentError if there are not so many.
+  Tensor<float> operator[](Index i) const {
+    if (i < 0 || (!random_ && i >= static_cast<Index>(given_.size()))) {
+      throw ArgumentError(message("InitialWeights: no number ", i, " among ", given_.size()));
+    }
+    return random_ ? (*random_)(i) : given_[static_cast<std::size_t>(i)];
+  }
+
+  /// The first `wanted`, or all if there are fewer.
+  std::vector<Tensor<float>> first(Index wanted) const {
+    std::vector<Tensor<float>> weights;
+    const Index last = std::min(wanted, count().value_or(wanted));
+    for (Index i = 0; i < last; ++i) weights.push_back((*this)[i]);
+    return weights;
+  }
+
+  /// The `wanted` weights of one outer iteration: new ones in every iteration if there is no end of them, else a random
+  /// choice, none twice; all in their order if no more than that are given.
+  std::vector<Tensor<float>> of_iteration(Index wanted, long iteration, std::uint64_t seed) const {
+    std::vector<Tensor<float>> weights;
+    if (random_) {
+      for (Index i = 0; i < wanted; ++i) weights.push_back((*this)[iteration * wanted + i]);
+      return weights;
+    }
+    const auto total = static_cast<Index>(given_.size());
+    if (total <= wanted) return given_;
+    const std::vector<Index> order = random_stream(seed, Stream::pool, iteration).permutation(total);
+    for (Index i = 0; i < wanted; ++i) {
+      weights.push_back(given_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+    }
+    return weights;
+  }
+
+ private:
+  struct RandomWeights {
+    nn::Network<float> network;
+    WeightDistribution distribution;
+    std::uint64_t seed;
+    Stream purpose;
+
+    Tensor<float> operator()(Index i) const {
+      Random random = random_stream(seed, purpose, i);
+      return network.parameters().initialize<float>(distribution.initializer, distribution.gain, random);
+    }
+  };
+
+  std::vector<Tensor<float>> given_;
+  std::optional<RandomWeights> random_;
+};
+
+}  // namespace hypertape::distill

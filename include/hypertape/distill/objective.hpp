@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/tensor.hpp"
+#include "hypertape/distill/confusion.hpp"
+
+namespace hypertape::distill {
+
+/// Images of class `from` shall be taken for class `to`, all others for what they are (section 3.6 of the paper).
+struct Attack {
+  Index from = 0;
+  Index to = 1;
+
+  /// @throws ArgumentError unless both are classes, and differ.
+  void check(Index classes) const {
+    for (const Index k : {from, to}) {
+      if (k < 0 || k >= classes) throw ArgumentError(message("attack: class ", k, " is not in 0 .. ", classes - 1));
+    }
+    if (from == to) throw ArgumentError(message("attack: the attacked class and its target are both ", from));
+  }
+};
+
+/// What training on the distilled images is for: to classify real images by their labels, or an attack.
+struct Objective {
+  std::optional<Attack> attack;
+
+  /// Changes the labels (N, classes) of real images to those that are wanted.
+  void relabel(Tensor<float>& one_hot) const {
+    if (!attack) return;
+    const Index N = one_hot.shape()[0];
+    float* from = one_hot.data() + attack->from * N;
+    float* to = one_hot.data() + attack->to * N;
+    for (Index n = 0; n < N; ++n) {
+      to[n] += from[n];
+      from[n] = 0;
+    }
+  }
+
+  /// Percent of the images that are taken for what is wanted.
+  double score(const Confusion& confusion) const {
+    return attack ? confusion.relabelled_accuracy(attack->from, attack->to) : confusion.accuracy();
+  }
+};
+
+}  // namespace hypertape::distill

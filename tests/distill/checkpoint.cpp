@@ -1,0 +1,70 @@
+#include "hypertape/distill/checkpoint.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "support/check_error.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+data::Npz numbered(double number) {
+  data::Npz npz;
+  npz["number"] = {{1}, std::vector<double>{number}};
+  return npz;
+}
+
+double number_of(const distill::Checkpoints::Found& found) {
+  return data::require<double>(found.arrays, found.path, "number", {1})[0];
+}
+
+TEST_CASE("checkpoints: the newest is read, and if it is damaged the one before") {
+  const TemporaryFolder folder;
+  const distill::Checkpoints checkpoints(folder.path());
+  CHECK(!checkpoints.read());
+  for (const double number : {1.0, 2.0, 3.0}) checkpoints.write(numbered(number));
+  CHECK(number_of(*checkpoints.read()) == 3);
+  CHECK(checkpoints.read()->warning.empty());
+
+  std::ofstream(folder.path() / "checkpoint.npz") << "half a file";
+  const auto found = checkpoints.read();
+  REQUIRE(found);
+  CHECK(number_of(*found) == 2);
+  CHECK(found->warning.find("checkpoint.npz") != std::string::npos);
+
+  std::filesystem::remove(folder.path() / "checkpoint.npz");  // killed between the renaming and the writing
+  CHECK(number_of(*checkpoints.read()) == 2);
+
+  std::ofstream(folder.path() / "checkpoint.previous.npz") << "nor this";
+  check_error<DataError>([&] { checkpoints.read(); }, {"checkpoint.previous.npz"});
+  checkpoints.remove();
+  CHECK(!checkpoints.read());
+}
+
+TEST_CASE("checkpoints: a flipped bit is found") {
+  const TemporaryFolder folder;
+  const distill::Checkpoints checkpoints(folder.path());
+  checkpoints.write(numbered(1));
+  checkpoints.write(numbered(2));
+  std::fstream file(folder.path() / "checkpoint.npz", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(170);  // in the values, which follow the zip's and the array's headers
+  const int byte = file.get();
+  file.seekp(170);
+  file.put(static_cast<char>(byte ^ 1));
+  file.close();
+  CHECK(number_of(*checkpoints.read()) == 1);
+}
+
+TEST_CASE("checkpoints: parts with a prefix") {
+  data::Npz npz = numbered(1);
+  distill::add_prefixed(npz, "best", numbered(2));
+  CHECK(npz.size() == 2);
+  const data::Npz part = distill::with_prefix(npz, "best");
+  REQUIRE(part.size() == 1);
+  CHECK(std::get<std::vector<double>>(part.at("number").values)[0] == 2);
+}
+
+}  // namespace
+}  // namespace hypertape::testing

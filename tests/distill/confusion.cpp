@@ -1,0 +1,40 @@
+#include "hypertape/distill/confusion.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+namespace hypertape::testing {
+namespace {
+
+/// Three classes: 4 images of class 0 (3 right, 1 taken for 2), 2 of class 1 (both taken for 2), 4 of class 2 (right).
+distill::Confusion example() {
+  distill::Confusion confusion(3);
+  for (int i = 0; i < 3; ++i) confusion.add(0, 0);
+  confusion.add(0, 2);
+  for (int i = 0; i < 2; ++i) confusion.add(1, 2);
+  for (int i = 0; i < 4; ++i) confusion.add(2, 2);
+  return confusion;
+}
+
+TEST_CASE("confusion: shares in percent") {
+  const distill::Confusion confusion = example();
+  CHECK(confusion.accuracy() == 70);
+  CHECK(confusion.rate(0, 0) == 75);
+  CHECK(confusion.rate(0, 2) == 25);
+  CHECK(confusion.rate(1, 2) == 100);
+  CHECK(confusion.relabelled_accuracy(1, 2) == 90);
+  CHECK(confusion.relabelled_accuracy(0, 2) == 50);
+  CHECK(confusion.accuracy_without(1) == 87.5);
+}
+
+TEST_CASE("confusion: sums, and no images") {
+  distill::Confusion sum = example();
+  sum += example();
+  CHECK(sum.count(0, 2) == 2);
+  CHECK(sum.accuracy() == 70);
+  CHECK(std::isnan(distill::Confusion(3).accuracy()));
+}
+
+}  // namespace
+}  // namespace hypertape::testing

@@ -1,0 +1,97 @@
+#include "hypertape/distill/evaluation.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "hypertape/data/glyphs.hpp"
+#include "hypertape/nn/mlp.hpp"
+#include "support/check_error.hpp"
+#include "support/compare.hpp"
+#include "support/random_tensor.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+const data::Dataset& glyphs() {
+  static const data::Dataset dataset = data::generate_glyphs(300, 130, 1);
+  return dataset;
+}
+
+nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
+
+TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
+  const Tensor<float> theta = random_tensor<float>(Shape{7850}, 1);
+  const data::LabelledImages& images = glyphs().test;
+  distill::Confusion expected(10);
+  std::vector<Index> all(130);
+  std::iota(all.begin(), all.end(), Index{0});
+  Tensor<float> x;
+  data::gather(images, std::span<const Index>(all), glyphs().normalization, x);
+  for (Index n = 0; n < 130; ++n) {
+    std::array<double, 10> logits{};
+    for (Index k = 0; k < 10; ++k) {
+      for (Index i = 0; i < 784; ++i)
+        logits[static_cast<std::size_t>(k)] += double{theta[k * 784 + i]} * double{x[i * 130 + n]};
+      logits[static_cast<std::size_t>(k)] += double{theta[7840 + k]};
+    }
+    expected.add(images.labels[static_cast<std::size_t>(n)],
+                 std::max_element(logits.begin(), logits.end()) - logits.begin());
+  }
+  for (const int threads : {1, 3}) {
+    const auto found = distill::confusion(linear(), theta, images, glyphs().normalization, WorkerTeam(threads));
+    for (Index k = 0; k < 10; ++k) {
+      for (Index j = 0; j < 10; ++j) CHECK(found.count(k, j) == expected.count(k, j));
+    }
+  }
+  Tensor<float> bad = theta;
+  bad[0] = std::numeric_limits<float>::infinity();
+  check_error<DivergenceError>(
+      [&] { distill::confusion(linear(), bad, images, glyphs().normalization, WorkerTeam(2)); }, {"not finite"});
+}
+
+TEST_CASE("evaluation: networks are trained one by one or side by side, to the same bits") {
+  InnerLoop<float> loop;
+  loop.x = {random_tensor<float>(Shape{10, 1, 28, 28}, 2)};
+  loop.y = {random_tensor<float>(Shape{10, 10}, 3)};
+  loop.learning_rates = Tensor<float>(Shape{2, 1}, 0.01f);
+  std::vector<Tensor<float>> theta0;
+  for (unsigned i = 0; i < 3; ++i) theta0.push_back(random_tensor<float>(Shape{7850}, 10 + i));
+  const auto serial = distill::train_networks(linear(), loop, theta0, WorkerTeam(1));
+  for (const int threads : {2, 5}) {
+    const auto parallel = distill::train_networks(linear(), loop, theta0, WorkerTeam(threads));
+    for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i].theta, serial[i].theta));
+  }
+  CHECK(!equal(serial[0].theta, serial[1].theta));
+}
+
+TEST_CASE("evaluation: a network whose training fails is named, and the others are there") {
+  InnerLoop<float> loop;
+  loop.x = {random_tensor<float>(Shape{10, 1, 28, 28}, 2)};
+  loop.y = {random_tensor<float>(Shape{10, 10}, 3)};
+  loop.learning_rates = Tensor<float>(Shape{1, 1}, 0.01f);
+  std::vector<Tensor<float>> theta0(3, random_tensor<float>(Shape{7850}, 1));
+  theta0[1][0] = std::numeric_limits<float>::quiet_NaN();
+  const auto trained = distill::train_networks(linear(), loop, theta0, WorkerTeam(2));
+  CHECK(!trained[0].failure);
+  CHECK(trained[1].failure);
+  CHECK(equal(trained[0].theta, trained[2].theta));
+  const std::array<Index, 2> which = {0, 1};
+  check_error<DivergenceError>(
+      [&] {
+        distill::test_networks(linear(), trained, glyphs().test, which, glyphs().normalization, WorkerTeam(1), 20);
+      },
+      {"network 21"});
+}
+
+TEST_CASE("evaluation: mean and deviation") {
+  const std::array<double, 4> values = {1, 3, 5, 7};
+  CHECK(distill::spread_of(values).mean == 4);
+  CHECK(std::abs(distill::spread_of(values).deviation - std::sqrt(5.0)) <= 1e-14);
+}
+
+}  // namespace
+}  // namespace hypertape::testing

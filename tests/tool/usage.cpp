@@ -1,0 +1,101 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "hypertape/data/npz.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/tool.hpp"
+
+// The program as its users meet it: what it prints, what it writes, how it exits.
+
+namespace hypertape::testing {
+namespace {
+
+TEST_CASE("tool: wrong usage exits with 2 and names the option") {
+  const TemporaryFolder folder;
+  const std::string out = " --out " + (folder.path() / "x").string();
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Result result = tool(arguments);
+    CAPTURE(arguments);
+    CAPTURE(result.output);
+    CHECK(result.exit_code == 2);
+    CHECK(result.says(words));
+  };
+  refused("", "A command is required");
+  refused("dance", "dance");
+  refused("distill --dataset glyphs", "--out is required");
+  refused("distill --dataset glyphs --no-such-option 3" + out, "--no-such-option");
+  refused("distill --dataset glyphs stray" + out, "stray");
+  refused("distill --dataset glyphs --seed 1 --seed 2" + out, "--seed");
+  refused("distill --dataset imagenet" + out, "imagenet");
+  refused("distill --dataset glyphs --steps 0" + out, "--steps");
+  refused("distill --dataset glyphs --steps two" + out, "two");
+  refused("distill --dataset glyphs --batch -3" + out, "--batch");
+  refused("distill --dataset glyphs --iterations 99999999999999999999" + out, "--iterations");
+  refused("distill --dataset glyphs --seed -1" + out, "--seed");
+  refused("distill --dataset glyphs --seed 99999999999999999999" + out, "--seed");
+  refused("distill --dataset glyphs --learning-rate 0" + out, "--learning-rate");
+  refused("distill --dataset glyphs --learning-rate nan" + out, "--learning-rate");
+  refused("distill --dataset glyphs --initial-learning-rate inf" + out, "--initial-learning-rate");
+  refused("distill --dataset glyphs --threads -1" + out, "--threads");
+  refused("distill --dataset glyphs --init lucky" + out, "lucky");
+  refused("evaluate --dataset glyphs" + out, "--distilled is required");
+  refused("distill --dataset glyphs --hold-out 100000" + out, "hold-out of 100000");
+  refused("distill --dataset glyphs --data ." + out, "glyphs");
+  refused("distill --dataset glyphs --images 15" + out, "10 classes do not divide it");
+  refused("distill --dataset glyphs --images 20 --images-per-class 2" + out, "--images");
+  refused("distill --dataset glyphs --images-per-class 5000" + out, "more than the 12000");
+  refused("distill --dataset glyphs --epochs 1000000" + out, "100000 inner steps");
+  refused("distill --dataset glyphs --net alexcifarnet" + out, "(3, 32, 32)");
+  refused("distill --dataset glyphs --objective attack --attack-class 3" + out, "--target-class");
+  refused("distill --dataset glyphs --objective attack --attack-class 3 --target-class 3" + out, "both 3");
+  refused("distill --dataset glyphs --objective attack --attack-class 3 --target-class 10" + out, "class 10");
+  refused("distill --dataset glyphs --attack-class 3" + out, "--objective attack");
+  refused("distill --dataset glyphs --init random-pretrained" + out, "--pool");
+  refused("distill --dataset glyphs --pool somewhere" + out, "--init fixed");
+  refused("distill --dataset glyphs --test-networks 5" + out, "--init fixed");
+  refused("distill --dataset glyphs --random-windows" + out, "window");
+  CHECK(!std::filesystem::exists(folder.path() / "x"));
+  CHECK(tool("--help").exit_code == 0);
+  CHECK(tool("distill --help").says("--learning-rate"));
+  CHECK(tool("--version").exit_code == 0);
+}
+
+TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and nothing half-written") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "out";
+  const auto fails = [&](const std::string& arguments, std::initializer_list<const char*> words) {
+    const Result result = tool(arguments);
+    CAPTURE(arguments);
+    CAPTURE(result.output);
+    CHECK(result.exit_code == 1);
+    for (const char* word : words) CHECK(result.says(word));
+    CHECK(!std::filesystem::exists(out));
+  };
+  const std::string to_out = " --out " + out.string();
+  const auto empty = folder.path() / "empty";
+  std::filesystem::create_directory(empty);
+  fails("distill --dataset mnist --data " + empty.string() + to_out, {"train-images-idx3-ubyte", "folder"});
+
+  const auto broken = folder.path() / "broken.npz";
+  std::ofstream(broken) << "not an archive";
+  fails("evaluate --dataset glyphs --distilled " + broken.string() + to_out, {"broken.npz"});
+  fails("evaluate --dataset glyphs --distilled " + (folder.path() / "absent.npz").string() + to_out, {"absent.npz"});
+
+  data::Npz npz;
+  npz["images"] = {{1, 2, 1, 4, 4}, std::vector<float>(32)};
+  npz["labels"] = {{1, 2}, std::vector<std::int64_t>{0, 1}};
+  npz["learning_rates"] = {{1, 1}, std::vector<float>{0.1f}};
+  npz["mean"] = npz["std"] = {{1}, std::vector<float>{0.5f}};
+  const auto small = folder.path() / "small.npz";
+  data::write_npz(small, npz);
+  fails("evaluate --dataset glyphs --distilled " + small.string() + to_out, {"small.npz", "(2, 1, 4, 4)", "28"});
+  npz["images"] = {{1, 2, 1, 28, 28}, std::vector<float>(2 * 784)};
+  data::write_npz(small, npz);
+  fails("evaluate --dataset glyphs --distilled " + small.string() + to_out, {"theta0", "--init random"});
+}
+
+}  // namespace
+}  // namespace hypertape::testing
