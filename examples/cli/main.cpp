@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   hypertape::cli::add_distill(app);
   hypertape::cli::add_pretrain(app);
   hypertape::cli::add_evaluate(app);
+  hypertape::cli::add_baseline(app);
   hypertape::cli::add_linear(app);
   try {
     app.parse(argc, argv);

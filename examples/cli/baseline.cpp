@@ -1,0 +1,382 @@
+#include <algorithm>
+#include <initializer_list>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "baseline_run.hpp"
+#include "commands.hpp"
+#include "hypertape/core/peak_memory.hpp"
+#include "hypertape/core/version.hpp"
+#include "hypertape/distill/k_nearest_neighbours.hpp"
+#include "testing.hpp"
+
+namespace hypertape::cli {
+namespace {
+
+using distill::DistilledSet;
+
+/// @throws ArgumentError naming an option that would be ignored.
+void check_options(BaselineCommand& command) {
+  command.common.require_out();
+  if (!command.method && !command.distilled) throw CLI::RequiredError("--method");
+  const auto only = [&](bool allowed, const char* where, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      if (allowed || command.options.command().get_option(name)->count() == 0) continue;
+      throw ArgumentError(message("baseline: ", name, " goes with ", where));
+    }
+  };
+  only(command.k_nn(), "--classifier k-nn", {"--distilled"});
+  only(!command.k_nn(), "--classifier network",
+       {"--net", "--width", "--depth", "--hidden", "--init", "--initializer", "--gain", "--pool", "--source-dataset",
+        "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
+  only(command.method.has_value(), "--method", {"--steps", "--images-per-class"});
+  only(command.optimized(), "--method optimized-real", {"--candidates"});
+  only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});
+  only(command.method == "random-real" || command.method == "k-means", "--method random-real or k-means", {"--sets"});
+}
+
+/// A schedule that is tried.
+struct GridCell {
+  distill::TrainingSchedule schedule;
+  std::optional<double> learning_rate;  ///< none: learned, one for each step
+  double accuracy = 0;                  ///< on the selection images, in percent
+
+  Index epochs() const { return schedule.learning_rates.shape()[0]; }
+  std::string rate_text() const { return learning_rate ? message(*learning_rate) : "learned"; }
+};
+
+std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
+  std::vector<GridCell> cells;
+  for (const Index epochs : command.epochs_grid) {
+    for (const double rate : command.learning_rates) {
+      cells.push_back({distill::constant_schedule(rate, epochs, command.steps), rate});
+    }
+  }
+  if (!command.rates) return cells;
+  DistilledSet learned = distill::load(*command.rates, classes);
+  if (learned.steps() != command.steps) {
+    throw ArgumentError(message("--rates ", command.rates->string(), ": has learning rates of ", learned.steps(),
+                                " steps, --steps is ", command.steps));
+  }
+  cells.push_back({{std::move(learned.learning_rates), learned.momentum}, std::nullopt});
+  return cells;
+}
+
+/// Tries the cells one after the other; the best one, the first of equals.
+GridCell choose(const BaselineRun& run, const distill::Selection& selection, std::span<const DistilledSet> sets,
+                std::vector<GridCell> cells) {
+  std::size_t best = 0, tried = 0;
+  std::string csv = "learning_rate,epochs,selection_accuracy\n";
+  do {
+    GridCell& cell = cells[tried];
+    cell.accuracy = selection.score(sets, cell.schedule, run.team);
+    if (cell.accuracy > cells[best].accuracy) best = tried;
+    ++tried;
+    csv += message(cell.rate_text(), ',', cell.epochs(), ',', cell.accuracy, '\n');
+    data::write_atomically(run.out / "grid.csv", csv);
+    run.progress.show(message("learning rates ", tried, "/", cells.size(), ": ", cell.rate_text(), ", ", cell.epochs(),
+                              " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
+                              fixed(cells[best].accuracy, 2), ")"));
+  } while (tried < cells.size() && !run.interrupt.requested());
+  return cells[best];
+}
+
+struct SetsTested {
+  TestResult networks;
+  std::size_t sets = 0;
+};
+
+/// Trains and tests networks, spread over the sets; writes log.csv.
+SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, const std::vector<DistilledSet>& sets,
+                     const distill::InitialWeights& weights, Index networks) {
+  SetsTested tested;
+  TestResult& result = tested.networks;
+  std::string csv = "set,network,initial_accuracy,test_accuracy\n";
+  const auto at_once = static_cast<std::size_t>(run.team.size());
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    const std::vector<Index> numbers =
+        distill::networks_of_set(static_cast<Index>(s), static_cast<Index>(sets.size()), networks);
+    ++tested.sets;
+    for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+      const std::size_t end = std::min(numbers.size(), first + at_once);
+      std::vector<Tensor<float>> theta0;
+      for (std::size_t i = first; i < end; ++i) theta0.push_back(weights[numbers[i]]);
+      TestResult part;
+      try {
+        part = test_networks(
+            network, sets[s], distill::InitialWeights(std::move(theta0)), static_cast<Index>(end - first),
+            run.dataset.test, run.team, [](Index, const TestResult&) { return true; }, static_cast<Index>(first));
+      } catch (const DivergenceError& error) {
+        throw DivergenceError(message("set ", s, ": ", error.what()));
+      }
+      for (std::size_t i = first; i < end; ++i) {
+        const distill::Confusion &before = part.before[i - first], &after = part.after[i - first];
+        csv += message(s, ',', numbers[i], ',', before.accuracy(), ',', after.accuracy(), '\n');
+        result.before.push_back(before);
+        result.after.push_back(after);
+      }
+      result.train_seconds += part.train_seconds;
+      data::write_atomically(run.out / "log.csv", csv);
+      run.progress.show(message("set ", s + 1, "/", sets.size(), " network ", end, "/", numbers.size(),
+                                "  test accuracy ", fixed(result.after.back().accuracy(), 2), " %"));
+      if (run.interrupt.requested()) return tested;
+    }
+  }
+  return tested;
+}
+
+/// What summary.json says of the sizes of the sets.
+Json sizes_of(const DistilledSet& set) {
+  return {{"steps", set.steps()},
+          {"epochs", set.epochs()},
+          {"images_per_class", static_cast<double>(set.images_per_step()) / static_cast<double>(set.classes())}};
+}
+
+/// What a classifier adds to summary.json, and says in the end.
+struct Outcome {
+  Json summary;
+  std::string text;
+};
+
+Outcome train_networks_on(const BaselineRun& run, const nn::Network<float>& network,
+                          const InitialWeightFamilies& weights, std::vector<GridCell> grid) {
+  const BaselineCommand& command = run.command;
+  std::vector<DistilledSet> sets = make_sets(run);
+  const distill::Selection selection(network, weights.validation.first(command.selection_networks), run.dataset.train,
+                                     run.split.held_out);
+  const GridCell chosen = choose(run, selection, sets_to_choose_with(run, sets), std::move(grid));
+  sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
+    return selection.score(std::span(&set, 1), chosen.schedule, run.team);
+  });
+  for (DistilledSet& set : sets) {
+    set = distill::with_schedule(std::move(set), chosen.schedule);
+    if (weights.testing.count() == 1) set.theta0 = weights.testing[0];
+  }
+  save_first(run, sets.front());
+
+  const auto [result, tested] =
+      test_sets(run, network, sets, weights.testing, command.initialisation.networks_to_test());
+  Json summary = {{"network", network.name()}, {"init", command.initialisation.init}};
+  summary.update(sizes_of(sets.front()));
+  summary.update({{"learning_rate", chosen.learning_rate ? Json(*chosen.learning_rate) : Json()},
+                  {"learned_rates", !chosen.learning_rate},
+                  {"selection_accuracy", chosen.accuracy},
+                  {"sets", tested}});
+  summary.update(result.summary({}));
+  summary["train_seconds"] = result.train_seconds;
+  std::string text = message("test accuracy: ", fixed(summary["initial_accuracy"], 2), " % before, ",
+                             fixed(summary["test_accuracy"], 2), " % after training; learning rate ",
+                             chosen.rate_text(), ", epochs ", chosen.epochs());
+  if (result.after.size() > 1) {
+    text += message("; standard deviation ", fixed(summary["test_accuracy_std"], 2), ", networks ", result.after.size(),
+                    ", sets ", tested);
+  }
+  return {summary, text};
+}
+
+/// A way to count neighbours.
+struct Neighbourhood {
+  Index k;
+  distill::Distance distance;
+  double selection_accuracy = 0;  ///< in percent, mean over sets
+  std::vector<double> test;       ///< of each set
+
+  std::string name() const { return message("K = ", k, ", ", distill::name_of(distance)); }
+};
+
+/// Accuracies in percent of each neighbourhood, in their order, on the named images.
+std::vector<double> accuracies(const BaselineRun& run, const DistilledSet& set, const std::vector<Neighbourhood>& all,
+                               const data::LabelledImages& images, std::span<const Index> which) {
+  const distill::NearestNeighbours classifier(set);
+  std::vector<double> percent;
+  for (const Neighbourhood& one : all) {
+    percent.push_back(
+        classifier.classify(std::span(&one.k, 1), one.distance, images, which, run.team).front().accuracy());
+  }
+  return percent;
+}
+
+Outcome classify_by_neighbours(const BaselineRun& run) {
+  std::vector<DistilledSet> sets = make_sets(run);
+  std::vector<Neighbourhood> all;
+  for (const distill::Distance distance : {distill::Distance::l1, distill::Distance::l2}) {
+    for (const Index k : {Index{1}, Index{3}}) {
+      if (k <= sets.front().steps() * sets.front().images_per_step()) all.push_back({k, distance, 0, {}});
+    }
+  }
+  const std::span<const DistilledSet> some = sets_to_choose_with(run, sets);
+  for (const DistilledSet& set : some) {
+    const std::vector<double> percent = accuracies(run, set, all, run.dataset.train, run.split.held_out);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].selection_accuracy += percent[i] / static_cast<double>(some.size());
+    }
+  }
+  const auto best = std::max_element(all.begin(), all.end(), [](const Neighbourhood& a, const Neighbourhood& b) {
+    return a.selection_accuracy < b.selection_accuracy;
+  });
+  sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
+    return accuracies(run, set, {*best}, run.dataset.train, run.split.held_out).front();
+  });
+  save_first(run, sets.front());
+
+  std::vector<Index> every(static_cast<std::size_t>(run.dataset.test.count));
+  std::iota(every.begin(), every.end(), Index{0});
+  std::string csv = "set,k,distance,test_accuracy\n";
+  std::size_t tested = 0;
+  do {
+    const std::vector<double> percent = accuracies(run, sets[tested], all, run.dataset.test, every);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].test.push_back(percent[i]);
+      csv += message(tested, ',', all[i].k, ',', distill::name_of(all[i].distance), ',', percent[i], '\n');
+    }
+    data::write_atomically(run.out / "log.csv", csv);
+    ++tested;
+    run.progress.show(message("set ", tested, "/", sets.size(), "  test accuracy ", fixed(best->test.back(), 2), " %"));
+  } while (tested < sets.size() && !run.interrupt.requested());
+
+  Json neighbours = Json::array();
+  std::string text;
+  for (const Neighbourhood& one : all) {
+    const distill::Spread spread = distill::spread_of(one.test);
+    neighbours.push_back({{"k", one.k},
+                          {"distance", distill::name_of(one.distance)},
+                          {"selection_accuracy", one.selection_accuracy},
+                          {"test_accuracy", spread.mean},
+                          {"test_accuracy_std", spread.deviation}});
+    text += message(one.name(), ": ", fixed(spread.mean, 2), " % (standard deviation ", fixed(spread.deviation, 2),
+                    ", sets ", tested, ")", &one == &*best ? ", chosen on training images\n" : "\n");
+  }
+  text.pop_back();
+  const distill::Spread spread = distill::spread_of(best->test);
+  Json summary = {{"network", nullptr}, {"init", nullptr}};
+  summary.update(sizes_of(sets.front()));
+  summary.update({{"epochs", 0},
+                  {"k", best->k},
+                  {"distance", distill::name_of(best->distance)},
+                  {"selection_accuracy", best->selection_accuracy},
+                  {"sets", tested},
+                  {"networks_tested", 0},
+                  {"test_accuracy", spread.mean},
+                  {"test_accuracy_std", spread.deviation},
+                  {"initial_accuracy", nullptr},
+                  {"neighbours", neighbours},
+                  {"train_seconds", 0}});
+  return {summary, text};
+}
+
+/// Makes sure, before any work, that there are images enough, and that a file of images goes with the dataset.
+void check_images(const BaselineCommand& command, const data::Dataset& dataset, const data::Split& split) {
+  const data::LabelledImages& images = dataset.train;
+  if (command.distilled) {
+    const DistilledSet set = distill::load(*command.distilled, images.classes);
+    const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
+    if (set.images.front().shape() != expected) {
+      throw DataError(message(command.distilled->string(), ": its images are ", set.images.front().shape(), ", ",
+                              command.common.dataset, " needs ", expected));
+    }
+    distill::NearestNeighbours refuses_soft_labels(set);
+    return;
+  }
+  const bool average = command.method == "average-real";  // however many images that is, one of each class is enough
+  distill::draw_real_images(images, split.train, average ? 1 : command.steps, average ? 1 : command.images_per_class,
+                            Random(0));
+}
+
+void run(BaselineCommand& command) {
+  const Stopwatch wall;
+  check_options(command);
+  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const data::Split split = data::split(dataset.train, command.selection_images,
+                                        distill::random_stream(command.common.seed, distill::Stream::hold_out).bits());
+  check_images(command, dataset, split);
+  std::optional<nn::Network<float>> network;
+  std::optional<InitialWeightFamilies> weights;
+  std::vector<GridCell> grid;
+  if (!command.k_nn()) {
+    network = command.network.make(dataset.train);
+    weights = make_initial_weights(command.initialisation, *network, dataset.train, command.common.seed);
+    grid = make_grid(command, dataset.train.classes);
+  }
+  const WorkerTeam team(command.common.threads);
+  const OutputFolder out =
+      OutputFolder::create(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
+  Json config = {{"command", "baseline"}, {"version", HYPERTAPE_VERSION}};
+  config.update(command.options.json());
+  for (const auto& [name, file] : {std::pair("distilled", command.distilled), std::pair("rates", command.rates)}) {
+    if (file) config[name] = std::filesystem::absolute(*file).string();
+  }
+  config["data"] = folder_of(dataset);
+  config["network"] = network ? Json(network->name()) : Json();
+  if (network) config["theta_layout"] = layout_of(*network);
+  out.write_json("config.json", config);
+  const std::string method = command.method.value_or("distilled");
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
+            << (network ? network->name() : command.classifier) << ", " << team.size() << " threads\n";
+
+  const Interrupt interrupt;
+  Progress progress;
+  const BaselineRun parts{command, dataset, split, team, out, interrupt, progress};
+  const Outcome outcome =
+      network ? train_networks_on(parts, *network, *weights, std::move(grid)) : classify_by_neighbours(parts);
+  progress.finish();
+  Json summary = {{"dataset", command.common.dataset}, {"method", method},      {"classifier", command.classifier},
+                  {"objective", "classification"},     {"iterations", 0},       {"interrupted", interrupt.requested()},
+                  {"seed", command.common.seed},       {"threads", team.size()}};
+  summary.update(outcome.summary);
+  summary.update({{"wall_seconds", wall.seconds()}, {"peak_rss_mb", peak_memory_mb()}});
+  out.write_json("summary.json", summary);
+  if (interrupt.requested()) std::cout << "stopped before the end\n";
+  std::cout << outcome.text << "\n"
+            << "picture: " << (out / "distilled.png").string() << "\n"
+            << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+}
+
+}  // namespace
+
+void add_baseline(CLI::App& app) {
+  const auto command = std::make_shared<BaselineCommand>(
+      *app.add_subcommand("baseline", "Train networks on images that are not learned, or classify by nearest ones"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialisation.add(options);
+  CLI::Option* method = options.add("--method", command->method, "Where the images come from")
+                            ->check(CLI::IsMember({"random-real", "optimized-real", "k-means", "average-real"}));
+  options.add("--distilled", command->distilled, "Classify by the images of this distilled.npz, in place of --method")
+      ->excludes(method);
+  options
+      .add("--classifier", command->classifier,
+           "What is tested: networks trained on the images, or their nearest neighbours")
+      ->check(CLI::IsMember({"network", "k-nn"}));
+  options.add("--steps", command->steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
+  options.add("--images-per-class", command->images_per_class, "Images of a class, in each step")->check(positive());
+  options.add("--sets", command->sets, "Sets of images, of random-real and k-means; networks are spread over them")
+      ->check(positive());
+  options.add("--candidates", command->candidates, "Random sets of which optimized-real keeps the best fifth")
+      ->check(positive());
+  options.add("--kmeans-iterations", command->kmeans_iterations, "After which k-means stops at the latest")
+      ->check(positive());
+  options.add("--learning-rates", command->learning_rates, "Fixed learning rates to choose from, with commas")
+      ->check(positive())
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  options.add("--epochs-grid", command->epochs_grid, "Numbers of epochs to choose from, with commas")
+      ->check(positive())
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  options.add("--rates", command->rates, "A distilled.npz whose learning rates are one more choice");
+  options
+      .add("--selection-images", command->selection_images,
+           "Training images that are in no set, to choose learning rates, candidates and neighbours with")
+      ->check(positive());
+  options
+      .add("--selection-networks", command->selection_networks,
+           "Initial weights to choose with, where there are several")
+      ->check(positive());
+  options.command().callback([command] { run(*command); });
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,170 @@
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/initial_images.hpp"
+#include "hypertape/distill/kmeans.hpp"
+#include "hypertape/nn/network.hpp"
+
+/// What the paper compares distilled images with (section 4): images that are found without looking at any network.
+/// Random real images are `draw_real_images`.
+namespace hypertape::distill {
+
+/// How to train on a set: the learning rate of each step of each epoch, and the momentum.
+struct TrainingSchedule {
+  Tensor<float> learning_rates;  ///< (epochs, steps)
+  float momentum = 0;
+};
+
+inline TrainingSchedule constant_schedule(double learning_rate, Index epochs, Index steps) {
+  return {Tensor<float>(Shape{epochs, steps}, static_cast<float>(learning_rate))};
+}
+
+/// Images of one or more steps, `images_per_class` of each class in a step, class by class, with hard labels.
+inline DistilledSet baseline_set(std::vector<Tensor<float>> images, int classes, Index images_per_class,
+                                 const data::Normalization& normalization, TrainingSchedule schedule) {
+  DistilledSet set;
+  set.labels.assign(images.size(), balanced_labels(classes, images_per_class));
+  set.images = std::move(images);
+  set.learning_rates = std::move(schedule.learning_rates);
+  set.momentum = schedule.momentum;
+  set.normalization = normalization;
+  return set;
+}
+
+/// The same images, to be trained on by another schedule.
+inline DistilledSet with_schedule(DistilledSet set, const TrainingSchedule& schedule) {
+  set.learning_rates = schedule.learning_rates;
+  set.momentum = schedule.momentum;
+  return set;
+}
+
+/// Average real images: for each class the mean of those of its images that are in `which`, normalised. All steps, and
+/// all images of a class in them, are that one image, as in the paper. @throws ArgumentError naming a class that has
+/// none.
+inline std::vector<Tensor<float>> average_images(const data::LabelledImages& images, std::span<const Index> which,
+                                                 const data::Normalization& normalization, Index steps,
+                                                 Index images_per_class) {
+  Tensor<float> batch(Shape{images.classes * images_per_class, images.channels, images.height, images.width});
+  const Index pixels = images.height * images.width;
+  for (int k = 0; k < images.classes; ++k) {
+    std::vector<std::int64_t> sums(static_cast<std::size_t>(images.stride()));
+    std::int64_t count = 0;
+    for (const Index i : which) {
+      if (images.labels[static_cast<std::size_t>(i)] != k) continue;
+      const std::uint8_t* image = images.pixels.data() + i * images.stride();
+      for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += image[f];
+      ++count;
+    }
+    if (count == 0) throw ArgumentError(message("average images: class ", k, " has no images"));
+    for (std::size_t f = 0; f < sums.size(); ++f) {
+      const std::size_t c = f / static_cast<std::size_t>(pixels);
+      const double mean = static_cast<double>(sums[f]) / (255.0 * static_cast<double>(count));
+      const auto value = static_cast<float>((mean - double{normalization.mean[c]}) / double{normalization.std[c]});
+      for (Index n = 0; n < images_per_class; ++n)
+        batch.matrix()(k * images_per_class + n, static_cast<Index>(f)) = value;
+    }
+  }
+  return std::vector<Tensor<float>>(static_cast<std::size_t>(steps), batch);
+}
+
+/// K-means: for each class the centroids of steps * images_per_class clusters of those of its images that are in
+/// `which`. @throws ArgumentError naming a class that has too few.
+inline std::vector<Tensor<float>> kmeans_images(const data::LabelledImages& images, std::span<const Index> which,
+                                                const data::Normalization& normalization, Index steps,
+                                                Index images_per_class, Index most_iterations, Random random,
+                                                const WorkerTeam& team) {
+  const Index wanted = steps * images_per_class;
+  const Shape shape{images.classes * images_per_class, images.channels, images.height, images.width};
+  std::vector<Tensor<float>> batches(static_cast<std::size_t>(steps), Tensor<float>(shape));
+  Tensor<float> points;
+  for (int k = 0; k < images.classes; ++k) {
+    std::vector<Index> of_class;
+    for (const Index i : which) {
+      if (images.labels[static_cast<std::size_t>(i)] == k) of_class.push_back(i);
+    }
+    if (static_cast<Index>(of_class.size()) < wanted) {
+      throw ArgumentError(message("k-means: class ", k, " has ", of_class.size(), " images, ", steps, " steps need ",
+                                  wanted, " centroids"));
+    }
+    data::gather(images, of_class, normalization, points);
+    const KMeans found = kmeans(points, wanted, most_iterations, Random(random.bits()), team);
+    for (Index s = 0; s < steps; ++s) {
+      set_samples(batches[static_cast<std::size_t>(s)], k * images_per_class,
+                  samples(found.centroids, s * images_per_class, images_per_class));
+    }
+  }
+  return batches;
+}
+
+/// The numbers of the networks that are trained on set s, where networks are spread over sets: run r trains network
+/// r mod networks on set r mod sets, and there are as many runs as the larger of both.
+inline std::vector<Index> networks_of_set(Index s, Index sets, Index networks) {
+  std::vector<Index> numbers;
+  for (Index run = s; run < std::max(sets, networks); run += sets) numbers.push_back(run % networks);
+  return numbers;
+}
+
+/// Chooses among sets, and ways to train on them, by the accuracy on training images that are in none of the sets: the
+/// test images have no part in it.
+class Selection {
+ public:
+  /// Networks start from the weights `theta0` and are tested with the images `which`, which must outlive this.
+  Selection(nn::Network<float> network, std::vector<Tensor<float>> theta0, const data::LabelledImages& images,
+            std::span<const Index> which)
+      : network_(std::move(network)), theta0_(std::move(theta0)), images_(images), which_(which) {
+    if (theta0_.empty()) throw ArgumentError("Selection: needs at least one network");
+  }
+
+  /// The mean accuracy in percent of networks spread over the sets (`networks_of_set`) and trained by the schedule. One
+  /// that diverges is taken to get nothing right.
+  double score(std::span<const DistilledSet> sets, const TrainingSchedule& schedule, const WorkerTeam& team) const {
+    const auto count = static_cast<Index>(sets.size()), networks = static_cast<Index>(theta0_.size());
+    std::vector<double> percent(static_cast<std::size_t>(std::max(count, networks)));
+    for_each_network(team, static_cast<Index>(percent.size()), [&](Index run) {
+      const DistilledSet set = with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
+      percent[static_cast<std::size_t>(run)] = accuracy(set, theta0_[static_cast<std::size_t>(run % networks)], team);
+    });
+    return spread_of(percent).mean;
+  }
+
+ private:
+  double accuracy(const DistilledSet& set, const Tensor<float>& weights, const WorkerTeam& team) const {
+    const Trained trained = train_networks(network_, set.inner_loop(weights), std::span(&weights, 1), team).front();
+    if (trained.failure) return 0;
+    try {
+      return confusion(network_, trained.theta, images_, which_, set.normalization, team).accuracy();
+    } catch (const DivergenceError&) {
+      return 0;  // finite weights whose outputs are not
+    }
+  }
+
+  nn::Network<float> network_;
+  std::vector<Tensor<float>> theta0_;
+  const data::LabelledImages& images_;
+  std::span<const Index> which_;
+};
+
+/// The numbers of the `wanted` best scores, from the best on; of equal scores the first.
+inline std::vector<Index> best_of(std::span<const double> scores, Index wanted) {
+  std::vector<Index> order(scores.size());
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
+    return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)];
+  });
+  order.resize(std::min(order.size(), static_cast<std::size_t>(wanted)));
+  return order;
+}
+
+/// How many of several candidates are kept: a fifth, and at least one.
+inline Index best_fifth(Index candidates) { return std::max<Index>(1, candidates / 5); }
+
+}  // namespace hypertape::distill

@@ -1,0 +1,189 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/core/random.hpp"
+#include "hypertape/core/tensor.hpp"
+#include "hypertape/data/row_major.hpp"
+#include "hypertape/kernels/matrix.hpp"
+#include "hypertape/unroll/sample_blocks.hpp"
+
+namespace hypertape::distill {
+
+/// What k-means made of N points.
+struct KMeans {
+  Tensor<float> centroids;      ///< (k, ...): the mean of each cluster
+  std::vector<Index> clusters;  ///< of each point
+  std::vector<double> costs;    ///< of each iteration: sum over the points of |x - c|^2, c its cluster's centroid
+};
+
+namespace detail {
+
+/// Lloyd's algorithm from the seeds of k-means++. Threads own points or clusters, and every sum has one order.
+class Lloyd {
+ public:
+  Lloyd(const Tensor<float>& points, Index k, const WorkerTeam& team)
+      : Lloyd(points, Tensor<float>(points.shape().with_samples(k)), team) {}
+
+  /// From given centroids (k, ...).
+  Lloyd(const Tensor<float>& points, const Tensor<float>& centroids, const WorkerTeam& team)
+      : team_(team),
+        count_(points.shape()[0]),
+        features_(points.shape().stride()),
+        k_(centroids.shape()[0]),
+        points_(data::to_row_major(points)),
+        centroids_(data::to_row_major(centroids)),
+        clusters_(static_cast<std::size_t>(count_)),
+        distances_(static_cast<std::size_t>(count_), std::numeric_limits<double>::infinity()) {}
+
+  /// Each seed after the first is a point, drawn in proportion to its squared distance from the seeds before it.
+  void seed(Random& random) {
+    Index chosen = random.below(count_);
+    for (Index j = 0; j < k_; ++j) {
+      if (j > 0) chosen = draw(random);
+      centroid(j) = point(chosen);
+      for_each_block([&](Range range) {
+        for (Index n = range.begin; n < range.end; ++n) {
+          distance(n) = std::min(distance(n), squared_distance(n, j));
+        }
+      });
+    }
+  }
+
+  /// Gives each point to its nearest centroid, the first of equals; returns whether any changed its cluster.
+  bool assign() {
+    const std::vector<Index> before = clusters_;
+    std::vector<float> halves(static_cast<std::size_t>(k_));  // |c|^2 / 2
+    for (Index j = 0; j < k_; ++j) halves[static_cast<std::size_t>(j)] = centroid(j).squaredNorm() / 2;
+    for_each_block([&](Range range) {
+      // |x - c|^2 is smallest where |c|^2 / 2 - <x, c> is.
+      std::vector<float> products(static_cast<std::size_t>(k_ * range.size()));
+      const kernels::matrix::RowPair<float> factors[] = {{centroids_.data(), point(range.begin).data()}};
+      kernels::matrix::multiply_transposed(k_, range.size(), features_, factors, kernels::Start::fresh, products.data(),
+                                           Index{1}, k_);
+      for (Index n = range.begin; n < range.end; ++n) {
+        const float* product = products.data() + (n - range.begin) * k_;
+        Index nearest = 0;
+        float least = halves[0] - product[0];
+        for (Index j = 1; j < k_; ++j) {
+          const float value = halves[static_cast<std::size_t>(j)] - product[j];
+          if (value < least) least = value, nearest = j;
+        }
+        cluster(n) = nearest;
+        distance(n) = squared_distance(n, nearest);
+      }
+    });
+    fill_empty_clusters();
+    return clusters_ != before;
+  }
+
+  void move_centroids() {
+    team_.for_each(k_, [&](Index j, int) {
+      Eigen::VectorXd sum = Eigen::VectorXd::Zero(features_);
+      Index members = 0;
+      for (Index n = 0; n < count_; ++n) {
+        if (cluster(n) != j) continue;
+        sum += point(n).cast<double>();
+        ++members;
+      }
+      centroid(j) = (sum / static_cast<double>(members)).cast<float>();
+    });
+  }
+
+  double cost() const { return std::accumulate(distances_.begin(), distances_.end(), 0.0); }
+
+  Tensor<float> centroids(const Shape& shape) const { return data::from_row_major(shape, centroids_); }
+  std::vector<Index> clusters() && { return std::move(clusters_); }
+
+ private:
+  using Vector = Eigen::VectorXf;
+
+  Eigen::Map<const Vector> point(Index n) const { return {points_.data() + n * features_, features_}; }
+  Eigen::Map<Vector> centroid(Index j) { return {centroids_.data() + j * features_, features_}; }
+  Index& cluster(Index n) { return clusters_[static_cast<std::size_t>(n)]; }
+  double& distance(Index n) { return distances_[static_cast<std::size_t>(n)]; }
+  double squared_distance(Index n, Index j) { return (point(n) - centroid(j)).squaredNorm(); }
+
+  template <class Body>
+  void for_each_block(const Body& body) const {
+    constexpr Index points_per_block = 256;
+    const SampleBlocks blocks(count_, points_per_block);
+    team_.for_each(blocks.count(), [&](Index block, int) { body(blocks[block]); });
+  }
+
+  /// A point in proportion to `distance`; any, if all are seeds.
+  Index draw(Random& random) {
+    const double total = cost();
+    if (total == 0) return random.below(count_);
+    double left = random.uniform() * total;
+    Index last = 0;
+    for (Index n = 0; n < count_; ++n) {
+      if (distance(n) == 0) continue;
+      last = n;
+      left -= distance(n);
+      if (left < 0) break;
+    }
+    return last;
+  }
+
+  /// An empty cluster takes the point that is farthest from its centroid, of those that do not leave another empty.
+  void fill_empty_clusters() {
+    std::vector<Index> members(static_cast<std::size_t>(k_));
+    for (const Index j : clusters_) ++members[static_cast<std::size_t>(j)];
+    for (Index j = 0; j < k_; ++j) {
+      if (members[static_cast<std::size_t>(j)] > 0) continue;
+      Index farthest = -1;
+      for (Index n = 0; n < count_; ++n) {
+        if (members[static_cast<std::size_t>(cluster(n))] < 2) continue;
+        if (farthest < 0 || distance(n) > distance(farthest)) farthest = n;
+      }
+      --members[static_cast<std::size_t>(cluster(farthest))];
+      cluster(farthest) = j;
+      distance(farthest) = 0;  // it will be the centroid
+      members[static_cast<std::size_t>(j)] = 1;
+    }
+  }
+
+  const WorkerTeam& team_;
+  Index count_, features_, k_;
+  std::vector<float> points_;  // (count, features), row-major, as are the centroids
+  std::vector<float> centroids_;
+  std::vector<Index> clusters_;
+  std::vector<double> distances_;  // squared, of each point to its centroid
+};
+
+}  // namespace detail
+
+/// Clusters points (N, ...) around k centroids, by Lloyd's algorithm from seeds drawn as k-means++ does (Arthur and
+/// Vassilvitskii 2007), until no point changes its cluster or after so many iterations. A cluster that loses all its
+/// points gets the point that is farthest from its centroid. The same bits for any number of threads.
+/// @throws ArgumentError unless 1 <= k <= N and there is an iteration.
+inline KMeans kmeans(const Tensor<float>& points, Index k, Index most_iterations, Random random,
+                     const WorkerTeam& team) {
+  const Index count = points.shape()[0];
+  if (k < 1 || k > count) throw ArgumentError(message("kmeans: cannot make ", k, " clusters of ", count, " points"));
+  if (most_iterations < 1) throw ArgumentError(message("kmeans: needs an iteration, got ", most_iterations));
+  KMeans result;
+  team.session([&] {
+    detail::Lloyd lloyd(points, k, team);
+    lloyd.seed(random);
+    for (Index i = 0; i < most_iterations; ++i) {
+      const bool changed = lloyd.assign();
+      result.costs.push_back(lloyd.cost());
+      if (!changed && i > 0) break;
+      lloyd.move_centroids();
+    }
+    result.centroids = lloyd.centroids(points.shape().with_samples(k));
+    result.clusters = std::move(lloyd).clusters();
+  });
+  return result;
+}
+
+}  // namespace hypertape::distill
