@@ -1,0 +1,154 @@
+"""Every experiment of docs/results.md: its command, and what the paper reports.
+
+The paper is Wang, Zhu, Torralba and Efros, Dataset Distillation, arXiv 1811.10959v3. Figures are percent of test images.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    """One run of the tool. `options` are the command and its options, without --out; "{name}" is the folder of row `name`."""
+
+    name: str
+    what: str
+    paper: str
+    options: str
+    note: str = ""
+    needs: list = field(default_factory=list)
+
+    def __post_init__(self):
+        for word in self.options.split():
+            if word.startswith("{"):
+                self.needs.append(word[1 : word.index("}")])
+
+
+@dataclass
+class Table:
+    title: str
+    text: str
+    rows: list
+
+
+TEN = "distill --seed 7 --evaluate-every 200"
+HUNDRED = "distill --steps 10 --evaluate-every 200 --seed 7"
+RANDOM = f"{HUNDRED} --init random --from-real-images --initial-learning-rate 0.05 --learning-rate 0.01 --skip-diverged"
+BASELINE = "baseline --steps 10 --seed 7"
+KNN = "baseline --classifier k-nn --steps 10 --seed 7"
+
+
+def baselines(prefix, dataset, init, paper, sets_without_networks=True):
+    """The four kinds of real images, and nearest neighbours on two of them, for one dataset and initialisation."""
+    methods = ["random-real", "optimized-real", "k-means", "average-real"]
+    rows = [
+        Row(f"{prefix}-{method}", f"{method}, best fixed learning rate", figure,
+            f"{BASELINE} --dataset {dataset} {init} --method {method}")
+        for method, figure in zip(methods, paper)
+    ]
+    if sets_without_networks:
+        rows += [
+            Row(f"{prefix}-knn-{method}", f"{method}, nearest neighbours", figure,
+                f"{KNN} --dataset {dataset} --method {method}")
+            for method, figure in zip(["random-real", "k-means"], paper[4:])
+        ]
+    return rows
+
+
+TABLES = [
+    Table(
+        "MNIST and Fashion-MNIST, one fixed initialisation",
+        "LeNet, three epochs of one or ten steps, ten images a step.",
+        [
+            Row("mnist-10", "MNIST, 10 images, 1 x 3", "93.8", f"{TEN} --dataset mnist"),
+            Row("mnist-10-soft", "the same, learned soft labels", "-", f"{TEN} --dataset mnist --soft-labels --labels-learning-rate 0.005 --iterations 24000"),
+            Row("mnist-100", "MNIST, 100 images, 10 x 3", "96.6", f"{HUNDRED} --dataset mnist --iterations 8000"),
+            Row("fashion-10", "Fashion-MNIST, 10 images, 1 x 3", "-", f"{TEN} --dataset fashion-mnist"),
+        ],
+    ),
+    Table(
+        "MNIST, random initialisations, 100 images",
+        "Mean and standard deviation over 200 new networks. Baselines train on real images.",
+        [
+            Row("mnist-random", "distilled, 10 x 3", "79.5 +- 8.1",
+                f"{RANDOM} --dataset mnist --iterations 5000"),
+        ]
+        + baselines("mnist", "mnist", "--init random",
+                    ["68.6 +- 9.8", "73.0 +- 7.6", "76.4 +- 9.5", "77.1 +- 2.7", "71.5 +- 2.1", "92.2 +- 0.1"]),
+    ),
+    Table(
+        "Fashion-MNIST, random initialisations, 100 images",
+        "As above; the paper has no such figures.",
+        [
+            Row("fashion-random", "distilled, 10 x 3", "-",
+                f"{RANDOM} --dataset fashion-mnist --iterations 2500"),
+        ]
+        + baselines("fashion", "fashion-mnist", "--init random", ["-"] * 6),
+    ),
+]
+
+POOLS = [
+    Row("pool-mnist", "70 networks trained on MNIST", "-",
+        "pretrain --dataset mnist --networks 70 --epochs 5 --seed 7"),
+    Row("pool-usps", "70 networks trained on USPS", "-",
+        "pretrain --dataset usps --networks 70 --epochs 20 --seed 7"),
+]
+
+
+def adaptation(source, target, paper):
+    """Networks trained for one dataset adapt to another in 10 x 3 steps on 100 images."""
+    prefix = f"{source}-{target}"
+    pool = f"--source-dataset {source} --pool {{pool-{source}}}"
+    start = "--initial-learning-rate 0.02"
+    random = f"--init random-pretrained {pool}"
+    return [
+        Row(f"{prefix}-fixed", "one fixed pre-trained network", paper[0],
+            f"{HUNDRED} --dataset {target} --init fixed-pretrained {pool} {start} --iterations 2000 --hold-out 1000"),
+        Row(f"{prefix}-random", "random pre-trained networks", paper[1],
+            f"{HUNDRED} --dataset {target} {random} {start} --iterations 2000 --hold-out 1000"),
+    ] + baselines(prefix, target, random, paper[2:6], sets_without_networks=False)
+
+
+TABLES += [
+    Table("Pools of trained networks", "Test accuracy on what they were trained for; the last 20 of each are for tests.", POOLS),
+    Table("MNIST networks adapted to USPS", "100 images of USPS, 10 x 3 steps; without any, the row's first figure.",
+          adaptation("mnist", "usps", ["97.9", "95.4 +- 1.8", "94.9", "95.2", "92.2", "93.9"])),
+    Table("USPS networks adapted to MNIST", "100 images of MNIST, 10 x 3 steps; without any, the row's first figure.",
+          adaptation("usps", "mnist", ["93.2", "92.7 +- 1.4", "87.1", "87.6", "85.6", "78.4"])),
+    Table(
+        "Attack",
+        "Trained networks shall take class K for class T after one step on ten images.",
+        [
+            Row(f"attack-{k}-{t}", f"MNIST, {k} taken for {t}", "-",
+                f"distill --dataset mnist --init random-pretrained --pool {{pool-mnist}} --objective attack"
+                f" --attack-class {k} --target-class {t} --epochs 1 --initial-learning-rate 0.02 --iterations 2000"
+                " --evaluate-every 200 --seed 7")
+            for k, t in [(0, 1), (4, 9), (7, 2)]
+        ],
+    ),
+    Table(
+        "CIFAR-10",
+        "AlexCifarNet, one fixed initialisation. The images at hand were CIFAR-10's, re-encoded as JPEG.",
+        [
+            Row("cifar-100", "100 images, 10 x 3", "54.0",
+                "distill --dataset cifar-10 --net alexcifarnet --steps 10 --epochs 3 --batch 128 --iterations 1000"
+                " --initial-learning-rate 0.02 --evaluate-every 50 --checkpoint-every 25 --hold-out 2000 --seed 7"),
+        ],
+    ),
+]
+
+LENGTHS = {
+    "steps": ("Accuracy over the number of steps", "10 images a step, 3 epochs", [1, 2, 5, 10, 20]),
+    "epochs": ("Accuracy over the number of epochs", "10 images, 1 step", [1, 2, 3, 5, 10]),
+    "images-per-class": ("Accuracy over images of a class in each step", "1 step, 3 epochs", [1, 2, 5, 10]),
+}
+SWEEPS = [
+    Table(title, f"MNIST, one fixed initialisation, 1,500 iterations: {text}.",
+          [Row(f"sweep-{option}-{value}", f"{value}", "-",
+               f"distill --dataset mnist --seed 7 --iterations 1500 --{option} {value}") for value in values])
+    for option, (title, text, values) in LENGTHS.items()
+]
+TABLES += SWEEPS
+
+
+def all_rows():
+    return {row.name: row for table in TABLES for row in table.rows}
