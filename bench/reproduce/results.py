@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Writes docs/results.md from docs/results/*.json, which reproduce.py makes: results.py [--check]
+"""Writes docs/results.md, and the results in README.md, from docs/results/*.json, which reproduce.py makes: results.py [--check]
 
---check writes nothing, and fails if the page is not what the summaries say.
+--check writes nothing, and fails if they are not what the summaries say.
 """
 
 import json
 import sys
 
 from reproduce import ROOT
-from rows import TABLES
+from rows import HEADLINES, TABLES, all_rows
 
 HEAD = """# Results
 
@@ -30,6 +30,13 @@ def spread(mean, deviation, networks):
 
 def figure(summary):
     """What a run reached, in one cell."""
+    if "largest_error" in summary:
+        excess = max(learned - bound for learned, bound in zip(summary["learned"], summary["bound"]))
+        least = min(bound for bound in summary["bound"] if bound > 0)
+        return (
+            f"M = D ends at most {summary['largest_error']:.0e} from the solution, of {summary['starts_tested']:,} starts;"
+            f" M < D leaves at least {least}, and learned points come within {excess:.0e} of the bound"
+        )
     many = summary.get("networks_tested", summary.get("sets", 2))
     text = spread(summary["test_accuracy"], summary["test_accuracy_std"], many)
     if summary.get("initial_accuracy") is not None:
@@ -48,36 +55,52 @@ def figure(summary):
     return text
 
 
+def line(row, what):
+    """The row of a table, none if it was not run."""
+    path = ROOT / "docs" / "results" / f"{row.name}.json"
+    if not path.exists():
+        return ""
+    record = json.loads(path.read_text())
+    summary = record["summary"]
+    return (
+        f"| {what} | {row.paper} | {figure(summary)} | {minutes(summary['wall_seconds'])} |"
+        f" `{record['command']}` |\n"
+    )
+
+
+TABLE_HEAD = "| | paper | here | time | command |\n|---|---|---|---|---|\n"
+
+
 def page():
     text = HEAD
     for table in TABLES:
-        lines = []
-        for row in table.rows:
-            path = ROOT / "docs" / "results" / f"{row.name}.json"
-            if not path.exists():
-                continue
-            record = json.loads(path.read_text())
-            summary = record["summary"]
-            note = f" {row.note}" if row.note else ""
-            lines.append(
-                f"| {row.what}{note} | {row.paper} | {figure(summary)} | {minutes(summary['wall_seconds'])} |"
-                f" `{record['command']}` |"
-            )
+        lines = "".join(line(row, f"{row.what} {row.note}".strip()) for row in table.rows)
         if lines:
-            text += f"\n## {table.title}\n\n{table.text}\n\n"
-            text += "| | paper | here | time | command |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
+            text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
     return text
 
 
+def readme(present):
+    """README.md with its table of results renewed."""
+    begin, end = "<!-- results -->\n", "<!-- end of results -->\n"
+    before, rest = present.split(begin)
+    rows = all_rows()
+    lines = "".join(line(rows[name], what) for name, what in HEADLINES.items())
+    return before + begin + TABLE_HEAD + lines + end + rest.split(end)[1]
+
+
 def main():
-    target = ROOT / "docs" / "results.md"
+    page_path, readme_path = ROOT / "docs" / "results.md", ROOT / "README.md"
+    made = {page_path: page(), readme_path: readme(readme_path.read_text())}
     if sys.argv[1:] == ["--check"]:
-        if target.read_text() != page():
-            sys.exit("docs/results.md is not what docs/results/*.json say; run bench/reproduce/results.py")
+        for path, text in made.items():
+            if path.read_text() != text:
+                sys.exit(f"{path.name} is not what docs/results/*.json say; run bench/reproduce/results.py")
     elif sys.argv[1:]:
         sys.exit(__doc__)
     else:
-        target.write_text(page())
+        for path, text in made.items():
+            path.write_text(text)
 
 
 if __name__ == "__main__":

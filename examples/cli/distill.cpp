@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "commands.hpp"
 #include "common.hpp"
@@ -82,7 +83,11 @@ class Run {
     progress_.finish();
     const distill::DistilledSet last = distiller_.distilled();
     distill::save(last, out_ / "last.npz");
-    distill::save_strip(snapshots_.all(), last.normalization, out_ / "strip.png");
+    std::vector<distill::Snapshot> snapshots = snapshots_.all();
+    if (snapshots.back().iteration < distiller_.iteration()) {
+      snapshots.push_back({distiller_.iteration(), last.images.front()});
+    }
+    distill::save_strip(snapshots, last.normalization, out_ / "strip.png");
     data::write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
     data::write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
   }

@@ -3,15 +3,45 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
+#include <cstdint>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
+#include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/data/glyphs.hpp"
+#include "hypertape/data/idx.hpp"
+#include "hypertape/data/mnist.hpp"
+#include "support/environment.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace hypertape::testing {
+namespace {
+
+/// A folder for HYPERTAPE_DATA, with glyphs as files of MNIST: the tool's own glyphs are many, and drawn in each run.
+class SmallData {
+ public:
+  SmallData() : variable_("HYPERTAPE_DATA", folder_.path().string()) {
+    const data::Dataset glyphs = data::generate_glyphs(2000, 300, 1);
+    std::filesystem::create_directory(folder_ / "mnist");
+    for (const bool test : {false, true}) {
+      const data::LabelledImages& images = test ? glyphs.test : glyphs.train;
+      const std::size_t first = test ? 2 : 0;
+      const std::vector<std::uint8_t> labels(images.labels.begin(), images.labels.end());
+      data::write_idx(folder_ / "mnist" / data::mnist_files[first], std::vector<Index>{images.count, 28, 28},
+                      images.pixels);
+      data::write_idx(folder_ / "mnist" / data::mnist_files[first + 1], std::vector<Index>{images.count}, labels);
+    }
+  }
+
+ private:
+  TemporaryFolder folder_;
+  ScopedVariable variable_;
+};
+
+}  // namespace
 
 Result shell(const std::string& command) {
+  static const SmallData data;
   FILE* pipe = popen(("{ " + command + " ; } 2>&1").c_str(), "r");
   REQUIRE(pipe != nullptr);
   Result result{};
@@ -24,13 +54,8 @@ Result shell(const std::string& command) {
 
 Result tool(const std::string& arguments) { return shell(message(HYPERTAPE_TOOL, ' ', arguments)); }
 
-std::string content(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 std::string quick(const std::filesystem::path& out) {
-  return "distill --dataset glyphs --iterations 4 --batch 32 --evaluate-every 2 --hold-out 64 --out " + out.string();
+  return "distill --dataset mnist --iterations 4 --batch 32 --evaluate-every 2 --hold-out 64 --out " + out.string();
 }
 
 }  // namespace hypertape::testing

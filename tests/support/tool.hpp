@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-/// Runs the tool as a shell would.
+/// Runs the tool as a shell would, with a small `--dataset mnist` at hand: 2,000 training and 300 test images, drawn ones.
 namespace hypertape::testing {
 
 struct Result {
@@ -16,9 +16,6 @@ struct Result {
 
 Result shell(const std::string& command);
 Result tool(const std::string& arguments);
-
-/// The bytes of a file, none if it cannot be read.
-std::string content(const std::filesystem::path& path);
 
 /// A run that takes moments.
 std::string quick(const std::filesystem::path& out);

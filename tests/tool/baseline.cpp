@@ -15,7 +15,7 @@ namespace {
 
 /// A baseline that takes moments.
 std::string quick_baseline(const std::filesystem::path& out) {
-  return "baseline --dataset glyphs --steps 2 --selection-images 200 --learning-rates 0.01,0.1 --epochs-grid 1,3 "
+  return "baseline --dataset mnist --steps 2 --selection-images 200 --learning-rates 0.01,0.1 --epochs-grid 1,3 "
          "--out " +
          out.string();
 }
@@ -29,7 +29,7 @@ TEST_CASE("tool: baseline chooses learning rates on training images, and evaluat
   for (const char* name : {"config.json", "log.csv", "grid.csv", "distilled.npz", "distilled.png"}) {
     CHECK(std::filesystem::file_size(out / name) > 0);
   }
-  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   for (const char* key : {"dataset",
                           "network",
                           "init",
@@ -72,9 +72,9 @@ TEST_CASE("tool: baseline chooses learning rates on training images, and evaluat
   CHECK(data::read_npz(out / "distilled.npz").at("learning_rates").shape == std::vector<Index>{epochs, 2});
 
   const auto again = folder.path() / "evaluated";
-  REQUIRE(tool("evaluate --dataset glyphs --distilled " + (out / "distilled.npz").string() + " --out " + again.string())
+  REQUIRE(tool("evaluate --dataset mnist --distilled " + (out / "distilled.npz").string() + " --out " + again.string())
               .exit_code == 0);
-  CHECK(nlohmann::json::parse(content(again / "summary.json"))["test_accuracy"] == summary["test_accuracy"]);
+  CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["test_accuracy"] == summary["test_accuracy"]);
 }
 
 TEST_CASE("tool: baseline gives the same on one thread and on two") {
@@ -83,18 +83,19 @@ TEST_CASE("tool: baseline gives the same on one thread and on two") {
   const std::string options = " --method optimized-real --candidates 10 --init random --test-networks 3";
   REQUIRE(tool(quick_baseline(one) + options + " --threads 1").exit_code == 0);
   REQUIRE(tool(quick_baseline(two) + options + " --threads 2").exit_code == 0);
-  CHECK(content(one / "log.csv").size() > 60);
-  for (const char* name : {"log.csv", "grid.csv", "distilled.npz"}) CHECK(content(one / name) == content(two / name));
+  CHECK(file_bytes(one / "log.csv").size() > 60);
+  for (const char* name : {"log.csv", "grid.csv", "distilled.npz"})
+    CHECK(file_bytes(one / name) == file_bytes(two / name));
 }
 
 TEST_CASE("tool: baseline classifies by nearest neighbours, of its own images and of distilled ones") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run", again = folder.path() / "again";
-  const std::string common = "baseline --dataset glyphs --selection-images 200 --classifier k-nn --out ";
+  const std::string common = "baseline --dataset mnist --selection-images 200 --classifier k-nn --out ";
   const Result result = tool(common + out.string() + " --method k-means --steps 3 --sets 2 --kmeans-iterations 5");
   CAPTURE(result.output);
   REQUIRE(result.exit_code == 0);
-  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   REQUIRE(summary["neighbours"].size() == 4);
   CHECK(summary["sets"] == 2);
   double best = -1, of_best = 0;
@@ -107,7 +108,7 @@ TEST_CASE("tool: baseline classifies by nearest neighbours, of its own images an
   const Result distilled = tool(common + again.string() + " --distilled " + (out / "distilled.npz").string());
   CAPTURE(distilled.output);
   REQUIRE(distilled.exit_code == 0);
-  const auto second = nlohmann::json::parse(content(again / "summary.json"));
+  const auto second = nlohmann::json::parse(file_bytes(again / "summary.json"));
   CHECK(second["method"] == "distilled");
   CHECK(second["sets"] == 1);
   CHECK(std::abs(second["test_accuracy"].get<double>() - of_best) < 10);
@@ -117,7 +118,7 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
   const TemporaryFolder folder;
   const std::string out = " --out " + (folder.path() / "x").string();
   const auto refused = [&](const std::string& arguments, const std::string& words) {
-    const Result result = tool("baseline --dataset glyphs" + out + " " + arguments);
+    const Result result = tool("baseline --dataset mnist" + out + " " + arguments);
     CAPTURE(arguments);
     CAPTURE(result.output);
     CHECK(result.exit_code == 2);
@@ -136,9 +137,9 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
   refused("--method random-real --learning-rates 0.1,nan", "nan");
   refused("--method random-real --learning-rates 0.1 0.2", "0.2");
   refused("--method random-real --epochs-grid 0", "--epochs-grid");
-  refused("--method random-real --steps 5000", "5000 steps need 5000");
+  refused("--method random-real --selection-images 200 --steps 5000", "5000 steps need 5000");
   refused("--method random-real --selection-images 12000", "hold out 12000");
-  refused("--method random-real --test-networks 3", "--test-networks");
+  refused("--method random-real --selection-images 200 --test-networks 3", "--test-networks");
   CHECK(!std::filesystem::exists(folder.path() / "x"));
 }
 

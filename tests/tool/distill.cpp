@@ -25,55 +25,55 @@ TEST_CASE("tool: distill writes every result, and evaluate reaches the same accu
     CHECK(std::filesystem::file_size(out / name) > 0);
   }
   CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 10);  // and nothing else
-  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   for (const char* key : {"dataset", "network", "init", "objective", "steps", "epochs", "images_per_class",
                           "iterations", "seed", "threads", "networks_tested", "test_accuracy", "test_accuracy_std",
                           "initial_accuracy", "wall_seconds", "train_seconds", "peak_rss_mb"}) {
     CHECK(summary.contains(key));
   }
   CHECK(summary["iterations"] == 4);
-  CHECK(nlohmann::json::parse(content(out / "config.json"))["seed"] == 5);
+  CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["seed"] == 5);
   CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 10, 1, 28, 28});
 
   const auto again = folder.path() / "evaluated";
   const Result evaluated =
-      tool("evaluate --dataset glyphs --distilled " + (out / "distilled.npz").string() + " --out " + again.string());
+      tool("evaluate --dataset mnist --distilled " + (out / "distilled.npz").string() + " --out " + again.string());
   CAPTURE(evaluated.output);
   REQUIRE(evaluated.exit_code == 0);
-  const auto evaluation = nlohmann::json::parse(content(again / "summary.json"));
+  const auto evaluation = nlohmann::json::parse(file_bytes(again / "summary.json"));
   CHECK(evaluation["test_accuracy"] == summary["test_accuracy"]);
   CHECK(evaluation["initial_accuracy"] == summary["initial_accuracy"]);
 
-  const Result random = tool("evaluate --dataset glyphs --init random --test-networks 3 --distilled " +
+  const Result random = tool("evaluate --dataset mnist --init random --test-networks 3 --distilled " +
                              (out / "distilled.npz").string() + " --out " + again.string());
   REQUIRE(random.exit_code == 0);
-  CHECK(nlohmann::json::parse(content(again / "summary.json"))["networks_tested"] == 3);
+  CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["networks_tested"] == 3);
 }
 
 TEST_CASE("tool: the same seed gives the same bytes on one thread and on two") {
   const TemporaryFolder folder;
   REQUIRE(tool(quick(folder.path() / "one") + " --seed 7 --threads 1").exit_code == 0);
   REQUIRE(tool(quick(folder.path() / "two") + " --seed 7 --threads 2").exit_code == 0);
-  const std::string one = content(folder.path() / "one" / "distilled.npz");
+  const std::string one = file_bytes(folder.path() / "one" / "distilled.npz");
   CHECK(one.size() > 250000);  // theta_0 alone has 61,706 floats
-  CHECK(one == content(folder.path() / "two" / "distilled.npz"));
+  CHECK(one == file_bytes(folder.path() / "two" / "distilled.npz"));
 }
 
 TEST_CASE("tool: Ctrl-C stops cleanly and leaves a usable result") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";
   const Result result = shell(std::string(HYPERTAPE_TOOL) +
-                              " distill --dataset glyphs --iterations 100000 --batch 32 --hold-out 64 "
+                              " distill --dataset mnist --iterations 100000 --batch 32 --hold-out 64 "
                               "--evaluate-every 1 --out " +
                               out.string() + " & pid=$!; for i in $(seq 600); do [ -s " + (out / "log.csv").string() +
                               " ] && break; sleep 0.1; done; kill -INT $pid; wait $pid");
   CAPTURE(result.output);
   CHECK(result.exit_code == 0);
   CHECK(result.says("stopped at iteration"));
-  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["interrupted"] == true);
   CHECK(summary["iterations"] < 100000);
-  CHECK(tool("evaluate --dataset glyphs --distilled " + (out / "distilled.npz").string() + " --out " +
+  CHECK(tool("evaluate --dataset mnist --distilled " + (out / "distilled.npz").string() + " --out " +
              (folder.path() / "evaluated").string())
             .exit_code == 0);
 }
@@ -97,7 +97,7 @@ TEST_CASE("tool: a folder shows one run only") {
   REQUIRE(tool(quick(out)).exit_code == 0);
   std::filesystem::copy(out / "distilled.npz", set);
 
-  const Result other = tool("evaluate --dataset glyphs --distilled " + set + " --out " + out.string());
+  const Result other = tool("evaluate --dataset mnist --distilled " + set + " --out " + out.string());
   CHECK(other.exit_code == 1);
   CHECK(other.says("not of an earlier `evaluate`"));
   CHECK(std::filesystem::exists(out / "summary.json"));
@@ -115,7 +115,7 @@ TEST_CASE("tool: an output folder that cannot be written is refused before any w
   CHECK(result.exit_code == 1);
   CHECK(result.says("--out"));
   CHECK(!result.says("iteration"));
-  CHECK(content(folder.path() / "file") == "in the way");
+  CHECK(file_bytes(folder.path() / "file") == "in the way");
 }
 
 }  // namespace

@@ -19,17 +19,18 @@ TEST_CASE("tool: evaluate trains other networks than the one that the images wer
   const auto out = folder.path() / "run", again = folder.path() / "evaluated";
   REQUIRE(tool(quick(out) + " --seed 5").exit_code == 0);
   const std::string set = " --distilled " + (out / "distilled.npz").string() + " --out " + again.string();
-  REQUIRE(tool("evaluate --dataset glyphs --init random --test-networks 4 --seed 5" + set).exit_code == 0);
-  const double fixed = nlohmann::json::parse(content(out / "summary.json"))["initial_accuracy"];
+  REQUIRE(tool("evaluate --dataset mnist --init random --test-networks 4 --seed 5" + set).exit_code == 0);
+  const double fixed = nlohmann::json::parse(file_bytes(out / "summary.json"))["initial_accuracy"];
   std::ifstream log(again / "log.csv");
   std::string line;
   std::getline(log, line);
-  int networks = 0;
+  int networks = 0, others = 0;
   for (; std::getline(log, line); ++networks) {
-    CHECK(std::abs(std::stod(line.substr(line.find(',') + 1)) - fixed) > 1e-9);
+    others += std::abs(std::stod(line.substr(line.find(',') + 1)) - fixed) > 1e-9;
   }
   CHECK(networks == 4);
-  const Result ignored = tool("evaluate --dataset glyphs --init fixed --test-networks 4" + set);
+  CHECK(others >= 3);  // of 300 images, two networks may classify as many
+  const Result ignored = tool("evaluate --dataset mnist --init fixed --test-networks 4" + set);
   CHECK(ignored.exit_code == 2);
   CHECK(ignored.says("--test-networks goes with --init random"));
 }
@@ -41,7 +42,7 @@ TEST_CASE("tool: evaluate does not score a network that diverged") {
   data::Npz npz = data::read_npz(out / "distilled.npz");
   npz["learning_rates"] = {{1, 1}, std::vector<float>{1e38f}};
   data::write_npz(folder.path() / "set.npz", npz);
-  const Result result = tool("evaluate --dataset glyphs --distilled " + (folder.path() / "set.npz").string() +
+  const Result result = tool("evaluate --dataset mnist --distilled " + (folder.path() / "set.npz").string() +
                              " --out " + (folder.path() / "evaluated").string());
   CAPTURE(result.output);
   CHECK(result.exit_code == 1);
@@ -53,18 +54,18 @@ TEST_CASE("tool: evaluate does not score a network that diverged") {
 TEST_CASE("tool: one set, tested with other networks and in other orders") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run", again = folder.path() / "again";
-  REQUIRE(tool("distill --dataset glyphs --net linear --steps 3 --iterations 30 --batch 32 --hold-out 64 --init random "
+  REQUIRE(tool("distill --dataset mnist --net linear --steps 3 --iterations 30 --batch 32 --hold-out 64 --init random "
                "--networks 2 --validation-networks 2 --test-networks 4 --seed 5 --out " +
                out.string())
               .exit_code == 0);
   const auto accuracy = [&](const std::string& arguments) {
-    const Result result = tool("evaluate --dataset glyphs --init random --test-networks 4 --seed 5 --distilled " +
+    const Result result = tool("evaluate --dataset mnist --init random --test-networks 4 --seed 5 --distilled " +
                                (out / "distilled.npz").string() + " --out " + again.string() + arguments);
     CAPTURE(result.output);
     REQUIRE(result.exit_code == 0);
-    return nlohmann::json::parse(content(again / "summary.json"))["test_accuracy"].get<double>();
+    return nlohmann::json::parse(file_bytes(again / "summary.json"))["test_accuracy"].get<double>();
   };
-  const double expected = nlohmann::json::parse(content(out / "summary.json"))["test_accuracy"];
+  const double expected = nlohmann::json::parse(file_bytes(out / "summary.json"))["test_accuracy"];
   CHECK(accuracy(" --net linear") == expected);
   const double shuffled = accuracy(" --net linear --shuffle");
   CHECK(shuffled != expected);

@@ -24,7 +24,7 @@ TEST_CASE("tool: linear writes its table and chart, and learned points come near
     CHECK(std::filesystem::file_size(out / name) > 0);
   }
   CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 4);  // and nothing else
-  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["bound"] == std::vector<int>{2, 1, 0});
   CHECK(summary["largest_error"] <= 1e-10);
   CHECK(summary["interrupted"] == false);
@@ -42,7 +42,7 @@ TEST_CASE("tool: linear writes its table and chart, and learned points come near
   CAPTURE(stopped.output);
   CHECK(stopped.exit_code == 0);
   CHECK(stopped.says("stopped"));
-  CHECK(nlohmann::json::parse(content(out / "summary.json"))["interrupted"] == true);
+  CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
 
   const Result few = tool("linear --dimension 8 --samples 7 --out " + (folder.path() / "few").string());
   CHECK(few.exit_code == 2);

@@ -15,7 +15,7 @@ namespace {
 TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to attack, to test with") {
   const TemporaryFolder folder;
   const auto pool = folder.path() / "pool", whole = folder.path() / "whole", out = folder.path() / "run";
-  const std::string options = "pretrain --dataset glyphs --net linear --epochs 1 --seed 3 --out ";
+  const std::string options = "pretrain --dataset mnist --net linear --epochs 5 --learning-rate 0.01 --seed 3 --out ";
   REQUIRE(tool(options + whole.string() + " --networks 4 --threads 1").exit_code == 0);
   REQUIRE(tool(options + pool.string() + " --networks 3").exit_code == 0);
   const Result more = tool(options + pool.string() + " --networks 4");
@@ -23,34 +23,34 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   REQUIRE(more.exit_code == 0);
   CHECK(more.says("3 there already"));
   for (const char* name : {"network-0000.npz", "network-0002.npz", "network-0003.npz"}) {
-    CHECK(content(pool / name) == content(whole / name));
+    CHECK(file_bytes(pool / name) == file_bytes(whole / name));
   }
-  CHECK(nlohmann::json::parse(content(pool / "summary.json"))["test_accuracy"] > 60);
+  CHECK(nlohmann::json::parse(file_bytes(pool / "summary.json"))["test_accuracy"] > 60);
   const Result other = tool(options + pool.string() + " --networks 5 --batch 64");
   CHECK(other.exit_code == 2);
   CHECK(other.says("begun with batch 128, not 64"));
 
   const std::string attack =
-      "distill --dataset glyphs --net linear --iterations 6 --batch 32 --hold-out 64 --evaluate-every 3 --epochs 1 "
+      "distill --dataset mnist --net linear --iterations 6 --batch 32 --hold-out 64 --evaluate-every 3 --epochs 1 "
       "--init random-pretrained --pool " +
       pool.string() + " --out " + out.string();
   const std::string classes = " --objective attack --attack-class 3 --target-class 5";
-  const Result attacked = tool(attack + " --test-networks 2 --source-dataset glyphs" + classes);
+  const Result attacked = tool(attack + " --test-networks 2 --source-dataset mnist" + classes);
   CAPTURE(attacked.output);
   REQUIRE(attacked.exit_code == 0);
   CHECK(attacked.says("of class 3 taken for 5"));
-  const auto summary = nlohmann::json::parse(content(out / "summary.json"));
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["networks_tested"] == 2);
   for (const char* name : {"success_ratio", "relabelled_accuracy", "other_classes_accuracy"}) {
     CHECK(summary["attack"][name].contains("after"));
   }
   const auto again = folder.path() / "again";
   const Result evaluated =
-      tool("evaluate --dataset glyphs --net linear --init random-pretrained --test-networks 2 --pool " + pool.string() +
+      tool("evaluate --dataset mnist --net linear --init random-pretrained --test-networks 2 --pool " + pool.string() +
            " --distilled " + (out / "distilled.npz").string() + " --out " + again.string() + classes);
   CAPTURE(evaluated.output);
   REQUIRE(evaluated.exit_code == 0);
-  CHECK(nlohmann::json::parse(content(again / "summary.json"))["attack"] == summary["attack"]);
+  CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["attack"] == summary["attack"]);
 
   const auto fails = [&](const std::string& arguments, int exit_code, const char* words) {
     const Result result = tool(arguments);
@@ -60,8 +60,8 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
     CHECK(result.says(words));
   };
   fails(attack + " --test-networks 4", 2, "4 networks are too few");
-  fails(attack + " --test-networks 2 --source-dataset mnist", 1, "dataset \"glyphs\", not \"mnist\"");
-  const std::string lenet = "distill --dataset glyphs --init fixed-pretrained --out " + (folder.path() / "x").string();
+  fails(attack + " --test-networks 2 --source-dataset usps", 1, "dataset \"mnist\", not \"usps\"");
+  const std::string lenet = "distill --dataset mnist --init fixed-pretrained --out " + (folder.path() / "x").string();
   fails(lenet + " --pool " + pool.string(), 1, "network \"linear\", not \"lenet\"");
   fails(lenet + " --pool " + out.string(), 1, "pretrain");
   std::ofstream(pool / "network-0000.npz") << "nothing";

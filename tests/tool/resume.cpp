@@ -22,7 +22,7 @@ TEST_CASE("tool: a run that is killed and resumed gives the bytes of one that wa
   const TemporaryFolder folder;
   const auto whole = folder.path() / "whole", killed = folder.path() / "killed";
   const std::string options =
-      " distill --dataset glyphs --iterations 14 --batch 32 --hold-out 64 --evaluate-every 2 --checkpoint-every 3 "
+      " distill --dataset mnist --iterations 14 --batch 32 --hold-out 64 --evaluate-every 2 --checkpoint-every 3 "
       "--steps 2 --soft-labels --momentum 0.5 --init random --networks 2 --validation-networks 2 --test-networks 2 "
       "--net mlp --hidden 20 --seed 5 --out ";
   REQUIRE(shell(HYPERTAPE_TOOL + options + whole.string()).exit_code == 0);
@@ -31,11 +31,11 @@ TEST_CASE("tool: a run that is killed and resumed gives the bytes of one that wa
   const Result resumed = tool("distill --threads 1 --resume " + killed.string());
   CAPTURE(resumed.output);
   REQUIRE(resumed.exit_code == 0);
-  CHECK(content(killed / "distilled.npz") == content(whole / "distilled.npz"));
-  CHECK(content(killed / "last.npz") == content(whole / "last.npz"));
-  CHECK(content(killed / "networks.csv") == content(whole / "networks.csv"));
-  CHECK(content(killed / "strip.png") == content(whole / "strip.png"));
-  CHECK(content(killed / "accuracy.svg") == content(whole / "accuracy.svg"));
+  CHECK(file_bytes(killed / "distilled.npz") == file_bytes(whole / "distilled.npz"));
+  CHECK(file_bytes(killed / "last.npz") == file_bytes(whole / "last.npz"));
+  CHECK(file_bytes(killed / "networks.csv") == file_bytes(whole / "networks.csv"));
+  CHECK(file_bytes(killed / "strip.png") == file_bytes(whole / "strip.png"));
+  CHECK(file_bytes(killed / "accuracy.svg") == file_bytes(whole / "accuracy.svg"));
   const Result again = tool("distill --resume " + killed.string());
   CHECK(again.exit_code == 2);
   CHECK(again.says("this run is done"));
@@ -45,14 +45,14 @@ TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint
   const TemporaryFolder folder;
   const auto whole = folder.path() / "whole", out = folder.path() / "run";
   const std::string options =
-      "distill --dataset glyphs --iterations 40 --batch 32 --hold-out 64 --evaluate-every 5 --checkpoint-every 2 "
+      "distill --dataset mnist --iterations 40 --batch 32 --hold-out 64 --evaluate-every 5 --checkpoint-every 2 "
       "--net linear --seed 5 --out ";
   REQUIRE(tool(options + whole.string()).exit_code == 0);
   const Result stopped = tool(options + out.string() + " --time-limit 0.000001");
   CAPTURE(stopped.output);
   REQUIRE(stopped.exit_code == 0);
   CHECK(stopped.says("stopped at iteration 1 of 40; continue with --resume"));
-  CHECK(nlohmann::json::parse(content(out / "summary.json"))["interrupted"] == true);
+  CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
 
   const auto refused = [&](const std::string& arguments, int exit_code, std::initializer_list<const char*> words) {
     const Result result = tool(arguments);
@@ -73,8 +73,8 @@ TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint
   REQUIRE(resumed.exit_code == 0);
   CHECK(resumed.says("checkpoint.npz"));
   CHECK(resumed.says("resumed at iteration 1"));
-  CHECK(content(out / "last.npz") == content(whole / "last.npz"));
-  CHECK(content(out / "distilled.npz") == content(whole / "distilled.npz"));
+  CHECK(file_bytes(out / "last.npz") == file_bytes(whole / "last.npz"));
+  CHECK(file_bytes(out / "distilled.npz") == file_bytes(whole / "distilled.npz"));
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ class Gallery {
   static constexpr Index image_side = 112;  // about the width that an image is magnified to
   static constexpr Index gap = 6;
   static constexpr Index most_columns = 20;
-  static constexpr Index most_side = 8192;
+  static constexpr Index most_side = 4096;
   static constexpr Index text_scale = 2;
   static constexpr Index text_width = data::font_width * text_scale;
   static constexpr Index text_height = data::font_height * text_scale;
@@ -138,7 +138,7 @@ inline void check_channels(const Shape& shape, const data::Normalization& normal
 }  // namespace detail
 
 /// Draws a distilled set as PNG: for each step its number and learning rates, and under each image its label. Each
-/// image is stretched to its own range of grey. At most 20 images a row and 8,192 pixels a side; of a set too large for
+/// image is stretched to its own range of grey. At most 20 images a row and 4,096 pixels a side; of a set too large for
 /// that, the first images and steps, and how many more there are.
 /// @throws ArgumentError unless the images have 1 or 3 channels and finite values; DataError if the file cannot be
 /// written.
@@ -169,7 +169,7 @@ inline void save_picture(const DistilledSet& set, const std::filesystem::path& p
 }
 
 /// Draws how images changed over a run as PNG: a row for each snapshot, "iteration 400" over its first 20 images at
-/// most. Of more snapshots than fit into 8,192 pixels, evenly spaced ones, the first and the last among them.
+/// most. Of more snapshots than fit into 4,096 pixels, evenly spaced ones, the first and the last among them.
 /// @throws ArgumentError if there is no snapshot, or they differ in shape, and as `save_picture`.
 inline void save_strip(std::span<const Snapshot> snapshots, const data::Normalization& normalization,
                        const std::filesystem::path& path) {
