@@ -107,7 +107,8 @@ def adaptation(source, target, paper):
         Row(f"{prefix}-fixed", "one fixed pre-trained network", paper[0],
             f"{HUNDRED} --dataset {target} --init fixed-pretrained {pool} {start} --iterations 2000 --hold-out 1000"),
         Row(f"{prefix}-random", "random pre-trained networks", paper[1],
-            f"{HUNDRED} --dataset {target} {random} {start} --iterations 2000 --hold-out 1000"),
+            f"{HUNDRED} --dataset {target} {random} {start} --from-real-images --rates-learning-rate 0.004 --clip 0.1"
+            " --iterations 4000 --hold-out 1000"),
     ] + baselines(prefix, target, random, paper[2:6], sets_without_networks=False)
 
 
