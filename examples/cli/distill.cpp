@@ -1,5 +1,4 @@
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
