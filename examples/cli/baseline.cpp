@@ -106,7 +106,7 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
       for (std::size_t i = first; i < end; ++i) theta0.push_back(weights[numbers[i]]);
       TestResult part;
       try {
-        part = test_networks(
+        part = train_and_test(
             network, sets[s], distill::InitialWeights(std::move(theta0)), static_cast<Index>(end - first),
             run.dataset.test, run.team, [](Index, const TestResult&) { return true; }, static_cast<Index>(first));
       } catch (const DivergenceError& error) {
@@ -271,13 +271,8 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
 void check_images(const BaselineCommand& command, const data::Dataset& dataset, const data::Split& split) {
   const data::LabelledImages& images = dataset.train;
   if (command.distilled) {
-    const DistilledSet set = distill::load(*command.distilled, images.classes);
-    const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
-    if (set.images.front().shape() != expected) {
-      throw DataError(message(command.distilled->string(), ": its images are ", set.images.front().shape(), ", ",
-                              command.common.dataset, " needs ", expected));
-    }
-    distill::NearestNeighbours refuses_soft_labels(set);
+    const DistilledSet set = load_distilled(*command.distilled, images, command.common.dataset);
+    distill::NearestNeighbours{set};  // refuses soft labels
     return;
   }
   const bool average = command.method == "average-real";  // however many images that is, one of each class is enough
@@ -303,8 +298,7 @@ void run(BaselineCommand& command) {
   const WorkerTeam team(command.common.threads);
   const OutputFolder out =
       OutputFolder::create(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
-  Json config = {{"command", "baseline"}, {"version", HYPERTAPE_VERSION}};
-  config.update(command.options.json());
+  Json config = config_of("baseline", command.options);
   for (const auto& [name, file] : {std::pair("distilled", command.distilled), std::pair("rates", command.rates)}) {
     if (file) config[name] = std::filesystem::absolute(*file).string();
   }

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/core/version.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/locate.hpp"
@@ -74,6 +75,20 @@ inline CLI::Validator positive(bool zero = false) {
       zero ? "NOT NEGATIVE" : "POSITIVE");
 }
 
+/// The content of a JSON file; null if it cannot be read or is no JSON.
+inline Json read_json(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  Json json = file ? Json::parse(file, nullptr, false) : Json();
+  return json.is_discarded() ? Json() : json;
+}
+
+/// What every command's config.json begins with.
+inline Json config_of(const char* command, const Options& options) {
+  Json config = {{"command", command}, {"version", HYPERTAPE_VERSION}};
+  config.update(options.json());
+  return config;
+}
+
 /// The folder that a run writes to.
 class OutputFolder {
  public:
@@ -96,13 +111,12 @@ class OutputFolder {
     return OutputFolder(path);
   }
 
-  /// That of an earlier run. @throws DataError unless its config.json is one of this command.
+  /// That of an earlier run, left as it is.
   static OutputFolder open(const std::filesystem::path& path) { return OutputFolder(path); }
 
   /// The config.json of an earlier run of `command`. @throws DataError if there is none, or of another command.
   static Json read_config(const std::filesystem::path& path, const std::string& command) {
-    std::ifstream file(path / "config.json");
-    Json config = file ? Json::parse(file, nullptr, false) : Json();
+    Json config = read_json(path / "config.json");
     if (!config.is_object() || config.value("command", "") != command) {
       throw DataError(message(path.string(), ": its config.json is not of an earlier `", command, "`"));
     }

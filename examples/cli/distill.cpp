@@ -167,15 +167,8 @@ class Run {
   Best best_;
 };
 
-Json config_of(const DistillCommand& command, const data::Dataset& dataset, const nn::Network<float>& network) {
-  Json config = {{"command", "distill"}, {"version", HYPERTAPE_VERSION}, {"network", network.name()}};
-  config.update(command.options.json());
-  config["data"] = folder_of(dataset);
-  config["theta_layout"] = layout_of(network);
-  return config;
-}
-
-/// Puts the options of an earlier run in place, and says where that is.
+/// Puts the options of an earlier run, and its folder, in place. @throws ArgumentError if others are given or it is
+/// done, DataError if there is no such run.
 void resume(DistillCommand& command) {
   const std::filesystem::path& folder = *command.resume;
   if (!command.common.out.empty() && command.common.out != folder) {
@@ -183,8 +176,7 @@ void resume(DistillCommand& command) {
   }
   command.options.resume(OutputFolder::read_config(folder, "distill"), folder / "config.json");
   command.common.out = folder;
-  std::ifstream file(folder / "summary.json");
-  const Json summary = file ? Json::parse(file, nullptr, false) : Json();
+  const Json summary = read_json(folder / "summary.json");
   if (summary.is_object() && !summary.value("interrupted", true)) {
     throw ArgumentError("--resume " + folder.string() + ": this run is done");
   }
@@ -217,7 +209,11 @@ void run(DistillCommand& command) {
           : OutputFolder::create(command.common.out, "distill",
                                  {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
                                   "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
-  if (!command.resume) out.write_json("config.json", config_of(command, dataset, network));
+  if (!command.resume) {
+    Json config = config_of("distill", command.options);
+    config.update({{"data", folder_of(dataset)}, {"network", network.name()}, {"theta_layout", layout_of(network)}});
+    out.write_json("config.json", config);
+  }
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
@@ -238,8 +234,9 @@ void run(DistillCommand& command) {
   distill::save_picture(best.set, out / "distilled.png");
 
   // The test set is touched here, once.
-  const TestResult result = test_networks(network, best.set, weights.testing, command.initialisation.networks_to_test(),
-                                          dataset.test, team, [](Index, const TestResult&) { return true; });
+  const TestResult result =
+      train_and_test(network, best.set, weights.testing, command.initialisation.networks_to_test(), dataset.test, team,
+                     [](Index, const TestResult&) { return true; });
   data::write_atomically(out / "networks.csv", result.csv(d.objective));
   Json summary = {{"dataset", command.common.dataset},
                   {"network", network.name()},

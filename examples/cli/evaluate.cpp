@@ -28,17 +28,6 @@ struct EvaluateCommand {
   bool shuffle = false;
 };
 
-/// Reads the distilled set and makes sure that it goes with the dataset.
-distill::DistilledSet load_set(const EvaluateCommand& command, const data::LabelledImages& images) {
-  distill::DistilledSet set = distill::load(command.distilled, images.classes);
-  const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
-  if (set.images.front().shape() != expected) {
-    throw DataError(message(command.distilled.string(), ": its images are ", set.images.front().shape(), ", ",
-                            command.common.dataset, " needs ", expected));
-  }
-  return set;
-}
-
 /// The weights to test with: of a fixed initialisation those that the set was made for.
 distill::InitialWeights weights_for(const EvaluateCommand& command, const distill::DistilledSet& set,
                                     const nn::Network<float>& network, const data::LabelledImages& images) {
@@ -85,17 +74,17 @@ void run(const EvaluateCommand& command) {
   const data::LabelledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
   const nn::Network<float> network = command.network.make(images);
-  const distill::DistilledSet saved = load_set(command, images);
+  const distill::DistilledSet saved = load_distilled(command.distilled, images, command.common.dataset);
   const distill::InitialWeights weights = weights_for(command, saved, network, images);
   const distill::DistilledSet set = command.shuffle ? shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);
   const Index networks = command.initialisation.networks_to_test();
   const OutputFolder out =
       OutputFolder::create(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
-  Json config = {{"command", "evaluate"}, {"version", HYPERTAPE_VERSION}, {"network", network.name()}};
-  config.update(command.options.json());
-  config["distilled"] = std::filesystem::absolute(command.distilled).string();
-  config["data"] = folder_of(dataset);
+  Json config = config_of("evaluate", command.options);
+  config.update({{"data", folder_of(dataset)},
+                 {"distilled", std::filesystem::absolute(command.distilled).string()},
+                 {"network", network.name()}});
   out.write_json("config.json", config);
   distill::save(saved, out / "distilled.npz");
   distill::save_picture(saved, out / "distilled.png");
@@ -103,7 +92,7 @@ void run(const EvaluateCommand& command) {
   const Interrupt interrupt;
   Progress progress;
   const TestResult result =
-      test_networks(network, set, weights, networks, images, team, [&](Index done, const TestResult& so_far) {
+      train_and_test(network, set, weights, networks, images, team, [&](Index done, const TestResult& so_far) {
         data::write_atomically(out / "log.csv", so_far.csv(objective));
         if (networks > 1) {
           progress.show(message("network ", done, "/", networks, "  test accuracy ",

@@ -32,12 +32,11 @@ void check_pool(const Json& config, const InitialisationOptions& options, const 
   if (options.source_dataset) expect("dataset", *options.source_dataset);
 }
 
-/// The first `wanted` networks of the pool, all for 0, and last those for tests.
+/// The networks of the pool; the first alone if one is enough.
 std::vector<Tensor<float>> load_pool(const InitialisationOptions& options, const nn::Network<float>& network,
                                      const data::LabelledImages& images) {
   if (!options.pool) throw ArgumentError("--init " + options.init + " needs --pool DIR, made by `hypertape pretrain`");
-  std::ifstream file(*options.pool / "config.json");
-  const Json config = file ? Json::parse(file, nullptr, false) : Json();
+  const Json config = read_json(*options.pool / "config.json");
   if (!config.is_object() || config.value("command", "") != "pretrain") {
     throw DataError(message("--pool ", options.pool->string(), ": has no config.json of `hypertape pretrain`"));
   }

@@ -128,9 +128,7 @@ void run(const LinearCommand& command) {
       distill::random_linear_problem(command.samples, command.dimension, command.noise, command.seed);
   const Tensor<double> solution = distill::least_squares(problem);
   const OutputFolder out = OutputFolder::create(command.out, "linear", {"linear.csv", "linear.svg"});
-  Json config = {{"command", "linear"}, {"version", HYPERTAPE_VERSION}};
-  config.update(command.options.json());
-  out.write_json("config.json", config);
+  out.write_json("config.json", config_of("linear", command.options));
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << command.samples << " samples, "
             << command.dimension << " dimensions, one step of size " << command.step_size << '\n';
 

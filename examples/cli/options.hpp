@@ -48,27 +48,44 @@ class Options {
     return values;
   }
 
+  /// An option that must agree with an earlier run's, and does not.
+  struct Difference {
+    std::string option;  ///< "--images-per-class"
+    std::string name;    ///< "images_per_class"
+    bool given;          ///< on the command line; if not, its default differs
+    Json now, before;
+  };
+
+  /// How the present values differ from those of an earlier run's config.json. @throws DataError if it lacks one.
+  std::vector<Difference> differences(const Json& config, const std::filesystem::path& path) const {
+    std::vector<Difference> found;
+    for (const Entry& entry : entries_) {
+      if (entry.on_resume != OnResume::must_agree) continue;
+      const Json now = entry.write(), before = value_of(entry, config, path);
+      if (now == before) continue;
+      found.push_back({entry.option->get_name(), key(entry.option), entry.option->count() > 0, now, before});
+    }
+    return found;
+  }
+
   /// Takes the values of an earlier run's config.json, as each option's OnResume says.
   /// @throws ArgumentError naming each option that is given with another value, DataError if a value is missing.
   void resume(const Json& config, const std::filesystem::path& path) {
-    std::string differences;
+    std::string others;
+    for (const Difference& d : differences(config, path)) {
+      if (!d.given) continue;
+      others += message(others.empty() ? "" : ", ", d.option, " is ", d.now.dump(), " now and was ", d.before.dump());
+    }
+    if (!others.empty()) throw ArgumentError("--resume: the run has other options: " + others);
     for (const Entry& entry : entries_) {
       const bool given = entry.option->count() > 0;
       if (entry.on_resume == OnResume::not_kept || (given && entry.on_resume == OnResume::free)) continue;
-      const std::string name = key(entry.option);
-      if (!config.contains(name)) throw DataError(message(path.string(), ": has no value of ", name));
-      const Json now = entry.write();
       try {
-        entry.read(config[name]);
+        entry.read(value_of(entry, config, path));
       } catch (const nlohmann::json::exception& error) {
-        throw DataError(message(path.string(), ": ", name, ": ", error.what()));
-      }
-      if (given && now != entry.write()) {
-        differences += message(differences.empty() ? "" : ", ", entry.option->get_name(), " is ", now.dump(),
-                               " now and was ", config[name].dump());
+        throw DataError(message(path.string(), ": ", key(entry.option), ": ", error.what()));
       }
     }
-    if (!differences.empty()) throw ArgumentError("--resume: the run has other options: " + differences);
   }
 
  private:
@@ -78,6 +95,12 @@ class Options {
     std::function<Json()> write;
     std::function<void(const Json&)> read;
   };
+
+  static const Json& value_of(const Entry& entry, const Json& config, const std::filesystem::path& path) {
+    const std::string name = key(entry.option);
+    if (!config.contains(name)) throw DataError(message(path.string(), ": has no value of ", name));
+    return config[name];
+  }
 
   template <class T>
   CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {

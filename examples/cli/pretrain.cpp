@@ -38,13 +38,12 @@ OutputFolder open_pool(const PretrainCommand& command, const Json& config) {
     out.write_json("config.json", config);
     return out;
   }
-  const Json before = OutputFolder::read_config(path, "pretrain");
-  for (const auto& [name, value] : config.items()) {
-    if (name == "networks" || name == "threads" || name == "data" || name == "out" || name == "version") continue;
-    if (before.value(name, Json()) != value) {
-      throw ArgumentError(message("--out ", path.string(), ": the pool there was begun with ", name, " ",
-                                  before.value(name, Json()).dump(), ", not ", value.dump()));
-    }
+  const auto differences =
+      command.options.differences(OutputFolder::read_config(path, "pretrain"), path / "config.json");
+  if (!differences.empty()) {
+    const Options::Difference& first = differences.front();
+    throw ArgumentError(message("--out ", path.string(), ": the pool there was begun with ", first.name, " ",
+                                first.before.dump(), ", not ", first.now.dump()));
   }
   OutputFolder out = OutputFolder::open(path);
   out.write_json("config.json", config);
@@ -60,13 +59,11 @@ void run(PretrainCommand& command) {
   command.pretrain.initial = command.initialisation.distribution();
   command.pretrain.seed = command.common.seed;
   const WorkerTeam team(command.common.threads);
-  Json config = {{"command", "pretrain"},
-                 {"version", HYPERTAPE_VERSION},
+  Json config = config_of("pretrain", command.options);
+  config.update({{"data", folder_of(dataset)},
                  {"network", network.name()},
                  {"image", {images.channels, images.height, images.width}},
-                 {"classes", images.classes}};
-  config.update(command.options.json());
-  config["data"] = folder_of(dataset);
+                 {"classes", images.classes}});
   const OutputFolder out = open_pool(command, config);
 
   std::vector<Index> missing;
@@ -129,7 +126,9 @@ void add_pretrain(CLI::App& app) {
   command->network.add(options);
   command->initialisation.add_distribution(options);
   distill::PretrainOptions& p = command->pretrain;
-  options.add("--networks", command->networks, "How many; those that are there already are kept")->check(positive());
+  options
+      .add("--networks", command->networks, "How many; those that are there already are kept", Options::OnResume::free)
+      ->check(positive());
   options.add("--epochs", p.epochs, "Passes over the training images")->check(positive());
   options.add("--batch", p.batch, "Images of one step")->check(positive());
   options.add("--learning-rate", p.learning_rate, "Of Adam; falls to zero along half a cosine")->check(positive());

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hypertape/core/tensor.hpp"
@@ -50,36 +51,21 @@ class RunLog {
 
   /// The score on the held-out images over iterations.
   data::LineChart accuracy_chart() const {
-    data::LineChart chart;
-    chart.title = "Accuracy of networks trained on the distilled images";
-    chart.x_label = "iteration";
-    chart.y_label = "held-out images right, percent";
-    chart.series.emplace_back();
-    chart.series[0].name = "hold-out";
-    for (const Row& row : rows_) {
-      chart.series[0].x.push_back(static_cast<double>(row.iteration));
-      chart.series[0].y.push_back(row.score);
-    }
+    data::LineChart chart =
+        empty_chart("Accuracy of networks trained on the distilled images", "held-out images right, percent");
+    chart.series.push_back(series("hold-out", [](const Row& row) { return row.score; }));
     return chart;
   }
 
   /// The learning rates of some inner steps, evenly spaced, over iterations.
   data::LineChart rates_chart() const {
-    data::LineChart chart;
-    chart.title = "Learning rates of inner steps";
-    chart.x_label = "iteration";
-    chart.y_label = "learning rate";
+    data::LineChart chart = empty_chart("Learning rates of inner steps", "learning rate");
     constexpr std::size_t most = 8;
     const std::size_t steps = rows_.front().rates.size(), shown = std::min(most, steps);
     for (std::size_t i = 0; i < shown; ++i) {
       const std::size_t t = shown == 1 ? 0 : i * (steps - 1) / (shown - 1);
-      data::LineSeries series;
-      series.name = message("step ", t + 1);
-      for (const Row& row : rows_) {
-        series.x.push_back(static_cast<double>(row.iteration));
-        series.y.push_back(static_cast<double>(row.rates[t]));
-      }
-      chart.series.push_back(std::move(series));
+      chart.series.push_back(
+          series(message("step ", t + 1), [t](const Row& row) { return static_cast<double>(row.rates[t]); }));
     }
     return chart;
   }
@@ -120,6 +106,26 @@ class RunLog {
   }
 
  private:
+  static data::LineChart empty_chart(const char* title, const char* y_label) {
+    data::LineChart chart;
+    chart.title = title;
+    chart.x_label = "iteration";
+    chart.y_label = y_label;
+    return chart;
+  }
+
+  /// One value of each row over its iteration.
+  template <class Value>
+  data::LineSeries series(std::string name, const Value& value) const {
+    data::LineSeries points;
+    points.name = std::move(name);
+    for (const Row& row : rows_) {
+      points.x.push_back(static_cast<double>(row.iteration));
+      points.y.push_back(value(row));
+    }
+    return points;
+  }
+
   std::vector<Row> rows_;
 };
 

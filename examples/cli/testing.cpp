@@ -43,6 +43,17 @@ distill::Objective ObjectiveOptions::make(Index classes) const {
   return {attack};
 }
 
+distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::LabelledImages& images,
+                                     const std::string& dataset) {
+  distill::DistilledSet set = distill::load(path, images.classes);
+  const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
+  if (set.images.front().shape() != expected) {
+    throw DataError(
+        message(path.string(), ": its images are ", set.images.front().shape(), ", ", dataset, " needs ", expected));
+  }
+  return set;
+}
+
 Json TestResult::summary(const distill::Objective& objective) const {
   const distill::Spread start = spread(before, accuracy_of), end = spread(after, accuracy_of);
   Json json = {{"networks_tested", after.size()},
@@ -99,10 +110,10 @@ std::string TestResult::csv(const distill::Objective& objective) const {
   return text;
 }
 
-TestResult test_networks(const nn::Network<float>& network, const distill::DistilledSet& set,
-                         const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
-                         const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
-                         Index first_number) {
+TestResult train_and_test(const nn::Network<float>& network, const distill::DistilledSet& set,
+                          const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
+                          const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
+                          Index first_number) {
   std::vector<Index> all(static_cast<std::size_t>(images.count));
   for (Index i = 0; i < images.count; ++i) all[static_cast<std::size_t>(i)] = i;
   TestResult result;

@@ -23,6 +23,10 @@ struct ObjectiveOptions {
   distill::Objective make(Index classes) const;
 };
 
+/// Reads a distilled set and makes sure that its images are like those of the dataset. @throws DataError if not.
+distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::LabelledImages& images,
+                                     const std::string& dataset);
+
 /// What networks take the test images for, before and after training on a distilled set.
 struct TestResult {
   std::vector<distill::Confusion> before, after;  ///< of each network
@@ -39,9 +43,9 @@ struct TestResult {
 /// Trains and tests `networks` of the given initial weights. Between some networks and the next, calls
 /// `proceed(done, result so far)`, and stops if that says false. @throws DivergenceError, naming the network by its
 /// number, counted from `first_number`.
-TestResult test_networks(const nn::Network<float>& network, const distill::DistilledSet& set,
-                         const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
-                         const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
-                         Index first_number = 0);
+TestResult train_and_test(const nn::Network<float>& network, const distill::DistilledSet& set,
+                          const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
+                          const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
+                          Index first_number = 0);
 
 }  // namespace hypertape::cli

@@ -54,6 +54,14 @@ Result shell(const std::string& command) {
 
 Result tool(const std::string& arguments) { return shell(message(HYPERTAPE_TOOL, ' ', arguments)); }
 
+void check_exit(const std::string& arguments, int exit_code, std::initializer_list<std::string> words) {
+  const Result result = tool(arguments);
+  CAPTURE(arguments);
+  CAPTURE(result.output);
+  CHECK(result.exit_code == exit_code);
+  for (const std::string& word : words) CHECK(result.says(word));
+}
+
 std::string quick(const std::filesystem::path& out) {
   return "distill --dataset mnist --iterations 4 --batch 32 --evaluate-every 2 --hold-out 64 --out " + out.string();
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
 
-/// Runs the tool as a shell would, with a small `--dataset mnist` at hand: 2,000 training and 300 test images, drawn ones.
+/// Runs the tool as a shell would, with a small `--dataset mnist` at hand: 2,000 training and 300 test images, drawn
+/// ones.
 namespace hypertape::testing {
 
 struct Result {
@@ -16,6 +18,9 @@ struct Result {
 
 Result shell(const std::string& command);
 Result tool(const std::string& arguments);
+
+/// Checks that the tool exits with this code, and says all of these words.
+void check_exit(const std::string& arguments, int exit_code, std::initializer_list<std::string> words);
 
 /// A run that takes moments.
 std::string quick(const std::filesystem::path& out);

@@ -118,11 +118,7 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
   const TemporaryFolder folder;
   const std::string out = " --out " + (folder.path() / "x").string();
   const auto refused = [&](const std::string& arguments, const std::string& words) {
-    const Result result = tool("baseline --dataset mnist" + out + " " + arguments);
-    CAPTURE(arguments);
-    CAPTURE(result.output);
-    CHECK(result.exit_code == 2);
-    CHECK(result.says(words));
+    check_exit("baseline --dataset mnist" + out + " " + arguments, 2, {words});
   };
   refused("", "--method is required");
   refused("--method best-real", "best-real");

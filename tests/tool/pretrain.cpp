@@ -52,20 +52,13 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   REQUIRE(evaluated.exit_code == 0);
   CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["attack"] == summary["attack"]);
 
-  const auto fails = [&](const std::string& arguments, int exit_code, const char* words) {
-    const Result result = tool(arguments);
-    CAPTURE(arguments);
-    CAPTURE(result.output);
-    CHECK(result.exit_code == exit_code);
-    CHECK(result.says(words));
-  };
-  fails(attack + " --test-networks 4", 2, "4 networks are too few");
-  fails(attack + " --test-networks 2 --source-dataset usps", 1, "dataset \"mnist\", not \"usps\"");
+  check_exit(attack + " --test-networks 4", 2, {"4 networks are too few"});
+  check_exit(attack + " --test-networks 2 --source-dataset usps", 1, {"dataset \"mnist\", not \"usps\""});
   const std::string lenet = "distill --dataset mnist --init fixed-pretrained --out " + (folder.path() / "x").string();
-  fails(lenet + " --pool " + pool.string(), 1, "network \"linear\", not \"lenet\"");
-  fails(lenet + " --pool " + out.string(), 1, "pretrain");
+  check_exit(lenet + " --pool " + pool.string(), 1, {"network \"linear\", not \"lenet\""});
+  check_exit(lenet + " --pool " + out.string(), 1, {"pretrain"});
   std::ofstream(pool / "network-0000.npz") << "nothing";
-  fails(attack + " --test-networks 2", 1, "network-0000.npz");
+  check_exit(attack + " --test-networks 2", 1, {"network-0000.npz"});
 }
 
 }  // namespace

@@ -54,17 +54,11 @@ TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint
   CHECK(stopped.says("stopped at iteration 1 of 40; continue with --resume"));
   CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
 
-  const auto refused = [&](const std::string& arguments, int exit_code, std::initializer_list<const char*> words) {
-    const Result result = tool(arguments);
-    CAPTURE(arguments);
-    CAPTURE(result.output);
-    CHECK(result.exit_code == exit_code);
-    for (const char* word : words) CHECK(result.says(word));
-  };
   const std::string resume = "distill --resume " + out.string();
-  refused(resume + " --seed 6 --iterations 50", 2, {"--seed is 6 now and was 5", "--iterations is 50 now and was 40"});
-  refused(resume + " --out " + whole.string(), 2, {"--out", "own folder"});
-  refused("distill --resume " + folder.path().string(), 1, {"config.json", "distill"});
+  check_exit(resume + " --seed 6 --iterations 50", 2,
+             {"--seed is 6 now and was 5", "--iterations is 50 now and was 40"});
+  check_exit(resume + " --out " + whole.string(), 2, {"--out", "own folder"});
+  check_exit("distill --resume " + folder.path().string(), 1, {"config.json", "distill"});
 
   CHECK(tool(resume + " --time-limit 0.000001").says("stopped at iteration 2 of 40"));
   std::ofstream(out / "checkpoint.npz") << "half a file";

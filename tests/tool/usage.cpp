@@ -17,11 +17,7 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   const TemporaryFolder folder;
   const std::string out = " --out " + (folder.path() / "x").string();
   const auto refused = [&](const std::string& arguments, const std::string& words) {
-    const Result result = tool(arguments);
-    CAPTURE(arguments);
-    CAPTURE(result.output);
-    CHECK(result.exit_code == 2);
-    CHECK(result.says(words));
+    check_exit(arguments, 2, {words});
   };
   refused("", "A command is required");
   refused("dance", "dance");
@@ -66,12 +62,8 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
 TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and nothing half-written") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "out";
-  const auto fails = [&](const std::string& arguments, std::initializer_list<const char*> words) {
-    const Result result = tool(arguments);
-    CAPTURE(arguments);
-    CAPTURE(result.output);
-    CHECK(result.exit_code == 1);
-    for (const char* word : words) CHECK(result.says(word));
+  const auto fails = [&](const std::string& arguments, std::initializer_list<std::string> words) {
+    check_exit(arguments, 1, words);
     CHECK(!std::filesystem::exists(out));
   };
   const std::string to_out = " --out " + out.string();
