@@ -8,6 +8,7 @@
 #include "hypertape/nn/lenet.hpp"
 #include "kernel_cases.hpp"
 #include "random_data.hpp"
+#include "work.hpp"
 
 namespace hypertape::bench {
 namespace {
@@ -48,8 +49,7 @@ PreparedKernel fused_lenet(Index N, bool second) {
                        data->hvp.data(), data->dx.data(), nullptr);
   };
   if (second) gradient();
-  constexpr double first = 6 * 25 * 28 * 28, all = first + 16 * 150 * 100 + 400 * 120 + 120 * 84 + 840;
-  return {.flop = 2 * static_cast<double>(N) * (second ? 6 * all - 2 * first : 3 * all - first),
+  return {.flop = 2 * static_cast<double>(N) * (second ? lenet_work.tangent() : lenet_work.gradient()),
           .bytes = bytes_of(data->theta, data->x, data->gradient) + (second ? bytes_of(data->direction, data->dx) : 0),
           .run = second ? std::function<void()>(derivative) : gradient,
           .error = [=] {

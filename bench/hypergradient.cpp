@@ -29,6 +29,7 @@
 #include "sgemm.hpp"
 #include "team_costs.hpp"
 #include "timing.hpp"
+#include "work.hpp"
 
 namespace hypertape::bench {
 namespace {
@@ -52,25 +53,6 @@ struct Options {
   int runs = 9;
   bool json = false;
 };
-
-/// Multiply-adds of one pass over one sample: of the first layer, whose input needs no gradient, and of all layers.
-struct Work {
-  double first, all;
-
-  /// Forward, weight gradients, and input gradients of all but the first layer.
-  double gradient() const { return 3 * all - first; }
-
-  /// The gradient of an inner step, and its tangent along lambda with the derivative by the images: each product of two
-  /// moving factors counts twice, those with the images, which do not move, once.
-  double inner_step() const { return gradient() + 6 * all - 2 * first; }
-};
-
-constexpr Work lenet_work{6.0 * 25 * 28 * 28, 6.0 * 25 * 28 * 28 + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};
-constexpr Work alexcifarnet_work{64.0 * 75 * 32 * 32,
-                                 64.0 * 75 * 32 * 32 + 64.0 * 1600 * 16 * 16 + 4096.0 * 384 + 384.0 * 192 + 1920};
-
-constexpr Work convnet_work{128.0 * 27 * 32 * 32,
-                            128.0 * 27 * 32 * 32 + 128.0 * 1152 * 16 * 16 + 128.0 * 1152 * 8 * 8 + 20480};
 
 /// What the benchmark must know of a network.
 struct Facts {
@@ -273,7 +255,10 @@ class Bench {
       report_.print(row);
     };
     Unroll<float, Loss> unroll({&net_}, unroll_options, team_);
-    const std::size_t predicted = unroll.predicted_bytes(problem.loop);
+    // Each thread has an unroll of its own if there are initialisations enough, else they share one.
+    const bool alone = options_.initialisations > 1 && options_.initialisations >= team_.size();
+    const std::size_t predicted =
+        unroll.predicted_bytes(problem.loop) * (alone ? static_cast<std::size_t>(team_.size()) : 1);
     require_memory(static_cast<double>(predicted));
     if (options_.initialisations == 1) {
       const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
@@ -288,7 +273,7 @@ class Bench {
         return outer_of_worker_[static_cast<std::size_t>(worker)](theta, problem.x, problem.y, gradient);
       };
       time([&]() -> const Hypergradient<float>& { return ensemble(problem.loop, theta0, outer_loss); },
-           [&] { return ensemble.reserved_bytes(); }, predicted* static_cast<std::size_t>(team_.size()));
+           [&] { return ensemble.reserved_bytes(); }, predicted);
     }
   }
 

@@ -8,6 +8,7 @@
 #include "check.hpp"
 #include "hypertape/kernels/conv2d.hpp"
 #include "hypertape/kernels/elementwise.hpp"
+#include "hypertape/kernels/instance_norm.hpp"
 #include "hypertape/kernels/linear.hpp"
 #include "hypertape/kernels/local_response_norm.hpp"
 #include "hypertape/kernels/pool2d.hpp"
@@ -34,6 +35,7 @@ const ConvLayer conv_layers[] = {
     {"lenet-conv2", {.C = 6, .H = 14, .W = 14, .O = 16, .K = 5}},
     {"alexcifarnet-conv1", {.C = 3, .H = 32, .W = 32, .O = 64, .K = 5, .padding = 2}},
     {"alexcifarnet-conv2", {.C = 64, .H = 16, .W = 16, .O = 64, .K = 5, .padding = 2}},
+    {"convnet3-conv1", {.C = 3, .H = 32, .W = 32, .O = 128, .K = 3, .padding = 1}},
     {"convnet3-conv2", {.C = 128, .H = 16, .W = 16, .O = 128, .K = 3, .padding = 1}},
 };
 
@@ -327,6 +329,23 @@ PreparedKernel local_response_norm(Index N, Index C, Index each) {
       });
 }
 
+/// Each instance less its mean: instance normalisation's first part.
+PreparedKernel instance_center(Index N, Index C, Index pixels) {
+  return unary(
+      {N, C, pixels}, {N, C, pixels}, 2 * N * C * pixels,
+      [=](const float* x, float* y) { kernels::instance_center(N, C, pixels, x, y); },
+      [=](const auto& x, auto& y) {
+        for (Index c = 0; c < C; ++c) {
+          for (Index n = 0; n < N; ++n) {
+            const auto at = [=](Index p) { return (c * pixels + p) * N + n; };
+            double mean = 0;
+            for (Index p = 0; p < pixels; ++p) mean += x[at(p)] / static_cast<double>(pixels);
+            for (Index p = 0; p < pixels; ++p) y[at(p)] = x[at(p)] - mean;
+          }
+        }
+      });
+}
+
 }  // namespace
 
 std::vector<KernelCase> kernel_cases() {
@@ -366,6 +385,8 @@ std::vector<KernelCase> kernel_cases() {
     add("dot", f.name, [f](Index N) { return dot(N, f.count); });
   }
   add("local_response_norm", "alexcifarnet-norm1", [](Index N) { return local_response_norm(N, 64, 16 * 16); });
+
+  add("instance_center", "convnet3-norm1", [](Index N) { return instance_center(N, 128, 32 * 32); });
 
   for (KernelCase& fused : fused_lenet_cases()) cases.push_back(std::move(fused));
   return cases;

@@ -11,6 +11,7 @@
 #include "check.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/version.hpp"
+#include "hypertape/kernels/reduce.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
@@ -20,6 +21,7 @@
 #include "sgemm.hpp"
 #include "support/allocations.hpp"
 #include "timing.hpp"
+#include "work.hpp"
 
 namespace hypertape::bench {
 namespace {
@@ -75,9 +77,7 @@ Json lenet_gradient(const Options& options) {
   const double error = require("LeNet's gradient", gradient, exact, 1e-5);
   require("LeNet's loss", std::abs(static_cast<double>(value) - exact_value) / exact_value, 1e-5);
 
-  // Multiply-adds of one sample's forward pass; the images need no gradient.
-  constexpr double first = 6.0 * 25 * 28 * 28, all = first + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840;
-  const double flop = 2 * static_cast<double>(options.gradient_batch) * (3 * all - first);
+  const double flop = 2 * static_cast<double>(options.gradient_batch) * lenet_work.gradient();
   Json row{{"what", "gradient"}, {"net", "lenet"}, {"scalar", "float"}, {"batch", options.gradient_batch}};
   row.update(timed(options.runs, flop, "sgemm", sgemm_gflops(1), [&] { batch_gradient(theta, x, y, gradient); }));
   row["relative_error"] = error;
@@ -123,12 +123,6 @@ Tensor<double> plain_gradient(Index I, Index hidden, Index O, const Tensor<doubl
   return gradient;
 }
 
-double inner_product(const Tensor<double>& a, const Tensor<double>& b) {
-  double sum = 0;
-  for (Index i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
 /// The Hessian-vector product of a 784-32-10 perceptron: loss, gradient and tangent recorded anew in each call, as an
 /// optimiser needs it after theta has moved, and the tangent alone on a tape that keeps the gradient, as a solver of
 /// linear systems does at one theta.
@@ -163,7 +157,7 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
   const Tensor<double> behind = gradient_at(-step);
   for (Index i = 0; i < difference.size(); ++i) difference[i] = (difference[i] - behind[i]) / (2 * step);
   const double error = require("the Hessian-vector product, against differences of the gradient", Hu, difference, 1e-6);
-  const double uHv = inner_product(u, Hv), vHu = inner_product(v, Hu);
+  const double uHv = kernels::dot(u.size(), u.data(), Hv.data()), vHu = kernels::dot(v.size(), v.data(), Hu.data());
   require("the symmetry of the Hessian", std::abs(uHv - vHu) / std::max(std::abs(uHv), std::abs(vHu)), 1e-10);
 
   // Multiply-adds of one sample's forward pass, f of them in the first layer: the gradient takes 3F - f, and the

@@ -51,6 +51,8 @@ TEST_CASE("convnet: what cannot be built, and wrong images") {
   CHECK_THROWS_WITH_AS(nn::ConvNet({.size = 28, .depth = 5}),
                        "ConvNet: images of 28 x 28 cannot have 5 blocks, each of which halves them", ArgumentError);
   CHECK_THROWS_AS(nn::ConvNet({.depth = 0}), ArgumentError);
+  CHECK_THROWS_AS(nn::ConvNet({.depth = 1000}), ArgumentError);
+  CHECK_THROWS_AS(nn::ConvNet({.size = -8, .depth = 1}), ArgumentError);
   CHECK_THROWS_AS(nn::ConvNet({.classes = 0}), ShapeError);
   CHECK_THROWS_AS(nn::ConvNet({.width = 0}), ShapeError);
   const nn::ConvNet net({.width = 2});

@@ -68,5 +68,15 @@ TEST_CASE("initializers: the same stream gives the same weights; biases are zero
   CHECK_THROWS_AS(filled(Initializer::normal, 1, Shape{3}), ShapeError);
 }
 
+TEST_CASE("initializers: a vector may start elsewhere, a matrix may not") {
+  nn::Parameters layout;
+  layout.add("gamma", {3}, 1);
+  Random random(1);
+  const auto theta = layout.initialize<float>(Initializer::xavier_normal, 1, random);
+  CHECK(std::all_of(theta.values().begin(), theta.values().end(), [](float value) { return value == 1; }));
+  CHECK_THROWS_WITH_AS(layout.add("weight", {3, 4}, 1), "Parameters: only a vector can start at 1, weight is (3, 4)",
+                       ShapeError);
+}
+
 }  // namespace
 }  // namespace hypertape::testing

@@ -225,7 +225,7 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
           return 1.0;
         };
         InnerLoop<double> loop = small_loop_with(momentum, 3, 3);
-        for (const Index stop : {1, 2, 3, 4, 6, 9}) {
+        for (const Index stop : {1, 2, 3, 6, 9}) {
           CAPTURE(stop);
           loop.stop = stop;
           // The shorter loop has only the images that are used.
@@ -234,7 +234,6 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
           shorter.x.resize(static_cast<std::size_t>(std::min<Index>(stop, 3)));
           shorter.y.resize(shorter.x.size());
           const Index steps = shorter.steps();
-          if (stop % steps != 0) continue;  // not a whole number of epochs
           shorter.learning_rates = Tensor<double>(Shape{stop / steps, steps},
                                                   loop.learning_rates.values().first(static_cast<std::size_t>(stop)));
           Hypergradient<double> expected = unroll(shorter, outer);

@@ -167,8 +167,8 @@ void gather(const LabelledImages& images, std::span<const Index> which, const No
 }
 
 /// Fills `out` with the labels of the images `which` as one-hot rows (n, classes), samples innermost. Reuses the memory
-/// of `out` if it has that shape already. @throws ArgumentError if `which` is empty or names an image that is not there,
-/// or if a label is none of the classes.
+/// of `out` if it has that shape already. @throws ArgumentError if `which` is empty or names an image that is not
+/// there, or if a label is none of the classes.
 template <class T>
 void gather_one_hot(const LabelledImages& images, std::span<const Index> which, Tensor<T>& out) {
   check_sizes(images, "gather_one_hot");

@@ -29,6 +29,10 @@ class ConvNet {
   /// @throws ArgumentError unless there is a block and the image can be halved so often; ShapeError for less than one
   /// channel, class or width.
   explicit ConvNet(const ConvNetOptions& options = {}) : options_(options) {
+    if (options.depth < 1 || options.depth > 62 || options.size >> options.depth < 1) {
+      throw ArgumentError(message("ConvNet: images of ", options.size, " x ", options.size, " cannot have ",
+                                  options.depth, " blocks, each of which halves them"));
+    }
     Index channels = options.channels, size = options.size;
     for (Index block = 1; block <= options.depth; ++block) {
       const std::string name = message("block", block);
@@ -38,10 +42,6 @@ class ConvNet {
       parameters_.add(name + ".norm.bias", {options.width});
       channels = options.width;
       size /= 2;
-    }
-    if (options.depth < 1 || size < 1) {
-      throw ArgumentError(message("ConvNet: images of ", options.size, " x ", options.size, " cannot have ",
-                                  options.depth, " blocks, each of which halves them"));
     }
     parameters_.add("linear.weight", {options.classes, channels * size * size});
     parameters_.add("linear.bias", {options.classes});

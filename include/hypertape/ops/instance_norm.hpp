@@ -25,7 +25,7 @@ struct InstanceForm {
   void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
     contract<Role>(first, second, static_cast<const T*>(nullptr), start, out, scratch);
   }
-  /// For roles 1 and 2, out = bias + the product: with no pass of its own for the bias.
+  /// Role 2 takes a bias on the way, null for none: out = bias + the product.
   template <int Role, class T>
   void contract(const T* first, const T* second, const T* bias, kernels::Start start, T* out, T*) const {
     if constexpr (Role == 0) {

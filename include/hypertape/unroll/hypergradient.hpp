@@ -111,7 +111,9 @@ class Unroll {
 
   /// What `reserved_bytes` will be after a hypergradient through this loop, within a megabyte for each block of
   /// samples. Takes the time of one inner step, from which it learns the size of a record. The outer loss comes on top.
+  /// @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
+    loop.check();
     const Segments segments(loop.steps_taken(), options_);
     const Index points = segments.longest() + segments.count();
     const Index vectors = loop.momentum > 0 ? 2 * points + 4 : points + 3;
@@ -221,7 +223,7 @@ class Unroll {
       if (mu == 0) {
         blocks_.add(-eta, from.theta, to.theta, range);
       } else {
-        map(range, from.velocity, from.velocity, to.velocity, [mu](T v, T) { return mu * v; });
+        map(range, from.velocity, to.velocity, [mu](T v) { return mu * v; });
         blocks_.add(T(1), to.velocity, to.velocity, range);
         map(range, from.theta, to.velocity, to.theta, [eta](T theta, T v) { return theta - eta * v; });
       }
@@ -243,7 +245,7 @@ class Unroll {
       blocks_.differentiate(nu_, s, T(1));
       share_out(size, [&](Range range) {
         blocks_.add(T(1), lambda_, lambda_, range);
-        map(range, nu_, nu_, nu_, [mu](T n, T) { return mu * n; });
+        map(range, nu_, nu_, [mu](T n) { return mu * n; });
       });
     }
   }
@@ -260,7 +262,11 @@ class Unroll {
     team_.for_each(parts, [&](Index part, int) { body(Range{size * part / parts, size * (part + 1) / parts}); });
   }
 
-  /// out = f(a, b) in this range.
+  /// out = f(a), or f(a, b), in this range.
+  template <class F>
+  static void map(Range range, const Tensor<T>& a, Tensor<T>& out, const F& f) {
+    kernels::map(range.size(), a.data() + range.begin, out.data() + range.begin, f);
+  }
   template <class F>
   static void map(Range range, const Tensor<T>& a, const Tensor<T>& b, Tensor<T>& out, const F& f) {
     kernels::map(range.size(), a.data() + range.begin, b.data() + range.begin, out.data() + range.begin, f);

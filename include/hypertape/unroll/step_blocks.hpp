@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -79,8 +78,9 @@ class StepBlocks {
   /// derivative by x_s, the same for y_s, leaves d/dtheta <direction, g> in the blocks, and drops the record.
   T differentiate(const Tensor<T>& direction, std::size_t s, T factor) {
     for_each_block([&](Block& block) {
-      block.slope = block.derivatives->differentiate(direction.data(), block.part.data(), destination(block.dx_of_step),
-                                                     destination(block.dy_of_step));
+      block.slope = block.derivatives->differentiate(direction.data(), block.part.data(),
+                                                     options_.differentiate_x ? block.dx_of_step.data() : nullptr,
+                                                     options_.differentiate_y ? block.dy_of_step.data() : nullptr);
       if (options_.differentiate_x) add_to(factor, block.dx_of_step, block.dx[s]);
       if (options_.differentiate_y) add_to(factor, block.dy_of_step, block.dy[s]);
     });
@@ -160,9 +160,6 @@ class StepBlocks {
     T slope = 0;
     Tensor<T> part;  // (P)
   };
-
-  /// Where a derivative by the samples goes; null if nobody asked for it.
-  static T* destination(Tensor<T>& tensor) { return tensor.shape().rank() == 0 ? nullptr : tensor.data(); }
 
   static void add_to(T factor, const Tensor<T>& from, Tensor<T>& to) {
     for (Index i = 0; i < to.size(); ++i) to[i] += factor * from[i];

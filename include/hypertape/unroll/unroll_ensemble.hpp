@@ -25,7 +25,7 @@ class UnrollEnsemble {
   /// is Unroll's for initialisation i; several threads call it at once, each with a worker of its own (0 .. team size
   /// - 1), which may own the memory that it needs. Returns the mean of all but theta_T, which is that of the last
   /// initialisation; `results` has those of each.
-  /// @throws ArgumentError if there is no initialisation; what Unroll throws, naming the initialisation.
+  /// @throws ArgumentError if there is no initialisation; as Unroll does, a DivergenceError naming the initialisation.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, std::span<const Tensor<T>> theta0,
                                      const OuterLoss& outer_loss) {
@@ -75,10 +75,11 @@ class UnrollEnsemble {
   void add_up() {
     mean_ = results_.front();
     const T share = T(1) / static_cast<T>(results_.size());
-    mean_.outer_loss = 0;
-    for (const Hypergradient<T>& result : results_) mean_.outer_loss += share * result.outer_loss;
-    mean_.momentum = 0;
-    for (const Hypergradient<T>& result : results_) mean_.momentum += share * result.momentum;
+    mean_.outer_loss = mean_.momentum = 0;
+    for (const Hypergradient<T>& result : results_) {
+      mean_.outer_loss += share * result.outer_loss;
+      mean_.momentum += share * result.momentum;
+    }
     mean_.theta_T = results_.back().theta_T;
     const auto average = [&](Tensor<T>& out, const auto& part) {
       for (T& value : out.values()) value *= share;
