@@ -141,11 +141,23 @@ struct Outcome {
   std::string text;
 };
 
-Outcome train_networks_on(const BaselineRun& run, const nn::Network<float>& network,
-                          const InitialWeightFamilies& weights, std::vector<GridCell> grid) {
+/// The networks that learn from the images: to choose a schedule with, and to test.
+struct Learners {
+  nn::Network<float> network;
+  distill::InitialWeights selection, testing;
+};
+
+Learners make_learners(const BaselineCommand& command, const data::LabelledImages& images) {
+  nn::Network<float> network = command.network.make(images);
+  const InitialWeightFamilies weights(command.initialisation, network, images, command.common.seed);
+  return {network, weights.validation(command.selection_networks), weights.testing()};
+}
+
+Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std::vector<GridCell> grid) {
   const BaselineCommand& command = run.command;
   std::vector<DistilledSet> sets = make_sets(run);
-  const distill::Selection selection(network, weights.validation.first(command.selection_networks), run.dataset.train,
+  const auto& [network, selection_weights, test_weights] = learners;
+  const distill::Selection selection(network, selection_weights.first(command.selection_networks), run.dataset.train,
                                      run.split.held_out);
   const GridCell chosen = choose(run, selection, sets_to_choose_with(run, sets), std::move(grid));
   sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
@@ -153,12 +165,11 @@ Outcome train_networks_on(const BaselineRun& run, const nn::Network<float>& netw
   });
   for (DistilledSet& set : sets) {
     set = distill::with_schedule(std::move(set), chosen.schedule);
-    if (weights.testing.count() == 1) set.theta0 = weights.testing[0];
+    if (test_weights.count() == 1) set.theta0 = test_weights[0];
   }
   save_first(run, sets.front());
 
-  const auto [result, tested] =
-      test_sets(run, network, sets, weights.testing, command.initialisation.networks_to_test());
+  const auto [result, tested] = test_sets(run, network, sets, test_weights, command.initialisation.networks_to_test());
   Json summary = {{"network", network.name()}, {"init", command.initialisation.init}};
   summary.update(sizes_of(sets.front()));
   summary.update({{"learning_rate", chosen.learning_rate ? Json(*chosen.learning_rate) : Json()},
@@ -287,12 +298,10 @@ void run(BaselineCommand& command) {
   const data::Split split = data::split(dataset.train, command.selection_images,
                                         distill::random_stream(command.common.seed, distill::Stream::hold_out).bits());
   check_images(command, dataset, split);
-  std::optional<nn::Network<float>> network;
-  std::optional<InitialWeightFamilies> weights;
+  std::optional<Learners> learners;
   std::vector<GridCell> grid;
   if (!command.k_nn()) {
-    network = command.network.make(dataset.train);
-    weights = make_initial_weights(command.initialisation, *network, dataset.train, command.common.seed);
+    learners = make_learners(command, dataset.train);
     grid = make_grid(command, dataset.train.classes);
   }
   const WorkerTeam team(command.common.threads);
@@ -303,18 +312,18 @@ void run(BaselineCommand& command) {
     if (file) config[name] = std::filesystem::absolute(*file).string();
   }
   config["data"] = folder_of(dataset);
-  config["network"] = network ? Json(network->name()) : Json();
-  if (network) config["theta_layout"] = layout_of(*network);
+  config["network"] = learners ? Json(learners->network.name()) : Json();
+  if (learners) config["theta_layout"] = layout_of(learners->network);
   out.write_json("config.json", config);
   const std::string method = command.method.value_or("distilled");
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
-            << (network ? network->name() : command.classifier) << ", " << team.size() << " threads\n";
+            << (learners ? learners->network.name() : command.classifier) << ", " << team.size() << " threads\n";
 
   const Interrupt interrupt;
   Progress progress;
   const BaselineRun parts{command, dataset, split, team, out, interrupt, progress};
   const Outcome outcome =
-      network ? train_networks_on(parts, *network, *weights, std::move(grid)) : classify_by_neighbours(parts);
+      learners ? train_networks_on(parts, *learners, std::move(grid)) : classify_by_neighbours(parts);
   progress.finish();
   Json summary = {{"dataset", command.common.dataset}, {"method", method},      {"classifier", command.classifier},
                   {"objective", "classification"},     {"iterations", 0},       {"interrupted", interrupt.requested()},

@@ -7,6 +7,7 @@
 namespace hypertape::cli {
 
 void add_baseline(CLI::App& app);
+void add_chart(CLI::App& app);
 void add_distill(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_pretrain(CLI::App& app);

@@ -200,9 +200,10 @@ void run(DistillCommand& command) {
   d.memory_policy = memory_policies.at(command.memory_policy);
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train);
-  const InitialWeightFamilies weights =
-      make_initial_weights(command.initialisation, network, dataset.train, command.common.seed);
-  distill::Distiller distiller(network, dataset, d, weights.training, weights.validation, team);
+  const InitialWeightFamilies weights(command.initialisation, network, dataset.train, command.common.seed);
+  const distill::InitialWeights test_weights = weights.testing();
+  distill::Distiller distiller(network, dataset, d, weights.training(d.validation_networks),
+                               weights.validation(d.validation_networks), team);
   const OutputFolder out =
       command.resume
           ? OutputFolder::open(command.common.out)
@@ -234,9 +235,8 @@ void run(DistillCommand& command) {
   distill::save_picture(best.set, out / "distilled.png");
 
   // The test set is touched here, once.
-  const TestResult result =
-      train_and_test(network, best.set, weights.testing, command.initialisation.networks_to_test(), dataset.test, team,
-                     [](Index, const TestResult&) { return true; });
+  const TestResult result = train_and_test(network, best.set, test_weights, command.initialisation.networks_to_test(),
+                                           dataset.test, team, [](Index, const TestResult&) { return true; });
   data::write_atomically(out / "networks.csv", result.csv(d.objective));
   Json summary = {{"dataset", command.common.dataset},
                   {"network", network.name()},

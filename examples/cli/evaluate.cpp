@@ -32,7 +32,7 @@ struct EvaluateCommand {
 distill::InitialWeights weights_for(const EvaluateCommand& command, const distill::DistilledSet& set,
                                     const nn::Network<float>& network, const data::LabelledImages& images) {
   if (command.initialisation.init != "fixed") {
-    return make_initial_weights(command.initialisation, network, images, command.common.seed).testing;
+    return InitialWeightFamilies(command.initialisation, network, images, command.common.seed).testing();
   }
   if (command.initialisation.test_networks) {
     throw ArgumentError("evaluate: --test-networks goes with --init random; a fixed theta_0 is one network");

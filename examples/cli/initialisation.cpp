@@ -72,7 +72,7 @@ void InitialisationOptions::add(Options& options) {
   options
       .add("--test-networks", test_networks,
            message("How many networks to test with in the end: new ones (", default_random_networks,
-                   "), or the last of a pool, kept out of the training (", default_pool_networks, ")"))
+                   "), or the last of a pool, kept out of everything else (", default_pool_networks, ")"))
       ->check(positive());
 }
 
@@ -83,40 +83,57 @@ Index InitialisationOptions::networks_to_test() const {
   return test_networks.value_or(pretrained() ? default_pool_networks : default_random_networks);
 }
 
-InitialWeightFamilies make_initial_weights(const InitialisationOptions& options, const nn::Network<float>& network,
-                                           const data::LabelledImages& images, std::uint64_t seed) {
-  using distill::InitialWeights;
-  using distill::Stream;
+InitialWeightFamilies::InitialWeightFamilies(const InitialisationOptions& options, const nn::Network<float>& network,
+                                             const data::LabelledImages& images, std::uint64_t seed)
+    : options_(options), network_(network), seed_(seed) {
   if (options.fixed() && options.test_networks) {
     throw ArgumentError("--test-networks does not go with --init " + options.init + ", which is one network");
   }
-  if (!options.pretrained()) {
-    if (options.pool) throw ArgumentError("--pool does not go with --init " + options.init);
-    if (options.source_dataset) throw ArgumentError("--source-dataset does not go with --init " + options.init);
-    const distill::WeightDistribution distribution = options.distribution();
-    if (options.init == "random") {
-      return {InitialWeights(network, distribution, seed, Stream::theta),
-              InitialWeights(network, distribution, seed, Stream::validation),
-              InitialWeights(network, distribution, seed, Stream::evaluation)};
-    }
-    Random random = distill::random_stream(seed, Stream::theta);
-    const InitialWeights one(
-        {network.parameters().initialize<float>(distribution.initializer, distribution.gain, random)});
-    return {one, one, one};
+  if (options.pretrained()) {
+    given_ = load_pool(options, network, images);
+    return;
   }
-  std::vector<Tensor<float>> pool = load_pool(options, network, images);
-  if (options.fixed()) {
-    const InitialWeights one(std::move(pool));
-    return {one, one, one};
+  if (options.pool) throw ArgumentError("--pool does not go with --init " + options.init);
+  if (options.source_dataset) throw ArgumentError("--source-dataset does not go with --init " + options.init);
+  if (!options.fixed()) return;
+  const distill::WeightDistribution distribution = options.distribution();
+  Random random = distill::random_stream(seed, distill::Stream::theta);
+  given_.push_back(network.parameters().initialize<float>(distribution.initializer, distribution.gain, random));
+}
+
+distill::InitialWeights InitialWeightFamilies::training(Index validation_networks) const {
+  if (options_.fixed()) return distill::InitialWeights(given_);
+  if (!options_.pretrained()) return random(distill::Stream::theta);
+  const Index others = options_.networks_to_test() + validation_networks;
+  return part_of_pool(0, static_cast<Index>(given_.size()) - others, others + 1);
+}
+
+distill::InitialWeights InitialWeightFamilies::validation(Index validation_networks) const {
+  if (options_.fixed()) return distill::InitialWeights(given_);
+  if (!options_.pretrained()) return random(distill::Stream::validation);
+  const Index end = static_cast<Index>(given_.size()) - options_.networks_to_test();
+  return part_of_pool(end - validation_networks, end, options_.networks_to_test() + validation_networks);
+}
+
+distill::InitialWeights InitialWeightFamilies::testing() const {
+  if (options_.fixed()) return distill::InitialWeights(given_);
+  if (!options_.pretrained()) return random(distill::Stream::evaluation);
+  const auto total = static_cast<Index>(given_.size());
+  return part_of_pool(total - options_.networks_to_test(), total, options_.networks_to_test());
+}
+
+distill::InitialWeights InitialWeightFamilies::random(distill::Stream stream) const {
+  return distill::InitialWeights(network_, options_.distribution(), seed_, stream);
+}
+
+/// The networks begin .. end - 1, of a pool that needs `wanted`.
+distill::InitialWeights InitialWeightFamilies::part_of_pool(Index begin, Index end, Index wanted) const {
+  if (static_cast<Index>(given_.size()) < wanted) {
+    throw ArgumentError(message("--pool ", options_.pool->string(), ": ", given_.size(), " networks are too few, ",
+                                wanted, " are needed with ", options_.networks_to_test(),
+                                " for the test (--test-networks) and those to choose with"));
   }
-  const auto tests = static_cast<std::size_t>(options.networks_to_test());
-  if (pool.size() <= tests) {
-    throw ArgumentError(message("--pool ", options.pool->string(), ": ", pool.size(), " networks are too few, ", tests,
-                                " are for the test; see --test-networks"));
-  }
-  const auto first_test = pool.end() - static_cast<std::ptrdiff_t>(tests);
-  const InitialWeights training(std::vector<Tensor<float>>(pool.begin(), first_test));
-  return {training, training, InitialWeights(std::vector<Tensor<float>>(first_test, pool.end()))};
+  return distill::InitialWeights(std::vector<Tensor<float>>(given_.begin() + begin, given_.begin() + end));
 }
 
 }  // namespace hypertape::cli

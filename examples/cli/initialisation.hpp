@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "common.hpp"
 #include "hypertape/distill/initial_weights.hpp"
@@ -31,14 +33,30 @@ struct InitialisationOptions {
   Index networks_to_test() const;
 };
 
-/// The initial weights to distil for, to choose the best state with, and to test with.
-struct InitialWeightFamilies {
-  distill::InitialWeights training, validation, testing;
-};
+/// The initial weights to distil for, to choose the best state with, and to test with. A fixed initialisation is the
+/// same in all; random ones are drawn from three streams; a pool is cut into three parts, the last for tests, those
+/// before it to choose with.
+class InitialWeightFamilies {
+ public:
+  /// @throws ArgumentError if the options do not go together; DataError if the pool cannot be read, or was trained with
+  /// another network, other sizes of images, or another source.
+  InitialWeightFamilies(const InitialisationOptions& options, const nn::Network<float>& network,
+                        const data::LabelledImages& images, std::uint64_t seed);
 
-/// @throws ArgumentError if the options do not go together, or a pool is too small; DataError if the pool cannot be
-/// read, or was trained with another network, other sizes of images, or another source.
-InitialWeightFamilies make_initial_weights(const InitialisationOptions& options, const nn::Network<float>& network,
-                                           const data::LabelledImages& images, std::uint64_t seed);
+  /// Those to distil for, and those to choose with, of which there are `validation_networks`.
+  /// @throws ArgumentError if a pool is too small.
+  distill::InitialWeights training(Index validation_networks) const;
+  distill::InitialWeights validation(Index validation_networks) const;
+  distill::InitialWeights testing() const;
+
+ private:
+  distill::InitialWeights random(distill::Stream stream) const;
+  distill::InitialWeights part_of_pool(Index begin, Index end, Index wanted) const;
+
+  InitialisationOptions options_;
+  nn::Network<float> network_;
+  std::uint64_t seed_;
+  std::vector<Tensor<float>> given_;  // the fixed one, or the pool; none if they are random
+};
 
 }  // namespace hypertape::cli

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   hypertape::cli::add_evaluate(app);
   hypertape::cli::add_baseline(app);
   hypertape::cli::add_linear(app);
+  hypertape::cli::add_chart(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");

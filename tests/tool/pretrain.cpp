@@ -32,7 +32,7 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
 
   const std::string attack =
       "distill --dataset mnist --net linear --iterations 6 --batch 32 --hold-out 64 --evaluate-every 3 --epochs 1 "
-      "--init random-pretrained --pool " +
+      "--validation-networks 1 --init random-pretrained --pool " +
       pool.string() + " --out " + out.string();
   const std::string classes = " --objective attack --attack-class 3 --target-class 5";
   const Result attacked = tool(attack + " --test-networks 2 --source-dataset mnist" + classes);
@@ -52,7 +52,7 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   REQUIRE(evaluated.exit_code == 0);
   CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["attack"] == summary["attack"]);
 
-  check_exit(attack + " --test-networks 4", 2, {"4 networks are too few"});
+  check_exit(attack + classes + " --test-networks 3", 2, {"4 networks are too few, 5 are needed"});
   check_exit(attack + " --test-networks 2 --source-dataset usps", 1, {"dataset \"mnist\", not \"usps\""});
   const std::string lenet = "distill --dataset mnist --init fixed-pretrained --out " + (folder.path() / "x").string();
   check_exit(lenet + " --pool " + pool.string(), 1, {"network \"linear\", not \"lenet\""});

@@ -1,0 +1,47 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/data/file.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/tool.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+TEST_CASE("tool: chart draws columns, leaving out rows without a value") {
+  const TemporaryFolder folder;
+  const auto csv = folder.path() / "log.csv", out = folder.path() / "log.svg";
+  data::write_atomically(csv, std::string_view("iteration,loss,score\r\n0,,10\n100,0.5,60\n200,0.25,80\n"));
+  check_exit(message("chart ", csv.string(), " --y score --title Title --out ", out.string()), 0, {"chart: "});
+  const std::string one = file_bytes(out);
+  for (const char* words : {"<svg", "Title", "iteration", "score"}) CHECK(one.find(words) != std::string::npos);
+  check_exit(message("chart ", csv.string(), " --y loss score --x-label Steps --out ", out.string()), 0, {});
+  const std::string two = file_bytes(out);
+  for (const char* words : {"Steps", "loss", "score"}) CHECK(two.find(words) != std::string::npos);
+  check_exit(message("chart ", csv.string(), " --x score --y loss --out ", out.string()), 0, {});
+}
+
+TEST_CASE("tool: chart names what is wrong with its table") {
+  const TemporaryFolder folder;
+  const auto csv = folder.path() / "table.csv", out = folder.path() / "table.svg";
+  const auto refuses = [&](std::string_view table, const char* options, int exit_code, const char* words) {
+    data::write_atomically(csv, table);
+    check_exit(message("chart ", csv.string(), ' ', options, " --out ", out.string()), exit_code, {words});
+  };
+  refuses("a,b\n1,2\n", "--y c", 2, "has no column c; it has a, b");
+  refuses("a,b\n1,2\n", "--x d --y b", 2, "has no column d");
+  refuses("a,b\n1,2\n1\n", "--y b", 1, "line 3: has 1 cells, the first line has 2");
+  refuses("a,b\n1,2x\n", "--y b", 1, "line 2: \"2x\" is no number");
+  refuses("a,b\n1,inf\n", "--y b", 1, "\"inf\" is no number");
+  refuses("a,b\n1,\n", "--y b", 1, "no row has both a and b");
+  refuses("", "--y b", 1, "is empty");
+  check_exit(message("chart ", (folder.path() / "none.csv").string(), " --y b --out ", out.string()), 1,
+             {"cannot be read"});
+  CHECK(!std::filesystem::exists(out));
+}
+
+}  // namespace
+}  // namespace hypertape::testing
