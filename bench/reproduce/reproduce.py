@@ -2,8 +2,9 @@
 """Runs the experiments of docs/results.md: reproduce.py [--tool FILE] [--out DIR] [--list] [ROW ...]
 
 Without rows, all. Datasets are found as the tool finds them: $HYPERTAPE_DATA/mnist, usps, cifar-10. A row that is done is
-not run again; one that was stopped, by Ctrl-C or a crash, continues where it was. When a row is done, its summary goes to
-docs/results/ROW.json, from which results.py makes docs/results.md.
+not run again; of those that were stopped, by Ctrl-C or a crash, `distill` and `pretrain` continue where they were, the
+others begin again. When a row is done, its summary goes to docs/results/ROW.json, from which results.py makes
+docs/results.md. A row that fails is named at the end; those that need it are left out.
 """
 
 import argparse
@@ -17,31 +18,72 @@ from rows import all_rows
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def command_of(row, out):
-    folders = {other: str(out / other) for other in row.needs}
-    return row.options.format_map(folders).split()
+class Failed(Exception):
+    """A row that did not come to its end, and why."""
+
+
+class Stopped(Failed):
+    """One that somebody stopped."""
 
 
 def load(path):
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def command_of(row, out):
+    folders = {other: str(out / other) for other in row.needs}
+    return [word.format_map(folders) for word in row.options.split()]
+
+
+def wait(command):
+    """Runs a command to its end. Ctrl-C reaches it too: it may take its time to save what it has."""
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            pass
+
+
 def run(row, tool, out):
-    folder = out / row.name
+    folder, made_by = out / row.name, out / f"{row.name}.command"
     summary = folder / "summary.json"
+    if folder.exists() and (not made_by.exists() or made_by.read_text() != row.options):
+        raise Failed(f"{folder} is of another command than the row's; move it away")
     if load(summary).get("interrupted", True):
+        out.mkdir(parents=True, exist_ok=True)
+        made_by.write_text(row.options)
         command = [tool, *command_of(row, out), "--out", str(folder)]
         resumable = command[1] == "distill" and any((folder / f"checkpoint{part}.npz").exists() for part in ("", ".previous"))
         if resumable:
             command = [tool, "distill", "--resume", str(folder)]
         print(f"== {row.name}: {' '.join(command)}", flush=True)
-        subprocess.run(command, check=True)
+        code = wait(command)
+        if code != 0:
+            raise Failed(f"the tool failed with {code}")
     if load(summary).get("interrupted", True):
-        sys.exit(f"{row.name} was stopped; run the same command again to continue")
+        raise Stopped("was stopped; the same command continues")
     record = {"command": f"hypertape {row.options}", "summary": load(summary)}
     results = ROOT / "docs" / "results"
     results.mkdir(exist_ok=True)
     (results / f"{row.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def with_needs(name, rows, tool, out, failures, done):
+    """Runs a row after those that it needs, unless one of them fails."""
+    if name in done or name in failures:
+        return
+    try:
+        for other in rows[name].needs:
+            with_needs(other, rows, tool, out, failures, done)
+            if other in failures:
+                raise Failed(f"needs {other}")
+        run(rows[name], tool, out)
+        done.add(name)
+    except Stopped:
+        raise
+    except Failed as failure:
+        failures[name] = failure
 
 
 def main():
@@ -59,24 +101,18 @@ def main():
     unknown = [name for name in options.rows if name not in rows]
     if unknown:
         parser.error(f"no such row: {', '.join(unknown)}; see --list")
+    if not pathlib.Path(options.tool).is_file():
+        parser.error(f"no tool at {options.tool}: build it, or say where it is by --tool")
 
-    done = set()
-
-    def with_needs(name):
-        if name in done:
-            return
-        for other in rows[name].needs:
-            with_needs(other)
-        run(rows[name], options.tool, options.out)
-        done.add(name)
-
-    try:
-        for name in options.rows or rows:
-            with_needs(name)
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"reproduce.py: the tool failed with {error.returncode}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    failures, done = {}, set()
+    for name in options.rows or rows:
+        try:
+            with_needs(name, rows, options.tool, options.out, failures, done)
+        except Stopped as stop:
+            sys.exit(f"{name}: {stop}")
+    for name, failure in failures.items():
+        print(f"{name}: {failure}", file=sys.stderr)
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":

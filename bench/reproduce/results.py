@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""Writes docs/results.md, and the results in README.md, from docs/results/*.json, which reproduce.py makes: results.py [--check]
+"""Writes docs/results.md, its charts and the results in README.md from docs/results/*.json, which reproduce.py makes.
 
---check writes nothing, and fails if they are not what the summaries say.
+results.py [--check] [--tool FILE]: the tool draws the charts. --check writes nothing, and fails if they are not what the
+summaries say.
 """
 
+import argparse
 import json
+import pathlib
+import subprocess
 import sys
+import tempfile
 
 from reproduce import ROOT
 from rows import HEADLINES, TABLES, all_rows
@@ -13,7 +18,7 @@ from rows import HEADLINES, TABLES, all_rows
 HEAD = """# Results
 
 Made by `bench/reproduce/results.py` from the summaries in [results/](results/); `bench/reproduce/reproduce.py ROW` runs a row
-again, from the command beside it (`--out` and, if need be, `--data` come on top). Two cores with AVX-512, g++ 12.2; the time is
+again, from the command beside it (`--out` and, if need be, `--data` come on top; `{NAME}` is the folder of row NAME). Two cores with AVX-512, g++ 12.2; the time is
 the whole command's. Figures are percent of the test images: mean +- standard deviation over the networks tested, in parentheses
 before training. Whatever is chosen (the state of a run that is kept, a baseline's learning rate) is chosen on held-out training
 images; the test images are read once, at the end. "Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3.
@@ -24,12 +29,15 @@ def minutes(seconds):
     return f"{int(seconds + 0.5) // 60}:{int(seconds + 0.5) % 60:02}"
 
 
-def spread(mean, deviation, networks):
-    return f"{mean:.2f}" if networks == 1 else f"{mean:.1f} +- {deviation:.1f}"
-
-
 def figure(summary):
     """What a run reached, in one cell."""
+    if "attack" in summary:
+        attack = summary["attack"]
+        return (
+            f"success {attack['success_ratio']['after']:.1f} +- {attack['success_ratio']['after_std']:.1f}"
+            f" ({attack['success_ratio']['before']:.1f}), other classes"
+            f" {attack['other_classes_accuracy']['after']:.1f} ({attack['other_classes_accuracy']['before']:.1f})"
+        )
     if "largest_error" in summary:
         excess = max(learned - bound for learned, bound in zip(summary["learned"], summary["bound"]))
         least = min(bound for bound in summary["bound"] if bound > 0)
@@ -37,17 +45,10 @@ def figure(summary):
             f"M = D ends at most {summary['largest_error']:.0e} from the solution, of {summary['starts_tested']:,} starts;"
             f" M < D leaves at least {least}, and learned points come within {excess:.0e} of the bound"
         )
-    many = summary.get("networks_tested", summary.get("sets", 2))
-    text = spread(summary["test_accuracy"], summary["test_accuracy_std"], many)
+    one_network = summary.get("networks_tested") == 1
+    text = f"{summary['test_accuracy']:.2f}" if one_network else f"{summary['test_accuracy']:.1f} +- {summary['test_accuracy_std']:.1f}"
     if summary.get("initial_accuracy") is not None:
         text += f" ({summary['initial_accuracy']:.1f})"
-    if "attack" in summary:
-        attack = summary["attack"]
-        text = (
-            f"success {attack['success_ratio']['after']:.1f} +- {attack['success_ratio']['after_std']:.1f}"
-            f" ({attack['success_ratio']['before']:.1f}), other classes"
-            f" {attack['other_classes_accuracy']['after']:.1f} ({attack['other_classes_accuracy']['before']:.1f})"
-        )
     if summary.get("method") and "learning_rate" in summary:
         text += f"; rate {summary['learning_rate']:g}, {summary['epochs']} epochs"
     if "neighbours" in summary:
@@ -55,12 +56,17 @@ def figure(summary):
     return text
 
 
-def line(row, what):
-    """The row of a table, none if it was not run."""
+def record_of(row):
+    """What reproduce.py wrote of a row, none if it was not run."""
     path = ROOT / "docs" / "results" / f"{row.name}.json"
-    if not path.exists():
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def line(row, what):
+    """The row of a table, nothing if it was not run."""
+    record = record_of(row)
+    if not record:
         return ""
-    record = json.loads(path.read_text())
     summary = record["summary"]
     return (
         f"| {what} | {row.paper} | {figure(summary)} | {minutes(summary['wall_seconds'])} |"
@@ -77,7 +83,21 @@ def page():
         lines = "".join(line(row, f"{row.what} {row.note}".strip()) for row in table.rows)
         if lines:
             text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
+            if table.chart:
+                text += f"\n![{table.title}](images/{table.chart}.svg)\n"
     return text
+
+
+def chart(table, tool):
+    """The SVG of a table's accuracies over what its rows are called, drawn by the tool."""
+    points = [(row.what, record_of(row)) for row in table.rows]
+    x_label = table.title.split(" over ")[1].removeprefix("the ")
+    with tempfile.TemporaryDirectory() as folder:
+        csv, svg = pathlib.Path(folder) / "table.csv", pathlib.Path(folder) / "chart.svg"
+        csv.write_text("x,y\n" + "".join(f"{x},{record['summary']['test_accuracy']}\n" for x, record in points if record))
+        subprocess.run([tool, "chart", csv, "--y", "y", "--title", table.title, "--x-label", x_label,
+                        "--y-label", "test accuracy, percent", "--out", svg], check=True, stdout=subprocess.DEVNULL)
+        return svg.read_text()
 
 
 def readme(present):
@@ -90,17 +110,20 @@ def readme(present):
 
 
 def main():
-    page_path, readme_path = ROOT / "docs" / "results.md", ROOT / "README.md"
-    made = {page_path: page(), readme_path: readme(readme_path.read_text())}
-    if sys.argv[1:] == ["--check"]:
-        for path, text in made.items():
-            if path.read_text() != text:
-                sys.exit(f"{path.name} is not what docs/results/*.json say; run bench/reproduce/results.py")
-    elif sys.argv[1:]:
-        sys.exit(__doc__)
-    else:
-        for path, text in made.items():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tool", default=str(ROOT / "build/release/bin/hypertape"))
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    readme_path = ROOT / "README.md"
+    made = {ROOT / "docs" / "results.md": page(), readme_path: readme(readme_path.read_text())}
+    for table in TABLES:
+        if table.chart and any(map(record_of, table.rows)):
+            made[ROOT / "docs" / "images" / f"{table.chart}.svg"] = chart(table, options.tool)
+    for path, text in made.items():
+        if not options.check:
             path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"{path.name} is not what docs/results/*.json say; run bench/reproduce/results.py")
 
 
 if __name__ == "__main__":
