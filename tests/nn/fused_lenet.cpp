@@ -79,9 +79,9 @@ Results<T> fused(const Problem<T>& problem, LossDerivatives<T>& derivatives) {
                  Tensor<T>(problem.x.shape()),
                  Tensor<T>(problem.y.shape())};
   out.loss = static_cast<double>(
-      derivatives.record(problem.theta, problem.x, problem.y, T(1), Start::fresh, out.gradient.data()));
+      derivatives.record({problem.theta, problem.x, problem.y}, T(1), Start::fresh, out.gradient.data()));
   out.slope = static_cast<double>(
-      derivatives.differentiate(problem.direction.data(), out.hvp.data(), out.dx.data(), out.dy.data()));
+      derivatives.differentiate(problem.direction.data(), {out.hvp.data(), out.dx.data(), out.dy.data()}));
   return out;
 }
 
@@ -123,8 +123,8 @@ TEST_CASE("fused_lenet: a weight scales every result, and a gradient can be adde
   const Results<double> whole = fused(problem, *derivatives);
   Tensor<double> sum = whole.gradient;
   Results<double> part = whole;
-  derivatives->record(problem.theta, problem.x, problem.y, 0.25, Start::accumulate, sum.data());
-  part.slope = derivatives->differentiate(problem.direction.data(), part.hvp.data(), part.dx.data(), part.dy.data());
+  derivatives->record({problem.theta, problem.x, problem.y}, 0.25, Start::accumulate, sum.data());
+  part.slope = derivatives->differentiate(problem.direction.data(), {part.hvp.data(), part.dx.data(), part.dy.data()});
   CHECK(std::abs(4 * part.slope - whole.slope) <= 1e-13 * std::abs(whole.slope));
   for (Index i = 0; i < sum.size(); ++i) sum[i] = (sum[i] - whole.gradient[i]) * 4;
   CHECK(relative_error(sum, whole.gradient) <= 1e-13);
@@ -145,14 +145,14 @@ TEST_CASE("fused_lenet: records are differentiated newest first, and their memor
   std::size_t reserved = 0;
   for (int round = 0; round < 3; ++round) {
     Results<float> got = expected_a;
-    derivatives->record(a.theta, a.x, a.y, 1, Start::fresh, got.gradient.data());
-    derivatives->record(b.theta, b.x, b.y, 1, Start::fresh, got.gradient.data());
-    derivatives->gradient(a.theta, a.x, a.y, 1, Start::fresh, got.gradient.data());  // leaves no record
+    derivatives->record({a.theta, a.x, a.y}, 1, Start::fresh, got.gradient.data());
+    derivatives->record({b.theta, b.x, b.y}, 1, Start::fresh, got.gradient.data());
+    derivatives->gradient({a.theta, a.x, a.y}, 1, Start::fresh, got.gradient.data());  // leaves no record
     Results<float> of_b = expected_b;
-    derivatives->differentiate(b.direction.data(), of_b.hvp.data(), of_b.dx.data(), nullptr);
+    derivatives->differentiate(b.direction.data(), {of_b.hvp.data(), of_b.dx.data()});
     CHECK(equal(of_b.hvp, expected_b.hvp));
     CHECK(equal(of_b.dx, expected_b.dx));
-    derivatives->differentiate(a.direction.data(), got.hvp.data(), nullptr, got.dy.data());
+    derivatives->differentiate(a.direction.data(), {got.hvp.data(), nullptr, got.dy.data()});
     CHECK(equal(got.hvp, expected_a.hvp));
     CHECK(equal(got.dy, expected_a.dy));
     CHECK(equal(got.gradient, expected_a.gradient));
@@ -167,7 +167,7 @@ TEST_CASE("fused_lenet: what does not fit is named") {
   const auto derivatives = problem.net.cross_entropy_derivatives<float>();
   Tensor<float> out(problem.theta.shape());
   const auto gradient_of = [&](const Tensor<float>& theta, const Tensor<float>& x, const Tensor<float>& y) {
-    derivatives->gradient(theta, x, y, 1, Start::fresh, out.data());
+    derivatives->gradient({theta, x, y}, 1, Start::fresh, out.data());
   };
   CHECK_THROWS_WITH_AS(gradient_of(Tensor<float>(Shape{7}), problem.x, problem.y),
                        "LeNet: theta must be (61706), got (7)", ShapeError);

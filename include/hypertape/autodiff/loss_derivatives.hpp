@@ -7,9 +7,32 @@
 
 namespace hypertape {
 
-/// First and second derivatives of a loss(theta, x, y), a mean over a block of samples: all that a gradient and a
-/// hypergradient ask of it. `TapeDerivatives` has them for any loss that is written in operations; a network may have a
-/// faster way of its own (nn/fused_lenet.hpp).
+/// What a loss is given. They must stay as they are while a record of the loss is kept.
+template <class T>
+struct LossInputs {
+  const Tensor<T>& theta;          ///< (P)
+  const Tensor<T>& x;              ///< (N, ...)
+  const Tensor<T>& y;              ///< (N, ...)
+  const Tensor<T>* phi = nullptr;  ///< (H), hyperparameters of a loss that takes some
+};
+
+/// Where derivatives go, each of its input's shape; null for one that nobody wants.
+template <class T>
+struct LossOutputs {
+  T* theta;
+  T* x = nullptr;
+  T* y = nullptr;
+  T* phi = nullptr;
+};
+
+/// Which derivatives besides that by theta `differentiate` will be asked for.
+struct LossWanted {
+  bool x = false, y = false, phi = false;
+};
+
+/// First and second derivatives of a loss(theta, x, y) or loss(theta, x, y, phi), a mean over a block of samples: all
+/// that a gradient and a hypergradient ask of it. `TapeDerivatives` has them for any loss that is written in
+/// operations; a network may have a faster way of its own (nn/fused_lenet.hpp).
 ///
 /// `record` pushes, `differentiate` pops: the steps of an inner loop go forward, then back. An object is used by one
 /// thread at a time, and reuses its memory.
@@ -18,18 +41,16 @@ class LossDerivatives {
  public:
   virtual ~LossDerivatives() = default;
 
-  /// Returns the loss at theta (P); writes gradient (P) = start + weight * d loss / d theta.
-  /// @throws ShapeError if theta, x and y do not fit the loss.
-  virtual T gradient(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
-                     T* gradient_out) = 0;
+  /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
+  /// fit the loss.
+  virtual T gradient(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) = 0;
 
-  /// The same, and keeps what `differentiate` needs. theta, x and y must stay as they are until then.
-  virtual T record(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
-                   T* gradient_out) = 0;
+  /// The same, and keeps what `differentiate` needs.
+  virtual T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) = 0;
 
-  /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, by theta
-  /// into hvp (P) and, unless these are null, by x into dx and by y into dy, of their shapes, and drops the record.
-  virtual T differentiate(const T* direction, T* hvp, T* dx, T* dy) = 0;
+  /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, and drops
+  /// the record.
+  virtual T differentiate(const T* direction, const LossOutputs<T>& out) = 0;
 
   /// Drops all records.
   virtual void clear() = 0;

@@ -16,34 +16,32 @@ class FusedLeNet final : public LossDerivatives<T> {
   /// `weights` is the length of theta.
   FusedLeNet(Index size, Index classes, Index weights) : size_(size), classes_(classes), weights_(weights) {}
 
-  T gradient(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
-             T* gradient_out) override {
+  T gradient(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
     const Arena::Mark before = arena_.mark();
-    const T loss = record(theta, x, y, weight, start, gradient_out);
+    const T loss = record(inputs, weight, start, gradient_out);
     records_.pop_back();
     arena_.rewind(before);
     return loss;
   }
 
-  T record(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
-           T* gradient_out) override {
-    check(theta, x, y);
-    records_.push_back({arena_.mark(), {}, theta.data(), &x, &y, weight});
+  T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+    check(inputs.theta, inputs.x, inputs.y);
+    records_.push_back({arena_.mark(), {}, inputs.theta.data(), &inputs.x, &inputs.y, weight});
     Record& record = records_.back();
-    record.kernel = Kernel::allocate_record(x.shape()[0], classes_, allocate());
+    record.kernel = Kernel::allocate_record(inputs.x.shape()[0], classes_, allocate());
     const Arena::Mark kept = arena_.mark();
     const T loss = Kernel::loss_and_gradient(record.theta, load(record), weight, start, record.kernel, gradient_out);
     arena_.rewind(kept);
     return loss;
   }
 
-  T differentiate(const T* direction, T* hvp, T* dx, T* dy) override {
+  T differentiate(const T* direction, const LossOutputs<T>& out) override {
     const Record record = records_.back();
     records_.pop_back();
     const typename Kernel::Batch batch = load(record);
     const auto scratch = Kernel::allocate_scratch(batch.N, classes_, allocate());
-    const T slope =
-        Kernel::derivative(record.theta, direction, batch, size_, record.weight, record.kernel, scratch, hvp, dx, dy);
+    const T slope = Kernel::derivative(record.theta, direction, batch, size_, record.weight, record.kernel, scratch,
+                                       out.theta, out.x, out.y);
     arena_.rewind(record.before);
     return slope;
   }

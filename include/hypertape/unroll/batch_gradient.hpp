@@ -97,7 +97,7 @@ class BatchGradient {
         load(blocks[block], worker.x, worker.y);
         const T weight = blocks.template weight<T>(block);
         group.loss +=
-            weight * worker.derivatives->gradient(theta, worker.x, worker.y, weight, start, group.gradient.data());
+            weight * worker.derivatives->gradient({theta, worker.x, worker.y}, weight, start, group.gradient.data());
         start = kernels::Start::accumulate;
       }
     });

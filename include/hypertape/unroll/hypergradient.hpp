@@ -18,12 +18,13 @@ namespace hypertape {
 template <class T>
 struct Hypergradient {
   T outer_loss = 0;
-  Tensor<T> theta_T;         ///< (P), the trained weights
-  Tensor<T> theta0;          ///< (P), or by the weights at the start of the window
-  std::vector<Tensor<T>> x;  ///< as InnerLoop::x; empty unless asked for
-  std::vector<Tensor<T>> y;  ///< as InnerLoop::y; empty unless asked for
-  Tensor<T> learning_rates;  ///< (epochs, steps); 0 before the window, and for steps not taken
-  T momentum = 0;            ///< of what the window's steps do with it; 0 if InnerLoop::momentum is
+  Tensor<T> theta_T;          ///< (P), the trained weights
+  Tensor<T> theta0;           ///< (P), or by the weights at the start of the window
+  std::vector<Tensor<T>> x;   ///< as InnerLoop::x; empty unless asked for
+  std::vector<Tensor<T>> y;   ///< as InnerLoop::y; empty unless asked for
+  Tensor<T> learning_rates;   ///< (epochs, steps); 0 before the window, and for steps not taken
+  T momentum = 0;             ///< of what the window's steps do with it; 0 if InnerLoop::momentum is
+  Tensor<T> hyperparameters;  ///< (H), of what the window's steps do with them; a scalar 0 if the loop has none
 };
 
 /// Derivatives through unrolled gradient descent (docs/hypergradient.md). With lambda = dL/d theta_{t+1} and
@@ -31,7 +32,7 @@ struct Hypergradient {
 ///
 ///     d eta_t  = - <lambda, g_t>
 ///     d x     += - eta_t d/dx <lambda, g_t>
-///     d y     += - eta_t d/dy <lambda, g_t>
+///     d y     += - eta_t d/dy <lambda, g_t>          and the same for phi
 ///     lambda   = lambda - eta_t d/dtheta <lambda, g_t>
 ///
 /// and with momentum mu, where nu = dL/d v_{t+1},
@@ -40,13 +41,13 @@ struct Hypergradient {
 ///     nu       = nu - eta_t lambda
 ///     d mu    += <nu, v_t>
 ///     d x     += d/dx <nu, g_t>
-///     d y     += d/dy <nu, g_t>
+///     d y     += d/dy <nu, g_t>                      and the same for phi
 ///     lambda   = lambda + d/dtheta <nu, g_t>
 ///     nu       = mu nu
 ///
-/// `inner_loss(theta, x, y)` records a scalar from three Vars; it is called from several threads at once if the team
-/// has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one thread does them). Keep the
-/// object: it reuses its memory.
+/// `inner_loss(theta, x, y)`, or with hyperparameters `inner_loss(theta, x, y, phi)`, records a scalar from Vars; it is
+/// called from several threads at once if the team has several and UnrollOptions::samples_per_block cuts the steps into
+/// blocks (else one thread does them). Keep the object: it reuses its memory.
 template <class T, class InnerLoss>
 class Unroll {
  public:
@@ -82,12 +83,12 @@ class Unroll {
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     start(loop);
-    blocks_.clear_sample_derivatives();
+    blocks_.clear_derivatives();
     result_.learning_rates.resize(loop.learning_rates.shape());
     result_.learning_rates.fill(T(0));
     result_.momentum = 0;
     team_.session([&] { sweep(loop, outer_loss); });
-    blocks_.collect(loop, result_.x, result_.y);
+    blocks_.collect(loop, result_.x, result_.y, result_.hyperparameters);
     return result_;
   }
 
@@ -104,7 +105,8 @@ class Unroll {
     for (const auto* tensors : {&result_.x, &result_.y}) {
       for (const Tensor<T>& tensor : *tensors) count(tensor);
     }
-    for (const Tensor<T>* tensor : {&lambda_, &nu_, &result_.theta_T, &result_.theta0, &result_.learning_rates})
+    for (const Tensor<T>* tensor :
+         {&lambda_, &nu_, &result_.theta_T, &result_.theta0, &result_.learning_rates, &result_.hyperparameters})
       count(*tensor);
     return blocks_.reserved_bytes() + values * sizeof(T);
   }
@@ -113,11 +115,11 @@ class Unroll {
   /// samples. Takes the time of one inner step, from which it learns the size of a record. The outer loss comes on top.
   /// @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
-    loop.check();
+    check(loop);
     const Segments segments(loop.steps_taken(), options_);
     const Index points = segments.longest() + segments.count();
     const Index vectors = loop.momentum > 0 ? 2 * points + 4 : points + 3;
-    Index values = vectors * loop.theta0.size() + loop.length();
+    Index values = vectors * loop.theta0.size() + loop.length() + loop.hyperparameters.size();
     for (std::size_t s = 0; s < loop.x.size(); ++s) {
       if (options_.differentiate_x) values += loop.x[s].size();
       if (options_.differentiate_y) values += loop.y[s].size();
@@ -131,8 +133,17 @@ class Unroll {
     Tensor<T> theta, velocity;  // theta_t and v_t, (P)
   };
 
-  void start(const InnerLoop<T>& loop) {
+  static void check(const InnerLoop<T>& loop) {
     loop.check();
+    if (loop.has_hyperparameters() != LossWithHyperparameters<InnerLoss, T>) {
+      throw ArgumentError(loop.has_hyperparameters()
+                              ? "hypergradient: the loop has hyperparameters, but the inner loss takes none"
+                              : "hypergradient: the inner loss takes hyperparameters, but the loop has none");
+    }
+  }
+
+  void start(const InnerLoop<T>& loop) {
+    check(loop);
     blocks_.load(loop);
   }
 

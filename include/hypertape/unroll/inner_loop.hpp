@@ -14,6 +14,8 @@ namespace hypertape {
 /// or, with a momentum mu (heavy ball, from v_0 = 0, as PyTorch's SGD has it):
 ///
 ///     v_{t+1} = mu v_t + grad_theta l(theta_t, x_s, y_s),   theta_{t+1} = theta_t - eta_t v_{t+1}
+///
+/// The inner loss l may take hyperparameters phi as its last argument.
 template <class T>
 struct InnerLoop {
   Tensor<T> theta0;          ///< (P)
@@ -23,14 +25,22 @@ struct InnerLoop {
   T momentum = 0;            ///< mu, in [0, 1)
   Index stop = 0;            ///< steps that are taken; 0: all T
 
+  /// phi (H): what else the inner loss takes, the same in every step, say one L2 penalty for each group of weights; a
+  /// scalar, as it is at first, for nothing.
+  Tensor<T> hyperparameters{};
+
   Index steps() const { return static_cast<Index>(x.size()); }
   Index length() const { return learning_rates.size(); }
   Index steps_taken() const { return stop == 0 ? length() : stop; }
+  bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
   /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or stop are out of range.
   void check() const {
     if (x.empty()) throw ShapeError("InnerLoop: needs at least one step");
     if (theta0.shape().rank() != 1) throw ShapeError(message("InnerLoop: theta0 must be (P), got ", theta0.shape()));
+    if (hyperparameters.shape().rank() > 1) {
+      throw ShapeError(message("InnerLoop: hyperparameters must be (H), got ", hyperparameters.shape()));
+    }
     if (y.size() != x.size()) {
       throw ShapeError(message("InnerLoop: ", x.size(), " steps of x need as many of y, got ", y.size()));
     }

@@ -21,15 +21,17 @@ class StepBlocks {
   StepBlocks(InnerLoss inner_loss, const UnrollOptions& options, WorkerTeam team)
       : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {}
 
-  /// Takes the samples of all steps and drops all records.
+  /// Takes the samples of all steps and drops all records. The loop must stay as it is until the next call.
   void load(const InnerLoop<T>& loop) {
+    phi_ = loop.has_hyperparameters() ? &loop.hyperparameters : nullptr;
     const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
     blocks_.resize(static_cast<std::size_t>(cut.count()));
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       Block& block = blocks_[b];
       if (!block.derivatives) {
-        block.derivatives = loss_derivatives<T>(inner_loss_, options_.second_derivative, options_.differentiate_x,
-                                                options_.differentiate_y);
+        block.derivatives = loss_derivatives<T>(
+            inner_loss_, options_.second_derivative,
+            {options_.differentiate_x, options_.differentiate_y, LossWithHyperparameters<InnerLoss, T>});
       }
       block.derivatives->clear();
       block.x.resize(loop.x.size());
@@ -44,8 +46,8 @@ class StepBlocks {
     }
   }
 
-  /// Sets the derivatives by the samples to zero.
-  void clear_sample_derivatives() {
+  /// Sets the derivatives by samples and hyperparameters to zero.
+  void clear_derivatives() {
     const auto clear = [](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& sums, Tensor<T>& of_step) {
       sums.resize(like.size());
       for (std::size_t s = 0; s < like.size(); ++s) {
@@ -57,6 +59,10 @@ class StepBlocks {
     for (Block& block : blocks_) {
       if (options_.differentiate_x) clear(block.x, block.dx, block.dx_of_step);
       if (options_.differentiate_y) clear(block.y, block.dy, block.dy_of_step);
+      if (phi_ == nullptr) continue;
+      block.dphi.resize(phi_->shape());
+      block.dphi.fill(T(0));
+      block.dphi_of_step.resize(phi_->shape());
     }
   }
 
@@ -66,8 +72,9 @@ class StepBlocks {
     for_each_block([&](Block& block) {
       LossDerivatives<T>& derivatives = *block.derivatives;
       T* g = block.part.data();
-      block.loss = keep ? derivatives.record(theta, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g)
-                        : derivatives.gradient(theta, block.x[s], block.y[s], block.weight, kernels::Start::fresh, g);
+      const LossInputs<T> inputs{theta, block.x[s], block.y[s], phi_};
+      block.loss = keep ? derivatives.record(inputs, block.weight, kernels::Start::fresh, g)
+                        : derivatives.gradient(inputs, block.weight, kernels::Start::fresh, g);
     });
     T loss = 0;
     for (const Block& block : blocks_) loss += block.weight * block.loss;
@@ -75,14 +82,17 @@ class StepBlocks {
   }
 
   /// For the newest record, which is of step s: returns <direction, g>, adds factor * d/dx <direction, g> to the
-  /// derivative by x_s, the same for y_s, leaves d/dtheta <direction, g> in the blocks, and drops the record.
+  /// derivative by x_s, the same for y_s and phi, leaves d/dtheta <direction, g> in the blocks, and drops the record.
   T differentiate(const Tensor<T>& direction, std::size_t s, T factor) {
     for_each_block([&](Block& block) {
-      block.slope = block.derivatives->differentiate(direction.data(), block.part.data(),
-                                                     options_.differentiate_x ? block.dx_of_step.data() : nullptr,
-                                                     options_.differentiate_y ? block.dy_of_step.data() : nullptr);
+      block.slope = block.derivatives->differentiate(direction.data(),
+                                                     {.theta = block.part.data(),
+                                                      .x = options_.differentiate_x ? block.dx_of_step.data() : nullptr,
+                                                      .y = options_.differentiate_y ? block.dy_of_step.data() : nullptr,
+                                                      .phi = phi_ != nullptr ? block.dphi_of_step.data() : nullptr});
       if (options_.differentiate_x) add_to(factor, block.dx_of_step, block.dx[s]);
       if (options_.differentiate_y) add_to(factor, block.dy_of_step, block.dy[s]);
+      if (phi_ != nullptr) add_to(factor, block.dphi_of_step, block.dphi);
     });
     T slope = 0;
     for (const Block& block : blocks_) slope += block.slope;
@@ -100,8 +110,14 @@ class StepBlocks {
     }
   }
 
-  /// Puts the derivatives by the samples back together, as the loop has its samples.
-  void collect(const InnerLoop<T>& loop, std::vector<Tensor<T>>& dx, std::vector<Tensor<T>>& dy) const {
+  /// Puts the derivatives by the samples back together, as the loop has its samples, and adds up those by phi.
+  void collect(const InnerLoop<T>& loop, std::vector<Tensor<T>>& dx, std::vector<Tensor<T>>& dy,
+               Tensor<T>& dphi) const {
+    dphi.resize(loop.hyperparameters.shape());
+    dphi.fill(T(0));
+    if (phi_ != nullptr) {
+      for (const Block& block : blocks_) add_to(T(1), block.dphi, dphi);
+    }
     const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
     dx.resize(options_.differentiate_x ? loop.x.size() : 0);
     dy.resize(options_.differentiate_y ? loop.y.size() : 0);
@@ -121,7 +137,8 @@ class StepBlocks {
       for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) {
         for (const Tensor<T>& tensor : *tensors) values += static_cast<std::size_t>(tensor.size());
       }
-      for (const Tensor<T>* tensor : {&block.part, &block.dx_of_step, &block.dy_of_step}) {
+      for (const Tensor<T>* tensor :
+           {&block.part, &block.dx_of_step, &block.dy_of_step, &block.dphi, &block.dphi_of_step}) {
         values += static_cast<std::size_t>(tensor->size());
       }
       records += block.derivatives->reserved_bytes();
@@ -133,8 +150,10 @@ class StepBlocks {
   /// of one step, from which it learns the size of a record.
   std::size_t predicted_bytes(const InnerLoop<T>& loop, Index records) const {
     StepBlocks probe(inner_loss_, options_, WorkerTeam(1));
-    probe.load({loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})});
-    probe.clear_sample_derivatives();
+    InnerLoop<T> step{loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})};
+    step.hyperparameters = loop.hyperparameters;
+    probe.load(step);
+    probe.clear_derivatives();
     probe.gradient(loop.theta0, 0, true);
     std::size_t record = 0;
     for (const Block& block : probe.blocks_) record += block.derivatives->used_bytes();
@@ -152,10 +171,11 @@ class StepBlocks {
   /// Blocks share nothing that they write.
   struct Block {
     std::unique_ptr<LossDerivatives<T>> derivatives;
-    std::vector<Tensor<T>> x, y;       // of each step
-    std::vector<Tensor<T>> dx, dy;     // of each step
-    Tensor<T> dx_of_step, dy_of_step;  // of the present step
-    T weight = 0;                      // its share of the samples
+    std::vector<Tensor<T>> x, y;                     // of each step
+    std::vector<Tensor<T>> dx, dy;                   // of each step
+    Tensor<T> dphi;                                  // of all
+    Tensor<T> dx_of_step, dy_of_step, dphi_of_step;  // of the present step
+    T weight = 0;                                    // its share of the samples
     T loss = 0;
     T slope = 0;
     Tensor<T> part;  // (P)
@@ -175,6 +195,7 @@ class StepBlocks {
   UnrollOptions options_;
   WorkerTeam team_;
   std::vector<Block> blocks_;
+  const Tensor<T>* phi_ = nullptr;  // the loop's; null if it has none
 };
 
 }  // namespace hypertape

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <concepts>
 #include <memory>
 #include <span>
 #include <utility>
@@ -15,62 +17,74 @@
 
 namespace hypertape {
 
-/// The derivatives of any loss(theta, x, y) that records a scalar from three Vars.
+/// A loss(theta, x, y) that records a scalar.
+template <class Loss, class T>
+concept LossOfSamples = requires(const Loss& loss, Var<T> v) {
+  { loss(v, v, v) } -> std::convertible_to<Var<T>>;
+};
+
+/// A loss(theta, x, y, phi) that takes hyperparameters too.
+template <class Loss, class T>
+concept LossWithHyperparameters = requires(const Loss& loss, Var<T> v) {
+  { loss(v, v, v, v) } -> std::convertible_to<Var<T>>;
+};
+
+/// The derivatives of any loss(theta, x, y) or loss(theta, x, y, phi) that records a scalar from Vars.
 template <class T, class Loss>
 class TapeDerivatives final : public LossDerivatives<T> {
- public:
-  /// `with_x`, `with_y`: whether `differentiate` will be asked for these.
-  TapeDerivatives(Loss loss, SecondDerivative second, bool with_x, bool with_y)
-      : loss_(std::move(loss)),
-        reverse_(second == SecondDerivative::reverse_over_reverse),
-        with_x_(with_x),
-        with_y_(with_y) {}
+  static_assert(
+      LossOfSamples<Loss, T> || LossWithHyperparameters<Loss, T>,
+      "a loss takes Vars (theta, x, y), or (theta, x, y, phi), of the scalar type T, and returns a Var of it");
 
-  T gradient(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
-             T* gradient_out) override {
-    Record record = arguments(theta, x, y, weight);
-    push(record, false, false, start, gradient_out);
+ public:
+  TapeDerivatives(Loss loss, SecondDerivative second, LossWanted wanted)
+      : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse), wanted_(wanted) {}
+
+  T gradient(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+    Record record = put_on_tape(inputs, weight);
+    push(record, {}, start, gradient_out);
     const T value = record.loss.item();
     tape_.rewind(record.before);
     return value;
   }
 
-  T record(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight, kernels::Start start,
-           T* gradient_out) override {
-    Record record = arguments(theta, x, y, weight);
-    // Forward over reverse needs the gradients by x and y on the tape; reverse over reverse makes its own.
-    push(record, !reverse_ && with_x_, !reverse_ && with_y_, start, gradient_out);
+  T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+    Record record = put_on_tape(inputs, weight);
+    // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
+    push(record, reverse_ ? LossWanted{} : wanted_, start, gradient_out);
     records_.push_back(record);
     return record.loss.item();
   }
 
-  /// All three derivatives come from one sweep. Forward over reverse: the tangent of d loss / dx along the direction is
+  /// All derivatives come from one sweep. Forward over reverse: the tangent of d loss / dx along the direction is
   /// d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the loss is the slope.
-  T differentiate(const T* direction, T* hvp, T* dx, T* dy) override {
+  T differentiate(const T* direction, const LossOutputs<T>& out) override {
     const Record record = records_.back();
     records_.pop_back();
-    const Var<T> along = tape_.view(record.theta.shape(), direction);
-    const Selection arguments(record, dx != nullptr, dy != nullptr);
-    T* destinations[4];
-    const std::span<T* const> wanted = arguments.destinations(hvp, dx, dy, destinations);
-    Var<T> derivatives[4];
+    const Var<T> theta = record.inputs[0], along = tape_.view(theta.shape(), direction);
+    const std::array<T*, input_count> places{out.theta, out.x, out.y, out.phi};
+    std::array<Var<T>, input_count> chosen_inputs, derivatives;
+    std::array<Var<T>, input_count + 1> outputs;
+    std::array<T*, input_count + 1> destinations{};
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < input_count; ++i) {
+      if (places[i] == nullptr) continue;
+      chosen_inputs[count] = record.inputs[i];
+      outputs[count] = record.gradients[i];
+      destinations[count++] = places[i];
+    }
     T slope;
     if (reverse_) {
-      const Var<T> recorded_slope = dot(along, record.d_theta), one = tape_.scalar(T(1));
-      vjp<T>(std::span<const Var<T>>(&recorded_slope, 1), std::span<const Var<T>>(&one, 1), arguments.vars(),
-             std::span<Var<T>>(derivatives, arguments.count), wanted);
+      const Var<T> recorded_slope = dot(along, record.gradients[0]), one = tape_.scalar(T(1));
+      vjp<T>(one_of(recorded_slope), one_of(one), std::span(chosen_inputs).first(count),
+             std::span(derivatives).first(count), std::span(destinations).first(count));
       slope = recorded_slope.item();
     } else {
-      Var<T> outputs[4] = {record.d_theta};
-      std::size_t count = 1;
-      if (dx != nullptr) outputs[count++] = record.d_x;
-      if (dy != nullptr) outputs[count++] = record.d_y;
       outputs[count] = record.loss;
-      destinations[count++] = nullptr;
-      jvp<T>(std::span<const Var<T>>(outputs, count), std::span<const Var<T>>(&record.theta, 1),
-             std::span<const Var<T>>(&along, 1), std::span<Var<T>>(derivatives, count),
-             std::span<T* const>(destinations, count));
-      slope = record.weight * derivatives[count - 1].item();
+      std::array<Var<T>, input_count + 1> tangents;
+      jvp<T>(std::span(outputs).first(count + 1), one_of(theta), one_of(along), std::span(tangents).first(count + 1),
+             std::span(destinations).first(count + 1));
+      slope = record.weight * tangents[count].item();
     }
     tape_.rewind(record.before);
     return slope;
@@ -85,47 +99,25 @@ class TapeDerivatives final : public LossDerivatives<T> {
   std::size_t reserved_bytes() const override { return tape_.reserved_bytes() + records_.capacity() * sizeof(Record); }
 
  private:
-  /// One recorded loss: its arguments, and its gradients by them times the weight.
+  static constexpr std::size_t input_count = 4;  // theta, x, y, phi
+
+  /// One recorded loss: its inputs, and its gradients by those that are wanted, times the weight.
   struct Record {
     typename Tape<T>::Mark before;
     T weight;
-    Var<T> theta, x, y;
-    Var<T> loss, d_theta, d_x, d_y;
+    std::array<Var<T>, input_count> inputs, gradients;
+    Var<T> loss;
   };
 
-  /// Theta and those of x and y that are differentiated, in this order.
-  struct Selection {
-    Var<T> selected[3];
-    std::size_t count = 1;
-    bool x, y;
+  static std::span<const Var<T>> one_of(const Var<T>& var) { return {&var, 1}; }
 
-    Selection(const Record& record, bool with_x, bool with_y) : selected{record.theta}, x(with_x), y(with_y) {
-      if (x) selected[count++] = record.x;
-      if (y) selected[count++] = record.y;
-    }
-    std::span<const Var<T>> vars() const { return {selected, count}; }
-    std::span<T* const> destinations(T* theta_out, T* x_out, T* y_out, T** out) const {
-      std::size_t i = 0;
-      out[i++] = theta_out;
-      if (x) out[i++] = x_out;
-      if (y) out[i++] = y_out;
-      return {out, count};
-    }
-    void store(const Var<T>* derivatives, Record& record) const {
-      record.d_theta = *derivatives++;
-      if (x) record.d_x = *derivatives++;
-      if (y) record.d_y = *derivatives;
-    }
-  };
-
-  Record arguments(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, T weight) {
-    if (tape_.reserved_bytes() == 0) tape_ = Tape<T>(block_bytes(theta.size()));
+  Record put_on_tape(const LossInputs<T>& in, T weight) {
+    if (tape_.reserved_bytes() == 0) tape_ = Tape<T>(block_bytes(in.theta.size()));
     Record record;
     record.before = tape_.mark();
     record.weight = weight;
-    record.theta = tape_.view(theta.shape(), theta.data());
-    record.x = tape_.view(x.shape(), x.data());
-    record.y = tape_.view(y.shape(), y.data());
+    const auto view = [&](const Tensor<T>& tensor) { return tape_.view(tensor.shape(), tensor.data()); };
+    record.inputs = {view(in.theta), view(in.x), view(in.y), in.phi == nullptr ? Var<T>() : view(*in.phi)};
     return record;
   }
 
@@ -136,34 +128,50 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most);
   }
 
+  Var<T> loss_of(const Record& record) {
+    const auto& [theta, x, y, phi] = record.inputs;
+    if constexpr (LossWithHyperparameters<Loss, T>) {
+      return loss_(theta, x, y, phi);
+    } else {
+      return loss_(theta, x, y);
+    }
+  }
+
   /// Records the loss and its gradients. That by theta is written where the caller wants it, and costs the tape no
   /// memory, unless it is to be added up, or is differentiated by its values (reverse over reverse) after the caller
   /// has changed them.
-  void push(Record& record, bool with_x, bool with_y, kernels::Start start, T* gradient_out) {
-    record.loss = loss_(record.theta, record.x, record.y);
+  void push(Record& record, LossWanted with, kernels::Start start, T* gradient_out) {
+    record.loss = loss_of(record);
     if (record.loss.size() != 1) {
       throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", record.loss.shape()));
     }
     const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
-    const Selection arguments(record, with_x, with_y);
     const bool in_place = start == kernels::Start::fresh && !reverse_;
-    T* destinations[3];
-    Var<T> gradients[3];
-    vjp<T>(std::span<const Var<T>>(&record.loss, 1), std::span<const Var<T>>(&weight, 1), arguments.vars(),
-           std::span<Var<T>>(gradients, arguments.count),
-           arguments.destinations(in_place ? gradient_out : nullptr, nullptr, nullptr, destinations));
-    arguments.store(gradients, record);
-    const T* g = record.d_theta.data();
-    const Index count = record.d_theta.size();
+    const std::array<bool, input_count> wanted{true, with.x, with.y, with.phi};
+    std::array<std::size_t, input_count> which{};
+    std::array<Var<T>, input_count> chosen_inputs, gradients;
+    const std::array<T*, input_count> destinations{in_place ? gradient_out : nullptr};
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < input_count; ++i) {
+      if (!wanted[i]) continue;
+      which[count] = i;
+      chosen_inputs[count++] = record.inputs[i];
+    }
+    vjp<T>(one_of(record.loss), one_of(weight), std::span(chosen_inputs).first(count),
+           std::span(gradients).first(count), std::span(destinations).first(count));
+    for (std::size_t i = 0; i < count; ++i) record.gradients[which[i]] = gradients[i];
+    const T* g = record.gradients[0].data();
+    const Index size = record.gradients[0].size();
     if (start == kernels::Start::accumulate) {
-      kernels::map(count, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
+      kernels::map(size, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
     } else if (!in_place) {
-      std::copy_n(g, count, gradient_out);
+      std::copy_n(g, size, gradient_out);
     }
   }
 
   Loss loss_;
-  bool reverse_, with_x_, with_y_;
+  bool reverse_;
+  LossWanted wanted_;
   Tape<T> tape_;
   std::vector<Record> records_;
 };
@@ -173,13 +181,13 @@ class TapeDerivatives final : public LossDerivatives<T> {
 template <class T, class Loss>
 std::unique_ptr<LossDerivatives<T>> loss_derivatives(const Loss& loss,
                                                      SecondDerivative second = SecondDerivative::fastest,
-                                                     bool with_x = false, bool with_y = false) {
+                                                     LossWanted wanted = {}) {
   if constexpr (requires { loss.template derivatives<T>(); }) {
     if (second == SecondDerivative::fastest) {
       if (auto own = loss.template derivatives<T>()) return own;
     }
   }
-  return std::make_unique<TapeDerivatives<T, Loss>>(loss, second, with_x, with_y);
+  return std::make_unique<TapeDerivatives<T, Loss>>(loss, second, wanted);
 }
 
 }  // namespace hypertape

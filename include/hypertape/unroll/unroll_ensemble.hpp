@@ -89,6 +89,7 @@ class UnrollEnsemble {
       }
     };
     average(mean_.theta0, [](const auto& h) -> const Tensor<T>& { return h.theta0; });
+    average(mean_.hyperparameters, [](const auto& h) -> const Tensor<T>& { return h.hyperparameters; });
     average(mean_.learning_rates, [](const auto& h) -> const Tensor<T>& { return h.learning_rates; });
     for (std::size_t s = 0; s < mean_.x.size(); ++s) {
       average(mean_.x[s], [s](const auto& h) -> const Tensor<T>& { return h.x[s]; });
