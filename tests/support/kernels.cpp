@@ -6,3 +6,12 @@ HYPERTAPE_TEST_KERNELS(, float)
 HYPERTAPE_TEST_KERNELS(, double)
 
 }  // namespace hypertape::kernels
+
+namespace hypertape::nn {
+
+template class FusedLeNet<float, 1>;
+template class FusedLeNet<float, 3>;
+template class FusedLeNet<double, 1>;
+template class FusedLeNet<double, 3>;
+
+}  // namespace hypertape::nn

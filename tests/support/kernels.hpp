@@ -2,6 +2,7 @@
 
 #include "hypertape/kernels/conv2d.hpp"
 #include "hypertape/kernels/linear.hpp"
+#include "hypertape/nn/fused_lenet.hpp"
 
 /// The kernels that take a compiler long are compiled once, in kernels.cpp, for all tests.
 namespace hypertape::kernels {
@@ -19,3 +20,12 @@ HYPERTAPE_TEST_KERNELS(extern, float)
 HYPERTAPE_TEST_KERNELS(extern, double)
 
 }  // namespace hypertape::kernels
+
+namespace hypertape::nn {
+
+extern template class FusedLeNet<float, 1>;
+extern template class FusedLeNet<float, 3>;
+extern template class FusedLeNet<double, 1>;
+extern template class FusedLeNet<double, 3>;
+
+}  // namespace hypertape::nn
