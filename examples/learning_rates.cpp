@@ -1,4 +1,4 @@
-// The derivative of a validation loss through twenty steps of gradient descent, by the learning rate of each step.
+// A learning rate for each of a hundred steps of gradient descent, learned by the hypergradient of a validation loss.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -6,21 +6,23 @@
 using namespace hypertape;
 
 int main() {
-  const nn::Mlp net({2, 8, 1}, nn::Activation::tanh);
-  const auto loss = [&](Var<double> theta, Var<double> x, Var<double> y) { return mean_squared_error(net(theta, x), y); };
-
-  Random random(1);
-  const auto noise = [&](Shape shape) {
-    Tensor<double> tensor(shape);
-    for (double& value : tensor.values()) value = random.normal();
-    return tensor;
+  // A model of your own: a line, theta = (offset, slope).
+  const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) {
+    return mean_squared_error(linear(x, reshape(theta, {1, 2})), y);
   };
-  const Tensor<double> x = noise({16, 2}), y = noise({16, 1}), x_valid = noise({16, 2}), y_valid = noise({16, 1});
-  const Tensor<double> theta0 = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
+  // Features (1, x) of four samples; samples are innermost in memory, x(n, f) is feature f of sample n.
+  const Tensor<double> x(Shape{4, 2}, std::vector{1., 1., 1., 1., -1., 0., 1., 2.});
+  const Tensor<double> y(Shape{4, 1}, std::vector{-3., -1., 1.2, 2.8});
+  const Tensor<double> x_valid(Shape{2, 2}, std::vector{1., 1., -2., 3.}), y_valid(Shape{2, 1}, std::vector{-5., 5.});
 
-  const InnerLoop<double> loop{theta0, {x}, {y}, Tensor<double>(Shape{20, 1}, 0.1)};
-  const auto h = hypergradient(loop, loss, [&](Var<double> theta) {
-    return loss(theta, theta.tape().leaf(x_valid), theta.tape().leaf(y_valid));
-  });
-  std::cout << "validation loss " << h.outer_loss << ", by the first learning rate " << h.learning_rates[0] << '\n';
+  InnerLoop<double> loop{Tensor<double>(Shape{2}), {x}, {y}, Tensor<double>(Shape{100, 1}, 0.001)};
+  for (int iteration = 0; iteration <= 50; ++iteration) {
+    const auto h = hypergradient(loop, loss, [&](Var<double> theta) {
+      return loss(theta, theta.tape().leaf(x_valid), theta.tape().leaf(y_valid));
+    });
+    if (iteration % 25 == 0) {
+      std::cout << "validation loss " << h.outer_loss << ", first rate " << loop.learning_rates[0] << '\n';
+    }
+    for (Index t = 0; t < 100; ++t) loop.learning_rates[t] -= 1e-5 * h.learning_rates[t];
+  }
 }

@@ -1,0 +1,58 @@
+// A network of your own in the distiller: ten learned images, one for each digit, that train it in three steps. The
+// digits are drawn, so that no dataset is needed.
+
+#include <hypertape/distill.hpp>
+#include <iostream>
+
+using namespace hypertape;
+
+/// A model is a layout of its weights and a function from weights and images (N, 1, 28, 28) to logits (N, 10).
+class ResidualNet {
+ public:
+  ResidualNet() {
+    parameters_.add("stem.weight", {8, 1, 3, 3});
+    parameters_.add("stem.bias", {8});
+    parameters_.add("block.weight", {8, 8, 3, 3});
+    parameters_.add("block.bias", {8});
+    parameters_.add("head.weight", {10, 8 * 14 * 14});
+    parameters_.add("head.bias", {10});
+  }
+  const nn::Parameters& parameters() const { return parameters_; }
+
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x) const {
+    const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
+    Var<T> h = average_pool2d(relu(conv2d(x, p(0), p(1), {.padding = 1})), {.size = 2});
+    h = h + relu(conv2d(h, p(2), p(3), {.padding = 1}));
+    return linear(reshape(h, {h.shape()[0], h.shape().stride()}), p(4), p(5));
+  }
+
+ private:
+  nn::Parameters parameters_;
+};
+
+int main() {
+  const nn::Network<float> network("residual-8", ResidualNet());
+  const data::Dataset digits = data::generate_glyphs(4000, 1000, 1);
+
+  Random random(1);
+  const distill::InitialWeights theta0(
+      {network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
+  distill::DistillOptions options;
+  options.iterations = 300;
+  options.batch = 128;
+  options.hold_out = 500;
+  const WorkerTeam team(2);
+  distill::Distiller distiller(network, digits, options, theta0, theta0, team);
+
+  const auto report = [&](const char* when, const Tensor<float>& theta) {
+    std::cout << when << ": " << distill::confusion(network, theta, digits.test, digits.normalization, team).accuracy()
+              << " % of the test images right\n";
+  };
+  report("as it starts", theta0[0]);
+  while (distiller.iteration() < options.iterations) distiller.iterate();
+  const distill::DistilledSet set = distiller.distilled();
+  Unroll<float, nn::ClassificationLoss<nn::Network<float>>> training({&network});
+  report("after three steps on ten learned images", training.train(set.inner_loop(theta0[0])));
+  distill::save(set, "own_network.npz");
+}
