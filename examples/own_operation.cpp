@@ -60,8 +60,8 @@ int main() {
   const Var<double> x = tape.leaf(z), y = log_sum_exp(x);
   const Tensor<double> slope = gradient(sum(y), x).value();
   const Tensor<double> curvature = hvp(sum(y), x, tape.full(x.shape(), 1)).value();
-  std::cout << "log_sum_exp(1, 2, 3) = " << y.value()[0] << ", its gradient " << slope(0, 0) << ' ' << slope(0, 1) << ' '
-            << slope(0, 2) << '\n';
+  std::cout << "log_sum_exp(1, 2, 3) = " << y.value()[0] << ", its gradient " << slope(0, 0) << ' ' << slope(0, 1)
+            << ' ' << slope(0, 2) << '\n';
   const bool flat = std::abs(curvature(0, 0)) <= 1e-15;  // adding 1 to all adds 1 to it: no curvature that way
   const bool right = derivatives_agree(z) && flat;
   std::cout << (right ? "first and second derivatives agree with differences\n" : "wrong derivatives\n");

@@ -24,24 +24,24 @@ struct LineSeries {
   std::string name;               ///< in the legend; empty: not there
   std::vector<double> x, y;       ///< as many of each
   std::vector<double> deviation;  ///< of each y, drawn as y +- deviation; empty: none
-  Spread spread = Spread::band;
-  bool line = true;
+  Spread spread = Spread::band;   ///< how deviations are shown
+  bool line = true;               ///< whether points are joined
 };
 
 /// A horizontal line to compare with, say a published figure.
 struct ReferenceLine {
   std::string name;  ///< in the legend
-  double y = 0;
+  double y = 0;      ///< where it lies
 };
 
 /// Text is UTF-8. On a logarithmic y axis a deviation reaches at most a decade below its point, where y - deviation may
 /// be negative.
 struct LineChart {
-  std::string title, x_label, y_label;
-  AxisScale x_scale = AxisScale::linear;
-  AxisScale y_scale = AxisScale::linear;
-  std::vector<LineSeries> series;
-  std::vector<ReferenceLine> references;
+  std::string title, x_label, y_label;    ///< above the chart, below it, and beside it
+  AxisScale x_scale = AxisScale::linear;  ///< horizontal
+  AxisScale y_scale = AxisScale::linear;  ///< vertical
+  std::vector<LineSeries> series;         ///< what is drawn, in this order
+  std::vector<ReferenceLine> references;  ///< horizontal lines for comparison
 };
 
 namespace detail {

@@ -15,6 +15,7 @@
 /// block, so that a weight is read once for all of its samples. Activations of these are row-major (N, features).
 namespace hypertape::kernels {
 
+/// The network for images of so many channels, 28 x 28 or 32 x 32.
 template <class T, int Channels>
 struct LeNet {
   using Conv1 = PooledConv2d<T, Channels, 32, 6, OutputOrder::row_column_channel>;
@@ -25,8 +26,10 @@ struct LeNet {
   /// The parts of theta, or of anything of its layout, in nn::LeNet's order.
   template <class U>
   struct Parts {
+    /// In theta's order, but weights and biases of linear layers apart.
     U *conv1, *bias1, *conv2, *bias2, *linear[3], *bias[3];
 
+    /// Of theta (P), or of another vector of its layout.
     Parts(U* theta, Index classes) {
       const auto take = [&](Index count) { return std::exchange(theta, theta + count); };
       conv1 = take(Conv1::taps);
@@ -39,15 +42,17 @@ struct LeNet {
       }
     }
   };
+  /// Outputs of linear layer 0, 1 or 2.
   static Index outputs(int layer, Index classes) { return layer < 2 ? features[layer + 1] : classes; }
 
   /// The samples of a block, as the kernels read them.
   struct Batch {
-    Index N, classes;
-    T* image;   ///< N of Conv1::image: row, column, channel, padded to 32 x 32
-    T* planes;  ///< N of `plane_values`: channel, row, column; for one channel the same
-    T* labels;  ///< (N, classes), row-major
+    Index N, classes;  ///< samples; columns of the labels
+    T* image;          ///< N of Conv1::image: row, column, channel, padded to 32 x 32
+    T* planes;         ///< N of `plane_values`: channel, row, column; for one channel the same
+    T* labels;         ///< (N, classes), row-major
   };
+  /// Values of a sample's planes, with what vectors may reach into.
   static constexpr Index plane_values = Channels == 1 ? Conv1::image : 32 * 32 * Channels + native_lanes<T>;
 
   /// What a gradient leaves behind for its derivative.
@@ -69,6 +74,7 @@ struct LeNet {
     batch.planes = Channels == 1 ? batch.image : allocate.template operator()<T>(N * plane_values);
     return batch;
   }
+  /// Memory for the record of N samples, from `allocate`, as above.
   template <class Allocate>
   static Record allocate_record(Index N, Index classes, const Allocate& allocate) {
     const auto values = [&](Index count) { return allocate.template operator()<T>(N * count); };
@@ -126,6 +132,7 @@ struct LeNet {
     T* gradient;   ///< (N, 400), tangents of gradients by a layer's outputs
     T* gradient2;  ///< (N, 400), by its inputs
   };
+  /// Memory for `derivative` of N samples, from `allocate`, as above.
   template <class Allocate>
   static Scratch allocate_scratch(Index N, Index classes, const Allocate& allocate) {
     const auto values = [&](Index count) { return allocate.template operator()<T>(N * count); };

@@ -13,13 +13,15 @@ namespace hypertape::kernels {
 /// Memory is reached by memcpy, which compiles to one unaligned move.
 template <class T, int Lanes>
 struct Simd {
-  typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));
+  typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));  ///< one register, or a part or multiple of one
 
+  /// The lanes from memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE Vector load(const T* from) {
     Vector v;
     std::memcpy(&v, from, sizeof v);
     return v;
   }
+  /// The lanes to memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE void store(T* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
   /// The first `count` lanes from memory, zero in the others.
@@ -29,6 +31,7 @@ struct Simd {
     return load(lanes);
   }
 
+  /// One value in all lanes.
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 
   /// 0, 1, 2, ...
@@ -49,6 +52,7 @@ struct Simd {
 
   /// The lanes of even number of a and b, one after the other, and those of odd number.
   static HYPERTAPE_ALWAYS_INLINE Vector even(Vector a, Vector b) { return every_other<0>(a, b); }
+  /// Those of odd number.
   static HYPERTAPE_ALWAYS_INLINE Vector odd(Vector a, Vector b) { return every_other<1>(a, b); }
 
  private:
