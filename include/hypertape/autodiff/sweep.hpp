@@ -96,7 +96,7 @@ struct Stretch {
 template <class T>
 class TangentSweep {
  public:
-  using NodeId = typename Var<T>::NodeId;
+  using NodeId = typename Var<T>::NodeId;  ///< the number of a node
   /// For the sweep itself.
   TangentSweep(Tape<T>& tape, NodeId id, const detail::Stretch<T>& stretch, detail::NodeTable<T, Var<T>>& tangents,
                std::span<const detail::Destination<T>> destinations)
@@ -142,7 +142,7 @@ class TangentSweep {
 template <class T>
 class PullbackSweep {
  public:
-  using NodeId = typename Var<T>::NodeId;
+  using NodeId = typename Var<T>::NodeId;  ///< the number of a node
   /// For the sweep itself.
   PullbackSweep(Tape<T>& tape, NodeId id, Var<T> adjoint, const detail::Stretch<T>& stretch,
                 detail::NodeTable<T, detail::Adjoint<T>>& adjoints)

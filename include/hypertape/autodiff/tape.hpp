@@ -27,7 +27,7 @@ namespace hypertape {
 template <class T>
 class Tape {
  public:
-  using NodeId = typename Var<T>::NodeId;
+  using NodeId = typename Var<T>::NodeId;  ///< the number of a node
 
   /// One entry of the record.
   struct Node {
@@ -48,8 +48,11 @@ class Tape {
   Tape() = default;
   /// Takes memory from the heap in blocks of this size, or of one tensor where that is larger.
   explicit Tape(std::size_t block_bytes) : arena_(block_bytes) {}
+  /// @{
+  /// Takes the record and the memory of another tape. Vars of either are invalid then.
   Tape(Tape&&) = default;
   Tape& operator=(Tape&&) = default;
+  /// @}
 
   /// A leaf: something that the computation is given. The values are copied.
   Var<T> leaf(const Tensor<T>& tensor) { return view(tensor.shape(), arena_.copy(tensor.values())); }

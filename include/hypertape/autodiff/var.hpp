@@ -14,7 +14,7 @@ class Tape;
 template <class T>
 class Var {
  public:
-  using NodeId = std::uint32_t;
+  using NodeId = std::uint32_t;  ///< the number of a node on its tape
 
   Var() = default;
   /// Node `id` of this tape.

@@ -18,7 +18,7 @@ inline constexpr std::size_t alignment = 64;
 /// A standard allocator of 64-byte aligned memory.
 template <class T>
 struct AlignedAllocator {
-  using value_type = T;
+  using value_type = T;  ///< as the standard asks of allocators
   AlignedAllocator() = default;
   /// Any other such allocator: there is no state.
   template <class U>
@@ -43,6 +43,7 @@ inline Index batch_offset(const Shape& shape, Index n, Index c = 0, Index h = 0,
 template <class T>
 class Tensor {
  public:
+  /// What `matrix` shows a batch as.
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
 
   /// A scalar 0.

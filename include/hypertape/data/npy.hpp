@@ -23,6 +23,7 @@ static_assert(std::endian::native == std::endian::little, "the .npy code copies 
 
 /// One array of NumPy: its values in C order (last axis fastest). An empty shape is a scalar.
 struct NpyArray {
+  /// Of one of the types that are supported.
   using Values = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>>;
   std::vector<Index> shape;  ///< extents, the slowest first
   Values values;             ///< row-major

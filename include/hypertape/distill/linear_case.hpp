@@ -32,7 +32,8 @@ struct LinearLoss {
 
 /// A regression problem: data (N, D) and targets (N, 1).
 struct LinearProblem {
-  Tensor<double> data, targets;  ///< (N, D) and (N, 1)
+  Tensor<double> data;     ///< (N, D)
+  Tensor<double> targets;  ///< (N, 1)
 };
 
 /// Normal data, and the targets of normal weights plus `noise` times normal ones.
@@ -109,7 +110,8 @@ inline LinearPoints best_linear_points(const Tensor<double>& solution, Index poi
 
 /// A mean over samples, and the standard error of it.
 struct SampledResidual {
-  double mean = 0, standard_error = 0;  ///< over the samples
+  double mean = 0;            ///< over the samples
+  double standard_error = 0;  ///< of the mean
 };
 
 /// ||theta_1 - theta*||^2, of the step that the library takes on the given points.

@@ -75,10 +75,11 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
 /// length_stride.
 template <class T>
 struct Combination {
-  const T* factors;               ///< the coefficients
-  Index row_stride, term_stride;  ///< distances between coefficients of neighbouring rows, and terms
-  const T* rows;                  ///< what is summed
-  Index length_stride;            ///< distance between neighbouring terms
+  const T* factors;     ///< the coefficients
+  Index row_stride;     ///< from a row's coefficient to the next row's
+  Index term_stride;    ///< from a term's coefficient to the next term's
+  const T* rows;        ///< what is summed
+  Index length_stride;  ///< from one of these to the next
 };
 
 /// out[r][k] = start + sum over m, s < terms of coefficient_m(r, s) rows_m[s][k], for `count` rows of `length`

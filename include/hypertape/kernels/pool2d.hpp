@@ -13,9 +13,13 @@ namespace hypertape::kernels {
 
 /// Windows start at stride * o - padding; positions outside the image do not take part.
 struct Pool2dGeometry {
-  Index N = 1, C = 1, H = 1, W = 1, K = 1;  ///< samples, channels, rows, columns; rows (and columns) of a window
-  Index stride = 1;                         ///< positions from one window to the next
-  Index padding = 0;                        ///< rows and columns around the image
+  Index N = 1;        ///< samples
+  Index C = 1;        ///< channels
+  Index H = 1;        ///< rows
+  Index W = 1;        ///< columns
+  Index K = 1;        ///< rows, and columns, of a window
+  Index stride = 1;   ///< positions from one window to the next
+  Index padding = 0;  ///< rows and columns around the image
 
   /// Rows of the output.
   Index OH() const { return (H + 2 * padding - K) / stride + 1; }

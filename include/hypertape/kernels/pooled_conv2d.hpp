@@ -32,10 +32,11 @@ enum class OutputOrder { row_column_channel, channel_row_column };
 /// The layer for images of Size x Size pixels of so many channels, with so many output channels.
 template <class T, int Channels, int Size, int Outputs, OutputOrder Order>
 struct PooledConv2d {
-  static constexpr int K = 5;  ///< rows and columns of the kernel
-  /// Input channels, rows (and columns) of the image, output channels.
-  static constexpr int C = Channels, H = Size, O = Outputs;
-  static constexpr int pooled = (H - K + 1) / 2;   ///< rows (and columns) after pooling
+  static constexpr int K = 5;                      ///< rows and columns of the kernel
+  static constexpr int C = Channels;               ///< input channels
+  static constexpr int H = Size;                   ///< rows, and columns, of the image
+  static constexpr int O = Outputs;                ///< output channels
+  static constexpr int pooled = (H - K + 1) / 2;   ///< rows, and columns, after pooling
   static constexpr int windows = pooled * pooled;  ///< of a channel
   static constexpr int outputs = O * windows;      ///< of a sample
   static constexpr int patch_row = K * C;          ///< values of a row of a patch
@@ -53,8 +54,8 @@ struct PooledConv2d {
   /// Values of an image, and the zeros behind it that vectors may reach into.
   static constexpr int image = H * H * C + std::max(packed_row, native_lanes<T>);
 
-  using V = Simd<T, lanes>;
-  using Vector = typename V::Vector;
+  using V = Simd<T, lanes>;           ///< what loops over patches take
+  using Vector = typename V::Vector;  ///< a register of it
 
   /// Where the positive outputs come from: for channel o, entries o * windows + k, k < count[o].
   struct Routes {

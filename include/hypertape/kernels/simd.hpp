@@ -76,8 +76,8 @@ struct Simd {
 template <class T>
 inline constexpr int native_lanes = HYPERTAPE_VECTOR_BYTES / static_cast<int>(sizeof(T));
 
-/// Calls body.template operator()<Lanes>() with vectors that a run of `length` values fills at least once: those of the
-/// target, a quarter of them, or single values. Loops can then end with an overlapping vector in place of a scalar
+/// Calls `body.template operator()<Lanes>()` with vectors that a run of `length` values fills at least once: those of
+/// the target, a quarter of them, or single values. Loops can then end with an overlapping vector in place of a scalar
 /// tail.
 template <class T, class Body>
 void with_lanes_for(Index length, const Body& body) {
@@ -87,7 +87,7 @@ void with_lanes_for(Index length, const Body& body) {
   if constexpr (narrow > 1) body.template operator()<1>();
 }
 
-/// Calls body.template operator()<Lanes>() for the least power of two that is not below the count, or Max.
+/// Calls `body.template operator()<Lanes>()` for the least power of two that is not below the count, or Max.
 template <int Max, class Body>
 void with_power_of_two(Index count, const Body& body) {
   if constexpr (Max > 1) {
@@ -96,7 +96,7 @@ void with_power_of_two(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
-/// Calls body.template operator()<Count>() for the wanted count in 1 .. Max.
+/// Calls `body.template operator()<Count>()` for the wanted count in 1 .. Max.
 template <int Max, class Body>
 HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   if constexpr (Max > 1) {
@@ -105,7 +105,7 @@ HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
-/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls body.operator()<Size>(first).
+/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls `body.operator()<Size>(first)`.
 template <int Most, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
   for (Index first = 0; first < count;) {

@@ -63,7 +63,9 @@ struct WindowSquareSum final : Operation<T> {
 ///     dy/dd   d'   = -exponent factor (k + d)^-(exponent + 1) a_1 a_2 ... d'
 template <class T>
 struct PowerProduct final : Operation<T> {
-  T factor, k, exponent;  ///< as above
+  T factor;    ///< of the product
+  T k;         ///< what is added to d
+  T exponent;  ///< of their sum, negated
 
   /// With these constants.
   PowerProduct(T factor_, T k_, T exponent_) : factor(factor_), k(k_), exponent(exponent_) {}

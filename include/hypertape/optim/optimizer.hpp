@@ -53,8 +53,9 @@ class Adam {
  public:
   /// What it remembers of the gradients so far, to be kept with a run.
   struct State {
-    std::int64_t steps = 0;            ///< taken so far
-    std::vector<double> mean, square;  ///< empty before the first step
+    std::int64_t steps = 0;      ///< taken so far
+    std::vector<double> mean;    ///< of gradients; empty before the first step
+    std::vector<double> square;  ///< of their squares, likewise
   };
 
   /// @throws ArgumentError unless both betas are in [0, 1) and epsilon is positive.
