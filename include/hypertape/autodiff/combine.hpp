@@ -11,9 +11,10 @@ namespace hypertape {
 /// the reverse sweep itself adds adjoints up with it.
 template <class T>
 struct Combination final : Operation<T> {
-  const T* factors;
-  T offset;
+  const T* factors;  ///< one for each input, in the tape's memory
+  T offset;          ///< of every element
 
+  /// The factors must live as long as the tape's record.
   Combination(const T* factors_, T offset_) : factors(factors_), offset(offset_) {}
 
   const char* name() const override { return "combine"; }

@@ -10,6 +10,7 @@ namespace hypertape {
 // Declared first, so that a Form may live in a user's own namespace.
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory = nullptr);
+/// The same for operands given one by one.
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
 
@@ -35,11 +36,12 @@ Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
 /// with the bias as third argument, which spares that a pass over the output.)
 template <class T, class Form, int Role>
 struct Contraction final : Operation<T> {
-  static constexpr int first_role = Role == 0 ? 1 : 0;
-  static constexpr int second_role = Role == 2 ? 1 : 2;
+  static constexpr int first_role = Role == 0 ? 1 : 0;   ///< role of each pair's first operand
+  static constexpr int second_role = Role == 2 ? 1 : 2;  ///< role of each pair's second operand
 
-  Form form;
+  Form form;  ///< copied with the operation
 
+  /// An operation of this form.
   explicit Contraction(const Form& form_) : form(form_) {}
 
   const char* name() const override { return Form::names[Role]; }

@@ -121,6 +121,7 @@ void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> 
   vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);
 }
 
+/// The same, as a vector: one Var for each argument.
 template <class T>
 std::vector<Var<T>> gradient(Var<T> loss, std::initializer_list<Var<T>> arguments) {
   std::vector<Var<T>> result(arguments.size());

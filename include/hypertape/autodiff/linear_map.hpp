@@ -16,8 +16,9 @@ namespace hypertape {
 /// and both operations, with derivatives of every order, follow. What A depends on (a mask, say) is held constant.
 template <class T, class Map, bool Adjoint>
 struct LinearMapOperation final : Operation<T> {
-  Map map;
+  Map map;  ///< copied with the operation
 
+  /// An operation of this map.
   explicit LinearMapOperation(const Map& map_) : map(map_) {}
 
   const char* name() const override { return Adjoint ? Map::adjoint_name : Map::name; }

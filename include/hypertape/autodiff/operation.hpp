@@ -18,6 +18,7 @@ class PullbackSweep;
 template <class T>
 class Operation {
  public:
+  /// What messages call it.
   virtual const char* name() const = 0;
 
   /// Writes f(x_0, x_1, ...) to the output.

@@ -12,6 +12,7 @@ template <class T>
 struct Assemble final : Operation<T> {
   const Index* offsets;  ///< ascending; the parts do not overlap
 
+  /// The offsets must live as long as the tape's record.
   explicit Assemble(const Index* offsets_) : offsets(offsets_) {}
 
   const char* name() const override { return "assemble"; }
@@ -52,8 +53,9 @@ struct Assemble final : Operation<T> {
 /// A stretch of a tensor's memory under a shape of its own; nothing is copied.
 template <class T>
 struct Slice final : Operation<T> {
-  Index offset;
+  Index offset;  ///< of the first value, in the input's memory
 
+  /// The stretch that begins at this offset.
   explicit Slice(Index offset_) : offset(offset_) {}
 
   const char* name() const override { return "slice"; }

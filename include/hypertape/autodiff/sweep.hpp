@@ -96,14 +96,19 @@ struct Stretch {
 template <class T>
 class TangentSweep {
  public:
-  using NodeId = typename Var<T>::NodeId;
+  using NodeId = typename Var<T>::NodeId;  ///< the number of a node
+  /// For the sweep itself.
   TangentSweep(Tape<T>& tape, NodeId id, const detail::Stretch<T>& stretch, detail::NodeTable<T, Var<T>>& tangents,
                std::span<const detail::Destination<T>> destinations)
       : tape_(tape), id_(id), stretch_(stretch), tangents_(tangents), destinations_(destinations) {}
 
+  /// Where the derivative is to be recorded.
   Tape<T>& tape() const { return tape_; }
+  /// The number of inputs of the operation.
   int inputs() const { return tape_.node(id_).inputs; }
+  /// The value of input i.
   Var<T> input(int i) const { return Var<T>(tape_, tape_.input(id_, i)); }
+  /// The operation's value.
   Var<T> output() const { return Var<T>(tape_, id_); }
 
   /// The tangent of input i, none if it is zero.
@@ -137,15 +142,21 @@ class TangentSweep {
 template <class T>
 class PullbackSweep {
  public:
-  using NodeId = typename Var<T>::NodeId;
+  using NodeId = typename Var<T>::NodeId;  ///< the number of a node
+  /// For the sweep itself.
   PullbackSweep(Tape<T>& tape, NodeId id, Var<T> adjoint, const detail::Stretch<T>& stretch,
                 detail::NodeTable<T, detail::Adjoint<T>>& adjoints)
       : tape_(tape), id_(id), adjoint_(adjoint), stretch_(stretch), adjoints_(adjoints) {}
 
+  /// Where the derivative is to be recorded.
   Tape<T>& tape() const { return tape_; }
+  /// The number of inputs of the operation.
   int inputs() const { return tape_.node(id_).inputs; }
+  /// The value of input i.
   Var<T> input(int i) const { return Var<T>(tape_, tape_.input(id_, i)); }
+  /// The operation's value.
   Var<T> output() const { return Var<T>(tape_, id_); }
+  /// The finished adjoint of the output, of its shape.
   Var<T> adjoint() const { return adjoint_; }
 
   /// Whether input i leads to an argument; its adjoint is not worth computing otherwise.

@@ -27,27 +27,32 @@ namespace hypertape {
 template <class T>
 class Tape {
  public:
-  using NodeId = typename Var<T>::NodeId;
+  using NodeId = typename Var<T>::NodeId;  ///< the number of a node
 
+  /// One entry of the record.
   struct Node {
     const Operation<T>* operation;  ///< null for a leaf
-    const T* values;
-    Shape shape;
-    std::size_t first_input;
-    int inputs;
+    const T* values;                ///< of all elements, in the arena or the caller's memory
+    Shape shape;                    ///< of the values
+    std::size_t first_input;        ///< where the numbers of its inputs begin, among those of all nodes
+    int inputs;                     ///< how many inputs it has
   };
 
+  /// A height of the stack, to be rewound to.
   struct Mark {
-    std::size_t nodes = 0;
-    std::size_t inputs = 0;
-    Arena::Mark arena;
+    std::size_t nodes = 0;   ///< recorded so far
+    std::size_t inputs = 0;  ///< of all nodes so far
+    Arena::Mark arena;       ///< memory used so far
   };
 
   Tape() = default;
   /// Takes memory from the heap in blocks of this size, or of one tensor where that is larger.
   explicit Tape(std::size_t block_bytes) : arena_(block_bytes) {}
+  /// @{
+  /// Takes the record and the memory of another tape. Vars of either are invalid then.
   Tape(Tape&&) = default;
   Tape& operator=(Tape&&) = default;
+  /// @}
 
   /// A leaf: something that the computation is given. The values are copied.
   Var<T> leaf(const Tensor<T>& tensor) { return view(tensor.shape(), arena_.copy(tensor.values())); }
@@ -64,6 +69,7 @@ class Tape {
     std::fill_n(values, shape.size(), value);
     return view(shape, values);
   }
+  /// A scalar leaf.
   Var<T> scalar(T value) { return full(Shape{}, value); }
 
   /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use.
@@ -77,6 +83,7 @@ class Tape {
     arena_.rewind(before_scratch);
     return out;
   }
+  /// The same for inputs given one by one, in memory of the tape's.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::initializer_list<Var<T>> inputs) {
     return apply(operation, shape, std::span<const Var<T>>(inputs.begin(), inputs.size()));
@@ -94,6 +101,7 @@ class Tape {
     return arena_.template allocate<U>(count);
   }
 
+  /// The present height of the stack.
   Mark mark() const { return {nodes_.size(), inputs_.size(), arena_.mark()}; }
 
   /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
@@ -102,6 +110,7 @@ class Tape {
     inputs_.resize(mark.inputs);
     arena_.rewind(mark.arena);
   }
+  /// Drops the whole record, and keeps the memory.
   void reset() { rewind(Mark{}); }
 
   /// Where in its input's memory a node lies, if it is an alias; -1 if it is none.
@@ -115,8 +124,11 @@ class Tape {
     return inside ? node.values - whole.values : -1;
   }
 
+  /// The number of nodes.
   std::size_t size() const { return nodes_.size(); }
+  /// Node number `id`. The reference is valid until something is recorded.
   const Node& node(NodeId id) const { return nodes_[id]; }
+  /// The number of the node that is input i of node `id`.
   NodeId input(NodeId id, int i) const { return inputs_[nodes_[id].first_input + static_cast<std::size_t>(i)]; }
 
   /// Bytes that the record takes.
@@ -153,13 +165,19 @@ class Tape {
 template <class T>
 class Evaluation {
  public:
+  /// For the tape itself.
   Evaluation(Tape<T>& tape, typename Var<T>::NodeId id, T* output) : tape_(tape), id_(id), output_(output) {}
 
+  /// The number of inputs.
   int inputs() const { return tape_.node(id_).inputs; }
+  /// The values of input i, in memory order.
   const T* input(int i) const { return tape_.node(tape_.input(id_, i)).values; }
+  /// The shape of input i.
   const Shape& input_shape(int i) const { return tape_.node(tape_.input(id_, i)).shape; }
 
+  /// Where the values of the result go, in memory order.
   T* output() const { return output_; }
+  /// The shape of the result.
   const Shape& output_shape() const { return tape_.node(id_).shape; }
 
   /// Uninitialised memory until the end of this evaluation.

@@ -14,11 +14,13 @@ class Tape;
 template <class T>
 class Var {
  public:
-  using NodeId = std::uint32_t;
+  using NodeId = std::uint32_t;  ///< the number of a node on its tape
 
   Var() = default;
+  /// Node `id` of this tape.
   Var(Tape<T>& tape, NodeId id) : tape_(&tape), id_(id) {}
 
+  /// Whether it is a node: false for none.
   explicit operator bool() const { return tape_ != nullptr; }
 
   /// @throws ArgumentError if the Var is none, as everything below.
@@ -26,10 +28,14 @@ class Var {
     if (tape_ == nullptr) throw ArgumentError("Var: a default-constructed Var has no tape and no value");
     return *tape_;
   }
+  /// The number of its node.
   NodeId id() const { return id_; }
 
+  /// The shape of its value.
   Shape shape() const { return tape().node(id_).shape; }
+  /// The number of elements of its value.
   Index size() const { return tape().node(id_).shape.size(); }
+  /// Its values in memory order, valid as long as the Var.
   const T* data() const { return tape().node(id_).values; }
 
   /// A copy of the values.

@@ -18,14 +18,18 @@ namespace hypertape {
 /// run, so only trivially destructible types may live here.
 class Arena {
  public:
+  /// A height of the stack.
   struct Mark {
-    std::size_t block = 0;
-    std::size_t used = 0;
+    std::size_t block = 0;  ///< that is being filled
+    std::size_t used = 0;   ///< bytes of it
   };
 
+  /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
   explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : block_bytes_(block_bytes) {}
+  /// Takes the other's blocks; the other is empty then.
   Arena(Arena&& other) noexcept
       : block_bytes_(other.block_bytes_), blocks_(std::move(other.blocks_)), top_(std::exchange(other.top_, {})) {}
+  /// Exchanges the blocks of the two.
   Arena& operator=(Arena&& other) noexcept {
     std::swap(block_bytes_, other.block_bytes_);
     std::swap(blocks_, other.blocks_);
@@ -59,7 +63,9 @@ class Arena {
     return memory;
   }
 
+  /// The present height of the stack.
   Mark mark() const { return top_; }
+  /// Gives back all that was allocated since the mark.
   void rewind(Mark mark) { top_ = mark; }
 
   /// Bytes in use, with what is left over at the ends of full blocks.

@@ -38,6 +38,7 @@ class WorkerTeam {
 #endif
   }
 
+  /// The number of workers, this thread included.
   int size() const { return size_; }
 
   /// True while this thread runs a task, even of a team of one: what the task calls must not fan out again.

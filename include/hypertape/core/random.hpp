@@ -21,6 +21,7 @@ namespace hypertape {
 /// without replaying the ones before.
 class Random {
  public:
+  /// The stream of this seed and these keys.
   explicit Random(std::uint64_t seed, std::initializer_list<std::uint64_t> keys = {}) {
     std::uint64_t hash = mix(seed);
     for (const std::uint64_t key : keys) hash = mix(hash ^ key);

@@ -17,8 +17,9 @@ using Index = std::ptrdiff_t;
 
 /// Indices begin .. end - 1.
 struct Range {
-  Index begin = 0;
-  Index end = 0;
+  Index begin = 0;  ///< the first
+  Index end = 0;    ///< one after the last
+  /// How many there are.
   Index size() const { return end - begin; }
 };
 
@@ -29,9 +30,10 @@ struct Range {
 /// a *parameter* is row-major. For N = 1 they agree.
 class Shape {
  public:
-  static constexpr int max_rank = 5;
+  static constexpr int max_rank = 5;  ///< no tensor has more axes
 
   Shape() = default;
+  /// From extents one by one. @throws ShapeError as for a span of them.
   Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
 
   /// @throws ShapeError for more than five extents, an extent below 1, or a product that overflows Index.
@@ -47,7 +49,9 @@ class Shape {
     }
   }
 
+  /// The number of axes.
   int rank() const { return rank_; }
+  /// The number of elements, the product of all extents.
   Index size() const { return size_; }
 
   /// Extent of an axis; axes past the last have extent 1, so a matrix is also a batch of 1 x 1 images.
@@ -56,6 +60,7 @@ class Shape {
   /// Elements that belong to one entry of axis 0: features of one sample, or weights of one output.
   Index stride() const { return rank_ == 0 ? 1 : size_ / extents_[0]; }
 
+  /// The extent of each axis.
   std::span<const Index> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
 
   /// This shape with another extent on axis 0: the same features for another number of samples.
@@ -65,6 +70,7 @@ class Shape {
     return Shape(std::span<const Index>(extents.data(), static_cast<std::size_t>(rank_)));
   }
 
+  /// Whether rank and all extents agree.
   bool operator==(const Shape& other) const {
     if (rank_ != other.rank_) return false;
     for (int axis = 0; axis < rank_; ++axis) {
@@ -86,6 +92,7 @@ class Shape {
   Index size_ = 1;
 };
 
+/// Writes `str()`.
 inline std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << shape.str(); }
 
 }  // namespace hypertape

@@ -18,14 +18,18 @@ inline constexpr std::size_t alignment = 64;
 /// A standard allocator of 64-byte aligned memory.
 template <class T>
 struct AlignedAllocator {
-  using value_type = T;
+  using value_type = T;  ///< as the standard asks of allocators
   AlignedAllocator() = default;
+  /// Any other such allocator: there is no state.
   template <class U>
   AlignedAllocator(const AlignedAllocator<U>&) {}
+  /// Memory for so many values. @throws std::bad_alloc if it cannot be had.
   T* allocate(std::size_t count) {
     return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{alignment}));
   }
+  /// Gives back what `allocate` gave.
   void deallocate(T* pointer, std::size_t) { ::operator delete (pointer, std::align_val_t{alignment}); }
+  /// All are alike.
   bool operator==(const AlignedAllocator&) const { return true; }
 };
 
@@ -39,9 +43,12 @@ inline Index batch_offset(const Shape& shape, Index n, Index c = 0, Index h = 0,
 template <class T>
 class Tensor {
  public:
+  /// What `matrix` shows a batch as.
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
 
+  /// A scalar 0.
   Tensor() : Tensor(Shape{}) {}
+  /// A tensor of this shape with one value everywhere.
   explicit Tensor(const Shape& shape, T fill = T(0)) : shape_(shape), values_(to_size(shape.size()), fill) {}
 
   /// Values in memory order. @throws ShapeError if their number is not the shape's.
@@ -50,26 +57,40 @@ class Tensor {
       throw ShapeError(message("Tensor: shape ", shape, " has ", shape.size(), " elements, got ", values.size()));
     }
   }
+  /// The same for values given one by one.
   Tensor(const Shape& shape, std::initializer_list<T> values)
       : Tensor(shape, std::span<const T>(values.begin(), values.size())) {}
 
+  /// How the values are to be read.
   const Shape& shape() const { return shape_; }
+  /// The number of elements.
   Index size() const { return shape_.size(); }
+
+  /// @{
+  /// The values in memory order.
   T* data() { return values_.data(); }
   const T* data() const { return values_.data(); }
   std::span<T> values() { return values_; }
   std::span<const T> values() const { return values_; }
+  /// @}
 
+  /// @{
+  /// Element i in memory order; not checked.
   T& operator[](Index i) { return values_[to_size(i)]; }
   T operator[](Index i) const { return values_[to_size(i)]; }
+  /// @}
 
-  /// Element of a batch.
+  /// @{
+  /// Element of a batch; not checked.
   T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[batch_offset(shape_, n, c, h, w)]; }
   T operator()(Index n, Index c, Index h = 0, Index w = 0) const { return (*this)[batch_offset(shape_, n, c, h, w)]; }
+  /// @}
 
+  /// @{
   /// A batch as an Eigen matrix (samples, features), without a copy.
   Eigen::Map<Matrix> matrix() { return {data(), shape_[0], shape_.stride()}; }
   Eigen::Map<const Matrix> matrix() const { return {data(), shape_[0], shape_.stride()}; }
+  /// @}
 
   /// Takes this shape, with values left undefined; without an allocation if the shape is the present one. Use it on a
   /// tensor that has been moved from, which has no memory, before anything else.
@@ -78,8 +99,10 @@ class Tensor {
     values_.resize(to_size(shape.size()));
   }
 
+  /// Sets every element to one value.
   void fill(T value) { std::fill(values_.begin(), values_.end(), value); }
 
+  /// Whether no element is NaN or infinite.
   bool all_finite() const {
     return std::all_of(values_.begin(), values_.end(), [](T value) { return std::isfinite(value); });
   }
@@ -104,6 +127,7 @@ void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& o
     std::copy_n(batch.data() + f * total + begin, count, out.data() + f * count);
   }
 }
+/// Samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it.
 template <class T>
 Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
   Tensor<T> out;

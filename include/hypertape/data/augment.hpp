@@ -24,9 +24,9 @@ struct Augmentation {
 /// Which draws a block of a batch takes. Sample i of the block depends on (seed, iteration, first + i) alone, and so
 /// not on how the batch is cut into blocks.
 struct AugmentationDraws {
-  std::uint64_t seed = 0;
-  std::uint64_t iteration = 0;
-  Index first = 0;  ///< position in the batch of the block's first sample
+  std::uint64_t seed = 0;       ///< of the run
+  std::uint64_t iteration = 0;  ///< in which the batch is seen
+  Index first = 0;              ///< position in the batch of the block's first sample
 };
 
 namespace detail {

@@ -10,8 +10,8 @@
 /// gap to its neighbours.
 namespace hypertape::data {
 
-inline constexpr Index font_width = 6;
-inline constexpr Index font_height = 9;
+inline constexpr Index font_width = 6;   ///< pixels from one character to the next
+inline constexpr Index font_height = 9;  ///< pixels of a line
 
 namespace detail {
 

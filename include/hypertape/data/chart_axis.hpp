@@ -11,6 +11,7 @@
 
 namespace hypertape::data {
 
+/// How values lie along an axis.
 enum class AxisScale { linear, logarithmic };
 
 namespace detail {

@@ -19,6 +19,7 @@ namespace hypertape::data {
 /// The public names of the files of CIFAR-10's binary version, and the folder that its archive unpacks to.
 inline constexpr std::array<const char*, 6> cifar10_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                                              "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
+/// In the folder, or in that subfolder.
 inline constexpr Layout cifar10_layout{cifar10_files, false, "cifar-10-batches-bin"};
 
 namespace detail {

@@ -19,13 +19,13 @@ namespace hypertape::data {
 
 /// Images as files hold them: one byte a pixel, row-major (count, channels, height, width), labels in 0 .. classes - 1.
 struct LabelledImages {
-  Index count = 0;
-  Index channels = 0;
-  Index height = 0;
-  Index width = 0;
-  int classes = 0;
-  std::vector<std::uint8_t> pixels;
-  std::vector<std::int32_t> labels;
+  Index count = 0;                   ///< images
+  Index channels = 0;                ///< of an image
+  Index height = 0;                  ///< of an image, in pixels
+  Index width = 0;                   ///< of an image, in pixels
+  int classes = 0;                   ///< how many there are
+  std::vector<std::uint8_t> pixels;  ///< (count, channels, height, width), row-major
+  std::vector<std::int32_t> labels;  ///< one for each image, 0 .. classes - 1
 
   /// Bytes of one image.
   Index stride() const { return channels * height * width; }
@@ -33,22 +33,23 @@ struct LabelledImages {
 
 /// Mean and standard deviation of pixel / 255, one of each for a channel. A network sees (pixel / 255 - mean) / std.
 struct Normalization {
-  std::vector<float> mean;
-  std::vector<float> std;
+  std::vector<float> mean;  ///< one for each channel
+  std::vector<float> std;   ///< one for each channel
 };
 
+/// Images to train with, images to test with, and how networks see them.
 struct Dataset {
-  std::string name;
+  std::string name;              ///< as `load_dataset` knows it
   std::filesystem::path folder;  ///< that it was read from; empty if it is generated
-  LabelledImages train;
-  LabelledImages test;
-  Normalization normalization;
+  LabelledImages train;          ///< images to learn from
+  LabelledImages test;           ///< images to test with
+  Normalization normalization;   ///< of both
 };
 
 /// Which images train and which are held out: indices, so that no pixel is copied.
 struct Split {
-  std::vector<Index> train;
-  std::vector<Index> held_out;
+  std::vector<Index> train;     ///< to train with, ascending
+  std::vector<Index> held_out;  ///< to choose with, ascending
 };
 
 /// @throws ArgumentError, starting with `operation`, unless the sizes are positive and agree with pixels and labels.

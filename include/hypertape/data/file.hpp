@@ -87,6 +87,7 @@ inline void write_atomically(const std::filesystem::path& path, std::string_view
   file.commit();
 }
 
+/// The same for bytes.
 inline void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   write_atomically(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }

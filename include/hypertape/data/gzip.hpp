@@ -30,7 +30,9 @@ class GzipReader {
     gzbuffer(file_.get(), 1u << 17);
   }
 
+  /// The file's path.
   const std::filesystem::path& path() const { return path_; }
+  /// Bytes read so far, after decompression.
   std::size_t offset() const { return offset_; }
 
   /// "byte 16", or "byte 16 of the unpacked content".

@@ -24,12 +24,12 @@ namespace hypertape::data {
 ///     byte 4          one 32-bit size for each dimension
 ///     byte 4 + 4 rr   the payload, last dimension fastest
 struct IdxArray {
-  std::vector<Index> dims;
-  std::vector<std::uint8_t> bytes;
+  std::vector<Index> dims;          ///< extents, the slowest first
+  std::vector<std::uint8_t> bytes;  ///< row-major
 };
 
-inline constexpr std::uint32_t idx_images_magic = 0x00000803;
-inline constexpr std::uint32_t idx_labels_magic = 0x00000801;
+inline constexpr std::uint32_t idx_images_magic = 0x00000803;  ///< images: bytes, three dimensions
+inline constexpr std::uint32_t idx_labels_magic = 0x00000801;  ///< labels: bytes, one dimension
 
 namespace detail {
 

@@ -16,9 +16,9 @@ namespace hypertape::data {
 
 /// The files that a data set consists of, and where they may be in the folder that holds them.
 struct Layout {
-  std::span<const char* const> files;
-  bool gzip = false;           ///< each may be gzipped instead, with ".gz" after its name
-  const char* subfolder = "";  ///< each may be there instead; empty if there is no such folder
+  std::span<const char* const> files;  ///< names that must all be there
+  bool gzip = false;                   ///< each may be gzipped instead, with ".gz" after its name
+  const char* subfolder = "";          ///< each may be there instead; empty if there is no such folder
 };
 
 /// The path of one of the files: plain if it is there, else gzipped, else nothing.

@@ -22,26 +22,29 @@ enum class Spread { band, error_bars };
 /// Points joined by a line, in the order given; with markers where there are at most 30, or no line.
 struct LineSeries {
   std::string name;               ///< in the legend; empty: not there
-  std::vector<double> x, y;       ///< as many of each
+  std::vector<double> x;          ///< of each point
+  std::vector<double> y;          ///< of each point
   std::vector<double> deviation;  ///< of each y, drawn as y +- deviation; empty: none
-  Spread spread = Spread::band;
-  bool line = true;
+  Spread spread = Spread::band;   ///< how deviations are shown
+  bool line = true;               ///< whether points are joined
 };
 
 /// A horizontal line to compare with, say a published figure.
 struct ReferenceLine {
   std::string name;  ///< in the legend
-  double y = 0;
+  double y = 0;      ///< where it lies
 };
 
 /// Text is UTF-8. On a logarithmic y axis a deviation reaches at most a decade below its point, where y - deviation may
 /// be negative.
 struct LineChart {
-  std::string title, x_label, y_label;
-  AxisScale x_scale = AxisScale::linear;
-  AxisScale y_scale = AxisScale::linear;
-  std::vector<LineSeries> series;
-  std::vector<ReferenceLine> references;
+  std::string title;                      ///< above the chart
+  std::string x_label;                    ///< below it
+  std::string y_label;                    ///< beside it
+  AxisScale x_scale = AxisScale::linear;  ///< horizontal
+  AxisScale y_scale = AxisScale::linear;  ///< vertical
+  std::vector<LineSeries> series;         ///< what is drawn, in this order
+  std::vector<ReferenceLine> references;  ///< horizontal lines for comparison
 };
 
 namespace detail {

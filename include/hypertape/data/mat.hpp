@@ -99,7 +99,9 @@ inline std::vector<Index> mat_shape(const matvar_t& variable) { return {variable
 
 }  // namespace detail
 
+/// An open MAT file.
 using MatFile = std::unique_ptr<mat_t, detail::MatClose>;
+/// A variable of one.
 using MatVariable = std::unique_ptr<matvar_t, detail::MatClose>;
 
 /// Opens a MAT file of version 5. @throws DataError naming the file and the byte offset if it is no such file, was cut

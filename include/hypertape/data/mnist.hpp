@@ -21,6 +21,7 @@ namespace hypertape::data {
 /// The public names of the four files of MNIST and of the data sets made to replace it.
 inline constexpr std::array<const char*, 4> mnist_files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                                            "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+/// Each may be gzipped.
 inline constexpr Layout mnist_layout{mnist_files, true};
 
 namespace detail {

@@ -23,9 +23,10 @@ static_assert(std::endian::native == std::endian::little, "the .npy code copies 
 
 /// One array of NumPy: its values in C order (last axis fastest). An empty shape is a scalar.
 struct NpyArray {
+  /// Of one of the types that are supported.
   using Values = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>>;
-  std::vector<Index> shape;
-  Values values;
+  std::vector<Index> shape;  ///< extents, the slowest first
+  Values values;             ///< row-major
 };
 
 /// "(4, 10, 1)", "(4,)" as Python writes it; an extent of -1 is shown as "*".
@@ -46,6 +47,7 @@ constexpr const char* dtype_name() {
   return "int64";
 }
 
+/// What NumPy calls the type of its values.
 inline std::string dtype_name(const NpyArray& array) {
   return std::visit([](const auto& values) { return dtype_name<std::decay_t<decltype(values[0])>>(); }, array.values);
 }

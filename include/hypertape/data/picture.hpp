@@ -87,9 +87,13 @@ class Picture {
     bytes_.assign(static_cast<std::size_t>(width * height * channels), 255);
   }
 
+  /// In pixels.
   Index width() const { return width_; }
+  /// In pixels.
   Index height() const { return height_; }
+  /// 1 for grey, 3 for red, green and blue.
   Index channels() const { return channels_; }
+  /// Row-major (height, width, channels).
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
 
   /// Image n of a normalised batch (N, channels, H, W) with its top left corner at (left, top), each pixel a square of

@@ -46,6 +46,7 @@ inline void write_png(const std::filesystem::path& path, Index width, Index heig
   write_atomically(path, file);
 }
 
+/// Writes the picture. @throws DataError if the file cannot be written.
 inline void write_png(const std::filesystem::path& path, const Picture& picture) {
   write_png(path, picture.width(), picture.height(), picture.channels(), picture.bytes());
 }

@@ -38,6 +38,7 @@ Tensor<T> from_row_major(const Shape& shape, std::span<const T> values) {
   return batch;
 }
 
+/// The same for a vector.
 template <class T>
 Tensor<T> from_row_major(const Shape& shape, const std::vector<T>& values) {
   return from_row_major(shape, std::span<const T>(values));

@@ -19,6 +19,7 @@ namespace hypertape::data {
 
 /// The public names of the two files of SVHN's cropped digits that are used here.
 inline constexpr std::array<const char*, 2> svhn_files = {"train_32x32.mat", "test_32x32.mat"};
+/// Both must be there.
 inline constexpr Layout svhn_layout{svhn_files};
 
 namespace detail {

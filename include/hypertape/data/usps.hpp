@@ -26,6 +26,7 @@ namespace hypertape::data {
 
 /// The public names of the two files of USPS.
 inline constexpr std::array<const char*, 2> usps_files = {"zip.train", "zip.test"};
+/// Each may be gzipped.
 inline constexpr Layout usps_layout{usps_files, true};
 
 namespace detail {

@@ -21,9 +21,10 @@ namespace hypertape::distill {
 /// How to train on a set: the learning rate of each step of each epoch, and the momentum.
 struct TrainingSchedule {
   Tensor<float> learning_rates;  ///< (epochs, steps)
-  float momentum = 0;
+  float momentum = 0;            ///< of the steps
 };
 
+/// One learning rate for all steps of all epochs.
 inline TrainingSchedule constant_schedule(double learning_rate, Index epochs, Index steps) {
   return {Tensor<float>(Shape{epochs, steps}, static_cast<float>(learning_rate))};
 }

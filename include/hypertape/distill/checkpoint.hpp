@@ -15,11 +15,12 @@ class Checkpoints {
  public:
   /// What was read, and of which file.
   struct Found {
-    data::Npz arrays;
-    std::filesystem::path path;
-    std::string warning;  ///< why the newest was passed over; empty if it was not
+    data::Npz arrays;            ///< what `write` was given
+    std::filesystem::path path;  ///< of the file
+    std::string warning;         ///< why the newest was passed over; empty if it was not
   };
 
+  /// Those of a run in this folder.
   explicit Checkpoints(std::filesystem::path folder)
       : newest_(folder / "checkpoint.npz"), previous_(folder / "checkpoint.previous.npz") {}
 
@@ -61,6 +62,7 @@ class Checkpoints {
 inline void add_prefixed(data::Npz& npz, const std::string& prefix, const data::Npz& part) {
   for (const auto& [name, array] : part) npz[prefix + '.' + name] = array;
 }
+/// The arrays whose names begin with `prefix` and a dot, without these.
 inline data::Npz with_prefix(const data::Npz& npz, const std::string& prefix) {
   data::Npz part;
   const std::string start = prefix + '.';

@@ -10,14 +10,19 @@ namespace hypertape::distill {
 /// How many images of each class a network takes for each class. Shares are in percent; one of no images is NaN.
 class Confusion {
  public:
+  /// Of no image yet, for so many classes.
   explicit Confusion(Index classes) : classes_(classes), counts_(static_cast<std::size_t>(classes * classes)) {}
 
+  /// The number of classes.
   Index classes() const { return classes_; }
+  /// Images of class `truth` that are taken for class `taken_for`.
   Index count(Index truth, Index taken_for) const {
     return counts_[static_cast<std::size_t>(truth * classes_ + taken_for)];
   }
+  /// Counts one image.
   void add(Index truth, Index taken_for) { ++counts_[static_cast<std::size_t>(truth * classes_ + taken_for)]; }
 
+  /// Counts the other's images as well. Both must be of the same number of classes.
   Confusion& operator+=(const Confusion& other) {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
     return *this;

@@ -11,12 +11,12 @@ namespace hypertape::distill {
 
 /// How to distil; the defaults are those of the tool (docs/distillation.md says how they were found).
 struct DistillOptions {
-  Objective objective;
-  Index steps = 1;
-  Index epochs = 3;
-  Index images_per_class = 1;
-  bool soft_labels = false;  ///< learn the labels too
-  double momentum = 0;       ///< of the inner steps
+  Objective objective;         ///< what training on the images is for
+  Index steps = 1;             ///< gradient steps of one epoch, each with images of its own
+  Index epochs = 3;            ///< times that the steps are repeated
+  Index images_per_class = 1;  ///< in each step
+  bool soft_labels = false;    ///< learn the labels too
+  double momentum = 0;         ///< of the inner steps
 
   long iterations = 12000;             ///< outer steps
   Index batch = 256;                   ///< real images that each network of an outer step is tested with
@@ -36,7 +36,7 @@ struct DistillOptions {
   bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
   Index hold_out = 5000;               ///< training images kept back to score what is shown while it runs
   Index validation_networks = 8;       ///< initial weights to score with, where there are several
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1;              ///< of everything random
   MemoryPolicy memory_policy = MemoryPolicy::every_tape;  ///< what is kept of the inner loop
 
   /// @throws ArgumentError naming the first value that is out of range.

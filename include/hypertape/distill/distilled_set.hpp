@@ -21,17 +21,21 @@ namespace hypertape::distill {
 /// What distillation learns, and what it takes to train a network on it: images and labels of each step, a learning
 /// rate for each step of each epoch, the normalisation that the images are in, and theta_0 if they were made for one.
 struct DistilledSet {
-  std::vector<Tensor<float>> images;  ///< for each step (images, C, H, W), in normalised space
-  std::vector<Tensor<float>> labels;  ///< for each step (images, classes): one-hot, or soft
-  bool soft_labels = false;
-  Tensor<float> learning_rates;  ///< (epochs, steps)
-  float momentum = 0;
-  data::Normalization normalization;
-  std::optional<Tensor<float>> theta0;
+  std::vector<Tensor<float>> images;    ///< for each step (images, C, H, W), in normalised space
+  std::vector<Tensor<float>> labels;    ///< for each step (images, classes): one-hot, or soft
+  bool soft_labels = false;             ///< whether labels are more than classes
+  Tensor<float> learning_rates;         ///< (epochs, steps)
+  float momentum = 0;                   ///< of the steps
+  data::Normalization normalization;    ///< of the images
+  std::optional<Tensor<float>> theta0;  ///< (P), of a fixed initialisation
 
+  /// Steps of one epoch.
   Index steps() const { return static_cast<Index>(images.size()); }
+  /// Times that the steps are repeated.
   Index epochs() const { return learning_rates.shape()[0]; }
+  /// Images of one step.
   Index images_per_step() const { return images.front().shape()[0]; }
+  /// Columns of the labels.
   Index classes() const { return labels.front().shape()[1]; }
 
   /// The training run on this set, from the given weights.

@@ -52,6 +52,7 @@ class Distiller {
   Distiller(const Distiller&) = delete;
   Distiller& operator=(const Distiller&) = delete;
 
+  /// Outer steps so far.
   long iteration() const { return iteration_; }
   /// How many of the iterations so far changed nothing, because a network diverged.
   long skipped() const { return skipped_; }

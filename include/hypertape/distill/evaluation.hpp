@@ -81,8 +81,8 @@ void for_each_network(const WorkerTeam& team, Index count, const Body& body) {
 
 /// What became of one network: its weights, or why training it failed.
 struct Trained {
-  Tensor<float> theta;
-  std::optional<DivergenceError> failure;
+  Tensor<float> theta;                     ///< (P), unless it failed
+  std::optional<DivergenceError> failure;  ///< nothing if it did not fail
 };
 
 /// Trains the network by one inner loop from each of several initial weights, in place of the loop's own.
@@ -126,10 +126,11 @@ inline std::vector<Confusion> test_networks(const nn::Network<float>& network, s
 
 /// Mean and standard deviation (of the population) of some values.
 struct Spread {
-  double mean = 0;
-  double deviation = 0;
+  double mean = 0;       ///< of all values
+  double deviation = 0;  ///< standard
 };
 
+/// Their mean and deviation.
 inline Spread spread_of(std::span<const double> values) {
   Spread spread;
   const auto count = static_cast<double>(values.size());

@@ -15,8 +15,8 @@ namespace hypertape::distill {
 
 /// How a network's weights are drawn.
 struct WeightDistribution {
-  nn::Initializer initializer = nn::Initializer::xavier_normal;
-  double gain = 1;
+  nn::Initializer initializer = nn::Initializer::xavier_normal;  ///< of weights; biases start at zero
+  double gain = 1;                                               ///< factor of all weights
 };
 
 /// The initial weights that networks start from (section 3.5 of the paper), numbered from 0: given ones, of which there

@@ -18,8 +18,10 @@
 
 namespace hypertape::distill {
 
+/// Between images: the sum of absolute differences, or of squared ones.
 enum class Distance { l1, l2 };
 
+/// "l1" or "l2".
 inline std::string name_of(Distance distance) { return distance == Distance::l1 ? "l1" : "l2"; }
 
 /// Classifies images by those of a set that are nearest to them, without a network.
@@ -41,6 +43,7 @@ class NearestNeighbours {
     classes_ = set.classes();
   }
 
+  /// Images of the set.
   Index count() const { return static_cast<Index>(labels_.size()); }
 
   /// What the named images are taken for, for each of several numbers of neighbours: the class that most of the K

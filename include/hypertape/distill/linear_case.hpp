@@ -23,6 +23,7 @@ namespace hypertape::distill {
 
 /// loss(theta, x, y) = 1/(2N) ||x theta - y||^2 for points x (N, D), targets y (N, 1) and theta (D).
 struct LinearLoss {
+  /// Records the loss.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
     return mean_squared_error(linear(x, reshape(theta, Shape{1, theta.size()})), y) * T(0.5);
@@ -31,7 +32,8 @@ struct LinearLoss {
 
 /// A regression problem: data (N, D) and targets (N, 1).
 struct LinearProblem {
-  Tensor<double> data, targets;
+  Tensor<double> data;     ///< (N, D)
+  Tensor<double> targets;  ///< (N, 1)
 };
 
 /// Normal data, and the targets of normal weights plus `noise` times normal ones.
@@ -75,10 +77,11 @@ inline Tensor<double> least_squares(const LinearProblem& problem) {
 
 /// M distilled points and their targets, for one gradient step.
 struct LinearPoints {
-  Tensor<double> x;  ///< (M, D)
-  Tensor<double> y;  ///< (M, 1)
-  double step_size = 0;
+  Tensor<double> x;      ///< (M, D)
+  Tensor<double> y;      ///< (M, 1)
+  double step_size = 0;  ///< eta
 
+  /// The training run of one step on these points.
   InnerLoop<double> inner_loop(const Tensor<double>& theta0) const {
     return {theta0, {x}, {y}, Tensor<double>(Shape{1, 1}, step_size)};
   }
@@ -107,12 +110,14 @@ inline LinearPoints best_linear_points(const Tensor<double>& solution, Index poi
 
 /// A mean over samples, and the standard error of it.
 struct SampledResidual {
-  double mean = 0, standard_error = 0;
+  double mean = 0;            ///< over the samples
+  double standard_error = 0;  ///< of the mean
 };
 
 /// ||theta_1 - theta*||^2, of the step that the library takes on the given points.
 class LinearResidual {
  public:
+  /// Of this theta* (D).
   LinearResidual(Tensor<double> solution, WorkerTeam team)
       : solution_(std::move(solution)), ensemble_(LinearLoss{}, options(), team), one_(LinearLoss{}) {
     // theta_1 - theta* is affine in theta_0, so any starts of mean 0 and covariance I give its expected square exactly.
@@ -215,7 +220,9 @@ class LinearLearner {
     return gradient.outer_loss;
   }
 
+  /// Outer steps so far.
   long iteration() const { return iteration_; }
+  /// As they are now.
   const LinearPoints& points() const { return points_; }
   /// The expected residual of the present points.
   double expected_residual() { return residual_.expected(points_).outer_loss; }

@@ -10,8 +10,8 @@ namespace hypertape::distill {
 
 /// Images of class `from` shall be taken for class `to`, all others for what they are (section 3.6 of the paper).
 struct Attack {
-  Index from = 0;
-  Index to = 1;
+  Index from = 0;  ///< the attacked class
+  Index to = 1;    ///< what its images shall be taken for
 
   /// @throws ArgumentError unless both are classes, and differ.
   void check(Index classes) const {
@@ -24,7 +24,7 @@ struct Attack {
 
 /// What training on the distilled images is for: to classify real images by their labels, or an attack.
 struct Objective {
-  std::optional<Attack> attack;
+  std::optional<Attack> attack;  ///< nothing: to classify
 
   /// Changes the labels (N, classes) of real images to those that are wanted.
   void relabel(Tensor<float>& one_hot) const {

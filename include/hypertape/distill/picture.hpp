@@ -18,7 +18,7 @@ namespace hypertape::distill {
 
 /// The images of the first step as they were after so many iterations.
 struct Snapshot {
-  long iteration = 0;
+  long iteration = 0;    ///< outer steps before it
   Tensor<float> images;  ///< (n, C, H, W), in normalised space
 };
 

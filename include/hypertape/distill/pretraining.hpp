@@ -16,11 +16,11 @@ namespace hypertape::distill {
 
 /// How to train a network on real data by Adam.
 struct PretrainOptions {
-  Index epochs = 10;
-  Index batch = 128;
+  Index epochs = 10;            ///< passes over the training images
+  Index batch = 128;            ///< images of a step
   double learning_rate = 1e-3;  ///< follows half a cosine down to zero
-  WeightDistribution initial;
-  std::uint64_t seed = 1;
+  WeightDistribution initial;   ///< how weights start
+  std::uint64_t seed = 1;       ///< of initial weights and the order of images
 
   /// @throws ArgumentError naming the first value that is out of range.
   void check() const {

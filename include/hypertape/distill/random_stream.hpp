@@ -25,6 +25,7 @@ enum class Stream : std::uint64_t {
 inline Random random_stream(std::uint64_t seed, Stream purpose) {
   return Random(seed, {static_cast<std::uint64_t>(purpose)});
 }
+/// The stream of one iteration, epoch or network of a purpose.
 inline Random random_stream(std::uint64_t seed, Stream purpose, Index number) {
   return Random(seed, {static_cast<std::uint64_t>(purpose), static_cast<std::uint64_t>(number)});
 }

@@ -28,6 +28,7 @@ inline bool by_rows(const Conv2dGeometry& g) { return g.stride == 1 && g.padding
 
 }  // namespace detail
 
+/// Values of scratch for `conv2d`.
 inline Index conv2d_scratch(const Conv2dGeometry& g) {
   return detail::by_rows(g) ? rows::padded_size(g.N, g.C, g.H, g.W, g.padding) + 4 * g.C * g.K * g.K : 0;
 }
@@ -56,6 +57,7 @@ void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* wei
   });
 }
 
+/// Values of scratch for `conv2d_input_gradient`.
 inline Index conv2d_input_gradient_scratch(const Conv2dGeometry& g) {
   return detail::by_rows(g) ? rows::padded_size(g.N, g.O, g.OH(), g.OW(), g.K - 1 - g.padding) + 4 * g.O * g.K * g.K
                             : 0;
@@ -85,6 +87,7 @@ void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutp
   });
 }
 
+/// Values of scratch for `conv2d_weight_gradient`.
 inline Index conv2d_weight_gradient_scratch(const Conv2dGeometry& g) {
   return detail::by_rows(g) ? rows::padded_size(g.N, g.C, g.H, g.W, g.padding) : 0;
 }

@@ -8,20 +8,28 @@ namespace hypertape::kernels {
 /// Sizes of a cross-correlation of a batch with square kernels: input (N, C, H, W), weight (O, C, K, K),
 /// output (N, O, OH, OW) with OH = (H + 2 padding - K) / stride + 1, and OW likewise.
 struct Conv2dGeometry {
-  Index N = 1, C = 1, H = 1, W = 1, O = 1, K = 1;
-  Index stride = 1;
-  Index padding = 0;
+  Index N = 1;        ///< samples
+  Index C = 1;        ///< input channels
+  Index H = 1;        ///< rows
+  Index W = 1;        ///< columns
+  Index O = 1;        ///< output channels
+  Index K = 1;        ///< rows, and columns, of the kernel
+  Index stride = 1;   ///< positions from one output to the next
+  Index padding = 0;  ///< zero rows and columns on each side
 
+  /// Rows of the output.
   Index OH() const { return (H + 2 * padding - K) / stride + 1; }
+  /// Columns of the output.
   Index OW() const { return (W + 2 * padding - K) / stride + 1; }
 
-  Shape input() const { return {N, C, H, W}; }
-  Shape weight() const { return {O, C, K, K}; }
-  Shape output() const { return {N, O, OH(), OW()}; }
+  Shape input() const { return {N, C, H, W}; }         ///< (N, C, H, W)
+  Shape weight() const { return {O, C, K, K}; }        ///< (O, C, K, K)
+  Shape output() const { return {N, O, OH(), OW()}; }  ///< (N, O, OH, OW)
 
   /// Multiply-adds of one pass, counting the padding as work: the usual algorithmic count.
   Index multiply_adds() const { return N * O * OH() * OW() * C * K * K; }
 
+  /// Whether all sizes agree.
   bool operator==(const Conv2dGeometry&) const = default;
 };
 

@@ -20,8 +20,10 @@ namespace hypertape::kernels::rows {
 /// Row-padded image: `values[(channel * height + y) * row]` starts row y; row = N * (W + 2 padding).
 template <class T>
 struct PaddedImage {
-  const T* values;
-  Index channels, height, row;
+  const T* values;  ///< of the first row
+  Index channels;   ///< of the image
+  Index height;     ///< rows of a channel
+  Index row;        ///< values of a row, padding and samples included
 };
 
 /// Values of scratch that `pad` needs.

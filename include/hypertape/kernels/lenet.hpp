@@ -15,9 +15,12 @@
 /// block, so that a weight is read once for all of its samples. Activations of these are row-major (N, features).
 namespace hypertape::kernels {
 
+/// The network for images of so many channels, 28 x 28 or 32 x 32.
 template <class T, int Channels>
 struct LeNet {
+  /// The first layer, padding included.
   using Conv1 = PooledConv2d<T, Channels, 32, 6, OutputOrder::row_column_channel>;
+  /// The second layer.
   using Conv2 = PooledConv2d<T, 6, 14, 16, OutputOrder::channel_row_column>;
   static constexpr int features[3] = {400, 120, 84};  ///< inputs of the linear layers
   static_assert(Conv1::outputs == 14 * 14 * Conv2::C && Conv2::outputs == features[0]);
@@ -25,8 +28,14 @@ struct LeNet {
   /// The parts of theta, or of anything of its layout, in nn::LeNet's order.
   template <class U>
   struct Parts {
-    U *conv1, *bias1, *conv2, *bias2, *linear[3], *bias[3];
+    U* conv1;      ///< (6, Channels, 5, 5)
+    U* bias1;      ///< (6)
+    U* conv2;      ///< (16, 6, 5, 5)
+    U* bias2;      ///< (16)
+    U* linear[3];  ///< (O, I), of each linear layer
+    U* bias[3];    ///< (O), of each linear layer
 
+    /// Of theta (P), or of another vector of its layout.
     Parts(U* theta, Index classes) {
       const auto take = [&](Index count) { return std::exchange(theta, theta + count); };
       conv1 = take(Conv1::taps);
@@ -39,15 +48,18 @@ struct LeNet {
       }
     }
   };
+  /// Outputs of linear layer 0, 1 or 2.
   static Index outputs(int layer, Index classes) { return layer < 2 ? features[layer + 1] : classes; }
 
   /// The samples of a block, as the kernels read them.
   struct Batch {
-    Index N, classes;
-    T* image;   ///< N of Conv1::image: row, column, channel, padded to 32 x 32
-    T* planes;  ///< N of `plane_values`: channel, row, column; for one channel the same
-    T* labels;  ///< (N, classes), row-major
+    Index N;        ///< samples
+    Index classes;  ///< columns of the labels
+    T* image;       ///< N of Conv1::image: row, column, channel, padded to 32 x 32
+    T* planes;      ///< N of `plane_values`: channel, row, column; for one channel the same
+    T* labels;      ///< (N, classes), row-major
   };
+  /// Values of a sample's planes, with what vectors may reach into.
   static constexpr Index plane_values = Channels == 1 ? Conv1::image : 32 * 32 * Channels + native_lanes<T>;
 
   /// What a gradient leaves behind for its derivative.
@@ -61,7 +73,7 @@ struct LeNet {
     T* gradient[4];                   ///< of the loss by each linear layer's input, relu included, and by the logits
   };
 
-  /// allocate.operator()<U>(count) gives uninitialised memory.
+  /// `allocate.operator()<U>(count)` gives uninitialised memory.
   template <class Allocate>
   static Batch allocate_batch(Index N, Index classes, const Allocate& allocate) {
     Batch batch{N, classes, allocate.template operator()<T>(N * Conv1::image), nullptr,
@@ -69,6 +81,7 @@ struct LeNet {
     batch.planes = Channels == 1 ? batch.image : allocate.template operator()<T>(N * plane_values);
     return batch;
   }
+  /// Memory for the record of N samples, from `allocate`, as above.
   template <class Allocate>
   static Record allocate_record(Index N, Index classes, const Allocate& allocate) {
     const auto values = [&](Index count) { return allocate.template operator()<T>(N * count); };
@@ -126,6 +139,7 @@ struct LeNet {
     T* gradient;   ///< (N, 400), tangents of gradients by a layer's outputs
     T* gradient2;  ///< (N, 400), by its inputs
   };
+  /// Memory for `derivative` of N samples, from `allocate`, as above.
   template <class Allocate>
   static Scratch allocate_scratch(Index N, Index classes, const Allocate& allocate) {
     const auto values = [&](Index count) { return allocate.template operator()<T>(N * count); };

@@ -33,6 +33,7 @@ void transpose(Index rows, Index columns, const T* in, T* out, Start start = Sta
 
 }  // namespace detail
 
+/// Values of scratch for `linear`.
 inline Index linear_scratch(Index N, Index I) { return N * I; }
 
 /// Columns `outputs` of output (N, O) = input (N, I) weight^T. `scratch`: linear_scratch values.
@@ -43,6 +44,7 @@ void linear(Index N, Index I, Range outputs, const T* input, const T* weight, St
                                     output + outputs.begin * N, 1, N);
 }
 
+/// Values of scratch for `linear_input_gradient`.
 inline Index linear_input_gradient_scratch(Index N, Range inputs) { return N * inputs.size(); }
 
 /// Columns `inputs` of dinput (N, I) = doutput (N, O) weight. `scratch`: linear_input_gradient_scratch values.
@@ -53,6 +55,7 @@ void linear_input_gradient(Index N, Index I, Index O, Range inputs, const T* dou
   detail::transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, start);
 }
 
+/// Values of scratch for `linear_weight_gradient`.
 inline Index linear_weight_gradient_scratch(Index N, Index I) { return N * I; }
 
 /// Rows `outputs` of dweight (O, I) = doutput^T input, for doutput (N, O) and input (N, I). `scratch`:

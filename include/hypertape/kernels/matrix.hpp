@@ -22,8 +22,8 @@ inline constexpr bool many_registers = HYPERTAPE_VECTOR_BYTES == 64;
 /// Two matrices of rows of `length` contiguous values.
 template <class T>
 struct RowPair {
-  const T* left;
-  const T* right;
+  const T* left;   ///< rows of the result
+  const T* right;  ///< columns of the result
 };
 
 /// out[a * row_stride + b * column_stride] = start + sum over m, k of left_m[a][k] right_m[b][k]: a product with a
@@ -75,10 +75,11 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
 /// length_stride.
 template <class T>
 struct Combination {
-  const T* factors;
-  Index row_stride, term_stride;
-  const T* rows;
-  Index length_stride;
+  const T* factors;     ///< the coefficients
+  Index row_stride;     ///< from a row's coefficient to the next row's
+  Index term_stride;    ///< from a term's coefficient to the next term's
+  const T* rows;        ///< what is summed
+  Index length_stride;  ///< from one of these to the next
 };
 
 /// out[r][k] = start + sum over m, s < terms of coefficient_m(r, s) rows_m[s][k], for `count` rows of `length`

@@ -14,8 +14,8 @@ using PeakOffset = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t
 /// The largest value seen in each lane, and where it was.
 template <class T, int Lanes>
 struct Peak {
-  typename Simd<T, Lanes>::Vector value;
-  typename Simd<PeakOffset<T>, Lanes>::Vector at;
+  typename Simd<T, Lanes>::Vector value;           ///< the largest so far
+  typename Simd<PeakOffset<T>, Lanes>::Vector at;  ///< where it was
 
   /// Takes the next candidate: the first of equals stays, and a NaN wins over every number, as in PyTorch.
   HYPERTAPE_ALWAYS_INLINE void take(const Peak& next) {

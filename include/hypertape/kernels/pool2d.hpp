@@ -13,14 +13,20 @@ namespace hypertape::kernels {
 
 /// Windows start at stride * o - padding; positions outside the image do not take part.
 struct Pool2dGeometry {
-  Index N = 1, C = 1, H = 1, W = 1, K = 1;
-  Index stride = 1;
-  Index padding = 0;
+  Index N = 1;        ///< samples
+  Index C = 1;        ///< channels
+  Index H = 1;        ///< rows
+  Index W = 1;        ///< columns
+  Index K = 1;        ///< rows, and columns, of a window
+  Index stride = 1;   ///< positions from one window to the next
+  Index padding = 0;  ///< rows and columns around the image
 
+  /// Rows of the output.
   Index OH() const { return (H + 2 * padding - K) / stride + 1; }
+  /// Columns of the output.
   Index OW() const { return (W + 2 * padding - K) / stride + 1; }
-  Shape input() const { return {N, C, H, W}; }
-  Shape output() const { return {N, C, OH(), OW()}; }
+  Shape input() const { return {N, C, H, W}; }         ///< (N, C, H, W)
+  Shape output() const { return {N, C, OH(), OW()}; }  ///< (N, C, OH, OW)
 };
 
 /// @throws ShapeError unless the input is (N, C, H, W) and the windows fit; the padding may be at most half of a

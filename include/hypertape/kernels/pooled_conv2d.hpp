@@ -26,48 +26,53 @@
 /// Images are stored row, column, channel (channel innermost), so that a row of a patch, 5 C values, is contiguous.
 namespace hypertape::kernels {
 
+/// How outputs of a sample lie in memory, the slowest first.
 enum class OutputOrder { row_column_channel, channel_row_column };
 
+/// The layer for images of Size x Size pixels of so many channels, with so many output channels.
 template <class T, int Channels, int Size, int Outputs, OutputOrder Order>
 struct PooledConv2d {
-  static constexpr int K = 5;
-  static constexpr int C = Channels, H = Size, O = Outputs;
-  static constexpr int pooled = (H - K + 1) / 2;
-  static constexpr int windows = pooled * pooled;
-  static constexpr int outputs = O * windows;  ///< of a sample
-  static constexpr int patch_row = K * C;
+  static constexpr int K = 5;                      ///< rows and columns of the kernel
+  static constexpr int C = Channels;               ///< input channels
+  static constexpr int H = Size;                   ///< rows, and columns, of the image
+  static constexpr int O = Outputs;                ///< output channels
+  static constexpr int pooled = (H - K + 1) / 2;   ///< rows, and columns, after pooling
+  static constexpr int windows = pooled * pooled;  ///< of a channel
+  static constexpr int outputs = O * windows;      ///< of a sample
+  static constexpr int patch_row = K * C;          ///< values of a row of a patch
 
   static_assert((H - K + 1) % 2 == 0, "windows must tile the convolution's output");
   static_assert(H * H * C <= 65535, "patches are kept as 16-bit offsets");
 
   /// Lanes that a row of a patch fills best, and vectors that it takes; lanes past the row meet weights of zero.
   static constexpr int lanes = std::min<int>(native_lanes<T>, std::bit_ceil(static_cast<unsigned>(patch_row)));
-  static constexpr int row_vectors = (patch_row + lanes - 1) / lanes;
-  static constexpr int packed_row = row_vectors * lanes;
-  static constexpr int packed_kernel = K * packed_row;
-  static constexpr int packed = O * packed_kernel;
+  static constexpr int row_vectors = (patch_row + lanes - 1) / lanes;  ///< vectors of a row of a patch
+  static constexpr int packed_row = row_vectors * lanes;               ///< values of these
+  static constexpr int packed_kernel = K * packed_row;  ///< values of a packed kernel, of one output channel
+  static constexpr int packed = O * packed_kernel;      ///< values of all packed kernels
 
   /// Values of an image, and the zeros behind it that vectors may reach into.
   static constexpr int image = H * H * C + std::max(packed_row, native_lanes<T>);
 
-  using V = Simd<T, lanes>;
-  using Vector = typename V::Vector;
+  using V = Simd<T, lanes>;           ///< what loops over patches take
+  using Vector = typename V::Vector;  ///< a register of it
 
   /// Where the positive outputs come from: for channel o, entries o * windows + k, k < count[o].
   struct Routes {
-    std::int32_t count[O];
+    std::int32_t count[O];              ///< of each output channel
     std::uint16_t patch[O * windows];   ///< offset of the patch in the image
     std::uint16_t target[O * windows];  ///< offset of the value among the outputs
   };
 
+  /// The place of a channel's window among the outputs.
   static constexpr int target(int o, int window) {
     return Order == OutputOrder::row_column_channel ? window * O + o : o * windows + window;
   }
 
   /// One pair of a bilinear sum: a weight packed by `pack`, and an image or the gradient of the outputs.
   struct Pair {
-    const T* left;
-    const T* right;
+    const T* left;   ///< the first factor
+    const T* right;  ///< the second factor
   };
 
   /// weight (O, C, 5, 5) as the loops here read it: (O, ky, kx, C) with rows filled up by zeros.
@@ -108,7 +113,7 @@ struct PooledConv2d {
       }
     }
   }
-  static constexpr int taps = C * K * K * O;
+  static constexpr int taps = C * K * K * O;  ///< values of the weight
 
   /// dweight (packed) += sum over m and routes of gradient_m[target] patch(image_m); Pair: {gradient, image}.
   template <int Products>

@@ -25,6 +25,7 @@ T sum_of(Index count, const VectorTerm& vector_term, const Term& term) {
 
 }  // namespace detail
 
+/// The sum of all elements.
 template <class T>
 T sum(Index count, const T* a) {
   using V = Simd<T, native_lanes<T>>;

@@ -13,13 +13,15 @@ namespace hypertape::kernels {
 /// Memory is reached by memcpy, which compiles to one unaligned move.
 template <class T, int Lanes>
 struct Simd {
-  typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));
+  typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));  ///< one register, or a part or multiple of one
 
+  /// The lanes from memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE Vector load(const T* from) {
     Vector v;
     std::memcpy(&v, from, sizeof v);
     return v;
   }
+  /// The lanes to memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE void store(T* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
   /// The first `count` lanes from memory, zero in the others.
@@ -29,6 +31,7 @@ struct Simd {
     return load(lanes);
   }
 
+  /// One value in all lanes.
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 
   /// 0, 1, 2, ...
@@ -49,6 +52,7 @@ struct Simd {
 
   /// The lanes of even number of a and b, one after the other, and those of odd number.
   static HYPERTAPE_ALWAYS_INLINE Vector even(Vector a, Vector b) { return every_other<0>(a, b); }
+  /// Those of odd number.
   static HYPERTAPE_ALWAYS_INLINE Vector odd(Vector a, Vector b) { return every_other<1>(a, b); }
 
  private:
@@ -72,8 +76,8 @@ struct Simd {
 template <class T>
 inline constexpr int native_lanes = HYPERTAPE_VECTOR_BYTES / static_cast<int>(sizeof(T));
 
-/// Calls body.template operator()<Lanes>() with vectors that a run of `length` values fills at least once: those of the
-/// target, a quarter of them, or single values. Loops can then end with an overlapping vector in place of a scalar
+/// Calls `body.template operator()<Lanes>()` with vectors that a run of `length` values fills at least once: those of
+/// the target, a quarter of them, or single values. Loops can then end with an overlapping vector in place of a scalar
 /// tail.
 template <class T, class Body>
 void with_lanes_for(Index length, const Body& body) {
@@ -83,7 +87,7 @@ void with_lanes_for(Index length, const Body& body) {
   if constexpr (narrow > 1) body.template operator()<1>();
 }
 
-/// Calls body.template operator()<Lanes>() for the least power of two that is not below the count, or Max.
+/// Calls `body.template operator()<Lanes>()` for the least power of two that is not below the count, or Max.
 template <int Max, class Body>
 void with_power_of_two(Index count, const Body& body) {
   if constexpr (Max > 1) {
@@ -92,7 +96,7 @@ void with_power_of_two(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
-/// Calls body.template operator()<Count>() for the wanted count in 1 .. Max.
+/// Calls `body.template operator()<Count>()` for the wanted count in 1 .. Max.
 template <int Max, class Body>
 HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   if constexpr (Max > 1) {
@@ -101,7 +105,7 @@ HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
-/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls body.operator()<Size>(first).
+/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls `body.operator()<Size>(first)`.
 template <int Most, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
   for (Index first = 0; first < count;) {

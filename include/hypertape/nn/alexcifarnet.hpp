@@ -33,6 +33,7 @@ class AlexCifarNet {
     parameters_.add("fc3.bias", {classes});
   }
 
+  /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
 
   /// Logits (N, classes) of images x (N, 3, 32, 32). @throws ShapeError for other images.

@@ -12,6 +12,7 @@ template <class Network>
 struct ClassificationLoss {
   const Network* network;  ///< must outlive the loss
 
+  /// Records the loss, a scalar.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
     return softmax_cross_entropy((*network)(theta, x), y);

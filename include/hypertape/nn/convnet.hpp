@@ -9,12 +9,13 @@
 
 namespace hypertape::nn {
 
+/// The sizes of a ConvNet.
 struct ConvNetOptions {
-  Index channels = 3;
-  Index size = 32;  ///< rows and columns of an image
-  Index classes = 10;
-  Index width = 128;  ///< channels of each block
-  Index depth = 3;    ///< blocks
+  Index channels = 3;  ///< of an image
+  Index size = 32;     ///< rows and columns of an image
+  Index classes = 10;  ///< columns of the logits
+  Index width = 128;   ///< channels of each block
+  Index depth = 3;     ///< blocks
 };
 
 /// The ConvNet of the literature on dataset distillation since 2020 (Gidaris and Komodakis 2018; Zhao et al. 2020): for
@@ -47,7 +48,9 @@ class ConvNet {
     parameters_.add("linear.bias", {options.classes});
   }
 
+  /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
+  /// The sizes.
   const ConvNetOptions& options() const { return options_; }
 
   /// Logits (N, classes) of images x (N, channels, size, size). @throws ShapeError for other images.

@@ -11,6 +11,7 @@
 /// Random weights. For a weight (O, I) fan-in is I and fan-out is O; for (O, C, K, K) they are C K K and O K K.
 namespace hypertape::nn {
 
+/// How weights are drawn.
 enum class Initializer {
   xavier_normal,   ///< N(0, gain^2 2 / (fan_in + fan_out)); Glorot and Bengio 2010
   xavier_uniform,  ///< U(-a, a), a = gain sqrt(6 / (fan_in + fan_out))

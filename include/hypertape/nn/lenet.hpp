@@ -36,6 +36,7 @@ class LeNet {
     parameters_.add("fc3.bias", {classes});
   }
 
+  /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
 
   /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError unless x is of the network's image size.

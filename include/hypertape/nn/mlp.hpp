@@ -10,8 +10,10 @@
 
 namespace hypertape::nn {
 
+/// What lies between the layers of an Mlp.
 enum class Activation { relu, tanh, sigmoid, softplus };
 
+/// The function of this name, elementwise.
 template <class T>
 Var<T> activate(Activation activation, Var<T> x) {
   switch (activation) {
@@ -41,6 +43,7 @@ class Mlp {
     }
   }
 
+  /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
 
   /// Outputs (N, O) of a batch x (N, ...) with I features in all. @throws ShapeError if x has not I features.

@@ -23,7 +23,9 @@ class Network {
   template <class Model>
   Network(std::string name, Model model) : model_(std::make_shared<Holder<Model>>(std::move(name), std::move(model))) {}
 
+  /// As the constructor was told.
   const std::string& name() const { return model_->name; }
+  /// The layout of theta.
   const Parameters& parameters() const { return model_->parameters(); }
 
   /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError as the model does.

@@ -19,11 +19,12 @@ namespace hypertape::nn {
 ///     Var<float> weight = layout.get(theta, 0);   // a view of theta
 class Parameters {
  public:
+  /// One named tensor.
   struct Entry {
-    std::string name;
-    Shape shape;
-    Index offset;
-    double start;  ///< of a vector: the value of all its elements in a new theta
+    std::string name;  ///< as in PyTorch: "conv1.weight"
+    Shape shape;       ///< row-major
+    Index offset;      ///< of its first value in theta
+    double start;      ///< of a vector: the value of all its elements in a new theta
   };
 
   /// Appends a tensor and returns its index. A vector starts as a bias should, at zero, unless told otherwise.
@@ -39,6 +40,7 @@ class Parameters {
 
   /// Number of values of theta.
   Index size() const { return size_; }
+  /// The tensors, in the order of theta.
   const std::vector<Entry>& entries() const { return entries_; }
 
   /// Tensor i as a view of theta. @throws ShapeError unless theta is a vector of size() values.

@@ -37,11 +37,13 @@ struct Relu final : Operation<T> {
   static PositiveMask<T> mask(Var<T> x) { return {x.shape(), x.shape(), x.data()}; }
 };
 
+/// Max(x, 0), elementwise, with the derivative 0 at 0.
 template <class T>
 Var<T> relu(Var<T> x) {
   return x.tape().apply(Relu<T>(), x.shape(), {x});
 }
 
+/// (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 struct Tanh {
   static constexpr const char* name = "tanh";
   template <class T>
@@ -81,14 +83,17 @@ struct Softplus {
   }
 };
 
+/// Tanh(x), elementwise.
 template <class T>
 Var<T> tanh(Var<T> x) {
   return apply_unary<Tanh>(x);
 }
+/// 1 / (1 + exp(-x)), elementwise.
 template <class T>
 Var<T> sigmoid(Var<T> x) {
   return apply_unary<Sigmoid>(x);
 }
+/// Log(1 + exp(x)), elementwise.
 template <class T>
 Var<T> softplus(Var<T> x) {
   return apply_unary<Softplus>(x);

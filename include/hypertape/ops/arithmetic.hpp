@@ -109,16 +109,19 @@ void match(const char* name, Var<T>& a, Var<T>& b) {
 
 }  // namespace detail
 
+/// A + b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator+(Var<T> a, Var<T> b) {
   detail::match("add", a, b);
   return combine(T(1), a, T(1), b);
 }
+/// A - b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator-(Var<T> a, Var<T> b) {
   detail::match("subtract", a, b);
   return combine(T(1), a, T(-1), b);
 }
+/// A b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator*(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape() && a.size() == 1) return scale(a, b);
@@ -126,16 +129,20 @@ Var<T> operator*(Var<T> a, Var<T> b) {
   detail::match("multiply", a, b);
   return contract<2>(MultiplyForm{a.shape()}, {a, b});
 }
+/// A / b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator/(Var<T> a, Var<T> b) {
   detail::match("divide", a, b);
   return a.tape().apply(Divide<T>(), a.shape(), {a, b});
 }
 
+/// -a, elementwise.
 template <class T>
 Var<T> operator-(Var<T> a) {
   return combine(T(-1), a);
 }
+/// @{
+/// The same with a number, which stands for a tensor of this value.
 template <class T>
 Var<T> operator+(Var<T> a, std::type_identity_t<T> b) {
   return combine(T(1), a, b);
@@ -168,5 +175,6 @@ template <class T>
 Var<T> operator/(std::type_identity_t<T> a, Var<T> b) {
   return b.tape().full(b.shape(), a) / b;
 }
+/// @}
 
 }  // namespace hypertape

@@ -50,8 +50,8 @@ struct Conv2dForm {
 
 /// How a kernel moves over an image: zero columns and rows around it, and positions from one output to the next.
 struct Conv2dOptions {
-  Index stride = 1;
-  Index padding = 0;
+  Index stride = 1;   ///< positions from one output to the next
+  Index padding = 0;  ///< zero rows and columns on each side
 };
 
 /// Cross-correlation: y (N, O, OH, OW) of x (N, C, H, W) with weight (O, C, K, K), OH = (H + 2 padding - K) / stride

@@ -39,8 +39,9 @@ struct InstanceForm {
 /// d (N, C) = the sum over pixels of x^2, for each instance.
 template <class T>
 struct InstanceSquareSum final : Operation<T> {
-  InstanceForm form;
+  InstanceForm form;  ///< of the input
 
+  /// Of inputs of the form's shape.
   explicit InstanceSquareSum(const InstanceForm& form_) : form(form_) {}
 
   const char* name() const override { return "instance_square_sum"; }

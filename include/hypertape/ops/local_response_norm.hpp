@@ -35,8 +35,9 @@ struct ChannelWindowForm {
 /// d[c] = factor sum over the window of c of x[j]^2.
 template <class T>
 struct WindowSquareSum final : Operation<T> {
-  ChannelWindowForm form;
+  ChannelWindowForm form;  ///< of the input
 
+  /// Of inputs of the form's shape.
   explicit WindowSquareSum(const ChannelWindowForm& form_) : form(form_) {}
 
   const char* name() const override { return "window_square_sum"; }
@@ -62,8 +63,11 @@ struct WindowSquareSum final : Operation<T> {
 ///     dy/dd   d'   = -exponent factor (k + d)^-(exponent + 1) a_1 a_2 ... d'
 template <class T>
 struct PowerProduct final : Operation<T> {
-  T factor, k, exponent;
+  T factor;    ///< of the product
+  T k;         ///< what is added to d
+  T exponent;  ///< of their sum, negated
 
+  /// With these constants.
   PowerProduct(T factor_, T k_, T exponent_) : factor(factor_), k(k_), exponent(exponent_) {}
 
   const char* name() const override { return "power_product"; }
@@ -102,10 +106,10 @@ struct PowerProduct final : Operation<T> {
 
 /// Defaults are PyTorch's.
 struct LocalResponseNormOptions {
-  Index size = 5;  ///< channels of a window
-  double alpha = 1e-4;
-  double beta = 0.75;
-  double k = 1;
+  Index size = 5;       ///< channels of a window
+  double alpha = 1e-4;  ///< as above, and so are the next
+  double beta = 0.75;   ///< exponent
+  double k = 1;         ///< what is added to the sum
 };
 
 /// Normalisation of each value of x (N, C, ...) by those of the neighbouring channels at its position (Krizhevsky et

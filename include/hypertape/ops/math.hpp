@@ -55,18 +55,22 @@ struct Square {
   }
 };
 
+/// Exp(x), elementwise.
 template <class T>
 Var<T> exp(Var<T> x) {
   return apply_unary<Exp>(x);
 }
+/// The natural logarithm, elementwise.
 template <class T>
 Var<T> log(Var<T> x) {
   return apply_unary<Log>(x);
 }
+/// The square root, elementwise.
 template <class T>
 Var<T> sqrt(Var<T> x) {
   return apply_unary<Sqrt>(x);
 }
+/// X x, elementwise.
 template <class T>
 Var<T> square(Var<T> x) {
   return apply_unary<Square>(x);

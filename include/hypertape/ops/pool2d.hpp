@@ -32,9 +32,10 @@ struct GatherMap {
 /// y = the largest value of each window; both derivatives follow the positions where these were found.
 template <class T>
 struct MaxPool2d final : Operation<T> {
-  kernels::Pool2dGeometry geometry;
-  std::int32_t* source;  ///< of each output, in the tape's memory
+  kernels::Pool2dGeometry geometry;  ///< of windows and image
+  std::int32_t* source;              ///< of each output, in the tape's memory
 
+  /// `source_` is memory for a position of each output, as long as the tape's record.
   MaxPool2d(const kernels::Pool2dGeometry& geometry_, std::int32_t* source_) : geometry(geometry_), source(source_) {}
 
   const char* name() const override { return "max_pool2d"; }
@@ -68,9 +69,9 @@ struct AveragePool2dMap {
 
 /// Windows of `size` x `size`, `stride` apart (0: as their size), over an image with `padding` around it.
 struct Pool2dOptions {
-  Index size = 2;
-  Index stride = 0;
-  Index padding = 0;
+  Index size = 2;     ///< rows and columns of a window
+  Index stride = 0;   ///< positions from one window to the next; 0: the size
+  Index padding = 0;  ///< rows and columns around the image
 };
 
 /// y (N, C, OH, OW): the maximum over each window of x (N, C, H, W); the padding takes no part. Equal values send the

@@ -26,6 +26,7 @@ struct Unary final : Operation<T> {
   }
 };
 
+/// Records y = f(x), elementwise.
 template <class Function, class T>
 Var<T> apply_unary(Var<T> x) {
   return x.tape().apply(Unary<T, Function>(), x.shape(), {x});

@@ -35,7 +35,9 @@ class GradientClip {
     return norm > bounded ? bounded / norm : 1;
   }
 
+  /// What to keep with a run.
   const State& state() const { return state_; }
+  /// Goes on from a state.
   void restore(const State& state) { state_ = state; }
 
  private:

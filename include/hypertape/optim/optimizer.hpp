@@ -25,11 +25,14 @@ inline void require_same_size(const char* name, std::size_t values, std::size_t 
 template <class T>
 class Sgd {
  public:
+  /// @throws ArgumentError unless the momentum is in [0, 1).
   explicit Sgd(double momentum = 0) : momentum_(momentum) {
     if (!(momentum >= 0 && momentum < 1))
       throw ArgumentError(message("Sgd: momentum must be in [0, 1), got ", momentum));
   }
 
+  /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
+  /// before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
     detail::require_same_size("Sgd", values.size(), gradient.size(), velocity_.size());
     velocity_.resize(values.size());
@@ -50,8 +53,9 @@ class Adam {
  public:
   /// What it remembers of the gradients so far, to be kept with a run.
   struct State {
-    std::int64_t steps = 0;
-    std::vector<double> mean, square;  ///< empty before the first step
+    std::int64_t steps = 0;      ///< taken so far
+    std::vector<double> mean;    ///< of gradients; empty before the first step
+    std::vector<double> square;  ///< of their squares, likewise
   };
 
   /// @throws ArgumentError unless both betas are in [0, 1) and epsilon is positive.
@@ -63,6 +67,8 @@ class Adam {
     if (!(epsilon > 0)) throw ArgumentError(message("Adam: epsilon must be positive, got ", epsilon));
   }
 
+  /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
+  /// before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
     auto& [steps, mean, square] = state_;
     detail::require_same_size("Adam", values.size(), gradient.size(), mean.size());
@@ -80,7 +86,9 @@ class Adam {
     }
   }
 
+  /// What to keep with a run.
   const State& state() const { return state_; }
+  /// Goes on from a state.
   void restore(State state) { state_ = std::move(state); }
 
  private:

@@ -16,6 +16,7 @@ namespace hypertape {
 template <class T, class Loss>
 class BatchGradient {
  public:
+  /// Blocks of at most `samples_per_block`, shared out over the team.
   explicit BatchGradient(const Loss& loss, WorkerTeam team = WorkerTeam(1),
                          Index samples_per_block = outer_samples_per_block)
       : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {

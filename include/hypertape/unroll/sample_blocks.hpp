@@ -20,7 +20,9 @@ class SampleBlocks {
     if (samples_per_block > 0) count_ = (total + samples_per_block - 1) / samples_per_block;
   }
 
+  /// The number of blocks.
   Index count() const { return count_; }
+  /// The samples of one block.
   Range operator[](Index block) const { return {total_ * block / count_, total_ * (block + 1) / count_}; }
 
   /// A block's share of a mean over all samples.

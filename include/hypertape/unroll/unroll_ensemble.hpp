@@ -16,6 +16,7 @@ namespace hypertape {
 template <class T, class InnerLoss>
 class UnrollEnsemble {
  public:
+  /// As for Unroll.
   explicit UnrollEnsemble(const InnerLoss& inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : team_(team), together_(inner_loss, options, team) {
     for (int w = 0; w < team.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss, options), {}});

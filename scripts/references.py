@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Checks what README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md refer to; prints what is wrong, and fails then.
+
+* Relative links: the file exists, and has a heading of that name where the link ends in #name.
+* Paths in backticks, such as `ops/linear.hpp`: there is such a file, seen from the root, include/hypertape or the page.
+* In the tables of docs/paper-to-code.md every word in backticks: an --option of the tool, the name of a row of
+  bench/reproduce/rows.py, or a name that stands in the file named last before it in the same line.
+"""
+
+import pathlib
+import re
+import sys
+
+sys.dont_write_bytecode = True
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "bench" / "reproduce"))
+from rows import all_rows  # noqa: E402
+
+PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/[\w-]+\.(hpp|cpp|py|sh|md|json)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def without_code(text):
+    """The text with fenced blocks blanked out, lines kept."""
+    return FENCED.sub(lambda block: "\n" * block.group().count("\n"), text)
+
+
+def anchors(page):
+    """The names that the page's headings get."""
+    headings = re.findall(r"^#+ (.*)$", without_code(page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def find(path, page):
+    for folder in (ROOT, ROOT / "include" / "hypertape", page.parent):
+        if (folder / path).exists():
+            return folder / path
+    return None
+
+
+def check_links(page, line):
+    for target in re.findall(r"\]\(([^)\s]+)\)", line):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists():
+            yield f"there is no {target}"
+        elif anchor and anchor not in anchors(file):
+            yield f"{path or 'the page'} has no heading #{anchor}"
+
+
+def check_paths(page, line):
+    for word in re.findall(r"`([^`]+)`", line):
+        if PATH.fullmatch(word) and not find(word, page):
+            yield f"there is no file {word}"
+
+
+def check_names(page, line, rows, options):
+    file = None
+    for word in re.findall(r"`([^`]+)`", line):
+        if PATH.fullmatch(word):
+            file = find(word, page)
+        elif word.startswith("--"):
+            if word.split()[0] not in options:
+                yield f"the tool has no option {word}"
+        elif word not in rows:
+            if file is None:
+                yield f"{word} is no row of bench/reproduce/rows.py, and no file is named before it"
+            elif not re.search(rf"(?<![\w~]){re.escape(word)}(?!\w)", file.read_text()):
+                yield f"{file.relative_to(ROOT)} has no {word}"
+
+
+def main():
+    tool = "".join(path.read_text() for path in sorted((ROOT / "examples" / "cli").glob("*.[ch]pp")))
+    options = set(re.findall(r'"(--[a-z-]+)"', tool))
+    rows = all_rows()
+    errors = []
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    for page in pages + sorted((ROOT / "docs").glob("*.md")):
+        for number, line in enumerate(without_code(page.read_text()).splitlines(), 1):
+            found = [*check_links(page, line), *check_paths(page, line)]
+            if page.name == "paper-to-code.md" and line.startswith("|"):
+                found += check_names(page, line, rows, options)
+            errors += [f"{page.relative_to(ROOT)}:{number}: {what}" for what in found]
+    print("\n".join(errors), end="\n" if errors else "")
+    sys.exit(1 if errors else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Fills the C++ blocks of README.md, CONTRIBUTING.md and docs/*.md from compiled files: snippets.py [--check]
+
+A comment right before a block says where it comes from:
+
+    <!-- snippet: include/hypertape/ops/math.hpp struct Square { -->
+
+After the path stands text that one line of code in that file has, and no other. The block is the definition or statement
+that begins there, with the `template` line above it. Without text it is the whole file but for the comment at its top.
+Every C++ block needs such a comment. --check changes nothing, and fails if a block is not what its file has.
+"""
+
+import pathlib
+import re
+import sys
+import textwrap
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^<!-- snippet: (\S+) ?(.*?) ?-->\n```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def pages():
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def code(line):
+    """The line without comments, and without strings and characters, whose brackets do not count."""
+    return re.sub(r'//.*|"(\\.|[^"\\])*"|\'(\\.|[^\'\\])\'', "", line).rstrip()
+
+
+def whole_file(lines):
+    start = next(i for i, line in enumerate(lines) if line and not line.startswith("//"))
+    return lines[start:]
+
+
+def statement(lines, text):
+    """The lines of the statement that begins with the one line that has this text."""
+    found = [i for i, line in enumerate(lines) if text in line and code(line)]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} lines of code have the text '{text}', not one")
+    first = end = found[0]
+    depth = 0
+    while True:
+        line = code(lines[end])
+        depth += sum(line.count(bracket) for bracket in "([{") - sum(line.count(bracket) for bracket in ")]}")
+        end += 1
+        if depth == 0 and line.endswith((";", "}")):
+            break
+    if lines[first - 1].lstrip().startswith("template"):
+        first -= 1
+    return lines[first:end]
+
+
+def snippet(path, text):
+    lines = (ROOT / path).read_text().splitlines()
+    return textwrap.dedent("\n".join(statement(lines, text) if text else whole_file(lines))) + "\n"
+
+
+def main():
+    check = sys.argv[1:] == ["--check"]
+    if sys.argv[1:] and not check:
+        sys.exit(__doc__)
+    errors = []
+    for page in pages():
+        name = page.relative_to(ROOT)
+
+        def fill(match):
+            path, text, block = match.groups()
+            try:
+                wanted = snippet(path, text)
+            except (OSError, ValueError, IndexError) as error:
+                errors.append(f"{name}: snippet {path} {text}: {error}")
+                return match.group()
+            if check and block != wanted:
+                errors.append(f"{name}: the block is not what {path} has at '{text}'; run scripts/snippets.py")
+            return match.group().replace("```cpp\n" + block, "```cpp\n" + wanted)
+
+        before = page.read_text()
+        after = BLOCK.sub(fill, before)
+        for mark in ("```cpp", "<!-- snippet:"):
+            if len(re.findall("^" + mark, before, re.MULTILINE)) != len(BLOCK.findall(before)):
+                errors.append(f"{name}: each C++ block needs a line <!-- snippet: PATH [TEXT] --> before it, and that a block")
+                break
+        if not check and after != before:
+            page.write_text(after)
+    for error in errors:
+        print(error, file=sys.stderr)
+    sys.exit(1 if errors else 0)
+
+
+if __name__ == "__main__":
+    main()
