@@ -50,7 +50,7 @@ int main() {
 
   report("random weights");
   optim::Adam<double> adam;
-  constexpr std::uint64_t iterations = 3000, tasks = 10;
+  constexpr std::uint64_t iterations = 1000, tasks = 10;
   for (std::uint64_t iteration = 0; iteration < iterations; ++iteration) {
     Tensor<double> mean(loop.theta0.shape());
     for (std::uint64_t task = 0; task < tasks; ++task) {

@@ -33,15 +33,15 @@ class ResidualNet {
 
 int main() {
   const nn::Network<float> network("residual-8", ResidualNet());
-  const data::Dataset digits = data::generate_glyphs(4000, 1000, 1);
+  const data::Dataset digits = data::generate_glyphs(2000, 500, 1);
 
   Random random(1);
   const distill::InitialWeights theta0(
       {network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
   distill::DistillOptions options;
-  options.iterations = 300;
-  options.batch = 128;
-  options.hold_out = 500;
+  options.iterations = 200;
+  options.batch = 64;
+  options.hold_out = 200;
   const WorkerTeam team(2);
   distill::Distiller distiller(network, digits, options, theta0, theta0, team);
 
