@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills the C++ blocks of README.md, CONTRIBUTING.md and docs/*.md from compiled files: snippets.py [--check]
+"""Fills blocks of README.md, CONTRIBUTING.md and docs/*.md from files that are compiled or run: snippets.py [--check]
 
 A comment right before a block says where it comes from:
 
@@ -16,7 +16,7 @@ import sys
 import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"^<!-- snippet: (\S+) ?(.*?) ?-->\n```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^<!-- snippet: (\S+) ?(.*?) ?-->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def pages():
@@ -65,7 +65,7 @@ def main():
         name = page.relative_to(ROOT)
 
         def fill(match):
-            path, text, block = match.groups()
+            path, text, language, block = match.groups()
             try:
                 wanted = snippet(path, text)
             except (OSError, ValueError, IndexError) as error:
@@ -73,14 +73,13 @@ def main():
                 return match.group()
             if check and block != wanted:
                 errors.append(f"{name}: the block is not what {path} has at '{text}'; run scripts/snippets.py")
-            return match.group().replace("```cpp\n" + block, "```cpp\n" + wanted)
+            return match.group().replace(f"```{language}\n{block}", f"```{language}\n{wanted}")
 
         before = page.read_text()
         after = BLOCK.sub(fill, before)
-        for mark in ("```cpp", "<!-- snippet:"):
-            if len(re.findall("^" + mark, before, re.MULTILINE)) != len(BLOCK.findall(before)):
-                errors.append(f"{name}: each C++ block needs a line <!-- snippet: PATH [TEXT] --> before it, and that a block")
-                break
+        filled = [language for _, _, language, _ in BLOCK.findall(before)]
+        if before.count("\n```cpp\n") != filled.count("cpp") or before.count("\n<!-- snippet:") != len(filled):
+            errors.append(f"{name}: each C++ block needs a line <!-- snippet: PATH [TEXT] --> before it, and that a block")
         if not check and after != before:
             page.write_text(after)
     for error in errors:

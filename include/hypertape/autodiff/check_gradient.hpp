@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "hypertape/autodiff/gradient.hpp"
@@ -35,6 +36,8 @@ struct GradientCheck {
 /// A second-order derivative is checked by an f that takes a gradient itself.
 template <class T, class Function>
 GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& inputs, std::uint64_t seed = 1) {
+  static_assert(std::is_invocable_r_v<Var<T>, const Function&, std::span<const Var<T>>>,
+                "check_gradient: the function takes a span of Vars and returns a Var");
   Tape<T> tape;
   Random random(seed);
   const auto record = [&](const std::vector<Tensor<T>>& values) {

@@ -26,6 +26,8 @@ namespace hypertape {
 /// A tape is used by one thread at a time. It must not be moved while Vars of it are in use.
 template <class T>
 class Tape {
+  static_assert(std::is_floating_point_v<T>, "a tape records floating-point numbers: Tape<float> or Tape<double>");
+
  public:
   using NodeId = typename Var<T>::NodeId;  ///< the number of a node
 

@@ -2,6 +2,10 @@
 
 /// Every macro of the library is defined here (the version apart, see version.hpp).
 
+#if __cplusplus < 202002L
+#error "hypertape is written in C++20: compile with -std=c++20 or later"
+#endif
+
 #if !defined(__cpp_exceptions)
 #error "hypertape reports errors by exceptions: compile without -fno-exceptions"
 #endif

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "hypertape/core/config.hpp"  // for the options that it refuses
+
 namespace hypertape {
 
 /// Base of every exception that the library throws on purpose.

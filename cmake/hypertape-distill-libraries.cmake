@@ -1,0 +1,18 @@
+# The libraries with which data and distill read and write files, looked for alike by hypertape's own build and by the
+# installed package: all in hypertape_distill_libraries, those that were not found in hypertape_distill_missing. What is
+# added here belongs into hypertape-distill.pc.in as well.
+find_package(ZLIB QUIET)
+find_package(PNG QUIET)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(libzip QUIET IMPORTED_TARGET libzip)
+  pkg_check_modules(matio QUIET IMPORTED_TARGET matio)
+endif()
+
+set(hypertape_distill_libraries ZLIB::ZLIB PNG::PNG PkgConfig::libzip PkgConfig::matio)
+set(hypertape_distill_missing)
+foreach(library IN LISTS hypertape_distill_libraries)
+  if(NOT TARGET ${library})
+    list(APPEND hypertape_distill_missing ${library})
+  endif()
+endforeach()

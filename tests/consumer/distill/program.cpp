@@ -1,0 +1,29 @@
+// Every header in two translation units, which link only if what they define is inline. This one reads and writes with
+// each library behind hypertape::distill.
+
+#include "everything.hpp"
+
+using namespace hypertape;
+
+int trained_in_other_unit();
+
+int main() {
+  const std::vector<std::uint8_t> pixels = {0, 255};
+  const std::vector<Index> extents = {1, 1, 2};
+  data::write_idx("pixels", extents, pixels);
+  const bool zlib = data::read_idx_images("pixels").dims == extents;
+
+  const std::vector<float> values = {1, 2};
+  data::write_npz("values.npz", {{"values", {{2}, values}}});
+  const bool libzip = std::get<std::vector<float>>(data::read_npz("values.npz").at("values").values) == values;
+
+  data::write_png("pixels.png", 2, 1, 1, pixels);
+  bool libmatio = false;
+  try {
+    data::load_svhn(".");
+  } catch (const DataError& error) {
+    libmatio = std::string(error.what()).find("train_32x32.mat") != std::string::npos;
+  }
+  const bool all = zlib && libzip && libmatio && trained_in_other_unit() == 2;
+  return all ? 0 : 1;
+}

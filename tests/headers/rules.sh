@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# What holds for the text of every header: rules.sh INCLUDE_FOLDER.
+set -euo pipefail
+cd "$1"
+layers=(core kernels autodiff ops nn optim unroll data distill)
+bad=0
+
+check() {  # check RULE FOUND: nothing may be found
+  [ -z "$2" ] || { printf '%s:\n%s\n' "$1" "$2"; bad=1; }
+}
+
+check "headers without #pragma once" "$(grep -rL '^#pragma once$' hypertape)"
+check "macros that are not in core/config.hpp or core/version.hpp, or do not begin with HYPERTAPE_" "$(
+  grep -rnE '^ *# *(define|undef)\b' hypertape |
+    grep -vE '^hypertape/core/(config|version)\.hpp:[0-9]+:#define HYPERTAPE_')"
+check "using-directives, which reach whoever includes the header" "$(grep -rnE '^ *using namespace' hypertape)"
+for i in "${!layers[@]}"; do
+  above=$(IFS='|'; echo "${layers[*]:i+1}")
+  [ -z "$above" ] || check "headers of ${layers[i]} that include a higher layer" "$(
+    grep -rnE "#include [<\"]hypertape/($above|hypertape\.hpp|distill\.hpp)" "hypertape/${layers[i]}")"
+done
+exit $bad
