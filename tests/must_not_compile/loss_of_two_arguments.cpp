@@ -1,0 +1,17 @@
+// error: a loss takes Vars (theta, x, y), or (theta, x, y, phi)
+// An inner loss that forgets the targets.
+
+#include <hypertape/hypertape.hpp>
+
+using namespace hypertape;
+
+#ifdef MISTAKE
+const auto loss = [](Var<double> theta, Var<double> x) { return mean(square(theta * x)); };
+#else
+const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) { return mean_squared_error(theta * x, y); };
+#endif
+
+const Tensor<double>& train(const InnerLoop<double>& loop) {
+  static Unroll<double, decltype(loss)> unroll(loss);
+  return unroll.train(loop);
+}
