@@ -43,6 +43,7 @@ struct Dataset {
   LabelledImages train;
   LabelledImages test;
   Normalization normalization;
+  std::vector<std::string> class_names = {};  ///< of class 0, 1, ...; empty if its number is all that a class has
 };
 
 /// Which images train and which are held out: indices, so that no pixel is copied.
