@@ -3,13 +3,14 @@
 # added here belongs into hypertape-distill.pc.in as well.
 find_package(ZLIB QUIET)
 find_package(PNG QUIET)
+find_package(JPEG QUIET)
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(libzip QUIET IMPORTED_TARGET libzip)
   pkg_check_modules(matio QUIET IMPORTED_TARGET matio)
 endif()
 
-set(hypertape_distill_libraries ZLIB::ZLIB PNG::PNG PkgConfig::libzip PkgConfig::matio)
+set(hypertape_distill_libraries ZLIB::ZLIB PNG::PNG JPEG::JPEG PkgConfig::libzip PkgConfig::matio)
 set(hypertape_distill_missing)
 foreach(library IN LISTS hypertape_distill_libraries)
   if(NOT TARGET ${library})

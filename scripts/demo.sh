@@ -25,7 +25,7 @@ fi
 [ -z "$data" ] || data=$(realpath "$data")
 
 cd "$(dirname "$0")/.."
-scripts/install.sh cmake make g++ libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libzip-dev libmatio-dev pkg-config
+scripts/install.sh cmake make g++ libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev libzip-dev libmatio-dev pkg-config
 
 if [ -n "$data" ]; then
   echo "Real data: MNIST in $data"

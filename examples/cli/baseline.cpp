@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <initializer_list>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -22,20 +21,17 @@ using distill::DistilledSet;
 void check_options(BaselineCommand& command) {
   command.common.require_out();
   if (!command.method && !command.distilled) throw CLI::RequiredError("--method");
-  const auto only = [&](bool allowed, const char* where, std::initializer_list<const char*> names) {
-    for (const char* name : names) {
-      if (allowed || command.options.command().get_option(name)->count() == 0) continue;
-      throw ArgumentError(message("baseline: ", name, " goes with ", where));
-    }
-  };
-  only(command.k_nn(), "--classifier k-nn", {"--distilled"});
-  only(!command.k_nn(), "--classifier network",
-       {"--net", "--width", "--depth", "--hidden", "--init", "--initializer", "--gain", "--pool", "--source-dataset",
-        "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
-  only(command.method.has_value(), "--method", {"--steps", "--images-per-class"});
-  only(command.optimized(), "--method optimized-real", {"--candidates"});
-  only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});
-  only(command.method == "random-real" || command.method == "k-means", "--method random-real or k-means", {"--sets"});
+  const Options& options = command.options;
+  options.only(command.k_nn(), "--classifier k-nn", {"--distilled"});
+  options.only(
+      !command.k_nn(), "--classifier network",
+      {"--net", "--width", "--depth", "--hidden", "--init", "--initializer", "--gain", "--pool", "--source-dataset",
+       "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
+  options.only(command.method.has_value(), "--method", {"--steps", "--images-per-class"});
+  options.only(command.optimized(), "--method optimized-real", {"--candidates"});
+  options.only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});
+  options.only(command.method == "random-real" || command.method == "k-means", "--method random-real or k-means",
+               {"--sets"});
 }
 
 /// A schedule that is tried.
@@ -148,7 +144,7 @@ struct Learners {
 };
 
 Learners make_learners(const BaselineCommand& command, const data::LabelledImages& images) {
-  nn::Network<float> network = command.network.make(images);
+  nn::Network<float> network = command.network.make(images, command.options);
   const InitialWeightFamilies weights(command.initialisation, network, images, command.common.seed);
   return {network, weights.validation(command.selection_networks), weights.testing()};
 }
@@ -294,7 +290,7 @@ void check_images(const BaselineCommand& command, const data::Dataset& dataset, 
 void run(BaselineCommand& command) {
   const Stopwatch wall;
   check_options(command);
-  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const data::Dataset dataset = command.common.load(command.options);
   const data::Split split = data::split(dataset.train, command.selection_images,
                                         distill::random_stream(command.common.seed, distill::Stream::hold_out).bits());
   check_images(command, dataset, split);
@@ -311,7 +307,7 @@ void run(BaselineCommand& command) {
   for (const auto& [name, file] : {std::pair("distilled", command.distilled), std::pair("rates", command.rates)}) {
     if (file) config[name] = std::filesystem::absolute(*file).string();
   }
-  config["data"] = folder_of(dataset);
+  config.update(description_of(dataset));
   config["network"] = learners ? Json(learners->network.name()) : Json();
   if (learners) config["theta_layout"] = layout_of(learners->network);
   out.write_json("config.json", config);

@@ -119,7 +119,7 @@ std::vector<distill::DistilledSet> keep_best(const BaselineRun& run, std::vector
 
 inline void save_first(const BaselineRun& run, const distill::DistilledSet& set) {
   distill::save(set, run.out / "distilled.npz");
-  distill::save_picture(set, run.out / "distilled.png");
+  distill::save_picture(set, run.out / "distilled.png", run.dataset.class_names);
 }
 
 }  // namespace hypertape::cli

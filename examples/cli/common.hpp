@@ -1,21 +1,26 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
+#include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/locate.hpp"
 #include "options.hpp"
 
@@ -34,33 +39,6 @@ inline CLI::Validator seed_number() {
       "WHOLE");
 }
 
-/// Options of every command that reads a dataset and writes results.
-struct CommonOptions {
-  std::string dataset = "mnist";
-  std::optional<std::filesystem::path> data;
-  std::filesystem::path out;
-  std::uint64_t seed = 1;
-  int threads = 0;
-
-  void add(Options& options) {
-    using enum Options::OnResume;
-    options.add("--dataset", dataset, "What to train for")->check(CLI::IsMember(data::dataset_names()));
-    options.add("--data", data,
-                "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for "
-                "fashion-mnist the folder of Debian's package dataset-fashion-mnist",
-                free);
-    options.add("--out", out, "Folder for the results, created if need be", not_kept);
-    options.add("--seed", seed, "Of everything random")->check(seed_number());
-    options.add("--threads", threads, "0: as many as processors. Results do not depend on it", free)
-        ->check(CLI::Range(0, 1024));
-  }
-
-  /// @throws CLI::RequiredError if there is no --out.
-  void require_out() const {
-    if (out.empty()) throw CLI::RequiredError("--out");
-  }
-};
-
 /// Accepts numbers above (or, with `zero`, not below) zero and up to a billion. CLI11's own ranges let a NaN pass, and
 /// its conversion to integers takes whatever is too large for the largest integer.
 inline CLI::Validator positive(bool zero = false) {
@@ -74,6 +52,81 @@ inline CLI::Validator positive(bool zero = false) {
       },
       zero ? "NOT NEGATIVE" : "POSITIVE");
 }
+
+/// What --dataset takes: names that the library knows, and the user's own pictures.
+inline std::vector<std::string> dataset_choices() {
+  std::vector<std::string> names = data::dataset_names();
+  names.emplace_back("folder");
+  return names;
+}
+
+/// Says which pictures of a folder were left out: how many, and the first few.
+inline void report_bad_pictures(const std::vector<std::string>& bad) {
+  constexpr std::size_t shown = 3;
+  if (bad.empty()) return;
+  std::cerr << "hypertape: left out " << bad.size() << (bad.size() == 1 ? " picture" : " pictures")
+            << " that cannot be read:\n";
+  for (std::size_t i = 0; i < std::min(shown, bad.size()); ++i) std::cerr << "  " << bad[i] << '\n';
+  if (bad.size() > shown) std::cerr << "  ... and " << bad.size() - shown << " more\n";
+}
+
+/// Options of every command that reads a dataset and writes results.
+struct CommonOptions {
+  std::string dataset = "mnist";
+  std::optional<std::filesystem::path> data;
+  std::filesystem::path out;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  std::optional<Index> image_size;
+  std::optional<std::string> channels;
+  bool skip_bad = false;
+
+  void add(Options& options) {
+    using enum Options::OnResume;
+    options.add("--dataset", dataset, "What to train for; folder: the pictures in the folder --data")
+        ->check(CLI::IsMember(dataset_choices()));
+    options.add("--data", data,
+                "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for "
+                "fashion-mnist the folder of Debian's package dataset-fashion-mnist. Of --dataset folder: the one with "
+                "train/CLASS/*.png|jpg|jpeg and test/CLASS/...",
+                free);
+    options
+        .add("--image-size", image_size,
+             "Of --dataset folder: rows and columns that each picture is resized to (32, which every network takes)")
+        ->check(positive());
+    options.add("--channels", channels, "Of --dataset folder: rgb or grey, whatever each picture has (rgb)")
+        ->check(CLI::IsMember({"rgb", "grey"}));
+    options.add_flag("--skip-bad", skip_bad,
+                     "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
+    options.add("--out", out, "Folder for the results, created if need be", not_kept);
+    options.add("--seed", seed, "Of everything random")->check(seed_number());
+    options.add("--threads", threads, "0: as many as processors. Results do not depend on it", free)
+        ->check(CLI::Range(0, 1024));
+  }
+
+  /// @throws CLI::RequiredError if there is no --out.
+  void require_out() const {
+    if (out.empty()) throw CLI::RequiredError("--out");
+  }
+
+  /// Reads the dataset, and resolves the options that only pictures have. @throws ArgumentError if options do not go
+  /// with the dataset, and as `data::load_dataset` and `data::load_image_folder`.
+  data::Dataset load(const Options& options) {
+    const bool pictures = dataset == "folder";
+    options.only(pictures, "--dataset folder", {"--image-size", "--channels", "--skip-bad"});
+    if (!pictures) return data::load_dataset(dataset, data);
+    if (!data) throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
+    data::ImageFolderOptions folder;
+    folder.size = image_size.value_or(folder.size);
+    folder.channels = channels.value_or("rgb") == "rgb" ? 3 : 1;
+    folder.skip_bad = skip_bad;
+    image_size = folder.size;
+    channels = folder.channels == 3 ? "rgb" : "grey";
+    data::ImageFolder loaded = data::load_image_folder(*data, folder);
+    report_bad_pictures(loaded.bad);
+    return std::move(loaded.dataset);
+  }
+};
 
 /// The content of a JSON file; null if it cannot be read or is no JSON.
 inline Json read_json(const std::filesystem::path& path) {
@@ -136,9 +189,13 @@ class OutputFolder {
   std::filesystem::path path_;
 };
 
-/// What config.json says of the data: the folder that was read, null if it was generated.
-inline Json folder_of(const data::Dataset& dataset) {
-  return dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
+/// What config.json says of the data: the folder that was read, null if it was generated; and the names of the classes,
+/// in their order, if they have any.
+inline Json description_of(const data::Dataset& dataset) {
+  Json json;
+  json["data"] = dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
+  if (!dataset.class_names.empty()) json["class_names"] = dataset.class_names;
+  return json;
 }
 
 class Stopwatch {

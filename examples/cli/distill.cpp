@@ -188,7 +188,7 @@ void run(DistillCommand& command) {
   command.common.require_out();
   distill::DistillOptions& d = command.distill;
   d.seed = command.common.seed;
-  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const data::Dataset dataset = command.common.load(command.options);
   const Index classes = dataset.train.classes;
   if (command.images) {
     if (*command.images % classes != 0) {
@@ -199,7 +199,7 @@ void run(DistillCommand& command) {
   d.objective = command.objective.make(classes);
   d.memory_policy = memory_policies.at(command.memory_policy);
   const WorkerTeam team(command.common.threads);
-  const nn::Network<float> network = command.network.make(dataset.train);
+  const nn::Network<float> network = command.network.make(dataset.train, command.options);
   const InitialWeightFamilies weights(command.initialisation, network, dataset.train, command.common.seed);
   const distill::InitialWeights test_weights = weights.testing();
   distill::Distiller distiller(network, dataset, d, weights.training(d.validation_networks),
@@ -212,7 +212,8 @@ void run(DistillCommand& command) {
                                   "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
   if (!command.resume) {
     Json config = config_of("distill", command.options);
-    config.update({{"data", folder_of(dataset)}, {"network", network.name()}, {"theta_layout", layout_of(network)}});
+    config.update(description_of(dataset));
+    config.update({{"network", network.name()}, {"theta_layout", layout_of(network)}});
     out.write_json("config.json", config);
   }
 
@@ -232,7 +233,7 @@ void run(DistillCommand& command) {
               << "; continue with --resume " << out.path().string() << '\n';
   }
   const Best& best = training.best();
-  distill::save_picture(best.set, out / "distilled.png");
+  distill::save_picture(best.set, out / "distilled.png", dataset.class_names);
 
   // The test set is touched here, once.
   const TestResult result = train_and_test(network, best.set, test_weights, command.initialisation.networks_to_test(),

@@ -67,13 +67,13 @@ distill::DistilledSet shuffled(const distill::DistilledSet& set, std::uint64_t s
   return out;
 }
 
-void run(const EvaluateCommand& command) {
+void run(EvaluateCommand& command) {
   const Stopwatch wall;
   command.common.require_out();
-  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const data::Dataset dataset = command.common.load(command.options);
   const data::LabelledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
-  const nn::Network<float> network = command.network.make(images);
+  const nn::Network<float> network = command.network.make(images, command.options);
   const distill::DistilledSet saved = load_distilled(command.distilled, images, command.common.dataset);
   const distill::InitialWeights weights = weights_for(command, saved, network, images);
   const distill::DistilledSet set = command.shuffle ? shuffled(saved, command.common.seed) : saved;
@@ -82,12 +82,11 @@ void run(const EvaluateCommand& command) {
   const OutputFolder out =
       OutputFolder::create(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
   Json config = config_of("evaluate", command.options);
-  config.update({{"data", folder_of(dataset)},
-                 {"distilled", std::filesystem::absolute(command.distilled).string()},
-                 {"network", network.name()}});
+  config.update(description_of(dataset));
+  config.update({{"distilled", std::filesystem::absolute(command.distilled).string()}, {"network", network.name()}});
   out.write_json("config.json", config);
   distill::save(saved, out / "distilled.npz");
-  distill::save_picture(saved, out / "distilled.png");
+  distill::save_picture(saved, out / "distilled.png", dataset.class_names);
 
   const Interrupt interrupt;
   Progress progress;

@@ -68,7 +68,7 @@ void InitialisationOptions::add(Options& options) {
   add_distribution(options);
   options.add("--pool", pool, "Folder of networks made by `hypertape pretrain`");
   options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
-      ->check(CLI::IsMember(data::dataset_names()));
+      ->check(CLI::IsMember(dataset_choices()));
   options
       .add("--test-networks", test_networks,
            message("How many networks to test with in the end: new ones (", default_random_networks,

@@ -12,12 +12,22 @@ void NetworkOptions::add(Options& options) {
       ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
   options.add("--width", width, "Channels of each layer of convnet")->check(positive());
   options.add("--depth", depth, "Layers of convnet")->check(positive());
-  options.add("--hidden", hidden, "Units of the hidden layer of mlp")->check(positive());
+  options.add("--hidden", hidden, "Units of each hidden layer of mlp, as in --hidden 64 32")->check(positive());
 }
 
-nn::Network<float> NetworkOptions::make(const data::LabelledImages& images) const {
+nn::Network<float> NetworkOptions::make(const data::LabelledImages& images, const Options& options) const {
+  options.only(net == "convnet", "--net convnet", {"--width", "--depth"});
+  options.only(net == "mlp", "--net mlp", {"--hidden"});
   const Index channels = images.channels, size = images.width, classes = images.classes;
   try {
+    if (net == "mlp" || net == "linear") {
+      std::string name = net;
+      std::vector<Index> widths = {images.stride()};
+      if (net == "mlp") widths.insert(widths.end(), hidden.begin(), hidden.end());
+      for (std::size_t layer = 1; layer < widths.size(); ++layer) name += message('-', widths[layer]);
+      widths.push_back(classes);
+      return {name, nn::Mlp(widths)};
+    }
     if (images.height != images.width) throw ShapeError("images must be square");
     if (net == "alexcifarnet") {
       if (channels != 3 || size != 32) {
@@ -30,8 +40,6 @@ nn::Network<float> NetworkOptions::make(const data::LabelledImages& images) cons
           .channels = channels, .size = size, .classes = classes, .width = width, .depth = depth};
       return {message(net, "-", depth, "x", width), nn::ConvNet(shape)};
     }
-    if (net == "mlp") return {message(net, "-", hidden), nn::Mlp({images.stride(), hidden, classes})};
-    if (net == "linear") return {net, nn::Mlp({images.stride(), classes})};
     return {net, nn::LeNet(channels, size, classes)};
   } catch (const ShapeError& error) {
     throw ArgumentError(message("--net ", net, ": ", error.what()));

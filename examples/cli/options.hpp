@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -39,6 +40,15 @@ class Options {
   /// An option without a value.
   CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
     return bind(value, command_.add_flag(name, value, help), OnResume::must_agree);
+  }
+
+  /// @throws ArgumentError naming the first of these options that is given but would be ignored: it is `where` that
+  /// they go with, which is not chosen unless `allowed`.
+  void only(bool allowed, const char* where, std::initializer_list<const char*> names) const {
+    for (const char* name : names) {
+      if (allowed || command_.get_option(name)->count() == 0) continue;
+      throw ArgumentError(message(name, " goes with ", where));
+    }
   }
 
   /// All values by their names.

@@ -53,15 +53,15 @@ OutputFolder open_pool(const PretrainCommand& command, const Json& config) {
 void run(PretrainCommand& command) {
   const Stopwatch wall;
   command.common.require_out();
-  const data::Dataset dataset = data::load_dataset(command.common.dataset, command.common.data);
+  const data::Dataset dataset = command.common.load(command.options);
   const data::LabelledImages& images = dataset.train;
-  const nn::Network<float> network = command.network.make(images);
+  const nn::Network<float> network = command.network.make(images, command.options);
   command.pretrain.initial = command.initialisation.distribution();
   command.pretrain.seed = command.common.seed;
   const WorkerTeam team(command.common.threads);
   Json config = config_of("pretrain", command.options);
-  config.update({{"data", folder_of(dataset)},
-                 {"network", network.name()},
+  config.update(description_of(dataset));
+  config.update({{"network", network.name()},
                  {"image", {images.channels, images.height, images.width}},
                  {"classes", images.classes}});
   const OutputFolder out = open_pool(command, config);

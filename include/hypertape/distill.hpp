@@ -6,6 +6,8 @@
 #include "hypertape/data/cifar10.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/idx.hpp"
+#include "hypertape/data/image_folder.hpp"
+#include "hypertape/data/jpeg.hpp"
 #include "hypertape/data/line_chart.hpp"
 #include "hypertape/data/locate.hpp"
 #include "hypertape/data/mat.hpp"

@@ -40,3 +40,16 @@ TEST_CASE("gray_to_rgb: the only channel three times") {
   CHECK_NOTHROW(check_sizes(rgb, "test"));
   check_error<ArgumentError>([] { gray_to_rgb(two_channels()); }, {"gray_to_rgb", "1 channel", "2"});
 }
+
+TEST_CASE("rgb_to_gray: the luma of each pixel, rounded") {
+  const LabelledImages rgb{2, 3, 1, 2, 10, {255, 0, 0, 255, 0, 0, 10, 1, 20, 2, 30, 255}, {7, 8}};
+  const LabelledImages gray = rgb_to_gray(rgb);
+  CHECK(gray.channels == 1);
+  CHECK(gray.pixels == Bytes{76, 150, 18, 31});  // 76.245, 149.685; 18.15, 30.543
+  CHECK(gray.labels == std::vector<std::int32_t>{7, 8});
+  CHECK_NOTHROW(check_sizes(gray, "test"));
+  const LabelledImages white{1, 3, 1, 1, 10, {255, 255, 255}, {0}};
+  CHECK(rgb_to_gray(white).pixels == Bytes{255});
+  CHECK(rgb_to_gray(gray_to_rgb(gray)).pixels == gray.pixels);
+  check_error<ArgumentError>([] { rgb_to_gray(two_channels()); }, {"rgb_to_gray", "3 channels", "2"});
+}

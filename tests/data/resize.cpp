@@ -69,7 +69,13 @@ TEST_CASE("resize: the direct sum of two dimensions, clamped and rounded") {
   struct Sizes {
     Index height, width, to_height, to_width;
   };
-  for (const Sizes sizes : {Sizes{16, 16, 28, 28}, {7, 9, 4, 23}, {13, 6, 31, 2}, {1, 5, 3, 1}, {20, 3, 1, 3}}) {
+  for (const Sizes sizes : {Sizes{16, 16, 28, 28},
+                            {7, 9, 4, 23},
+                            {13, 6, 31, 2},
+                            {1, 5, 3, 1},
+                            {20, 3, 1, 3},
+                            {90, 61, 3, 2},
+                            {3, 2500, 2, 5}}) {
     CAPTURE(sizes.height);
     CAPTURE(sizes.width);
     const LabelledImages images = random_images(2, 3, sizes.height, sizes.width);
@@ -115,6 +121,12 @@ TEST_CASE("resize: a constant image stays constant") {
     CHECK(resize(images, 11, 3).pixels == Bytes(33, level));
     CHECK(resize(images, 2, 17).pixels == Bytes(34, level));
   }
+}
+
+TEST_CASE("resize: fine stripes shrink to their mean, not to some of them") {
+  LabelledImages stripes{1, 1, 160, 160, 10, {}, {0}};
+  for (Index i = 0; i < 160 * 160; ++i) stripes.pixels.push_back(i % 2 == 0 ? 255 : 0);
+  for (const int level : resize(stripes, 10, 10).pixels) CHECK(std::abs(level - 127.5) <= 3);
 }
 
 TEST_CASE("resize: the same size gives the same bytes") {

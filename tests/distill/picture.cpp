@@ -29,9 +29,9 @@ DistilledSet example(Index steps, const Shape& shape, Index epochs = 3) {
   return set;
 }
 
-Pixels picture_of(const DistilledSet& set) {
+Pixels picture_of(const DistilledSet& set, const std::vector<std::string>& class_names = {}) {
   const TemporaryFolder folder;
-  distill::save_picture(set, folder / "set.png");
+  distill::save_picture(set, folder / "set.png", class_names);
   CHECK(folder.names() == std::vector<std::string>{"set.png"});
   return read_png(folder / "set.png", set.images.front().shape()[1]);
 }
@@ -95,15 +95,27 @@ TEST_CASE("distill/picture: soft labels show their two largest classes in percen
   set.labels[0](0, 5) = 0.114f;
   set.labels[0](1, 9) = -0.5f;
   set.labels[0](1, 8) = 1.25f;
-  CHECK(distill::detail::label_text(set.labels[0], 0, true) == "3:72 5:11");
-  CHECK(distill::detail::label_text(set.labels[0], 1, true) == "8:125 0:0");
-  CHECK(distill::detail::label_text(set.labels[0], 0, false) == "3");
+  CHECK(distill::detail::label_text(set.labels[0], 0, true, {}) == "3:72 5:11");
+  CHECK(distill::detail::label_text(set.labels[0], 1, true, {}) == "8:125 0:0");
+  CHECK(distill::detail::label_text(set.labels[0], 0, false, {}) == "3");
   const Pixels picture = picture_of(set);
   CHECK(shows(picture, "3:72 5:11", 6 + 3, 6 + 24 + 112 + 3));
   set.labels[0](0, 3) = 1234;  // too long for its image: in small print
   CHECK(shows(picture_of(set), "3:123400 5:11", 6 + (112 - 13 * 6 + 1) / 2, 6 + 24 + 112 + 3, 1));
   set.labels[0](0, 3) = 1e20f;  // and then cut
   CHECK(picture_of(set).width == picture.width);
+}
+
+TEST_CASE("distill/picture: classes that have names show them") {
+  DistilledSet set = example(1, {10, 1, 28, 28});
+  std::vector<std::string> names;
+  for (char letter = 'a'; letter < 'k'; ++letter) names.emplace_back(5, letter);
+  CHECK(shows(picture_of(set, names), "ddddd", 6 + 3 * 118 + (112 - 5 * 12 + 2) / 2, 6 + 24 + 112 + 3));
+  CHECK(distill::detail::label_text(set.labels[0], 3, true, names) == "ddddd:100 aaaaa:0");
+  names[3] = std::string(300, 'x');  // cut
+  CHECK(picture_of(set, names).width == 6 + 10 * 118);
+  names.pop_back();
+  check_error<ArgumentError>([&] { picture_of(set, names); }, {"save_picture", "9 names", "10 classes"});
 }
 
 TEST_CASE("distill/picture: learning rates that do not fit become three dots") {

@@ -19,15 +19,17 @@ struct LossInputs {
 /// Where derivatives go, each of its input's shape; null for one that nobody wants.
 template <class T>
 struct LossOutputs {
-  T* theta;
-  T* x = nullptr;
-  T* y = nullptr;
-  T* phi = nullptr;
+  T* theta;          ///< (P), always wanted
+  T* x = nullptr;    ///< as x
+  T* y = nullptr;    ///< as y
+  T* phi = nullptr;  ///< (H)
 };
 
 /// Which derivatives besides that by theta `differentiate` will be asked for.
 struct LossWanted {
-  bool x = false, y = false, phi = false;
+  bool x = false;    ///< by the samples
+  bool y = false;    ///< by the labels
+  bool phi = false;  ///< by the hyperparameters
 };
 
 /// First and second derivatives of a loss(theta, x, y) or loss(theta, x, y, phi), a mean over a block of samples: all
@@ -55,8 +57,9 @@ class LossDerivatives {
   /// Drops all records.
   virtual void clear() = 0;
 
-  /// Bytes that the records take, and bytes that the object holds, used or not.
+  /// Bytes that the records take.
   virtual std::size_t used_bytes() const = 0;
+  /// Bytes that the object holds, used or not.
   virtual std::size_t reserved_bytes() const = 0;
 };
 

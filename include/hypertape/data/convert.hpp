@@ -43,4 +43,23 @@ inline LabelledImages gray_to_rgb(const LabelledImages& images) {
   return rgb;
 }
 
+/// The images with one channel, the luma of red, green and blue as ITU-R BT.601 has it: 0.299 R + 0.587 G + 0.114 B,
+/// rounded. @throws ArgumentError for another number of channels.
+inline LabelledImages rgb_to_gray(const LabelledImages& images) {
+  check_sizes(images, "rgb_to_gray");
+  if (images.channels != 3) {
+    throw ArgumentError(message("rgb_to_gray: needs images of 3 channels, got ", images.channels));
+  }
+  LabelledImages gray{images.count, 1, images.height, images.width, images.classes, {}, images.labels};
+  gray.pixels.reserve(images.pixels.size() / 3);
+  for (Index n = 0; n < images.count; ++n) {
+    const std::uint8_t* red = images.pixels.data() + n * images.stride();
+    const std::uint8_t *green = red + gray.stride(), *blue = green + gray.stride();
+    for (Index i = 0; i < gray.stride(); ++i) {
+      gray.pixels.push_back(static_cast<std::uint8_t>((299 * red[i] + 587 * green[i] + 114 * blue[i] + 500) / 1000));
+    }
+  }
+  return gray;
+}
+
 }  // namespace hypertape::data

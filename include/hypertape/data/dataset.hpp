@@ -44,6 +44,7 @@ struct Dataset {
   LabelledImages train;          ///< images to learn from
   LabelledImages test;           ///< images to test with
   Normalization normalization;   ///< of both
+  std::vector<std::string> class_names = {};  ///< of class 0, 1, ...; empty if its number is all that a class has
 };
 
 /// Which images train and which are held out: indices, so that no pixel is copied.

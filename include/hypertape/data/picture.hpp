@@ -95,6 +95,8 @@ class Picture {
   Index channels() const { return channels_; }
   /// Row-major (height, width, channels).
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+  /// The bytes of row y, to be filled.
+  std::uint8_t* row(Index y) { return bytes_.data() + y * width_ * channels_; }
 
   /// Image n of a normalised batch (N, channels, H, W) with its top left corner at (left, top), each pixel a square of
   /// `scale` pixels. @throws ArgumentError if the batch or the normalization has other channels, there is no image n,

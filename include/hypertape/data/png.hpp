@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/picture.hpp"
+#include "hypertape/data/picture_file.hpp"
 
 namespace hypertape::data {
 
@@ -49,6 +51,45 @@ inline void write_png(const std::filesystem::path& path, Index width, Index heig
 /// Writes the picture. @throws DataError if the file cannot be written.
 inline void write_png(const std::filesystem::path& path, const Picture& picture) {
   write_png(path, picture.width(), picture.height(), picture.channels(), picture.bytes());
+}
+
+namespace detail {
+
+struct FreePng {
+  void operator()(png_image* image) const { png_image_free(image); }
+};
+
+}  // namespace detail
+
+/// Reads a PNG of any kind as a picture of 1 channel if it is grey, else 3: palettes become their colours, fewer bits a
+/// level are scaled up to 8 and 16 bits down, and what is transparent lies over white, mixed level by level. A gAMA
+/// chunk other than that of sRGB is undone. @throws DataError naming the file and libpng's reason, or the size of a
+/// picture that is too large.
+inline Picture read_png(const std::filesystem::path& path) {
+  const detail::InputFile file = detail::open_input(path);
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  const std::unique_ptr<png_image, detail::FreePng> release(&image);
+  const auto check = [&](int success, const char* where) {
+    if (success == 0) throw bad_content(path, where, "sound PNG data", image.message);
+  };
+  check(png_image_begin_read_from_stdio(&image, file.get()), "the header");
+  detail::check_picture_size(path, image.width, image.height);
+  const bool alpha = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
+  Picture picture(image.width, image.height, (image.format & PNG_FORMAT_FLAG_COLOR) != 0 ? 3 : 1);
+  image.format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;  // and so 8 bits
+  image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;                       // libpng would take 16 bits for linear light
+  const Index channels = picture.channels(), samples = channels + (alpha ? 1 : 0);
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(picture.width() * picture.height() * samples));
+  check(png_image_finish_read(&image, nullptr, bytes.data(), 0, nullptr), "the pixels");
+  std::uint8_t* to = picture.row(0);
+  for (auto pixel = bytes.begin(); pixel != bytes.end(); pixel += samples) {
+    const int opacity = alpha ? pixel[channels] : 255;
+    for (Index c = 0; c < channels; ++c) {
+      *to++ = static_cast<std::uint8_t>((pixel[c] * opacity + 255 * (255 - opacity) + 127) / 255);
+    }
+  }
+  return picture;
 }
 
 namespace detail {

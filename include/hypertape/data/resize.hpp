@@ -48,6 +48,7 @@ inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
 inline LabelledImages resize(const LabelledImages& images, Index height, Index width) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Bytes = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  constexpr Index block = 1024;
   check_sizes(images, "resize");
   if (height < 1 || width < 1) {
     throw ArgumentError(message("resize: needs a size of at least 1 x 1, got ", height, " x ", width));
@@ -59,7 +60,12 @@ inline LabelledImages resize(const LabelledImages& images, Index height, Index w
   for (Index plane = 0; plane < images.count * images.channels; ++plane) {
     const Eigen::Map<const Bytes> from(images.pixels.data() + plane * images.height * images.width, images.height,
                                        images.width);
-    const Matrix levels = rows * from.cast<double>() * columns;
+    Matrix lines(height, images.width);
+    for (Index x = 0; x < images.width; x += block) {  // or all of a large picture would have to be there as doubles
+      const Index some = std::min(block, images.width - x);
+      lines.middleCols(x, some) = rows * from.middleCols(x, some).cast<double>();
+    }
+    const Matrix levels = lines * columns;
     Eigen::Map<Bytes>(resized.pixels.data() + plane * height * width, height, width) =
         levels.unaryExpr([](double level) { return static_cast<std::uint8_t>(std::clamp(level, 0., 255.) + 0.5); });
   }

@@ -98,16 +98,18 @@ class Gallery {
   Index scale_, cell_width_, row_height_, columns_, width_;
 };
 
-/// "3" for a hard label; for a soft one the two classes of most weight, each with its weight in percent: "3:72 5:11".
-inline std::string label_text(const Tensor<float>& labels, Index n, bool soft) {
+/// "3" for a hard label, or the name of class 3; for a soft one the two classes of most weight, each with its weight in
+/// percent: "3:72 5:11".
+inline std::string label_text(const Tensor<float>& labels, Index n, bool soft, std::span<const std::string> names) {
+  const auto name = [&](Index k) { return names.empty() ? message(k) : names[static_cast<std::size_t>(k)]; };
   const Index classes = labels.shape()[1];
   std::vector<Index> order(static_cast<std::size_t>(classes));
   for (Index k = 0; k < classes; ++k) order[static_cast<std::size_t>(k)] = k;
   std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return labels(n, a) > labels(n, b); });
-  if (!soft) return message(order[0]);
+  if (!soft) return name(order[0]);
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(2, order.size()); ++i) {
-    text += message(i > 0 ? " " : "", order[i], ':', std::round(100 * labels(n, order[i])));
+    text += message(i > 0 ? " " : "", name(order[i]), ':', std::round(100 * labels(n, order[i])));
   }
   return text;
 }
@@ -137,14 +139,19 @@ inline void check_channels(const Shape& shape, const data::Normalization& normal
 
 }  // namespace detail
 
-/// Draws a distilled set as PNG: for each step its number and learning rates, and under each image its label. Each
-/// image is stretched to its own range of grey. At most 20 images a row and 4,096 pixels a side; of a set too large for
-/// that, the first images and steps, and how many more there are.
-/// @throws ArgumentError unless the images have 1 or 3 channels and finite values; DataError if the file cannot be
-/// written.
-inline void save_picture(const DistilledSet& set, const std::filesystem::path& path) {
+/// Draws a distilled set as PNG: for each step its number and learning rates, and under each image its label, by its
+/// name if `class_names` has those of all classes. Each image is stretched to its own range of grey. At most 20 images
+/// a row and 4,096 pixels a side; of a set too large for that, the first images and steps, and how many more there are.
+/// @throws ArgumentError unless the images have 1 or 3 channels and finite values, or if there are other numbers of
+/// names than none or one a class; DataError if the file cannot be written.
+inline void save_picture(const DistilledSet& set, const std::filesystem::path& path,
+                         std::span<const std::string> class_names = {}) {
   const Shape& shape = set.images.front().shape();
   detail::check_channels(shape, set.normalization, "save_picture");
+  if (!class_names.empty() && static_cast<Index>(class_names.size()) != set.classes()) {
+    throw ArgumentError(
+        message("save_picture: ", class_names.size(), " names do not go with ", set.classes(), " classes"));
+  }
   const detail::Gallery gallery(shape, true);
   const Index all_rows = (shape[0] + gallery.columns() - 1) / gallery.columns();
   const Index rows = std::min(all_rows, gallery.most_rows());
@@ -160,7 +167,9 @@ inline void save_picture(const DistilledSet& set, const std::filesystem::path& p
   for (Index s = 0; s < steps; ++s) {
     const auto i = static_cast<std::size_t>(s);
     std::vector<std::string> labels;
-    for (Index n = 0; n < shape[0]; ++n) labels.push_back(detail::label_text(set.labels[i], n, set.soft_labels));
+    for (Index n = 0; n < shape[0]; ++n) {
+      labels.push_back(detail::label_text(set.labels[i], n, set.soft_labels, class_names));
+    }
     gallery.put(picture, s, detail::step_heading(set, s, gallery.heading_length()), rows, set.images[i],
                 set.normalization, labels);
   }

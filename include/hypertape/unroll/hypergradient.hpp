@@ -17,7 +17,7 @@ namespace hypertape {
 /// dL(theta_T) by everything that the inner loop was given.
 template <class T>
 struct Hypergradient {
-  T outer_loss = 0;
+  T outer_loss = 0;           ///< L(theta_T)
   Tensor<T> theta_T;          ///< (P), the trained weights
   Tensor<T> theta0;           ///< (P), or by the weights at the start of the window
   std::vector<Tensor<T>> x;   ///< as InnerLoop::x; empty unless asked for

@@ -29,9 +29,13 @@ struct InnerLoop {
   /// scalar, as it is at first, for nothing.
   Tensor<T> hyperparameters{};
 
+  /// Steps of one epoch.
   Index steps() const { return static_cast<Index>(x.size()); }
+  /// T = steps x epochs.
   Index length() const { return learning_rates.size(); }
+  /// T, or `stop` if it is not 0.
   Index steps_taken() const { return stop == 0 ? length() : stop; }
+  /// Whether there are hyperparameters.
   bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
   /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or stop are out of range.

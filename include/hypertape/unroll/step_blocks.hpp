@@ -18,6 +18,7 @@ namespace hypertape {
 template <class T, class InnerLoss>
 class StepBlocks {
  public:
+  /// For steps of this loss, of which the options say how they are cut and differentiated.
   StepBlocks(InnerLoss inner_loss, const UnrollOptions& options, WorkerTeam team)
       : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {}
 

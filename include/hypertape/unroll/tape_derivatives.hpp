@@ -37,6 +37,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
       "a loss takes Vars (theta, x, y), or (theta, x, y, phi), of the scalar type T, and returns a Var of it");
 
  public:
+  /// `wanted`: which derivatives `differentiate` will be asked for.
   TapeDerivatives(Loss loss, SecondDerivative second, LossWanted wanted)
       : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse), wanted_(wanted) {}
 

@@ -22,18 +22,18 @@ enum class MemoryPolicy {
   checkpoints,  ///< theta_t of every k-th step, and the records of k: memory grows with T / k times P plus k records
 };
 
+/// How derivatives through an unroll are taken; the defaults are right, and fastest, where memory suffices.
 struct UnrollOptions {
-  SecondDerivative second_derivative = SecondDerivative::fastest;
-  MemoryPolicy memory_policy = MemoryPolicy::every_tape;
+  SecondDerivative second_derivative = SecondDerivative::fastest;  ///< of each inner step
+  MemoryPolicy memory_policy = MemoryPolicy::every_tape;           ///< what is kept of the steps
   Index checkpoint_interval = 0;  ///< k, for `checkpoints`; 0: the square root of T, rounded
 
   /// Truncated back-propagation: derivatives go through the last `window` steps only, the steps before count as given;
   /// 0: all. Hypergradient::theta0 is then the derivative by the weights at the window's start.
   Index window = 0;
 
-  /// Which inputs besides theta_0 and the learning rates to differentiate.
-  bool differentiate_x = true;
-  bool differentiate_y = false;
+  bool differentiate_x = true;   ///< take the derivatives by the samples too
+  bool differentiate_y = false;  ///< take the derivatives by the labels too
 
   /// Cuts each step's samples into blocks of at most this many, which threads share. Only for an inner loss that is a
   /// mean over samples (terms of theta alone may come on top). 0 takes all at once: right for any loss.
@@ -44,6 +44,7 @@ struct UnrollOptions {
 /// the last is recorded in the forward sweep, the others again from there, when the backward sweep comes to them.
 class Segments {
  public:
+  /// Of so many steps, as policy, interval and window of the options have it.
   Segments(Index length, const UnrollOptions& options)
       : first_(options.window == 0 ? 0 : std::max<Index>(0, length - options.window)), end_(length) {
     const Index steps = length - first_;
@@ -61,8 +62,11 @@ class Segments {
     interval_ = std::min(interval_, steps);
   }
 
+  /// The number of segments.
   Index count() const { return (end_ - first_ + interval_ - 1) / interval_; }
+  /// The steps of segment i.
   Range operator[](Index i) const { return {first_ + i * interval_, std::min(end_, first_ + (i + 1) * interval_)}; }
+  /// Steps of the longest segment.
   Index longest() const { return interval_; }
 
   /// Whether a segment starts at step t.

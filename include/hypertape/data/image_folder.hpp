@@ -1,0 +1,186 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/convert.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/data/file.hpp"
+#include "hypertape/data/jpeg.hpp"
+#include "hypertape/data/picture.hpp"
+#include "hypertape/data/picture_file.hpp"
+#include "hypertape/data/png.hpp"
+#include "hypertape/data/resize.hpp"
+
+namespace hypertape::data {
+
+/// What becomes of the pictures of a folder.
+struct ImageFolderOptions {
+  Index size = 32;  ///< rows and columns of every image; a picture that is no square is stretched to one
+  Index channels =
+      3;  ///< 3: red, green, blue, which of a grey picture are the same; 1: grey, the luma of a coloured one
+  bool skip_bad = false;  ///< leave out pictures that cannot be read, instead of stopping
+
+  /// @throws ArgumentError naming the first value that is out of range.
+  void check() const {
+    constexpr Index largest = 4096;
+    if (size < 1 || size > largest) {
+      throw ArgumentError(message("image folder: the size of an image must be in 1 .. ", largest, ", got ", size));
+    }
+    if (channels != 1 && channels != 3) {
+      throw ArgumentError(message("image folder: images have 1 or 3 channels, got ", channels));
+    }
+  }
+};
+
+/// A dataset that was read from a folder of pictures.
+struct ImageFolder {
+  Dataset dataset;               ///< named "folder", with the names of its classes
+  std::vector<std::string> bad;  ///< of each picture that was left out, its path and what is wrong with it
+};
+
+namespace detail {
+
+/// The sorted names of what is in a folder, is wanted and is not hidden.
+template <class Wanted>
+std::vector<std::string> names_in(const std::filesystem::path& folder, const Wanted& wanted) {
+  std::error_code failure;
+  const std::filesystem::directory_iterator entries(folder, failure);
+  if (failure) throw DataError(message(folder.string(), ": cannot list this folder: ", failure.message()));
+  std::vector<std::string> names;
+  for (const auto& entry : entries) {
+    std::string name = entry.path().filename().string();
+    if (name.front() != '.' && wanted(entry)) names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+inline bool is_folder(const std::filesystem::directory_entry& entry) {
+  std::error_code ignored;  // of a link that leads nowhere
+  return entry.is_directory(ignored);
+}
+
+inline bool is_named_as_picture(const std::filesystem::directory_entry& entry) {
+  std::string ending = entry.path().extension().string();
+  for (char& letter : ending) letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  return (ending == ".png" || ending == ".jpg" || ending == ".jpeg") && !is_folder(entry);
+}
+
+/// The names of the classes in train/ or test/.
+inline std::vector<std::string> class_folders(const std::filesystem::path& folder, const char* part) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(folder / part, ignored)) return names_in(folder / part, is_folder);
+  throw DataError(message(folder.string(), ": has no subfolder ", part,
+                          "; pictures must lie in train/CLASS and test/CLASS, with a folder for each class"));
+}
+
+/// @throws DataError naming the classes that are not in both parts.
+inline void check_same_classes(const std::filesystem::path& test_folder, const std::vector<std::string>& train,
+                               const std::vector<std::string>& test) {
+  const auto only_in = [](const std::vector<std::string>& some, const std::vector<std::string>& others) {
+    std::vector<std::string> names;
+    std::set_difference(some.begin(), some.end(), others.begin(), others.end(), std::back_inserter(names));
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+    return list;
+  };
+  const std::string missing = only_in(train, test), additional = only_in(test, train);
+  if (missing.empty() && additional.empty()) return;
+  throw DataError(message(
+      test_folder.string(), ": needs the classes that train has:", missing.empty() ? "" : " missing " + missing,
+      !missing.empty() && !additional.empty() ? ";" : "", additional.empty() ? "" : " additional " + additional));
+}
+
+/// Reads a PNG or a JPEG; which of the two it is shows in its first bytes, not in its name.
+inline Picture read_picture(const std::filesystem::path& path) {
+  std::array<unsigned char, 2> first{};
+  const std::size_t got = std::fread(first.data(), 1, first.size(), open_input(path).get());
+  if (first == std::array<unsigned char, 2>{0x89, 'P'}) return read_png(path);
+  if (first == std::array<unsigned char, 2>{0xff, 0xd8}) return read_jpeg(path);
+  throw bad_content(path, "byte 0", "a PNG or a JPEG", got == 0 ? "an empty file" : "neither");
+}
+
+/// The picture as one image (channels, size, size).
+inline LabelledImages image_of(const Picture& picture, const ImageFolderOptions& options) {
+  const Index channels = picture.channels(), plane = picture.width() * picture.height();
+  LabelledImages image{1, channels, picture.height(), picture.width(), 1, {}, {0}};
+  image.pixels.reserve(picture.bytes().size());
+  for (Index c = 0; c < channels; ++c) {
+    for (Index i = 0; i < plane; ++i) {
+      image.pixels.push_back(picture.bytes()[static_cast<std::size_t>(i * channels + c)]);
+    }
+  }
+  if (channels > options.channels) image = rgb_to_gray(image);
+  image = resize(image, options.size, options.size);
+  return channels < options.channels ? gray_to_rgb(image) : image;
+}
+
+/// The images of train/ or test/, class by class, and notes in `bad` which pictures are left out.
+inline LabelledImages read_image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
+                                        const ImageFolderOptions& options, std::vector<std::string>& bad) {
+  LabelledImages images{0, options.channels, options.size, options.size, static_cast<int>(classes.size()), {}, {}};
+  for (int label = 0; label < images.classes; ++label) {
+    const std::filesystem::path of_class = folder / classes[static_cast<std::size_t>(label)];
+    const std::vector<std::string> names = names_in(of_class, is_named_as_picture);
+    if (names.empty()) throw DataError(of_class.string() + ": holds no picture (.png, .jpg or .jpeg)");
+    const Index before = images.count;
+    for (const std::string& name : names) {
+      try {
+        const LabelledImages image = image_of(read_picture(of_class / name), options);
+        images.pixels.insert(images.pixels.end(), image.pixels.begin(), image.pixels.end());
+        images.labels.push_back(label);
+        ++images.count;
+      } catch (const DataError& error) {
+        if (!options.skip_bad) throw;
+        bad.emplace_back(error.what());
+      }
+    }
+    if (images.count > before) continue;
+    throw DataError(
+        message(of_class.string(), ": none of its pictures can be read (", names.size(), "), the last: ", bad.back()));
+  }
+  return images;
+}
+
+}  // namespace detail
+
+/// Loads the pictures train/CLASS/NAME and test/CLASS/NAME of a folder, PNG or JPEG with the ending .png, .jpg or .jpeg
+/// in any case: images (n, channels, size, size), each resized as `resize` does (bicubic, antialiased). Classes are the
+/// subfolders of train/, numbered in the order of their names, images in the order of class and name; other files,
+/// what is hidden and folders within a class are left alone. The normalization is that of the training images.
+/// @throws DataError if there are not two classes or more, test/ has others, a class has no picture, or a picture
+/// cannot be read (unless options.skip_bad; then if none of a class can), naming it with the reason; ArgumentError for
+/// options out of range.
+inline ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options = {}) {
+  options.check();
+  const std::filesystem::path train = folder / "train", test = folder / "test";
+  ImageFolder loaded{{"folder", folder, {}, {}, {}, detail::class_folders(folder, "train")}, {}};
+  Dataset& dataset = loaded.dataset;
+  detail::check_same_classes(test, dataset.class_names, detail::class_folders(folder, "test"));
+  if (dataset.class_names.size() < 2) {
+    throw DataError(message(train.string(), ": needs a folder for each of two classes or more, found ",
+                            dataset.class_names.size()));
+  }
+  dataset.train = detail::read_image_folder(train, dataset.class_names, options, loaded.bad);
+  dataset.test = detail::read_image_folder(test, dataset.class_names, options, loaded.bad);
+  try {
+    dataset.normalization = compute_normalization(dataset.train);
+  } catch (const ArgumentError& error) {  // all pictures are of one colour
+    throw DataError(message(train.string(), ": ", error.what()));
+  }
+  return loaded;
+}
+
+}  // namespace hypertape::data

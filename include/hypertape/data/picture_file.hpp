@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+#include "hypertape/data/file.hpp"
+#include "hypertape/data/picture.hpp"
+
+namespace hypertape::data {
+
+/// The most pixels of a picture that is read: a small file may claim any size, and would fill the memory.
+inline constexpr Index most_picture_pixels = Index{1} << 26;
+
+namespace detail {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using InputFile = std::unique_ptr<std::FILE, CloseFile>;
+
+/// @throws DataError with the system's reason.
+inline InputFile open_input(const std::filesystem::path& path) {
+  InputFile file(std::fopen(path.c_str(), "rb"));
+  if (!file) throw system_error(path, "open");
+  return file;
+}
+
+/// @throws DataError unless a picture of the size that its file claims can be read.
+inline void check_picture_size(const std::filesystem::path& path, Index width, Index height) {
+  constexpr Index side = largest_picture_side;
+  if (width >= 1 && width <= side && height >= 1 && height <= side && width * height <= most_picture_pixels) return;
+  throw bad_content(path, "the header",
+                    message("a picture of 1 .. ", side, " pixels a side and at most ", most_picture_pixels, " in all"),
+                    message(width, " x ", height));
+}
+
+}  // namespace detail
+
+}  // namespace hypertape::data

@@ -1,0 +1,183 @@
+#include "hypertape/data/image_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/check_error.hpp"
+#include "support/picture_files.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace hypertape;
+using namespace hypertape::data;
+using namespace hypertape::testing;
+using Bytes = std::vector<std::uint8_t>;
+using Labels = std::vector<std::int32_t>;
+using Names = std::vector<std::string>;
+
+namespace {
+
+/// A picture of this size that differs from others by its `number`.
+Bytes pattern(Index width, Index height, Index channels, int number) {
+  Bytes bytes;
+  for (Index i = 0; i < width * height * channels; ++i) {
+    bytes.push_back(static_cast<std::uint8_t>(37 * i * i + 50 * number));
+  }
+  return bytes;
+}
+
+void put(const std::filesystem::path& path, Index width, Index height, Index channels, int number) {
+  std::filesystem::create_directories(path.parent_path());
+  write_png(path, width, height, channels, pattern(width, height, channels, number));
+}
+
+/// Classes cat and dog with two training pictures and one test picture each, all grey and 4 x 4.
+void put_cats_and_dogs(const std::filesystem::path& folder) {
+  int number = 0;
+  for (const char* name : {"train/cat/a.png", "train/cat/b.png", "train/dog/a.png", "train/dog/b.png", "test/cat/a.png",
+                           "test/dog/a.png"}) {
+    put(folder / name, 4, 4, 1, number++);
+  }
+}
+
+constexpr ImageFolderOptions gray4{.size = 4, .channels = 1};
+
+}  // namespace
+
+TEST_CASE("load_image_folder: classes and pictures in the order of their names; nothing else is looked at") {
+  const TemporaryFolder folder;
+  put_cats_and_dogs(folder.path());
+  put(folder / "train/Bird/x.PNG", 4, 4, 1, 10);
+  put(folder / "test/Bird/x.Jpeg", 4, 4, 1, 11);  // what it is shows in its bytes
+  put(folder / "train/cat/.hidden.png", 4, 4, 1, 12);
+  put(folder / "train/.hidden/a.png", 4, 4, 1, 13);
+  put(folder / "train/cat/folder.png/a.png", 4, 4, 1, 14);
+  put_file(folder / "train/cat/notes.txt", "no picture");
+  put_file(folder / "train/labels.csv", "no folder");
+  const ImageFolder loaded = load_image_folder(folder.path(), gray4);
+  CHECK(loaded.bad.empty());
+  const Dataset& dataset = loaded.dataset;
+  CHECK(dataset.name == "folder");
+  CHECK(dataset.folder == folder.path());
+  CHECK(dataset.class_names == Names{"Bird", "cat", "dog"});
+  CHECK_NOTHROW(check_sizes(dataset.train, "test"));
+  CHECK_NOTHROW(check_sizes(dataset.test, "test"));
+  CHECK(dataset.train.classes == 3);
+  CHECK(dataset.test.classes == 3);
+  CHECK(dataset.train.labels == Labels{0, 1, 1, 2, 2});
+  CHECK(dataset.test.labels == Labels{0, 1, 2});
+  Bytes train, test;
+  for (const int number : {10, 0, 1, 2, 3}) {
+    const Bytes one = pattern(4, 4, 1, number);
+    train.insert(train.end(), one.begin(), one.end());
+  }
+  for (const int number : {11, 4, 5}) {
+    const Bytes one = pattern(4, 4, 1, number);
+    test.insert(test.end(), one.begin(), one.end());
+  }
+  CHECK(dataset.train.pixels == train);
+  CHECK(dataset.test.pixels == test);
+  const Normalization expected = compute_normalization(dataset.train);
+  CHECK(dataset.normalization.mean == expected.mean);
+  CHECK(dataset.normalization.std == expected.std);
+}
+
+TEST_CASE("load_image_folder: pictures of any size, grey and coloured, become one size and one number of channels") {
+  const TemporaryFolder folder;
+  put(folder / "train/a/wide.png", 30, 7, 3, 1);
+  put(folder / "train/a/small.png", 2, 3, 1, 2);
+  std::filesystem::create_directories(folder / "train/b");
+  put_jpeg(folder / "train/b/a.jpg", 16, 16, 3, Bytes(16 * 16 * 3, 90));
+  put(folder / "test/a/a.png", 1, 1, 1, 3);
+  put(folder / "test/b/a.png", 8, 8, 1, 3);
+  const auto planes = [](Index width, Index height, int number) {  // of 3 channels that the file interleaves
+    const Bytes bytes = pattern(width, height, 3, number);
+    LabelledImages image{1, 3, height, width, 1, {}, {0}};
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (std::size_t i = c; i < bytes.size(); i += 3) image.pixels.push_back(bytes[i]);
+    }
+    return image;
+  };
+  const LabelledImages small{1, 1, 3, 2, 1, pattern(2, 3, 1, 2), {0}};
+
+  const LabelledImages rgb = load_image_folder(folder.path(), {.size = 8, .channels = 3}).dataset.train;
+  CHECK(rgb.channels == 3);
+  CHECK(rgb.height == 8);
+  CHECK(rgb.width == 8);
+  Bytes expected = gray_to_rgb(resize(small, 8, 8)).pixels;
+  const Bytes wide = resize(planes(30, 7, 1), 8, 8).pixels;
+  expected.insert(expected.end(), wide.begin(), wide.end());
+  CHECK(Bytes(rgb.pixels.begin(), rgb.pixels.begin() + 384) == expected);
+  for (std::size_t i = 384; i < 576; ++i) CHECK(std::abs(rgb.pixels[i] - 90) <= 1);
+
+  const LabelledImages gray = load_image_folder(folder.path(), {.size = 8, .channels = 1}).dataset.train;
+  CHECK(gray.channels == 1);
+  expected = resize(small, 8, 8).pixels;
+  const Bytes luma = resize(rgb_to_gray(planes(30, 7, 1)), 8, 8).pixels;
+  expected.insert(expected.end(), luma.begin(), luma.end());
+  CHECK(Bytes(gray.pixels.begin(), gray.pixels.begin() + 128) == expected);
+  CHECK(load_image_folder(folder.path()).dataset.test.stride() == 3 * 32 * 32);
+}
+
+TEST_CASE("load_image_folder: a picture that cannot be read is named, or left out") {
+  const TemporaryFolder folder;
+  put_cats_and_dogs(folder.path());
+  const auto bad = folder / "train/cat/b.png";
+  const std::string whole = file_bytes(bad);
+  const auto load = [&](bool skip_bad) {
+    return load_image_folder(folder.path(), {.size = 4, .channels = 1, .skip_bad = skip_bad});
+  };
+  put_file(bad, whole.substr(0, whole.size() / 2));
+  check_error<DataError>([&] { load(false); }, {bad.string(), "sound PNG data"});
+  put_file(bad, "");
+  check_error<DataError>([&] { load(false); }, {bad.string(), "a PNG or a JPEG", "an empty file"});
+  put_file(bad, "text");
+  check_error<DataError>([&] { load(false); }, {bad.string(), "a PNG or a JPEG", "neither"});
+
+  const ImageFolder loaded = load(true);
+  REQUIRE(loaded.bad.size() == 1);
+  CHECK(loaded.bad[0] == bad.string() + ": byte 0: expected a PNG or a JPEG, found neither");
+  CHECK(loaded.dataset.train.labels == Labels{0, 1, 1});
+  std::filesystem::create_symlink("nowhere.png", folder / "test/dog/b.png");
+  CHECK(load(true).bad.size() == 2);
+  put_file(folder / "train/cat/a.png", "text");
+  check_error<DataError>([&] { load(true); },
+                         {(folder / "train/cat").string(), "none of its pictures can be read (2)", bad.string()});
+}
+
+TEST_CASE("load_image_folder: parts and classes that are missing or too many are named") {
+  const TemporaryFolder folder;
+  const auto load = [&] { load_image_folder(folder.path(), gray4); };
+  check_error<DataError>(load, {folder.path().string(), "no subfolder train", "train/CLASS and test/CLASS"});
+  put(folder / "train/cat/a.png", 4, 4, 1, 1);
+  check_error<DataError>(load, {folder.path().string(), "no subfolder test"});
+  put(folder / "test/cat/a.png", 4, 4, 1, 1);
+  check_error<DataError>(load, {(folder / "train").string(), "two classes or more, found 1"});
+  put_cats_and_dogs(folder.path());
+  CHECK_NOTHROW(load());
+  put(folder / "train/eel/a.png", 4, 4, 1, 1);
+  put(folder / "train/fox/a.png", 4, 4, 1, 1);
+  check_error<DataError>(load, {(folder / "test").string(), "missing eel, fox"});
+  put(folder / "test/owl/a.png", 4, 4, 1, 1);
+  check_error<DataError>(load, {(folder / "test").string(), "missing eel, fox; additional owl"});
+  std::filesystem::remove_all(folder / "train/eel");
+  std::filesystem::remove_all(folder / "train/fox");
+  check_error<DataError>(load, {(folder / "test").string(), "additional owl"});
+  std::filesystem::create_directory(folder / "train/owl");
+  check_error<DataError>(load, {(folder / "train/owl").string(), "holds no picture"});
+}
+
+TEST_CASE("load_image_folder: pictures of one colour alone, and options out of range, are errors") {
+  const TemporaryFolder folder;
+  for (const char* name : {"train/a/a.png", "train/b/a.png", "test/a/a.png", "test/b/a.png"}) {
+    std::filesystem::create_directories((folder / name).parent_path());
+    write_png(folder / name, 2, 2, 1, Bytes(4, 7));
+  }
+  check_error<DataError>([&] { load_image_folder(folder.path(), gray4); },
+                         {(folder / "train").string(), "every pixel of channel 0"});
+  check_error<ArgumentError>([&] { load_image_folder(folder.path(), {.size = 0}); }, {"1 .. 4096", "got 0"});
+  check_error<ArgumentError>([&] { load_image_folder(folder.path(), {.size = 5000}); }, {"1 .. 4096", "got 5000"});
+  check_error<ArgumentError>([&] { load_image_folder(folder.path(), {.channels = 2}); }, {"1 or 3", "got 2"});
+}

@@ -1,0 +1,147 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "hypertape/data/npz.hpp"
+#include "support/picture_files.hpp"
+#include "support/read_png.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/tool.hpp"
+
+// The tool with a user's own pictures.
+
+namespace hypertape::testing {
+namespace {
+
+/// What every command takes of a folder with a training set of 80 small grey pictures.
+std::string pictures(const std::filesystem::path& folder) {
+  return " --dataset folder --channels grey --image-size 14 --net mlp --hidden 20 8 --data " + folder.string() + " ";
+}
+
+std::string quick_distill(const std::filesystem::path& folder) {
+  return "distill" + pictures(folder) +
+         "--iterations 4 --batch 16 --hold-out 16 --evaluate-every 2 --checkpoint-every 2 --seed 5 --out ";
+}
+
+TEST_CASE("tool: a folder of two classes is distilled, evaluated, pretrained on and compared with") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data", out = folder / "run", stopped = folder / "stopped", again = folder / "again";
+  put_glyph_folder(data, {"ring", "stroke"}, 40, 10);
+  const Result distilled = tool(quick_distill(data) + out.string());
+  CAPTURE(distilled.output);
+  REQUIRE(distilled.exit_code == 0);
+  const auto config = nlohmann::json::parse(file_bytes(out / "config.json"));
+  CHECK(config["class_names"] == nlohmann::json({"ring", "stroke"}));
+  CHECK(config["data"] == data.string());
+  CHECK(config["image_size"] == 14);
+  CHECK(config["channels"] == "grey");
+  CHECK(config["hidden"] == nlohmann::json({20, 8}));
+  CHECK(config["network"] == "mlp-20-8");
+  CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{1, 2, 1, 14, 14});
+  CHECK(data::read_npz(out / "distilled.npz").at("theta0").shape ==
+        std::vector<Index>{20 * 196 + 20 + 8 * 20 + 8 + 2 * 8 + 2});
+
+  REQUIRE(tool(quick_distill(data) + stopped.string() + " --time-limit 0.000001").exit_code == 0);
+  REQUIRE(tool("distill --resume " + stopped.string()).exit_code == 0);
+  CHECK(file_bytes(stopped / "last.npz") == file_bytes(out / "last.npz"));
+  CHECK(file_bytes(stopped / "distilled.png") == file_bytes(out / "distilled.png"));
+
+  const std::string set = " --distilled " + (out / "distilled.npz").string();
+  REQUIRE(tool("evaluate" + pictures(data) + "--out " + again.string() + set).exit_code == 0);
+  CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["test_accuracy"] ==
+        nlohmann::json::parse(file_bytes(out / "summary.json"))["test_accuracy"]);
+  CHECK(file_bytes(again / "distilled.png") == file_bytes(out / "distilled.png"));
+
+  const std::string pool = (folder / "pool").string();
+  const std::string pretrain = "pretrain" + pictures(data) + "--epochs 1 --batch 16 --out " + pool + " --networks ";
+  REQUIRE(tool(pretrain + "2").exit_code == 0);
+  CHECK(tool(pretrain + "3").says("2 there already"));
+  CHECK(nlohmann::json::parse(file_bytes(folder / "pool" / "config.json"))["class_names"][1] == "stroke");
+  CHECK(tool(quick_distill(data) + (folder / "adapted").string() +
+             " --init fixed-pretrained --source-dataset folder --pool " + pool)
+            .exit_code == 0);
+
+  const Result baseline = tool("baseline" + pictures(data) + "--method average-real --selection-images 20 --out " +
+                               (folder / "baseline").string());
+  CAPTURE(baseline.output);
+  REQUIRE(baseline.exit_code == 0);
+  CHECK(nlohmann::json::parse(file_bytes(folder / "baseline" / "config.json"))["class_names"][0] == "ring");
+}
+
+TEST_CASE("tool: defaults for a folder suit lenet; two hundred classes give a picture of bounded size") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data", out = folder / "run";
+  std::vector<std::uint8_t> pixels(27);
+  for (int k = 0; k < 200; ++k) {
+    for (const char* name : {"train/class-%/a.png", "train/class-%/b.png", "test/class-%/a.png"}) {
+      std::string path = name;
+      path.replace(path.find('%'), 1, std::to_string(k));
+      std::filesystem::create_directories((data / path).parent_path());
+      for (std::size_t i = 0; i < 27; ++i) pixels[i] = static_cast<std::uint8_t>((31 * k + 77) * static_cast<int>(i));
+      data::write_png(data / path, 3, 3, 3, pixels);
+    }
+  }
+  const std::string common = " --dataset folder --data " + data.string() + " --out " + out.string();
+  const Result distilled = tool("distill" + common + " --steps 2 --epochs 1 --iterations 1 --batch 16 --hold-out 100");
+  CAPTURE(distilled.output);
+  REQUIRE(distilled.exit_code == 0);
+  const auto config = nlohmann::json::parse(file_bytes(out / "config.json"));
+  CHECK(config["network"] == "lenet");
+  CHECK(config["image_size"] == 32);
+  CHECK(config["channels"] == "rgb");
+  CHECK(config["class_names"].size() == 200);
+  CHECK(config["class_names"][2] == "class-10");
+  CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 200, 3, 32, 32});
+  const Pixels picture = read_png(out / "distilled.png", 3);
+  CHECK(picture.width <= 4096);
+  CHECK(picture.height <= 4096);
+  CHECK(picture.height > 2000);
+}
+
+TEST_CASE("tool: bad pictures of a folder are named and stop the run, unless they may be skipped") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data", out = folder / "run";
+  put_glyph_folder(data, {"ring", "stroke"}, 40, 10);
+  const std::string run = quick_distill(data) + out.string();
+  for (const char* name : {"a.png", "b.jpg", "c.jpeg", "d.PNG"}) put_file(data / "train" / "ring" / name, "no picture");
+  check_exit(run, 1, {(data / "train" / "ring" / "a.png").string() + ": byte 0: expected a PNG or a JPEG"});
+  CHECK(!std::filesystem::exists(out));
+  check_exit(run + " --skip-bad", 0, {"left out 4 pictures", "a.png", "c.jpeg: byte 0", "and 1 more"});
+  CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["skip_bad"] == true);
+  for (const auto& entry : std::filesystem::directory_iterator(data / "test" / "ring")) put_file(entry.path(), "");
+  check_exit(run + " --skip-bad", 1, {(data / "test" / "ring").string(), "none of its pictures can be read (10)"});
+  std::filesystem::remove_all(data / "test" / "ring");
+  check_exit(run, 1, {"test: needs the classes that train has: missing ring"});
+}
+
+TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere") {
+  const TemporaryFolder folder;
+  const auto out = folder / "x", data = folder / "data";
+  put_glyph_folder(data, {"ring", "stroke"}, 3, 1);
+  const std::string to = " --out " + out.string(), pictures = "--dataset folder --data " + data.string();
+  for (const std::string command : {"distill", "pretrain", "evaluate --distilled a.npz", "baseline --method k-means"}) {
+    const std::string mnist = command + " --dataset mnist" + to;
+    check_exit(mnist + " --image-size 28", 2, {"--image-size goes with --dataset folder"});
+    check_exit(mnist + " --channels grey", 2, {"--channels goes with --dataset folder"});
+    check_exit(mnist + " --skip-bad", 2, {"--skip-bad goes with --dataset folder"});
+    check_exit(command + " --dataset folder" + to, 2, {"--dataset folder needs --data DIR"});
+  }
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    check_exit("distill " + arguments + to, 2, {words});
+  };
+  refused("--dataset mnist --hidden 20", "--hidden goes with --net mlp");
+  refused("--dataset mnist --net mlp --width 20", "--width goes with --net convnet");
+  refused("--dataset mnist --depth 2", "--depth goes with --net convnet");
+  refused("--dataset mnist --net mlp --hidden 20 0", "--hidden");
+  refused("--dataset mnist --net mlp --hidden 20 many", "many");
+  refused(pictures + " --image-size 0", "--image-size");
+  refused(pictures + " --image-size 100000", "1 .. 4096");
+  refused(pictures + " --channels cmyk", "cmyk");
+  refused(pictures + " --image-size 64", "28x28 or 32x32");
+  refused(pictures, "6 images is too small for a hold-out of 5000");
+  CHECK(!std::filesystem::exists(out));
+}
+
+}  // namespace
+}  // namespace hypertape::testing
