@@ -40,7 +40,8 @@ configure=(cmake -S . -B build -G "Unix Makefiles" -DCMAKE_PREFIX_PATH="$prefix"
   -DFETCHCONTENT_SOURCE_DIR_HYPERTAPE="$work/third_party/hypertape" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON --no-warn-unused-cli)
 "${configure[@]}"
 [ "$way" != refusals ] || exit 0
-cmake --build build
+cmake --build build --parallel "$(nproc)"
+[ "$way" != examples ] || exec build/gradient
 commands=build/compile_commands.json
 [ "$(grep -c '"file":' $commands)" -eq "$(find . -maxdepth 1 -name '*.cpp' | wc -l)" ] ||
   fail "hypertape builds programs of its own in a project that includes it"
