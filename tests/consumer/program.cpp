@@ -11,8 +11,8 @@ int main() {
   const double theta0 = 3, y = 2, eta = 0.1;
   const int steps = 5;
   const Tensor<double> one({1}, {1});
-  const InnerLoop<double> loop{Tensor<double>({1}, {theta0}), {one}, {Tensor<double>({1}, {y})},
-                               Tensor<double>(Shape{steps, 1}, eta)};
+  const InnerLoop<double> loop{
+      Tensor<double>({1}, {theta0}), {one}, {Tensor<double>({1}, {y})}, Tensor<double>(Shape{steps, 1}, eta)};
   UnrollOptions options;
   options.differentiate_y = true;
   const auto h = hypergradient(

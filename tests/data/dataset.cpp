@@ -104,7 +104,8 @@ TEST_CASE("gather_one_hot: a row for each label asked for") {
     for (Index k = 0; k < rows.shape()[1]; ++k) CHECK(rows(n, k) == (k == (n == 1 ? 3 : 4) ? 1 : 0));
   }
   check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{2}, rows); }, {"gather_one_hot", "index 2"});
-  check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{}, rows); }, {"gather_one_hot", "at least one"});
+  check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{}, rows); },
+                             {"gather_one_hot", "at least one"});
   LabelledImages wrong = two_images();
   wrong.labels[1] = 10;
   check_error<ArgumentError>([&] { gather_one_hot(wrong, Indices{1}, rows); },

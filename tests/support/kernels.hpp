@@ -7,13 +7,12 @@
 /// The kernels that take a compiler long are compiled once, in kernels.cpp, for all tests.
 namespace hypertape::kernels {
 
-#define HYPERTAPE_TEST_KERNELS(prefix, T)                                                                        \
-  prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, Start, T*, T*);     \
-  prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*); \
-  prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*,    \
-                                                 T*);                                                            \
-  prefix template void linear<T>(Index, Index, Range, const T*, const T*, Start, T*, T*);                        \
-  prefix template void linear_input_gradient<T>(Index, Index, Index, Range, const T*, const T*, Start, T*, T*);  \
+#define HYPERTAPE_TEST_KERNELS(prefix, T)                                                                          \
+  prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, Start, T*, T*);       \
+  prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*);  \
+  prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*); \
+  prefix template void linear<T>(Index, Index, Range, const T*, const T*, Start, T*, T*);                          \
+  prefix template void linear_input_gradient<T>(Index, Index, Index, Range, const T*, const T*, Start, T*, T*);    \
   prefix template void linear_weight_gradient<T>(Index, Index, Range, const T*, const T*, Start, T*, T*);
 
 HYPERTAPE_TEST_KERNELS(extern, float)

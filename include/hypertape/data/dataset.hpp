@@ -39,11 +39,11 @@ struct Normalization {
 
 /// Images to train with, images to test with, and how networks see them.
 struct Dataset {
-  std::string name;              ///< as `load_dataset` knows it
-  std::filesystem::path folder;  ///< that it was read from; empty if it is generated
-  LabelledImages train;          ///< images to learn from
-  LabelledImages test;           ///< images to test with
-  Normalization normalization;   ///< of both
+  std::string name;                           ///< as `load_dataset` knows it
+  std::filesystem::path folder;               ///< that it was read from; empty if it is generated
+  LabelledImages train;                       ///< images to learn from
+  LabelledImages test;                        ///< images to test with
+  Normalization normalization;                ///< of both
   std::vector<std::string> class_names = {};  ///< of class 0, 1, ...; empty if its number is all that a class has
 };
 
