@@ -3,7 +3,7 @@ function(hypertape_own_program target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # It takes its own AVX-512 intrinsics, inlined from Eigen, for uninitialised (GCC bug 105593).
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-uninitialized)
   endif()
   if(HYPERTAPE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)

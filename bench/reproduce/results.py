@@ -63,10 +63,10 @@ def record_of(row):
 
 
 def line(row, what):
-    """The row of a table, nothing if it was not run."""
+    """The row of a table; of one that was not run why not, or nothing."""
     record = record_of(row)
     if not record:
-        return ""
+        return f"| {what} | {row.paper} | {row.absent} | | `hypertape {row.options}` |\n" if row.absent else ""
     summary = record["summary"]
     return (
         f"| {what} | {row.paper} | {figure(summary)} | {minutes(summary['wall_seconds'])} |"
@@ -80,7 +80,7 @@ TABLE_HEAD = "| | paper | here | time | command |\n|---|---|---|---|---|\n"
 def page():
     text = HEAD
     for table in TABLES:
-        lines = "".join(line(row, f"{row.what} {row.note}".strip()) for row in table.rows)
+        lines = "".join(line(row, row.what) for row in table.rows)
         if lines:
             text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
             if table.chart:

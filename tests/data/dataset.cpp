@@ -149,6 +149,25 @@ TEST_CASE("split: two sorted parts that hold every index once, the same for the 
   check_error<ArgumentError>([&] { split(images, -1, 1); }, {"split", "-1 of 100"});
 }
 
+TEST_CASE("select: the named images in the named order; append: those of another set behind them") {
+  LabelledImages images{3, 1, 1, 2, 5, {10, 11, 20, 21, 30, 31}, {4, 0, 2}};
+  LabelledImages some = select(images, Indices{2, 0, 2});
+  CHECK(some.count == 3);
+  CHECK(some.pixels == std::vector<std::uint8_t>{30, 31, 10, 11, 30, 31});
+  CHECK(some.labels == std::vector<std::int32_t>{2, 4, 2});
+  CHECK_NOTHROW(check_sizes(some, "test"));
+  CHECK(select(images, Indices{}).count == 0);
+  check_error<ArgumentError>([&] { select(images, Indices{0, 3}); }, {"select: index 3 is not in 0 .. 2"});
+
+  append(select(images, Indices{1}), some);
+  CHECK(some.count == 4);
+  CHECK(some.pixels == std::vector<std::uint8_t>{30, 31, 10, 11, 30, 31, 20, 21});
+  CHECK(some.labels == std::vector<std::int32_t>{2, 4, 2, 0});
+  const LabelledImages other{1, 1, 2, 1, 5, {1, 2}, {0}};
+  check_error<ArgumentError>([&] { append(other, some); }, {"append: images of 1 x 2 x 1, 5 classes", "1 x 1 x 2"});
+  CHECK(some.count == 4);
+}
+
 TEST_CASE("indices_of_class: in order") {
   LabelledImages images = random_images(4, 1, 1, 1);
   images.labels = {3, 1, 3, 2};

@@ -93,8 +93,9 @@ TEST_CASE("load_dataset: every name that is known finds its data set") {
   put_usps_files(folder / "usps", 40, 10);
   put_cifar10_files(folder.path() / "cifar-10" / "cifar-10-batches-bin", 10);
   put_svhn_files(folder / "svhn", 60, 10);
-  const std::map<std::string, Index> counts{{"mnist", 20},    {"fashion-mnist", 30}, {"mnist-rgb", 20}, {"usps", 40},
-                                            {"cifar-10", 50}, {"svhn", 60},          {"glyphs", 12'000}};
+  const std::map<std::string, Index> counts{{"mnist", 20}, {"fashion-mnist", 30}, {"mnist-rgb", 20},
+                                            {"usps", 40},  {"usps-resplit", 40},  {"cifar-10", 50},
+                                            {"svhn", 60},  {"glyphs", 12'000}};
   CHECK(dataset_names().size() == counts.size());
   for (const std::string& name : dataset_names()) {
     CAPTURE(name);
@@ -112,8 +113,9 @@ TEST_CASE("load_dataset: glyphs need no files, and take no folder") {
 }
 
 TEST_CASE("load_dataset: an unknown name lists the known ones") {
-  check_error<ArgumentError>([] { load_dataset("imagenet"); },
-                             {"unknown", "imagenet", "mnist, fashion-mnist, mnist-rgb, usps, cifar-10, svhn, glyphs"});
+  check_error<ArgumentError>(
+      [] { load_dataset("imagenet"); },
+      {"unknown", "imagenet", "mnist, fashion-mnist, mnist-rgb, usps, usps-resplit, cifar-10, svhn, glyphs"});
   check_error<ArgumentError>([] { load_dataset("imagenet", "."); }, {"unknown", "imagenet"});
 }
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -63,6 +65,41 @@ TEST_CASE("load_usps: two files, each plain or gzipped, enlarged to 28 x 28") {
   const Normalization expected = compute_normalization(dataset.train);
   CHECK(dataset.normalization.mean == expected.mean);
   CHECK(dataset.normalization.std == expected.std);
+}
+
+TEST_CASE("load_usps_resplit: the images of both files, each once, a fifth of them to test with") {
+  const TemporaryFolder folder;
+  put_usps_files(folder.path(), 40, 32);  // ink at pixel n: no two images of a file are the same
+  const Dataset before = load_usps(folder.path()), after = load_usps_resplit(folder.path());
+  CHECK(after.name == "usps-resplit");
+  CHECK(after.train.count == 58);
+  CHECK(after.test.count == 14);
+  const auto contents = [](const Dataset& dataset) {
+    std::vector<std::vector<std::uint8_t>> all;
+    for (const LabelledImages* part : {&dataset.train, &dataset.test}) {
+      CHECK_NOTHROW(check_sizes(*part, "test"));
+      for (Index n = 0; n < part->count; ++n) {
+        const auto pixels = part->pixels.begin() + n * part->stride();
+        all.emplace_back(pixels, pixels + part->stride());
+        all.back().push_back(static_cast<std::uint8_t>(part->labels[static_cast<std::size_t>(n)]));
+      }
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  };
+  CHECK(contents(after) == contents(before));
+  // Pictures of ink beyond the 32nd pixel are of zip.train alone; the test set has some, and not only those.
+  const auto of_train_alone = [](const LabelledImages& images, Index n) {
+    const auto pixels = images.pixels.begin() + n * images.stride();
+    return std::max_element(pixels, pixels + images.stride()) - pixels >= 28 * 3;
+  };
+  Index alone = 0;
+  for (Index n = 0; n < after.test.count; ++n) alone += of_train_alone(after.test, n) ? 1 : 0;
+  CHECK(alone > 0);
+  CHECK(alone < after.test.count);
+  CHECK(load_usps_resplit(folder.path()).test.pixels == after.test.pixels);
+  const Normalization expected = compute_normalization(after.train);
+  CHECK(after.normalization.mean == expected.mean);
 }
 
 TEST_CASE("read_usps: levels become bytes, whatever the blanks and the last end of line") {
@@ -136,4 +173,7 @@ TEST_CASE("USPS itself: counts, first labels and the frequency of classes") {
   CHECK(usps.test.labels[0] == 9);
   CHECK(indices_of_class(usps.train, 0).size() == 1194);
   CHECK(indices_of_class(usps.train, 8).size() == 542);
+  const Dataset resplit = load_usps_resplit(folder);
+  CHECK(resplit.train.count == 7'438);
+  CHECK(resplit.test.count == 1'860);
 }

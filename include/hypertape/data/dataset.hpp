@@ -228,6 +228,38 @@ inline Split split(const LabelledImages& images, Index held_out, std::uint64_t s
   return parts;
 }
 
+/// Copies of the images `which`, in that order. @throws ArgumentError if one of them is not there.
+inline LabelledImages select(const LabelledImages& images, std::span<const Index> which) {
+  check_sizes(images, "select");
+  detail::check_indices(images, which, "select");
+  LabelledImages selected{0, images.channels, images.height, images.width, images.classes, {}, {}};
+  const Index stride = images.stride();
+  selected.pixels.reserve(which.size() * static_cast<std::size_t>(stride));
+  for (const Index index : which) {
+    const auto pixels = images.pixels.begin() + index * stride;
+    selected.pixels.insert(selected.pixels.end(), pixels, pixels + stride);
+    selected.labels.push_back(images.labels[static_cast<std::size_t>(index)]);
+    ++selected.count;
+  }
+  return selected;
+}
+
+/// Adds `images` behind those of `to`. @throws ArgumentError unless both have the same channels, height, width and
+/// classes.
+inline void append(const LabelledImages& images, LabelledImages& to) {
+  const auto form = [](const LabelledImages& some) {
+    return std::array<Index, 4>{some.channels, some.height, some.width, some.classes};
+  };
+  if (form(images) != form(to)) {
+    throw ArgumentError(message("append: images of ", images.channels, " x ", images.height, " x ", images.width, ", ",
+                                images.classes, " classes, do not go with ", to.channels, " x ", to.height, " x ",
+                                to.width, ", ", to.classes, " classes"));
+  }
+  to.pixels.insert(to.pixels.end(), images.pixels.begin(), images.pixels.end());
+  to.labels.insert(to.labels.end(), images.labels.begin(), images.labels.end());
+  to.count += images.count;
+}
+
 /// The indices of the images of one class, in order.
 inline std::vector<Index> indices_of_class(const LabelledImages& images, std::int32_t label) {
   std::vector<Index> indices;

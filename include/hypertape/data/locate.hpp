@@ -46,14 +46,15 @@ struct StoredDataset {
   const char* package_folder = "";  // and where to
 };
 
-inline const std::array<StoredDataset, 6>& stored_datasets() {
+inline const std::array<StoredDataset, 7>& stored_datasets() {
   using Path = std::filesystem::path;
-  static const std::array<StoredDataset, 6> datasets = {{
+  static const std::array<StoredDataset, 7> datasets = {{
       {"mnist", mnist_layout, [](const Path& folder) { return load_mnist_like("mnist", folder); }, "mnist"},
       {"fashion-mnist", mnist_layout, [](const Path& folder) { return load_mnist_like("fashion-mnist", folder); },
        "fashion-mnist", "dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist"},
       {"mnist-rgb", mnist_layout, load_mnist_rgb, "mnist"},
       {"usps", usps_layout, load_usps, "usps"},
+      {"usps-resplit", usps_layout, load_usps_resplit, "usps"},
       {"cifar-10", cifar10_layout, load_cifar10, "cifar-10"},
       {"svhn", svhn_layout, load_svhn, "svhn"},
   }};
@@ -94,7 +95,7 @@ inline const StoredDataset& stored_dataset(const std::string& name) {
 
 /// The folders where the files of a data set are looked for when none is named: $HYPERTAPE_DATA/NAME, then
 /// hypertape/NAME in $XDG_CACHE_HOME or ~/.cache, then, for Fashion-MNIST, where Debian's package puts it. The NAME for
-/// mnist-rgb is mnist. Glyphs have none. @throws ArgumentError for an unknown name.
+/// mnist-rgb is mnist, for usps-resplit usps. Glyphs have none. @throws ArgumentError for an unknown name.
 inline std::vector<std::filesystem::path> dataset_places(const std::string& name) {
   if (name == "glyphs") return {};
   const detail::StoredDataset& dataset = detail::stored_dataset(name);
