@@ -12,3 +12,9 @@ function(hypertape_own_program target)
     target_compile_options(${target} PRIVATE -march=native)
   endif()
 endfunction()
+
+# Kernels take a compiler longest: they are compiled once, and this program takes them from there.
+function(hypertape_share_kernels target)
+  target_link_libraries(${target} PRIVATE hypertape_kernels)
+  target_compile_options(${target} PRIVATE -include ${PROJECT_SOURCE_DIR}/cmake/kernels.hpp)
+endfunction()

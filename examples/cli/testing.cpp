@@ -61,11 +61,15 @@ Json TestResult::summary(const distill::Objective& objective) const {
                {"test_accuracy_std", end.deviation},
                {"initial_accuracy", start.mean},
                {"initial_accuracy_std", start.deviation}};
-  Json per_class = Json::array();
-  for (Index k = 0; k < after.front().classes(); ++k) {
-    per_class.push_back(spread(after, [k](const Confusion& c) { return c.rate(k, k); }).mean);
-  }
-  json["class_accuracies"] = per_class;
+  const auto of_classes = [](const std::vector<Confusion>& confusions) {
+    Json rates = Json::array();
+    for (Index k = 0; k < confusions.front().classes(); ++k) {
+      rates.push_back(spread(confusions, [k](const Confusion& c) { return c.rate(k, k); }).mean);
+    }
+    return rates;
+  };
+  json["class_accuracies"] = of_classes(after);
+  json["initial_class_accuracies"] = of_classes(before);
   if (!objective.attack) return json;
   const auto [from, to] = std::pair(objective.attack->from, objective.attack->to);
   const auto both = [&](const char* name, const auto& figure) {

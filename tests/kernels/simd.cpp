@@ -3,10 +3,55 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
 #include <vector>
+
+#include "support/random_tensor.hpp"
 
 using namespace hypertape;
 using namespace hypertape::kernels;
+
+namespace {
+
+constexpr int terms = 50, columns = 48;
+
+/// The sum of a(k, j) b(k, j) over k, for each column j, in groups of vectors.
+template <int Lanes, int Group, class T>
+std::vector<T> sums_of_products(const Tensor<T>& a, const Tensor<T>& b) {
+  using V = Simd<T, Lanes>;
+  std::vector<T> sums(columns);
+  for (int first = 0; first < columns; first += Group * Lanes) {
+    typename V::Vector sum[Group] = {};
+    for (int k = 0; k < terms; ++k) {
+      for (int v = 0; v < Group; ++v) {
+        const Index at = k * columns + first + v * Lanes;
+        V::add_product(sum[v], V::load(a.data() + at), V::load(b.data() + at));
+      }
+    }
+    for (int v = 0; v < Group; ++v) V::store(sums.data() + first + v * Lanes, sum[v]);
+  }
+  return sums;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("Simd: sums of products have the same bits in vectors of each width, alone and in groups", T, float,
+                   double) {
+  const Tensor<T> a = testing::random_tensor<T>(Shape{terms * columns}, 1);
+  const Tensor<T> b = testing::random_tensor<T>(Shape{terms * columns}, 2);
+  const std::vector<T> expected = sums_of_products<1, 1>(a, b);
+  CHECK(sums_of_products<1, 3>(a, b) == expected);
+  CHECK(sums_of_products<2, 1>(a, b) == expected);
+  CHECK(sums_of_products<4, 1>(a, b) == expected);
+  CHECK(sums_of_products<4, 3>(a, b) == expected);
+  CHECK(sums_of_products<8, 1>(a, b) == expected);
+  CHECK(sums_of_products<8, 2>(a, b) == expected);
+  CHECK(sums_of_products<16, 1>(a, b) == expected);
+  CHECK(sums_of_products<16, 3>(a, b) == expected);
+  long double first = 0;
+  for (int k = 0; k < terms; ++k) first += static_cast<long double>(a[k * columns]) * b[k * columns];
+  CHECK(std::abs(static_cast<double>(first - expected[0])) <= (sizeof(T) == 4 ? 1e-5 : 1e-14));
+}
 
 TEST_CASE_TEMPLATE("Simd: load, store, broadcast, iota and sum", T, float, double) {
   using V = Simd<T, 2>;

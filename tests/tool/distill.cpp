@@ -1,8 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "hypertape/data/npz.hpp"
 #include "support/temporary_folder.hpp"
@@ -32,6 +36,15 @@ TEST_CASE("tool: distill writes every result, and evaluate reaches the same accu
     CHECK(summary.contains(key));
   }
   CHECK(summary["iterations"] == 4);
+  // Each class has as many test images, so that the mean of their accuracies is that of all images.
+  using Names = std::pair<const char*, const char*>;
+  for (const auto& [all, classes] :
+       {Names("test_accuracy", "class_accuracies"), Names("initial_accuracy", "initial_class_accuracies")}) {
+    const auto rates = summary[classes].get<std::vector<double>>();
+    REQUIRE(rates.size() == 10);
+    const double mean = std::accumulate(rates.begin(), rates.end(), 0.0) / 10;
+    CHECK(std::abs(mean - summary[all].get<double>()) <= 1e-10);
+  }
   CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["seed"] == 5);
   CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 10, 1, 28, 28});
 

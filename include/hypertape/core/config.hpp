@@ -19,6 +19,14 @@
 #define HYPERTAPE_VECTOR_BYTES 16
 #endif
 
+/// Whether products and sums have to be fused by hand. g++ fuses a b + c where it thinks that pays (for some processors
+/// not in chains of sums), so that a sum had other bits in a block of another shape; clang fuses it everywhere alike.
+#if !defined(__clang__) && (defined(__FMA__) || defined(__ARM_FEATURE_FMA))
+#define HYPERTAPE_FUSE_BY_HAND 1
+#else
+#define HYPERTAPE_FUSE_BY_HAND 0
+#endif
+
 /// Micro-kernels must be inlined into the loop that fixes their template sizes, or their accumulators leave registers.
 #define HYPERTAPE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HYPERTAPE_ALWAYS_INLINE_LAMBDA __attribute__((always_inline))

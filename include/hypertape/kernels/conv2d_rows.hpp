@@ -78,7 +78,7 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, In
         for (int v = 0; v < Vectors; ++v) x[v] = V::load(row + kx * N + at[v]);
         for (int o = 0; o < Outputs; ++o) {
           const auto weight = V::broadcast(w[kx * Outputs + o]);
-          for (int v = 0; v < Vectors; ++v) sum[o][v] += weight * x[v];
+          for (int v = 0; v < Vectors; ++v) V::add_product(sum[o][v], weight, x[v]);
         }
       };
       if constexpr (K > 0) {
@@ -169,7 +169,7 @@ void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N
       }
       for (int kx = 0; kx < K; ++kx) {
         const auto x = V::load(row + kx * N + j);
-        for (int o = 0; o < Outputs; ++o) sum[o][kx] += gradient[o] * x;
+        for (int o = 0; o < Outputs; ++o) V::add_product(sum[o][kx], gradient[o], x);
       }
     };
     Index j = 0;

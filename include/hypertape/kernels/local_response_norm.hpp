@@ -30,7 +30,11 @@ void channel_window_sum(Index C, Index each, Index before, Index after, T factor
         for (Index j = first; j <= last; ++j) {
           for (int v = 0; v < Vectors; ++v) {
             const typename V::Vector term = V::load(b + j * each + at[v]);
-            sum[v] += weigh == Weigh::terms ? term * V::load(a + j * each + at[v]) : term;
+            if constexpr (weigh == Weigh::terms) {
+              V::add_product(sum[v], term, V::load(a + j * each + at[v]));
+            } else {
+              sum[v] += term;
+            }
           }
         }
         for (int v = 0; v < Vectors; ++v) {

@@ -53,7 +53,7 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
             }
             for (int b = 0; b < B; ++b) {
               const auto r = V::load(right + b * length + k);
-              for (int a = 0; a < A; ++a) sum[a][b] += l[a] * r;
+              for (int a = 0; a < A; ++a) V::add_product(sum[a][b], l[a], r);
             }
           };
           Index k = 0;
@@ -109,7 +109,7 @@ void combine_rows(Index count, Index length, Index terms, const Combination<T> (
           for (int v = 0; v < Vectors; ++v) x[v] = V::load(row + at[v]);
           for (int r = 0; r < R; ++r) {
             const auto factor = V::broadcast(factors[r * product.row_stride + s * product.term_stride]);
-            for (int v = 0; v < Vectors; ++v) sum[r][v] += factor * x[v];
+            for (int v = 0; v < Vectors; ++v) V::add_product(sum[r][v], factor, x[v]);
           }
         }
       }

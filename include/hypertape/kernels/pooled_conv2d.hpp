@@ -130,7 +130,7 @@ struct PooledConv2d {
           const T* patch = product.right + routes.patch[entry];
           for (int ky = 0; ky < K; ++ky) {
             for (int v = 0; v < row_vectors; ++v) {
-              own[ky * row_vectors + v] += gradient * V::load(patch + ky * H * C + v * lanes);
+              V::add_product(own[ky * row_vectors + v], gradient, V::load(patch + ky * H * C + v * lanes));
             }
           }
         }
@@ -173,7 +173,7 @@ struct PooledConv2d {
           for (int v = 0; v < row_vectors; ++v) {
             T* to = patch + ky * H * C + v * lanes;
             Vector sum = V::load(to);
-            for (int m = 0; m < Products; ++m) sum += gradient[m] * weight[m][ky * row_vectors + v];
+            for (int m = 0; m < Products; ++m) V::add_product(sum, gradient[m], weight[m][ky * row_vectors + v]);
             V::store(to, sum);
           }
         }
@@ -204,7 +204,7 @@ struct PooledConv2d {
           const T* patch = products[m].right + routes.patch[entry];
           for (int ky = 0; ky < K; ++ky) {
             for (int v = 0; v < row_vectors; ++v) {
-              sum[m] += weight[m][ky * row_vectors + v] * V::load(patch + ky * H * C + v * lanes);
+              V::add_product(sum[m], weight[m][ky * row_vectors + v], V::load(patch + ky * H * C + v * lanes));
             }
           }
         }
@@ -256,7 +256,7 @@ struct PooledConv2d {
                 for (int o = 0; o < channels_at_once; ++o) {
                   const auto weight = S::broadcast(w[kx * O + o]);
                   for (int row = 0; row < 2; ++row) {
-                    for (int half = 0; half < 2; ++half) sum[o][row][half] += weight * x[row][half];
+                    for (int half = 0; half < 2; ++half) S::add_product(sum[o][row][half], weight, x[row][half]);
                   }
                 }
               }
@@ -301,7 +301,7 @@ struct PooledConv2d {
               for (int row = 0; row < 2; ++row) {
                 for (int x = 0; x < 2 * Windows; ++x) {
                   const auto at = S::broadcast(rows[(row * H + x) * C + j]);
-                  for (int v = 0; v < vectors; ++v) sum[row][x][v] += at * weight[v];
+                  for (int v = 0; v < vectors; ++v) S::add_product(sum[row][x][v], at, weight[v]);
                 }
               }
             }

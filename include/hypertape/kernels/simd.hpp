@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -33,6 +34,15 @@ struct Simd {
 
   /// One value in all lanes.
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
+
+  /// sum += a b, rounded once if the target has such an instruction, whatever the loop around it.
+  static HYPERTAPE_ALWAYS_INLINE void add_product(Vector& sum, Vector a, Vector b) {
+    if constexpr (HYPERTAPE_FUSE_BY_HAND != 0) {
+      for (int i = 0; i < Lanes; ++i) sum[i] = std::fma(a[i], b[i], sum[i]);  // becomes one instruction
+    } else {
+      sum = a * b + sum;
+    }
+  }
 
   /// 0, 1, 2, ...
   static HYPERTAPE_ALWAYS_INLINE Vector iota() {

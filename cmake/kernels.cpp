@@ -1,9 +1,9 @@
-#include "support/kernels.hpp"
+#include "kernels.hpp"
 
 namespace hypertape::kernels {
 
-HYPERTAPE_TEST_KERNELS(, float)
-HYPERTAPE_TEST_KERNELS(, double)
+HYPERTAPE_KERNELS(, float)
+HYPERTAPE_KERNELS(, double)
 
 }  // namespace hypertape::kernels
 

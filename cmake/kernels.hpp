@@ -4,10 +4,11 @@
 #include "hypertape/kernels/linear.hpp"
 #include "hypertape/nn/fused_lenet.hpp"
 
-/// The kernels that take a compiler long are compiled once, in kernels.cpp, for all tests.
+/// The kernels that take a compiler long, declared so that this project's own programs do not compile them each: they
+/// are in kernels.cpp (own_program.cmake).
 namespace hypertape::kernels {
 
-#define HYPERTAPE_TEST_KERNELS(prefix, T)                                                                          \
+#define HYPERTAPE_KERNELS(prefix, T)                                                                               \
   prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, Start, T*, T*);       \
   prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*);  \
   prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*); \
@@ -15,8 +16,8 @@ namespace hypertape::kernels {
   prefix template void linear_input_gradient<T>(Index, Index, Index, Range, const T*, const T*, Start, T*, T*);    \
   prefix template void linear_weight_gradient<T>(Index, Index, Range, const T*, const T*, Start, T*, T*);
 
-HYPERTAPE_TEST_KERNELS(extern, float)
-HYPERTAPE_TEST_KERNELS(extern, double)
+HYPERTAPE_KERNELS(extern, float)
+HYPERTAPE_KERNELS(extern, double)
 
 }  // namespace hypertape::kernels
 
