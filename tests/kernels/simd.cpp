@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
@@ -41,13 +42,13 @@ TEST_CASE_TEMPLATE("Simd: sums of products have the same bits in vectors of each
   const Tensor<T> b = testing::random_tensor<T>(Shape{terms * columns}, 2);
   const std::vector<T> expected = sums_of_products<1, 1>(a, b);
   CHECK(sums_of_products<1, 3>(a, b) == expected);
-  CHECK(sums_of_products<2, 1>(a, b) == expected);
-  CHECK(sums_of_products<4, 1>(a, b) == expected);
-  CHECK(sums_of_products<4, 3>(a, b) == expected);
-  CHECK(sums_of_products<8, 1>(a, b) == expected);
-  CHECK(sums_of_products<8, 2>(a, b) == expected);
-  CHECK(sums_of_products<16, 1>(a, b) == expected);
-  CHECK(sums_of_products<16, 3>(a, b) == expected);
+  constexpr int native = native_lanes<T>, narrow = std::max(1, native / 4);
+  CHECK(sums_of_products<narrow, 1>(a, b) == expected);
+  CHECK(sums_of_products<narrow, 3>(a, b) == expected);
+  CHECK(sums_of_products<native / 2, 1>(a, b) == expected);
+  CHECK(sums_of_products<native / 2, 2>(a, b) == expected);
+  CHECK(sums_of_products<native, 1>(a, b) == expected);
+  CHECK(sums_of_products<native, 3>(a, b) == expected);
   long double first = 0;
   for (int k = 0; k < terms; ++k) first += static_cast<long double>(a[k * columns]) * b[k * columns];
   CHECK(std::abs(static_cast<double>(first - expected[0])) <= (sizeof(T) == 4 ? 1e-5 : 1e-14));
