@@ -57,6 +57,23 @@ TEST_CASE("gradient: an argument that is an intermediate result counts as indepe
   CHECK(gradient(loss, x).item() == 27);
 }
 
+TEST_CASE("gradient: an argument that is a slice or a reshape counts as independent of its whole") {
+  Tape<double> tape;
+  const Var<double> theta = tape.leaf(random_tensor<double>({8}, 1));
+  const Var<double> w = reshape(slice(theta, 0, {6}), {2, 3}), b = slice(theta, 6, {2});
+  CHECK(equal(gradient(sum(w * w), w).value(), (w + w).value()));
+  const Var<double> v = tape.leaf(random_tensor<double>({2, 3}, 2));
+  CHECK(equal(hvp(sum(w * w), w, v).value(), (v + v).value()));
+
+  const Tensor<double> x(Shape{4, 3}, 1.0), fours({2, 3}, 4.0);
+  const Var<double> rows = slice(theta, 0, {2, 3}), loss = sum(linear(tape.leaf(x), rows, b));
+  const auto both = gradient(loss, {theta, rows});
+  CHECK(equal(both[1].value(), fours));
+  CHECK(equal(both[0].value(), Tensor<double>({8}, {0, 0, 0, 0, 0, 0, 4, 4})));  // rows held constant
+  CHECK(equal(gradient(loss, rows).value(), fours));
+  CHECK(equal(gradient(loss, theta).value(), Tensor<double>({8}, 4.0)));
+}
+
 TEST_CASE("gradient: the loss must have one element") {
   Tape<double> tape;
   const Var<double> x = tape.full({2}, 1), single = tape.full({1, 1}, 2);

@@ -162,13 +162,15 @@ class PullbackSweep {
   /// Whether input i leads to an argument; its adjoint is not worth computing otherwise.
   bool needs(int i) const { return stretch_.is_active(tape_.input(id_, i)); }
 
-  /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, its place in the
-  /// adjoint of the whole. Null if there is none, or if another contribution came first; an operation need not ask.
+  /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, and no argument itself,
+  /// its place in the adjoint of the whole. Null if there is none, or if another contribution came first; an operation
+  /// need not ask.
   T* place(int i) {
     using Place = typename detail::Adjoint<T>::Place;
     const NodeId id = tape_.input(id_, i);
     if (adjoints_[id].sum) return nullptr;
     const bool direct = adjoints_[id].memory != nullptr;
+    if (!direct && stretch_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
     const Index begin = direct ? 0 : tape_.alias_offset(id), end = begin + tape_.node(id).shape.size();
     if (begin < 0) return nullptr;
     detail::Adjoint<T>& whole = adjoints_[direct ? id : tape_.input(id, 0)];
