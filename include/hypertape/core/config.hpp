@@ -19,9 +19,9 @@
 #define HYPERTAPE_VECTOR_BYTES 16
 #endif
 
-/// Whether products and sums have to be fused by hand. g++ fuses a b + c where it thinks that pays (for some processors
-/// not in chains of sums), so that a sum had other bits in a block of another shape; clang fuses it everywhere alike.
-#if !defined(__clang__) && (defined(__FMA__) || defined(__ARM_FEATURE_FMA))
+/// Whether products and sums have to be fused by hand. For some x86 processors g++ does not fuse a b + c in chains of
+/// sums, or only in some, so that a sum had other bits in a block of another shape; others fuse it everywhere alike.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__FMA__)
 #define HYPERTAPE_FUSE_BY_HAND 1
 #else
 #define HYPERTAPE_FUSE_BY_HAND 0
