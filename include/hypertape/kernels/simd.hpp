@@ -37,11 +37,11 @@ struct Simd {
 
   /// sum += a b, rounded once if the target has such an instruction, whatever the loop around it.
   static HYPERTAPE_ALWAYS_INLINE void add_product(Vector& sum, Vector a, Vector b) {
-    if constexpr (HYPERTAPE_FUSE_BY_HAND != 0) {
-      sum = fused(a, b, sum);
-    } else {
-      sum = a * b + sum;
-    }
+#if HYPERTAPE_FUSE_BY_HAND
+    sum = fused(a, b, sum);
+#else
+    sum = a * b + sum;
+#endif
   }
 
   /// 0, 1, 2, ...
@@ -66,10 +66,10 @@ struct Simd {
   static HYPERTAPE_ALWAYS_INLINE Vector odd(Vector a, Vector b) { return every_other<1>(a, b); }
 
  private:
+#if HYPERTAPE_FUSE_BY_HAND
   /// a b + c, rounded once. The instruction is named because g++ makes one of std::fma on each lane only where a loop
   /// is small: in register blocks it took them one by one, six times as long.
-  static HYPERTAPE_ALWAYS_INLINE Vector fused(Vector a, Vector b, [[maybe_unused]] Vector c) {
-#if HYPERTAPE_FUSE_BY_HAND
+  static HYPERTAPE_ALWAYS_INLINE Vector fused(Vector a, Vector b, Vector c) {
     constexpr bool single = sizeof(T) == 4;
 #if defined(__AVX512F__)
     constexpr int current_rounding = 4;
@@ -89,10 +89,10 @@ struct Simd {
       return __builtin_ia32_vfmaddpd(a, b, c);
     } else {
       for (int i = 0; i < Lanes; ++i) c[i] = std::fma(a[i], b[i], c[i]);
+      return c;
     }
-#endif
-    return c;
   }
+#endif
 
   template <int First>
   static HYPERTAPE_ALWAYS_INLINE auto half(Vector v) {
