@@ -10,6 +10,7 @@ docs/results.md. A row that fails is named at the end; those that need it are le
 import argparse
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -59,6 +60,8 @@ def run(row, tool, out):
             command = [tool, "distill", "--resume", str(folder)]
         print(f"== {row.name}: {' '.join(command)}", flush=True)
         code = wait(command)
+        if -code in (signal.SIGINT, signal.SIGTERM):
+            raise Stopped("was stopped; the same command continues")
         if code != 0:
             raise Failed(f"the tool failed with {code}")
     if load(summary).get("interrupted", True):

@@ -21,7 +21,7 @@ Made by `bench/reproduce/results.py` from the summaries in [results/](results/);
 again, from the command beside it (`--out` and, if need be, `--data` come on top; `{NAME}` is the folder of row NAME). Two cores with AVX-512, g++ 12.2; the time is
 the whole command's. Figures are percent of the test images: mean +- standard deviation over the networks tested, in parentheses
 before training. Whatever is chosen (the state of a run that is kept, a baseline's learning rate) is chosen on held-out training
-images; a run that is not stopped reads the test images once, at its end. Settings were chosen with less care: those of several rows (random
+images; the test images are read once, at a run's end. Settings were chosen with less care: those of several rows (random
 initialisations above all) were found by trying others whose test accuracy was seen ([which](distillation.md#why-these-defaults)). Rows were
 run on two machines, an Intel Xeon and an AMD EPYC, some beside other work, so that times compare only roughly. "Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3.
 """

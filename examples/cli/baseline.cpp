@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <vector>
@@ -18,7 +17,7 @@ namespace {
 using distill::DistilledSet;
 
 /// @throws ArgumentError naming an option that would be ignored.
-void check_options(BaselineCommand& command) {
+void check_options(const BaselineCommand& command) {
   command.common.require_out();
   if (!command.method && !command.distilled) throw CLI::RequiredError("--method");
   const Options& options = command.options;
@@ -32,6 +31,9 @@ void check_options(BaselineCommand& command) {
   options.only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});
   options.only(command.method == "random-real" || command.method == "k-means", "--method random-real or k-means",
                {"--sets"});
+  if (command.k_nn()) return;
+  command.initialisation.check(options);
+  options.only(!command.initialisation.fixed(), "--init random or random-pretrained", {"--selection-networks"});
 }
 
 /// A schedule that is tried.
@@ -98,13 +100,10 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
     ++tested.sets;
     for (std::size_t first = 0; first < numbers.size(); first += at_once) {
       const std::size_t end = std::min(numbers.size(), first + at_once);
-      std::vector<Tensor<float>> theta0;
-      for (std::size_t i = first; i < end; ++i) theta0.push_back(weights[numbers[i]]);
       TestResult part;
       try {
-        part = train_and_test(
-            network, sets[s], distill::InitialWeights(std::move(theta0)), static_cast<Index>(end - first),
-            run.dataset.test, run.team, [](Index, const TestResult&) { return true; }, static_cast<Index>(first));
+        part = train_and_test(network, sets[s], weights, std::span(numbers).subspan(first, end - first),
+                              run.dataset.test, run.team, false, [](const TestResult&) { return true; });
       } catch (const DivergenceError& error) {
         throw DivergenceError(message("set ", s, ": ", error.what()));
       }
@@ -229,8 +228,7 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
   });
   save_first(run, sets.front());
 
-  std::vector<Index> every(static_cast<std::size_t>(run.dataset.test.count));
-  std::iota(every.begin(), every.end(), Index{0});
+  const std::vector<Index> every = first_numbers(run.dataset.test.count);
   std::string csv = "set,k,distance,test_accuracy\n";
   std::size_t tested = 0;
   do {
@@ -274,17 +272,20 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
   return {summary, text};
 }
 
-/// Makes sure, before any work, that there are images enough, and that a file of images goes with the dataset.
-void check_images(const BaselineCommand& command, const data::Dataset& dataset, const data::Split& split) {
+/// The images of a file; nothing if there is none. Makes sure, before any work, that they go with the dataset, or that
+/// there are images enough to make some of.
+std::optional<DistilledSet> given_images(const BaselineCommand& command, const data::Dataset& dataset,
+                                         const data::Split& split) {
   const data::LabelledImages& images = dataset.train;
   if (command.distilled) {
-    const DistilledSet set = load_distilled(*command.distilled, images, command.common.dataset);
+    DistilledSet set = load_distilled(*command.distilled, images, command.common.dataset);
     distill::NearestNeighbours{set};  // refuses soft labels
-    return;
+    return set;
   }
   const bool average = command.method == "average-real";  // however many images that is, one of each class is enough
   distill::draw_real_images(images, split.train, average ? 1 : command.steps, average ? 1 : command.images_per_class,
                             Random(0));
+  return std::nullopt;
 }
 
 void run(BaselineCommand& command) {
@@ -293,7 +294,7 @@ void run(BaselineCommand& command) {
   const data::Dataset dataset = command.common.load(command.options);
   const data::Split split = data::split(dataset.train, command.selection_images,
                                         distill::random_stream(command.common.seed, distill::Stream::hold_out).bits());
-  check_images(command, dataset, split);
+  const std::optional<DistilledSet> given = given_images(command, dataset, split);
   std::optional<Learners> learners;
   std::vector<GridCell> grid;
   if (!command.k_nn()) {
@@ -317,7 +318,7 @@ void run(BaselineCommand& command) {
 
   const Interrupt interrupt;
   Progress progress;
-  const BaselineRun parts{command, dataset, split, team, out, interrupt, progress};
+  const BaselineRun parts{command, dataset, split, given, team, out, interrupt, progress};
   const Outcome outcome =
       learners ? train_networks_on(parts, *learners, std::move(grid)) : classify_by_neighbours(parts);
   progress.finish();

@@ -52,7 +52,8 @@ struct BaselineCommand {
 struct BaselineRun {
   const BaselineCommand& command;
   const data::Dataset& dataset;
-  const data::Split& split;  ///< images of the sets, and those to choose with
+  const data::Split& split;                           ///< images of the sets, and those to choose with
+  const std::optional<distill::DistilledSet>& given;  ///< the set that was not made, if one was given
   const WorkerTeam& team;
   const OutputFolder& out;
   const Interrupt& interrupt;
@@ -65,7 +66,7 @@ inline distill::DistilledSet make_set(const BaselineRun& run, Index i) {
   const data::LabelledImages& images = run.dataset.train;
   const data::Normalization& normalization = run.dataset.normalization;
   const std::vector<Index>& which = run.split.train;
-  if (c.distilled) return distill::load(*c.distilled, images.classes);
+  if (run.given) return *run.given;
   const Random random = distill::random_stream(c.common.seed, distill::Stream::images, i);
   std::vector<Tensor<float>> batches;
   if (c.method == "average-real") {

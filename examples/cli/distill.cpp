@@ -136,7 +136,7 @@ class Run {
                            rates_text(set.learning_rates)));
   }
 
-  void save_checkpoint() const {
+  void save_checkpoint() {
     data::Npz npz = distiller_.checkpoint();
     distill::add_prefixed(npz, "log", log_.arrays());
     distill::add_prefixed(npz, "snapshots", snapshots_.arrays());
@@ -182,9 +182,32 @@ void resume(DistillCommand& command) {
   }
 }
 
+/// @throws ArgumentError naming an option that would be ignored.
+void check_options(const DistillCommand& command) {
+  const Options& options = command.options;
+  command.initialisation.check(options);
+  options.only(command.distill.soft_labels, "--soft-labels", {"--labels-learning-rate"});
+  options.only(!command.distill.from_real_images, "a start from noise, without --from-real-images",
+               {"--initial-noise"});
+  options.only(!command.initialisation.fixed(), "--init random or random-pretrained",
+               {"--networks", "--validation-networks"});
+}
+
+/// A new folder for the run. @throws ArgumentError if it holds a run that was stopped, which would be lost.
+OutputFolder new_folder(const std::filesystem::path& path) {
+  if (distill::Checkpoints(path).exist()) {
+    throw ArgumentError(message("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
+                                path.string(), ", or remove the folder"));
+  }
+  return OutputFolder::create(path, "distill",
+                              {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
+                               "accuracy.svg", "learning-rates.svg"});
+}
+
 void run(DistillCommand& command) {
   const Stopwatch wall;
   if (command.resume) resume(command);
+  check_options(command);
   command.common.require_out();
   distill::DistillOptions& d = command.distill;
   d.seed = command.common.seed;
@@ -204,12 +227,7 @@ void run(DistillCommand& command) {
   const distill::InitialWeights test_weights = weights.testing();
   distill::Distiller distiller(network, dataset, d, weights.training(d.validation_networks),
                                weights.validation(d.validation_networks), team);
-  const OutputFolder out =
-      command.resume
-          ? OutputFolder::open(command.common.out)
-          : OutputFolder::create(command.common.out, "distill",
-                                 {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
-                                  "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
+  const OutputFolder out = command.resume ? OutputFolder::open(command.common.out) : new_folder(command.common.out);
   if (!command.resume) {
     Json config = config_of("distill", command.options);
     config.update(description_of(dataset));
@@ -229,17 +247,9 @@ void run(DistillCommand& command) {
   if (distiller.skipped() > 0) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
-  if (interrupted) {
-    std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
-              << "; continue with --resume " << out.path().string() << '\n';
-  }
   const Best& best = training.best();
   distill::save_picture(best.set, out / "distilled.png", dataset.class_names);
 
-  // The test set is touched here, once.
-  const TestResult result = train_and_test(network, best.set, test_weights, command.initialisation.networks_to_test(),
-                                           dataset.test, team, [](Index, const TestResult&) { return true; });
-  data::write_atomically(out / "networks.csv", result.csv(d.objective));
   Json summary = {{"dataset", command.common.dataset},
                   {"network", network.name()},
                   {"init", command.initialisation.init},
@@ -254,14 +264,26 @@ void run(DistillCommand& command) {
                   {"hold_out_score", best.score},
                   {"seed", d.seed},
                   {"threads", team.size()}};
-  summary.update(result.summary(d.objective));
+  // The test set is touched here, once: never by a run that was stopped.
+  TestResult result;
+  if (!interrupted) {
+    result = train_and_test(network, best.set, test_weights, first_numbers(command.initialisation.networks_to_test()),
+                            dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
+    data::write_atomically(out / "networks.csv", result.csv(d.objective));
+    summary.update(result.summary(d.objective));
+  }
   summary.update({{"wall_seconds", training.seconds_before() + wall.seconds()},
                   {"train_seconds", train_seconds},
                   {"peak_rss_mb", peak_memory_mb()}});
   out.write_json("summary.json", summary);
   training.finish();
-  std::cout << result.text(d.objective) << " (best hold-out: iteration " << best.iteration << ")\n"
-            << "picture: " << (out / "distilled.png").string() << "\n"
+  if (interrupted) {
+    std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
+              << ", not tested; continue with --resume " << out.path().string() << '\n';
+  } else {
+    std::cout << result.text(d.objective) << " (best hold-out: iteration " << best.iteration << ")\n";
+  }
+  std::cout << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
             << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
 }
@@ -320,8 +342,10 @@ void add_distill(CLI::App& app) {
   options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
       ->check(positive(true));
   options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
-  options.add_flag("--skip-diverged", d.skip_diverged,
-                   "Leave out an outer step in which a network diverges, instead of stopping; the summary counts them");
+  options.add_flag(
+      "--skip-diverged", d.skip_diverged,
+      "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
+      "test as getting nothing right; the summary counts both");
   options.add("--hold-out", d.hold_out, "Training images kept back to choose the best state")->check(positive());
   options
       .add("--validation-networks", d.validation_networks, "Initial weights to choose it with, where there are several")

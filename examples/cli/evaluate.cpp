@@ -26,6 +26,7 @@ struct EvaluateCommand {
   ObjectiveOptions objective;
   std::filesystem::path distilled;
   bool shuffle = false;
+  bool skip_diverged = false;
 };
 
 /// The weights to test with: of a fixed initialisation those that the set was made for.
@@ -33,9 +34,6 @@ distill::InitialWeights weights_for(const EvaluateCommand& command, const distil
                                     const nn::Network<float>& network, const data::LabelledImages& images) {
   if (command.initialisation.init != "fixed") {
     return InitialWeightFamilies(command.initialisation, network, images, command.common.seed).testing();
-  }
-  if (command.initialisation.test_networks) {
-    throw ArgumentError("evaluate: --test-networks goes with --init random; a fixed theta_0 is one network");
   }
   const std::string file = command.distilled.string();
   if (!set.theta0) {
@@ -70,6 +68,8 @@ distill::DistilledSet shuffled(const distill::DistilledSet& set, std::uint64_t s
 void run(EvaluateCommand& command) {
   const Stopwatch wall;
   command.common.require_out();
+  command.initialisation.check(command.options);
+  command.options.only(command.initialisation.init == "random", "--init random", {"--initializer", "--gain"});
   const data::Dataset dataset = command.common.load(command.options);
   const data::LabelledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
@@ -91,14 +91,15 @@ void run(EvaluateCommand& command) {
   const Interrupt interrupt;
   Progress progress;
   const TestResult result =
-      train_and_test(network, set, weights, networks, images, team, [&](Index done, const TestResult& so_far) {
-        data::write_atomically(out / "log.csv", so_far.csv(objective));
-        if (networks > 1) {
-          progress.show(message("network ", done, "/", networks, "  test accuracy ",
-                                fixed(so_far.after.back().accuracy(), 2), " %"));
-        }
-        return !interrupt.requested();
-      });
+      train_and_test(network, set, weights, first_numbers(networks), images, team, command.skip_diverged,
+                     [&](const TestResult& so_far) {
+                       data::write_atomically(out / "log.csv", so_far.csv(objective));
+                       if (networks > 1) {
+                         progress.show(message("network ", so_far.after.size(), "/", networks, "  test accuracy ",
+                                               fixed(so_far.after.back().accuracy(), 2), " %"));
+                       }
+                       return !interrupt.requested();
+                     });
   progress.finish();
   const auto tested = static_cast<Index>(result.after.size());
   if (tested < networks) std::cout << "stopped after " << tested << " of " << networks << " networks\n";
@@ -134,6 +135,8 @@ void add_evaluate(CLI::App& app) {
   command->objective.add(options);
   options.add("--distilled", command->distilled, "The distilled.npz to train on")->required();
   options.add_flag("--shuffle", command->shuffle, "Take the steps of each epoch in random order");
+  options.add_flag("--skip-diverged", command->skip_diverged,
+                   "Count a network that diverges as getting nothing right, instead of stopping");
   options.command().callback([command] { run(*command); });
 }
 

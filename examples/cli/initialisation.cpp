@@ -76,6 +76,12 @@ void InitialisationOptions::add(Options& options) {
       ->check(positive());
 }
 
+void InitialisationOptions::check(const Options& options) const {
+  options.only(pretrained(), "--init fixed-pretrained or random-pretrained", {"--pool", "--source-dataset"});
+  options.only(!pretrained(), "--init fixed or random", {"--initializer", "--gain"});
+  options.only(!fixed(), "--init random or random-pretrained", {"--test-networks"});
+}
+
 distill::WeightDistribution InitialisationOptions::distribution() const { return {initializers.at(initializer), gain}; }
 
 Index InitialisationOptions::networks_to_test() const {
@@ -86,15 +92,10 @@ Index InitialisationOptions::networks_to_test() const {
 InitialWeightFamilies::InitialWeightFamilies(const InitialisationOptions& options, const nn::Network<float>& network,
                                              const data::LabelledImages& images, std::uint64_t seed)
     : options_(options), network_(network), seed_(seed) {
-  if (options.fixed() && options.test_networks) {
-    throw ArgumentError("--test-networks does not go with --init " + options.init + ", which is one network");
-  }
   if (options.pretrained()) {
     given_ = load_pool(options, network, images);
     return;
   }
-  if (options.pool) throw ArgumentError("--pool does not go with --init " + options.init);
-  if (options.source_dataset) throw ArgumentError("--source-dataset does not go with --init " + options.init);
   if (!options.fixed()) return;
   const distill::WeightDistribution distribution = options.distribution();
   Random random = distill::random_stream(seed, distill::Stream::theta);

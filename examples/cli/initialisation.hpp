@@ -23,6 +23,9 @@ struct InitialisationOptions {
   /// Only those that say how new weights are drawn.
   void add_distribution(Options& options);
 
+  /// @throws ArgumentError naming an option that the kind of initialisation would ignore.
+  void check(const Options& options) const;
+
   bool fixed() const { return init == "fixed" || init == "fixed-pretrained"; }
   bool pretrained() const { return init == "fixed-pretrained" || init == "random-pretrained"; }
 

@@ -65,6 +65,8 @@ void run(PretrainCommand& command) {
                  {"image", {images.channels, images.height, images.width}},
                  {"classes", images.classes}});
   const OutputFolder out = open_pool(command, config);
+  const Json earlier = read_json(out / "summary.json");
+  const double seconds_before = earlier.is_object() ? earlier.value("wall_seconds", 0.0) : 0;
 
   std::vector<Index> missing;
   for (Index i = 0; i < command.networks; ++i) {
@@ -75,6 +77,18 @@ void run(PretrainCommand& command) {
             << command.networks << " networks of " << command.pretrain.epochs << " epochs, " << there
             << " there already, " << team.size() << " threads\n";
 
+  Json summary = {{"dataset", command.common.dataset},
+                  {"network", network.name()},
+                  {"epochs", command.pretrain.epochs},
+                  {"seed", command.common.seed},
+                  {"threads", team.size()}};
+  const auto write_summary = [&](std::size_t networks) {
+    summary["networks"] = networks;
+    summary["interrupted"] = static_cast<Index>(networks) < command.networks;
+    summary["wall_seconds"] = seconds_before + wall.seconds();
+    summary["peak_rss_mb"] = peak_memory_mb();
+    out.write_json("summary.json", summary);
+  };
   const Interrupt interrupt;
   Progress progress;
   const auto at_once = static_cast<std::size_t>(team.size());
@@ -87,6 +101,7 @@ void run(PretrainCommand& command) {
     });
     const std::size_t done = first + count;
     const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
+    write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed
     progress.show(
         message("network ", there + static_cast<Index>(done), "/", command.networks, " left ", minutes(left)));
   }
@@ -101,17 +116,9 @@ void run(PretrainCommand& command) {
   }
   data::write_atomically(out / "log.csv", log);
   const distill::Spread spread = distill::spread_of(accuracies);
-  out.write_json("summary.json", {{"dataset", command.common.dataset},
-                                  {"network", network.name()},
-                                  {"networks", accuracies.size()},
-                                  {"epochs", command.pretrain.epochs},
-                                  {"interrupted", static_cast<Index>(accuracies.size()) < command.networks},
-                                  {"seed", command.common.seed},
-                                  {"threads", team.size()},
-                                  {"test_accuracy", spread.mean},
-                                  {"test_accuracy_std", spread.deviation},
-                                  {"wall_seconds", wall.seconds()},
-                                  {"peak_rss_mb", peak_memory_mb()}});
+  summary["test_accuracy"] = spread.mean;
+  summary["test_accuracy_std"] = spread.deviation;
+  write_summary(accuracies.size());
   std::cout << accuracies.size() << " networks, test accuracy " << fixed(spread.mean, 2) << " % (standard deviation "
             << fixed(spread.deviation, 2) << "), " << minutes(wall.seconds()) << '\n';
 }

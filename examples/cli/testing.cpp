@@ -1,6 +1,7 @@
 #include "testing.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "progress.hpp"
 
@@ -56,11 +57,9 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
 
 Json TestResult::summary(const distill::Objective& objective) const {
   const distill::Spread start = spread(before, accuracy_of), end = spread(after, accuracy_of);
-  Json json = {{"networks_tested", after.size()},
-               {"test_accuracy", end.mean},
-               {"test_accuracy_std", end.deviation},
-               {"initial_accuracy", start.mean},
-               {"initial_accuracy_std", start.deviation}};
+  Json json = {{"networks_tested", after.size()}, {"diverged_networks", diverged},
+               {"test_accuracy", end.mean},       {"test_accuracy_std", end.deviation},
+               {"initial_accuracy", start.mean},  {"initial_accuracy_std", start.deviation}};
   const auto of_classes = [](const std::vector<Confusion>& confusions) {
     Json rates = Json::array();
     for (Index k = 0; k < confusions.front().classes(); ++k) {
@@ -91,6 +90,7 @@ std::string TestResult::text(const distill::Objective& objective) const {
   if (after.size() > 1) {
     text += message(" (standard deviation ", fixed(json["test_accuracy_std"], 2), " over ", after.size(), " networks)");
   }
+  if (diverged > 0) text += message("; ", diverged, " diverged, and count as getting nothing right");
   if (!objective.attack) return text;
   const Json& attack = json["attack"];
   return text + message("\nattack: ", percent(attack["success_ratio"]["after"]), " of class ", objective.attack->from,
@@ -115,33 +115,41 @@ std::string TestResult::csv(const distill::Objective& objective) const {
 }
 
 TestResult train_and_test(const nn::Network<float>& network, const distill::DistilledSet& set,
-                          const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
-                          const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
-                          Index first_number) {
-  std::vector<Index> all(static_cast<std::size_t>(images.count));
-  for (Index i = 0; i < images.count; ++i) all[static_cast<std::size_t>(i)] = i;
+                          const distill::InitialWeights& weights, std::span<const Index> numbers,
+                          const data::LabelledImages& images, const WorkerTeam& team, bool skip_diverged,
+                          const std::function<bool(const TestResult&)>& proceed) {
+  const std::vector<Index> all = first_numbers(images.count);
   TestResult result;
-  const Index at_once = team.size();
-  for (Index first = 0; first < networks; first += at_once) {
+  const auto at_once = static_cast<std::size_t>(team.size());
+  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+    const std::span<const Index> some = numbers.subspan(first, std::min(at_once, numbers.size() - first));
     std::vector<Tensor<float>> theta0;
-    for (Index i = first; i < std::min(networks, first + at_once); ++i) theta0.push_back(weights[i]);
+    for (const Index number : some) theta0.push_back(weights[number]);
     const Stopwatch training;
     const std::vector<distill::Trained> trained =
         distill::train_networks(network, set.inner_loop(theta0.front()), theta0, team);
     result.train_seconds += training.seconds();
     std::vector<distill::Trained> untrained;
     for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
-    const auto test = [&](const std::vector<distill::Trained>& some, std::vector<Confusion>& confusions) {
-      for (Confusion& c :
-           distill::test_networks(network, some, images, all, set.normalization, team, first_number + first)) {
-        confusions.push_back(std::move(c));
-      }
+    const auto test = [&](const std::vector<distill::Trained>& networks) {
+      return distill::test_networks(network, networks, images, all, set.normalization, team);
     };
-    test(trained, result.after);
-    test(untrained, result.before);
-    if (!proceed(static_cast<Index>(result.after.size()), result)) break;
+    const std::vector<distill::Tested> after = test(trained), before = test(untrained);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (!skip_diverged) distill::require_success(after[i], some[i]);
+      if (after[i].failure) ++result.diverged;
+      result.after.push_back(after[i].confusion);
+      result.before.push_back(before[i].confusion);
+    }
+    if (!proceed(result)) break;
   }
   return result;
+}
+
+std::vector<Index> first_numbers(Index count) {
+  std::vector<Index> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), Index{0});
+  return numbers;
 }
 
 }  // namespace hypertape::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
 /// What networks take the test images for, before and after training on a distilled set.
 struct TestResult {
   std::vector<distill::Confusion> before, after;  ///< of each network
+  Index diverged = 0;                             ///< how many got nothing right because they diverged
   double train_seconds = 0;
 
   /// What summary.json says of it: accuracies in percent, means and standard deviations over the networks.
@@ -40,12 +42,15 @@ struct TestResult {
   std::string csv(const distill::Objective& objective) const;
 };
 
-/// Trains and tests `networks` of the given initial weights. Between some networks and the next, calls
-/// `proceed(done, result so far)`, and stops if that says false. @throws DivergenceError, naming the network by its
-/// number, counted from `first_number`.
+/// Trains and tests the networks that start from the initial weights of these numbers. Between some networks and the
+/// next, calls `proceed(result so far)`, and stops if that says false. @throws DivergenceError naming the number of a
+/// network that diverges, unless such are to be skipped.
 TestResult train_and_test(const nn::Network<float>& network, const distill::DistilledSet& set,
-                          const distill::InitialWeights& weights, Index networks, const data::LabelledImages& images,
-                          const WorkerTeam& team, const std::function<bool(Index, const TestResult&)>& proceed,
-                          Index first_number = 0);
+                          const distill::InitialWeights& weights, std::span<const Index> numbers,
+                          const data::LabelledImages& images, const WorkerTeam& team, bool skip_diverged,
+                          const std::function<bool(const TestResult&)>& proceed);
+
+/// 0 ... count - 1.
+std::vector<Index> first_numbers(Index count);
 
 }  // namespace hypertape::cli

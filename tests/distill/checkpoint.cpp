@@ -22,9 +22,11 @@ double number_of(const distill::Checkpoints::Found& found) {
 
 TEST_CASE("checkpoints: the newest is read, and if it is damaged the one before") {
   const TemporaryFolder folder;
-  const distill::Checkpoints checkpoints(folder.path());
+  distill::Checkpoints checkpoints(folder.path());
+  CHECK(!checkpoints.exist());
   CHECK(!checkpoints.read());
   for (const double number : {1.0, 2.0, 3.0}) checkpoints.write(numbered(number));
+  CHECK(checkpoints.exist());
   CHECK(number_of(*checkpoints.read()) == 3);
   CHECK(checkpoints.read()->warning.empty());
 
@@ -41,11 +43,27 @@ TEST_CASE("checkpoints: the newest is read, and if it is damaged the one before"
   check_error<DataError>([&] { checkpoints.read(); }, {"checkpoint.previous.npz"});
   checkpoints.remove();
   CHECK(!checkpoints.read());
+  CHECK(!checkpoints.exist());
+}
+
+TEST_CASE("checkpoints: a damaged one does not take the place of the one before it") {
+  const TemporaryFolder folder;
+  distill::Checkpoints first(folder.path());
+  first.write(numbered(1));
+  first.write(numbered(2));
+  std::ofstream(folder.path() / "checkpoint.npz") << "half a file";
+
+  distill::Checkpoints second(folder.path());  // of the run that is resumed
+  CHECK(number_of(*second.read()) == 1);
+  second.write(numbered(3));
+  CHECK(number_of(*second.read()) == 3);
+  std::ofstream(folder.path() / "checkpoint.npz") << "damaged again";
+  CHECK(number_of(*second.read()) == 1);
 }
 
 TEST_CASE("checkpoints: a flipped bit is found") {
   const TemporaryFolder folder;
-  const distill::Checkpoints checkpoints(folder.path());
+  distill::Checkpoints checkpoints(folder.path());
   checkpoints.write(numbered(1));
   checkpoints.write(numbered(2));
   std::fstream file(folder.path() / "checkpoint.npz", std::ios::in | std::ios::out | std::ios::binary);

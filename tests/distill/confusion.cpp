@@ -17,6 +17,17 @@ distill::Confusion example() {
   return confusion;
 }
 
+TEST_CASE("confusion: images that are taken for nothing are not right, and count") {
+  distill::Confusion confusion = example();
+  for (int i = 0; i < 10; ++i) confusion.add_none(1);
+  CHECK(confusion.accuracy() == 35);
+  CHECK(confusion.rate(1, 2) == 100.0 * 2 / 12);
+  CHECK(confusion.accuracy_without(1) == example().accuracy_without(1));
+  distill::Confusion sum = example();
+  sum += confusion;
+  CHECK(sum.accuracy() == 100.0 * 14 / 30);
+}
+
 TEST_CASE("confusion: shares in percent") {
   const distill::Confusion confusion = example();
   CHECK(confusion.accuracy() == 70);

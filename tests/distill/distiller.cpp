@@ -248,6 +248,24 @@ TEST_CASE("distiller: steps in which a network diverges can be skipped, and are 
   CHECK(resumed->skipped() == 2);
 }
 
+TEST_CASE("distiller: validation networks that diverge score nothing where they are skipped, else stop the run") {
+  DistillOptions options = small_options();
+  options.validation_networks = 2;
+  const auto score = [&](float weight, bool skip) {
+    options.skip_diverged = skip;
+    const InitialWeights good = fixed(linear(), options);
+    Tensor<float> bad = good[0];
+    for (float& value : bad.values()) value = weight;
+    return Distiller(linear(), glyphs(), options, good, InitialWeights({good[0], bad}), WorkerTeam(1)).hold_out_score();
+  };
+  const double alone = distiller_for(linear(), options)->hold_out_score();
+  // In training, and by outputs of a network that training leaves finite: its gradient is that of equal logits.
+  for (const float weight : {std::nanf(""), 3e36f}) {
+    CHECK(score(weight, true) == alone / 2);
+    check_error<DivergenceError>([&] { score(weight, false); }, {"network 1: "});
+  }
+}
+
 TEST_CASE("distiller: options out of range, and a dataset that is too small") {
   const auto refused = [](const std::function<void(DistillOptions&)>& change,
                           std::initializer_list<std::string_view> words) {

@@ -79,12 +79,21 @@ TEST_CASE("evaluation: a network whose training fails is named, and the others a
   CHECK(!trained[0].failure);
   CHECK(trained[1].failure);
   CHECK(equal(trained[0].theta, trained[2].theta));
+}
+
+TEST_CASE("evaluation: a network that failed, in training or by its outputs, gets nothing right") {
+  std::vector<distill::Trained> trained(3);
+  for (distill::Trained& one : trained) one.theta = random_tensor<float>(Shape{7850}, 1);
+  trained[1].failure = DivergenceError("inner step 1: not finite");
+  trained[2].theta.fill(3e38f);  // finite, its outputs are not
   const std::array<Index, 2> which = {0, 1};
-  check_error<DivergenceError>(
-      [&] {
-        distill::test_networks(linear(), trained, glyphs().test, which, glyphs().normalization, WorkerTeam(1), 20);
-      },
-      {"network 21"});
+  const auto tested =
+      distill::test_networks(linear(), trained, glyphs().test, which, glyphs().normalization, WorkerTeam(1));
+  distill::require_success(tested[0], 20);
+  for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+    CHECK(tested[i].confusion.accuracy() == 0);
+    check_error<DivergenceError>([&] { distill::require_success(tested[i], 21); }, {"network 21", "not finite"});
+  }
 }
 
 TEST_CASE("evaluation: mean and deviation") {

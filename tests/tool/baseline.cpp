@@ -112,6 +112,11 @@ TEST_CASE("tool: baseline classifies by nearest neighbours, of its own images an
   CHECK(second["method"] == "distilled");
   CHECK(second["sets"] == 1);
   CHECK(std::abs(second["test_accuracy"].get<double>() - of_best) < 10);
+
+  const Result own = tool(common + out.string() + " --distilled " + (out / "distilled.npz").string());
+  CAPTURE(own.output);
+  CHECK(own.exit_code == 0);  // read before the folder's earlier results are removed
+  CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["test_accuracy"] == second["test_accuracy"]);
 }
 
 TEST_CASE("tool: baseline refuses options that it would ignore") {
@@ -136,6 +141,7 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
   refused("--method random-real --selection-images 200 --steps 5000", "5000 steps need 5000");
   refused("--method random-real --selection-images 12000", "hold out 12000");
   refused("--method random-real --selection-images 200 --test-networks 3", "--test-networks");
+  refused("--method random-real --selection-networks 3", "--selection-networks goes with --init random");
   CHECK(!std::filesystem::exists(folder.path() / "x"));
 }
 

@@ -86,6 +86,12 @@ TEST_CASE("tool: Ctrl-C stops cleanly and leaves a usable result") {
   const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["interrupted"] == true);
   CHECK(summary["iterations"] < 100000);
+  CHECK(summary.contains("hold_out_score"));
+  CHECK(!summary.contains("test_accuracy"));  // the test images are for the end alone
+  CHECK(!std::filesystem::exists(out / "networks.csv"));
+  const auto log = file_bytes(out / "log.csv");
+  check_exit(quick(out), 2, {"--out", "--resume"});  // which would have removed the checkpoint
+  CHECK(file_bytes(out / "log.csv") == log);
   CHECK(tool("evaluate --dataset mnist --distilled " + (out / "distilled.npz").string() + " --out " +
              (folder.path() / "evaluated").string())
             .exit_code == 0);

@@ -30,25 +30,31 @@ TEST_CASE("tool: evaluate trains other networks than the one that the images wer
   }
   CHECK(networks == 4);
   CHECK(others >= 3);  // of 300 images, two networks may classify as many
-  const Result ignored = tool("evaluate --dataset mnist --init fixed --test-networks 4" + set);
-  CHECK(ignored.exit_code == 2);
-  CHECK(ignored.says("--test-networks goes with --init random"));
 }
 
-TEST_CASE("tool: evaluate does not score a network that diverged") {
+TEST_CASE("tool: evaluate does not score a network that diverged, unless it is told to count nothing for it") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";
   REQUIRE(tool(quick(out)).exit_code == 0);
   data::Npz npz = data::read_npz(out / "distilled.npz");
   npz["learning_rates"] = {{1, 1}, std::vector<float>{1e38f}};
   data::write_npz(folder.path() / "set.npz", npz);
-  const Result result = tool("evaluate --dataset mnist --distilled " + (folder.path() / "set.npz").string() +
-                             " --out " + (folder.path() / "evaluated").string());
+  const std::string evaluate = "evaluate --dataset mnist --distilled " + (folder.path() / "set.npz").string() +
+                               " --out " + (folder.path() / "evaluated").string();
+  const Result result = tool(evaluate);
   CAPTURE(result.output);
   CHECK(result.exit_code == 1);
   CHECK(result.says("network 0"));
   CHECK(result.says("not finite"));
   CHECK(!std::filesystem::exists(folder.path() / "evaluated" / "summary.json"));
+
+  const Result skipped = tool(evaluate + " --skip-diverged");
+  CAPTURE(skipped.output);
+  REQUIRE(skipped.exit_code == 0);
+  CHECK(skipped.says("1 diverged"));
+  const auto summary = nlohmann::json::parse(file_bytes(folder.path() / "evaluated" / "summary.json"));
+  CHECK(summary["test_accuracy"] == 0);
+  CHECK(summary["diverged_networks"] == 1);
 }
 
 TEST_CASE("tool: one set, tested with other networks and in other orders") {

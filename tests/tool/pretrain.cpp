@@ -18,10 +18,15 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   const std::string options = "pretrain --dataset mnist --net linear --epochs 5 --learning-rate 0.01 --seed 3 --out ";
   REQUIRE(tool(options + whole.string() + " --networks 4 --threads 1").exit_code == 0);
   REQUIRE(tool(options + pool.string() + " --networks 3").exit_code == 0);
+  const auto seconds = [&] {
+    return nlohmann::json::parse(file_bytes(pool / "summary.json"))["wall_seconds"].get<double>();
+  };
+  const double first_seconds = seconds();
   const Result more = tool(options + pool.string() + " --networks 4");
   CAPTURE(more.output);
   REQUIRE(more.exit_code == 0);
   CHECK(more.says("3 there already"));
+  CHECK(seconds() > first_seconds);  // those of both goes
   for (const char* name : {"network-0000.npz", "network-0002.npz", "network-0003.npz"}) {
     CHECK(file_bytes(pool / name) == file_bytes(whole / name));
   }
@@ -56,6 +61,9 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   check_exit(attack + " --test-networks 2 --source-dataset usps", 1, {"dataset \"mnist\", not \"usps\""});
   const std::string lenet = "distill --dataset mnist --init fixed-pretrained --out " + (folder.path() / "x").string();
   check_exit(lenet + " --pool " + pool.string(), 1, {"network \"linear\", not \"lenet\""});
+  check_exit("distill --dataset mnist-rgb --net linear --init fixed-pretrained --out " +
+                 (folder.path() / "x").string() + " --pool " + pool.string(),
+             1, {"image [1,28,28], not [3,32,32]"});
   check_exit(lenet + " --pool " + out.string(), 1, {"pretrain"});
   std::ofstream(pool / "network-0000.npz") << "nothing";
   check_exit(attack + " --test-networks 2", 1, {"network-0000.npz"});

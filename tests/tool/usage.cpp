@@ -50,8 +50,23 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset mnist --objective attack --attack-class 3 --target-class 10" + out, "class 10");
   refused("distill --dataset mnist --attack-class 3" + out, "--objective attack");
   refused("distill --dataset mnist --init random-pretrained" + out, "--pool");
-  refused("distill --dataset mnist --pool somewhere" + out, "--init fixed");
-  refused("distill --dataset mnist --test-networks 5" + out, "--init fixed");
+  const auto ignored = [&](const std::string& arguments, const std::string& option, const std::string& where) {
+    refused(arguments + ' ' + option + " 5" + out, option + " goes with " + where);
+  };
+  const std::string distill = "distill --dataset mnist", evaluate = "evaluate --dataset mnist --distilled a.npz";
+  for (const std::string& command : {distill, evaluate}) {
+    ignored(command, "--pool", "--init fixed-pretrained or random-pretrained");
+    ignored(command + " --init random", "--pool", "--init fixed-pretrained or random-pretrained");
+    ignored(command, "--test-networks", "--init random or random-pretrained");
+    ignored(command + " --init random-pretrained", "--gain", "--init fixed or random");
+    refused(command + " --source-dataset usps" + out, "--source-dataset goes with --init fixed-pretrained");
+  }
+  ignored(evaluate, "--gain", "--init random");
+  refused(evaluate + " --initializer he-normal" + out, "--initializer goes with --init random");
+  ignored(distill, "--labels-learning-rate", "--soft-labels");
+  ignored(distill + " --from-real-images", "--initial-noise", "a start from noise");
+  ignored(distill, "--networks", "--init random or random-pretrained");
+  ignored(distill + " --init fixed-pretrained", "--validation-networks", "--init random or random-pretrained");
   refused("distill --dataset mnist --random-windows" + out, "window");
   CHECK(!std::filesystem::exists(folder.path() / "x"));
   CHECK(tool("--help").exit_code == 0);

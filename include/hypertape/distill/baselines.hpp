@@ -139,13 +139,8 @@ class Selection {
 
  private:
   double accuracy(const DistilledSet& set, const Tensor<float>& weights, const WorkerTeam& team) const {
-    const Trained trained = train_networks(network_, set.inner_loop(weights), std::span(&weights, 1), team).front();
-    if (trained.failure) return 0;
-    try {
-      return confusion(network_, trained.theta, images_, which_, set.normalization, team).accuracy();
-    } catch (const DivergenceError&) {
-      return 0;  // finite weights whose outputs are not
-    }
+    const auto trained = train_networks(network_, set.inner_loop(weights), std::span(&weights, 1), team);
+    return test_networks(network_, trained, images_, which_, set.normalization, team).front().confusion.accuracy();
   }
 
   nn::Network<float> network_;

@@ -24,21 +24,32 @@ class Checkpoints {
   explicit Checkpoints(std::filesystem::path folder)
       : newest_(folder / "checkpoint.npz"), previous_(folder / "checkpoint.previous.npz") {}
 
-  /// Keeps the newest as the previous. At no moment is there none. @throws DataError if it cannot be written.
-  void write(const data::Npz& arrays) const {
-    std::error_code absent;  // the first has none before it
-    std::filesystem::rename(newest_, previous_, absent);
+  /// If any was ever written here, and not removed.
+  bool exist() const {
+    std::error_code ignored;
+    return std::filesystem::exists(newest_, ignored) || std::filesystem::exists(previous_, ignored);
+  }
+
+  /// Keeps the newest as the previous, unless it is damaged: at no moment is there none that can be read.
+  /// @throws DataError if it cannot be written.
+  void write(const data::Npz& arrays) {
+    std::error_code absent;
+    if (newest_is_good_) std::filesystem::rename(newest_, previous_, absent);
+    newest_is_good_ = false;
     data::write_npz(newest_, arrays);
+    newest_is_good_ = true;
   }
 
   /// The newest that can be read; nothing if none was ever written. @throws DataError if all are damaged.
-  std::optional<Found> read() const {
+  std::optional<Found> read() {
     std::string damage;
     for (const std::filesystem::path& path : {newest_, previous_}) {
       std::error_code ignored;
       if (!std::filesystem::exists(path, ignored)) continue;
       try {
-        return Found{data::read_npz(path), path, damage};
+        Found found{data::read_npz(path), path, damage};
+        newest_is_good_ = path == newest_;
+        return found;
       } catch (const DataError& error) {
         damage += (damage.empty() ? "" : "; ") + std::string(error.what());
       }
@@ -56,6 +67,7 @@ class Checkpoints {
 
  private:
   std::filesystem::path newest_, previous_;
+  bool newest_is_good_ = false;  // written or read by this object
 };
 
 /// All arrays of `part`, their names led by "prefix.", added to `npz`; and what has that prefix, without it.

@@ -7,11 +7,15 @@
 
 namespace hypertape::distill {
 
-/// How many images of each class a network takes for each class. Shares are in percent; one of no images is NaN.
+/// How many images of each class a network takes for each class, or for none. Shares are in percent; one of no images
+/// is NaN.
 class Confusion {
  public:
   /// Of no image yet, for so many classes.
-  explicit Confusion(Index classes) : classes_(classes), counts_(static_cast<std::size_t>(classes * classes)) {}
+  explicit Confusion(Index classes)
+      : classes_(classes),
+        counts_(static_cast<std::size_t>(classes * classes)),
+        none_(static_cast<std::size_t>(classes)) {}
 
   /// The number of classes.
   Index classes() const { return classes_; }
@@ -21,10 +25,13 @@ class Confusion {
   }
   /// Counts one image.
   void add(Index truth, Index taken_for) { ++counts_[static_cast<std::size_t>(truth * classes_ + taken_for)]; }
+  /// Counts one image that is taken for nothing, as the network's outputs are no numbers.
+  void add_none(Index truth) { ++none_[static_cast<std::size_t>(truth)]; }
 
   /// Counts the other's images as well. Both must be of the same number of classes.
   Confusion& operator+=(const Confusion& other) {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    for (std::size_t k = 0; k < none_.size(); ++k) none_[k] += other.none_[k];
     return *this;
   }
 
@@ -58,6 +65,7 @@ class Confusion {
     Index good = 0, all = 0;
     for (Index truth = 0; truth < classes_; ++truth) {
       if (!selected(truth)) continue;
+      all += none_[static_cast<std::size_t>(truth)];
       for (Index k = 0; k < classes_; ++k) {
         all += count(truth, k);
         if (right(truth, k)) good += count(truth, k);
@@ -67,7 +75,8 @@ class Confusion {
   }
 
   Index classes_;
-  std::vector<Index> counts_;
+  std::vector<Index> counts_;  // (classes, classes)
+  std::vector<Index> none_;    // (classes)
 };
 
 }  // namespace hypertape::distill

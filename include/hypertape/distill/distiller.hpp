@@ -76,12 +76,13 @@ class Distiller {
   /// averaged over the validation networks; 0 for one that diverges, where that is skipped. @throws as `iterate`.
   double hold_out_score() {
     return named([&] {
-      std::vector<Trained> trained = train_networks(network_, learned_.loop(), validation_, team_);
-      if (options_.skip_diverged) std::erase_if(trained, [](const Trained& one) { return one.failure.has_value(); });
+      const std::vector<Tested> tested =
+          test_networks(network_, train_networks(network_, learned_.loop(), validation_, team_), dataset_.train,
+                        split_.held_out, dataset_.normalization, team_);
       double sum = 0;
-      for (const Confusion& confusion :
-           test_networks(network_, trained, dataset_.train, split_.held_out, dataset_.normalization, team_)) {
-        sum += options_.objective.score(confusion);
+      for (std::size_t i = 0; i < tested.size(); ++i) {
+        if (!options_.skip_diverged) require_success(tested[i], static_cast<Index>(i));
+        sum += options_.objective.score(tested[i].confusion);
       }
       return sum / static_cast<double>(validation_.size());
     });

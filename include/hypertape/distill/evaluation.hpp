@@ -105,23 +105,34 @@ inline std::vector<Trained> train_networks(const nn::Network<float>& network, co
   return trained;
 }
 
-/// What each of the trained networks takes the named images for. @throws DivergenceError for one whose training failed,
-/// naming it by its place, counted from `first_number`.
-inline std::vector<Confusion> test_networks(const nn::Network<float>& network, std::span<const Trained> trained,
-                                            const data::LabelledImages& images, std::span<const Index> which,
-                                            const data::Normalization& normalization, const WorkerTeam& team,
-                                            Index first_number = 0) {
-  std::vector<Confusion> confusions(trained.size(), Confusion(images.classes));
+/// What a network takes images for; if training it failed, or its outputs are not finite, for nothing, and why.
+struct Tested {
+  Confusion confusion;
+  std::optional<DivergenceError> failure = std::nullopt;  ///< nothing if it did not fail
+};
+
+/// What each of the trained networks takes the named images for.
+inline std::vector<Tested> test_networks(const nn::Network<float>& network, std::span<const Trained> trained,
+                                         const data::LabelledImages& images, std::span<const Index> which,
+                                         const data::Normalization& normalization, const WorkerTeam& team) {
+  std::vector<Tested> tested(trained.size(), Tested{Confusion(images.classes)});
   for_each_network(team, static_cast<Index>(trained.size()), [&](Index i) {
     const Trained& one = trained[static_cast<std::size_t>(i)];
+    Tested& result = tested[static_cast<std::size_t>(i)];
     try {
       if (one.failure) throw *one.failure;
-      confusions[static_cast<std::size_t>(i)] = confusion(network, one.theta, images, which, normalization, team);
+      result.confusion = confusion(network, one.theta, images, which, normalization, team);
     } catch (const DivergenceError& error) {
-      throw DivergenceError(message("network ", first_number + i, ": ", error.what()));
+      for (const Index image : which) result.confusion.add_none(images.labels[static_cast<std::size_t>(image)]);
+      result.failure = error;
     }
   });
-  return confusions;
+  return tested;
+}
+
+/// @throws DivergenceError, naming the network by its number, if it failed.
+inline void require_success(const Tested& tested, Index number) {
+  if (tested.failure) throw DivergenceError(message("network ", number, ": ", tested.failure->what()));
 }
 
 /// Mean and standard deviation (of the population) of some values.
