@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install.sh cmake make g++ clang libeigen3-dev doctest-dev libcli11-dev nlohmann-json3-dev zlib1g-dev \
-  libpng-dev libjpeg-dev libzip-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format
+  libpng-dev libjpeg-dev libzip-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format clang-tidy doxygen
 clang=$(clang++ -dumpversion | cut -d. -f1)
 scripts/install.sh "libomp-$clang-dev" "libclang-rt-$clang-dev"
 

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-archer=$(clang++ -print-file-name=libarcher.so)
+archer=$(clang++ -print-resource-dir)/../../libarcher.so
 [ -f "$archer" ] || { echo "tsan.sh: needs libarcher.so, which comes with LLVM's OpenMP runtime" >&2; exit 1; }
 cmake --preset tsan >/dev/null
 cmake --build build/tsan --parallel "$(nproc)" --target test_core test_unroll

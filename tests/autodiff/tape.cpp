@@ -49,6 +49,7 @@ TEST_CASE("Tape: rewind drops what came after the mark, and keeps what came befo
   CHECK(equal(x.value(), before));
   tape.reset();
   CHECK(tape.size() == 0);
+  CHECK_THROWS_WITH_AS(tape.rewind(mark), "Tape: rewound to a mark of 1 nodes, it has 0", ArgumentError);
 }
 
 TEST_CASE("Tape: recording again takes no more memory, nor changes the result") {

@@ -107,6 +107,39 @@ TEST_CASE("parallel_ranges: the ranges follow one another and cover everything")
   }
 }
 
+TEST_CASE("WorkerTeam: ranges of a long vector, one of a short one") {
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size);
+    for (const Index count : {Index{0}, Index{1000}, Index{100000}}) {
+      std::vector<int> runs(static_cast<std::size_t>(count));
+      std::atomic<int> ranges = 0;
+      team.for_each_range(count, [&](Range range) {
+        ++ranges;
+        for (Index i = range.begin; i < range.end; ++i) ++runs[static_cast<std::size_t>(i)];
+      });
+      CHECK(runs == std::vector<int>(runs.size(), 1));
+      CHECK(ranges == (count < 8192 ? 1 : team.size()));
+    }
+  }
+}
+
+TEST_CASE("parallel_parts: as many as the session's team") {
+  constexpr Index much = Index{1} << 30;
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size);
+    team.session([&] {
+      CHECK(WorkerTeam::here().size() == team.size());
+      CHECK(parallel_parts(100, much) == team.size());
+      std::vector<int> runs(100);
+      parallel_ranges(team.size(), 100, [&](Index, Range range) {
+        for (Index i = range.begin; i < range.end; ++i) ++runs[static_cast<std::size_t>(i)];
+      });
+      CHECK(runs == std::vector<int>(100, 1));
+    });
+    CHECK(WorkerTeam::here().size() == WorkerTeam().size());
+  }
+}
+
 TEST_CASE("parallel_parts: one for little work, at most one for each item, one inside a task") {
   constexpr Index much = Index{1} << 30;
   CHECK(parallel_parts(100, 1000) == 1);
@@ -118,11 +151,17 @@ TEST_CASE("parallel_parts: one for little work, at most one for each item, one i
 TEST_CASE("WorkerTeam: after a failure, tasks that have not begun are left out") {
   for (const int size : team_sizes) {
     std::atomic<int> runs = 0;
+    std::atomic<bool> thrown = false;
     CHECK_THROWS_AS(WorkerTeam(size).for_each(10000,
                                               [&](Index index, int) {
                                                 ++runs;
-                                                busy(index);
-                                                if (index == 0) throw ArgumentError("first");
+                                                if (index == 0) {
+                                                  thrown = true;
+                                                  throw ArgumentError("first");
+                                                }
+                                                // Each waits for the failure, and leaves it time to be noted.
+                                                while (!thrown) std::this_thread::yield();
+                                                std::this_thread::sleep_for(std::chrono::milliseconds(1));
                                               }),
                     ArgumentError);
     CHECK(runs < 10000);

@@ -68,3 +68,18 @@ TEST_CASE("Shape: a number of elements that overflows is an error") {
 }
 
 TEST_CASE("Range: its size is the number of indices") { CHECK(Range{3, 8}.size() == 5); }
+
+TEST_CASE("part_of: the parts follow one another, and their lengths differ by one at most") {
+  for (Index count = 0; count <= 20; ++count) {
+    for (Index parts = 1; parts <= 7; ++parts) {
+      Index reached = 0;
+      for (Index part = 0; part < parts; ++part) {
+        const Range range = part_of(count, part, parts);
+        CHECK(range.begin == reached);
+        CHECK((range.size() == count / parts || range.size() == (count + parts - 1) / parts));
+        reached = range.end;
+      }
+      CHECK(reached == count);
+    }
+  }
+}

@@ -173,4 +173,5 @@ TEST_CASE("indices_of_class: in order") {
   images.labels = {3, 1, 3, 2};
   CHECK(indices_of_class(images, 3) == Indices{0, 2});
   CHECK(indices_of_class(images, 7).empty());
+  CHECK(indices_of_class(images, Indices{2, 1}, 3) == Indices{2});
 }

@@ -229,7 +229,7 @@ TEST_CASE("line_chart: deviations as a band or as error bars, and reference line
   const auto lines = named(elements, "line");
   CHECK(std::count_if(lines.begin(), lines.end(), is_reference) == 1);
 
-  chart.series[0].spread = Spread::error_bars;
+  chart.series[0].spread = SpreadStyle::error_bars;
   elements = drawn(chart);
   CHECK(named(elements, "polygon").empty());
   CHECK(named(elements, "line").size() == lines.size() + 9);  // each bar with its two ends
@@ -237,7 +237,7 @@ TEST_CASE("line_chart: deviations as a band or as error bars, and reference line
   // A deviation larger than the mean has no lower end on a logarithmic axis; it is drawn to a tenth.
   chart.y_scale = AxisScale::logarithmic;
   chart.references.clear();
-  chart.series = {{"", {0, 1}, {1, 1}, {3, 0}, Spread::band}};
+  chart.series = {{"", {0, 1}, {1, 1}, {3, 0}, SpreadStyle::band}};
   elements = drawn(chart);
   CHECK(std::abs(points(named(elements, "polygon").at(0))[3].y - y_tick(elements, "0.1").y) <= 0.35 * 13 + near);
 }

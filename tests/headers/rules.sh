@@ -19,4 +19,17 @@ for i in "${!layers[@]}"; do
   [ -z "$above" ] || check "headers of ${layers[i]} that include a higher layer" "$(
     grep -rnE "#include [<\"]hypertape/($above|hypertape\.hpp|distill\.hpp)" "hypertape/${layers[i]}")"
 done
+
+reached() {  # reached HEADER: all headers that it includes, directly or not
+  local all=$1 new=$1
+  while [ -n "$new" ]; do
+    new=$(grep -hoE '#include "hypertape/[^"]+"' $new | cut -d'"' -f2 | sort -u | grep -vxF "$all" || true)
+    [ -z "$new" ] || all+=$'\n'$new
+  done
+  echo "$all"
+}
+check "headers that hypertape/hypertape.hpp does not reach" "$(
+  find hypertape -mindepth 2 -name '*.hpp' | grep -vE '^hypertape/(data|distill)/' | grep -vxF "$(reached hypertape/hypertape.hpp)")"
+check "headers that hypertape/distill.hpp does not reach" "$(
+  find hypertape -mindepth 2 -name '*.hpp' | grep -vxF "$(reached hypertape/distill.hpp)")"
 exit $bad

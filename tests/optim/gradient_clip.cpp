@@ -28,6 +28,14 @@ TEST_CASE("gradient clip: a multiple of the moving average, which takes in what 
   CHECK(resumed.factor(10) == clip.factor(10));
 }
 
+TEST_CASE("gradient clip: a norm that is not finite leaves the average as it was") {
+  optim::GradientClip clip(1, 2);
+  clip.factor(1);
+  check_error<DivergenceError>([&] { clip.factor(std::nan("")); }, {"norm", "nan"});
+  check_error<DivergenceError>([&] { clip.factor(HUGE_VAL); }, {"norm", "inf"});
+  CHECK(clip.state().average == 1);
+}
+
 TEST_CASE("gradient clip: bounds that cannot be") {
   check_error<ArgumentError>([] { optim::GradientClip(-1); }, {"cannot be negative", "-1"});
   check_error<ArgumentError>([] { optim::GradientClip(0, std::nan("")); }, {"cannot be negative"});

@@ -58,6 +58,9 @@ TEST_CASE("batch_gradient: impossible batches are refused") {
   CHECK_THROWS_AS(batch_gradient(batch.theta, batch.x, Batch<double>(5).y, got), ShapeError);
   const auto load = [](Range, Tensor<double>&, Tensor<double>&) {};
   CHECK_THROWS_AS(batch_gradient(batch.theta, 0, load, got), ArgumentError);
+  const auto load_too_many = [&](Range, Tensor<double>& x, Tensor<double>& y) { x = batch.x, y = batch.y; };
+  CHECK_THROWS_WITH_AS(batch_gradient(batch.theta, 3, load_too_many, got),
+                       "BatchGradient: 3 samples were to be loaded, got (4, 4)", ShapeError);
   CHECK_THROWS_AS(SampleBlocks(4, -1), ArgumentError);
 }
 

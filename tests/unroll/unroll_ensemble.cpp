@@ -89,6 +89,10 @@ TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options(), WorkerTeam(2));
   CHECK_THROWS_WITH_AS(ensemble(loop, {}, outer), "UnrollEnsemble: needs at least one initialisation", ArgumentError);
   std::vector<Tensor<double>> theta0 = initialisations(3);
+  theta0[2] = Tensor<double>(Shape{3});
+  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer), "UnrollEnsemble: initialisation 2 is (3), the first is (43)",
+                       ShapeError);
+  theta0 = initialisations(3);
   theta0[1][0] = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer),
                        "initialisation 1: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);

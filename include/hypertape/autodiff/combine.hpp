@@ -38,8 +38,8 @@ struct Combination final : Operation<T> {
   }
 
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    T* used_factors = call.tape().template allocate<T>(call.inputs());
-    Var<T>* used = call.tape().template allocate<Var<T>>(call.inputs());
+    auto* used_factors = call.tape().template allocate<T>(call.inputs());
+    auto* used = call.tape().template allocate<Var<T>>(call.inputs());
     std::size_t count = 0;
     for (int i = 0; i < call.inputs(); ++i) {
       if (!call.tangent(i)) continue;
@@ -61,7 +61,7 @@ struct Combination final : Operation<T> {
 /// offset + factor x, elementwise.
 template <class T>
 Var<T> combine(T factor, Var<T> x, T offset = T(0)) {
-  T* factors = x.tape().template allocate<T>(1);
+  auto* factors = x.tape().template allocate<T>(1);
   factors[0] = factor;
   return x.tape().apply(Combination<T>(factors, offset), x.shape(), {x});
 }
@@ -72,7 +72,7 @@ Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
   if (a.shape() != b.shape()) {
     throw ShapeError(message("add: operands must have one shape, got ", a.shape(), " and ", b.shape()));
   }
-  T* factors = a.tape().template allocate<T>(2);
+  auto* factors = a.tape().template allocate<T>(2);
   factors[0] = a_factor;
   factors[1] = b_factor;
   return a.tape().apply(Combination<T>(factors, T(0)), a.shape(), {a, b});

@@ -69,7 +69,7 @@ struct Contraction final : Operation<T> {
   }
 
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    Var<T>* operands = call.tape().template allocate<Var<T>>(2 * call.inputs());
+    auto* operands = call.tape().template allocate<Var<T>>(2 * call.inputs());
     std::size_t count = 0;
     const auto add_pair = [&](Var<T> first, Var<T> second) {
       operands[count++] = first;

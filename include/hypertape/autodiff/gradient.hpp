@@ -20,7 +20,7 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   using Part = typename Adjoint<T>::Part;
   Index count = 0;
   for (Part* part = adjoint.parts; part != nullptr; part = part->next) ++count;
-  Part** left = tape.template allocate<Part*>(count);
+  auto* left = tape.template allocate<Part*>(count);
   Part** end = left;
   for (Part* part = adjoint.parts; part != nullptr; part = part->next) *end++ = part;
   // Unlike std::stable_sort, which takes memory from the heap; a node's number decides between equals.
@@ -35,8 +35,8 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   }
   T* memory = in_place ? adjoint.memory : nullptr;
   while (left != end) {  // each round takes parts that do not overlap; one round is the rule
-    Index* offsets = tape.template allocate<Index>(end - left);
-    Var<T>* taken = tape.template allocate<Var<T>>(end - left);
+    auto* offsets = tape.template allocate<Index>(end - left);
+    auto* taken = tape.template allocate<Var<T>>(end - left);
     std::size_t used = 0;
     Index reached = 0;
     Part** kept = left;
@@ -60,7 +60,7 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
 template <class T>
 Var<T> placed(Var<T> var, T* destination) {
   if (destination == nullptr || var.data() == destination) return var;
-  T* factor = var.tape().template allocate<T>(1);
+  auto* factor = var.tape().template allocate<T>(1);
   *factor = T(1);
   return var.tape().apply(Combination<T>(factor, T(0)), var.shape(), std::span<const Var<T>>(&var, 1), destination);
 }

@@ -31,8 +31,8 @@ struct Assemble final : Operation<T> {
   }
 
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    Index* used_offsets = call.tape().template allocate<Index>(call.inputs());
-    Var<T>* used = call.tape().template allocate<Var<T>>(call.inputs());
+    auto* used_offsets = call.tape().template allocate<Index>(call.inputs());
+    auto* used = call.tape().template allocate<Var<T>>(call.inputs());
     std::size_t count = 0;
     for (int i = 0; i < call.inputs(); ++i) {
       if (!call.tangent(i)) continue;

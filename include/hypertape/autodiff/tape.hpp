@@ -52,8 +52,8 @@ class Tape {
   explicit Tape(std::size_t block_bytes) : arena_(block_bytes) {}
   /// @{
   /// Takes the record and the memory of another tape. Vars of either are invalid then.
-  Tape(Tape&&) = default;
-  Tape& operator=(Tape&&) = default;
+  Tape(Tape&&) noexcept = default;
+  Tape& operator=(Tape&&) noexcept = default;
   /// @}
 
   /// A leaf: something that the computation is given. The values are copied.
@@ -107,7 +107,11 @@ class Tape {
   Mark mark() const { return {nodes_.size(), inputs_.size(), arena_.mark()}; }
 
   /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
+  /// @throws ArgumentError if the tape was rewound past the mark.
   void rewind(const Mark& mark) {
+    if (mark.nodes > nodes_.size()) {
+      throw ArgumentError(message("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size()));
+    }
     nodes_.resize(mark.nodes, Node{});
     inputs_.resize(mark.inputs);
     arena_.rewind(mark.arena);

@@ -44,6 +44,9 @@ class WorkerTeam {
   /// True while this thread runs a task, even of a team of one: what the task calls must not fan out again.
   static bool inside_task() { return inside_task_; }
 
+  /// The team whose session this thread is in; outside of all sessions, one of OpenMP's default size.
+  static WorkerTeam here() { return here_ != nullptr ? *here_ : WorkerTeam(); }
+
   /// Calls task(index, worker) for each index in 0 .. count - 1, worker in 0 .. size() - 1. Inside a task of any team
   /// it runs serially. The first exception of a task is thrown again here; tasks that no worker has begun by then are
   /// left out. @throws ArgumentError for more than a million tasks.
@@ -58,11 +61,22 @@ class WorkerTeam {
     }
   }
 
+  /// Calls body(range) for ranges that cover 0 .. count - 1, at most one for each worker and for each 8,192
+  /// elements: a short vector is done before another thread has woken up. The body must compute
+  /// each element on its own, so that the bits do not depend on the cut.
+  template <class Body>
+  void for_each_range(Index count, const Body& body) const {
+    constexpr Index worth_sharing = 8192;
+    const Index parts = std::min<Index>(size_, count / worth_sharing + 1);
+    for_each(parts, [&](Index part, int) { body(part_of(count, part, parts)); });
+  }
+
   /// Keeps the threads at hand while the body runs, in this thread: a `for_each` in it then starts within about a
   /// microsecond, or, after a pause in which they fell asleep, some tens of them. Sessions may be nested; the outermost
   /// counts.
   template <class Body>
   void session(const Body& body) const {
+    const HereScope scope(this);
     if (size_ == 1 || inside_task_ || shared_->open) return body();
 #if HYPERTAPE_HAS_OPENMP
     std::exception_ptr failure;
@@ -89,6 +103,7 @@ class WorkerTeam {
   static constexpr Index most_tasks = 1000000;
 
   inline static thread_local bool inside_task_ = false;
+  inline static thread_local const WorkerTeam* here_ = nullptr;
 
   struct TaskScope {
     bool outer = std::exchange(inside_task_, true);
@@ -96,6 +111,14 @@ class WorkerTeam {
     TaskScope(const TaskScope&) = delete;
     TaskScope& operator=(const TaskScope&) = delete;
     ~TaskScope() { inside_task_ = outer; }
+  };
+
+  struct HereScope {
+    const WorkerTeam* outer;
+    explicit HereScope(const WorkerTeam* team) : outer(std::exchange(here_, team)) {}
+    HereScope(const HereScope&) = delete;
+    HereScope& operator=(const HereScope&) = delete;
+    ~HereScope() { here_ = outer; }
   };
 
   /// The loop that is being shared out. One atomic word holds the next task to be claimed and how many there are, so a
@@ -181,22 +204,20 @@ class WorkerTeam {
   std::shared_ptr<Shared> shared_;
 };
 
-/// How many threads one operation on a large tensor should use: the default team's size if `multiply_adds` are worth
-/// a team, at most one for each of `count` items, and 1 inside a task.
+/// How many threads one operation on a large tensor should use: as many as the team of the session that it is in, or
+/// OpenMP's default, if `multiply_adds` are worth a team; at most one for each of `count` items, and 1 inside a task.
 inline Index parallel_parts(Index count, Index multiply_adds) {
   constexpr Index worth_a_team = Index{1} << 20;
   if (multiply_adds < worth_a_team || WorkerTeam::inside_task()) return 1;
-  return std::min<Index>(count, WorkerTeam().size());
+  return std::min<Index>(count, WorkerTeam::here().size());
 }
 
-/// Cuts 0 .. count - 1 into `parts` contiguous ranges and calls body(part, range) for each, in parallel. The body must
-/// compute each index on its own, so that the bits do not depend on the cut.
+/// Cuts 0 .. count - 1 into `parts` ranges and calls body(part, range) for each, in parallel. The body must compute
+/// each index on its own, so that the bits do not depend on the cut.
 template <class Body>
 void parallel_ranges(Index parts, Index count, const Body& body) {
   if (parts == 1) return body(Index{0}, Range{0, count});
-  WorkerTeam(static_cast<int>(parts)).for_each(parts, [&](Index part, int) {
-    body(part, Range{count * part / parts, count * (part + 1) / parts});
-  });
+  WorkerTeam::here().for_each(parts, [&](Index part, int) { body(part, part_of(count, part, parts)); });
 }
 
 }  // namespace hypertape

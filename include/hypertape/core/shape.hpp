@@ -23,6 +23,11 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
+/// Range `part` of 0 .. count - 1 cut into `parts` that follow one another, of lengths that differ by one at most.
+constexpr Range part_of(Index count, Index part, Index parts) {
+  return {count * part / parts, count * (part + 1) / parts};
+}
+
 /// The extents of a tensor: at most five, each at least 1. `Shape{}` is a scalar. Held in place, so that it copies
 /// without touching the heap.
 ///

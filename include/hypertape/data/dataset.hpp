@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -260,13 +261,20 @@ inline void append(const LabelledImages& images, LabelledImages& to) {
   to.count += images.count;
 }
 
-/// The indices of the images of one class, in order.
-inline std::vector<Index> indices_of_class(const LabelledImages& images, std::int32_t label) {
+/// Those of the named images that are of one class, in their order.
+inline std::vector<Index> indices_of_class(const LabelledImages& images, std::span<const Index> which,
+                                           std::int32_t label) {
   std::vector<Index> indices;
-  for (std::size_t n = 0; n < images.labels.size(); ++n) {
-    if (images.labels[n] == label) indices.push_back(static_cast<Index>(n));
+  for (const Index i : which) {
+    if (images.labels[static_cast<std::size_t>(i)] == label) indices.push_back(i);
   }
   return indices;
+}
+/// Those of all images.
+inline std::vector<Index> indices_of_class(const LabelledImages& images, std::int32_t label) {
+  std::vector<Index> all(static_cast<std::size_t>(images.count));
+  std::iota(all.begin(), all.end(), Index{0});
+  return indices_of_class(images, all, label);
 }
 
 }  // namespace hypertape::data

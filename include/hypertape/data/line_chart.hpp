@@ -17,16 +17,16 @@
 namespace hypertape::data {
 
 /// How the deviations of a series are drawn.
-enum class Spread { band, error_bars };
+enum class SpreadStyle { band, error_bars };
 
 /// Points joined by a line, in the order given; with markers where there are at most 30, or no line.
 struct LineSeries {
-  std::string name;               ///< in the legend; empty: not there
-  std::vector<double> x;          ///< of each point
-  std::vector<double> y;          ///< of each point
-  std::vector<double> deviation;  ///< of each y, drawn as y +- deviation; empty: none
-  Spread spread = Spread::band;   ///< how deviations are shown
-  bool line = true;               ///< whether points are joined
+  std::string name;                        ///< in the legend; empty: not there
+  std::vector<double> x;                   ///< of each point
+  std::vector<double> y;                   ///< of each point
+  std::vector<double> deviation;           ///< of each y, drawn as y +- deviation; empty: none
+  SpreadStyle spread = SpreadStyle::band;  ///< how deviations are shown
+  bool line = true;                        ///< whether points are joined
 };
 
 /// A horizontal line to compare with, say a published figure.
@@ -244,7 +244,7 @@ class ChartWriter {
   }
 
   void spread(const LineSeries& series, std::size_t i) {
-    if (series.spread == Spread::error_bars) {
+    if (series.spread == SpreadStyle::error_bars) {
       for (std::size_t p = 0; p < series.x.size(); ++p) {
         const double x = x_of(series.x[p]);
         const double low = y_of(lower_end(chart_, series, p)), high = y_of(upper_end(series, p));

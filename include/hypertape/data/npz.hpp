@@ -116,7 +116,7 @@ inline std::string pack_zip(const std::map<std::string, std::string>& files) {
   zip_source_keep(memory.get());  // closing the archive gives up its reference
   for (const auto& [name, bytes] : files) add_entry(archive.get(), name, bytes);
   if (zip_close(archive.get()) != 0) throw DataError(message("npz: cannot pack: ", zip_strerror(archive.get())));
-  archive.release();  // a successful zip_close has freed it
+  static_cast<void>(archive.release());  // a successful zip_close has freed it
   const auto fail = [] { throw DataError("npz: cannot read the packed archive"); };
   if (zip_source_open(memory.get()) != 0) fail();
   std::string bytes =

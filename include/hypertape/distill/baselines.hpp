@@ -57,13 +57,12 @@ inline std::vector<Tensor<float>> average_images(const data::LabelledImages& ima
   Tensor<float> batch(Shape{images.classes * images_per_class, images.channels, images.height, images.width});
   const Index pixels = images.height * images.width;
   for (int k = 0; k < images.classes; ++k) {
+    const std::vector<Index> of_class = data::indices_of_class(images, which, k);
+    const auto count = static_cast<std::int64_t>(of_class.size());
     std::vector<std::int64_t> sums(static_cast<std::size_t>(images.stride()));
-    std::int64_t count = 0;
-    for (const Index i : which) {
-      if (images.labels[static_cast<std::size_t>(i)] != k) continue;
+    for (const Index i : of_class) {
       const std::uint8_t* image = images.pixels.data() + i * images.stride();
       for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += image[f];
-      ++count;
     }
     if (count == 0) throw ArgumentError(message("average images: class ", k, " has no images"));
     for (std::size_t f = 0; f < sums.size(); ++f) {
@@ -74,7 +73,7 @@ inline std::vector<Tensor<float>> average_images(const data::LabelledImages& ima
         batch.matrix()(k * images_per_class + n, static_cast<Index>(f)) = value;
     }
   }
-  return std::vector<Tensor<float>>(static_cast<std::size_t>(steps), batch);
+  return std::vector(static_cast<std::size_t>(steps), batch);
 }
 
 /// K-means: for each class the centroids of steps * images_per_class clusters of those of its images that are in
@@ -88,10 +87,7 @@ inline std::vector<Tensor<float>> kmeans_images(const data::LabelledImages& imag
   std::vector<Tensor<float>> batches(static_cast<std::size_t>(steps), Tensor<float>(shape));
   Tensor<float> points;
   for (int k = 0; k < images.classes; ++k) {
-    std::vector<Index> of_class;
-    for (const Index i : which) {
-      if (images.labels[static_cast<std::size_t>(i)] == k) of_class.push_back(i);
-    }
+    const std::vector<Index> of_class = data::indices_of_class(images, which, k);
     if (static_cast<Index>(of_class.size()) < wanted) {
       throw ArgumentError(message("k-means: class ", k, " has ", of_class.size(), " images, ", steps, " steps need ",
                                   wanted, " centroids"));

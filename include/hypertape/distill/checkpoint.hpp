@@ -21,7 +21,7 @@ class Checkpoints {
   };
 
   /// Those of a run in this folder.
-  explicit Checkpoints(std::filesystem::path folder)
+  explicit Checkpoints(const std::filesystem::path& folder)
       : newest_(folder / "checkpoint.npz"), previous_(folder / "checkpoint.previous.npz") {}
 
   /// If any was ever written here, and not removed.
@@ -72,7 +72,7 @@ class Checkpoints {
 
 /// All arrays of `part`, their names led by "prefix.", added to `npz`; and what has that prefix, without it.
 inline void add_prefixed(data::Npz& npz, const std::string& prefix, const data::Npz& part) {
-  for (const auto& [name, array] : part) npz[prefix + '.' + name] = array;
+  for (const auto& [name, array] : part) npz[message(prefix, '.', name)] = array;
 }
 /// The arrays whose names begin with `prefix` and a dot, without these.
 inline data::Npz with_prefix(const data::Npz& npz, const std::string& prefix) {

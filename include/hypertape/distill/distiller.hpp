@@ -37,7 +37,7 @@ class Distiller {
   /// `training` are the initial weights to distil for, `validation` those to score with. The dataset must outlive the
   /// distiller. @throws ArgumentError for options out of range, or a dataset too small for the hold-out and one batch.
   Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
-            InitialWeights training, const InitialWeights& validation, WorkerTeam team)
+            InitialWeights training, const InitialWeights& validation, const WorkerTeam& team)
       : network_(std::move(network)),
         dataset_(dataset),
         options_(checked(options, dataset)),
@@ -152,8 +152,8 @@ class Distiller {
   }
 
   std::vector<Tensor<float>> first_labels() const {
-    return std::vector<Tensor<float>>(to_size(options_.steps),
-                                      balanced_labels(dataset_.train.classes, options_.images_per_class));
+    const Tensor<float> of_step = balanced_labels(dataset_.train.classes, options_.images_per_class);
+    return std::vector(to_size(options_.steps), of_step);
   }
 
   /// Runs the body, and adds to what it says of a divergence where in the run that was.

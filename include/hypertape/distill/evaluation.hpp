@@ -32,6 +32,7 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
     Confusion part;
   };
   std::vector<Worker> workers;
+  workers.reserve(static_cast<std::size_t>(team.size()));
   for (int w = 0; w < team.size(); ++w) workers.push_back({{}, {}, Confusion(images.classes)});
   const SampleBlocks blocks(static_cast<Index>(which.size()), block_size);
   team.for_each(blocks.count(), [&](Index block, int w) {
@@ -107,7 +108,7 @@ inline std::vector<Trained> train_networks(const nn::Network<float>& network, co
 
 /// What a network takes images for; if training it failed, or its outputs are not finite, for nothing, and why.
 struct Tested {
-  Confusion confusion;
+  Confusion confusion;                                    ///< of the images
   std::optional<DivergenceError> failure = std::nullopt;  ///< nothing if it did not fail
 };
 

@@ -41,10 +41,7 @@ inline std::vector<std::vector<Index>> draw_real_images(const data::LabelledImag
                                                         Index images_per_class, Random random) {
   std::vector<std::vector<Index>> drawn(static_cast<std::size_t>(steps));
   for (int k = 0; k < images.classes; ++k) {
-    std::vector<Index> of_class;
-    for (const Index i : which) {
-      if (images.labels[static_cast<std::size_t>(i)] == k) of_class.push_back(i);
-    }
+    const std::vector<Index> of_class = data::indices_of_class(images, which, k);
     const auto available = static_cast<Index>(of_class.size());
     if (available < steps * images_per_class) {
       throw ArgumentError(message("real images: class ", k, " has ", available, " images, ", steps, " steps need ",

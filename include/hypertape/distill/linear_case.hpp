@@ -118,7 +118,7 @@ struct SampledResidual {
 class LinearResidual {
  public:
   /// Of this theta* (D).
-  LinearResidual(Tensor<double> solution, WorkerTeam team)
+  LinearResidual(Tensor<double> solution, const WorkerTeam& team)
       : solution_(std::move(solution)), ensemble_(LinearLoss{}, options(), team), one_(LinearLoss{}) {
     // theta_1 - theta* is affine in theta_0, so any starts of mean 0 and covariance I give its expected square exactly.
     const Index dimension = solution_.size();
@@ -195,7 +195,7 @@ class LinearLearner {
   /// The learning rate, of Adam, is in units of sqrt(M / eta), the length of the best points, and follows half a cosine
   /// down to zero over `iterations`. @throws ArgumentError unless all numbers are positive.
   LinearLearner(const Tensor<double>& solution, Index points, double step_size, long iterations, double learning_rate,
-                std::uint64_t seed, WorkerTeam team)
+                std::uint64_t seed, const WorkerTeam& team)
       : residual_(solution, team), iterations_(iterations) {
     if (points < 1 || !(step_size > 0) || iterations < 1 || !(learning_rate > 0)) {
       throw ArgumentError(message("linear case: needs positive numbers, got ", points, " points, step size ", step_size,

@@ -74,7 +74,7 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
 /// Coefficients for rows: coefficient (r, s) is at factors[r * row_stride + s * term_stride], row s at rows + s *
 /// length_stride.
 template <class T>
-struct Combination {
+struct RowCombination {
   const T* factors;     ///< the coefficients
   Index row_stride;     ///< from a row's coefficient to the next row's
   Index term_stride;    ///< from a term's coefficient to the next term's
@@ -85,7 +85,7 @@ struct Combination {
 /// out[r][k] = start + sum over m, s < terms of coefficient_m(r, s) rows_m[s][k], for `count` rows of `length`
 /// contiguous values: a product with one factor transposed or not, by sums of rows.
 template <class T, int Products>
-void combine_rows(Index count, Index length, Index terms, const Combination<T> (&products)[Products], Start start,
+void combine_rows(Index count, Index length, Index terms, const RowCombination<T> (&products)[Products], Start start,
                   T* out) {
   constexpr int most_rows = detail::many_registers ? 5 : 4;
   constexpr int most_vectors = detail::many_registers ? 5 : 3;
@@ -101,7 +101,7 @@ void combine_rows(Index count, Index length, Index terms, const Combination<T> (
           sum[r][v] = accumulate ? V::load(to + r * length + at[v]) : typename V::Vector{};
         }
       }
-      for (const Combination<T>& product : products) {
+      for (const RowCombination<T>& product : products) {
         const T* factors = product.factors + r0 * product.row_stride;
         for (Index s = range.begin; s < range.end; ++s) {
           const T* row = product.rows + s * product.length_stride;

@@ -25,13 +25,6 @@ struct Simd {
   /// The lanes to memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE void store(T* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
-  /// The first `count` lanes from memory, zero in the others.
-  static HYPERTAPE_ALWAYS_INLINE Vector load_first(const T* from, Index count) {
-    T lanes[Lanes] = {};
-    for (Index i = 0; i < count; ++i) lanes[i] = from[i];
-    return load(lanes);
-  }
-
   /// One value in all lanes.
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 

@@ -8,7 +8,7 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
 
-/// Random weights. For a weight (O, I) fan-in is I and fan-out is O; for (O, C, K, K) they are C K K and O K K.
+/// Random weights. For a weight (O, I) fan-in is I and fan-out is O; for (O, C, K, ...) they are C K ... and O K ....
 namespace hypertape::nn {
 
 /// How weights are drawn.
@@ -50,8 +50,8 @@ template <class T>
 void initialize(Initializer initializer, double gain, const Shape& shape, T* weight, Random& random) {
   if (shape.rank() < 2) throw ShapeError(message("initialize: needs a weight (O, I, ...), got ", shape));
   const Index O = shape[0], I = shape.stride();
-  const double kernel = static_cast<double>(shape.rank() == 4 ? shape[2] * shape[3] : 1);
-  const double fan_in = static_cast<double>(I), fan_out = static_cast<double>(O) * kernel;
+  const Index kernel = I / shape[1];
+  const auto fan_in = static_cast<double>(I), fan_out = static_cast<double>(O * kernel);
   const auto fill_normal = [&](double deviation) {
     for (Index i = 0; i < shape.size(); ++i) weight[i] = static_cast<T>(deviation * random.normal());
   };

@@ -43,11 +43,15 @@ class Parameters {
   /// The tensors, in the order of theta.
   const std::vector<Entry>& entries() const { return entries_; }
 
-  /// Tensor i as a view of theta. @throws ShapeError unless theta is a vector of size() values.
+  /// Tensor i as a view of theta. @throws ShapeError unless theta is a vector of size() values, ArgumentError if there
+  /// are not so many tensors.
   template <class T>
   Var<T> get(Var<T> theta, std::size_t i) const {
     if (theta.shape() != Shape{size_}) {
       throw ShapeError(message("Parameters: theta must be ", Shape{size_}, ", got ", theta.shape()));
+    }
+    if (i >= entries_.size()) {
+      throw ArgumentError(message("Parameters: no tensor ", i, " among ", entries_.size()));
     }
     return slice(theta, entries_[i].offset, entries_[i].shape);
   }

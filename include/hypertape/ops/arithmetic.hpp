@@ -109,19 +109,19 @@ void match(const char* name, Var<T>& a, Var<T>& b) {
 
 }  // namespace detail
 
-/// A + b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a + b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator+(Var<T> a, Var<T> b) {
   detail::match("add", a, b);
   return combine(T(1), a, T(1), b);
 }
-/// A - b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a - b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator-(Var<T> a, Var<T> b) {
   detail::match("subtract", a, b);
   return combine(T(1), a, T(-1), b);
 }
-/// A b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator*(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape() && a.size() == 1) return scale(a, b);
@@ -129,7 +129,7 @@ Var<T> operator*(Var<T> a, Var<T> b) {
   detail::match("multiply", a, b);
   return contract<2>(MultiplyForm{a.shape()}, {a, b});
 }
-/// A / b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a / b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator/(Var<T> a, Var<T> b) {
   detail::match("divide", a, b);
@@ -142,7 +142,7 @@ Var<T> operator-(Var<T> a) {
   return combine(T(-1), a);
 }
 /// @{
-/// The same with a number, which stands for a tensor of this value.
+/// The same with a number, which stands for a tensor of this value. A quotient by one is the product with 1 / b.
 template <class T>
 Var<T> operator+(Var<T> a, std::type_identity_t<T> b) {
   return combine(T(1), a, b);

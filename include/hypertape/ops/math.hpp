@@ -55,7 +55,7 @@ struct Square {
   }
 };
 
-/// Exp(x), elementwise.
+/// The exponential function, elementwise.
 template <class T>
 Var<T> exp(Var<T> x) {
   return apply_unary<Exp>(x);
@@ -70,7 +70,7 @@ template <class T>
 Var<T> sqrt(Var<T> x) {
   return apply_unary<Sqrt>(x);
 }
-/// X x, elementwise.
+/// x squared, elementwise.
 template <class T>
 Var<T> square(Var<T> x) {
   return apply_unary<Square>(x);

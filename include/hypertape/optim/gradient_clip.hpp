@@ -23,8 +23,10 @@ class GradientClip {
     }
   }
 
-  /// What to multiply a gradient of this norm with.
+  /// What to multiply a gradient of this norm with. @throws DivergenceError if it is not finite: the average would
+  /// never recover.
   double factor(double norm) {
+    if (!std::isfinite(norm)) throw DivergenceError(message("GradientClip: the gradient's norm is ", norm));
     double bounded = norm;
     if (largest_ > 0) bounded = std::min(bounded, largest_);
     if (multiple_ > 0) {

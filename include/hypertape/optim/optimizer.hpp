@@ -78,7 +78,7 @@ class Adam {
     const auto taken = static_cast<double>(steps);
     const double mean_share = 1 - std::pow(beta1_, taken), square_share = 1 - std::pow(beta2_, taken);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const double g = static_cast<double>(gradient[i]);
+      const auto g = static_cast<double>(gradient[i]);
       mean[i] = beta1_ * mean[i] + (1 - beta1_) * g;
       square[i] = beta2_ * square[i] + (1 - beta2_) * g * g;
       const double update = (mean[i] / mean_share) / (std::sqrt(square[i] / square_share) + epsilon_);

@@ -12,7 +12,8 @@ namespace hypertape::optim {
 /// @throws ArgumentError if the period is not positive.
 inline double step_schedule(long iteration, long period, double factor) {
   if (period < 1) throw ArgumentError(message("step_schedule: the period must be at least 1, got ", period));
-  return std::pow(factor, static_cast<double>(iteration / period));
+  const long periods = iteration / period;
+  return std::pow(factor, static_cast<double>(periods));
 }
 
 /// From 1 down to `last` along half a cosine over `iterations`; `last` after them. @throws ArgumentError if there are

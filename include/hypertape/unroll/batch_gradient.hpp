@@ -25,7 +25,7 @@ class BatchGradient {
 
   /// `load(range, x, y)` must fill the tensors x and y with the samples of that range; it and the loss are called from
   /// several threads at once. Returns the loss and writes its gradient, of theta's shape (P). @throws ArgumentError if
-  /// there are no samples.
+  /// there are no samples, ShapeError if x or y has another number of them.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const SampleBlocks blocks(samples, samples_per_block_);
@@ -83,6 +83,13 @@ class BatchGradient {
     Tensor<T> gradient;
   };
 
+  static void check_samples(Range wanted, const Worker& worker) {
+    for (const Tensor<T>* tensor : {&worker.x, &worker.y}) {
+      if (tensor->shape()[0] == wanted.size()) continue;
+      throw ShapeError(message("BatchGradient: ", wanted.size(), " samples were to be loaded, got ", tensor->shape()));
+    }
+  }
+
   /// The sums of loss and gradient over each group's blocks.
   template <class Load>
   void accumulate(const Tensor<T>& theta, const SampleBlocks& blocks, const Load& load) {
@@ -93,9 +100,10 @@ class BatchGradient {
       group.loss = 0;
       group.gradient.resize(theta.shape());
       auto start = kernels::Start::fresh;
-      const Index end = blocks.count() * (g + 1) / groups;
-      for (Index block = blocks.count() * g / groups; block < end; ++block) {
+      const Range some = part_of(blocks.count(), g, groups);
+      for (Index block = some.begin; block < some.end; ++block) {
         load(blocks[block], worker.x, worker.y);
+        check_samples(blocks[block], worker);
         const T weight = blocks.template weight<T>(block);
         group.loss +=
             weight * worker.derivatives->gradient({theta, worker.x, worker.y}, weight, start, group.gradient.data());
@@ -106,13 +114,12 @@ class BatchGradient {
 
   /// The groups' gradients, added up in their order.
   void add_groups(Tensor<T>& out) {
-    const Index parts = std::min<Index>(team_.size(), out.size() / 8192 + 1);
-    team_.for_each(parts, [&](Index part, int) {
-      const Index begin = out.size() * part / parts, end = out.size() * (part + 1) / parts;
-      std::copy(groups_[0].gradient.data() + begin, groups_[0].gradient.data() + end, out.data() + begin);
+    team_.for_each_range(out.size(), [&](Range range) {
+      const T* first = groups_[0].gradient.data();
+      std::copy(first + range.begin, first + range.end, out.data() + range.begin);
       for (std::size_t g = 1; g < groups_.size(); ++g) {
         const T* from = groups_[g].gradient.data();
-        for (Index i = begin; i < end; ++i) out[i] += from[i];
+        for (Index i = range.begin; i < range.end; ++i) out[i] += from[i];
       }
     });
   }

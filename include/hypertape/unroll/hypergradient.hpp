@@ -9,6 +9,7 @@
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/kernels/reduce.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
+#include "hypertape/unroll/segments.hpp"
 #include "hypertape/unroll/step_blocks.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
@@ -71,10 +72,7 @@ class Unroll {
       start_at_theta0(loop, point);
       for (Index t = 0; t < loop.steps_taken(); ++t) step(loop, t, point, point, false);
     });
-    if (!point.theta.all_finite()) {
-      throw DivergenceError(
-          message("hypergradient: the weights are not finite after ", loop.steps_taken(), " inner steps"));
-    }
+    require_finite(loop, point.theta);
     return point.theta;
   }
 
@@ -142,6 +140,12 @@ class Unroll {
     }
   }
 
+  static void require_finite(const InnerLoop<T>& loop, const Tensor<T>& theta) {
+    if (theta.all_finite()) return;
+    throw DivergenceError(
+        message("hypergradient: the weights are not finite after ", loop.steps_taken(), " inner steps"));
+  }
+
   void start(const InnerLoop<T>& loop) {
     check(loop);
     blocks_.load(loop);
@@ -170,6 +174,7 @@ class Unroll {
     }
     record(loop, segments[last]);
     result_.theta_T = trajectory_[static_cast<std::size_t>(segments[last].size())].theta;
+    require_finite(loop, result_.theta_T);
     differentiate_outer_loss(loop, outer_loss);
 
     for (Index segment = last; segment >= 0; --segment) {
@@ -230,7 +235,7 @@ class Unroll {
       throw DivergenceError(
           message("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite", " at inner step ", t));
     }
-    share_out(to.theta.size(), [&](Range range) {
+    team_.for_each_range(to.theta.size(), [&](Range range) {
       if (mu == 0) {
         blocks_.add(-eta, from.theta, to.theta, range);
       } else {
@@ -248,13 +253,14 @@ class Unroll {
     const Index size = lambda_.size();
     if (mu == 0) {
       result_.learning_rates[t] = -blocks_.differentiate(lambda_, s, -eta);
-      share_out(size, [&](Range range) { blocks_.add(-eta, lambda_, lambda_, range); });
+      team_.for_each_range(size, [&](Range range) { blocks_.add(-eta, lambda_, lambda_, range); });
     } else {
       result_.learning_rates[t] = -kernels::dot(size, lambda_.data(), after.velocity.data());
-      share_out(size, [&](Range range) { map(range, nu_, lambda_, nu_, [eta](T n, T l) { return n - eta * l; }); });
+      team_.for_each_range(
+          size, [&](Range range) { map(range, nu_, lambda_, nu_, [eta](T n, T l) { return n - eta * l; }); });
       result_.momentum += kernels::dot(size, nu_.data(), before.velocity.data());
       blocks_.differentiate(nu_, s, T(1));
-      share_out(size, [&](Range range) {
+      team_.for_each_range(size, [&](Range range) {
         blocks_.add(T(1), lambda_, lambda_, range);
         map(range, nu_, nu_, [mu](T n) { return mu * n; });
       });
@@ -263,14 +269,6 @@ class Unroll {
 
   static std::size_t samples_of(const InnerLoop<T>& loop, Index t) {
     return static_cast<std::size_t>(t % loop.steps());
-  }
-
-  /// body(range) for ranges of 0 .. size - 1, each element on its own. That is worth several threads only for a long
-  /// vector.
-  template <class Body>
-  void share_out(Index size, const Body& body) const {
-    const Index parts = std::min<Index>(team_.size(), size / 8192 + 1);
-    team_.for_each(parts, [&](Index part, int) { body(Range{size * part / parts, size * (part + 1) / parts}); });
   }
 
   /// out = f(a), or f(a, b), in this range.

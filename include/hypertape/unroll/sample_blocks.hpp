@@ -13,7 +13,7 @@ class SampleBlocks {
  public:
   /// At most `samples_per_block` each; 0 leaves all in one block. @throws ArgumentError if there are no samples, or the
   /// size of a block is negative.
-  SampleBlocks(Index total, Index samples_per_block) : total_(total), count_(1) {
+  SampleBlocks(Index total, Index samples_per_block) : total_(total) {
     if (total < 1 || samples_per_block < 0) {
       throw ArgumentError(message("SampleBlocks: cannot cut ", total, " samples into blocks of ", samples_per_block));
     }
@@ -32,7 +32,7 @@ class SampleBlocks {
   }
 
  private:
-  Index total_, count_;
+  Index total_, count_ = 1;
 };
 
 /// How many samples of an inner step a block should have: few enough that two threads share ten images evenly, enough

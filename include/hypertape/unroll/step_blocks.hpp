@@ -20,7 +20,7 @@ class StepBlocks {
  public:
   /// For steps of this loss, of which the options say how they are cut and differentiated.
   StepBlocks(InnerLoss inner_loss, const UnrollOptions& options, WorkerTeam team)
-      : inner_loss_(std::move(inner_loss)), options_(options), team_(team) {}
+      : inner_loss_(std::move(inner_loss)), options_(options), team_(std::move(team)) {}
 
   /// Takes the samples of all steps and drops all records. The loop must stay as it is until the next call.
   void load(const InnerLoop<T>& loop) {

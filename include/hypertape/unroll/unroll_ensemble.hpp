@@ -26,11 +26,17 @@ class UnrollEnsemble {
   /// is Unroll's for initialisation i; several threads call it at once, each with a worker of its own (0 .. team size
   /// - 1), which may own the memory that it needs. Returns the mean of all but theta_T, which is that of the last
   /// initialisation; `results` has those of each.
-  /// @throws ArgumentError if there is no initialisation; as Unroll does, a DivergenceError naming the initialisation.
+  /// @throws ArgumentError if there is no initialisation, ShapeError if they are not of one shape; as Unroll does, a
+  /// DivergenceError naming the initialisation.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, std::span<const Tensor<T>> theta0,
                                      const OuterLoss& outer_loss) {
     if (theta0.empty()) throw ArgumentError("UnrollEnsemble: needs at least one initialisation");
+    for (std::size_t i = 1; i < theta0.size(); ++i) {
+      if (theta0[i].shape() == theta0[0].shape()) continue;
+      throw ShapeError(message("UnrollEnsemble: initialisation ", i, " is ", theta0[i].shape(), ", the first is ",
+                               theta0[0].shape()));
+    }
     results_.resize(theta0.size());
     const auto run = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& own, std::size_t i, int worker) {
       own = loop;

@@ -1,4 +1,4 @@
-#include "hypertape/unroll/unroll_options.hpp"
+#include "hypertape/unroll/segments.hpp"
 
 #include <doctest/doctest.h>
 
