@@ -47,12 +47,13 @@ def figure(summary):
             f"M = D ends at most {summary['largest_error']:.0e} from the solution, of {summary['starts_tested']:,} starts;"
             f" M < D leaves at least {least}, and learned points come within {excess:.0e} of the bound"
         )
-    one_network = summary.get("networks_tested") == 1
-    text = f"{summary['test_accuracy']:.2f}" if one_network else f"{summary['test_accuracy']:.1f} +- {summary['test_accuracy_std']:.1f}"
+    one = summary.get("networks_tested") == 1 or ("neighbours" in summary and summary["sets"] == 1)
+    text = f"{summary['test_accuracy']:.2f}" if one else f"{summary['test_accuracy']:.1f} +- {summary['test_accuracy_std']:.1f}"
     if summary.get("initial_accuracy") is not None:
         text += f" ({summary['initial_accuracy']:.1f})"
     if summary.get("method") and "learning_rate" in summary:
-        text += f"; rate {summary['learning_rate']:g}, {summary['epochs']} epochs"
+        text += f"; rate {summary['learning_rate']:g}" if summary["learning_rate"] else "; learned rates"
+        text += f", {summary['epochs']} epochs"
     if "neighbours" in summary:
         text += f"; K = {summary['k']}, {summary['distance']}"
     return text
