@@ -2,7 +2,8 @@
 # Distils ten images of real data and shows what they are worth: demo.sh [--data DIR] [OPTION ...]
 #
 # Real data is MNIST if --data DIR or $HYPERTAPE_DATA/mnist has it, else Fashion-MNIST from Debian's package. Further
-# options go to `hypertape distill`. Installs the packages that it needs. Results lie in out/demo.
+# options go to `hypertape distill`. Installs the packages that it needs. Results lie in out/demo; a demo that was
+# stopped continues.
 set -euo pipefail
 
 data=
@@ -38,4 +39,6 @@ fi
 
 cmake --preset release -DHYPERTAPE_BUILD_TESTS=OFF -DHYPERTAPE_BUILD_BENCHMARKS=OFF >/dev/null
 cmake --build build/release --target hypertape_tool --parallel "$(nproc)" >/dev/null
-build/release/bin/hypertape distill "${source[@]}" --out out/demo ${options[@]+"${options[@]}"}
+folder=--out
+ls out/demo/checkpoint*.npz >/dev/null 2>&1 && folder=--resume  # it was stopped before
+build/release/bin/hypertape distill "${source[@]}" $folder out/demo ${options[@]+"${options[@]}"}
