@@ -99,8 +99,11 @@ struct CommonOptions {
     options.add_flag("--skip-bad", skip_bad,
                      "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
     options.add("--out", out, "Folder for the results, created if need be", not_kept);
-    options.add("--seed", seed, "Of everything random")->check(seed_number());
-    options.add("--threads", threads, "0: as many as processors. Results do not depend on it", free)
+    options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
+    options
+        .add("--threads", threads,
+             "How many; 0: OpenMP's default (OMP_NUM_THREADS, or one for each processor). Results do not depend on it",
+             free)
         ->check(CLI::Range(0, 1024));
   }
 

@@ -131,8 +131,8 @@ class Run {
     if (done == 0) return;
     const long iterations = command_.distill.iterations;
     const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
-    progress_.show(message(done, "/", iterations, " loss ", fixed(loss.value_or(0), 3), " hold-out ", fixed(score, 1),
-                           "% (best ", fixed(best_.score, 1), ") left ", minutes(left), " rates ",
+    progress_.show(message(done, "/", iterations, " loss ", loss ? fixed(*loss, 3) : "(diverged)", " hold-out ",
+                           fixed(score, 1), "% (best ", fixed(best_.score, 1), ") left ", minutes(left), " rates ",
                            rates_text(set.learning_rates)));
   }
 
@@ -309,7 +309,8 @@ void add_distill(CLI::App& app) {
       ->check(positive())
       ->excludes(per_class);
   options.add_flag("--soft-labels", d.soft_labels, "Learn the labels too");
-  options.add("--momentum", d.momentum, "Of the inner steps")->check(CLI::Range(0.0, 0.9999));
+  options.add("--momentum", d.momentum, "Momentum of the inner steps (heavy ball); 0: plain gradient descent")
+      ->check(CLI::Range(0.0, 0.9999));
   options.add("--iterations", d.iterations, "Outer steps")->check(positive());
   options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")->check(positive());
   options.add("--networks", d.networks, "Initial weights of one outer step, where there are several")

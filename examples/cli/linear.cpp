@@ -206,7 +206,7 @@ void add_linear(CLI::App& app) {
   options
       .add("--learning-rate", command->learning_rate, "Of the outer Adam, in units of the length of the best points")
       ->check(positive());
-  options.add("--seed", command->seed, "Of everything random")->check(seed_number());
+  options.add("--seed", command->seed, "Number that everything random follows from")->check(seed_number());
   options.command().callback([command] { run(*command); });
 }
 

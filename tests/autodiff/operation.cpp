@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 
 #include "support/check_operation.hpp"
@@ -52,4 +53,16 @@ TEST_CASE("Operation: one input may be a constant") {
   const Tensor<double> a = random_tensor<double>({3}, 1);
   check_operation([](auto x) { return hypotenuse(x[0].tape().full({3}, 2), x[0]); }, {a});
   check_operation([](auto x) { return hypotenuse(x[0], x[0].tape().full({3}, 2)); }, {a});
+}
+
+TEST_CASE("Operation: derivatives cannot read an output whose memory is the caller's") {
+  Tape<double> tape;
+  std::array<double, 3> memory{};
+  const Var<double> a = tape.leaf(random_tensor<double>({3}, 1)), b = tape.leaf(random_tensor<double>({3}, 2));
+  const std::array inputs = {a, b};
+  const Var<double> y = tape.apply(Hypotenuse<double>(), {3}, inputs, memory.data());
+  CHECK(memory[2] == y.data()[2]);
+  const char* expected = "hypotenuse: an operation whose derivatives read its output cannot ask for a place";
+  CHECK_THROWS_WITH_AS(gradient(sum(y), a), expected, ArgumentError);
+  CHECK_THROWS_WITH_AS(jvp(y, a, b), expected, ArgumentError);
 }

@@ -107,6 +107,28 @@ TEST_CASE("parallel_ranges: the ranges follow one another and cover everything")
   }
 }
 
+TEST_CASE("WorkerTeam: of several exceptions that of the lowest index is thrown again") {
+  for (const int size : team_sizes) {
+    for (int round = 0; round < 50; ++round) {
+      CHECK_THROWS_WITH_AS(WorkerTeam(size).for_each(40,
+                                                     [&](Index index, int) {
+                                                       if (index == 7) busy(index);  // later than those after it
+                                                       if (index >= 7) throw ArgumentError(message("task ", index));
+                                                     }),
+                           "task 7", ArgumentError);
+    }
+  }
+}
+
+TEST_CASE("WorkerTeam: a single task has the whole team") {
+  for (const int size : team_sizes) {
+    const WorkerTeam team(size);
+    Index parts = 0;
+    team.for_each(1, [&](Index, int) { parts = parallel_parts(100, Index{1} << 30); });
+    CHECK(parts == team.size());
+  }
+}
+
 TEST_CASE("WorkerTeam: ranges of a long vector, one of a short one") {
   for (const int size : team_sizes) {
     const WorkerTeam team(size);

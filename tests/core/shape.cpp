@@ -49,6 +49,11 @@ TEST_CASE("Shape: with_samples changes axis 0 only") {
                        ShapeError);
 }
 
+TEST_CASE("Shape: other numbers of samples") {
+  CHECK(Shape{2, 3}.with_samples(5) == Shape{5, 3});
+  CHECK_THROWS_WITH_AS(Shape{}.with_samples(5), "Shape: a scalar has no axis of samples", ShapeError);
+}
+
 TEST_CASE("Shape: five extents are the most") {
   CHECK(Shape{1, 2, 3, 4, 5}.size() == 120);
   CHECK_THROWS_WITH_AS(Shape({1, 2, 3, 4, 5, 6}), "Shape: at most 5 extents, got 6", ShapeError);

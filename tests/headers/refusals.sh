@@ -13,5 +13,6 @@ expect() {  # expect MESSAGE OPTION ...
 }
 
 expect "compile without -fno-exceptions" "$@" -std=c++20 -fno-exceptions
+expect "compile without -ffast-math" "$@" -std=c++20 -ffast-math
 expect "compile with -std=c++20" "$@" -std=c++17
 exit $bad

@@ -461,6 +461,18 @@ TEST_CASE("hypergradient: weights that end infinite are not returned") {
                        DivergenceError);
 }
 
+TEST_CASE("hypergradient: derivatives that are not finite are not returned") {
+  const InnerLoop<double> loop = small_loop<double>(1, 2);
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  const Tensor<double> end = unroll.train(loop);
+  const auto distance = [&](Var<double> theta) {  // 0, where its derivative is 0 / 0
+    const Var<double> difference = theta - theta.tape().leaf(end);
+    return sqrt(dot(difference, difference));
+  };
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), distance), "hypergradient: the derivatives are not finite",
+                       DivergenceError);
+}
+
 TEST_CASE("hypergradient: an outer loss must write a gradient of theta's shape") {
   Unroll<double, SmallLoss> unroll{SmallLoss()};
   const auto wrong = [](const Tensor<double>&, Tensor<double>& gradient_out) {

@@ -47,7 +47,7 @@ struct Combination final : Operation<T> {
       used[count++] = call.tangent(i);
     }
     if (count == 1 && used_factors[0] == T(1)) return used[0];
-    return call.tape().apply(Combination(used_factors, T(0)), call.output().shape(), std::span(used, count));
+    return call.tape().apply(Combination(used_factors, T(0)), call.output_shape(), std::span(used, count));
   }
 
   void pullback(PullbackSweep<T>& call) const override {

@@ -39,7 +39,7 @@ struct Assemble final : Operation<T> {
       used_offsets[count] = offsets[i];
       used[count++] = call.tangent(i);
     }
-    return call.tape().apply(Assemble(used_offsets), call.output().shape(), std::span<const Var<T>>(used, count),
+    return call.tape().apply(Assemble(used_offsets), call.output_shape(), std::span<const Var<T>>(used, count),
                              call.place());
   }
 
@@ -61,7 +61,7 @@ struct Slice final : Operation<T> {
   const char* name() const override { return "slice"; }
   void evaluate(const Evaluation<T>&) const override {}
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    return slice(call.tangent(0), offset, call.output().shape());
+    return slice(call.tangent(0), offset, call.output_shape());
   }
   void pullback(PullbackSweep<T>& call) const override {
     if (call.needs(0)) call.add_part(0, offset, call.adjoint());

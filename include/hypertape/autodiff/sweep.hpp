@@ -90,6 +90,16 @@ struct Stretch {
   }
 };
 
+/// A node that still has the values that it was recorded with.
+template <class T>
+Var<T> unchanged(Tape<T>& tape, typename Var<T>::NodeId id) {
+  if (tape.node(id).placed) {
+    throw ArgumentError(message(tape.node(id).operation->name(),
+                                ": an operation whose derivatives read its output cannot ask for a place"));
+  }
+  return Var<T>(tape, id);
+}
+
 }  // namespace detail
 
 /// What an operation sees in a tangent (forward) sweep.
@@ -108,8 +118,10 @@ class TangentSweep {
   int inputs() const { return tape_.node(id_).inputs; }
   /// The value of input i.
   Var<T> input(int i) const { return Var<T>(tape_, tape_.input(id_, i)); }
-  /// The operation's value.
-  Var<T> output() const { return Var<T>(tape_, id_); }
+  /// The operation's value. @throws ArgumentError if it was put where `place` said: it may have changed since.
+  Var<T> output() const { return detail::unchanged(tape_, id_); }
+  /// Its shape.
+  Shape output_shape() const { return tape_.node(id_).shape; }
 
   /// The tangent of input i, none if it is zero.
   Var<T> tangent(int i) const {
@@ -118,7 +130,8 @@ class TangentSweep {
   }
 
   /// Memory for this operation's tangent, which spares a copy: where the output lies in a result of the sweep, its
-  /// tangent lies in that result's. Null if it lies in none; an operation need not ask.
+  /// tangent lies in that result's. Null if it lies in none; an operation need not ask. What is put there must be of an
+  /// operation whose derivatives do not read its output.
   T* place() const {
     const std::less_equal<const T*> before;
     const auto& own = tape_.node(id_);
@@ -154,8 +167,10 @@ class PullbackSweep {
   int inputs() const { return tape_.node(id_).inputs; }
   /// The value of input i.
   Var<T> input(int i) const { return Var<T>(tape_, tape_.input(id_, i)); }
-  /// The operation's value.
-  Var<T> output() const { return Var<T>(tape_, id_); }
+  /// The operation's value. @throws ArgumentError if it was put where `place` said: it may have changed since.
+  Var<T> output() const { return detail::unchanged(tape_, id_); }
+  /// Its shape.
+  Shape output_shape() const { return tape_.node(id_).shape; }
   /// The finished adjoint of the output, of its shape.
   Var<T> adjoint() const { return adjoint_; }
 
@@ -164,7 +179,7 @@ class PullbackSweep {
 
   /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, and no argument itself,
   /// its place in the adjoint of the whole. Null if there is none, or if another contribution came first; an operation
-  /// need not ask.
+  /// need not ask. What is put there must be of an operation whose derivatives do not read its output.
   T* place(int i) {
     using Place = typename detail::Adjoint<T>::Place;
     const NodeId id = tape_.input(id_, i);

@@ -38,6 +38,7 @@ class Tape {
     Shape shape;                    ///< of the values
     std::size_t first_input;        ///< where the numbers of its inputs begin, among those of all nodes
     int inputs;                     ///< how many inputs it has
+    bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
   };
 
   /// A height of the stack, to be rewound to.
@@ -74,12 +75,14 @@ class Tape {
   /// A scalar leaf.
   Var<T> scalar(T value) { return full(Shape{}, value); }
 
-  /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use.
+  /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use. The
+  /// caller may change them later, so that such an operation cannot read its output in a derivative's sweep.
   /// @throws ArgumentError if an input is none or of another tape.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs, T* memory = nullptr) {
     T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
     const Var<T> out = record(operation, shape, values, inputs);
+    nodes_.back().placed = memory != nullptr;
     const Arena::Mark before_scratch = arena_.mark();
     operation.evaluate(Evaluation<T>(*this, out.id(), values));
     arena_.rewind(before_scratch);
@@ -107,7 +110,8 @@ class Tape {
   Mark mark() const { return {nodes_.size(), inputs_.size(), arena_.mark()}; }
 
   /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
-  /// @throws ArgumentError if the tape was rewound past the mark.
+  /// @throws ArgumentError if the tape is shorter than the mark. One that was rewound past the mark and has grown again
+  /// is not noticed.
   void rewind(const Mark& mark) {
     if (mark.nodes > nodes_.size()) {
       throw ArgumentError(message("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size()));

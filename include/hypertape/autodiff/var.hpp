@@ -23,7 +23,7 @@ class Var {
   /// Whether it is a node: false for none.
   explicit operator bool() const { return tape_ != nullptr; }
 
-  /// @throws ArgumentError if the Var is none, as everything below.
+  /// Where it is recorded. @throws ArgumentError if the Var is none, as everything below but `id`.
   Tape<T>& tape() const {
     if (tape_ == nullptr) throw ArgumentError("Var: a default-constructed Var has no tape and no value");
     return *tape_;

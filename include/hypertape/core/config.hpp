@@ -10,6 +10,10 @@
 #error "hypertape reports errors by exceptions: compile without -fno-exceptions"
 #endif
 
+#if defined(__FAST_MATH__)
+#error "hypertape checks for NaN and keeps the order of sums: compile without -ffast-math"
+#endif
+
 /// Bytes of one SIMD register of the target that the compiler was told to build for.
 #if defined(__AVX512F__)
 #define HYPERTAPE_VECTOR_BYTES 64

@@ -41,19 +41,22 @@ class WorkerTeam {
   /// The number of workers, this thread included.
   int size() const { return size_; }
 
-  /// True while this thread runs a task, even of a team of one: what the task calls must not fan out again.
+  /// True while this thread runs one of several tasks, even of a team of one: what it calls must not fan out again.
   static bool inside_task() { return inside_task_; }
 
   /// The team whose session this thread is in; outside of all sessions, one of OpenMP's default size.
   static WorkerTeam here() { return here_ != nullptr ? *here_ : WorkerTeam(); }
 
   /// Calls task(index, worker) for each index in 0 .. count - 1, worker in 0 .. size() - 1. Inside a task of any team
-  /// it runs serially. The first exception of a task is thrown again here; tasks that no worker has begun by then are
-  /// left out. @throws ArgumentError for more than a million tasks.
+  /// it runs serially. A single task has the whole team for what it calls. The exception of a task is thrown again
+  /// here, of several that of the lowest index; tasks of higher ones that no worker has begun by then are left out.
+  /// @throws ArgumentError for more than a million tasks.
   template <class Task>
   void for_each(Index count, const Task& task) const {
     if (count > most_tasks) throw ArgumentError(message("WorkerTeam: at most ", most_tasks, " tasks, got ", count));
-    if (size_ == 1 || count <= 1 || inside_task_) {
+    if (count == 1 && !inside_task_) {
+      session([&] { task(Index{0}, 0); });
+    } else if (size_ == 1 || inside_task_) {
       const TaskScope scope;
       for (Index index = 0; index < count; ++index) task(index, 0);
     } else {
@@ -68,6 +71,7 @@ class WorkerTeam {
   void for_each_range(Index count, const Body& body) const {
     constexpr Index worth_sharing = 8192;
     const Index parts = std::min<Index>(size_, count / worth_sharing + 1);
+    if (parts == 1) return body(Range{0, count});
     for_each(parts, [&](Index part, int) { body(part_of(count, part, parts)); });
   }
 
@@ -96,6 +100,8 @@ class WorkerTeam {
     }
     shared_->reopen();
     if (failure) std::rethrow_exception(failure);
+#else
+    body();
 #endif
   }
 
@@ -128,6 +134,7 @@ class WorkerTeam {
     static constexpr int index_bits = 24;
     static constexpr std::uint64_t index_mask = (std::uint64_t{1} << index_bits) - 1;
     static constexpr std::uint64_t closed = ~std::uint64_t{0};
+    static constexpr Index nobody = most_tasks;
 
     bool open = false;  ///< within a session; touched by its first thread alone
     std::atomic<std::uint64_t> ticket{0};
@@ -135,8 +142,8 @@ class WorkerTeam {
     const void* task = nullptr;
     void (*call)(const void* task, Index index, int worker) = nullptr;
     std::uint64_t loops = 0;
-    std::atomic<bool> failed{false};
-    std::exception_ptr failure;  ///< the first of the loop
+    std::atomic<Index> failed{nobody};  ///< the lowest index whose task has failed
+    std::exception_ptr failure;         ///< what it threw
     std::mutex failure_lock;
 
     /// Publishes a loop, takes part in it, and returns when all its tasks are done.
@@ -152,7 +159,7 @@ class WorkerTeam {
       for (int spins = 0; left.load(std::memory_order_acquire) != 0; ++spins) {
         if (spins > patience) std::this_thread::yield();
       }
-      if (failed.exchange(false)) std::rethrow_exception(std::exchange(failure, nullptr));
+      if (failed.exchange(nobody) != nobody) std::rethrow_exception(std::exchange(failure, nullptr));
     }
 
     /// Claims and runs tasks of the present loop until there are none.
@@ -160,12 +167,16 @@ class WorkerTeam {
       std::uint64_t seen = ticket.load(std::memory_order_acquire);
       while (seen != closed && (seen & index_mask) < (seen >> index_bits & index_mask)) {
         if (!ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) continue;
+        const auto index = static_cast<Index>(seen & index_mask);
         try {
           const TaskScope scope;
-          if (!failed.load(std::memory_order_relaxed)) call(task, static_cast<Index>(seen & index_mask), worker);
+          if (index < failed.load(std::memory_order_relaxed)) call(task, index, worker);
         } catch (...) {
           const std::scoped_lock guard(failure_lock);
-          if (!failed.exchange(true)) failure = std::current_exception();
+          if (index < failed.load()) {
+            failed = index;
+            failure = std::current_exception();
+          }
         }
         left.fetch_sub(1, std::memory_order_acq_rel);
         seen = ticket.load(std::memory_order_acquire);

@@ -68,8 +68,10 @@ class Shape {
   /// The extent of each axis.
   std::span<const Index> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
 
-  /// This shape with another extent on axis 0: the same features for another number of samples.
+  /// This shape with another extent on axis 0: the same features for another number of samples. @throws ShapeError for
+  /// a scalar, which has no axis, or an extent below 1.
   Shape with_samples(Index samples) const {
+    if (rank_ == 0) throw ShapeError("Shape: a scalar has no axis of samples");
     std::array<Index, max_rank> extents = extents_;
     extents[0] = samples;
     return Shape(std::span<const Index>(extents.data(), static_cast<std::size_t>(rank_)));

@@ -53,7 +53,11 @@ inline std::vector<std::filesystem::path> pool_files(const std::filesystem::path
   }
   if (failure) throw DataError(message(folder.string(), ": cannot read this folder: ", failure.message()));
   if (files.empty()) throw DataError(message(folder.string(), ": no pool of networks (network-0000.npz, ...) here"));
-  std::sort(files.begin(), files.end());
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) {  // by number: from 10,000 on it has more digits
+              const std::size_t a_size = a.native().size(), b_size = b.native().size();
+              return a_size != b_size ? a_size < b_size : a < b;
+            });
   return files;
 }
 

@@ -22,8 +22,8 @@ void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
     for (Index n = 0; n < N; ++n) total[n] += std::exp(logits[k * N + n] - largest[n]);
   }
   for (Index n = 0; n < N; ++n) total[n] = std::log(total[n]);
-  for (Index k = 0; k < K;
-       ++k) {  // two subtractions: beside a large logit, the sum of the two would lose the logarithm
+  // Two subtractions: beside a large logit, the sum of the two would lose the logarithm.
+  for (Index k = 0; k < K; ++k) {
     for (Index n = 0; n < N; ++n) output[k * N + n] = logits[k * N + n] - largest[n] - total[n];
   }
 }

@@ -37,7 +37,7 @@ struct Relu final : Operation<T> {
   static PositiveMask<T> mask(Var<T> x) { return {x.shape(), x.shape(), x.data()}; }
 };
 
-/// Max(x, 0), elementwise, with the derivative 0 at 0.
+/// The larger of x and 0, elementwise, with the derivative 0 at 0.
 template <class T>
 Var<T> relu(Var<T> x) {
   return x.tape().apply(Relu<T>(), x.shape(), {x});
@@ -83,7 +83,7 @@ struct Softplus {
   }
 };
 
-/// Tanh(x), elementwise.
+/// The hyperbolic tangent, elementwise.
 template <class T>
 Var<T> tanh(Var<T> x) {
   return apply_unary<Tanh>(x);
@@ -93,7 +93,7 @@ template <class T>
 Var<T> sigmoid(Var<T> x) {
   return apply_unary<Sigmoid>(x);
 }
-/// Log(1 + exp(x)), elementwise.
+/// Softplus, log(1 + exp(x)), elementwise.
 template <class T>
 Var<T> softplus(Var<T> x) {
   return apply_unary<Softplus>(x);

@@ -76,8 +76,9 @@ class Unroll {
     return point.theta;
   }
 
-  /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient to a tensor of theta's shape.
-  /// @throws as `train`, and DivergenceError if the outer loss is not finite.
+  /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient to a tensor of theta's shape. The result
+  /// stays valid until the next call. @throws as `train`, and DivergenceError if the outer loss or a derivative by
+  /// initial weights or learning rates is not finite.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     start(loop);
@@ -87,6 +88,9 @@ class Unroll {
     result_.momentum = 0;
     team_.session([&] { sweep(loop, outer_loss); });
     blocks_.collect(loop, result_.x, result_.y, result_.hyperparameters);
+    if (!result_.theta0.all_finite() || !result_.learning_rates.all_finite()) {
+      throw DivergenceError("hypergradient: the derivatives are not finite");
+    }
     return result_;
   }
 
