@@ -28,7 +28,11 @@ class Stopped(Failed):
 
 
 def load(path):
-    return json.loads(path.read_text()) if path.exists() else {}
+    """What a JSON file says; nothing if there is none, or half of one."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
 
 
 def command_of(row, out):
@@ -37,8 +41,9 @@ def command_of(row, out):
 
 
 def wait(command):
-    """Runs a command to its end. Ctrl-C reaches it too: it may take its time to save what it has."""
+    """Runs a command to its end. Ctrl-C reaches it too, SIGTERM is passed on: it may take its time to save what it has."""
     process = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:
             return process.wait()
@@ -104,13 +109,16 @@ def main():
     unknown = [name for name in options.rows if name not in rows]
     if unknown:
         parser.error(f"no such row: {', '.join(unknown)}; see --list")
-    if not pathlib.Path(options.tool).is_file():
-        parser.error(f"no tool at {options.tool}: build it, or say where it is by --tool")
+    tool, out = pathlib.Path(options.tool).resolve(), options.out.resolve()
+    if not tool.is_file():
+        parser.error(f"no tool at {tool}: build it, or say where it is by --tool")
+    if out.exists() and not out.is_dir():
+        parser.error(f"--out {out} is no folder")
 
     failures, done = {}, set()
     for name in options.rows or rows:
         try:
-            with_needs(name, rows, options.tool, options.out, failures, done)
+            with_needs(name, rows, str(tool), out, failures, done)
         except Stopped as stop:
             sys.exit(f"{name}: {stop}")
     for name, failure in failures.items():

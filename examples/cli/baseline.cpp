@@ -49,6 +49,10 @@ struct GridCell {
 std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
   std::vector<GridCell> cells;
   for (const Index epochs : command.epochs_grid) {
+    if (epochs > distill::most_inner_steps / command.steps) {
+      throw ArgumentError(message("--epochs-grid ", epochs, ": at most ", distill::most_inner_steps,
+                                  " inner steps are possible, steps times epochs"));
+    }
     for (const double rate : command.learning_rates) {
       cells.push_back({distill::constant_schedule(rate, epochs, command.steps), rate});
     }
@@ -134,7 +138,10 @@ Json sizes_of(const DistilledSet& set) {
 struct Outcome {
   Json summary;
   std::string text;
+  bool complete = true;  ///< not if it was stopped; before everything was chosen nothing is tested
 };
+
+const Outcome not_tested = {{}, "not tested", false};
 
 /// The networks that learn from the images: to choose a schedule with, and to test.
 struct Learners {
@@ -158,13 +165,15 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
   sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
     return selection.score(std::span(&set, 1), chosen.schedule, run.team);
   });
+  if (run.interrupt.requested()) return not_tested;
   for (DistilledSet& set : sets) {
     set = distill::with_schedule(std::move(set), chosen.schedule);
     if (test_weights.count() == 1) set.theta0 = test_weights[0];
   }
   save_first(run, sets.front());
 
-  const auto [result, tested] = test_sets(run, network, sets, test_weights, command.initialisation.networks_to_test());
+  const Index networks = command.initialisation.networks_to_test();
+  const auto [result, tested] = test_sets(run, network, sets, test_weights, networks);
   Json summary = {{"network", network.name()}, {"init", command.initialisation.init}};
   summary.update(sizes_of(sets.front()));
   summary.update({{"learning_rate", chosen.learning_rate ? Json(*chosen.learning_rate) : Json()},
@@ -180,7 +189,7 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
     text += message("; standard deviation ", fixed(summary["test_accuracy_std"], 2), ", networks ", result.after.size(),
                     ", sets ", tested);
   }
-  return {summary, text};
+  return {summary, text, result.after.size() == std::max(sets.size(), static_cast<std::size_t>(networks))};
 }
 
 /// A way to count neighbours.
@@ -226,6 +235,7 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
   sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
     return accuracies(run, set, {*best}, run.dataset.train, run.split.held_out).front();
   });
+  if (run.interrupt.requested()) return not_tested;
   save_first(run, sets.front());
 
   const std::vector<Index> every = first_numbers(run.dataset.test.count);
@@ -269,7 +279,7 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
                   {"initial_accuracy", nullptr},
                   {"neighbours", neighbours},
                   {"train_seconds", 0}});
-  return {summary, text};
+  return {summary, text, tested == sets.size()};
 }
 
 /// The images of a file; nothing if there is none. Makes sure, before any work, that they go with the dataset, or that
@@ -282,7 +292,11 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
     distill::NearestNeighbours{set};  // refuses soft labels
     return set;
   }
-  const bool average = command.method == "average-real";  // however many images that is, one of each class is enough
+  if (command.images_per_class > images.count / (images.classes * command.steps)) {
+    throw ArgumentError(message(command.steps, " steps of ", command.images_per_class, " images for each of ",
+                                images.classes, " classes are more than the ", images.count, " training images"));
+  }
+  const bool average = command.method == "average-real";  // one image of each class is enough for all
   distill::draw_real_images(images, split.train, average ? 1 : command.steps, average ? 1 : command.images_per_class,
                             Random(0));
   return std::nullopt;
@@ -305,9 +319,6 @@ void run(BaselineCommand& command) {
   const OutputFolder out =
       OutputFolder::create(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
   Json config = config_of("baseline", command.options);
-  for (const auto& [name, file] : {std::pair("distilled", command.distilled), std::pair("rates", command.rates)}) {
-    if (file) config[name] = std::filesystem::absolute(*file).string();
-  }
   config.update(description_of(dataset));
   config["network"] = learners ? Json(learners->network.name()) : Json();
   if (learners) config["theta_layout"] = layout_of(learners->network);
@@ -323,15 +334,16 @@ void run(BaselineCommand& command) {
       learners ? train_networks_on(parts, *learners, std::move(grid)) : classify_by_neighbours(parts);
   progress.finish();
   Json summary = {{"dataset", command.common.dataset}, {"method", method},      {"classifier", command.classifier},
-                  {"objective", "classification"},     {"iterations", 0},       {"interrupted", interrupt.requested()},
+                  {"objective", "classification"},     {"iterations", 0},       {"interrupted", !outcome.complete},
                   {"seed", command.common.seed},       {"threads", team.size()}};
   summary.update(outcome.summary);
   summary.update({{"wall_seconds", wall.seconds()}, {"peak_rss_mb", peak_memory_mb()}});
   out.write_json("summary.json", summary);
-  if (interrupt.requested()) std::cout << "stopped before the end\n";
-  std::cout << outcome.text << "\n"
-            << "picture: " << (out / "distilled.png").string() << "\n"
-            << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+  if (!outcome.complete) std::cout << "stopped before the end\n";
+  std::cout << outcome.text << '\n';
+  if (std::filesystem::exists(out / "distilled.png"))
+    std::cout << "picture: " << (out / "distilled.png").string() << '\n';
+  std::cout << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
 }
 
 }  // namespace

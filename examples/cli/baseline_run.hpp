@@ -9,6 +9,7 @@
 
 #include "common.hpp"
 #include "hypertape/distill/baselines.hpp"
+#include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/picture.hpp"
 #include "initialisation.hpp"
 #include "interrupt.hpp"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -23,10 +24,15 @@ struct ChartCommand {
   std::string title, x_label, y_label;
 };
 
-/// A table of numbers with names of its columns.
+/// A table with names of its columns.
 struct Table {
+  std::filesystem::path path;
   std::vector<std::string> names;
-  std::vector<std::vector<double>> columns;  ///< NaN where there is nothing
+  std::vector<std::vector<std::string>> rows;
+
+  /// The numbers of one column, NaN where there is nothing. @throws ArgumentError if there is no such column, DataError
+  /// if something in it is no number.
+  std::vector<double> numbers(const std::string& name) const;
 };
 
 std::vector<std::string> cells_of(const std::string& line) {
@@ -41,53 +47,63 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-/// @throws DataError if the file cannot be read, or a line has other cells than the first, or one that is no number.
+/// @throws DataError if the file cannot be read, or a line has other cells than the first.
 Table read_table(const std::filesystem::path& path) {
   std::ifstream text(path);
   std::string line;
-  Table table;
+  Table table{path, {}, {}};
   if (!std::getline(text, line))
     throw DataError(message(path.string(), text.is_open() ? ": is empty" : ": cannot be read"));
-  table.names = cells_of(line);
-  table.columns.resize(table.names.size());
+  const std::string byte_order_mark = "\xEF\xBB\xBF";
+  table.names = cells_of(line.starts_with(byte_order_mark) ? line.substr(byte_order_mark.size()) : line);
   for (int number = 2; std::getline(text, line); ++number) {
-    const std::vector<std::string> cells = cells_of(line);
+    if (line.find_first_not_of(" \t\r") == std::string::npos && text.peek() == std::ifstream::traits_type::eof()) break;
+    std::vector<std::string> cells = cells_of(line);
     if (cells.size() != table.names.size()) {
       throw DataError(message(path.string(), ", line ", number, ": has ", cells.size(), " cells, the first line has ",
                               table.names.size()));
     }
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      double value = std::numeric_limits<double>::quiet_NaN();
-      const char* const end = cells[i].data() + cells[i].size();
-      const auto [read, failure] = std::from_chars(cells[i].data(), end, value);
-      if (!cells[i].empty() && (failure != std::errc() || read != end || !std::isfinite(value))) {
-        throw DataError(message(path.string(), ", line ", number, ": \"", cells[i], "\" is no number"));
-      }
-      table.columns[i].push_back(value);
-    }
+    table.rows.push_back(std::move(cells));
   }
   return table;
 }
 
+std::vector<double> Table::numbers(const std::string& name) const {
+  const auto at = static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  if (at == names.size()) {
+    std::string all;
+    for (const std::string& one : names) all += message(all.empty() ? "" : ", ", one);
+    throw ArgumentError(message(path.string(), ": has no column ", name, "; it has ", all));
+  }
+  std::vector<double> column;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const std::string& cell = rows[row][at];
+    double value = std::numeric_limits<double>::quiet_NaN();
+    const char* const end = cell.data() + cell.size();
+    const auto [read, failure] = std::from_chars(cell.data(), end, value);
+    if (!cell.empty() && (failure != std::errc() || read != end || !std::isfinite(value))) {
+      throw DataError(message(path.string(), ", line ", row + 2, ": \"", cell, "\" is no number"));
+    }
+    column.push_back(value);
+  }
+  return column;
+}
+
 void run(const ChartCommand& command) {
   const Table table = read_table(command.csv);
-  const auto column = [&](const std::string& name) -> const std::vector<double>& {
-    std::string names;
-    for (std::size_t i = 0; i < table.names.size(); ++i) {
-      if (table.names[i] == name) return table.columns[i];
-      names += message(i == 0 ? "" : ", ", table.names[i]);
-    }
-    throw ArgumentError(message(command.csv.string(), ": has no column ", name, "; it has ", names));
-  };
+  std::error_code ignored;
+  if (std::filesystem::equivalent(command.csv, command.out, ignored)) {
+    throw ArgumentError(message("--out ", command.out.string(), ": is the file that is read"));
+  }
   const std::string x_name = command.x.value_or(table.names.front());
-  const std::vector<double>& x = column(x_name);
+  const std::vector<double> x = table.numbers(x_name);
 
   data::LineChart chart;
   chart.title = command.title;
   chart.x_label = command.x_label.empty() ? x_name : command.x_label;
   chart.y_label = !command.y_label.empty() || command.y.size() > 1 ? command.y_label : command.y.front();
   for (const std::string& name : command.y) {
-    const std::vector<double>& y = column(name);
+    const std::vector<double> y = table.numbers(name);
     data::LineSeries series;
     if (command.y.size() > 1) series.name = name;
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -110,8 +126,10 @@ void add_chart(CLI::App& app) {
       *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG picture");
   parser.add_option("csv", command->csv, "The file; its first line has the columns' names")->required();
   parser.add_option("--x", command->x, "The column along the horizontal axis; without it, the first");
-  parser.add_option("--y", command->y, "The columns to draw, a line each")
+  parser.add_option("--y", command->y, "A column to draw; several, a line each, with commas or by more of this option")
       ->required()
+      ->allow_extra_args(false)
+      ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   parser.add_option("--title", command->title, "Above the chart");
   parser.add_option("--x-label", command->x_label, "Below it; without it, the column's name");

@@ -23,6 +23,7 @@
 #include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/locate.hpp"
 #include "options.hpp"
+#include "output_folder.hpp"
 
 /// What the commands share: their common options, the output folder, and the clock.
 namespace hypertape::cli {
@@ -98,7 +99,9 @@ struct CommonOptions {
         ->check(CLI::IsMember({"rgb", "grey"}));
     options.add_flag("--skip-bad", skip_bad,
                      "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
-    options.add("--out", out, "Folder for the results, created if need be", not_kept);
+    options.add("--out", out,
+                "Folder for the results, created if need be; those of an earlier run of the same command are replaced",
+                not_kept);
     options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
     options
         .add("--threads", threads,
@@ -131,66 +134,12 @@ struct CommonOptions {
   }
 };
 
-/// The content of a JSON file; null if it cannot be read or is no JSON.
-inline Json read_json(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  Json json = file ? Json::parse(file, nullptr, false) : Json();
-  return json.is_discarded() ? Json() : json;
-}
-
 /// What every command's config.json begins with.
 inline Json config_of(const char* command, const Options& options) {
   Json config = {{"command", command}, {"version", HYPERTAPE_VERSION}};
   config.update(options.json());
   return config;
 }
-
-/// The folder that a run writes to.
-class OutputFolder {
- public:
-  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Results of an
-  /// earlier run of the same command are removed, so that a folder never shows one run's configuration beside another's
-  /// outcome. @throws DataError at once, before any work is done, if the folder cannot be written or holds the results
-  /// of another command.
-  static OutputFolder create(const std::filesystem::path& path, const std::string& command,
-                             std::initializer_list<const char*> files) {
-    std::error_code failure;
-    std::filesystem::create_directories(path, failure);
-    if (failure) throw DataError(message("--out ", path.string(), ": cannot create it: ", failure.message()));
-    if (std::filesystem::exists(path / "config.json"))
-      read_config(path, command);  // not to overwrite another's results
-    const std::filesystem::path probe = path / ".write-test";
-    data::write_atomically(probe, std::string_view());
-    std::filesystem::remove(probe);
-    for (const char* name : {"config.json", "summary.json"}) std::filesystem::remove(path / name);
-    for (const char* name : files) std::filesystem::remove(path / name);
-    return OutputFolder(path);
-  }
-
-  /// That of an earlier run, left as it is.
-  static OutputFolder open(const std::filesystem::path& path) { return OutputFolder(path); }
-
-  /// The config.json of an earlier run of `command`. @throws DataError if there is none, or of another command.
-  static Json read_config(const std::filesystem::path& path, const std::string& command) {
-    Json config = read_json(path / "config.json");
-    if (!config.is_object() || config.value("command", "") != command) {
-      throw DataError(message(path.string(), ": its config.json is not of an earlier `", command, "`"));
-    }
-    return config;
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-  void write_json(const char* name, const Json& json) const {
-    data::write_atomically(path_ / name, json.dump(2) + "\n");
-  }
-
- private:
-  explicit OutputFolder(std::filesystem::path path) : path_(std::move(path)) {}
-
-  std::filesystem::path path_;
-};
 
 /// What config.json says of the data: the folder that was read, null if it was generated; and the names of the classes,
 /// in their order, if they have any.

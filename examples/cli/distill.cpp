@@ -80,7 +80,7 @@ class Run {
     // Not before the checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
     if (distiller_.iteration() < iterations && distiller_.iteration() % command_.evaluate_every != 0) evaluate(loss);
     progress_.finish();
-    const distill::DistilledSet last = distiller_.distilled();
+    const distill::DistilledSet last = distilled();
     distill::save(last, out_ / "last.npz");
     std::vector<distill::Snapshot> snapshots = snapshots_.all();
     if (snapshots.back().iteration < distiller_.iteration()) {
@@ -116,10 +116,17 @@ class Run {
   }
 
  private:
+  /// Only what was made for one fixed initialisation goes with its weights, not with those of a pool's only network.
+  distill::DistilledSet distilled() const {
+    distill::DistilledSet set = distiller_.distilled();
+    if (!command_.initialisation.fixed()) set.theta0.reset();
+    return set;
+  }
+
   /// Loss is that of the iteration's real batches; there is none before the first.
   void evaluate(std::optional<double> loss) {
     const long done = distiller_.iteration();
-    const distill::DistilledSet set = distiller_.distilled();
+    const distill::DistilledSet set = distilled();
     const double score = distiller_.hold_out_score();
     if (score > best_.score) {
       best_ = {score, done, set};
@@ -167,19 +174,27 @@ class Run {
   Best best_;
 };
 
+/// Whether the run in this folder came to its end.
+bool is_done(const std::filesystem::path& folder) {
+  const Json summary = read_json(folder / "summary.json");
+  return summary.is_object() && summary.contains("interrupted") && summary["interrupted"] == false;
+}
+
 /// Puts the options of an earlier run, and its folder, in place. @throws ArgumentError if others are given or it is
 /// done, DataError if there is no such run.
 void resume(DistillCommand& command) {
   const std::filesystem::path& folder = *command.resume;
-  if (!command.common.out.empty() && command.common.out != folder) {
+  std::error_code ignored;
+  if (!command.common.out.empty() && !std::filesystem::equivalent(command.common.out, folder, ignored)) {
     throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
   }
-  command.options.resume(OutputFolder::read_config(folder, "distill"), folder / "config.json");
-  command.common.out = folder;
-  const Json summary = read_json(folder / "summary.json");
-  if (summary.is_object() && !summary.value("interrupted", true)) {
-    throw ArgumentError("--resume " + folder.string() + ": this run is done");
+  const Json config = OutputFolder::read_config(folder, "distill");
+  if (is_done(folder)) throw ArgumentError("--resume " + folder.string() + ": this run is done");
+  if (!distill::Checkpoints(folder).exist() && std::filesystem::exists(folder / "last.npz")) {
+    throw DataError(message("--resume ", folder.string(), ": has results, but no checkpoint to continue from"));
   }
+  command.options.resume(config, folder / "config.json");
+  command.common.out = folder;
 }
 
 /// @throws ArgumentError naming an option that would be ignored.
@@ -195,16 +210,16 @@ void check_options(const DistillCommand& command) {
 
 /// A new folder for the run. @throws ArgumentError if it holds a run that was stopped, which would be lost.
 OutputFolder new_folder(const std::filesystem::path& path) {
-  if (distill::Checkpoints(path).exist()) {
+  if (distill::Checkpoints(path).exist() && !is_done(path)) {
     throw ArgumentError(message("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
                                 path.string(), ", or remove the folder"));
   }
   return OutputFolder::create(path, "distill",
                               {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
-                               "accuracy.svg", "learning-rates.svg"});
+                               "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
 }
 
-void run(DistillCommand& command) {
+void distil(DistillCommand& command) {
   const Stopwatch wall;
   if (command.resume) resume(command);
   check_options(command);
@@ -224,30 +239,31 @@ void run(DistillCommand& command) {
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train, command.options);
   const InitialWeightFamilies weights(command.initialisation, network, dataset.train, command.common.seed);
-  const distill::InitialWeights test_weights = weights.testing();
-  distill::Distiller distiller(network, dataset, d, weights.training(d.validation_networks),
-                               weights.validation(d.validation_networks), team);
-  const OutputFolder out = command.resume ? OutputFolder::open(command.common.out) : new_folder(command.common.out);
-  if (!command.resume) {
-    Json config = config_of("distill", command.options);
-    config.update(description_of(dataset));
-    config.update({{"network", network.name()}, {"theta_layout", layout_of(network)}});
-    out.write_json("config.json", config);
+  const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation_networks);
+  const Index given = training.count().value_or(d.networks);
+  if (command.options.command().get_option("--networks")->count() > 0 && given < d.networks) {
+    throw ArgumentError(message("--networks ", d.networks, ": the pool leaves ", given, " to distil for"));
   }
+  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation_networks), team);
+  Json config = config_of("distill", command.options);
+  config.update(description_of(dataset));
+  config.update({{"network", network.name()}, {"theta_layout", layout_of(network)}});
+  const OutputFolder out = command.resume ? OutputFolder::open(command.common.out) : new_folder(command.common.out);
+  if (!command.resume) out.write_json("config.json", config);
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
             << d.iterations << " iterations, " << team.size() << " threads\n";
+  Run run(command, out, distiller, classes);
+  if (command.resume) run.restore();
   std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
-  Run training(command, out, distiller, classes);
-  if (command.resume) training.restore();
-  training.train();
-  const double train_seconds = training.seconds();  // the test comes after it
+  run.train();
+  const double train_seconds = run.seconds();  // the test comes after it
   const bool interrupted = distiller.iteration() < d.iterations;
   if (distiller.skipped() > 0) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
-  const Best& best = training.best();
+  const Best& best = run.best();
   distill::save_picture(best.set, out / "distilled.png", dataset.class_names);
 
   Json summary = {{"dataset", command.common.dataset},
@@ -272,11 +288,11 @@ void run(DistillCommand& command) {
     data::write_atomically(out / "networks.csv", result.csv(d.objective));
     summary.update(result.summary(d.objective));
   }
-  summary.update({{"wall_seconds", training.seconds_before() + wall.seconds()},
+  summary.update({{"wall_seconds", run.seconds_before() + wall.seconds()},
                   {"train_seconds", train_seconds},
                   {"peak_rss_mb", peak_memory_mb()}});
   out.write_json("summary.json", summary);
-  training.finish();
+  run.finish();
   if (interrupted) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
               << ", not tested; continue with --resume " << out.path().string() << '\n';
@@ -360,7 +376,7 @@ void add_distill(CLI::App& app) {
       ->check(positive(true));
   options.command().add_option("--resume", command->resume,
                                "Folder of a run that was stopped: continues it, to the same bits");
-  options.command().callback([command] { run(*command); });
+  options.command().callback([command] { distil(*command); });
 }
 
 }  // namespace hypertape::cli

@@ -76,6 +76,9 @@ void run(EvaluateCommand& command) {
   const nn::Network<float> network = command.network.make(images, command.options);
   const distill::DistilledSet saved = load_distilled(command.distilled, images, command.common.dataset);
   const distill::InitialWeights weights = weights_for(command, saved, network, images);
+  if (command.shuffle && saved.steps() == 1) {
+    throw ArgumentError("--shuffle: " + command.distilled.string() + " has one step, there is nothing to shuffle");
+  }
   const distill::DistilledSet set = command.shuffle ? shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);
   const Index networks = command.initialisation.networks_to_test();
@@ -83,7 +86,7 @@ void run(EvaluateCommand& command) {
       OutputFolder::create(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
   Json config = config_of("evaluate", command.options);
   config.update(description_of(dataset));
-  config.update({{"distilled", std::filesystem::absolute(command.distilled).string()}, {"network", network.name()}});
+  config["network"] = network.name();
   out.write_json("config.json", config);
   distill::save(saved, out / "distilled.npz");
   distill::save_picture(saved, out / "distilled.png", dataset.class_names);

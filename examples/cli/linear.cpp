@@ -185,9 +185,9 @@ void run(const LinearCommand& command) {
                                   {"wall_seconds", wall.seconds()},
                                   {"peak_rss_mb", peak_memory_mb()}});
   std::cout << command.dimension << " points lead from each of " << sampled_starts
-            << " random starts to theta*, at most " << largest_error << " away\n"
-            << "chart: " << (out / "linear.svg").string() << '\n'
-            << "time:  " << minutes(wall.seconds()) << '\n';
+            << " random starts to theta*, at most " << largest_error << " away\n";
+  if (!rows.empty()) std::cout << "chart: " << (out / "linear.svg").string() << '\n';
+  std::cout << "time:  " << minutes(wall.seconds()) << '\n';
 }
 
 }  // namespace

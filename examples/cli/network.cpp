@@ -10,9 +10,10 @@ namespace hypertape::cli {
 void NetworkOptions::add(Options& options) {
   options.add("--net", net, "Which network to train")
       ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
-  options.add("--width", width, "Channels of each layer of convnet")->check(positive());
-  options.add("--depth", depth, "Layers of convnet")->check(positive());
-  options.add("--hidden", hidden, "Units of each hidden layer of mlp, as in --hidden 64 32")->check(positive());
+  options.add("--width", width, "Channels of each layer of convnet")->check(CLI::Range(1, 4096));
+  options.add("--depth", depth, "Layers of convnet")->check(CLI::Range(1, 16));
+  options.add("--hidden", hidden, "Units of each hidden layer of mlp, as in --hidden 64 32")
+      ->check(CLI::Range(1, 65536));
 }
 
 nn::Network<float> NetworkOptions::make(const data::LabelledImages& images, const Options& options) const {

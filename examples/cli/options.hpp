@@ -123,7 +123,10 @@ class Options {
   static Json to_json(const T& value) {
     return value;
   }
-  static Json to_json(const std::filesystem::path& value) { return value.string(); }
+  /// Absolute, so that a run can be resumed from elsewhere.
+  static Json to_json(const std::filesystem::path& value) {
+    return value.empty() ? Json("") : Json(std::filesystem::absolute(value).lexically_normal().string());
+  }
   template <class T>
   static Json to_json(const std::optional<T>& value) {
     return value ? to_json(*value) : Json();

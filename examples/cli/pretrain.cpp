@@ -30,10 +30,31 @@ struct PretrainCommand {
   Index networks = 70;
 };
 
+/// Whether any network of a pool is in this folder.
+bool has_networks(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with("network-")) return true;
+  }
+  return false;
+}
+
+/// Whether the pool has this network. One whose file is damaged is said, and counts as missing.
+bool is_there(const std::filesystem::path& path, const nn::Network<float>& network) {
+  if (!std::filesystem::exists(path)) return false;
+  try {
+    distill::load_pool_network(path, network);
+    return true;
+  } catch (const DataError& error) {
+    std::cerr << "hypertape: " << error.what() << "; this network is trained again\n";
+    return false;
+  }
+}
+
 /// A pool that is being made. Its networks depend on their numbers alone, so whatever is there already stays.
 OutputFolder open_pool(const PretrainCommand& command, const Json& config) {
   const std::filesystem::path& path = command.common.out;
-  if (!std::filesystem::exists(path / "config.json")) {
+  if (!std::filesystem::exists(path / "config.json") || !has_networks(path)) {
     OutputFolder out = OutputFolder::create(path, "pretrain", {});
     out.write_json("config.json", config);
     return out;
@@ -58,6 +79,7 @@ void run(PretrainCommand& command) {
   const nn::Network<float> network = command.network.make(images, command.options);
   command.pretrain.initial = command.initialisation.distribution();
   command.pretrain.seed = command.common.seed;
+  distill::check_pretraining(command.pretrain, images);
   const WorkerTeam team(command.common.threads);
   Json config = config_of("pretrain", command.options);
   config.update(description_of(dataset));
@@ -70,7 +92,7 @@ void run(PretrainCommand& command) {
 
   std::vector<Index> missing;
   for (Index i = 0; i < command.networks; ++i) {
-    if (!std::filesystem::exists(out / distill::pool_file_name(i))) missing.push_back(i);
+    if (!is_there(out / distill::pool_file_name(i), network)) missing.push_back(i);
   }
   const auto there = command.networks - static_cast<Index>(missing.size());
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
@@ -107,6 +129,10 @@ void run(PretrainCommand& command) {
   }
   progress.finish();
 
+  if (interrupt.requested() && static_cast<Index>(summary.value("networks", there)) < command.networks) {
+    std::cout << "stopped, not tested; the same command continues\n";
+    return;
+  }
   std::vector<double> accuracies;
   std::string log = "network,test_accuracy\n";
   for (const auto& path : distill::pool_files(out.path())) {

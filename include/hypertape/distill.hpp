@@ -3,6 +3,7 @@
 /// Everything: the library, datasets and their file formats, and dataset distillation.
 
 #include "hypertape/data/augment.hpp"
+#include "hypertape/data/checksum.hpp"
 #include "hypertape/data/cifar10.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/idx.hpp"

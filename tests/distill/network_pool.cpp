@@ -17,13 +17,18 @@ nn::Network<float> network() { return {"mlp", nn::Mlp({3, 2})}; }
 
 TEST_CASE("network pool: what is saved is loaded, in the order of numbers") {
   const TemporaryFolder folder;
-  for (const Index number : {12, 3}) {
+  const auto save = [&](Index number) {
     distill::save_pool_network(folder.path(), number, random_tensor<float>(Shape{8}, static_cast<unsigned>(number)));
-  }
+  };
+  save(1);
+  save(0);
   const auto files = distill::pool_files(folder.path());
   REQUIRE(files.size() == 2);
-  CHECK(files[0].filename() == "network-0003.npz");
-  CHECK(equal(distill::load_pool_network(files[1], network()), random_tensor<float>(Shape{8}, 12)));
+  CHECK(files[0].filename() == "network-0000.npz");
+  CHECK(equal(distill::load_pool_network(files[1], network()), random_tensor<float>(Shape{8}, 1)));
+  // Which networks are kept for tests follows from how many there are: a gap would shift them.
+  save(3);
+  check_error<DataError>([&] { distill::pool_files(folder.path()); }, {"network-0002.npz is missing among the 3"});
 }
 
 TEST_CASE("network pool: no pool, another network's weights, and weights that are not finite") {

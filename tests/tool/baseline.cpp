@@ -138,7 +138,11 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
   refused("--method random-real --learning-rates 0.1,nan", "nan");
   refused("--method random-real --learning-rates 0.1 0.2", "0.2");
   refused("--method random-real --epochs-grid 0", "--epochs-grid");
-  refused("--method random-real --selection-images 200 --steps 5000", "5000 steps need 5000");
+  refused("--method random-real --selection-images 200 --epochs-grid 1000000", "100000 inner steps");
+  refused("--method average-real --selection-images 200 --images-per-class 100000",
+          "more than the 2000 training images");
+  refused("--method random-real --selection-images 200 --steps 5000", "more than the 2000 training images");
+  refused("--method random-real --selection-images 200 --steps 200", "200 steps need 200");
   refused("--method random-real --selection-images 12000", "hold out 12000");
   refused("--method random-real --selection-images 200 --test-networks 3", "--test-networks");
   refused("--method random-real --selection-networks 3", "--selection-networks goes with --init random");

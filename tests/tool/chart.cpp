@@ -18,10 +18,16 @@ TEST_CASE("tool: chart draws columns, leaving out rows without a value") {
   check_exit(message("chart ", csv.string(), " --y score --title Title --out ", out.string()), 0, {"chart: "});
   const std::string one = file_bytes(out);
   for (const char* words : {"<svg", "Title", "iteration", "score"}) CHECK(one.find(words) != std::string::npos);
-  check_exit(message("chart ", csv.string(), " --y loss score --x-label Steps --out ", out.string()), 0, {});
+  check_exit(message("chart ", csv.string(), " --y loss,score --x-label Steps --out ", out.string()), 0, {});
   const std::string two = file_bytes(out);
   for (const char* words : {"Steps", "loss", "score"}) CHECK(two.find(words) != std::string::npos);
   check_exit(message("chart ", csv.string(), " --x score --y loss --out ", out.string()), 0, {});
+  check_exit(message("chart --y loss --y score ", csv.string(), " --out ", out.string()), 0, {});
+  // Other columns may hold anything; the last line may be blank.
+  data::write_atomically(csv, std::string_view("\xEF\xBB\xBF"
+                                               "a,name,b\n1,one,2\n2,two,3\n\n"));
+  check_exit(message("chart ", csv.string(), " --y b --out ", out.string()), 0, {});
+  check_exit(message("chart ", csv.string(), " --y b --out ", csv.string()), 2, {"is the file that is read"});
 }
 
 TEST_CASE("tool: chart names what is wrong with its table") {

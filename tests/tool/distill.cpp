@@ -126,6 +126,13 @@ TEST_CASE("tool: a folder shows one run only") {
   CHECK(!std::filesystem::exists(out / "summary.json"));  // the old outcome would belong to another configuration
 }
 
+TEST_CASE("tool: files that are no run's are not overwritten") {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "distilled.npz") << "mine";
+  check_exit(quick(folder.path()), 1, {"--out", "distilled.npz", "would be lost"});
+  CHECK(file_bytes(folder.path() / "distilled.npz") == "mine");
+}
+
 TEST_CASE("tool: an output folder that cannot be written is refused before any work") {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "file") << "in the way";

@@ -74,6 +74,11 @@ TEST_CASE("tool: one set, tested with other networks and in other orders") {
   const double expected = nlohmann::json::parse(file_bytes(out / "summary.json"))["test_accuracy"];
   CHECK(accuracy(" --net linear") == expected);
   const double shuffled = accuracy(" --net linear --shuffle");
+  const auto single = folder.path() / "single";
+  REQUIRE(tool(quick(single)).exit_code == 0);
+  check_exit("evaluate --dataset mnist --shuffle --distilled " + (single / "distilled.npz").string() + " --out " +
+                 again.string(),
+             2, {"has one step"});
   CHECK(shuffled != expected);
   CHECK(shuffled > 20);
   CHECK(accuracy(" --net mlp --hidden 50") > 20);

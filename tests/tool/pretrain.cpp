@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "hypertape/data/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -57,6 +58,8 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   REQUIRE(evaluated.exit_code == 0);
   CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["attack"] == summary["attack"]);
 
+  check_exit(attack + classes + " --test-networks 2 --networks 2", 2, {"--networks 2: the pool leaves 1"});
+  CHECK(!data::read_npz(out / "distilled.npz").contains("theta0"));  // though one network is all that it was made for
   check_exit(attack + classes + " --test-networks 3", 2, {"4 networks are too few, 5 are needed"});
   check_exit(attack + " --test-networks 2 --source-dataset usps", 1, {"dataset \"mnist\", not \"usps\""});
   const std::string lenet = "distill --dataset mnist --init fixed-pretrained --out " + (folder.path() / "x").string();
@@ -67,6 +70,21 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   check_exit(lenet + " --pool " + out.string(), 1, {"pretrain"});
   std::ofstream(pool / "network-0000.npz") << "nothing";
   check_exit(attack + " --test-networks 2", 1, {"network-0000.npz"});
+  check_exit(options + pool.string() + " --networks 4", 0, {"network-0000.npz", "trained again"});
+  CHECK(file_bytes(pool / "network-0000.npz") == file_bytes(whole / "network-0000.npz"));
+  std::filesystem::remove(pool / "network-0001.npz");
+  check_exit(attack + " --test-networks 2", 1, {"network-0001.npz is missing among the 3"});
+}
+
+TEST_CASE("tool: a pool that was never begun does not stand in the way") {
+  const TemporaryFolder folder;
+  const std::string out = (folder.path() / "pool").string();
+  const std::string options = "pretrain --dataset mnist --net linear --epochs 1 --networks 1 --out " + out;
+  check_exit(options + " --batch 20000", 2, {"2000 images do not fill a batch of 20000"});
+  CHECK(!std::filesystem::exists(out));
+  check_exit(options, 0, {});
+  std::filesystem::remove(folder.path() / "pool" / "network-0000.npz");  // as if its first network had diverged
+  check_exit(options + " --batch 64", 0, {"0 there already"});
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint
   check_exit(resume + " --seed 6 --iterations 50", 2,
              {"--seed is 6 now and was 5", "--iterations is 50 now and was 40"});
   check_exit(resume + " --out " + whole.string(), 2, {"--out", "own folder"});
-  check_exit("distill --resume " + folder.path().string(), 1, {"config.json", "distill"});
+  check_exit("distill --resume " + folder.path().string(), 1, {"no config.json of an earlier `distill`"});
 
   CHECK(tool(resume + " --time-limit 0.000001").says("stopped at iteration 2 of 40"));
   std::ofstream(out / "checkpoint.npz") << "half a file";
@@ -69,6 +69,53 @@ TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint
   CHECK(resumed.says("resumed at iteration 1"));
   CHECK(file_bytes(out / "last.npz") == file_bytes(whole / "last.npz"));
   CHECK(file_bytes(out / "distilled.npz") == file_bytes(whole / "distilled.npz"));
+  std::filesystem::remove(out / "summary.json");
+  check_exit(resume, 1, {"has results, but no checkpoint"});
+}
+
+TEST_CASE("tool: a run is resumed with what it began with, from any folder") {
+  const TemporaryFolder folder;
+  const auto pool = folder.path() / "pool", out = folder.path() / "run", sub = folder.path() / "sub";
+  const auto in = [&](const std::filesystem::path& where, const std::string& arguments) {
+    return shell("cd " + where.string() + " && " + HYPERTAPE_TOOL + " " + arguments);
+  };
+  std::filesystem::create_directory(sub);
+  const std::string pretrain = "pretrain --dataset mnist --net linear --epochs 1 --out pool --networks ";
+  REQUIRE(in(folder.path(), pretrain + "5").exit_code == 0);
+  const std::string options =
+      "distill --dataset mnist --net linear --iterations 4 --batch 32 --hold-out 64 --init random-pretrained "
+      "--test-networks 1 --validation-networks 1 --pool pool --time-limit 0.000001 --out run";
+  REQUIRE(in(folder.path(), options).exit_code == 0);
+  const Result later = in(sub, "distill --time-limit 0.000001 --pool ../pool --resume ../run --out ../sub/../run");
+  CAPTURE(later.output);
+  CHECK(later.exit_code == 0);
+  CHECK(later.says("stopped at iteration 2 of 4"));
+
+  REQUIRE(in(folder.path(), pretrain + "6").exit_code == 0);  // other networks are the ones to distil for now
+  const Result longer_pool = in(folder.path(), "distill --resume run");
+  CHECK(longer_pool.exit_code == 1);
+  CHECK(longer_pool.says("other initial weights"));
+  std::filesystem::remove(pool / "network-0005.npz");
+  REQUIRE(shell("cd " + folder.path().string() + " && cp -r $HYPERTAPE_DATA/mnist other && printf '\\011\\010' | " +
+                "dd of=other/train-labels-idx1-ubyte bs=1 seek=8 conv=notrunc")
+              .exit_code == 0);  // two other labels
+  const Result other_data = in(folder.path(), "distill --resume run --data other");
+  CHECK(other_data.exit_code == 1);
+  CHECK(other_data.says("other images, labels or names"));
+  CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
+  CHECK(in(folder.path(), "distill --resume run").exit_code == 0);
+}
+
+TEST_CASE("tool: two runs do not write to one folder") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run";
+  const std::string endless =
+      " distill --dataset mnist --iterations 100000 --batch 32 --hold-out 64 --evaluate-every 1 --out " + out.string();
+  const Result result = shell(HYPERTAPE_TOOL + endless + " & pid=$!; " + until_logged(out, "1,") + HYPERTAPE_TOOL +
+                              endless + "; echo second: $?; kill -KILL $pid; wait $pid");
+  CAPTURE(result.output);
+  CHECK(result.says("another run is writing to it"));
+  CHECK(result.says("second: 1"));
 }
 
 }  // namespace

@@ -9,6 +9,9 @@
 
 namespace hypertape::distill {
 
+/// No inner loop may have more steps.
+inline constexpr Index most_inner_steps = 100000;
+
 /// How to distil; the defaults are those of the tool (docs/distillation.md says how they were found).
 struct DistillOptions {
   Objective objective;         ///< what training on the images is for
@@ -46,8 +49,7 @@ struct DistillOptions {
     };
     need(steps >= 1, "steps must be at least 1", steps);
     need(epochs >= 1, "epochs must be at least 1", epochs);
-    constexpr Index most_steps = 100000;
-    need(epochs <= most_steps / steps, "at most 100000 inner steps are possible, steps times epochs", epochs);
+    need(epochs <= most_inner_steps / steps, "at most 100000 inner steps are possible, steps times epochs", epochs);
     need(images_per_class >= 1, "images per class must be at least 1", images_per_class);
     need(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
     need(iterations >= 1, "iterations must be at least 1", iterations);
@@ -61,7 +63,8 @@ struct DistillOptions {
     need(clip >= 0, "clip cannot be negative", clip);
     need(clip_average >= 0, "clip at a multiple of the average cannot be negative", clip_average);
     need(window >= 0 && window <= steps * epochs, "the window must be within the inner loop", window);
-    need(!random_windows || window > 0, "random windows need a window", window);
+    need(!random_windows || (window > 0 && window < steps * epochs),
+         "random windows need a window shorter than the loop", window);
     need(hold_out >= 1, "hold-out must be at least 1", hold_out);
     need(validation_networks >= 1, "validation networks must be at least 1", validation_networks);
   }

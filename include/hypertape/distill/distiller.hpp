@@ -12,6 +12,7 @@
 
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/augment.hpp"
+#include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
@@ -48,6 +49,11 @@ class Distiller {
         learned_(first_images(), first_labels(), options, dataset.normalization),
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
+    for (const data::LabelledImages* images : {&dataset.train, &dataset.test}) data_checksum_.add(*images);
+    for (const std::string& name : dataset.class_names) data_checksum_.add(name);
+    for (const auto* weights : {&training_.given(), &std::as_const(validation_)}) {
+      for (const Tensor<float>& theta : *weights) weights_checksum_.add(theta.values());
+    }
   }
   Distiller(const Distiller&) = delete;
   Distiller& operator=(const Distiller&) = delete;
@@ -97,17 +103,27 @@ class Distiller {
     return set;
   }
 
-  /// Everything that the rest of the run depends on, besides options, dataset and initial weights.
+  /// Everything that the rest of the run depends on, besides options, dataset and initial weights, of which it has
+  /// checksums.
   data::Npz checkpoint() const {
     data::Npz npz;
     npz["iteration"] = {{1}, std::vector<std::int64_t>{iteration_}};
     npz["skipped"] = {{1}, std::vector<std::int64_t>{skipped_}};
+    npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};
+    npz["weights_checksum"] = {{1}, std::vector<std::int64_t>{weights_checksum_.value()}};
     learned_.save(npz);
     return npz;
   }
 
-  /// Continues from what `checkpoint` gave. @throws DataError naming the array of `path` that does not fit.
+  /// Continues from what `checkpoint` gave. @throws DataError naming the array of `path` that does not fit, or if
+  /// dataset or initial weights are not those that the run began with.
   void restore(const data::Npz& npz, const std::filesystem::path& path) {
+    const auto same = [&](const char* name, const data::Checksum& present, const char* what) {
+      if (data::require<std::int64_t>(npz, path, name, {1})[0] == present.value()) return;
+      throw DataError(message(path.string(), ": the run began with other ", what, " than are there now"));
+    };
+    same("data_checksum", data_checksum_, "images, labels or names of classes");
+    same("weights_checksum", weights_checksum_, "initial weights");
     iteration_ = data::require<std::int64_t>(npz, path, "iteration", {1})[0];
     skipped_ = data::require<std::int64_t>(npz, path, "skipped", {1})[0];
     learned_.restore(npz, path);
@@ -127,6 +143,11 @@ class Distiller {
       throw ArgumentError(message("distill: ", options.steps, " steps of ", options.images_per_class,
                                   " images for each of ", dataset.train.classes, " classes are more than the ", count,
                                   " training images"));
+    }
+    const Index side = std::min(dataset.train.height, dataset.train.width);
+    if (options.augmentation.padding >= side) {
+      throw ArgumentError(message("distill: crops need less padding than images of ", dataset.train.height, " x ",
+                                  dataset.train.width, " have pixels, got ", options.augmentation.padding));
     }
     if (options.objective.attack) options.objective.attack->check(dataset.train.classes);
     return options;
@@ -240,6 +261,7 @@ class Distiller {
   Index order_epoch_ = -1;
   long iteration_ = 0;
   long skipped_ = 0;
+  data::Checksum data_checksum_, weights_checksum_;
 };
 
 }  // namespace hypertape::distill

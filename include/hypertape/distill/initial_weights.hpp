@@ -37,6 +37,9 @@ class InitialWeights {
     return random_ ? std::nullopt : std::optional(static_cast<Index>(given_.size()));
   }
 
+  /// All of them if they were given; nothing if they are random.
+  const std::vector<Tensor<float>>& given() const { return given_; }
+
   /// Weights number i, theta (P). @throws ArgumentError if there are not so many.
   Tensor<float> operator[](Index i) const {
     if (i < 0 || (!random_ && i >= static_cast<Index>(given_.size()))) {

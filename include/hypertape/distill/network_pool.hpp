@@ -1,8 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <filesystem>
 #include <iomanip>
+#include <set>
 #include <span>
 #include <sstream>
 #include <string>
@@ -43,22 +43,25 @@ inline Tensor<float> load_pool_network(const std::filesystem::path& path, const 
   return theta;
 }
 
-/// The files of a pool, in order. @throws DataError if the folder has none.
+/// The files of a pool, in order. @throws DataError if the folder has none, or one is missing before the last.
 inline std::vector<std::filesystem::path> pool_files(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> files;
+  std::set<std::filesystem::path> files;
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("network-") && name.ends_with(".npz")) files.push_back(entry.path());
+    if (name.starts_with("network-") && name.ends_with(".npz")) files.insert(entry.path());
   }
   if (failure) throw DataError(message(folder.string(), ": cannot read this folder: ", failure.message()));
   if (files.empty()) throw DataError(message(folder.string(), ": no pool of networks (network-0000.npz, ...) here"));
-  std::sort(files.begin(), files.end(),
-            [](const auto& a, const auto& b) {  // by number: from 10,000 on it has more digits
-              const std::size_t a_size = a.native().size(), b_size = b.native().size();
-              return a_size != b_size ? a_size < b_size : a < b;
-            });
-  return files;
+  std::vector<std::filesystem::path> ordered;
+  for (Index number = 0; number < static_cast<Index>(files.size()); ++number) {
+    ordered.push_back(folder / pool_file_name(number));
+    if (!files.contains(ordered.back())) {
+      throw DataError(message(folder.string(), ": ", pool_file_name(number), " is missing among the ", files.size(),
+                              " networks of this pool"));
+    }
+  }
+  return ordered;
 }
 
 }  // namespace hypertape::distill

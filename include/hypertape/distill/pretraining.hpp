@@ -33,16 +33,21 @@ struct PretrainOptions {
   }
 };
 
-/// Trains network `number` of a pool on all training images: initial weights and the order of the images are functions
-/// of the seed and the number. @throws ArgumentError for options out of range or fewer images than a batch,
-/// DivergenceError if the weights are not finite in the end.
-inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
-                              const PretrainOptions& options, Index number, const WorkerTeam& team) {
+/// @throws ArgumentError for options out of range or fewer images than a batch.
+inline void check_pretraining(const PretrainOptions& options, const data::LabelledImages& images) {
   options.check();
-  const data::LabelledImages& images = dataset.train;
   if (images.count < options.batch) {
     throw ArgumentError(message("pretrain: ", images.count, " images do not fill a batch of ", options.batch));
   }
+}
+
+/// Trains network `number` of a pool on all training images: initial weights and the order of the images are functions
+/// of the seed and the number. @throws as `check_pretraining`,
+/// DivergenceError if the weights are not finite in the end.
+inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
+                              const PretrainOptions& options, Index number, const WorkerTeam& team) {
+  const data::LabelledImages& images = dataset.train;
+  check_pretraining(options, images);
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, Stream::pretraining)[number];
   BatchGradient<float, nn::ClassificationLoss<nn::Network<float>>> loss({&network}, team);
   optim::Adam<float> adam;
