@@ -2,7 +2,7 @@
 """Writes docs/results.md, its charts and the results in README.md from docs/results/*.json, which reproduce.py makes.
 
 results.py [--check] [--tool FILE]: the tool draws the charts. --check writes nothing, and fails if they are not what the
-summaries say.
+summaries say, or if a row of rows.py has no summary, or one of another command, and no reason why.
 """
 
 import argparse
@@ -66,10 +66,10 @@ def record_of(row):
 
 
 def line(row, what):
-    """The row of a table; of one that was not run why not, or nothing."""
+    """The row of a table; of one that was not run why not."""
     record = record_of(row)
     if not record:
-        return f"| {what} | {row.paper} | {row.absent} | | `hypertape {row.options}` |\n" if row.absent else ""
+        return f"| {what} | {row.paper} | {row.absent} | | `hypertape {row.options}` |\n"
     summary = record["summary"]
     return (
         f"| {what} | {row.paper} | {figure(summary)} | {minutes(summary['wall_seconds'])} |"
@@ -84,11 +84,20 @@ def page():
     text = HEAD
     for table in TABLES:
         lines = "".join(line(row, row.what) for row in table.rows)
-        if lines:
-            text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
-            if table.chart:
-                text += f"\n![{table.title}](images/{table.chart}.svg)\n"
+        text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
+        if table.chart:
+            text += f"\n![{table.title}](images/{table.chart}.svg)\n"
     return text
+
+
+def stale(row):
+    """What is wrong with a row: it was made by another command, or has neither figures nor a reason; nothing if it is as it should be."""
+    record = record_of(row)
+    if record and record["command"] != f"hypertape {row.options}":
+        return f"{row.name} was made by another command: {record['command']}"
+    if not record and not row.absent:
+        return f"{row.name} was not run, and rows.py does not say why"
+    return ""
 
 
 def chart(table, tool):
@@ -117,6 +126,9 @@ def main():
     parser.add_argument("--tool", default=str(ROOT / "build/release/bin/hypertape"))
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    wrong = [text for text in map(stale, all_rows().values()) if text]
+    if options.check and wrong:
+        sys.exit("\n".join(wrong))
     readme_path = ROOT / "README.md"
     made = {ROOT / "docs" / "results.md": page(), readme_path: readme(readme_path.read_text())}
     for table in TABLES:

@@ -338,6 +338,10 @@ void add_distill(CLI::App& app) {
       ->check(positive(true));
   options.add("--labels-learning-rate", d.labels_learning_rate, "Of the outer Adam, for soft labels")
       ->check(positive());
+  options
+      .add("--halve-every", d.halve_every,
+           "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to zero")
+      ->check(positive(true));
   options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
       ->check(positive());
   options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")

@@ -178,6 +178,30 @@ TEST_CASE("distiller: options do what they say") {
   }
 }
 
+TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
+  const auto steps_of_second_iteration = [](long halve_every) {
+    DistillOptions options = small_options();
+    options.halve_every = halve_every;
+    options.clip = 0;
+    const auto distiller = distiller_for(linear(), options);
+    distiller->iterate();
+    const Tensor<float> before = distiller->distilled().images[0];
+    distiller->iterate();
+    const Tensor<float> after = distiller->distilled().images[0];
+    Tensor<double> step(before.shape());
+    for (Index i = 0; i < step.size(); ++i) step[i] = double{after[i]} - double{before[i]};
+    return step;
+  };
+  const Tensor<double> whole = steps_of_second_iteration(2), half = steps_of_second_iteration(1);
+  Tensor<double> twice = half;
+  for (double& value : twice.values()) value *= 2;
+  CHECK(relative_error(twice, whole) <= 1e-5);  // of floats that are a hundred times as large as the steps
+  const Tensor<double> cosine = steps_of_second_iteration(0);
+  Tensor<double> scaled = whole;
+  for (double& value : scaled.values()) value *= 0.5 * (1 + std::cos(std::acos(-1.0) / 60));
+  CHECK(relative_error(cosine, scaled) <= 1e-5);
+}
+
 TEST_CASE("distiller: it can start from real images, each of its class") {
   DistillOptions options = small_options();
   options.from_real_images = true;

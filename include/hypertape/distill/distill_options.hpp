@@ -24,9 +24,10 @@ struct DistillOptions {
   long iterations = 12000;             ///< outer steps
   Index batch = 256;                   ///< real images that each network of an outer step is tested with
   Index networks = 4;                  ///< initial weights of one outer step, where there are several
-  double learning_rate = 0.02;         ///< of Adam, for the images; follows half a cosine down to zero
+  double learning_rate = 0.02;         ///< of Adam, for the images
   double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
   double labels_learning_rate = 0.02;  ///< of Adam, for soft labels
+  long halve_every = 0;                ///< iterations after which these three are halved; 0: half a cosine down to zero
   double initial_learning_rate = 0.2;  ///< of every inner step
   double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalised space
   bool from_real_images = false;       ///< start from random real images instead
@@ -58,6 +59,7 @@ struct DistillOptions {
     need(learning_rate > 0, "the learning rate must be positive", learning_rate);
     need(rates_learning_rate >= 0, "the rates' learning rate cannot be negative", rates_learning_rate);
     need(labels_learning_rate > 0, "the labels' learning rate must be positive", labels_learning_rate);
+    need(halve_every >= 0, "iterations between halvings cannot be negative", halve_every);
     need(initial_learning_rate > 0, "the initial learning rate must be positive", initial_learning_rate);
     need(initial_noise > 0, "the initial noise must be positive", initial_noise);
     need(clip >= 0, "clip cannot be negative", clip);

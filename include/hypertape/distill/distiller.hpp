@@ -200,7 +200,8 @@ class Distiller {
       return real_loss(network, worker, theta, gradient);
     };
     const Hypergradient<float>& h = unroll_(loop, theta0, outer_loss);
-    learned_.update(h, optim::cosine_schedule(iteration_, options_.iterations));
+    learned_.update(h, options_.halve_every > 0 ? optim::step_schedule(iteration_, options_.halve_every, 0.5)
+                                                : optim::cosine_schedule(iteration_, options_.iterations));
     return static_cast<double>(h.outer_loss);
   }
 
