@@ -27,3 +27,15 @@ TEST_CASE("math: sqrt") {
 TEST_CASE("math: square") {
   check_function([](auto x) { return square(x); }, [](double x) { return x * x; }, any);
 }
+TEST_CASE("math: sin") {
+  check_function([](auto x) { return sin(x); }, [](double x) { return std::sin(x); }, any);
+}
+TEST_CASE("math: cos") {
+  check_function([](auto x) { return cos(x); }, [](double x) { return std::cos(x); }, any);
+}
+TEST_CASE("math: abs, with the derivative 0 at 0") {
+  check_function([](auto x) { return abs(x); }, [](double x) { return std::abs(x); }, any);
+  Tape<double> tape;
+  const Var<double> zero = tape.scalar(0);
+  CHECK(gradient(abs(zero), zero).item() == 0);
+}

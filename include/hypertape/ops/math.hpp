@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/unary.hpp"
 
 /// Elementary functions, elementwise.
@@ -55,6 +56,30 @@ struct Square {
   }
 };
 
+struct Sin {
+  static constexpr const char* name = "sin";
+  template <class T>
+  static T value(T x) {
+    return std::sin(x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return cos(x);
+  }
+};
+
+struct Cos {
+  static constexpr const char* name = "cos";
+  template <class T>
+  static T value(T x) {
+    return std::cos(x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return -sin(x);
+  }
+};
+
 /// The exponential function, elementwise.
 template <class T>
 Var<T> exp(Var<T> x) {
@@ -74,6 +99,21 @@ Var<T> sqrt(Var<T> x) {
 template <class T>
 Var<T> square(Var<T> x) {
   return apply_unary<Square>(x);
+}
+/// The sine of an angle in radians, elementwise.
+template <class T>
+Var<T> sin(Var<T> x) {
+  return apply_unary<Sin>(x);
+}
+/// The cosine of an angle in radians, elementwise.
+template <class T>
+Var<T> cos(Var<T> x) {
+  return apply_unary<Cos>(x);
+}
+/// The absolute value, elementwise, with the derivative 0 at 0.
+template <class T>
+Var<T> abs(Var<T> x) {
+  return relu(x) + relu(-x);
 }
 
 }  // namespace hypertape
