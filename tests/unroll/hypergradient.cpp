@@ -461,6 +461,28 @@ TEST_CASE("hypergradient: weights that end infinite are not returned") {
                        DivergenceError);
 }
 
+TEST_CASE("hypergradient: the inner losses are those at the weights before each step, however steps are kept") {
+  InnerLoop<double> loop = small_loop<double>(2, 2);
+  loop.stop = 3;
+  for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
+    UnrollOptions options;
+    options.memory_policy = policy;
+    const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
+    REQUIRE(h.inner_losses.shape() == Shape{2, 2});
+    Tensor<double> theta = loop.theta0;
+    for (Index t = 0; t < 3; ++t) {
+      const auto s = static_cast<std::size_t>(t % 2);
+      Tape<double> tape;
+      const Var<double> weights = tape.leaf(theta);
+      const Var<double> loss = SmallLoss()(weights, tape.leaf(loop.x[s]), tape.leaf(loop.y[s]));
+      CHECK(std::abs(h.inner_losses[t] - loss.item()) <= 1e-14 * loss.item());
+      const Tensor<double> g = gradient(loss, weights).value();
+      for (Index i = 0; i < theta.size(); ++i) theta[i] -= loop.learning_rates[t] * g[i];
+    }
+    CHECK(h.inner_losses[3] == 0);
+  }
+}
+
 TEST_CASE("hypergradient: derivatives that are not finite are not returned") {
   const InnerLoop<double> loop = small_loop<double>(1, 2);
   Unroll<double, SmallLoss> unroll{SmallLoss()};

@@ -64,6 +64,11 @@ TEST_CASE("unroll_ensemble: the mean over initialisations") {
   CHECK(relative_error(mean.y[0], y) <= 1e-14);
   CHECK(relative_error(mean.learning_rates, rates) <= 1e-14);
   CHECK(relative_error(mean.theta0, theta) <= 1e-14);
+  Tensor<double> inner(loop.learning_rates.shape());
+  for (const auto& h : ensemble.results()) {
+    for (Index j = 0; j < inner.size(); ++j) inner[j] += h.inner_losses[j] / 3;
+  }
+  CHECK(relative_error(mean.inner_losses, inner) <= 1e-14);
 }
 
 TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way to share") {

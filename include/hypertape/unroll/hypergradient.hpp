@@ -19,6 +19,7 @@ namespace hypertape {
 template <class T>
 struct Hypergradient {
   T outer_loss = 0;           ///< L(theta_T)
+  Tensor<T> inner_losses;     ///< (epochs, steps): l(theta_t, x_s, y_s), before step t; 0 for steps not taken
   Tensor<T> theta_T;          ///< (P), the trained weights
   Tensor<T> theta0;           ///< (P), or by the weights at the start of the window
   std::vector<Tensor<T>> x;   ///< as InnerLoop::x; empty unless asked for
@@ -107,8 +108,8 @@ class Unroll {
     for (const auto* tensors : {&result_.x, &result_.y}) {
       for (const Tensor<T>& tensor : *tensors) count(tensor);
     }
-    for (const Tensor<T>* tensor :
-         {&lambda_, &nu_, &result_.theta_T, &result_.theta0, &result_.learning_rates, &result_.hyperparameters})
+    for (const Tensor<T>* tensor : {&lambda_, &nu_, &result_.theta_T, &result_.theta0, &result_.inner_losses,
+                                    &result_.learning_rates, &result_.hyperparameters})
       count(*tensor);
     return blocks_.reserved_bytes() + values * sizeof(T);
   }
@@ -121,7 +122,7 @@ class Unroll {
     const Segments segments(loop.steps_taken(), options_);
     const Index points = segments.longest() + segments.count();
     const Index vectors = loop.momentum > 0 ? 2 * points + 4 : points + 3;
-    Index values = vectors * loop.theta0.size() + loop.length() + loop.hyperparameters.size();
+    Index values = vectors * loop.theta0.size() + 2 * loop.length() + loop.hyperparameters.size();
     for (std::size_t s = 0; s < loop.x.size(); ++s) {
       if (options_.differentiate_x) values += loop.x[s].size();
       if (options_.differentiate_y) values += loop.y[s].size();
@@ -153,6 +154,8 @@ class Unroll {
   void start(const InnerLoop<T>& loop) {
     check(loop);
     blocks_.load(loop);
+    result_.inner_losses.resize(loop.learning_rates.shape());
+    result_.inner_losses.fill(T(0));
   }
 
   static Shape velocity_shape(const InnerLoop<T>& loop) { return loop.momentum > 0 ? loop.theta0.shape() : Shape{}; }
@@ -235,6 +238,7 @@ class Unroll {
   void step(const InnerLoop<T>& loop, Index t, const Point& from, Point& to, bool keep) {
     const T eta = loop.learning_rates[t], mu = loop.momentum;
     const T loss = blocks_.gradient(from.theta, samples_of(loop, t), keep);
+    result_.inner_losses[t] = loss;
     if (!std::isfinite(loss)) {
       throw DivergenceError(
           message("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite", " at inner step ", t));

@@ -95,6 +95,7 @@ class UnrollEnsemble {
         for (Index j = 0; j < out.size(); ++j) out[j] += share * from[j];
       }
     };
+    average(mean_.inner_losses, [](const auto& h) -> const Tensor<T>& { return h.inner_losses; });
     average(mean_.theta0, [](const auto& h) -> const Tensor<T>& { return h.theta0; });
     average(mean_.hyperparameters, [](const auto& h) -> const Tensor<T>& { return h.hyperparameters; });
     average(mean_.learning_rates, [](const auto& h) -> const Tensor<T>& { return h.learning_rates; });
