@@ -28,5 +28,6 @@
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
+#include "hypertape/unroll/check_hypergradient.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"

@@ -34,8 +34,8 @@ struct LossWanted {
 
 /// First and second derivatives of a loss(theta, x, y) or loss(theta, x, y, phi), a mean over a block of samples: all
 /// that a gradient and a hypergradient ask of it. `TapeDerivatives` has them for any loss that is written in
-/// operations; a network may have a faster way of its own (nn/fused_lenet.hpp), which is why the interface lies below both,
-/// and not in unroll.
+/// operations; a network may have a faster way of its own (nn/fused_lenet.hpp), which is why the interface lies below
+/// both, and not in unroll.
 ///
 /// `record` pushes, `differentiate` pops: the steps of an inner loop go forward, then back. An object is used by one
 /// thread at a time, and reuses its memory.

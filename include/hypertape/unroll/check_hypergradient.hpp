@@ -1,0 +1,87 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "hypertape/unroll/hypergradient.hpp"
+
+namespace hypertape {
+
+/// How far each part of a hypergradient is from central differences through the whole loop: the Euclidean norm of the
+/// difference over that of the larger of the two, 0 for a part that is not there, NaN if anything compared was NaN.
+struct HypergradientCheck {
+  double theta0 = 0;           ///< initial weights
+  double x = 0;                ///< samples of all steps together
+  double y = 0;                ///< labels of all steps together
+  double learning_rates = 0;   ///< of all steps
+  double momentum = 0;         ///< 0 if the loop has none
+  double hyperparameters = 0;  ///< 0 if the loop has none
+
+  /// False for NaN as well.
+  bool within(double tolerance) const {
+    return theta0 <= tolerance && x <= tolerance && y <= tolerance && learning_rates <= tolerance &&
+           momentum <= tolerance && hyperparameters <= tolerance;
+  }
+};
+
+/// Checks the hypergradient of this loop, inner and outer loss (as for `hypergradient`), say with operations of your
+/// own in them. Takes two training runs for each number that the loop is given, so the problem should be small; a step
+/// of cbrt(epsilon) leaves a relative error near 1e-8 where the losses are smooth.
+///
+///     check_hypergradient(loop, inner_loss, outer_loss).within(1e-6)
+///
+/// @throws as Unroll.
+template <class InnerLoss, class OuterLoss>
+HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& inner_loss,
+                                       const OuterLoss& outer_loss) {
+  const UnrollOptions options{.differentiate_y = true};
+  const Hypergradient<double> h = hypergradient(loop, inner_loss, outer_loss, options);
+  Unroll<double, InnerLoss> unroll(inner_loss, options);
+  const auto loss = [&] {
+    Tape<double> tape;
+    return outer_loss(tape.leaf(unroll.train(loop))).item();
+  };
+  struct Part {
+    std::span<double> values;            // of the loop
+    std::span<const double> derivative;  // of the hypergradient
+  };
+  const auto error = [&](const std::vector<Part>& parts) {
+    const double step = std::cbrt(std::numeric_limits<double>::epsilon());
+    double difference = 0, exact = 0, estimate = 0;
+    for (const Part& part : parts) {
+      for (std::size_t i = 0; i < part.values.size(); ++i) {
+        const double value = part.values[i];
+        part.values[i] = value + step;
+        const double above = loss();
+        part.values[i] = value - step;
+        const double slope = (above - loss()) / (2 * step);
+        part.values[i] = value;
+        difference += std::pow(slope - part.derivative[i], 2);
+        exact += std::pow(part.derivative[i], 2);
+        estimate += slope * slope;
+      }
+    }
+    const double scale = std::sqrt(std::max(exact, estimate));
+    return scale == 0 ? std::sqrt(difference) : std::sqrt(difference) / scale;
+  };
+  const auto of = [](std::vector<Tensor<double>>& values, const std::vector<Tensor<double>>& derivatives) {
+    std::vector<Part> parts;
+    for (std::size_t s = 0; s < values.size(); ++s) parts.push_back({values[s].values(), derivatives[s].values()});
+    return parts;
+  };
+  HypergradientCheck check;
+  check.theta0 = error({{loop.theta0.values(), h.theta0.values()}});
+  check.x = error(of(loop.x, h.x));
+  check.y = error(of(loop.y, h.y));
+  check.learning_rates = error({{loop.learning_rates.values(), h.learning_rates.values()}});
+  if (loop.momentum > 0) check.momentum = error({{{&loop.momentum, 1}, {&h.momentum, 1}}});
+  if (loop.has_hyperparameters()) {
+    check.hyperparameters = error({{loop.hyperparameters.values(), h.hyperparameters.values()}});
+  }
+  return check;
+}
+
+}  // namespace hypertape
