@@ -56,6 +56,9 @@ TEST_CASE("load_mnist_like: the usual normalization of either data set") {
   CHECK(load_mnist_like("mnist", tiny.folder.path()).normalization.std == std::vector<float>{0.3081f});
   CHECK(load_mnist_like("fashion-mnist", tiny.folder.path()).normalization.mean == std::vector<float>{0.2860f});
   CHECK(load_mnist_like("fashion-mnist", tiny.folder.path()).normalization.std == std::vector<float>{0.3530f});
+  REQUIRE(load_mnist_like("fashion-mnist", tiny.folder.path()).class_names.size() == 10);
+  CHECK(load_mnist_like("fashion-mnist", tiny.folder.path()).class_names[7] == "sneaker");
+  CHECK(load_mnist_like("mnist", tiny.folder.path()).class_names.empty());
   check_error<ArgumentError>([&] { load_mnist_like("kmnist", tiny.folder.path()); },
                              {"mnist or fashion-mnist", "kmnist"});
 }

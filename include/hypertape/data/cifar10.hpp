@@ -48,8 +48,9 @@ inline void append_cifar10_file(const std::filesystem::path& path, LabelledImage
 }  // namespace detail
 
 /// Loads CIFAR-10 from data_batch_1.bin ... data_batch_5.bin and test_batch.bin in the folder itself or in its
-/// subfolder cifar-10-batches-bin: images (n, 3, 32, 32), labels 0 .. 9, and the usual normalization constants. @throws
-/// DataError naming the file, the byte offset, what was expected and what was found, or every file that is missing.
+/// subfolder cifar-10-batches-bin: images (n, 3, 32, 32), labels 0 .. 9 with their names, and the usual normalization
+/// constants. @throws DataError naming the file, the byte offset, what was expected and what was found, or every file
+/// that is missing.
 inline Dataset load_cifar10(const std::filesystem::path& folder) {
   const LabelledImages none{0, 3, 32, 32, 10, {}, {}};
   const auto paths = locate_files(folder, cifar10_layout);
@@ -57,6 +58,7 @@ inline Dataset load_cifar10(const std::filesystem::path& folder) {
   for (std::size_t i = 0; i < paths.size(); ++i) {
     detail::append_cifar10_file(paths[i], i + 1 < paths.size() ? dataset.train : dataset.test);
   }
+  dataset.class_names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
   return dataset;
 }
 

@@ -56,13 +56,19 @@ inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
 }  // namespace detail
 
 /// Loads the four files of MNIST (`name` "mnist") or Fashion-MNIST ("fashion-mnist") from a folder: images (n, 1, 28,
-/// 28), labels 0 .. 9, and the usual normalization constants. @throws DataError naming the file, the byte offset, what
-/// was expected and what was found, or every file that is missing; ArgumentError for another name.
+/// 28), labels 0 .. 9, those of Fashion-MNIST with their names, and the usual normalization constants. @throws
+/// DataError naming the file, the byte offset, what was expected and what was found, or every file that is missing;
+/// ArgumentError for another name.
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
   Normalization normalization = detail::mnist_normalization(name);
   const auto paths = locate_files(folder, mnist_layout);
-  return {name, folder, detail::load_mnist_part(paths[0], paths[1]), detail::load_mnist_part(paths[2], paths[3]),
-          std::move(normalization)};
+  Dataset dataset{name, folder, detail::load_mnist_part(paths[0], paths[1]),
+                  detail::load_mnist_part(paths[2], paths[3]), std::move(normalization)};
+  if (name == "fashion-mnist") {
+    dataset.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
+                           "sandal",  "shirt",   "sneaker",  "bag",   "boot"};
+  }
+  return dataset;
 }
 
 /// Loads MNIST in the form of SVHN: images (n, 3, 32, 32), padded by 2 zero pixels on each side as LeNet pads them, the
