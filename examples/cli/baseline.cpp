@@ -289,7 +289,7 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
   const data::LabelledImages& images = dataset.train;
   if (command.distilled) {
     DistilledSet set = load_distilled(*command.distilled, images, command.common.dataset);
-    distill::NearestNeighbours{set};  // refuses soft labels
+    static_cast<void>(distill::NearestNeighbours(set));  // refuses soft labels
     return set;
   }
   if (command.images_per_class > images.count / (images.classes * command.steps)) {

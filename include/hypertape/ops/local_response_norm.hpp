@@ -96,7 +96,7 @@ struct PowerProduct final : Operation<T> {
   template <class Sweep>
   Var<T> derivative(const Sweep& call, int i, Var<T> v) const {
     const int count = call.inputs() + (i == 0 ? 1 : 0);
-    Var<T>* operands = call.tape().template allocate<Var<T>>(count);
+    auto* operands = call.tape().template allocate<Var<T>>(count);
     for (int j = 0; j < call.inputs(); ++j) operands[j] = call.input(j);
     operands[i == 0 ? call.inputs() : i] = v;
     return call.tape().apply(i == 0 ? PowerProduct(-exponent * factor, k, exponent + 1) : *this, v.shape(),
