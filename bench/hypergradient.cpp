@@ -233,7 +233,7 @@ class Bench {
     const auto time = [&](const auto& call, const auto& bytes, std::size_t predicted) {
       call();
       const double peak = peak_memory_mb();
-      const double T = static_cast<double>(options_.steps * epochs);
+      const auto T = static_cast<double>(options_.steps * epochs);
       const bool in_float = T <= longest_in_float;
       const double error =
           in_float ? error_of(call(), expected()) : error_of(in_double_precision(problem, unroll_options), expected());
@@ -241,7 +241,7 @@ class Bench {
       require(message("the hypergradient (", second, ", ", memory, ", ", epochs, " epochs) against double precision"),
               error, tolerance);
       const Timing timing = measure(options_.runs, call);
-      const double several = static_cast<double>(options_.initialisations);
+      const auto several = static_cast<double>(options_.initialisations);
       const double steps = options_.window == 0 ? T : std::min(T, static_cast<double>(options_.window));
       const double inner = facts_.work.inner_step() * steps + facts_.work.gradient() * (T - steps);
       const double flop = several * (outer_flop() + 2 * static_cast<double>(options_.images) * inner);
