@@ -5,7 +5,8 @@
 # race. LLVM's runtime can tell it of forks and joins through a library of its own, Archer. What the workers do in
 # between is synchronised by std::atomic alone (core/parallel.hpp), which the sanitizer knows.
 #
-# The sanitizer has an operator new of its own, so that the test that counts allocations by another one is left out.
+# The sanitizer has an operator new of its own beside the one that counts allocations, which the linker is told to accept
+# (CMakePresets.json); the test that counts is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -84,8 +84,8 @@ TABLES = [
     ),
     Table(
         "MNIST, random initialisations, 100 images",
-        "Mean and standard deviation over 200 new networks. Baselines train on real images, with the best of six fixed learning rates and those"
-        " that the first row learned, for 1, 3 or 5 epochs; as in the paper.",
+        "Mean and standard deviation over 200 new networks. Baselines train on real images, with the best of six fixed learning rates, for 1, 3"
+        " or 5 epochs, and those that the first row learned.",
         [
             Row("mnist-random", "distilled, 10 x 3", "79.5 +- 8.1",
                 RANDOM.format(0.001, "mnist", 5000)),
@@ -230,7 +230,7 @@ HEADLINES = {
     "mnist-100": "MNIST, one initialisation, 100 images, 10 x 3",
     "mnist-random": "MNIST, random initialisations, 100 images, 10 x 3",
     "mnist-random-soft": "the same with momentum and learned soft labels, more iterations",
-    "elsewhere-convnet": "the images of the row before the last, made for LeNets, train ConvNets",
+    "elsewhere-convnet": "the images of the first of these two, made for LeNets, train ConvNets",
     "mnist-usps-resplit-random": "trained MNIST networks adapt to USPS, 100 images",
     "usps-mnist-random": "trained USPS networks adapt to MNIST, 100 images",
     "attack-4-9": "trained MNIST networks take 4 for 9 after one step",

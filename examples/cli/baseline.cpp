@@ -238,7 +238,7 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
   if (run.interrupt.requested()) return not_tested;
   save_first(run, sets.front());
 
-  const std::vector<Index> every = first_numbers(run.dataset.test.count);
+  const std::vector<Index> every = data::all_indices(run.dataset.test.count);
   std::string csv = "set,k,distance,test_accuracy\n";
   std::size_t tested = 0;
   do {

@@ -6,26 +6,22 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <initializer_list>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/file.hpp"
 #include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/locate.hpp"
 #include "options.hpp"
 #include "output_folder.hpp"
 
-/// What the commands share: their common options, the output folder, and the clock.
+/// What the commands share: their common options, what config.json says of them, and the clock.
 namespace hypertape::cli {
 
 /// Accepts whole numbers of 64 bits; CLI11 would wrap a negative one and saturate one that is too large.

@@ -241,7 +241,7 @@ void distil(DistillCommand& command) {
   const InitialWeightFamilies weights(command.initialisation, network, dataset.train, command.common.seed);
   const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation_networks);
   const Index given = training.count().value_or(d.networks);
-  if (command.options.command().get_option("--networks")->count() > 0 && given < d.networks) {
+  if (command.options.given("--networks") && given < d.networks) {
     throw ArgumentError(message("--networks ", d.networks, ": the pool leaves ", given, " to distil for"));
   }
   distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation_networks), team);
@@ -283,8 +283,9 @@ void distil(DistillCommand& command) {
   // The test set is touched here, once: never by a run that was stopped.
   TestResult result;
   if (!interrupted) {
-    result = train_and_test(network, best.set, test_weights, first_numbers(command.initialisation.networks_to_test()),
-                            dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
+    result =
+        train_and_test(network, best.set, test_weights, data::all_indices(command.initialisation.networks_to_test()),
+                       dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
     data::write_atomically(out / "networks.csv", result.csv(d.objective));
     summary.update(result.summary(d.objective));
   }

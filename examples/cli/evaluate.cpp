@@ -94,7 +94,7 @@ void run(EvaluateCommand& command) {
   const Interrupt interrupt;
   Progress progress;
   const TestResult result =
-      train_and_test(network, set, weights, first_numbers(networks), images, team, command.skip_diverged,
+      train_and_test(network, set, weights, data::all_indices(networks), images, team, command.skip_diverged,
                      [&](const TestResult& so_far) {
                        data::write_atomically(out / "log.csv", so_far.csv(objective));
                        if (networks > 1) {

@@ -42,11 +42,14 @@ class Options {
     return bind(value, command_.add_flag(name, value, help), OnResume::must_agree);
   }
 
+  /// Whether the option is on the command line.
+  bool given(const char* name) const { return command_.get_option(name)->count() > 0; }
+
   /// @throws ArgumentError naming the first of these options that is given but would be ignored: it is `where` that
   /// they go with, which is not chosen unless `allowed`.
   void only(bool allowed, const char* where, std::initializer_list<const char*> names) const {
     for (const char* name : names) {
-      if (allowed || command_.get_option(name)->count() == 0) continue;
+      if (allowed || !given(name)) continue;
       throw ArgumentError(message(name, " goes with ", where));
     }
   }

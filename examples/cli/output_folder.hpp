@@ -79,24 +79,33 @@ class OutputFolder {
   }
 
  private:
-  explicit OutputFolder(std::filesystem::path path) : path_(std::move(path)), lock_(locked(path_)) {}
-
-  /// A descriptor of the folder that holds its lock, which ends with the process, however that ends. Where the file
-  /// system knows no locks there is none.
-  static std::shared_ptr<const int> locked(const std::filesystem::path& path) {
-    const auto close = [](const int* descriptor) {
-      ::close(*descriptor);
-      delete descriptor;
-    };
-    std::shared_ptr<const int> folder(new int(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), close);
-    if (*folder >= 0 && ::flock(*folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      throw DataError(message("--out ", path.string(), ": another run is writing to it"));
-    }
-    return folder;
+  explicit OutputFolder(std::filesystem::path path)
+      : path_(std::move(path)), lock_(std::make_shared<const Lock>(path_)) {
+    if (!lock_->take()) throw DataError(message("--out ", path_.string(), ": another run is writing to it"));
   }
 
+  /// A folder's lock, which ends with the process, however that ends. Where the file system knows no locks it locks
+  /// nothing.
+  class Lock {
+   public:
+    explicit Lock(const std::filesystem::path& path)
+        : descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock() {
+      if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    /// Takes it; false if another process has it.
+    bool take() const {
+      return descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    }
+
+   private:
+    int descriptor_;
+  };
+
   std::filesystem::path path_;
-  std::shared_ptr<const int> lock_;
+  std::shared_ptr<const Lock> lock_;  // of all copies
 };
 
 }  // namespace hypertape::cli

@@ -114,14 +114,15 @@ void run(PretrainCommand& command) {
   const Interrupt interrupt;
   Progress progress;
   const auto at_once = static_cast<std::size_t>(team.size());
-  for (std::size_t first = 0; first < missing.size() && !interrupt.requested(); first += at_once) {
-    const std::size_t count = std::min(at_once, missing.size() - first);
+  std::size_t done = 0;
+  while (done < missing.size() && !interrupt.requested()) {
+    const std::size_t count = std::min(at_once, missing.size() - done);
     distill::for_each_network(team, static_cast<Index>(count), [&](Index i) {
-      const Index number = missing[first + static_cast<std::size_t>(i)];
+      const Index number = missing[done + static_cast<std::size_t>(i)];
       const Tensor<float> theta = distill::pretrain(network, dataset, command.pretrain, number, team);
       distill::save_pool_network(out.path(), number, theta);
     });
-    const std::size_t done = first + count;
+    done += count;
     const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
     write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed
     progress.show(
@@ -129,7 +130,7 @@ void run(PretrainCommand& command) {
   }
   progress.finish();
 
-  if (interrupt.requested() && static_cast<Index>(summary.value("networks", there)) < command.networks) {
+  if (done < missing.size()) {
     std::cout << "stopped, not tested; the same command continues\n";
     return;
   }

@@ -1,7 +1,6 @@
 #include "testing.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "progress.hpp"
 
@@ -118,7 +117,7 @@ TestResult train_and_test(const nn::Network<float>& network, const distill::Dist
                           const distill::InitialWeights& weights, std::span<const Index> numbers,
                           const data::LabelledImages& images, const WorkerTeam& team, bool skip_diverged,
                           const std::function<bool(const TestResult&)>& proceed) {
-  const std::vector<Index> all = first_numbers(images.count);
+  const std::vector<Index> all = data::all_indices(images.count);
   TestResult result;
   const auto at_once = static_cast<std::size_t>(team.size());
   for (std::size_t first = 0; first < numbers.size(); first += at_once) {
@@ -144,12 +143,6 @@ TestResult train_and_test(const nn::Network<float>& network, const distill::Dist
     if (!proceed(result)) break;
   }
   return result;
-}
-
-std::vector<Index> first_numbers(Index count) {
-  std::vector<Index> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), Index{0});
-  return numbers;
 }
 
 }  // namespace hypertape::cli

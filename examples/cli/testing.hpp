@@ -50,7 +50,4 @@ TestResult train_and_test(const nn::Network<float>& network, const distill::Dist
                           const data::LabelledImages& images, const WorkerTeam& team, bool skip_diverged,
                           const std::function<bool(const TestResult&)>& proceed);
 
-/// 0 ... count - 1.
-std::vector<Index> first_numbers(Index count);
-
 }  // namespace hypertape::cli

@@ -57,7 +57,7 @@ TEST_CASE("Arena: what came before the mark survives the rewind") {
 
 TEST_CASE("Arena: an allocation larger than a block gets a block of its size") {
   Arena arena(128);
-  double* memory = arena.allocate<double>(100000);
+  auto* memory = arena.allocate<double>(100000);
   memory[0] = memory[99999] = 1;
   CHECK(arena.reserved_bytes() == 800000);
 }
@@ -71,11 +71,11 @@ TEST_CASE("Arena: nothing is reserved before it is needed") {
 
 TEST_CASE("Arena: a move takes the memory along, and leaves an empty arena") {
   Arena arena(128);
-  int* memory = arena.allocate<int>(32);
+  auto* memory = arena.allocate<int>(32);
   *memory = 5;
   Arena moved = std::move(arena);
   CHECK(moved.reserved_bytes() == 128);
-  CHECK(arena.reserved_bytes() == 0);
+  CHECK(arena.reserved_bytes() == 0);  // NOLINT(bugprone-use-after-move): it is empty, and of use
   std::fill_n(arena.allocate<int>(32), 32, 7);
   CHECK(*memory == 5);
   moved = Arena(256);

@@ -96,7 +96,8 @@ TEST_CASE("Random: below draws every number as often") {
   std::vector<int> drawn(7);
   for (int i = 0; i < count; ++i) ++drawn.at(static_cast<std::size_t>(random.below(7)));
   double chi_squared = 0;
-  for (const int times : drawn) chi_squared += std::pow(times - count / 7, 2) / (count / 7);
+  const double expected = count / 7.0;
+  for (const int times : drawn) chi_squared += std::pow(times - expected, 2) / expected;
   CHECK(chi_squared <= 22.5);  // exceeded once in a thousand by six degrees of freedom
   CHECK(random.below(1) == 0);
 }

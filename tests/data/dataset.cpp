@@ -168,6 +168,11 @@ TEST_CASE("select: the named images in the named order; append: those of another
   CHECK(some.count == 4);
 }
 
+TEST_CASE("all_indices: from 0 on") {
+  CHECK(all_indices(0).empty());
+  CHECK(all_indices(3) == Indices{0, 1, 2});
+}
+
 TEST_CASE("indices_of_class: in order") {
   LabelledImages images = random_images(4, 1, 1, 1);
   images.labels = {3, 1, 3, 2};

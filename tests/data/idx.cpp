@@ -130,7 +130,7 @@ TEST_CASE("write_idx: is read back, and replaces atomically") {
 
 TEST_CASE("write_idx: sizes that are not those of the bytes are an error, and no file appears") {
   const TemporaryFolder folder;
-  const auto write = [&](std::vector<Index> dims, std::size_t count) {
+  const auto write = [&](const std::vector<Index>& dims, std::size_t count) {
     return [&folder, dims, count] { write_idx(folder / "array", dims, Bytes(count)); };
   };
   check_error<ArgumentError>(write({}, 1), {"1 to 255 dimensions", "got 0"});

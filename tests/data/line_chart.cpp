@@ -39,7 +39,7 @@ std::vector<Element> parse_xml(const std::string& xml) {
   const auto content = [&](const char* end) {
     const std::size_t begin = at;
     at = std::min(xml.find_first_of(end, at), xml.size());
-    const std::string text = xml.substr(begin, at - begin);
+    std::string text = xml.substr(begin, at - begin);
     for (std::size_t i = text.find('&'); i != std::string::npos; i = text.find('&', i + 1)) {
       const std::string entity = text.substr(i, text.find(';', i) - i);
       CHECK((entity == "&amp" || entity == "&lt" || entity == "&gt"));

@@ -91,7 +91,7 @@ TEST_CASE("tool: a run is resumed with what it began with, from any folder") {
   CHECK(later.exit_code == 0);
   CHECK(later.says("stopped at iteration 2 of 4"));
 
-  REQUIRE(in(folder.path(), pretrain + "6").exit_code == 0);  // other networks are the ones to distil for now
+  REQUIRE(in(folder.path(), pretrain + "6").exit_code == 0);  // which shifts the ones to distil for
   const Result longer_pool = in(folder.path(), "distill --resume run");
   CHECK(longer_pool.exit_code == 1);
   CHECK(longer_pool.says("other initial weights"));

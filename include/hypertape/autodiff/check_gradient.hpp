@@ -15,6 +15,16 @@
 
 namespace hypertape {
 
+namespace detail {
+
+/// |a - b| / max(|a|, |b|) for Euclidean norms, of the squares of |a - b|, |a| and |b|; two zeros agree.
+inline double relative_difference(double difference, double a, double b) {
+  const double scale = std::sqrt(std::max(a, b));
+  return scale == 0 ? std::sqrt(difference) : std::sqrt(difference) / scale;
+}
+
+}  // namespace detail
+
 /// How far derivatives are from what they should be; each is relative, and NaN if anything compared was NaN.
 struct GradientCheck {
   double pullback = 0;   ///< J^T u against central differences of <u, f>, all elements of all inputs together
@@ -53,17 +63,12 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   const auto evaluate = [&](const std::vector<Tensor<T>>& values) {
     const auto mark = tape.mark();
     const std::vector<Var<T>> x = record(values);
-    const Tensor<T> out = f(std::span<const Var<T>>(x)).value();
+    Tensor<T> out = f(std::span<const Var<T>>(x)).value();
     tape.rewind(mark);
     return out;
   };
   const auto inner = [](const Tensor<T>& a, const Tensor<T>& b) {
     return static_cast<double>(kernels::dot(a.size(), a.data(), b.data()));
-  };
-  // |a - b| / max(|a|, |b|) for Euclidean norms; two zeros agree.
-  const auto relative = [](double difference, double a, double b) {
-    const double scale = std::sqrt(std::max(a, b));
-    return scale == 0 ? std::sqrt(difference) : std::sqrt(difference) / scale;
   };
 
   const std::vector<Var<T>> x = record(inputs);
@@ -99,7 +104,7 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
       estimate += slope * slope;
     }
   }
-  check.pullback = relative(difference, exact, estimate);
+  check.pullback = detail::relative_difference(difference, exact, estimate);
 
   std::vector<Tensor<T>> forward = inputs, backward = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -116,7 +121,7 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
     exact += std::pow(static_cast<double>(tangent[element]), 2);
     estimate += slope * slope;
   }
-  check.tangent = relative(difference, exact, estimate);
+  check.tangent = detail::relative_difference(difference, exact, estimate);
 
   const double pushed_inner = inner(tangent, u);
   double magnitude = 0;  // of the terms, not of the sums: these may cancel

@@ -64,9 +64,9 @@ class WorkerTeam {
     }
   }
 
-  /// Calls body(range) for ranges that cover 0 .. count - 1, at most one for each worker and for each 8,192
-  /// elements: a short vector is done before another thread has woken up. The body must compute
-  /// each element on its own, so that the bits do not depend on the cut.
+  /// Calls body(range) for ranges that cover 0 .. count - 1, at most one for each worker and for each 8,192 elements: a
+  /// short vector is done before another thread has woken up. The body must compute each element on its own, so that
+  /// the bits do not depend on the cut.
   template <class Body>
   void for_each_range(Index count, const Body& body) const {
     constexpr Index worth_sharing = 8192;

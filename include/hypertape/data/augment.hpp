@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <vector>
 
@@ -83,8 +82,7 @@ void gather_augmented(const LabelledImages& images, std::span<const Index> which
   }
   check_sizes(images, "gather_augmented");
   detail::check_indices(images, which, "gather_augmented");
-  std::vector<Index> all(which.size());
-  std::iota(all.begin(), all.end(), Index{0});
+  const std::vector<Index> all = all_indices(static_cast<Index>(which.size()));
   gather<T>(detail::augmented(images, which, augmentation, draws), all, normalization, out);
 }
 

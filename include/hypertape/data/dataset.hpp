@@ -261,6 +261,13 @@ inline void append(const LabelledImages& images, LabelledImages& to) {
   to.count += images.count;
 }
 
+/// 0 ... count - 1: the indices of so many images, all of them.
+inline std::vector<Index> all_indices(Index count) {
+  std::vector<Index> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), Index{0});
+  return indices;
+}
+
 /// Those of the named images that are of one class, in their order.
 inline std::vector<Index> indices_of_class(const LabelledImages& images, std::span<const Index> which,
                                            std::int32_t label) {
@@ -272,9 +279,7 @@ inline std::vector<Index> indices_of_class(const LabelledImages& images, std::sp
 }
 /// Those of all images.
 inline std::vector<Index> indices_of_class(const LabelledImages& images, std::int32_t label) {
-  std::vector<Index> all(static_cast<std::size_t>(images.count));
-  std::iota(all.begin(), all.end(), Index{0});
-  return indices_of_class(images, all, label);
+  return indices_of_class(images, all_indices(images.count), label);
 }
 
 }  // namespace hypertape::data

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -147,8 +146,7 @@ class Selection {
 
 /// The numbers of the `wanted` best scores, from the best on; of equal scores the first.
 inline std::vector<Index> best_of(std::span<const double> scores, Index wanted) {
-  std::vector<Index> order(scores.size());
-  std::iota(order.begin(), order.end(), Index{0});
+  std::vector<Index> order = data::all_indices(static_cast<Index>(scores.size()));
   std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
     return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)];
   });

@@ -64,9 +64,7 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
 inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
                            const data::LabelledImages& images, const data::Normalization& normalization,
                            const WorkerTeam& team) {
-  std::vector<Index> all(static_cast<std::size_t>(images.count));
-  for (Index i = 0; i < images.count; ++i) all[static_cast<std::size_t>(i)] = i;
-  return confusion(network, theta, images, all, normalization, team);
+  return confusion(network, theta, images, data::all_indices(images.count), normalization, team);
 }
 
 /// Calls body(i) for 0 .. count - 1: as tasks of the team if there are enough of them for all threads, else one after

@@ -42,8 +42,8 @@ inline void check_pretraining(const PretrainOptions& options, const data::Labell
 }
 
 /// Trains network `number` of a pool on all training images: initial weights and the order of the images are functions
-/// of the seed and the number. @throws as `check_pretraining`,
-/// DivergenceError if the weights are not finite in the end.
+/// of the seed and the number. @throws as `check_pretraining`, DivergenceError if the weights are not finite in the
+/// end.
 inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
                               const PretrainOptions& options, Index number, const WorkerTeam& team) {
   const data::LabelledImages& images = dataset.train;

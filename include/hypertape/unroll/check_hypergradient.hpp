@@ -1,11 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <span>
 #include <vector>
 
+#include "hypertape/autodiff/check_gradient.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 
 namespace hypertape {
@@ -64,8 +64,7 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
         estimate += slope * slope;
       }
     }
-    const double scale = std::sqrt(std::max(exact, estimate));
-    return scale == 0 ? std::sqrt(difference) : std::sqrt(difference) / scale;
+    return detail::relative_difference(difference, exact, estimate);
   };
   const auto of = [](std::vector<Tensor<double>>& values, const std::vector<Tensor<double>>& derivatives) {
     std::vector<Part> parts;
