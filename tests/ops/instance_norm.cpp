@@ -105,7 +105,7 @@ TEST_CASE("instance_norm: mean beta and deviation gamma, whatever the scale") {
     for (Index c = 0; c < 3; ++c) {
       double sum = 0, squares = 0;
       for (Index p = 0; p < 64; ++p) {
-        const double value = static_cast<double>(y(n, c, p / 8, p % 8));
+        const auto value = static_cast<double>(y(n, c, p / 8, p % 8));
         sum += value / 64;
         squares += value * value / 64;
       }

@@ -39,8 +39,9 @@ TEST_CASE_TEMPLATE("reduce: values of their adjoints", T, float, double) {
   const Tensor<T> repeated = repeat_for_samples(three, shape).value();
   const Tensor<T> spread = repeat_for_features(five, shape).value();
   for (Index i = 0; i < shape.size(); ++i) {
-    CHECK(repeated[i] == static_cast<T>(i / 40 + 1));
-    CHECK(spread[i] == static_cast<T>(i % 5 + 1));
+    const Index feature = i / 40, sample = i % 5;
+    CHECK(repeated[i] == static_cast<T>(feature + 1));
+    CHECK(spread[i] == static_cast<T>(sample + 1));
   }
 }
 
