@@ -54,7 +54,8 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
   loop.momentum = static_cast<T>(momentum);
   const Tensor<T> real = golden_images<T>(20, Shape{real_images, 1, 28, 28});
   std::vector<std::int32_t> real_labels;
-  for (std::int32_t n = 0; n < real_images; ++n) real_labels.push_back((7 * n + 3) % static_cast<std::int32_t>(classes));
+  for (std::int32_t n = 0; n < real_images; ++n)
+    real_labels.push_back((7 * n + 3) % static_cast<std::int32_t>(classes));
 
   const nn::ClassificationLoss<nn::LeNet> inner{&net};
   const auto outer = [&](Var<T> theta) {
