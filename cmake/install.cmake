@@ -27,7 +27,7 @@ file(RELATIVE_PATH folder_to_prefix ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CM
 set(pkgconfig_include "\${prefix}")
 cmake_path(APPEND pkgconfig_include ${CMAKE_INSTALL_INCLUDEDIR})
 set(openmp_flag)
-if(OpenMP_CXX_FOUND)
+if(HYPERTAPE_OPENMP AND OpenMP_CXX_FOUND)
   set(openmp_flag -fopenmp)
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/hypertape.pc.in ${generated}/hypertape.pc @ONLY)

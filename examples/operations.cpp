@@ -37,9 +37,9 @@ int main() {
   // To scalars, and between samples and features.
   show("sum(x), mean(x)", sum(x) + mean(x));
   show("dot(x, y)", dot(x, y));
-  show("sum_over_samples(x)", sum_over_samples(x));
+  show("sum_per_channel(x)", sum_per_channel(x));
   show("sum_over_features(x)", sum_over_features(x));
-  show("repeat_for_samples(bias, {N, O})", repeat_for_samples(bias, {N, O}));
+  show("repeat_per_channel(bias, {N, O})", repeat_per_channel(bias, {N, O}));
   show("repeat_for_features(v, {N, O})", repeat_for_features(sum_over_features(x), {N, O}));
   // Views of the same memory.
   show("slice(theta, offset, {O, I})", weight);

@@ -16,9 +16,9 @@ std::filesystem::path drawn_folder() {
       const auto folder = std::filesystem::path("digits") / (part == &digits.train ? "train" : "test") /
                           (digit == 3 ? "three" : "eight");
       std::filesystem::create_directories(folder);
-      const auto pixels = std::span(part->pixels).subspan(static_cast<std::size_t>(i * part->stride()));
+      const auto pixels = std::span(part->pixels).subspan(static_cast<std::size_t>(i * part->bytes_per_image()));
       data::write_png(folder / (std::to_string(i) + ".png"), 28, 28, 1,
-                      pixels.first(static_cast<std::size_t>(part->stride())));
+                      pixels.first(static_cast<std::size_t>(part->bytes_per_image())));
     }
   }
   return "digits";

@@ -24,7 +24,7 @@ class ResidualNet {
     const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
     Var<T> h = average_pool2d(relu(conv2d(x, p(0), p(1), {.padding = 1})), {.size = 2});
     h = h + relu(conv2d(h, p(2), p(3), {.padding = 1}));
-    return linear(reshape(h, {h.shape()[0], h.shape().stride()}), p(4), p(5));
+    return linear(reshape(h, {h.shape()[0], h.shape().features()}), p(4), p(5));
   }
 
  private:

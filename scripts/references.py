@@ -5,6 +5,7 @@
 * Paths in backticks, such as `ops/linear.hpp`: there is such a file, seen from the root, include/hypertape or the page.
 * In the tables of docs/paper-to-code.md every word in backticks: an --option of the tool, the name of a row of
   bench/reproduce/rows.py, or a name that stands in the file named last before it in the same line.
+* The figures of README.md's table of speed are those of docs/performance.md, rounded.
 """
 
 import pathlib
@@ -71,6 +72,37 @@ def check_names(page, line, rows, options):
                 yield f"{file.relative_to(ROOT)} has no {word}"
 
 
+def tables(text):
+    """The tables of a page, each as a dictionary from the first cell of a row to the others."""
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        yield {row[0].removesuffix(" *"): row[1:] for row in rows}
+
+
+def is_rounded(shown, exact):
+    """Whether "1.63 s" or "9.7x" is a figure in ms, MB or times, to the digits that it has."""
+    number, unit = re.fullmatch(r"([0-9.]+) ?(\w+)", shown).groups()
+    unit = {"s": 1000, "GB": 1000}.get(unit, 1)
+    digits = len(number.partition(".")[2])
+    return abs(float(number) - float(exact) / unit) <= 0.5 * 10**-digits + 1e-9
+
+
+def check_speed():
+    of_readme = (ROOT / "README.md").read_text().split("\n## Speed")[1].split("\n## ")[0]
+    times, memory, times_before = list(tables((ROOT / "docs" / "performance.md").read_text().split("\n## Beside PyTorch")[1]))[:3]
+    (shown,) = tables(of_readme)
+    rows = {name: cells for name, cells in shown.items() if name and name.strip("-")}
+    if not rows:
+        yield "README.md: the table of speed has no rows"
+    for name, cells in rows.items():
+        here, pytorch, ratio, tuned, before = (cell.replace("*", "").split(", ") for cell in cells)
+        exact = times[name][:3] + times[name][4:5] + [times_before[name][2], times_before[name][4]]
+        pairs = list(zip([here[0], pytorch[0], *ratio, *tuned, *before], exact, strict=True))
+        if len(here) > 1:
+            pairs += [(here[1], memory[name][0]), (pytorch[1], memory[name][1])]
+        yield from (f"README.md: {name}: {a} is not {b} rounded" for a, b in pairs if not is_rounded(a, b))
+
+
 def main():
     tool = "".join(path.read_text() for path in sorted((ROOT / "examples" / "cli").glob("*.[ch]pp")))
     options = set(re.findall(r'"(--[a-z-]+)"', tool))
@@ -83,6 +115,7 @@ def main():
             if page.name == "paper-to-code.md" and line.startswith("|"):
                 found += check_names(page, line, rows, options)
             errors += [f"{page.relative_to(ROOT)}:{number}: {what}" for what in found]
+    errors += check_speed()
     print("\n".join(errors), end="\n" if errors else "")
     sys.exit(1 if errors else 0)
 

@@ -10,11 +10,12 @@ docs/results.md. A row that fails is named at the end; those that need it are le
 import argparse
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 
-from rows import all_rows
+from rows import PICTURE, all_rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -75,6 +76,8 @@ def run(row, tool, out):
     results = ROOT / "docs" / "results"
     results.mkdir(exist_ok=True)
     (results / f"{row.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    if row.name == PICTURE:
+        shutil.copy(folder / "distilled.png", ROOT / "docs" / "images" / f"{PICTURE}.png")
 
 
 def with_needs(name, rows, tool, out, failures, done):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/results.md, its charts and the results in README.md from docs/results/*.json, which reproduce.py makes.
+"""Writes docs/results.md, its charts, the results in README.md and the words below its picture from docs/results/*.json, which reproduce.py makes.
 
 results.py [--check] [--tool FILE]: the tool draws the charts. --check writes nothing, and fails if they are not what the
 summaries say, or if a row of rows.py has no summary, or one of another command, and no reason why.
@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 from reproduce import ROOT
-from rows import HEADLINES, TABLES, all_rows
+from rows import HEADLINES, PICTURE, TABLES, all_rows
 
 HEAD = """# Results
 
@@ -112,13 +112,28 @@ def chart(table, tool):
         return svg.read_text()
 
 
+def renewed(page, part, text):
+    """The page with other text between the comments that begin and end a part."""
+    begin, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    before, rest = page.split(begin)
+    return before + begin + text + end + rest.split(end)[1]
+
+
+def caption(row):
+    """What the picture of a row's ten images shows."""
+    summary = record_of(row)["summary"]
+    return (
+        f"*Ten images, one for each digit, take a LeNet from {summary['initial_accuracy']:.1f} % to"
+        f" **{summary['test_accuracy']:.1f} %** on MNIST's test set in three steps of gradient\n"
+        f"descent. Learning them took {summary['wall_seconds']:.0f} seconds on two cores.*\n"
+    )
+
+
 def readme(present):
-    """README.md with its table of results renewed."""
-    begin, end = "<!-- results -->\n", "<!-- end of results -->\n"
-    before, rest = present.split(begin)
+    """README.md with its results renewed."""
     rows = all_rows()
     lines = "".join(line(rows[name], what) for name, what in HEADLINES.items())
-    return before + begin + TABLE_HEAD + lines + end + rest.split(end)[1]
+    return renewed(renewed(present, "caption", caption(rows[PICTURE])), "results", TABLE_HEAD + lines)
 
 
 def main():

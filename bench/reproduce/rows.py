@@ -224,6 +224,8 @@ TABLES += [
 ]
 
 # What README.md shows, with words that stand for themselves.
+PICTURE = "mnist-10"  # its distilled.png is the one in README.md
+
 HEADLINES = {
     "mnist-10": "MNIST, one initialisation, 10 images, 1 x 3 steps",
     "mnist-10-soft": "the same with learned soft labels, twice the iterations",

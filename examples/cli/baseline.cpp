@@ -6,9 +6,12 @@
 
 #include "baseline_run.hpp"
 #include "commands.hpp"
+#include "format.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/distill/k_nearest_neighbours.hpp"
+#include "hypertape/distill/spread.hpp"
+#include "progress.hpp"
 #include "testing.hpp"
 
 namespace hypertape::cli {

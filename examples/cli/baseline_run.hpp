@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common.hpp"
+#include "format.hpp"
 #include "hypertape/distill/baselines.hpp"
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/picture.hpp"

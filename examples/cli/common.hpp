@@ -15,6 +15,7 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/version.hpp"
+#include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/locate.hpp"
@@ -137,13 +138,24 @@ inline Json config_of(const char* command, const Options& options) {
   return config;
 }
 
-/// What config.json says of the data: the folder that was read, null if it was generated; and the names of the classes,
-/// in their order, if they have any.
+/// What config.json says of the data: the folder that was read, null if it was generated; the names of the classes, in
+/// their order, if they have any; and a checksum of all.
 inline Json description_of(const data::Dataset& dataset) {
   Json json;
+  json["data_checksum"] = data::checksum_of(dataset);
   json["data"] = dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
   if (!dataset.class_names.empty()) json["class_names"] = dataset.class_names;
   return json;
+}
+
+/// @throws DataError if something that an earlier run began with is another now, by its checksum `name` in config.json.
+inline void require_same(const char* name, const char* what, const Json& before, const Json& now,
+                         const std::filesystem::path& config) {
+  if (before.value(name, Json()) == now.at(name)) return;
+  throw DataError(message(config.string(), ": the run began with other ", what, " than are there now"));
+}
+inline void require_same_data(const Json& before, const Json& now, const std::filesystem::path& config) {
+  require_same("data_checksum", "images, labels or names of classes", before, now, config);
 }
 
 class Stopwatch {

@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "format.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/distill/checkpoint.hpp"
@@ -14,6 +15,7 @@
 #include "initialisation.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
+#include "objective.hpp"
 #include "progress.hpp"
 #include "run_log.hpp"
 #include "snapshots.hpp"
@@ -104,13 +106,13 @@ class Run {
       std::cerr << "hypertape: " << found->warning << "; continuing from " << found->path.string() << '\n';
     }
     distiller_.restore(found->arrays, found->path);
-    log_.restore(distill::with_prefix(found->arrays, "log"), found->path);
-    snapshots_.restore(distill::with_prefix(found->arrays, "snapshots"), found->path,
+    log_.restore(data::with_prefix(found->arrays, "log"), found->path);
+    snapshots_.restore(data::with_prefix(found->arrays, "snapshots"), found->path,
                        distiller_.distilled().images.front().shape());
     seconds_before_ = data::require<double>(found->arrays, found->path, "seconds", {1})[0];
     best_.score = data::require<double>(found->arrays, found->path, "best_score", {1})[0];
     best_.iteration = data::require<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
-    best_.set = distill::from_npz(distill::with_prefix(found->arrays, "best"), found->path, classes_);
+    best_.set = distill::from_npz(data::with_prefix(found->arrays, "best"), found->path, classes_);
     distill::save(best_.set, out_ / "distilled.npz");
     std::cout << "resumed at iteration " << distiller_.iteration() << '\n';
   }
@@ -145,9 +147,9 @@ class Run {
 
   void save_checkpoint() {
     data::Npz npz = distiller_.checkpoint();
-    distill::add_prefixed(npz, "log", log_.arrays());
-    distill::add_prefixed(npz, "snapshots", snapshots_.arrays());
-    distill::add_prefixed(npz, "best", distill::to_npz(best_.set));
+    data::add_prefixed(npz, "log", log_.arrays());
+    data::add_prefixed(npz, "snapshots", snapshots_.arrays());
+    data::add_prefixed(npz, "best", distill::to_npz(best_.set));
     npz["seconds"] = {{1}, std::vector<double>{seconds()}};
     npz["best_score"] = {{1}, std::vector<double>{best_.score}};
     npz["best_iteration"] = {{1}, std::vector<std::int64_t>{best_.iteration}};
@@ -180,21 +182,26 @@ bool is_done(const std::filesystem::path& folder) {
   return summary.is_object() && summary.contains("interrupted") && summary["interrupted"] == false;
 }
 
-/// Puts the options of an earlier run, and its folder, in place. @throws ArgumentError if others are given or it is
-/// done, DataError if there is no such run.
-void resume(DistillCommand& command) {
+/// Puts the options of an earlier run, and its folder, in place; returns its config.json. @throws ArgumentError if
+/// others are given or it is done, DataError if there is no such run.
+Json resume(DistillCommand& command) {
   const std::filesystem::path& folder = *command.resume;
   std::error_code ignored;
   if (!command.common.out.empty() && !std::filesystem::equivalent(command.common.out, folder, ignored)) {
     throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
   }
-  const Json config = OutputFolder::read_config(folder, "distill");
+  Json config = OutputFolder::read_config(folder, "distill");
+  if (const std::string version = config.value("version", std::string("unknown")); version != HYPERTAPE_VERSION) {
+    std::cerr << "hypertape: the run began with version " << version << ", this is " << HYPERTAPE_VERSION
+              << "; it may go on otherwise than it would have\n";
+  }
   if (is_done(folder)) throw ArgumentError("--resume " + folder.string() + ": this run is done");
   if (!distill::Checkpoints(folder).exist() && std::filesystem::exists(folder / "last.npz")) {
     throw DataError(message("--resume ", folder.string(), ": has results, but no checkpoint to continue from"));
   }
   command.options.resume(config, folder / "config.json");
   command.common.out = folder;
+  return config;
 }
 
 /// @throws ArgumentError naming an option that would be ignored.
@@ -221,7 +228,7 @@ OutputFolder new_folder(const std::filesystem::path& path) {
 
 void distil(DistillCommand& command) {
   const Stopwatch wall;
-  if (command.resume) resume(command);
+  const Json earlier = command.resume ? resume(command) : Json();
   check_options(command);
   command.common.require_out();
   distill::DistillOptions& d = command.distill;
@@ -247,7 +254,14 @@ void distil(DistillCommand& command) {
   distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation_networks), team);
   Json config = config_of("distill", command.options);
   config.update(description_of(dataset));
-  config.update({{"network", network.name()}, {"theta_layout", layout_of(network)}});
+  config.update({{"network", network.name()},
+                 {"theta_layout", layout_of(network)},
+                 {"weights_checksum", distiller.weights_checksum()}});
+  if (command.resume) {  // a checkpoint has these too, but there may be none yet
+    const std::filesystem::path path = *command.resume / "config.json";
+    require_same_data(earlier, config, path);
+    require_same("weights_checksum", "initial weights", earlier, config, path);
+  }
   const OutputFolder out = command.resume ? OutputFolder::open(command.common.out) : new_folder(command.common.out);
   if (!command.resume) out.write_json("config.json", config);
 
@@ -357,7 +371,7 @@ void add_distill(CLI::App& app) {
            "What is kept of the inner steps: all, the weights before each, or before some; for less memory and more "
            "time",
            free)
-      ->check(CLI::IsMember({"every-tape", "recompute", "checkpoints"}));
+      ->check(CLI::IsMember(memory_policies));
   options.add("--window", d.window, "Derivatives go back through so many steps only; 0: through all")
       ->check(positive(true));
   options.add_flag("--random-windows", d.random_windows, "The window, and the inner loop, end at a random step");

@@ -1,8 +1,8 @@
 #include <memory>
-#include <numeric>
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "format.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/distill/distilled_set.hpp"
@@ -10,6 +10,7 @@
 #include "initialisation.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
+#include "objective.hpp"
 #include "progress.hpp"
 #include "testing.hpp"
 

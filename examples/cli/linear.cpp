@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "format.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/data/line_chart.hpp"

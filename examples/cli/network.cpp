@@ -23,7 +23,7 @@ nn::Network<float> NetworkOptions::make(const data::LabelledImages& images, cons
   try {
     if (net == "mlp" || net == "linear") {
       std::string name = net;
-      std::vector<Index> widths = {images.stride()};
+      std::vector<Index> widths = {images.bytes_per_image()};
       if (net == "mlp") widths.insert(widths.end(), hidden.begin(), hidden.end());
       for (std::size_t layer = 1; layer < widths.size(); ++layer) name += message('-', widths[layer]);
       widths.push_back(classes);

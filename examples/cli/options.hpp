@@ -82,7 +82,8 @@ class Options {
   }
 
   /// Takes the values of an earlier run's config.json, as each option's OnResume says.
-  /// @throws ArgumentError naming each option that is given with another value, DataError if a value is missing.
+  /// @throws ArgumentError naming each option that is given with another value, DataError if a value is missing or one
+  /// that the option would not take.
   void resume(const Json& config, const std::filesystem::path& path) {
     std::string others;
     for (const Difference& d : differences(config, path)) {
@@ -93,11 +94,15 @@ class Options {
     for (const Entry& entry : entries_) {
       const bool given = entry.option->count() > 0;
       if (entry.on_resume == OnResume::not_kept || (given && entry.on_resume == OnResume::free)) continue;
+      const Json& value = value_of(entry, config, path);
+      if (value == entry.write()) continue;
+      std::string complaint = complaint_about(value, entry.option);
       try {
-        entry.read(value_of(entry, config, path));
+        if (complaint.empty()) entry.read(value);
       } catch (const nlohmann::json::exception& error) {
-        throw DataError(message(path.string(), ": ", key(entry.option), ": ", error.what()));
+        complaint = error.what();
       }
+      if (!complaint.empty()) throw DataError(message(path.string(), ": ", key(entry.option), ": ", complaint));
     }
   }
 
@@ -113,6 +118,22 @@ class Options {
     const std::string name = key(entry.option);
     if (!config.contains(name)) throw DataError(message(path.string(), ": has no value of ", name));
     return config[name];
+  }
+
+  /// What the option's checks have against a value; CLI11 makes them on the command line only. Empty: nothing.
+  static std::string complaint_about(const Json& value, CLI::Option* option) {
+    std::string complaint;
+    if (value.is_array()) {
+      for (const Json& element : value) complaint += complaint_about(element, option);
+      return complaint;
+    }
+    if (value.is_null()) return complaint;  // an option that may be left out
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    try {
+      for (int i = 0; complaint.empty(); ++i) complaint = (*option->get_validator(i))(text);
+    } catch (const CLI::OptionNotFound&) {  // that was the last
+    }
+    return complaint;
   }
 
   template <class T>

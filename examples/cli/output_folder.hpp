@@ -82,6 +82,7 @@ class OutputFolder {
   explicit OutputFolder(std::filesystem::path path)
       : path_(std::move(path)), lock_(std::make_shared<const Lock>(path_)) {
     if (!lock_->take()) throw DataError(message("--out ", path_.string(), ": another run is writing to it"));
+    data::remove_temporary_files(path_);
   }
 
   /// A folder's lock, which ends with the process, however that ends. Where the file system knows no locks it locks

@@ -1,16 +1,16 @@
 #include <algorithm>
-#include <atomic>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "format.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/distill/evaluation.hpp"
 #include "hypertape/distill/network_pool.hpp"
 #include "hypertape/distill/pretraining.hpp"
+#include "hypertape/distill/spread.hpp"
 #include "initialisation.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -59,13 +59,14 @@ OutputFolder open_pool(const PretrainCommand& command, const Json& config) {
     out.write_json("config.json", config);
     return out;
   }
-  const auto differences =
-      command.options.differences(OutputFolder::read_config(path, "pretrain"), path / "config.json");
+  const Json before = OutputFolder::read_config(path, "pretrain");
+  const auto differences = command.options.differences(before, path / "config.json");
   if (!differences.empty()) {
     const Options::Difference& first = differences.front();
     throw ArgumentError(message("--out ", path.string(), ": the pool there was begun with ", first.name, " ",
                                 first.before.dump(), ", not ", first.now.dump()));
   }
+  require_same_data(before, config, path / "config.json");
   OutputFolder out = OutputFolder::open(path);
   out.write_json("config.json", config);
   return out;

@@ -3,9 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 #include <string>
 
 namespace hypertape::cli {
@@ -36,20 +34,5 @@ class Progress {
   bool terminal_ = isatty(STDOUT_FILENO) != 0;
   bool open_ = false;
 };
-
-/// A number with `digits` decimals.
-inline std::string fixed(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return text.str();
-}
-
-/// 75 seconds as "1:15".
-inline std::string minutes(double seconds) {
-  const long whole = static_cast<long>(seconds + 0.5);
-  std::ostringstream text;
-  text << whole / 60 << ':' << std::setw(2) << std::setfill('0') << whole % 60;
-  return text.str();
-}
 
 }  // namespace hypertape::cli

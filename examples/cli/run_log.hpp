@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "format.hpp"
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/data/line_chart.hpp"
 #include "hypertape/data/npz.hpp"
-#include "progress.hpp"
 
 namespace hypertape::cli {
 

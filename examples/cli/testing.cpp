@@ -1,8 +1,10 @@
 #include "testing.hpp"
 
 #include <algorithm>
+#include <utility>
 
-#include "progress.hpp"
+#include "format.hpp"
+#include "hypertape/distill/spread.hpp"
 
 namespace hypertape::cli {
 namespace {
@@ -20,28 +22,6 @@ distill::Spread spread(const std::vector<Confusion>& confusions, const Figure& f
 double accuracy_of(const Confusion& confusion) { return confusion.accuracy(); }
 
 }  // namespace
-
-void ObjectiveOptions::add(Options& options) {
-  options.add("--objective", objective, "What the distilled images shall teach")
-      ->check(CLI::IsMember({"classification", "attack"}));
-  options.add("--attack-class", attack_class, "Attack: the class whose images shall be mistaken");
-  options.add("--target-class", target_class, "Attack: the class that they shall be taken for");
-}
-
-distill::Objective ObjectiveOptions::make(Index classes) const {
-  if (objective == "classification") {
-    if (attack_class || target_class) {
-      throw ArgumentError("--attack-class and --target-class go with --objective attack");
-    }
-    return {};
-  }
-  if (!attack_class || !target_class) {
-    throw ArgumentError("--objective attack needs --attack-class and --target-class");
-  }
-  const distill::Attack attack{*attack_class, *target_class};
-  attack.check(classes);
-  return {attack};
-}
 
 distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::LabelledImages& images,
                                      const std::string& dataset) {

@@ -13,17 +13,6 @@
 
 namespace hypertape::cli {
 
-/// What training is for, as options.
-struct ObjectiveOptions {
-  std::string objective = "classification";
-  std::optional<Index> attack_class, target_class;
-
-  void add(Options& options);
-
-  /// @throws ArgumentError if the options do not go together, or name classes that are not there.
-  distill::Objective make(Index classes) const;
-};
-
 /// Reads a distilled set and makes sure that its images are like those of the dataset. @throws DataError if not.
 distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::LabelledImages& images,
                                      const std::string& dataset);

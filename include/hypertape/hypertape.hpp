@@ -6,6 +6,7 @@
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/peak_memory.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/core/version.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"

@@ -22,10 +22,10 @@ Var<double> network_loss(std::span<const Var<double>> x) {
   const Var<double> pooled = max_pool2d(convolved, {.size = 3, .stride = 2}) + average_pool2d(convolved, {3, 2});
   const Var<double> features = tanh(reshape(pooled, {2, 27}));
   const Var<double> logits = linear(features, x[2], x[3]) * sigmoid(mean(features));
-  const Var<double> labels = softmax(repeat_for_samples(x[3], {2, 4}));
+  const Var<double> labels = softmax(repeat_per_channel(x[3], {2, 4}));
   const Var<double> norms = sqrt(sum_over_features(square(features)) + 1.0);
   return softmax_cross_entropy(logits, labels) + mean(log(norms) / softplus(norms)) +
-         mean_squared_error(exp(logits), labels) - dot(sum_over_samples(logits), x[3]) +
+         mean_squared_error(exp(logits), labels) - dot(sum_per_channel(logits), x[3]) +
          sum(repeat_for_features(norms, {2, 4}) * logits);
 }
 

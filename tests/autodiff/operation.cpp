@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -39,6 +40,17 @@ struct Hypotenuse final : Operation<T> {
 
 Var<double> hypotenuse(Var<double> a, Var<double> b) { return a.tape().apply(Hypotenuse<double>(), a.shape(), {a, b}); }
 
+/// The sum over k of x (n, k), with derivatives of the wrong shapes.
+template <class T>
+struct Misshapen final : Operation<T> {
+  const char* name() const override { return "misshapen"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    std::fill_n(call.output(), call.output_shape().size(), T(0));
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override { return call.tangent(0); }
+  void pullback(PullbackSweep<T>& call) const override { call.add(0, call.adjoint()); }
+};
+
 }  // namespace
 
 TEST_CASE("Operation: a user's own works to second order") {
@@ -65,4 +77,15 @@ TEST_CASE("Operation: derivatives cannot read an output whose memory is the call
   const char* expected = "hypotenuse: an operation whose derivatives read its output cannot ask for a place";
   CHECK_THROWS_WITH_AS(gradient(sum(y), a), expected, ArgumentError);
   CHECK_THROWS_WITH_AS(jvp(y, a, b), expected, ArgumentError);
+}
+
+TEST_CASE("Operation: derivatives of the wrong shape are an error") {
+  Tape<double> tape;
+  const Tensor<double> values = random_tensor<double>({2, 3}, 1);
+  const Var<double> x = tape.leaf(values), y = tape.apply(Misshapen<double>(), {2}, {x});
+  CHECK_THROWS_WITH_AS(gradient(sum(y), x),
+                       "misshapen: the pullback adds (2) to the adjoint of input 0, which is (2, 3)", ShapeError);
+  CHECK_THROWS_WITH_AS(jvp(y, x, x), "misshapen: the tangent is (2, 3), the output (2)", ShapeError);
+  const auto f = [](auto inputs) { return inputs[0].tape().apply(Misshapen<double>(), {2}, {inputs[0]}); };
+  CHECK_THROWS_AS(check_gradient<double>(f, {values}), ShapeError);
 }

@@ -7,6 +7,7 @@
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/math.hpp"
+#include "hypertape/ops/reduce.hpp"
 #include "support/compare.hpp"
 #include "support/random_tensor.hpp"
 
@@ -76,4 +77,13 @@ TEST_CASE("Tape: operands of two tapes, or none, are an error") {
   CHECK_THROWS_WITH_AS(x + y, expected, ArgumentError);
   CHECK_THROWS_WITH_AS(x * y, "multiply: every operand must be recorded on one and the same tape", ArgumentError);
   CHECK_THROWS_WITH_AS(one.apply(Combination<double>(nullptr, 0), {}, {x, Var<double>()}), expected, ArgumentError);
+}
+
+TEST_CASE("Tape: an operand that was dropped is an error") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(2);
+  const auto mark = tape.mark();
+  const Var<double> y = square(x);
+  tape.rewind(mark);
+  CHECK_THROWS_WITH_AS(sum(y), "sum: an operand was dropped when the tape was rewound", ArgumentError);
 }

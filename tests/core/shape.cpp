@@ -10,7 +10,7 @@ TEST_CASE("Shape: extents, size, rank and stride") {
   const Shape shape{10, 3, 4, 5};
   CHECK(shape.rank() == 4);
   CHECK(shape.size() == 600);
-  CHECK(shape.stride() == 60);
+  CHECK(shape.features() == 60);
   CHECK(shape.extents().size() == 4);
   CHECK(shape.extents()[2] == 4);
 }
@@ -19,7 +19,7 @@ TEST_CASE("Shape: a scalar has rank 0 and one element") {
   const Shape scalar;
   CHECK(scalar.rank() == 0);
   CHECK(scalar.size() == 1);
-  CHECK(scalar.stride() == 1);
+  CHECK(scalar.features() == 1);
   CHECK(scalar == Shape{});
 }
 

@@ -22,7 +22,7 @@ namespace {
 LabelledImages distinct_images(Index count, Index channels, Index height, Index width) {
   LabelledImages images{count, channels, height, width, 10, {}, {}};
   for (Index n = 0; n < count; ++n) {
-    for (Index i = 0; i < images.stride(); ++i)
+    for (Index i = 0; i < images.bytes_per_image(); ++i)
       images.pixels.push_back(static_cast<std::uint8_t>(1 + (i + 7 * n) % 255));
     images.labels.push_back(static_cast<std::int32_t>(n % 10));
   }
@@ -115,7 +115,7 @@ TEST_CASE("gather_augmented: a batch does not depend on how it is cut into block
       const Indices part(which.begin() + begin, which.begin() + std::min(begin + size, Index{30}));
       const Tensor<double> block = augmented(images, part, {1, true}, {4, 2, begin});
       for (Index n = 0; n < block.shape()[0]; ++n) {
-        for (Index i = 0; i < images.stride(); ++i) {
+        for (Index i = 0; i < images.bytes_per_image(); ++i) {
           REQUIRE(block[i * block.shape()[0] + n] == whole[i * 30 + begin + n]);
         }
       }

@@ -54,6 +54,16 @@ TEST_CASE("write_atomically: makes a file, replaces it, and leaves nothing else"
   CHECK(folder.names() == Names{"text"});
 }
 
+TEST_CASE("remove_temporary_files: those of a process that was killed, and no others") {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {".checkpoint.npz.4711.0.tmp", ".text.1.12.tmp", ".text.tmp", ".text.1.tmp", "text.1.12.tmp"}) {
+    write_atomically(folder / name, "");
+  }
+  remove_temporary_files(folder.path());
+  CHECK(folder.names() == Names{".text.1.tmp", ".text.tmp", "text.1.12.tmp"});
+}
+
 TEST_CASE("write_atomically: a folder that is not there is an error that names it") {
   const TemporaryFolder folder;
   const auto path = folder / "missing" / "text";

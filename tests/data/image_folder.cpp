@@ -118,7 +118,7 @@ TEST_CASE("load_image_folder: pictures of any size, grey and coloured, become on
   const Bytes luma = resize(rgb_to_gray(planes(30, 7, 1)), 8, 8).pixels;
   expected.insert(expected.end(), luma.begin(), luma.end());
   CHECK(Bytes(gray.pixels.begin(), gray.pixels.begin() + 128) == expected);
-  CHECK(load_image_folder(folder.path()).dataset.test.stride() == 3 * 32 * 32);
+  CHECK(load_image_folder(folder.path()).dataset.test.bytes_per_image() == 3 * 32 * 32);
 }
 
 TEST_CASE("load_image_folder: a picture that cannot be read is named, or left out") {

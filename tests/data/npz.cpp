@@ -238,3 +238,12 @@ TEST_CASE("require: a missing, mistyped or misshapen array is named with what wa
   check_error<DataError>([&] { require<float>(arrays, "x.npz", "images", {6}); },
                          {"expected float32 (6,)", "found float32 (2, 1, 3)"});
 }
+
+TEST_CASE("npz: parts with a prefix") {
+  Npz npz = {{"best", {{1}, Doubles{0}}}, {"number", {{1}, Doubles{1}}}};
+  add_prefixed(npz, "best", {{"number", {{1}, Doubles{2}}}});
+  CHECK(npz.size() == 3);
+  const Npz part = with_prefix(npz, "best");
+  REQUIRE(part.size() == 1);
+  CHECK(std::get<Doubles>(part.at("number").values) == Doubles{2});
+}

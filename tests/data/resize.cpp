@@ -19,7 +19,7 @@ namespace {
 LabelledImages random_images(Index count, Index channels, Index height, Index width) {
   LabelledImages images{count, channels, height, width, 10, {}, {}};
   Random random(5);
-  for (Index i = 0; i < count * images.stride(); ++i)
+  for (Index i = 0; i < count * images.bytes_per_image(); ++i)
     images.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
   for (Index n = 0; n < count; ++n) images.labels.push_back(static_cast<std::int32_t>(n % 10));
   return images;

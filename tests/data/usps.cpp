@@ -79,8 +79,8 @@ TEST_CASE("load_usps_resplit: the images of both files, each once, a fifth of th
     for (const LabelledImages* part : {&dataset.train, &dataset.test}) {
       CHECK_NOTHROW(check_sizes(*part, "test"));
       for (Index n = 0; n < part->count; ++n) {
-        const auto pixels = part->pixels.begin() + n * part->stride();
-        all.emplace_back(pixels, pixels + part->stride());
+        const auto pixels = part->pixels.begin() + n * part->bytes_per_image();
+        all.emplace_back(pixels, pixels + part->bytes_per_image());
         all.back().push_back(static_cast<std::uint8_t>(part->labels[static_cast<std::size_t>(n)]));
       }
     }
@@ -89,14 +89,14 @@ TEST_CASE("load_usps_resplit: the images of both files, each once, a fifth of th
   };
   CHECK(contents(after) == contents(before));
   // zip.train's images of ink at a pixel from 20 on are in no other file; the test set has some of them, and others.
-  const Index own = before.train.stride() * 20;
+  const Index own = before.train.bytes_per_image() * 20;
   const std::vector<std::uint8_t> of_train_alone(before.train.pixels.begin() + own, before.train.pixels.end());
   Index alone = 0;
   for (Index n = 0; n < after.test.count; ++n) {
-    const auto image = after.test.pixels.begin() + n * after.test.stride();
+    const auto image = after.test.pixels.begin() + n * after.test.bytes_per_image();
     bool found = false;
-    for (auto at = of_train_alone.begin(); at != of_train_alone.end(); at += after.test.stride()) {
-      found = found || std::equal(at, at + after.test.stride(), image);
+    for (auto at = of_train_alone.begin(); at != of_train_alone.end(); at += after.test.bytes_per_image()) {
+      found = found || std::equal(at, at + after.test.bytes_per_image(), image);
     }
     alone += found ? 1 : 0;
   }

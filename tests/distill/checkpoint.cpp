@@ -75,14 +75,5 @@ TEST_CASE("checkpoints: a flipped bit is found") {
   CHECK(number_of(*checkpoints.read()) == 1);
 }
 
-TEST_CASE("checkpoints: parts with a prefix") {
-  data::Npz npz = numbered(1);
-  distill::add_prefixed(npz, "best", numbered(2));
-  CHECK(npz.size() == 2);
-  const data::Npz part = distill::with_prefix(npz, "best");
-  REQUIRE(part.size() == 1);
-  CHECK(std::get<std::vector<double>>(part.at("number").values)[0] == 2);
-}
-
 }  // namespace
 }  // namespace hypertape::testing

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "support/check_error.hpp"
+
 namespace hypertape::testing {
 namespace {
 
@@ -15,6 +17,13 @@ distill::Confusion example() {
   for (int i = 0; i < 2; ++i) confusion.add(1, 2);
   for (int i = 0; i < 4; ++i) confusion.add(2, 2);
   return confusion;
+}
+
+TEST_CASE("confusion: what is no class is an error") {
+  distill::Confusion confusion(3);
+  check_error<ArgumentError>([&] { confusion.add(3, 0); }, {"class 3 is not in 0 .. 2"});
+  check_error<ArgumentError>([&] { confusion.add(0, -1); }, {"class -1 is not in 0 .. 2"});
+  check_error<ArgumentError>([&] { confusion.add_none(3); }, {"class 3 is not in 0 .. 2"});
 }
 
 TEST_CASE("confusion: images that are taken for nothing are not right, and count") {

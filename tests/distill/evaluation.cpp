@@ -53,6 +53,16 @@ TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
       [&] { distill::confusion(linear(), bad, images, glyphs().normalization, WorkerTeam(2)); }, {"not finite"});
 }
 
+TEST_CASE("evaluation: a network of other classes, and a label that is none, are errors") {
+  const nn::Network<float> two("two", nn::Mlp({784, 2}));
+  const Tensor<float> theta = random_tensor<float>(Shape{1570}, 1);
+  data::LabelledImages images = glyphs().test;
+  const auto confusion = [&] { distill::confusion(two, theta, images, glyphs().normalization, WorkerTeam(2)); };
+  check_error<ShapeError>(confusion, {"accuracy: the network gives", "2)", "10 classes need", "10)"});
+  images.classes = 2;  // with labels up to 9
+  check_error<ArgumentError>(confusion, {"Confusion: class", "is not in 0 .. 1"});
+}
+
 TEST_CASE("evaluation: networks are trained one by one or side by side, to the same bits") {
   InnerLoop<float> loop;
   loop.x = {random_tensor<float>(Shape{10, 1, 28, 28}, 2)};
@@ -94,12 +104,6 @@ TEST_CASE("evaluation: a network that failed, in training or by its outputs, get
     CHECK(tested[i].confusion.accuracy() == 0);
     check_error<DivergenceError>([&] { distill::require_success(tested[i], 21); }, {"network 21", "not finite"});
   }
-}
-
-TEST_CASE("evaluation: mean and deviation") {
-  const std::array<double, 4> values = {1, 3, 5, 7};
-  CHECK(distill::spread_of(values).mean == 4);
-  CHECK(std::abs(distill::spread_of(values).deviation - std::sqrt(5.0)) <= 1e-14);
 }
 
 }  // namespace

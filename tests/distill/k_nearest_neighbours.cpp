@@ -54,7 +54,7 @@ Index obvious(const DistilledSet& set, const Tensor<float>& x, Index n, Index k,
   for (std::size_t s = 0; s < set.images.size(); ++s) {
     for (Index m = 0; m < set.images_per_step(); ++m) {
       double sum = 0;
-      for (Index f = 0; f < x.shape().stride(); ++f) {
+      for (Index f = 0; f < x.shape().features(); ++f) {
         const double difference =
             static_cast<double>(x.matrix()(n, f)) - static_cast<double>(set.images[s].matrix()(m, f));
         sum += distance == Distance::l1 ? std::abs(difference) : difference * difference;
@@ -127,7 +127,7 @@ TEST_CASE("k_nearest_neighbours: most votes win, of equals the nearest") {
 TEST_CASE("k_nearest_neighbours: the distances differ where they should") {
   // From (0, 0): to (3, 3) 6 and 18, to (5, 0) 5 and 25.
   DistilledSet set;
-  set.images.push_back(data::from_row_major(Shape{2, 1, 1, 2}, std::vector<float>{3, 3, 5, 0}));
+  set.images.push_back(from_row_major(Shape{2, 1, 1, 2}, std::vector<float>{3, 3, 5, 0}));
   const std::array<std::int32_t, 2> labels = {0, 1};
   set.labels.push_back(one_hot<float>(std::span(labels), 2));
   set.learning_rates = Tensor<float>(Shape{1, 1});

@@ -23,7 +23,7 @@ double squared_distance(const Tensor<float>& a, Index n, const Tensor<float>& b,
 
 /// The mean of the points of one cluster, by the obvious loop.
 Eigen::RowVectorXd mean_of(const Tensor<float>& points, const std::vector<Index>& clusters, Index j) {
-  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(points.shape().stride());
+  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(points.shape().features());
   double members = 0;
   for (Index n = 0; n < points.shape()[0]; ++n) {
     if (clusters[static_cast<std::size_t>(n)] != j) continue;

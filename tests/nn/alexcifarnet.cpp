@@ -61,9 +61,9 @@ void check_golden(double tolerance) {
   const Var<T> hvp = jvp(gradients[0], theta, tape.leaf(golden_weights<T>(2, net.parameters())));
 
   const std::vector<double>& want = golden.at("logits");
-  CHECK(relative_error(logits.value(), data::from_row_major(Shape{2, 10}, std::span<const double>(want))) <= tolerance);
+  CHECK(relative_error(logits.value(), from_row_major(Shape{2, 10}, std::span<const double>(want))) <= tolerance);
   CHECK(std::abs(static_cast<double>(loss.item()) - golden.at("loss").at(0)) <= tolerance * golden.at("loss").at(0));
-  check_parts(golden, "images", data::to_row_major(gradients[1].value()), 31, tolerance);
+  check_parts(golden, "images", to_row_major(gradients[1].value()), 31, tolerance);
   for (const auto& [name, values] : {std::pair{"theta", gradients[0]}, std::pair{"hvp", hvp}}) {
     check_parts(golden, name, std::vector<T>(values.data(), values.data() + values.size()), 5003, tolerance);
     const std::vector<double>& norms = golden.at(std::string(name) + "/norms");

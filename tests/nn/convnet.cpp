@@ -83,11 +83,11 @@ void check_values_of_net(double tolerance) {
   const Var<T> logits = net(theta, x), loss = softmax_cross_entropy(logits, std::span<const std::int32_t>(labels));
   const std::vector<Var<T>> gradients = gradient(loss, {theta, x});
   const std::vector<double>& want = golden().at("logits");
-  CHECK(relative_error(logits.value(), data::from_row_major(Shape{2, 10}, std::span<const double>(want))) <= tolerance);
+  CHECK(relative_error(logits.value(), from_row_major(Shape{2, 10}, std::span<const double>(want))) <= tolerance);
   const double expected = golden().at("loss").at(0);
   CHECK(std::abs(static_cast<double>(loss.item()) - expected) <= tolerance * expected);
   check_parts(golden(), "theta", flat(gradients[0].value()), 1009, tolerance);
-  check_parts(golden(), "images", data::to_row_major(gradients[1].value()), 31, tolerance);
+  check_parts(golden(), "images", to_row_major(gradients[1].value()), 31, tolerance);
 }
 
 template <class T>
@@ -128,7 +128,7 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
   check("momentum", 0, h.momentum);
   std::vector<T> images;
   for (const Tensor<T>& step : h.x) {
-    const std::vector<T> values = data::to_row_major(step);
+    const std::vector<T> values = to_row_major(step);
     images.insert(images.end(), values.begin(), values.end());
   }
   check_parts(golden(), "hypergradient/images", images, 7, tolerance);

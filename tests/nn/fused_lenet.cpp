@@ -162,6 +162,14 @@ TEST_CASE("fused_lenet: records are differentiated newest first, and their memor
   }
 }
 
+TEST_CASE("fused_lenet: without a record there is nothing to differentiate") {
+  const Problem<float> problem(1, 28, 10, 2);
+  const auto derivatives = problem.net.cross_entropy_derivatives<float>();
+  Tensor<float> out(problem.theta.shape());
+  CHECK_THROWS_WITH_AS(derivatives->differentiate(problem.direction.data(), {out.data()}),
+                       "LossDerivatives: nothing is recorded that could be differentiated", ArgumentError);
+}
+
 TEST_CASE("fused_lenet: what does not fit is named") {
   const Problem<float> problem(1, 28, 10, 2);
   const auto derivatives = problem.net.cross_entropy_derivatives<float>();

@@ -48,9 +48,9 @@ TEST_CASE("initializers: variances, for fans of dense and convolution weights") 
 TEST_CASE("initializers: orthogonal rows or columns") {
   for (const Shape& shape : {Shape{4, 9}, Shape{9, 4}, Shape{6, 2, 3, 3}}) {
     const Tensor<double> weight = filled(Initializer::orthogonal, 2, shape);
-    Eigen::Map<const Eigen::MatrixXd> transposed(weight.data(), shape.stride(), shape[0]);
-    const Eigen::MatrixXd product = shape[0] <= shape.stride() ? Eigen::MatrixXd(transposed.transpose() * transposed)
-                                                               : Eigen::MatrixXd(transposed * transposed.transpose());
+    Eigen::Map<const Eigen::MatrixXd> transposed(weight.data(), shape.features(), shape[0]);
+    const Eigen::MatrixXd product = shape[0] <= shape.features() ? Eigen::MatrixXd(transposed.transpose() * transposed)
+                                                                 : Eigen::MatrixXd(transposed * transposed.transpose());
     const double error = (product - 4 * Eigen::MatrixXd::Identity(product.rows(), product.cols())).norm();
     CHECK(error <= 1e-13);
   }

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "hypertape/data/row_major.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;
@@ -57,10 +57,10 @@ TEST_CASE_TEMPLATE("instance_norm: PyTorch's values", T, float, double) {
   std::vector<T> image;
   for (int i = 0; i < 16; ++i) image.push_back(static_cast<T>(i * 7 % 11 - 5) / 2);
   Tape<T> tape;
-  const auto x = tape.leaf(data::from_row_major(Shape{2, 2, 2, 2}, std::span<const T>(image)));
+  const auto x = tape.leaf(from_row_major(Shape{2, 2, 2, 2}, std::span<const T>(image)));
   const auto gamma = tape.leaf(Tensor<T>(Shape{2}, {T(1.5), T(-0.5)}));
   const auto beta = tape.leaf(Tensor<T>(Shape{2}, {T(0.25), T(2)}));
-  const Tensor<double> expected = data::from_row_major(Shape{2, 2, 2, 2}, std::span<const double>(y));
+  const Tensor<double> expected = from_row_major(Shape{2, 2, 2, 2}, std::span<const double>(y));
   check_values(instance_norm(x, gamma, beta).value(), [&](Index i) { return expected[i]; });
 }
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "hypertape/data/row_major.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/ops/math.hpp"
 #include "support/check_operation.hpp"
 
@@ -70,12 +70,12 @@ TEST_CASE_TEMPLATE("local_response_norm: PyTorch's values for odd and even sizes
         -1.452404230194497}}};
   std::vector<T> image;
   for (int i = 0; i < 12; ++i) image.push_back(static_cast<T>(i * 7 % 11 - 5) / 2);
-  const Tensor<T> x = data::from_row_major(Shape{2, 3, 1, 2}, std::span<const T>(image));
+  const Tensor<T> x = from_row_major(Shape{2, 3, 1, 2}, std::span<const T>(image));
   for (const Golden& entry : golden) {
     CAPTURE(entry.size);
     Tape<T> tape;
     const auto y = local_response_norm(tape.leaf(x), {entry.size, 0.5, entry.beta, 2}).value();
-    const Tensor<double> expected = data::from_row_major(Shape{2, 3, 1, 2}, std::span<const double>(entry.y));
+    const Tensor<double> expected = from_row_major(Shape{2, 3, 1, 2}, std::span<const double>(entry.y));
     check_values(y, [&](Index i) { return expected[i]; });
   }
 }

@@ -27,7 +27,7 @@ TEST_CASE_TEMPLATE("reduce: values of the sums", T, float, double) {
   CHECK(sum(v).item() == total);
   CHECK(sum(v).shape() == Shape{});
   check_values(mean(v).value(), [&](Index) { return static_cast<double>(total) / 120; });
-  CHECK(equal(sum_over_samples(v).value(), by_feature));
+  CHECK(equal(sum_per_channel(v).value(), by_feature));
   CHECK(equal(sum_over_features(v).value(), by_sample));
 }
 
@@ -36,7 +36,7 @@ TEST_CASE_TEMPLATE("reduce: values of their adjoints", T, float, double) {
   const Var<T> three = tape.leaf(Tensor<T>({3}, {1, 2, 3})), five = tape.leaf(Tensor<T>({5}, {1, 2, 3, 4, 5}));
   const Shape shape{5, 3, 2, 4};
   CHECK(equal(fill(tape.scalar(7), shape).value(), Tensor<T>(shape, T(7))));
-  const Tensor<T> repeated = repeat_for_samples(three, shape).value();
+  const Tensor<T> repeated = repeat_per_channel(three, shape).value();
   const Tensor<T> spread = repeat_for_features(five, shape).value();
   for (Index i = 0; i < shape.size(); ++i) {
     const Index feature = i / 40, sample = i % 5;
@@ -50,11 +50,11 @@ TEST_CASE("reduce: derivatives") {
   for (const Tensor<double>& x : {matrix, images}) {
     check_operation([](auto v) { return sum(v[0]); }, {x});
     check_operation([](auto v) { return mean(v[0] * v[0]); }, {x});
-    check_operation([](auto v) { return sum_over_samples(v[0]); }, {x});
+    check_operation([](auto v) { return sum_per_channel(v[0]); }, {x});
     check_operation([](auto v) { return sum_over_features(v[0]); }, {x});
   }
   check_operation([](auto v) { return fill(v[0], {3, 2}); }, {random_tensor<double>({})});
-  check_operation([](auto v) { return repeat_for_samples(v[0], {2, 3, 2, 2}); }, {random_tensor<double>({3})});
+  check_operation([](auto v) { return repeat_per_channel(v[0], {2, 3, 2, 2}); }, {random_tensor<double>({3})});
   check_operation([](auto v) { return repeat_for_features(v[0], {3, 2, 2}); }, {random_tensor<double>({3})});
 }
 
@@ -62,9 +62,9 @@ TEST_CASE("reduce: shapes that do not fit") {
   Tape<double> tape;
   const Var<double> x = tape.full({3}, 1);
   CHECK_THROWS_WITH_AS(fill(x, {2, 3}), "fill: needs (), got (3)", ShapeError);
-  CHECK_THROWS_WITH_AS(sum_over_samples(x), "sum_over_samples: needs a batch (N, F, ...), got (3)", ShapeError);
+  CHECK_THROWS_WITH_AS(sum_per_channel(x), "sum_per_channel: needs a batch (N, F, ...), got (3)", ShapeError);
   CHECK_THROWS_WITH_AS(sum_over_features(tape.scalar(1)), "sum_over_features: needs a batch (N, ...), got a scalar",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(repeat_for_samples(x, {3, 2}), "repeat_for_samples: needs (2), got (3)", ShapeError);
+  CHECK_THROWS_WITH_AS(repeat_per_channel(x, {3, 2}), "repeat_per_channel: needs (2), got (3)", ShapeError);
   CHECK_THROWS_WITH_AS(repeat_for_features(x, {2, 3}), "repeat_for_features: needs (2), got (3)", ShapeError);
 }

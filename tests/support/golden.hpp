@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "hypertape/data/row_major.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/nn/parameters.hpp"
 
 /// The golden values of tests/golden and the inputs that they were made from; the formulas are those of
@@ -29,7 +29,7 @@ template <class T>
 Tensor<T> golden_images(std::uint64_t salt, const Shape& shape) {
   std::vector<T> values(static_cast<std::size_t>(shape.size()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(2 * golden_uniform(salt, i) - 1);
-  return data::from_row_major(shape, std::span<const T>(values));
+  return from_row_major(shape, std::span<const T>(values));
 }
 
 /// A flat vector of weights, uniform within sqrt(3 / fan_in), and biases, within 0.1 of their start.
@@ -37,7 +37,7 @@ template <class T>
 Tensor<T> golden_weights(std::uint64_t salt, const nn::Parameters& parameters) {
   Tensor<T> theta(Shape{parameters.size()});
   for (const auto& entry : parameters.entries()) {
-    const double scale = entry.shape.rank() == 1 ? 0.1 : std::sqrt(3 / static_cast<double>(entry.shape.stride()));
+    const double scale = entry.shape.rank() == 1 ? 0.1 : std::sqrt(3 / static_cast<double>(entry.shape.features()));
     for (Index i = entry.offset; i < entry.offset + entry.shape.size(); ++i) {
       const double u = golden_uniform(salt, static_cast<std::uint64_t>(i));
       theta[i] = static_cast<T>(entry.start + (2 * u - 1) * scale);

@@ -90,9 +90,9 @@ inline void put_glyph_folder(const std::filesystem::path& folder, const std::vec
       if (digit >= classes.size()) continue;
       const auto of_class = folder / (test ? "test" : "train") / classes[digit];
       std::filesystem::create_directories(of_class);
-      const std::span pixels =
-          std::span(images.pixels)
-              .subspan(static_cast<std::size_t>(n * images.stride()), static_cast<std::size_t>(images.stride()));
+      const std::span pixels = std::span(images.pixels)
+                                   .subspan(static_cast<std::size_t>(n * images.bytes_per_image()),
+                                            static_cast<std::size_t>(images.bytes_per_image()));
       data::write_png(of_class / message(n, ".png"), 28, 28, 1, pixels);
     }
   }

@@ -32,6 +32,26 @@ TEST_CASE("tool: evaluate trains other networks than the one that the images wer
   CHECK(others >= 3);  // of 300 images, two networks may classify as many
 }
 
+TEST_CASE("tool: a distilled set trains a network in a plain PyTorch loop to the same accuracy") {
+  if (shell("python3 -c 'import numpy, torch'").exit_code != 0) {
+    MESSAGE("left out: there is no PyTorch");
+    return;
+  }
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run";
+  REQUIRE(tool(quick(out) + " --from-real-images --initial-learning-rate 0.1").exit_code == 0);
+  const Result result = shell("python3 " HYPERTAPE_TEST_FOLDER "/../examples/python/train_on_distilled.py " +
+                              (out / "distilled.npz").string() + " --data $HYPERTAPE_DATA/mnist");
+  CAPTURE(result.output);
+  const std::string words = "after training:";
+  const std::size_t found = result.output.find(words);
+  REQUIRE(found != std::string::npos);
+  const double accuracy = std::stod(result.output.substr(found + words.size()));
+  const nlohmann::json summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
+  CHECK(summary["test_accuracy"] > summary["initial_accuracy"].get<double>() + 10);  // there is something to compare
+  CHECK(std::abs(accuracy - summary["test_accuracy"].get<double>()) <= 1);  // rounding may decide a few of 300 images
+}
+
 TEST_CASE("tool: evaluate does not score a network that diverged, unless it is told to count nothing for it") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";

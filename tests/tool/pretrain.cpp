@@ -35,6 +35,12 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   const Result other = tool(options + pool.string() + " --networks 5 --batch 64");
   CHECK(other.exit_code == 2);
   CHECK(other.says("begun with batch 128, not 64"));
+  const std::string config = file_bytes(pool / "config.json");
+  nlohmann::json of_other_data = nlohmann::json::parse(config);
+  of_other_data["data_checksum"] = 1;
+  put_file(pool / "config.json", of_other_data.dump());
+  check_exit(options + pool.string() + " --networks 5", 1, {"began with other images, labels or names of classes"});
+  put_file(pool / "config.json", config);
 
   const std::string attack =
       "distill --dataset mnist --net linear --iterations 6 --batch 32 --hold-out 64 --evaluate-every 3 --epochs 1 "

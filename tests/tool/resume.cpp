@@ -106,6 +106,53 @@ TEST_CASE("tool: a run is resumed with what it began with, from any folder") {
   CHECK(in(folder.path(), "distill --resume run").exit_code == 0);
 }
 
+TEST_CASE("tool: a run that was killed before its first checkpoint is resumed, with the data that it began with") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run", whole = folder.path() / "whole", config = out / "config.json";
+  REQUIRE(tool(quick(whole)).exit_code == 0);
+  REQUIRE(tool(quick(out) + " --time-limit 0.000001").exit_code == 0);
+  for (const char* name : {"checkpoint.npz", "distilled.npz", "last.npz", "log.csv", "summary.json"}) {
+    std::filesystem::remove(out / name);  // what a run leaves that is killed at once is config.json
+  }
+  const std::string right = file_bytes(config), resume = "distill --resume " + out.string();
+  const auto with = [&](const char* name, const nlohmann::json& value) {
+    nlohmann::json edited = nlohmann::json::parse(right);
+    edited[name] = value;
+    return edited.dump();
+  };
+  put_file(config, with("data_checksum", 1));
+  check_exit(resume, 1, {config.string(), "began with other images, labels or names of classes"});
+  put_file(config, with("weights_checksum", 1));
+  check_exit(resume, 1, {config.string(), "began with other initial weights"});
+  put_file(config, with("version", "0.0.9"));
+  const Result resumed = tool(resume);
+  CAPTURE(resumed.output);
+  CHECK(resumed.exit_code == 0);
+  CHECK(resumed.says("the run began with version 0.0.9"));
+  CHECK(file_bytes(out / "distilled.npz") == file_bytes(whole / "distilled.npz"));
+}
+
+TEST_CASE("tool: an edited config.json is checked as the command line is") {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run", config = out / "config.json";
+  REQUIRE(tool(quick(out) + " --time-limit 0.000001").exit_code == 0);
+  const nlohmann::json right = nlohmann::json::parse(file_bytes(config));
+  const auto check = [&](const char* name, const nlohmann::json& value, const std::string& complaint) {
+    nlohmann::json edited = right;
+    edited[name] = value;
+    put_file(config, edited.dump());
+    check_exit("distill --resume " + out.string(), 1, {config.string() + ": " + name + ": ", complaint});
+  };
+  check("evaluate_every", 0, "needs a number above zero");
+  check("hold_out", -5, "needs a number above zero");
+  check("net", "squid", "squid not in");
+  check("hidden", {20, 0}, "0 not in range");
+  check("seed", "seven", "seven");
+  check("soft_labels", 2, "boolean");
+  put_file(config, right.dump());
+  CHECK(tool("distill --resume " + out.string()).exit_code == 0);
+}
+
 TEST_CASE("tool: two runs do not write to one folder") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";

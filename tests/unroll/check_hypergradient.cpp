@@ -46,6 +46,14 @@ TEST_CASE("check_hypergradient: right derivatives of every part are within diffe
   CHECK(!bad.within(1e-6));
 }
 
+TEST_CASE("check_hypergradient: a momentum near the end of its range is not stepped out of it") {
+  InnerLoop<double> loop = small_loop<double>(2, 2);
+  for (const double momentum : {1e-6, 1 - 1e-6}) {
+    loop.momentum = momentum;
+    CHECK(check_hypergradient(loop, SmallLoss(), outer_loss).within(1e-6));
+  }
+}
+
 TEST_CASE("check_hypergradient: wrong derivatives are seen, in the inner loss and in the outer") {
   const InnerLoop<double> loop = small_loop<double>(1, 2);
   const auto misled = [](Var<double> x, double wrong) { return x.tape().apply(Misled(wrong), x.shape(), {x}); };

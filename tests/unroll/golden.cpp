@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "hypertape/data/row_major.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/ops/losses.hpp"
@@ -83,10 +83,10 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
 
   std::vector<T> images, labels;
   for (Index s = 0; s < steps; ++s) {
-    const std::vector<T> step = data::to_row_major(h.x[static_cast<std::size_t>(s)]);
+    const std::vector<T> step = to_row_major(h.x[static_cast<std::size_t>(s)]);
     images.insert(images.end(), step.begin(), step.end());
     if (!soft) continue;
-    const std::vector<T> step_labels = data::to_row_major(h.y[static_cast<std::size_t>(s)]);
+    const std::vector<T> step_labels = to_row_major(h.y[static_cast<std::size_t>(s)]);
     labels.insert(labels.end(), step_labels.begin(), step_labels.end());
   }
   check_parts(golden, run + "/images", images, 7, tolerance);

@@ -279,6 +279,15 @@ TEST_CASE("hypergradient: a negative window or interval is refused") {
                        "UnrollOptions: interval and window cannot be negative, got 0 and -1", ArgumentError);
 }
 
+TEST_CASE("hypergradient: an interval that the memory policy would ignore is refused") {
+  for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
+    UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+    options.checkpoint_interval = 2;
+    CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss(), options)),
+                         "UnrollOptions: checkpoint_interval goes with MemoryPolicy::checkpoints", ArgumentError);
+  }
+}
+
 /// The sum of squares, for whatever theta.
 constexpr auto simple_outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
   gradient_out = theta;
@@ -491,8 +500,37 @@ TEST_CASE("hypergradient: derivatives that are not finite are not returned") {
     const Var<double> difference = theta - theta.tape().leaf(end);
     return sqrt(dot(difference, difference));
   };
-  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), distance), "hypergradient: the derivatives are not finite",
-                       DivergenceError);
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), distance),
+                       "hypergradient: the derivative by initial weights is not finite", DivergenceError);
+}
+
+TEST_CASE("hypergradient: the derivative that is not finite is named, whichever it is") {
+  InnerLoop<double> loop{
+      Tensor<double>({1}, {1}), {Tensor<double>({1})}, {Tensor<double>({1})}, Tensor<double>(Shape{1, 1}, 0.1)};
+  loop.hyperparameters = Tensor<double>({1});
+  const auto outer = [](Var<double> theta) { return sum(square(theta)); };
+  const auto refuses = [&](const auto& inner, const char* by) {
+    CHECK_THROWS_WITH_AS(hypergradient(loop, inner, outer, all_derivatives()), by, DivergenceError);
+  };
+  // sqrt has an infinite slope at 0; d/dtheta of theta sqrt(x) is sqrt(x).
+  refuses([](auto theta, auto x, auto y, auto phi) { return sum(theta * sqrt(x) + y + phi); },
+          "hypergradient: the derivative by samples is not finite");
+  refuses([](auto theta, auto x, auto y, auto phi) { return sum(theta * sqrt(y) + x + phi); },
+          "hypergradient: the derivative by labels is not finite");
+  refuses([](auto theta, auto x, auto y, auto phi) { return sum(theta * sqrt(phi) + x + y); },
+          "hypergradient: the derivative by hyperparameters is not finite");
+}
+
+TEST_CASE("hypergradient: an outer loss finds room for its gradient") {
+  const InnerLoop<double> loop = small_loop<double>(1, 2);
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  const auto fills = [&](const Tensor<double>& theta, Tensor<double>& gradient_out) {
+    REQUIRE(gradient_out.shape() == theta.shape());
+    for (Index i = 0; i < theta.size(); ++i) gradient_out[i] = theta[i];
+    return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
+  };
+  const Hypergradient<double> h = unroll(loop, fills);
+  CHECK(distance(h, Unroll<double, SmallLoss>(SmallLoss())(loop, simple_outer)) <= 0);
 }
 
 TEST_CASE("hypergradient: an outer loss must write a gradient of theta's shape") {

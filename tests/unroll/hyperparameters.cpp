@@ -120,6 +120,23 @@ TEST_CASE("hyperparameters: an ensemble takes the mean") {
   CHECK(relative_error(h.hyperparameters, mean) <= 1e-15);
 }
 
+TEST_CASE("hyperparameters: a loss that can do without them is given what the loop has") {
+  const auto either = [](Var<double> theta, Var<double> x, Var<double> y, auto... phi) {
+    if constexpr (sizeof...(phi) == 0) {
+      return SmallLoss()(theta, x, y);
+    } else {
+      return PenalizedLoss()(theta, x, y, phi...);
+    }
+  };
+  InnerLoop<double> loop = small_loop<double>(2, 1);
+  Unroll<double, decltype(either)> unroll(either);
+  const Tensor<double> without = unroll(loop, outer).theta0;
+  CHECK(equal(without, Unroll<double, SmallLoss>(SmallLoss())(loop, outer).theta0));
+  loop.hyperparameters = Tensor<double>({2}, {0.1, 0.2});
+  const Tensor<double> with = unroll(loop, outer).hyperparameters;
+  CHECK(equal(with, Hyper(PenalizedLoss())(loop, outer).hyperparameters));
+}
+
 TEST_CASE("hyperparameters: loss and loop must agree on whether there are some") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
   CHECK(Unroll<double, SmallLoss>(SmallLoss())(loop, outer).hyperparameters.shape() == Shape{});

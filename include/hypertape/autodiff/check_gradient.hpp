@@ -1,29 +1,18 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <type_traits>
 #include <vector>
 
+#include "hypertape/autodiff/finite_differences.hpp"
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/random.hpp"
 #include "hypertape/kernels/reduce.hpp"
 
 namespace hypertape {
-
-namespace detail {
-
-/// |a - b| / max(|a|, |b|) for Euclidean norms, of the squares of |a - b|, |a| and |b|; two zeros agree.
-inline double relative_difference(double difference, double a, double b) {
-  const double scale = std::sqrt(std::max(a, b));
-  return scale == 0 ? std::sqrt(difference) : std::sqrt(difference) / scale;
-}
-
-}  // namespace detail
 
 /// How far derivatives are from what they should be; each is relative, and NaN if anything compared was NaN.
 struct GradientCheck {
@@ -86,42 +75,35 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   const Tensor<T> tangent = pushed.value();
 
   GradientCheck check;
-  const double step = std::cbrt(static_cast<double>(std::numeric_limits<T>::epsilon()));
-  double difference = 0, exact = 0, estimate = 0, transposed = 0;
+  double transposed = 0;
+  detail::RelativeDifference pullback_error, tangent_error;
+  std::vector<Tensor<T>> moved = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor<T> gradient = pulled[i].value();
     transposed += inner(gradient, v[i]);
     for (Index element = 0; element < inputs[i].size(); ++element) {
-      std::vector<Tensor<T>> moved = inputs;
-      const T h = static_cast<T>(step) * std::max(T(1), std::abs(inputs[i][element]));
-      moved[i][element] = inputs[i][element] + h;
-      const T above = moved[i][element];
-      const double upper = inner(u, evaluate(moved));
-      moved[i][element] = inputs[i][element] - h;
-      const double slope = (upper - inner(u, evaluate(moved))) / static_cast<double>(above - moved[i][element]);
-      difference += std::pow(slope - static_cast<double>(gradient[element]), 2);
-      exact += std::pow(static_cast<double>(gradient[element]), 2);
-      estimate += slope * slope;
+      T& x_i = moved[i][element];
+      const double slope =
+          detail::central_difference(x_i, detail::difference_step(x_i), [&] { return inner(u, evaluate(moved)); });
+      pullback_error.add(static_cast<double>(gradient[element]), slope);
     }
   }
-  check.pullback = detail::relative_difference(difference, exact, estimate);
+  check.pullback = pullback_error.value();
 
+  const T step = detail::difference_step(T(1));
   std::vector<Tensor<T>> forward = inputs, backward = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     for (Index element = 0; element < inputs[i].size(); ++element) {
-      forward[i][element] += static_cast<T>(step) * v[i][element];
-      backward[i][element] -= static_cast<T>(step) * v[i][element];
+      forward[i][element] += step * v[i][element];
+      backward[i][element] -= step * v[i][element];
     }
   }
   const Tensor<T> upper = evaluate(forward), lower = evaluate(backward);
-  difference = exact = estimate = 0;
   for (Index element = 0; element < tangent.size(); ++element) {
-    const double slope = static_cast<double>(upper[element] - lower[element]) / (2 * step);
-    difference += std::pow(slope - static_cast<double>(tangent[element]), 2);
-    exact += std::pow(static_cast<double>(tangent[element]), 2);
-    estimate += slope * slope;
+    const T slope = (upper[element] - lower[element]) / (2 * step);
+    tangent_error.add(static_cast<double>(tangent[element]), static_cast<double>(slope));
   }
-  check.tangent = detail::relative_difference(difference, exact, estimate);
+  check.tangent = tangent_error.value();
 
   const double pushed_inner = inner(tangent, u);
   double magnitude = 0;  // of the terms, not of the sums: these may cancel

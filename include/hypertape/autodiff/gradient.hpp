@@ -70,8 +70,8 @@ Var<T> placed(Var<T> var, T* destination) {
 /// Vector-Jacobian products: result[i] = sum over j of (d outputs[j] / d arguments[i])^T cotangents[j], recorded on the
 /// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
 /// gets zeros. `destinations`, if not empty, names for each argument memory where its result shall be, which must
-/// outlive the use of the result, or null. @throws ShapeError if a cotangent has not its output's shape; ArgumentError
-/// if tapes differ or an argument is named twice.
+/// outlive the use of the result, or null. @throws ShapeError if a cotangent has not its output's shape, or an
+/// operation's contribution not its input's; ArgumentError if tapes differ or an argument is named twice.
 template <class T>
 void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, std::span<const Var<T>> arguments,
          std::span<Var<T>> result, std::span<T* const> destinations = {}) {

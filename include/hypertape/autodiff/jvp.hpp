@@ -12,8 +12,8 @@ namespace hypertape {
 /// reverse*, a Hessian-vector product without a graph of a graph. Arguments count as independent of one another; a
 /// tangent that is none counts as zero; an output that depends on no argument gets zeros. `destinations`, if not empty,
 /// names for each output memory where its result shall be, which must outlive the use of the result, or null.
-/// @throws ShapeError if a tangent has not its argument's shape; ArgumentError if tapes differ or an argument is named
-/// twice.
+/// @throws ShapeError if a tangent has not its argument's shape, or an operation's not its output's; ArgumentError if
+/// tapes differ or an argument is named twice.
 template <class T>
 void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std::span<const Var<T>> tangents,
          std::span<Var<T>> result, std::span<T* const> destinations = {}) {
@@ -53,7 +53,12 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     const TangentSweep<T> call(tape, id, stretch, tangent, std::span(wanted, wanted_count));
     bool moves = false;
     for (int i = 0; i < call.inputs(); ++i) moves = moves || call.tangent(i);
-    if (moves) tangent[id] = tape.node(id).operation->tangent(call);
+    if (!moves) continue;
+    tangent[id] = tape.node(id).operation->tangent(call);
+    if (tangent[id] && tangent[id].shape() != tape.node(id).shape) {
+      throw ShapeError(message(tape.node(id).operation->name(), ": the tangent is ", tangent[id].shape(),
+                               ", the output ", tape.node(id).shape));
+    }
   }
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const NodeId id = outputs[j].id();

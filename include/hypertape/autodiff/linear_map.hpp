@@ -8,9 +8,11 @@ namespace hypertape {
 /// The family of linear operations of one input. A linear map is its own tangent, and its pullback is its adjoint, so
 /// a Map needs no derivatives, only
 ///
-///     static constexpr const char* name, adjoint_name;
+///     static constexpr const char *name, *adjoint_name;
 ///     Shape domain, codomain;
+///     template <class T>
 ///     void apply(const T* in, T* out) const;           // out (codomain) = A in (domain)
+///     template <class T>
 ///     void apply_adjoint(const T* in, T* out) const;   // out (domain) = A^T in (codomain)
 ///
 /// and both operations, with derivatives of every order, follow. What A depends on (a mask, say) is held constant.

@@ -52,7 +52,7 @@ class LossDerivatives {
   virtual T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) = 0;
 
   /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, and drops
-  /// the record.
+  /// the record. @throws ArgumentError if there is none.
   virtual T differentiate(const T* direction, const LossOutputs<T>& out) = 0;
 
   /// Drops all records.

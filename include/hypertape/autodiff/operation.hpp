@@ -24,10 +24,11 @@ class Operation {
   /// Writes f(x_0, x_1, ...) to the output.
   virtual void evaluate(const Evaluation<T>& call) const = 0;
 
-  /// y' = sum over i of df/dx_i x_i', or none if that is zero by construction. Called only if some x_i' is not none.
+  /// y' = sum over i of df/dx_i x_i', of the output's shape, or none if that is zero by construction. Called only if
+  /// some x_i' is not none.
   virtual Var<T> tangent(const TangentSweep<T>& call) const = 0;
 
-  /// Adds (df/dx_i)^T y_bar to the adjoint of each input that needs one.
+  /// Adds (df/dx_i)^T y_bar, of that input's shape, to the adjoint of each input that needs one.
   virtual void pullback(PullbackSweep<T>& call) const = 0;
 
  protected:

@@ -199,21 +199,34 @@ class PullbackSweep {
     return whole.memory + begin;
   }
 
-  /// Adds to the adjoint of input i.
+  /// Adds to the adjoint of input i. @throws ShapeError if the contribution has not the input's shape.
   void add(int i, Var<T> contribution) {
+    const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
+    if (contribution.shape() != shape) {
+      throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " to the adjoint of input ", i,
+                               ", which is ", shape));
+    }
     Var<T>& sum = adjoints_[tape_.input(id_, i)].sum;
     sum = sum ? combine(T(1), sum, T(1), contribution) : contribution;
   }
 
   /// Adds to the elements from `offset` on of the adjoint of input i. The parts of one input are put together in one
   /// pass when all are known: the slices of a flat parameter vector cost one copy of it, not one each.
+  /// @throws ShapeError if they reach past the end.
   void add_part(int i, Index offset, Var<T> contribution) {
+    const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
+    if (offset < 0 || offset > shape.size() - contribution.size()) {
+      throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " at offset ", offset,
+                               " to the adjoint of input ", i, ", which is ", shape));
+    }
     using Part = typename detail::Adjoint<T>::Part;
     Part*& parts = adjoints_[tape_.input(id_, i)].parts;
     parts = new (tape_.template allocate<Part>(1)) Part{offset, contribution, parts};
   }
 
  private:
+  const char* name() const { return tape_.node(id_).operation->name(); }
+
   Tape<T>& tape_;
   NodeId id_;
   Var<T> adjoint_;

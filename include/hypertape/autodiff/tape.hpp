@@ -77,7 +77,8 @@ class Tape {
 
   /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use. The
   /// caller may change them later, so that such an operation cannot read its output in a derivative's sweep.
-  /// @throws ArgumentError if an input is none or of another tape.
+  /// @throws ArgumentError if an input is none, of another tape, or was dropped by `rewind`; one whose number was given
+  /// to another since is not noticed.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs, T* memory = nullptr) {
     T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
@@ -158,6 +159,9 @@ class Tape {
     for (const Var<T>& input : inputs) {
       if (!input || &input.tape() != this) {
         throw ArgumentError(message(operation.name(), ": every operand must be recorded on one and the same tape"));
+      }
+      if (input.id() >= nodes_.size()) {
+        throw ArgumentError(message(operation.name(), ": an operand was dropped when the tape was rewound"));
       }
     }
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);

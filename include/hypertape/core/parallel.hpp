@@ -156,8 +156,12 @@ class WorkerTeam {
       ticket.store(loops << (2 * index_bits) | static_cast<std::uint64_t>(count) << index_bits);
       ticket.notify_all();
       work(0);
-      for (int spins = 0; left.load(std::memory_order_acquire) != 0; ++spins) {
-        if (spins > patience) std::this_thread::yield();
+      for (int spins = 0; left.load(std::memory_order_acquire) != 0;) {
+        if (spins < patience) {
+          ++spins;
+        } else {
+          std::this_thread::yield();
+        }
       }
       if (failed.exchange(nobody) != nobody) std::rethrow_exception(std::exchange(failure, nullptr));
     }

@@ -63,7 +63,7 @@ class Shape {
   Index operator[](int axis) const { return axis < rank_ ? extents_[static_cast<std::size_t>(axis)] : 1; }
 
   /// Elements that belong to one entry of axis 0: features of one sample, or weights of one output.
-  Index stride() const { return rank_ == 0 ? 1 : size_ / extents_[0]; }
+  Index features() const { return rank_ == 0 ? 1 : size_ / extents_[0]; }
 
   /// The extent of each axis.
   std::span<const Index> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }

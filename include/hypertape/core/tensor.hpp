@@ -88,8 +88,8 @@ class Tensor {
 
   /// @{
   /// A batch as an Eigen matrix (samples, features), without a copy.
-  Eigen::Map<Matrix> matrix() { return {data(), shape_[0], shape_.stride()}; }
-  Eigen::Map<const Matrix> matrix() const { return {data(), shape_[0], shape_.stride()}; }
+  Eigen::Map<Matrix> matrix() { return {data(), shape_[0], shape_.features()}; }
+  Eigen::Map<const Matrix> matrix() const { return {data(), shape_[0], shape_.features()}; }
   /// @}
 
   /// Takes this shape, with values left undefined; without an allocation if the shape is the present one. Use it on a
@@ -122,7 +122,7 @@ void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& o
     throw ArgumentError(message("samples: [", begin, ", ", begin + count, ") is not within ", total, " samples"));
   }
   out.resize(batch.shape().with_samples(count));
-  const Index features = batch.shape().stride();
+  const Index features = batch.shape().features();
   for (Index f = 0; f < features; ++f) {
     std::copy_n(batch.data() + f * total + begin, count, out.data() + f * count);
   }
@@ -139,8 +139,8 @@ Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
 /// @throws ArgumentError if they are not within it, ShapeError if the features differ.
 template <class T>
 void set_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
-  const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().stride();
-  if (part.shape().stride() != features) {
+  const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().features();
+  if (part.shape().features() != features) {
     throw ShapeError(message("set_samples: ", part.shape(), " has other features than ", batch.shape()));
   }
   if (begin < 0 || begin + count > total) {

@@ -48,7 +48,7 @@ inline LabelledImages augmented(const LabelledImages& images, std::span<const In
   constexpr std::uint64_t purpose = 0x6175676d656e74;  // "augment", to share no stream with other users of the seed
   const auto samples = static_cast<Index>(which.size());
   LabelledImages varied{samples, images.channels, images.height, images.width, images.classes, {}, {}};
-  varied.pixels.resize(static_cast<std::size_t>(samples * images.stride()));
+  varied.pixels.resize(static_cast<std::size_t>(samples * images.bytes_per_image()));
   varied.labels.resize(which.size());
   const Index plane = images.height * images.width;
   for (Index n = 0; n < samples; ++n) {
@@ -56,7 +56,7 @@ inline LabelledImages augmented(const LabelledImages& images, std::span<const In
     const Index down = random.below(2 * augmentation.padding + 1) - augmentation.padding;
     const Index right = random.below(2 * augmentation.padding + 1) - augmentation.padding;
     const bool flipped = augmentation.flip && random.uniform() < 0.5;
-    const std::uint8_t* from = images.pixels.data() + which[static_cast<std::size_t>(n)] * images.stride();
+    const std::uint8_t* from = images.pixels.data() + which[static_cast<std::size_t>(n)] * images.bytes_per_image();
     for (Index c = 0; c < images.channels; ++c) {
       crop_plane(from + c * plane, images.height, images.width, down, right, flipped,
                  varied.pixels.data() + (n * images.channels + c) * plane);

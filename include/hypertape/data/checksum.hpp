@@ -30,11 +30,25 @@ class Checksum {
     add(std::span<const std::int32_t>(images.labels));
   }
 
+  /// Adds all images, labels and names of classes.
+  void add(const Dataset& dataset) {
+    for (const LabelledImages* images : {&dataset.train, &dataset.test}) add(*images);
+    for (const std::string& name : dataset.class_names) add(name);
+  }
+
   /// Of what was added so far.
   std::int64_t value() const { return static_cast<std::int64_t>(value_); }
 
  private:
   uLong value_ = crc32_z(0, nullptr, 0);
 };
+
+/// The checksum of one thing.
+template <class T>
+std::int64_t checksum_of(const T& thing) {
+  Checksum sum;
+  sum.add(thing);
+  return sum.value();
+}
 
 }  // namespace hypertape::data

@@ -26,7 +26,7 @@ namespace detail {
 
 /// Appends the records of a file, each a byte of label and then the pixels, channel by channel, row-major.
 inline void append_cifar10_file(const std::filesystem::path& path, LabelledImages& images) {
-  const auto record = 1 + static_cast<std::size_t>(images.stride());
+  const auto record = 1 + static_cast<std::size_t>(images.bytes_per_image());
   GzipReader file(path);
   const std::vector<std::uint8_t> bytes = file.read(std::numeric_limits<std::size_t>::max());
   if (bytes.empty() || bytes.size() % record != 0) {
@@ -40,7 +40,7 @@ inline void append_cifar10_file(const std::filesystem::path& path, LabelledImage
     }
     images.labels.push_back(bytes[begin]);
     const std::uint8_t* pixels = bytes.data() + begin + 1;
-    images.pixels.insert(images.pixels.end(), pixels, pixels + images.stride());
+    images.pixels.insert(images.pixels.end(), pixels, pixels + images.bytes_per_image());
     ++images.count;
   }
 }
@@ -48,9 +48,9 @@ inline void append_cifar10_file(const std::filesystem::path& path, LabelledImage
 }  // namespace detail
 
 /// Loads CIFAR-10 from data_batch_1.bin ... data_batch_5.bin and test_batch.bin in the folder itself or in its
-/// subfolder cifar-10-batches-bin: images (n, 3, 32, 32), labels 0 .. 9 with their names, and the usual normalization
-/// constants. @throws DataError naming the file, the byte offset, what was expected and what was found, or every file
-/// that is missing.
+/// subfolder cifar-10-batches-bin: images (n, 3, 32, 32), labels 0 .. 9 with their names; the normalization is that of
+/// the training images, rounded to four digits. @throws DataError naming the file, the byte offset, what was expected
+/// and what was found, or every file that is missing.
 inline Dataset load_cifar10(const std::filesystem::path& folder) {
   const LabelledImages none{0, 3, 32, 32, 10, {}, {}};
   const auto paths = locate_files(folder, cifar10_layout);

@@ -17,7 +17,7 @@ inline LabelledImages pad(const LabelledImages& images, Index padding) {
   if (padding < 0) throw ArgumentError(message("pad: the padding must not be negative, got ", padding));
   const Index height = images.height + 2 * padding, width = images.width + 2 * padding;
   LabelledImages padded{images.count, images.channels, height, width, images.classes, {}, images.labels};
-  padded.pixels.resize(static_cast<std::size_t>(padded.count * padded.stride()));
+  padded.pixels.resize(static_cast<std::size_t>(padded.count * padded.bytes_per_image()));
   for (Index plane = 0; plane < images.count * images.channels; ++plane) {
     for (Index y = 0; y < images.height; ++y) {
       const std::uint8_t* row = images.pixels.data() + (plane * images.height + y) * images.width;
@@ -37,8 +37,9 @@ inline LabelledImages gray_to_rgb(const LabelledImages& images) {
   LabelledImages rgb{images.count, 3, images.height, images.width, images.classes, {}, images.labels};
   rgb.pixels.reserve(3 * images.pixels.size());
   for (Index n = 0; n < images.count; ++n) {
-    const std::uint8_t* plane = images.pixels.data() + n * images.stride();
-    for (int channel = 0; channel < 3; ++channel) rgb.pixels.insert(rgb.pixels.end(), plane, plane + images.stride());
+    const std::uint8_t* plane = images.pixels.data() + n * images.bytes_per_image();
+    for (int channel = 0; channel < 3; ++channel)
+      rgb.pixels.insert(rgb.pixels.end(), plane, plane + images.bytes_per_image());
   }
   return rgb;
 }
@@ -53,9 +54,9 @@ inline LabelledImages rgb_to_gray(const LabelledImages& images) {
   LabelledImages gray{images.count, 1, images.height, images.width, images.classes, {}, images.labels};
   gray.pixels.reserve(images.pixels.size() / 3);
   for (Index n = 0; n < images.count; ++n) {
-    const std::uint8_t* red = images.pixels.data() + n * images.stride();
-    const std::uint8_t *green = red + gray.stride(), *blue = green + gray.stride();
-    for (Index i = 0; i < gray.stride(); ++i) {
+    const std::uint8_t* red = images.pixels.data() + n * images.bytes_per_image();
+    const std::uint8_t *green = red + gray.bytes_per_image(), *blue = green + gray.bytes_per_image();
+    for (Index i = 0; i < gray.bytes_per_image(); ++i) {
       gray.pixels.push_back(static_cast<std::uint8_t>((299 * red[i] + 587 * green[i] + 114 * blue[i] + 500) / 1000));
     }
   }

@@ -29,7 +29,7 @@ struct LabelledImages {
   std::vector<std::int32_t> labels;  ///< one for each image, 0 .. classes - 1
 
   /// Bytes of one image.
-  Index stride() const { return channels * height * width; }
+  Index bytes_per_image() const { return channels * height * width; }
 };
 
 /// Mean and standard deviation of pixel / 255, one of each for a channel. A network sees (pixel / 255 - mean) / std.
@@ -60,9 +60,11 @@ inline void check_sizes(const LabelledImages& images, const std::string& operati
     throw ArgumentError(operation + ": the images have an extent below 1");
   }
   const auto count = static_cast<std::size_t>(images.count);
-  if (images.labels.size() != count || images.pixels.size() != count * static_cast<std::size_t>(images.stride())) {
-    throw ArgumentError(message(operation, ": ", count, " images of ", images.stride(), " bytes do not go with ",
-                                images.pixels.size(), " pixels and ", images.labels.size(), " labels"));
+  if (images.labels.size() != count ||
+      images.pixels.size() != count * static_cast<std::size_t>(images.bytes_per_image())) {
+    throw ArgumentError(message(operation, ": ", count, " images of ", images.bytes_per_image(),
+                                " bytes do not go with ", images.pixels.size(), " pixels and ", images.labels.size(),
+                                " labels"));
   }
 }
 
@@ -110,7 +112,7 @@ void gather_plane(const LabelledImages& images, std::span<const Index> which, In
   const auto samples = static_cast<Index>(which.size());
   const Index plane = images.height * images.width;
   const auto bytes = [&](Index n) {
-    return images.pixels.data() + which[static_cast<std::size_t>(n)] * images.stride() + offset;
+    return images.pixels.data() + which[static_cast<std::size_t>(n)] * images.bytes_per_image() + offset;
   };
   const auto fill = [&](Range tile, Range pixels) {
     Index n = tile.begin;
@@ -140,7 +142,7 @@ inline std::array<Index, 256> channel_histogram(const LabelledImages& images, In
   std::array<Index, 256> histogram{};
   const Index plane = images.height * images.width;
   for (Index n = 0; n < images.count; ++n) {
-    const std::uint8_t* row = images.pixels.data() + n * images.stride() + channel * plane;
+    const std::uint8_t* row = images.pixels.data() + n * images.bytes_per_image() + channel * plane;
     for (Index pixel = 0; pixel < plane; ++pixel) ++histogram[row[pixel]];
   }
   return histogram;
@@ -234,7 +236,7 @@ inline LabelledImages select(const LabelledImages& images, std::span<const Index
   check_sizes(images, "select");
   detail::check_indices(images, which, "select");
   LabelledImages selected{0, images.channels, images.height, images.width, images.classes, {}, {}};
-  const Index stride = images.stride();
+  const Index stride = images.bytes_per_image();
   selected.pixels.reserve(which.size() * static_cast<std::size_t>(stride));
   for (const Index index : which) {
     const auto pixels = images.pixels.begin() + index * stride;
@@ -268,9 +270,10 @@ inline std::vector<Index> all_indices(Index count) {
   return indices;
 }
 
-/// Those of the named images that are of one class, in their order.
+/// Those of the named images that are of one class, in their order. @throws ArgumentError if one of them is not there.
 inline std::vector<Index> indices_of_class(const LabelledImages& images, std::span<const Index> which,
                                            std::int32_t label) {
+  detail::check_indices(images, which, "indices_of_class");
   std::vector<Index> indices;
   for (const Index i : which) {
     if (images.labels[static_cast<std::size_t>(i)] == label) indices.push_back(i);

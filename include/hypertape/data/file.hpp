@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hypertape/core/error.hpp"
 
@@ -32,7 +34,8 @@ inline DataError system_error(const std::filesystem::path& path, std::string_vie
   return DataError(message(path.string(), ": cannot ", action, ": ", std::strerror(code)));
 }
 
-/// A new file beside its target, which takes the target's name on `commit` and vanishes otherwise.
+/// A new file .NAME.PROCESS.SERIAL.tmp beside its target, which takes the target's name on `commit` and vanishes
+/// otherwise.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::filesystem::path& target) : target_(target) {
@@ -77,6 +80,17 @@ class TemporaryFile {
 };
 
 }  // namespace detail
+
+/// Removes what `write_atomically` left in a folder when its process was killed. Call it where no one else writes
+/// there.
+inline void remove_temporary_files(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::filesystem::path& path = entry.path();
+    if (::fnmatch(".*.[0-9]*.[0-9]*.tmp", path.filename().c_str(), 0) == 0) left.push_back(path);
+  }
+  for (const std::filesystem::path& path : left) std::filesystem::remove(path);
+}
 
 /// Makes `path` hold exactly these bytes. Readers see the old content or the new, never a part: the bytes go to a
 /// temporary name in the same folder, reach the disk, and are then renamed. On failure nothing is left behind.

@@ -175,14 +175,15 @@ inline void draw_glyph(std::size_t digit, Random& random, std::uint8_t* pixels) 
 
 /// `part` keeps the streams of the training and the test images apart.
 inline LabelledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t part) {
+  constexpr std::uint64_t purpose = 0x676c79706873;  // "glyphs", to share no stream with other users of the seed
   constexpr Index side = GlyphCanvas::side;
   constexpr int classes = 10;
   LabelledImages images{count, 1, side, side, classes, {}, {}};
-  images.pixels.resize(static_cast<std::size_t>(count * images.stride()));
+  images.pixels.resize(static_cast<std::size_t>(count * images.bytes_per_image()));
   for (Index n = 0; n < count; ++n) {
     const auto digit = static_cast<std::int32_t>(n % classes);
-    Random random(seed, {part, static_cast<std::uint64_t>(n)});
-    draw_glyph(static_cast<std::size_t>(digit), random, images.pixels.data() + n * images.stride());
+    Random random(seed, {purpose, part, static_cast<std::uint64_t>(n)});
+    draw_glyph(static_cast<std::size_t>(digit), random, images.pixels.data() + n * images.bytes_per_image());
     images.labels.push_back(digit);
   }
   return images;

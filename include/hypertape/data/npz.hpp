@@ -17,7 +17,6 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/file.hpp"
 #include "hypertape/data/npy.hpp"
-#include "hypertape/data/row_major.hpp"
 
 namespace hypertape::data {
 
@@ -177,6 +176,20 @@ const std::vector<V>& require(const Npz& arrays, const std::filesystem::path& pa
   if (fits) return std::get<std::vector<V>>(array.values);
   throw DataError(message(detail::array_place(path, name), ": expected ", dtype_name<V>(), " ", shape_text(shape),
                           ", found ", dtype_name(array), " ", shape_text(array.shape)));
+}
+
+/// Adds all arrays of `part`, their names led by `prefix` and a dot.
+inline void add_prefixed(Npz& npz, const std::string& prefix, const Npz& part) {
+  for (const auto& [name, array] : part) npz[message(prefix, '.', name)] = array;
+}
+/// The arrays whose names begin with `prefix` and a dot, without these.
+inline Npz with_prefix(const Npz& npz, const std::string& prefix) {
+  Npz part;
+  const std::string start = prefix + '.';
+  for (const auto& [name, array] : npz) {
+    if (name.starts_with(start)) part[name.substr(start.size())] = array;
+  }
+  return part;
 }
 
 }  // namespace hypertape::data

@@ -56,7 +56,7 @@ LevelMap image_levels(const Tensor<T>& images, Index n, LevelMap pixels, Display
   const Index plane = shape[2] * shape[3];
   double low = std::numeric_limits<double>::max();
   double high = std::numeric_limits<double>::lowest();
-  for (Index feature = 0; feature < shape.stride(); ++feature) {
+  for (Index feature = 0; feature < shape.features(); ++feature) {
     const auto channel = static_cast<std::size_t>(feature / plane);
     const auto value = static_cast<double>(images[n + shape[0] * feature]);
     const double level = pixels.factor[channel] * value + pixels.offset[channel];

@@ -54,7 +54,7 @@ inline LabelledImages resize(const LabelledImages& images, Index height, Index w
     throw ArgumentError(message("resize: needs a size of at least 1 x 1, got ", height, " x ", width));
   }
   LabelledImages resized{images.count, images.channels, height, width, images.classes, {}, images.labels};
-  resized.pixels.resize(static_cast<std::size_t>(resized.count * resized.stride()));
+  resized.pixels.resize(static_cast<std::size_t>(resized.count * resized.bytes_per_image()));
   const Eigen::MatrixXd rows = detail::cubic_weights(images.height, height);
   const Eigen::MatrixXd columns = detail::cubic_weights(images.width, width).transpose();
   for (Index plane = 0; plane < images.count * images.channels; ++plane) {

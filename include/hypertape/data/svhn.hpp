@@ -49,7 +49,7 @@ inline LabelledImages read_svhn(const std::filesystem::path& path) {
                                                                     : static_cast<const double*>(y->data)[n],
                                        n, path));
   }
-  images.pixels.reserve(count * static_cast<std::size_t>(images.stride()));
+  images.pixels.reserve(count * static_cast<std::size_t>(images.bytes_per_image()));
   const auto* columns = static_cast<const std::uint8_t*>(x->data);  // X(row, column, channel, image), row fastest
   for (Index plane = 0; plane < images.count * channels; ++plane, columns += side * side) {
     for (Index row = 0; row < side; ++row) {

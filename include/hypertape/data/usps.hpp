@@ -51,7 +51,7 @@ inline std::optional<double> parse_number(std::string_view word) {
 /// Appends the image of one line: a label in 0 .. 9, then 16 x 16 levels from -1 (paper) to 1 (ink), row-major.
 inline void append_usps_line(std::string_view line, std::size_t number, const std::filesystem::path& path,
                              LabelledImages& images) {
-  const auto levels = static_cast<std::size_t>(images.stride());
+  const auto levels = static_cast<std::size_t>(images.bytes_per_image());
   const std::string where = message("line ", number);
   std::size_t words = 0;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line), ++words) {

@@ -11,10 +11,11 @@
 #include "hypertape/distill/evaluation.hpp"
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/kmeans.hpp"
+#include "hypertape/distill/spread.hpp"
 #include "hypertape/nn/network.hpp"
 
-/// What the paper compares distilled images with (section 4): images that are found without looking at any network.
-/// Random real images are `draw_real_images`.
+/// What the paper compares distilled images with (section 4): images that are real, means of real ones, or centroids of
+/// k-means; and how those are chosen, and learning rates for them. Random real images are `draw_real_images`.
 namespace hypertape::distill {
 
 /// How to train on a set: the learning rate of each step of each epoch, and the momentum.
@@ -58,9 +59,9 @@ inline std::vector<Tensor<float>> average_images(const data::LabelledImages& ima
   for (int k = 0; k < images.classes; ++k) {
     const std::vector<Index> of_class = data::indices_of_class(images, which, k);
     const auto count = static_cast<std::int64_t>(of_class.size());
-    std::vector<std::int64_t> sums(static_cast<std::size_t>(images.stride()));
+    std::vector<std::int64_t> sums(static_cast<std::size_t>(images.bytes_per_image()));
     for (const Index i : of_class) {
-      const std::uint8_t* image = images.pixels.data() + i * images.stride();
+      const std::uint8_t* image = images.pixels.data() + i * images.bytes_per_image();
       for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += image[f];
     }
     if (count == 0) throw ArgumentError(message("average images: class ", k, " has no images"));

@@ -70,18 +70,4 @@ class Checkpoints {
   bool newest_is_good_ = false;  // written or read by this object
 };
 
-/// All arrays of `part`, their names led by "prefix.", added to `npz`; and what has that prefix, without it.
-inline void add_prefixed(data::Npz& npz, const std::string& prefix, const data::Npz& part) {
-  for (const auto& [name, array] : part) npz[message(prefix, '.', name)] = array;
-}
-/// The arrays whose names begin with `prefix` and a dot, without these.
-inline data::Npz with_prefix(const data::Npz& npz, const std::string& prefix) {
-  data::Npz part;
-  const std::string start = prefix + '.';
-  for (const auto& [name, array] : npz) {
-    if (name.starts_with(start)) part[name.substr(start.size())] = array;
-  }
-  return part;
-}
-
 }  // namespace hypertape::distill

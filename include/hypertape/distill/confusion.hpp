@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
 namespace hypertape::distill {
@@ -23,10 +24,18 @@ class Confusion {
   Index count(Index truth, Index taken_for) const {
     return counts_[static_cast<std::size_t>(truth * classes_ + taken_for)];
   }
-  /// Counts one image.
-  void add(Index truth, Index taken_for) { ++counts_[static_cast<std::size_t>(truth * classes_ + taken_for)]; }
-  /// Counts one image that is taken for nothing, as the network's outputs are no numbers.
-  void add_none(Index truth) { ++none_[static_cast<std::size_t>(truth)]; }
+  /// Counts one image. @throws ArgumentError if one of the two is no class.
+  void add(Index truth, Index taken_for) {
+    require_class(truth);
+    require_class(taken_for);
+    ++counts_[static_cast<std::size_t>(truth * classes_ + taken_for)];
+  }
+  /// Counts one image that is taken for nothing, as the network's outputs are no numbers. @throws ArgumentError if its
+  /// label is no class.
+  void add_none(Index truth) {
+    require_class(truth);
+    ++none_[static_cast<std::size_t>(truth)];
+  }
 
   /// Counts the other's images as well. Both must be of the same number of classes.
   Confusion& operator+=(const Confusion& other) {
@@ -58,6 +67,11 @@ class Confusion {
 
  private:
   static bool every_class(Index) { return true; }
+
+  void require_class(Index k) const {
+    if (k >= 0 && k < classes_) return;
+    throw ArgumentError(message("Confusion: class ", k, " is not in 0 .. ", classes_ - 1));
+  }
 
   /// Of the images whose class is `selected`, the percentage that is `right`.
   template <class Right, class Selected>

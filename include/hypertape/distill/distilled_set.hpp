@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/npz.hpp"
 #include "hypertape/ops/losses.hpp"
@@ -53,8 +54,8 @@ inline data::Npz to_npz(const DistilledSet& set) {
   std::vector<std::int64_t> hard;
   for (Index s = 0; s < steps; ++s) {
     const auto i = static_cast<std::size_t>(s);
-    const std::vector<float> step_images = data::to_row_major(set.images[i]);
-    const std::vector<float> step_labels = data::to_row_major(set.labels[i]);
+    const std::vector<float> step_images = to_row_major(set.images[i]);
+    const std::vector<float> step_labels = to_row_major(set.labels[i]);
     images.insert(images.end(), step_images.begin(), step_images.end());
     labels.insert(labels.end(), step_labels.begin(), step_labels.end());
   }
@@ -93,7 +94,7 @@ inline void read_labels(const data::Npz& npz, const std::filesystem::path& path,
   if (set.soft_labels) {
     const auto& values = data::require<float>(npz, path, "labels", {steps, count, classes});
     for (Index s = 0; s < steps; ++s) {
-      set.labels.push_back(data::from_row_major(Shape{count, classes}, split(values, s, count * classes)));
+      set.labels.push_back(from_row_major(Shape{count, classes}, split(values, s, count * classes)));
     }
     return;
   }
@@ -126,7 +127,7 @@ inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& 
   for (Index s = 0; s < steps; ++s) {
     const auto step =
         std::span(pixels).subspan(static_cast<std::size_t>(s * shape.size()), static_cast<std::size_t>(shape.size()));
-    set.images.push_back(data::from_row_major(shape, step));
+    set.images.push_back(from_row_major(shape, step));
     detail::require_finite(set.images.back(), path, "images");
   }
   detail::read_labels(npz, path, classes, set);

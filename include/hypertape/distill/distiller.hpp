@@ -49,8 +49,7 @@ class Distiller {
         learned_(first_images(), first_labels(), options, dataset.normalization),
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
-    for (const data::LabelledImages* images : {&dataset.train, &dataset.test}) data_checksum_.add(*images);
-    for (const std::string& name : dataset.class_names) data_checksum_.add(name);
+    data_checksum_.add(dataset);
     for (const auto* weights : {&training_.given(), &std::as_const(validation_)}) {
       for (const Tensor<float>& theta : *weights) weights_checksum_.add(theta.values());
     }
@@ -102,6 +101,9 @@ class Distiller {
     if (training_.count() == 1) set.theta0 = training_[0];
     return set;
   }
+
+  /// Of the initial weights to distil for and to score with, as far as they are given and not drawn.
+  std::int64_t weights_checksum() const { return weights_checksum_.value(); }
 
   /// Everything that the rest of the run depends on, besides options, dataset and initial weights, of which it has
   /// checksums.

@@ -3,8 +3,6 @@
 #include <cmath>
 #include <optional>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/tape.hpp"
@@ -20,8 +18,8 @@
 namespace hypertape::distill {
 
 /// What a network with weights theta takes the named images for: the class of its largest logit (the first of equals).
-/// Blocks of images are shared out over the team. @throws DivergenceError if an output is not finite, ArgumentError if
-/// no image is named.
+/// Blocks of images are shared out over the team. @throws ShapeError if the network has not a logit for each class;
+/// DivergenceError if an output is not finite; ArgumentError if no image is named, or a label is no class.
 inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
                            const data::LabelledImages& images, std::span<const Index> which,
                            const data::Normalization& normalization, const WorkerTeam& team) {
@@ -43,6 +41,10 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
     worker.tape.reset();
     const Var<float> logits =
         network(worker.tape.view(theta.shape(), theta.data()), worker.tape.view(worker.x.shape(), worker.x.data()));
+    if (logits.shape() != Shape{range.size(), images.classes}) {
+      throw ShapeError(message("accuracy: the network gives ", logits.shape(), ", ", images.classes, " classes need ",
+                               Shape{range.size(), images.classes}));
+    }
     if (!std::isfinite(kernels::sum(logits.size(), logits.data()))) {
       throw DivergenceError("accuracy: the network's outputs are not finite");
     }
@@ -132,22 +134,6 @@ inline std::vector<Tested> test_networks(const nn::Network<float>& network, std:
 /// @throws DivergenceError, naming the network by its number, if it failed.
 inline void require_success(const Tested& tested, Index number) {
   if (tested.failure) throw DivergenceError(message("network ", number, ": ", tested.failure->what()));
-}
-
-/// Mean and standard deviation (of the population) of some values.
-struct Spread {
-  double mean = 0;       ///< of all values
-  double deviation = 0;  ///< standard
-};
-
-/// Their mean and deviation.
-inline Spread spread_of(std::span<const double> values) {
-  Spread spread;
-  const auto count = static_cast<double>(values.size());
-  for (const double value : values) spread.mean += value / count;
-  for (const double value : values) spread.deviation += (value - spread.mean) * (value - spread.mean) / count;
-  spread.deviation = std::sqrt(spread.deviation);
-  return spread;
 }
 
 }  // namespace hypertape::distill

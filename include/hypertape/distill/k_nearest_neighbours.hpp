@@ -3,15 +3,14 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hypertape/core/parallel.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/row_major.hpp"
 #include "hypertape/distill/confusion.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
@@ -30,9 +29,9 @@ class NearestNeighbours {
   /// Images of all steps count alike. @throws ArgumentError if the labels are soft.
   explicit NearestNeighbours(const DistilledSet& set) : normalization_(set.normalization) {
     if (set.soft_labels) throw ArgumentError("k nearest neighbours: needs a set of hard labels, these are soft");
-    features_ = set.images.front().shape().stride();
+    features_ = set.images.front().shape().features();
     for (std::size_t s = 0; s < set.images.size(); ++s) {
-      const std::vector<float> images = data::to_row_major(set.images[s]);
+      const std::vector<float> images = to_row_major(set.images[s]);
       images_.insert(images_.end(), images.begin(), images.end());
       for (Index n = 0; n < set.images_per_step(); ++n) {
         Index label = 0;
@@ -64,7 +63,7 @@ class NearestNeighbours {
       const auto part = which.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
       Tensor<float> batch;
       data::gather(images, part, normalization_, batch);
-      const std::vector<float> rows = data::to_row_major(batch);
+      const std::vector<float> rows = to_row_major(batch);
       for (std::size_t n = 0; n < part.size(); ++n) {
         const std::vector<Index> nearest =
             nearest_labels(rows.data() + static_cast<Index>(n) * features_, distance, most);
@@ -90,10 +89,10 @@ class NearestNeighbours {
         throw ArgumentError(message("k nearest neighbours: cannot ask ", k, " of ", count(), " images"));
       }
     }
-    if (images.stride() != features_ || images.classes != classes_) {
-      throw ArgumentError(message("k nearest neighbours: images of ", images.stride(), " pixels and ", images.classes,
-                                  " classes do not go with a set of ", features_, " pixels and ", classes_,
-                                  " classes"));
+    if (images.bytes_per_image() != features_ || images.classes != classes_) {
+      throw ArgumentError(message("k nearest neighbours: images of ", images.bytes_per_image(), " pixels and ",
+                                  images.classes, " classes do not go with a set of ", features_, " pixels and ",
+                                  classes_, " classes"));
     }
   }
 

@@ -10,8 +10,8 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/core/random.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/core/tensor.hpp"
-#include "hypertape/data/row_major.hpp"
 #include "hypertape/kernels/matrix.hpp"
 #include "hypertape/unroll/sample_blocks.hpp"
 
@@ -36,10 +36,10 @@ class Lloyd {
   Lloyd(const Tensor<float>& points, const Tensor<float>& centroids, const WorkerTeam& team)
       : team_(team),
         count_(points.shape()[0]),
-        features_(points.shape().stride()),
+        features_(points.shape().features()),
         k_(centroids.shape()[0]),
-        points_(data::to_row_major(points)),
-        centroids_(data::to_row_major(centroids)),
+        points_(to_row_major(points)),
+        centroids_(to_row_major(centroids)),
         clusters_(static_cast<std::size_t>(count_)),
         distances_(static_cast<std::size_t>(count_), std::numeric_limits<double>::infinity()) {}
 
@@ -99,7 +99,7 @@ class Lloyd {
 
   double cost() const { return std::accumulate(distances_.begin(), distances_.end(), 0.0); }
 
-  Tensor<float> centroids(const Shape& shape) const { return data::from_row_major(shape, centroids_); }
+  Tensor<float> centroids(const Shape& shape) const { return from_row_major(shape, centroids_); }
   std::vector<Index> clusters() && { return std::move(clusters_); }
 
  private:

@@ -14,7 +14,8 @@ namespace hypertape::kernels::matrix {
 
 namespace detail {
 
-/// Registers for accumulators: rows of a tile times vectors, or rows times columns. The rest hold operands.
+/// Whether the processor has 32 vector registers, and not 16: tiles have as many accumulators (rows of a tile times
+/// vectors, or rows times columns) as leave some for operands.
 inline constexpr bool many_registers = HYPERTAPE_VECTOR_BYTES == 64;
 
 }  // namespace detail

@@ -8,7 +8,7 @@
 #include "hypertape/kernels/peak.hpp"
 #include "hypertape/kernels/simd.hpp"
 
-/// Pooling of a batch (N, C, H, W) over K x K windows. The loops over the N contiguous samples are innermost.
+/// Pooling of a batch (N, C, H, W) over K x K windows. Vectors run along the N contiguous samples.
 namespace hypertape::kernels {
 
 /// Windows start at stride * o - padding; positions outside the image do not take part.

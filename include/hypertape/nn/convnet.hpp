@@ -66,7 +66,7 @@ class ConvNet {
       h = instance_norm(conv2d(h, p(i), p(i + 1), {.padding = 1}), p(i + 2), p(i + 3));
       h = average_pool2d(relu(h));
     }
-    h = reshape(h, {h.shape()[0], h.shape().stride()});
+    h = reshape(h, {h.shape()[0], h.shape().features()});
     return linear(h, p(4 * options_.depth), p(4 * options_.depth + 1));
   }
 

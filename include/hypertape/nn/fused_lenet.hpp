@@ -36,6 +36,7 @@ class FusedLeNet final : public LossDerivatives<T> {
   }
 
   T differentiate(const T* direction, const LossOutputs<T>& out) override {
+    if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
     const Record record = records_.back();
     records_.pop_back();
     const typename Kernel::Batch batch = load(record);

@@ -49,7 +49,7 @@ inline std::vector<double> orthonormal_vectors(Index count, Index length, Random
 template <class T>
 void initialize(Initializer initializer, double gain, const Shape& shape, T* weight, Random& random) {
   if (shape.rank() < 2) throw ShapeError(message("initialize: needs a weight (O, I, ...), got ", shape));
-  const Index O = shape[0], I = shape.stride();
+  const Index O = shape[0], I = shape.features();
   const Index kernel = I / shape[1];
   const auto fan_in = static_cast<double>(I), fan_out = static_cast<double>(O * kernel);
   const auto fill_normal = [&](double deviation) {

@@ -49,7 +49,7 @@ class Mlp {
   /// Outputs (N, O) of a batch x (N, ...) with I features in all. @throws ShapeError if x has not I features.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
-    Var<T> h = reshape(x, {x.shape()[0], x.shape().stride()});
+    Var<T> h = reshape(x, {x.shape()[0], x.shape().features()});
     for (std::size_t layer = 0; layer + 1 < widths_.size(); ++layer) {
       if (layer > 0) h = activate(activation_, h);
       h = linear(h, parameters_.get(theta, 2 * layer), parameters_.get(theta, 2 * layer + 1));

@@ -92,7 +92,7 @@ Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5)
   const Var<T> centered = apply_map(InstanceCenterMap{x.shape(), x.shape()}, x);
   const Var<T> squares = x.tape().apply(InstanceSquareSum<T>(form), instances, {centered});
   const Var<T> deviation = sqrt(squares / static_cast<T>(form.pixels()) + static_cast<T>(epsilon));
-  return contract<2>(form, {repeat_for_samples(gamma, instances) / deviation, centered, beta});
+  return contract<2>(form, {repeat_per_channel(gamma, instances) / deviation, centered, beta});
 }
 
 }  // namespace hypertape

@@ -107,9 +107,9 @@ struct PowerProduct final : Operation<T> {
 /// Defaults are PyTorch's.
 struct LocalResponseNormOptions {
   Index size = 5;       ///< channels of a window
-  double alpha = 1e-4;  ///< as above, and so are the next
+  double alpha = 1e-4;  ///< factor of the mean square of a window
   double beta = 0.75;   ///< exponent
-  double k = 1;         ///< what is added to the sum
+  double k = 1;         ///< what is added to the mean square
 };
 
 /// Normalisation of each value of x (N, C, ...) by those of the neighbouring channels at its position (Krizhevsky et

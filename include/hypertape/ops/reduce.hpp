@@ -26,7 +26,7 @@ struct SumMap {
 
 /// (N, F, ...) -> (F): the sum over samples, and over positions of images. A^T repeats a bias.
 struct ChannelSumMap {
-  static constexpr const char *name = "sum_over_samples", *adjoint_name = "repeat_for_samples";
+  static constexpr const char *name = "sum_per_channel", *adjoint_name = "repeat_per_channel";
   Shape domain, codomain;
 
   template <class T>
@@ -78,15 +78,15 @@ Var<T> fill(Var<T> x, const Shape& shape) {
 /// (N, F, ...) -> (F): for each feature (channel) the sum over samples and positions. @throws ShapeError for a rank
 /// below 2.
 template <class T>
-Var<T> sum_over_samples(Var<T> x) {
-  if (x.shape().rank() < 2) throw ShapeError(message("sum_over_samples: needs a batch (N, F, ...), got ", x.shape()));
+Var<T> sum_per_channel(Var<T> x) {
+  if (x.shape().rank() < 2) throw ShapeError(message("sum_per_channel: needs a batch (N, F, ...), got ", x.shape()));
   return apply_map(ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
 }
 
 /// (F) -> shape (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
 /// unless the shape has F features.
 template <class T>
-Var<T> repeat_for_samples(Var<T> x, const Shape& shape) {
+Var<T> repeat_per_channel(Var<T> x, const Shape& shape) {
   return apply_map<true>(ChannelSumMap{shape, Shape{shape[1]}}, x);
 }
 

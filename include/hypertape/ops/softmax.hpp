@@ -14,7 +14,7 @@ struct LogSoftmax final : Operation<T> {
   const char* name() const override { return "log_softmax"; }
   void evaluate(const Evaluation<T>& call) const override {
     const Shape& shape = call.output_shape();
-    kernels::log_softmax(shape[0], shape.stride(), call.input(0), call.output(), call.scratch(2 * shape[0]));
+    kernels::log_softmax(shape[0], shape.features(), call.input(0), call.output(), call.scratch(2 * shape[0]));
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     const Var<T> z = call.tangent(0);

@@ -23,9 +23,9 @@ class BatchGradient {
     for (Worker& worker : workers_) worker.derivatives = loss_derivatives<T>(loss);
   }
 
-  /// `load(range, x, y)` must fill the tensors x and y with the samples of that range; it and the loss are called from
-  /// several threads at once. Returns the loss and writes its gradient, of theta's shape (P). @throws ArgumentError if
-  /// there are no samples, ShapeError if x or y has another number of them.
+  /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss
+  /// are called from several threads at once. Returns the loss and writes its gradient, of theta's shape (P). @throws
+  /// ArgumentError if there are no samples, ShapeError if x or y has another number of them.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const SampleBlocks blocks(samples, samples_per_block_);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
 #include <span>
 #include <vector>
 
-#include "hypertape/autodiff/check_gradient.hpp"
+#include "hypertape/autodiff/finite_differences.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 
 namespace hypertape {
@@ -47,24 +47,18 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
   struct Part {
     std::span<double> values;            // of the loop
     std::span<const double> derivative;  // of the hypergradient
+    double longest_step = std::numeric_limits<double>::infinity();
   };
   const auto error = [&](const std::vector<Part>& parts) {
-    const double step = std::cbrt(std::numeric_limits<double>::epsilon());
-    double difference = 0, exact = 0, estimate = 0;
+    detail::RelativeDifference difference;
     for (const Part& part : parts) {
       for (std::size_t i = 0; i < part.values.size(); ++i) {
-        const double value = part.values[i];
-        part.values[i] = value + step;
-        const double above = loss();
-        part.values[i] = value - step;
-        const double slope = (above - loss()) / (2 * step);
-        part.values[i] = value;
-        difference += std::pow(slope - part.derivative[i], 2);
-        exact += std::pow(part.derivative[i], 2);
-        estimate += slope * slope;
+        double& value = part.values[i];
+        const double step = std::min(detail::difference_step(value), part.longest_step);
+        difference.add(part.derivative[i], detail::central_difference(value, step, loss));
       }
     }
-    return detail::relative_difference(difference, exact, estimate);
+    return difference.value();
   };
   const auto of = [](std::vector<Tensor<double>>& values, const std::vector<Tensor<double>>& derivatives) {
     std::vector<Part> parts;
@@ -76,7 +70,10 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
   check.x = error(of(loop.x, h.x));
   check.y = error(of(loop.y, h.y));
   check.learning_rates = error({{loop.learning_rates.values(), h.learning_rates.values()}});
-  if (loop.momentum > 0) check.momentum = error({{{&loop.momentum, 1}, {&h.momentum, 1}}});
+  if (loop.momentum > 0) {  // and must stay so, and below 1
+    const double room = std::min(loop.momentum, 1 - loop.momentum) / 2;
+    check.momentum = error({{{&loop.momentum, 1}, {&h.momentum, 1}, room}});
+  }
   if (loop.has_hyperparameters()) {
     check.hyperparameters = error({{loop.hyperparameters.values(), h.hyperparameters.values()}});
   }

@@ -37,10 +37,10 @@ struct Hypergradient {
 ///     d y     += - eta_t d/dy <lambda, g_t>          and the same for phi
 ///     lambda   = lambda - eta_t d/dtheta <lambda, g_t>
 ///
-/// and with momentum mu, where nu = dL/d v_{t+1},
+/// and with momentum mu, where nu is mu dL/d v_{t+2} to begin with,
 ///
 ///     d eta_t  = - <lambda, v_{t+1}>
-///     nu       = nu - eta_t lambda
+///     nu       = nu - eta_t lambda                   dL/d v_{t+1}
 ///     d mu    += <nu, v_t>
 ///     d x     += d/dx <nu, g_t>
 ///     d y     += d/dy <nu, g_t>                      and the same for phi
@@ -53,12 +53,15 @@ struct Hypergradient {
 template <class T, class InnerLoss>
 class Unroll {
  public:
-  /// @throws ArgumentError for a negative interval or window.
+  /// @throws ArgumentError for a negative interval or window, or an interval that the memory policy would ignore.
   explicit Unroll(InnerLoss inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(options), team_(team), blocks_(std::move(inner_loss), options, team) {
     if (options.checkpoint_interval < 0 || options.window < 0) {
       throw ArgumentError(message("UnrollOptions: interval and window cannot be negative, got ",
                                   options.checkpoint_interval, " and ", options.window));
+    }
+    if (options.checkpoint_interval > 0 && options.memory_policy != MemoryPolicy::checkpoints) {
+      throw ArgumentError("UnrollOptions: checkpoint_interval goes with MemoryPolicy::checkpoints");
     }
   }
 
@@ -77,9 +80,9 @@ class Unroll {
     return point.theta;
   }
 
-  /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient to a tensor of theta's shape. The result
-  /// stays valid until the next call. @throws as `train`, and DivergenceError if the outer loss or a derivative by
-  /// initial weights or learning rates is not finite.
+  /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient, a tensor of theta's shape. The result
+  /// stays valid until the next call. @throws as `train`; ShapeError if the gradient is left with another shape;
+  /// DivergenceError if the outer loss or a derivative is not finite.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     start(loop);
@@ -89,9 +92,7 @@ class Unroll {
     result_.momentum = 0;
     team_.session([&] { sweep(loop, outer_loss); });
     blocks_.collect(loop, result_.x, result_.y, result_.hyperparameters);
-    if (!result_.theta0.all_finite() || !result_.learning_rates.all_finite()) {
-      throw DivergenceError("hypergradient: the derivatives are not finite");
-    }
+    require_finite_result();
     return result_;
   }
 
@@ -138,10 +139,11 @@ class Unroll {
 
   static void check(const InnerLoop<T>& loop) {
     loop.check();
-    if (loop.has_hyperparameters() != LossWithHyperparameters<InnerLoss, T>) {
-      throw ArgumentError(loop.has_hyperparameters()
-                              ? "hypergradient: the loop has hyperparameters, but the inner loss takes none"
-                              : "hypergradient: the inner loss takes hyperparameters, but the loop has none");
+    if (loop.has_hyperparameters() && !LossWithHyperparameters<InnerLoss, T>) {
+      throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
+    }
+    if (!loop.has_hyperparameters() && !LossOfSamples<InnerLoss, T>) {
+      throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
     }
   }
 
@@ -149,6 +151,19 @@ class Unroll {
     if (theta.all_finite()) return;
     throw DivergenceError(
         message("hypergradient: the weights are not finite after ", loop.steps_taken(), " inner steps"));
+  }
+
+  void require_finite_result() const {
+    const auto require = [](bool finite, const char* by) {
+      if (!finite) throw DivergenceError(message("hypergradient: the derivative by ", by, " is not finite"));
+    };
+    const auto all_finite = [](const Tensor<T>& tensor) { return tensor.all_finite(); };
+    require(result_.theta0.all_finite(), "initial weights");
+    require(std::ranges::all_of(result_.x, all_finite), "samples");
+    require(std::ranges::all_of(result_.y, all_finite), "labels");
+    require(result_.learning_rates.all_finite(), "learning rates");
+    require(std::isfinite(result_.momentum), "momentum");
+    require(result_.hyperparameters.all_finite(), "hyperparameters");
   }
 
   void start(const InnerLoop<T>& loop) {
@@ -220,6 +235,7 @@ class Unroll {
   /// lambda = dL/d theta_T, and nu = 0.
   template <class OuterLoss>
   void differentiate_outer_loss(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+    lambda_.resize(loop.theta0.shape());
     result_.outer_loss = outer_loss(std::as_const(result_.theta_T), lambda_);
     if (!std::isfinite(result_.outer_loss)) {
       throw DivergenceError(message("hypergradient: the outer loss is ",
@@ -294,7 +310,7 @@ class Unroll {
   StepBlocks<T, InnerLoss> blocks_;
   std::vector<Point> trajectory_;   // of the present segment, and of the step after it
   std::vector<Point> checkpoints_;  // at the start of each segment but the last
-  Tensor<T> lambda_, nu_;           // dL/d theta_{t+1} and, with momentum, dL/d v_{t+1}
+  Tensor<T> lambda_, nu_;           // dL/d theta_{t+1} and, with momentum, mu dL/d v_{t+2}
   Hypergradient<T> result_;
 };
 

@@ -60,6 +60,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
   /// All derivatives come from one sweep. Forward over reverse: the tangent of d loss / dx along the direction is
   /// d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the loss is the slope.
   T differentiate(const T* direction, const LossOutputs<T>& out) override {
+    if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
     const Record record = records_.back();
     records_.pop_back();
     const Var<T> theta = record.inputs[0], along = tape_.view(theta.shape(), direction);
@@ -131,10 +132,12 @@ class TapeDerivatives final : public LossDerivatives<T> {
 
   Var<T> loss_of(const Record& record) {
     const auto& [theta, x, y, phi] = record.inputs;
-    if constexpr (LossWithHyperparameters<Loss, T>) {
-      return loss_(theta, x, y, phi);
-    } else {
+    if constexpr (!LossWithHyperparameters<Loss, T>) {
       return loss_(theta, x, y);
+    } else if constexpr (!LossOfSamples<Loss, T>) {
+      return loss_(theta, x, y, phi);
+    } else {  // it takes either
+      return phi ? loss_(theta, x, y, phi) : loss_(theta, x, y);
     }
   }
 
@@ -148,7 +151,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
     }
     const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
     const bool in_place = start == kernels::Start::fresh && !reverse_;
-    const std::array<bool, input_count> wanted{true, with.x, with.y, with.phi};
+    const std::array<bool, input_count> wanted{true, with.x, with.y, with.phi && record.inputs[3]};
     std::array<std::size_t, input_count> which{};
     std::array<Var<T>, input_count> chosen_inputs, gradients;
     const std::array<T*, input_count> destinations{in_place ? gradient_out : nullptr};

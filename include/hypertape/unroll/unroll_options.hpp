@@ -19,7 +19,8 @@ enum class MemoryPolicy {
   checkpoints,  ///< theta_t of every k-th step, and the records of k: memory grows with T / k times P plus k records
 };
 
-/// How derivatives through an unroll are taken; the defaults are right, and fastest, where memory suffices.
+/// How derivatives through an unroll are taken; the defaults are right for any loss, and where memory suffices the
+/// fastest on one thread.
 struct UnrollOptions {
   SecondDerivative second_derivative = SecondDerivative::fastest;  ///< of each inner step
   MemoryPolicy memory_policy = MemoryPolicy::every_tape;           ///< what is kept of the steps

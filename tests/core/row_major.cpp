@@ -1,4 +1,4 @@
-#include "hypertape/data/row_major.hpp"
+#include "hypertape/core/row_major.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,6 @@
 #include "support/check_error.hpp"
 
 using namespace hypertape;
-using namespace hypertape::data;
 using namespace hypertape::testing;
 
 TEST_CASE_TEMPLATE("row_major: C order is w fastest, then h, c, n", T, float, double) {

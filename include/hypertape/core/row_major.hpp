@@ -8,7 +8,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/core/tensor.hpp"
 
-namespace hypertape::data {
+namespace hypertape {
 
 namespace detail {
 
@@ -22,7 +22,7 @@ using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::R
 template <class T>
 std::vector<T> to_row_major(const Tensor<T>& batch) {
   std::vector<T> values(static_cast<std::size_t>(batch.size()));
-  Eigen::Map<detail::RowMajorMatrix<T>>(values.data(), batch.shape()[0], batch.shape().stride()) = batch.matrix();
+  Eigen::Map<detail::RowMajorMatrix<T>>(values.data(), batch.shape()[0], batch.shape().features()) = batch.matrix();
   return values;
 }
 
@@ -34,7 +34,7 @@ Tensor<T> from_row_major(const Shape& shape, std::span<const T> values) {
     throw ShapeError(message("from_row_major: shape ", shape, " has ", shape.size(), " elements, got ", values.size()));
   }
   Tensor<T> batch(shape);
-  batch.matrix() = Eigen::Map<const detail::RowMajorMatrix<T>>(values.data(), shape[0], shape.stride());
+  batch.matrix() = Eigen::Map<const detail::RowMajorMatrix<T>>(values.data(), shape[0], shape.features());
   return batch;
 }
 
@@ -44,4 +44,4 @@ Tensor<T> from_row_major(const Shape& shape, const std::vector<T>& values) {
   return from_row_major(shape, std::span<const T>(values));
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape
