@@ -86,7 +86,7 @@ TEST_CASE("distiller: it learns for random initialisations too, and for soft lab
     change(options);
     const auto distiller = random_distiller(options, 2);
     const double before = distiller->hold_out_score();
-    while (distiller->iteration() < 60) distiller->iterate();
+    while (distiller->iteration() < 30) distiller->iterate();
     return distiller->hold_out_score() - before;
   };
   CHECK(gain([](DistillOptions&) {}) >= 30);
@@ -235,7 +235,7 @@ TEST_CASE("distiller: an attack teaches the target's label for the attacked clas
   DistillOptions options = small_options();
   options.objective.attack = distill::Attack{2, 5};
   const auto distiller = distiller_for(linear(), options);
-  while (distiller->iteration() < 60) distiller->iterate();
+  while (distiller->iteration() < 30) distiller->iterate();
   const distill::DistilledSet set = distiller->distilled();
   const auto trained = distill::train_networks(linear(), set.inner_loop(*set.theta0),
                                                std::vector<Tensor<float>>{*set.theta0}, WorkerTeam(1));

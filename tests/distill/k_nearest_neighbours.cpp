@@ -93,14 +93,14 @@ TEST_CASE("k_nearest_neighbours: as the obvious loops say, for several K and bot
   const Glyphs glyphs;
   const std::array<Index, 3> neighbours = {1, 3, 8};
   Tensor<float> x;
-  data::gather(glyphs.dataset.test, first(150), glyphs.dataset.normalization, x);
+  data::gather(glyphs.dataset.test, first(50), glyphs.dataset.normalization, x);
   for (const Distance distance : {Distance::l1, Distance::l2}) {
     const std::vector<Confusion> found =
-        NearestNeighbours(glyphs.set).classify(neighbours, distance, glyphs.dataset.test, first(150), WorkerTeam(2));
+        NearestNeighbours(glyphs.set).classify(neighbours, distance, glyphs.dataset.test, first(50), WorkerTeam(2));
     REQUIRE(found.size() == 3);
     for (std::size_t i = 0; i < 3; ++i) {
       Confusion expected(10);
-      for (Index n = 0; n < 150; ++n) {
+      for (Index n = 0; n < 50; ++n) {
         expected.add(glyphs.dataset.test.labels[static_cast<std::size_t>(n)],
                      obvious(glyphs.set, x, n, neighbours[i], distance));
       }
