@@ -15,7 +15,7 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 def expected_output(page, name):
-    after = page.read_text().split(name, 1)
+    after = re.split(rf"(?<!\w){re.escape(name)}", page.read_text(), maxsplit=1)
     if len(after) < 2 or "```text\n" not in after[1]:
         sys.exit(f"{page}: has no output of {name}")
     return after[1].split("```text\n", 1)[1].split("```", 1)[0]
