@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "check.hpp"
+#include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
-#include "hypertape/core/version.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/convnet.hpp"

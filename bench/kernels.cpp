@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "check.hpp"
+#include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
-#include "hypertape/core/version.hpp"
 #include "kernel_cases.hpp"
 #include "program.hpp"
 #include "sgemm.hpp"

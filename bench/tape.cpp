@@ -10,7 +10,7 @@
 
 #include "check.hpp"
 #include "hypertape/autodiff/jvp.hpp"
-#include "hypertape/core/version.hpp"
+#include "hypertape/core/config.hpp"
 #include "hypertape/kernels/reduce.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"

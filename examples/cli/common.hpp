@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
-#include "hypertape/core/version.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/image_folder.hpp"

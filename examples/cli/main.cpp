@@ -6,8 +6,8 @@
 #include <new>
 
 #include "commands.hpp"
+#include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
-#include "hypertape/core/version.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app(

@@ -65,7 +65,7 @@ Npz example() {
 
 /// Puts an archive of these files, well-formed or not, in a folder.
 void put_zip(const std::filesystem::path& path, const std::map<std::string, std::string>& files) {
-  put_file(path, data::detail::pack_zip(files));
+  put_file(path, data::detail::pack_zip(path, files));
 }
 
 template <class V>
@@ -169,7 +169,7 @@ TEST_CASE("npz: an array that is broken is named, with its file") {
 TEST_CASE("npz: an entry that is not an array is named") {
   const TemporaryFolder folder;
   const auto path = folder / "bad.npz";
-  std::string bytes = data::detail::pack_zip({{"note", "text"}});
+  std::string bytes = data::detail::pack_zip("x.npz", {{"note", "text"}});
   for (std::size_t at; (at = bytes.find("note.npy")) != std::string::npos;) bytes.replace(at, 8, "note.txt");
   put_file(path, bytes);
   check_error<DataError>([&] { read_npz(path); }, {path.string(), "entry 0", "ends in .npy", "'note.txt'"});
@@ -179,7 +179,7 @@ TEST_CASE("npz: two arrays of one name are an error") {
   const TemporaryFolder folder;
   const auto path = folder / "bad.npz";
   std::string bytes =
-      data::detail::pack_zip({{"a", encode_npy({{1}, Floats{1}})}, {"b", encode_npy({{1}, Floats{1}})}});
+      data::detail::pack_zip("x.npz", {{"a", encode_npy({{1}, Floats{1}})}, {"b", encode_npy({{1}, Floats{1}})}});
   for (std::size_t at; (at = bytes.find("b.npy")) != std::string::npos;) bytes.replace(at, 5, "a.npy");
   put_file(path, bytes);
   check_error<DataError>([&] { read_npz(path); }, {path.string()});
@@ -188,7 +188,7 @@ TEST_CASE("npz: two arrays of one name are an error") {
 TEST_CASE("npz: a flipped bit in the values shows in the checksum") {
   const TemporaryFolder folder;
   const auto path = folder / "bad.npz";
-  std::string bytes = data::detail::pack_zip({{"a", encode_npy({{3}, Floats{1, 2, 3}})}});
+  std::string bytes = data::detail::pack_zip("x.npz", {{"a", encode_npy({{3}, Floats{1, 2, 3}})}});
   bytes[bytes.find("\x93NUMPY") + 130] ^= 1;
   put_file(path, bytes);
   check_error<DataError>([&] { read_npz(path); }, {path.string(), "array 'a'", "cannot unpack", "CRC"});

@@ -105,5 +105,5 @@ TEST_CASE("arithmetic: operands of two shapes are an error, unless one is a scal
   CHECK_THROWS_WITH_AS(a / b, "divide: operands must have one shape, or one be a scalar, got (2, 3) and (3, 2)",
                        ShapeError);
   CHECK_THROWS_WITH_AS(dot(a, b), "dot: operands must have one shape, got (2, 3) and (3, 2)", ShapeError);
-  CHECK_THROWS_WITH_AS(scale(a, b), "scale: the factor must be a scalar, its shape is (2, 3)", ShapeError);
+  CHECK_THROWS_WITH_AS(scale(a, b), "scale: the factor of (3, 2) must be a scalar, its shape is (2, 3)", ShapeError);
 }

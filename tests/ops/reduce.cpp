@@ -65,6 +65,7 @@ TEST_CASE("reduce: shapes that do not fit") {
   CHECK_THROWS_WITH_AS(sum_per_channel(x), "sum_per_channel: needs a batch (N, F, ...), got (3)", ShapeError);
   CHECK_THROWS_WITH_AS(sum_over_features(tape.scalar(1)), "sum_over_features: needs a batch (N, ...), got a scalar",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(repeat_per_channel(x, {3, 2}), "repeat_per_channel: needs (2), got (3)", ShapeError);
+  CHECK_THROWS_WITH_AS(repeat_per_channel(x, {3, 2}), "repeat_per_channel: a batch (3, 2) needs (2), got (3)",
+                       ShapeError);
   CHECK_THROWS_WITH_AS(repeat_for_features(x, {2, 3}), "repeat_for_features: needs (2), got (3)", ShapeError);
 }

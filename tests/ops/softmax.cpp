@@ -41,6 +41,7 @@ TEST_CASE("softmax: neither values nor derivatives overflow") {
 
 TEST_CASE("log_softmax: the logits must be a matrix") {
   Tape<double> tape;
+  CHECK_THROWS_WITH_AS(softmax(tape.scalar(0)), "softmax: needs logits (N, K), got ()", ShapeError);
   CHECK_THROWS_WITH_AS(log_softmax(tape.full({2, 3, 1}, 0)), "log_softmax: needs logits (N, K), got (2, 3, 1)",
                        ShapeError);
 }

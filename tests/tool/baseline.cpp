@@ -80,7 +80,8 @@ TEST_CASE("tool: baseline chooses learning rates on training images, and evaluat
 TEST_CASE("tool: baseline gives the same on one thread and on two") {
   const TemporaryFolder folder;
   const auto one = folder.path() / "one", two = folder.path() / "two";
-  const std::string options = " --method optimized-real --candidates 10 --init random --test-networks 3 --net mlp --hidden 20";
+  const std::string options =
+      " --method optimized-real --candidates 10 --init random --test-networks 3 --net mlp --hidden 20";
   REQUIRE(tool(quick_baseline(one) + options + " --threads 1").exit_code == 0);
   REQUIRE(tool(quick_baseline(two) + options + " --threads 2").exit_code == 0);
   CHECK(file_bytes(one / "log.csv").size() > 60);

@@ -97,6 +97,25 @@ TEST_CASE("tool: Ctrl-C stops cleanly and leaves a usable result") {
             .exit_code == 0);
 }
 
+TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip that follows the norm, and less memory") {
+  const TemporaryFolder folder;
+  const auto run = [&](const char* name, const std::string& options) {
+    REQUIRE(tool(quick(folder.path() / name) + " --from-real-images --learning-rate 0.5 " + options).exit_code == 0);
+    const data::Npz npz = data::read_npz(folder.path() / name / "last.npz");
+    return std::get<std::vector<float>>(npz.at("images").values);
+  };
+  const std::vector<float> plain = run("plain", "");
+  for (const char* policy : {"recompute", "checkpoints"}) {
+    CHECK(run(policy, std::string("--memory-policy ") + policy) == plain);
+  }
+  for (const char* other : {"--flip", "--crop-padding 2", "--clip-average 0.5"}) CHECK(run("other", other) != plain);
+  const auto outside = [](const std::vector<float>& images) {
+    return std::ranges::count_if(images, [](float x) { return x < -0.4243F || x > 2.8216F; });
+  };
+  CHECK(outside(plain) > 0);
+  CHECK(outside(run("clamped", "--clamp-images")) == 0);  // (0 - 0.1307) / 0.3081 to (1 - 0.1307) / 0.3081
+}
+
 TEST_CASE("tool: a run that diverges fails, and says where") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";

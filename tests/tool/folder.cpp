@@ -99,6 +99,20 @@ TEST_CASE("tool: defaults for a folder suit lenet; two hundred classes give a pi
   CHECK(picture.height > 2000);
 }
 
+TEST_CASE("tool: a convnet of any width and depth") {
+  const TemporaryFolder folder;
+  const auto out = folder / "run";
+  put_glyph_folder(folder / "data", {"ring", "stroke"}, 20, 4);
+  const Result distilled =
+      tool("distill --dataset folder --data " + (folder / "data").string() + " --image-size 12 --channels grey " +
+           "--net convnet --width 3 --depth 2 --iterations 1 --batch 4 --hold-out 4 --out " + out.string());
+  CAPTURE(distilled.output);
+  REQUIRE(distilled.exit_code == 0);
+  // Two blocks of convolution (3, C, 3, 3), bias, gamma and beta on 12 x 12, then 6 x 6 pixels; two classes of 3 x 3.
+  const Index weights = 3 * (1 * 9 + 3) + 3 * (3 * 9 + 3) + 2 * (3 * 9 + 1);
+  CHECK(data::read_npz(out / "distilled.npz").at("theta0").shape == std::vector<Index>{weights});
+}
+
 TEST_CASE("tool: bad pictures of a folder are named and stop the run, unless they may be skipped") {
   const TemporaryFolder folder;
   const auto data = folder / "data", out = folder / "run";

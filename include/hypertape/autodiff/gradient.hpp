@@ -121,7 +121,7 @@ void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> 
   vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);
 }
 
-/// The same, as a vector: one Var for each argument.
+/// The same, as a vector: one Var for each argument. @throws as above.
 template <class T>
 std::vector<Var<T>> gradient(Var<T> loss, std::initializer_list<Var<T>> arguments) {
   std::vector<Var<T>> result(arguments.size());
@@ -129,7 +129,7 @@ std::vector<Var<T>> gradient(Var<T> loss, std::initializer_list<Var<T>> argument
   return result;
 }
 
-/// d loss / d argument.
+/// d loss / d argument. @throws as above.
 template <class T>
 Var<T> gradient(Var<T> loss, Var<T> argument) {
   Var<T> result;
@@ -137,7 +137,7 @@ Var<T> gradient(Var<T> loss, Var<T> argument) {
   return result;
 }
 
-/// (d output / d argument)^T cotangent.
+/// (d output / d argument)^T cotangent. @throws as above.
 template <class T>
 Var<T> vjp(Var<T> output, Var<T> cotangent, Var<T> argument) {
   Var<T> result;

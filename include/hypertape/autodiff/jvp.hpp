@@ -68,7 +68,7 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
   }
 }
 
-/// (d output / d argument) tangent.
+/// (d output / d argument) tangent. @throws as above.
 template <class T>
 Var<T> jvp(Var<T> output, Var<T> argument, Var<T> tangent) {
   Var<T> result;
@@ -77,7 +77,8 @@ Var<T> jvp(Var<T> output, Var<T> argument, Var<T> tangent) {
   return result;
 }
 
-/// Hessian-vector product: (d^2 loss / d argument^2) vector, forward over reverse.
+/// Hessian-vector product: (d^2 loss / d argument^2) vector, forward over reverse. @throws as `gradient` and
+/// `jvp`.
 template <class T>
 Var<T> hvp(Var<T> loss, Var<T> argument, Var<T> vector) {
   return jvp(gradient(loss, argument), argument, vector);

@@ -1,6 +1,12 @@
 #pragma once
 
-/// Every macro of the library is defined here (the version apart, see version.hpp).
+/// Every macro of the library is defined here.
+
+/// The library's version, and its only place: CMake reads it from here.
+#define HYPERTAPE_VERSION_MAJOR 0
+#define HYPERTAPE_VERSION_MINOR 1
+#define HYPERTAPE_VERSION_PATCH 0
+#define HYPERTAPE_VERSION "0.1.0"
 
 #if __cplusplus < 202002L
 #error "hypertape is written in C++20: compile with -std=c++20 or later"

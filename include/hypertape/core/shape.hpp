@@ -1,8 +1,8 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
-#include <initializer_list>
 #include <limits>
 #include <ostream>
 #include <span>
@@ -34,12 +34,25 @@ constexpr Range part_of(Index count, Index part, Index parts) {
 /// Two readings of the same flat memory exist (docs/memory-layout.md): a *batch* (N, ...) has its samples innermost,
 /// a *parameter* is row-major. For N = 1 they agree.
 class Shape {
+  /// One extent alone, by way of which {5} is a shape and 5 is none: Tensor(2, 3) is no 3 everywhere in (2).
+  struct Extent {
+    template <std::integral I>
+    Extent(I extent) : value{extent} {}
+    Index value;
+  };
+
  public:
   static constexpr int max_rank = 5;  ///< no tensor has more axes
 
   Shape() = default;
-  /// From extents one by one. @throws ShapeError as for a span of them.
-  Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+  /// @{
+  /// From extents one by one; more than five do not compile. @throws ShapeError as for a span of them.
+  Shape(Extent extent) : Shape(std::span<const Index>(&extent.value, 1)) {}
+  template <std::integral... I>
+  requires(sizeof...(I) > 1) Shape(I... extents) : Shape(std::span<const Index>(std::array{Index{extents}...})) {
+    static_assert(sizeof...(I) <= max_rank, "a shape has at most five extents");
+  }
+  /// @}
 
   /// @throws ShapeError for more than five extents, an extent below 1, or a product that overflows Index.
   explicit Shape(std::span<const Index> extents) {

@@ -114,7 +114,8 @@ class Tensor {
   std::vector<T, AlignedAllocator<T>> values_;
 };
 
-/// Copies samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it.
+/// Copies samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it,
+/// ShapeError for a scalar.
 template <class T>
 void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& out) {
   const Index total = batch.shape()[0];
@@ -127,7 +128,7 @@ void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& o
     std::copy_n(batch.data() + f * total + begin, count, out.data() + f * count);
   }
 }
-/// Samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it.
+/// Samples [begin, begin + count) of a batch (N, ...). @throws as `copy_samples`.
 template <class T>
 Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
   Tensor<T> out;

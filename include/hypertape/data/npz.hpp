@@ -89,7 +89,8 @@ inline std::string read_entry(zip_t* archive, zip_uint64_t index, const std::str
 
 /// Adds `bytes`, which must outlive the archive, with the fixed date 1980-01-01 and without compression (weights and
 /// images are noise to deflate).
-inline void add_entry(zip_t* archive, const std::string& name, const std::string& bytes) {
+inline void add_entry(const std::filesystem::path& path, zip_t* archive, const std::string& name,
+                      const std::string& bytes) {
   constexpr zip_uint16_t first_day_of_dos = (1 << 5) | 1;
   zip_source_t* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
   const zip_int64_t index =
@@ -97,26 +98,29 @@ inline void add_entry(zip_t* archive, const std::string& name, const std::string
                         : zip_file_add(archive, (name + std::string(npy_ending)).c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
-    throw DataError(message("array '", name, "': cannot add it to the archive: ", zip_strerror(archive)));
+    throw DataError(
+        message(path.string(), ": array '", name, "': cannot add it to the archive: ", zip_strerror(archive)));
   }
   const auto entry = static_cast<zip_uint64_t>(index);
   if (zip_set_file_compression(archive, entry, ZIP_CM_STORE, 0) != 0 ||
       zip_file_set_dostime(archive, entry, 0, first_day_of_dos, 0) != 0) {
-    throw DataError(message("array '", name, "': cannot set its attributes: ", zip_strerror(archive)));
+    throw DataError(message(path.string(), ": array '", name, "': cannot set its attributes: ", zip_strerror(archive)));
   }
 }
 
-/// The bytes of a zip archive of these named files.
-inline std::string pack_zip(const std::map<std::string, std::string>& files) {
+/// The bytes of a zip archive of these named files. Errors name `path`, where they are to go.
+inline std::string pack_zip(const std::filesystem::path& path, const std::map<std::string, std::string>& files) {
   const ZipSource memory(zip_source_buffer_create(nullptr, 0, 0, nullptr));
-  if (!memory) throw DataError("npz: no memory for the archive");
+  if (!memory) throw DataError(path.string() + ": no memory for the archive");
   ZipArchive archive(zip_open_from_source(memory.get(), ZIP_TRUNCATE, nullptr));
-  if (!archive) throw DataError("npz: cannot create an archive in memory");
+  if (!archive) throw DataError(path.string() + ": cannot create an archive in memory");
   zip_source_keep(memory.get());  // closing the archive gives up its reference
-  for (const auto& [name, bytes] : files) add_entry(archive.get(), name, bytes);
-  if (zip_close(archive.get()) != 0) throw DataError(message("npz: cannot pack: ", zip_strerror(archive.get())));
+  for (const auto& [name, bytes] : files) add_entry(path, archive.get(), name, bytes);
+  if (zip_close(archive.get()) != 0) {
+    throw DataError(message(path.string(), ": cannot pack: ", zip_strerror(archive.get())));
+  }
   static_cast<void>(archive.release());  // a successful zip_close has freed it
-  const auto fail = [] { throw DataError("npz: cannot read the packed archive"); };
+  const auto fail = [&] { throw DataError(path.string() + ": cannot read the packed archive"); };
   if (zip_source_open(memory.get()) != 0) fail();
   std::string bytes =
       read_to_end([&](char* out, std::size_t size) { return zip_source_read(memory.get(), out, size); }, fail);
@@ -133,7 +137,7 @@ inline void write_npz(const std::filesystem::path& path, const Npz& arrays) {
   if (arrays.empty()) throw ArgumentError("write_npz: an .npz file needs at least one array");
   std::map<std::string, std::string> files;
   for (const auto& [name, array] : arrays) files.emplace(name, encode_npy(array));
-  write_atomically(path, detail::pack_zip(files));
+  write_atomically(path, detail::pack_zip(path, files));
 }
 
 /// Reads an .npz file as np.savez and np.savez_compressed write them; `decode_npy` says which dtypes. @throws DataError

@@ -115,6 +115,7 @@ inline std::vector<Index> networks_of_set(Index s, Index sets, Index networks) {
 class Selection {
  public:
   /// Networks start from the weights `theta0` and are tested with the images `which`, which must outlive this.
+  /// @throws ArgumentError if there are no weights.
   Selection(nn::Network<float> network, std::vector<Tensor<float>> theta0, const data::LabelledImages& images,
             std::span<const Index> which)
       : network_(std::move(network)), theta0_(std::move(theta0)), images_(images), which_(which) {

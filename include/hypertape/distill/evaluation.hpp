@@ -112,7 +112,8 @@ struct Tested {
   std::optional<DivergenceError> failure = std::nullopt;  ///< nothing if it did not fail
 };
 
-/// What each of the trained networks takes the named images for.
+/// What each of the trained networks takes the named images for. @throws as `confusion`, but for a DivergenceError,
+/// which the result holds.
 inline std::vector<Tested> test_networks(const nn::Network<float>& network, std::span<const Trained> trained,
                                          const data::LabelledImages& images, std::span<const Index> which,
                                          const data::Normalization& normalization, const WorkerTeam& team) {

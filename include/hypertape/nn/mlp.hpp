@@ -13,7 +13,7 @@ namespace hypertape::nn {
 /// What lies between the layers of an Mlp.
 enum class Activation { relu, tanh, sigmoid, softplus };
 
-/// The function of this name, elementwise.
+/// The function of this name, elementwise. @throws ArgumentError for a number that is none of them.
 template <class T>
 Var<T> activate(Activation activation, Var<T> x) {
   switch (activation) {

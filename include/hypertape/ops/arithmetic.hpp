@@ -56,7 +56,8 @@ struct ScaleForm {
 /// s x for a scalar s and a tensor x of any shape. @throws ShapeError if s has more than one element.
 template <class T>
 Var<T> scale(Var<T> s, Var<T> x) {
-  if (s.size() != 1) throw ShapeError(message("scale: the factor must be a scalar, its shape is ", s.shape()));
+  if (s.size() != 1)
+    throw ShapeError(message("scale: the factor of ", x.shape(), " must be a scalar, its shape is ", s.shape()));
   return contract<2>(ScaleForm{s.shape(), x.shape()}, {s, x});
 }
 

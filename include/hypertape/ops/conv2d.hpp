@@ -63,7 +63,7 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
   return contract<2>(Conv2dForm{geometry}, {x, weight});
 }
 
-/// The same plus bias (O), one for each output channel.
+/// The same plus bias (O), one for each output channel. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) {
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);

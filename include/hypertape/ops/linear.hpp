@@ -62,7 +62,7 @@ Var<T> linear(Var<T> x, Var<T> weight) {
   return contract<2>(detail::linear_form(x, weight), {x, weight});
 }
 
-/// y (N, O) = x (N, I) weight^T + bias (O).
+/// y (N, O) = x (N, I) weight^T + bias (O). @throws ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
   const LinearForm form = detail::linear_form(x, weight);

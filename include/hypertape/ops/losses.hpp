@@ -33,7 +33,8 @@ Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
     throw ShapeError(message("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
                              " must have one shape (N, K)"));
   }
-  return dot(labels, log_softmax(logits)) * (T(-1) / static_cast<T>(logits.shape()[0]));
+  return dot(labels, detail::log_softmax("softmax_cross_entropy", logits)) *
+         (T(-1) / static_cast<T>(logits.shape()[0]));
 }
 
 /// The same for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.

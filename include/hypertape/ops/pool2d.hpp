@@ -87,7 +87,8 @@ Var<T> max_pool2d(Var<T> x, Pool2dOptions options = {}) {
   return x.tape().apply(MaxPool2d<T>(g, x.tape().template allocate<std::int32_t>(out.size())), out, {x});
 }
 
-/// y (N, C, OH, OW): the mean over each window of x (N, C, H, W), the padding counted as zeros.
+/// y (N, C, OH, OW): the mean over each window of x (N, C, H, W), the padding counted as zeros. @throws ShapeError if a
+/// window does not fit into the image, or the padding is more than half a window.
 template <class T>
 Var<T> average_pool2d(Var<T> x, Pool2dOptions options = {}) {
   const Index stride = options.stride == 0 ? options.size : options.stride;

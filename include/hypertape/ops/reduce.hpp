@@ -84,9 +84,12 @@ Var<T> sum_per_channel(Var<T> x) {
 }
 
 /// (F) -> shape (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
-/// unless the shape has F features.
+/// unless that is a batch with F features.
 template <class T>
 Var<T> repeat_per_channel(Var<T> x, const Shape& shape) {
+  if (shape.rank() < 2 || x.shape() != Shape{shape[1]}) {
+    throw ShapeError(message("repeat_per_channel: a batch ", shape, " needs ", Shape{shape[1]}, ", got ", x.shape()));
+  }
   return apply_map<true>(ChannelSumMap{shape, Shape{shape[1]}}, x);
 }
 

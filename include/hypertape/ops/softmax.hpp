@@ -27,19 +27,28 @@ struct LogSoftmax final : Operation<T> {
   }
 };
 
-/// The logarithms of each sample's class probabilities: logits (N, K) -> (N, K). @throws ShapeError for another rank.
+namespace detail {
+
 template <class T>
-Var<T> log_softmax(Var<T> logits) {
+Var<T> log_softmax(const char* operation, Var<T> logits) {
   if (logits.shape().rank() != 2) {
-    throw ShapeError(message("log_softmax: needs logits (N, K), got ", logits.shape()));
+    throw ShapeError(message(operation, ": needs logits (N, K), got ", logits.shape()));
   }
   return logits.tape().apply(LogSoftmax<T>(), logits.shape(), {logits});
 }
 
-/// Class probabilities: logits (N, K) -> (N, K).
+}  // namespace detail
+
+/// The logarithms of each sample's class probabilities: logits (N, K) -> (N, K). @throws ShapeError for another rank.
+template <class T>
+Var<T> log_softmax(Var<T> logits) {
+  return detail::log_softmax("log_softmax", logits);
+}
+
+/// Class probabilities: logits (N, K) -> (N, K). @throws ShapeError for another rank.
 template <class T>
 Var<T> softmax(Var<T> logits) {
-  return exp(log_softmax(logits));
+  return exp(detail::log_softmax("softmax", logits));
 }
 
 }  // namespace hypertape

@@ -41,7 +41,7 @@ class BatchGradient {
     return total;
   }
 
-  /// The same for a batch in memory: x (N, ...) and y (N, ...).
+  /// The same for a batch in memory: x (N, ...) and y (N, ...). @throws ShapeError if their numbers of samples differ.
   T operator()(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, Tensor<T>& gradient_out) {
     if (x.shape()[0] != y.shape()[0]) {
       throw ShapeError(

@@ -116,7 +116,8 @@ class Unroll {
   }
 
   /// What `reserved_bytes` will be after a hypergradient through this loop, within a megabyte for each block of
-  /// samples. Takes the time of one inner step, from which it learns the size of a record. The outer loss comes on top.
+  /// samples, and but for what large tensors leave free at the ends of the tape's blocks of memory. Takes the time of
+  /// one inner step, from which it learns the size of a record. The outer loss comes on top.
   /// @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
     check(loop);

@@ -1,10 +1,10 @@
-#include "hypertape/core/version.hpp"
+#include "hypertape/core/config.hpp"
 
 #include <doctest/doctest.h>
 
 #include "hypertape/core/error.hpp"
 
-TEST_CASE("version: the text is made of the three numbers") {
+TEST_CASE("config: the text of the version is made of the three numbers") {
   CHECK(hypertape::message(HYPERTAPE_VERSION_MAJOR, '.', HYPERTAPE_VERSION_MINOR, '.', HYPERTAPE_VERSION_PATCH) ==
         HYPERTAPE_VERSION);
 }
