@@ -5,6 +5,7 @@
 * Paths in backticks, such as `ops/linear.hpp`: there is such a file, seen from the root, include/hypertape or the page.
 * In the tables of docs/paper-to-code.md every word in backticks: an --option of the tool, the name of a row of
   bench/reproduce/rows.py, or a name that stands in the file named last before it in the same line.
+* Commands in blocks of shell: scripts are there, and the tool and the benchmarks have the options.
 * The figures of README.md's table of speed are those of docs/performance.md, rounded.
 """
 
@@ -72,6 +73,24 @@ def check_names(page, line, rows, options):
                 yield f"{file.relative_to(ROOT)} has no {word}"
 
 
+def check_commands(text, options):
+    """`options`: what each program in bin takes, by the first letters of its name."""
+    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for command in re.split(r"\n|&&", block):
+            words = command.partition(" #")[0].split()
+            for word in words[:2]:
+                if PATH.fullmatch(word) and word.endswith((".sh", ".py")) and not (ROOT / word).exists():
+                    yield f"there is no {word}"
+            program = words[0].partition("bin/")[2] if words else ""
+            for start, known in options.items():
+                if program.startswith(start):
+                    yield from (f"{program} has no option {word}" for word in words[1:] if word.startswith("--") and word.partition("=")[0] not in known)
+
+
+def options_in(sources):
+    return {option for path in sources for option in re.findall(r'"(--[a-z-]+)', path.read_text())}
+
+
 def tables(text):
     """The tables of a page, each as a dictionary from the first cell of a row to the others."""
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
@@ -104,12 +123,13 @@ def check_speed():
 
 
 def main():
-    tool = "".join(path.read_text() for path in sorted((ROOT / "examples" / "cli").glob("*.[ch]pp")))
-    options = set(re.findall(r'"(--[a-z-]+)"', tool))
+    options = options_in((ROOT / "examples" / "cli").glob("*.[ch]pp"))
+    of_programs = {"hypertape": options, "bench_": options_in((ROOT / "bench").glob("*.[ch]pp"))}
     rows = all_rows()
     errors = []
     pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     for page in pages + sorted((ROOT / "docs").glob("*.md")):
+        errors += [f"{page.relative_to(ROOT)}: {what}" for what in check_commands(page.read_text(), of_programs)]
         for number, line in enumerate(without_code(page.read_text()).splitlines(), 1):
             found = [*check_links(page, line), *check_paths(page, line)]
             if page.name == "paper-to-code.md" and line.startswith("|"):

@@ -7,7 +7,7 @@ A comment right before a block says where it comes from:
 
 After the path stands text that one line of code in that file has, and no other. The block is the definition or statement
 that begins there, with the `template` line above it. Without text it is the whole file but for the comment at its top.
-Every C++ block needs such a comment. --check changes nothing, and fails if a block is not what its file has.
+Every C++ and CMake block needs such a comment. --check changes nothing, and fails if a block is not what its file has.
 """
 
 import pathlib
@@ -78,8 +78,9 @@ def main():
         before = page.read_text()
         after = BLOCK.sub(fill, before)
         filled = [language for _, _, language, _ in BLOCK.findall(before)]
-        if before.count("\n```cpp\n") != filled.count("cpp") or before.count("\n<!-- snippet:") != len(filled):
-            errors.append(f"{name}: each C++ block needs a line <!-- snippet: PATH [TEXT] --> before it, and that a block")
+        bare = any(before.count(f"\n```{language}\n") != filled.count(language) for language in ("cpp", "cmake"))
+        if bare or before.count("\n<!-- snippet:") != len(filled):
+            errors.append(f"{name}: each C++ or CMake block needs a line <!-- snippet: PATH [TEXT] --> before it, and that a block")
         if not check and after != before:
             page.write_text(after)
     for error in errors:

@@ -20,8 +20,10 @@ namespace {
 struct ChartCommand {
   std::filesystem::path csv, out;
   std::optional<std::string> x;
-  std::vector<std::string> y;
+  std::vector<std::string> y, deviation;
+  std::vector<std::string> references;
   std::string title, x_label, y_label;
+  bool error_bars = false, log_y = false;
 };
 
 /// A table with names of its columns.
@@ -89,6 +91,19 @@ std::vector<double> Table::numbers(const std::string& name) const {
   return column;
 }
 
+/// "paper=93.8": a line of that name at that height.
+data::ReferenceLine reference_line(const std::string& text) {
+  const std::size_t sign = text.rfind('=');
+  const char* const end = text.data() + text.size();
+  data::ReferenceLine line{text.substr(0, sign), 0};
+  const char* const number = sign == std::string::npos ? end : text.data() + sign + 1;
+  const auto [read, failure] = std::from_chars(number, end, line.y);
+  if (failure != std::errc() || read != end || !std::isfinite(line.y)) {
+    throw ArgumentError(message("--reference ", text, ": needs NAME=VALUE, such as paper=93.8"));
+  }
+  return line;
+}
+
 void run(const ChartCommand& command) {
   const Table table = read_table(command.csv);
   std::error_code ignored;
@@ -97,19 +112,31 @@ void run(const ChartCommand& command) {
   }
   const std::string x_name = command.x.value_or(table.names.front());
   const std::vector<double> x = table.numbers(x_name);
+  if (!command.deviation.empty() && command.deviation.size() != command.y.size()) {
+    throw ArgumentError(message("--deviation: needs a column for each of the ", command.y.size(), " of --y, got ",
+                                command.deviation.size()));
+  }
+  if (command.error_bars && command.deviation.empty()) throw ArgumentError("--error-bars goes with --deviation");
 
   data::LineChart chart;
   chart.title = command.title;
   chart.x_label = command.x_label.empty() ? x_name : command.x_label;
   chart.y_label = !command.y_label.empty() || command.y.size() > 1 ? command.y_label : command.y.front();
-  for (const std::string& name : command.y) {
+  if (command.log_y) chart.y_scale = data::AxisScale::logarithmic;
+  for (const std::string& text : command.references) chart.references.push_back(reference_line(text));
+  for (std::size_t k = 0; k < command.y.size(); ++k) {
+    const std::string& name = command.y[k];
     const std::vector<double> y = table.numbers(name);
+    const std::vector<double> deviation =
+        command.deviation.empty() ? std::vector<double>() : table.numbers(command.deviation[k]);
     data::LineSeries series;
     if (command.y.size() > 1) series.name = name;
+    if (command.error_bars) series.spread = data::SpreadStyle::error_bars;
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (std::isnan(x[i]) || std::isnan(y[i])) continue;  // a row without it
       series.x.push_back(x[i]);
       series.y.push_back(y[i]);
+      if (!deviation.empty()) series.deviation.push_back(std::isnan(deviation[i]) ? 0 : deviation[i]);
     }
     if (series.x.empty()) throw DataError(message(command.csv.string(), ": no row has both ", x_name, " and ", name));
     chart.series.push_back(series);
@@ -131,6 +158,15 @@ void add_chart(CLI::App& app) {
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  parser.add_option("--deviation", command->deviation, "The column of each --y with its standard deviation")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  parser.add_flag("--error-bars", command->error_bars, "Draw deviations as bars, not as a band");
+  parser.add_option("--reference", command->references, "NAME=VALUE: a horizontal line, say a published figure")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  parser.add_flag("--log-y", command->log_y, "A logarithmic vertical axis");
   parser.add_option("--title", command->title, "Above the chart");
   parser.add_option("--x-label", command->x_label, "Below it; without it, the column's name");
   parser.add_option("--y-label", command->y_label, "Beside it; without it, the column's name if there is one only");

@@ -30,6 +30,28 @@ TEST_CASE("tool: chart draws columns, leaving out rows without a value") {
   check_exit(message("chart ", csv.string(), " --y b --out ", csv.string()), 2, {"is the file that is read"});
 }
 
+TEST_CASE("tool: chart draws deviations, lines to compare with, and logarithms") {
+  const TemporaryFolder folder;
+  const auto csv = folder.path() / "table.csv", out = folder.path() / "table.svg";
+  data::write_atomically(csv, std::string_view("x,y,s,z\n1,10,1,3\n2,100,,4\n3,1000,50,5\n"));
+  const std::string chart = message("chart ", csv.string(), " --out ", out.string(), " --y ");
+  const auto drawn = [&](const std::string& options) {
+    check_exit(chart + options, 0, {"chart: "});
+    return file_bytes(out);
+  };
+  const std::string plain = drawn("y"), band = drawn("y --deviation s"), bars = drawn("y --deviation s --error-bars");
+  const std::string logarithmic = drawn("y --log-y");
+  for (const std::string& one : {band, bars, logarithmic}) CHECK(one != plain);
+  CHECK(band != bars);
+  const std::string compared = drawn("y,z --reference 'the paper=93.8' --reference a=b=7");
+  for (const char* words : {"the paper", "a=b"}) CHECK(compared.find(words) != std::string::npos);
+  check_exit(chart + "y,z --deviation s", 2, {"--deviation: needs a column for each of the 2 of --y, got 1"});
+  check_exit(chart + "y --error-bars", 2, {"--error-bars goes with --deviation"});
+  for (const char* bad : {"paper", "paper=", "paper=9x", "paper=nan"}) {
+    check_exit(chart + "y --reference " + bad, 2, {bad});
+  }
+}
+
 TEST_CASE("tool: chart names what is wrong with its table") {
   const TemporaryFolder folder;
   const auto csv = folder.path() / "table.csv", out = folder.path() / "table.svg";

@@ -100,7 +100,9 @@ TEST_CASE("tool: Ctrl-C stops cleanly and leaves a usable result") {
 TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip that follows the norm, and less memory") {
   const TemporaryFolder folder;
   const auto run = [&](const char* name, const std::string& options) {
-    REQUIRE(tool(quick(folder.path() / name) + " --from-real-images --learning-rate 0.5 " + options).exit_code == 0);
+    REQUIRE(
+        tool(quick(folder.path() / name) + " --net mlp --hidden 20 --from-real-images --learning-rate 0.5 " + options)
+            .exit_code == 0);
     const data::Npz npz = data::read_npz(folder.path() / name / "last.npz");
     return std::get<std::vector<float>>(npz.at("images").values);
   };
