@@ -191,7 +191,7 @@ Json resume(DistillCommand& command) {
     throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
   }
   Json config = OutputFolder::read_config(folder, "distill");
-  if (const std::string version = config.value("version", std::string("unknown")); version != HYPERTAPE_VERSION) {
+  if (const Json version = config.value("version", Json()); version != HYPERTAPE_VERSION) {
     std::cerr << "hypertape: the run began with version " << version << ", this is " << HYPERTAPE_VERSION
               << "; it may go on otherwise than it would have\n";
   }

@@ -98,7 +98,10 @@ class Options {
       if (value == entry.write()) continue;
       std::string complaint = complaint_about(value, entry.option);
       try {
-        if (complaint.empty()) entry.read(value);
+        if (complaint.empty()) {
+          entry.read(value);
+          if (value.is_number() && entry.write() != value) complaint = "needs a whole number, got " + value.dump();
+        }
       } catch (const nlohmann::json::exception& error) {
         complaint = error.what();
       }

@@ -128,7 +128,7 @@ TEST_CASE("tool: a run that was killed before its first checkpoint is resumed, w
   const Result resumed = tool(resume);
   CAPTURE(resumed.output);
   CHECK(resumed.exit_code == 0);
-  CHECK(resumed.says("the run began with version 0.0.9"));
+  CHECK(resumed.says("the run began with version \"0.0.9\""));
   CHECK(file_bytes(out / "distilled.npz") == file_bytes(whole / "distilled.npz"));
 }
 
@@ -148,7 +148,12 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check("net", "squid", "squid not in");
   check("hidden", {20, 0}, "0 not in range");
   check("seed", "seven", "seven");
+  check("steps", 1.5, "needs a whole number, got 1.5");
   check("soft_labels", 2, "boolean");
+  nlohmann::json of_other_version = right;
+  of_other_version["version"] = 7;
+  put_file(config, of_other_version.dump());
+  CHECK(tool("distill --resume " + out.string() + " --time-limit 0.000001").says("began with version 7, this is"));
   put_file(config, right.dump());
   CHECK(tool("distill --resume " + out.string()).exit_code == 0);
 }
