@@ -146,5 +146,27 @@ TEST_CASE("learned set: what is saved goes on to the same bits") {
   check_error<DataError>([&] { second.restore(npz, "checkpoint.npz"); }, {"checkpoint.npz", "raw_rates"});
 }
 
+TEST_CASE("learned set: a state that no run leaves is refused") {
+  LearnedSet set = small_set([](DistillOptions& o) { o.clip_average = 2; });
+  set.update(small_gradient(), 1);
+  data::Npz saved;
+  set.save(saved);
+  const auto refused = [&](const std::string& name, const auto& spoil, std::initializer_list<std::string_view> words) {
+    data::Npz npz = saved;
+    spoil(npz.at(name));
+    check_error<DataError>([&] { set.restore(npz, "checkpoint.npz"); }, words);
+  };
+  const auto doubles = [](double value) {
+    return [value](data::NpyArray& array) { std::get<std::vector<double>>(array.values)[0] = value; };
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  refused("images.adam_square", doubles(-1), {"checkpoint.npz", "images.adam_*", "the square -1 at 0"});
+  refused("raw_rates.adam_mean", doubles(nan), {"checkpoint.npz", "raw_rates.adam_*", "the mean nan at 0"});
+  refused("raw_rates", doubles(nan), {"checkpoint.npz", "'raw_rates'", "finite", "nan"});
+  refused("clip_average", doubles(-2), {"checkpoint.npz", "'clip_average'", "the average -2"});
+  refused("images.adam_steps", [](data::NpyArray& array) { std::get<std::vector<std::int64_t>>(array.values)[0] = -5; },
+          {"checkpoint.npz", "images.adam_*", "-5 steps"});
+}
+
 }  // namespace
 }  // namespace hypertape::testing

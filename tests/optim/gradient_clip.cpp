@@ -36,6 +36,14 @@ TEST_CASE("gradient clip: a norm that is not finite leaves the average as it was
   CHECK(clip.state().average == 1);
 }
 
+TEST_CASE("gradient clip: an average that cannot be is refused, and the present one kept") {
+  optim::GradientClip clip(1, 2);
+  clip.factor(1);
+  check_error<ArgumentError>([&] { clip.restore({-1}); }, {"average", "-1"});
+  check_error<ArgumentError>([&] { clip.restore({std::nan("")}); }, {"average", "nan"});
+  CHECK(clip.state().average == 1);
+}
+
 TEST_CASE("gradient clip: bounds that cannot be") {
   check_error<ArgumentError>([] { optim::GradientClip(-1); }, {"cannot be negative", "-1"});
   check_error<ArgumentError>([] { optim::GradientClip(0, std::nan("")); }, {"cannot be negative"});

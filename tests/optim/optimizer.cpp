@@ -52,6 +52,30 @@ TEST_CASE("adam: arguments out of range") {
   CHECK_THROWS_AS(optim::Adam<float>(0.9, 0.999, 0), ArgumentError);
 }
 
+TEST_CASE("adam: a state that no run of steps leaves is refused, and the present one kept") {
+  const double nan = std::nan("");
+  std::vector<double> x = {1, 2};
+  optim::Adam<double> adam;
+  adam.step(x, std::vector<double>{1, -1}, 0.1);
+  const optim::Adam<double>::State good = adam.state();
+  const auto refused = [&](const optim::Adam<double>::State& state, const char* error) {
+    CHECK_THROWS_WITH_AS(adam.restore(state), error, ArgumentError);
+    CHECK(adam.state().steps == good.steps);
+    CHECK(adam.state().mean == good.mean);
+  };
+  refused({-1, {}, {}}, "Adam: a state cannot have -1 steps");
+  refused({1, {0, 0}, {0}}, "Adam: a state cannot have 2 means and 1 squares");
+  refused({0, {0}, {0}}, "Adam: a state cannot have 1 means before the first step");
+  refused({1, {0, nan}, {0, 0}}, "Adam: a state cannot have the mean nan at 1");
+  refused({1, {0, 0}, {-1, 0}}, "Adam: a state cannot have the square -1 at 0");
+  refused({1, {0, 0}, {0, HUGE_VAL}}, "Adam: a state cannot have the square inf at 1");
+  adam.restore({3, {}, {}});
+  CHECK_THROWS_AS(adam.step(x, std::vector<double>{1, -1}, 0.1), ArgumentError);  // a state of no values
+  adam.restore(good);
+  adam.step(x, std::vector<double>{1, -1}, 0.1);
+  CHECK(adam.state().steps == 2);
+}
+
 TEST_CASE("optimisers: sizes that differ are refused") {
   std::vector<double> x = {1, 2};
   const std::vector<double> short_gradient = {1}, gradient = {1, 1};

@@ -77,17 +77,28 @@ class LearnedSet {
     npz["clip_average"] = {{1}, std::vector<double>{clip_.state().average}};
   }
 
-  /// Takes back what `save` wrote. @throws DataError naming the array that is missing or does not fit; the present
-  /// values are then undefined.
+  /// Takes back what `save` wrote. @throws DataError naming the array that is missing, does not fit, or holds what no
+  /// run leaves; the present values are then undefined.
   void restore(const data::Npz& npz, const std::filesystem::path& path) {
     images_.restore(npz, path, "images");
     labels_.restore(npz, path, "labels");
     rates_.restore(npz, path, "raw_rates");
-    clip_.restore({data::require<double>(npz, path, "clip_average", {1})[0]});
+    refuse_as_data(path, "array 'clip_average'",
+                   [&] { clip_.restore({data::require<double>(npz, path, "clip_average", {1})[0]}); });
     publish();
   }
 
  private:
+  /// A state that a file holds and no run leaves is the file's fault.
+  template <class Restore>
+  static void refuse_as_data(const std::filesystem::path& path, const std::string& place, const Restore& restore) {
+    try {
+      restore();
+    } catch (const ArgumentError& error) {
+      throw data::bad_content(path, place, "the state of a run", error.what());
+    }
+  }
+
   /// Values in one row, and their optimiser.
   template <class T>
   struct Group {
@@ -127,13 +138,17 @@ class LearnedSet {
     void restore(const data::Npz& npz, const std::filesystem::path& path, const std::string& name) {
       const auto count = static_cast<Index>(values.size());
       values = data::require<T>(npz, path, name, {count});
+      for (const T value : values) {
+        if (!std::isfinite(value))
+          throw data::bad_content(path, "array '" + name + "'", "finite values", message(value));
+      }
       typename optim::Adam<T>::State state;
       state.steps = data::require<std::int64_t>(npz, path, name + ".adam_steps", {1})[0];
       if (state.steps > 0) {
         state.mean = data::require<double>(npz, path, name + ".adam_mean", {count});
         state.square = data::require<double>(npz, path, name + ".adam_square", {count});
       }
-      adam.restore(std::move(state));
+      refuse_as_data(path, "arrays '" + name + ".adam_*'", [&] { adam.restore(std::move(state)); });
     }
   };
 

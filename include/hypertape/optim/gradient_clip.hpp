@@ -39,8 +39,13 @@ class GradientClip {
 
   /// What to keep with a run.
   const State& state() const { return state_; }
-  /// Goes on from a state.
-  void restore(const State& state) { state_ = state; }
+  /// Goes on from a state. @throws ArgumentError if its average is negative or not finite.
+  void restore(const State& state) {
+    if (!(state.average >= 0) || !std::isfinite(state.average)) {
+      throw ArgumentError(message("GradientClip: a state cannot have the average ", state.average));
+    }
+    state_ = state;
+  }
 
  private:
   double largest_, multiple_;

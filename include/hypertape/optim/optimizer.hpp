@@ -15,7 +15,7 @@ namespace hypertape::optim {
 namespace detail {
 
 inline void require_same_size(const char* name, std::size_t values, std::size_t gradient, std::size_t state) {
-  if (values == gradient && (state == 0 || state == values)) return;
+  if (values == gradient && values == state) return;
   throw ArgumentError(message(name, ": ", values, " values, ", gradient, " derivatives, and a state of ", state));
 }
 
@@ -34,7 +34,8 @@ class Sgd {
   /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
   /// before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
-    detail::require_same_size("Sgd", values.size(), gradient.size(), velocity_.size());
+    detail::require_same_size("Sgd", values.size(), gradient.size(),
+                              velocity_.empty() ? values.size() : velocity_.size());
     velocity_.resize(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       velocity_[i] = static_cast<T>(momentum_) * velocity_[i] + gradient[i];
@@ -71,7 +72,7 @@ class Adam {
   /// before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
     auto& [steps, mean, square] = state_;
-    detail::require_same_size("Adam", values.size(), gradient.size(), mean.size());
+    detail::require_same_size("Adam", values.size(), gradient.size(), steps == 0 ? values.size() : mean.size());
     mean.resize(values.size());
     square.resize(values.size());
     ++steps;
@@ -88,8 +89,24 @@ class Adam {
 
   /// What to keep with a run.
   const State& state() const { return state_; }
-  /// Goes on from a state.
-  void restore(State state) { state_ = std::move(state); }
+  /// Goes on from a state. @throws ArgumentError, keeping the present one, for one that no run of steps leaves: a
+  /// negative number of steps, vectors of two lengths, any before the first step, a mean that is not finite, a square
+  /// that is negative or not finite.
+  void restore(State state) {
+    const auto refuse = [](const auto&... what) {
+      throw ArgumentError(message("Adam: a state cannot have ", what...));
+    };
+    if (state.steps < 0) refuse(state.steps, " steps");
+    if (state.mean.size() != state.square.size()) {
+      refuse(state.mean.size(), " means and ", state.square.size(), " squares");
+    }
+    if (state.steps == 0 && !state.mean.empty()) refuse(state.mean.size(), " means before the first step");
+    for (std::size_t i = 0; i < state.mean.size(); ++i) {
+      if (!std::isfinite(state.mean[i])) refuse("the mean ", state.mean[i], " at ", i);
+      if (!(state.square[i] >= 0) || !std::isfinite(state.square[i])) refuse("the square ", state.square[i], " at ", i);
+    }
+    state_ = std::move(state);
+  }
 
  private:
   double beta1_, beta2_, epsilon_;
