@@ -64,6 +64,20 @@ TEST_CASE("batch_gradient: impossible batches are refused") {
   CHECK_THROWS_AS(SampleBlocks(4, -1), ArgumentError);
 }
 
+TEST_CASE("batch_gradient: a loss or a gradient that is not finite is not returned") {
+  Batch<double> batch(20);
+  Tensor<double> got;
+  batch.x[7] = std::nan("");
+  BatchGradient<double, SmallLoss> batch_gradient{SmallLoss()};
+  CHECK_THROWS_WITH_AS(batch_gradient(batch.theta, batch.x, batch.y, got), "BatchGradient: the loss is NaN",
+                       DivergenceError);
+  // sqrt(0) is finite, its slope is not.
+  const auto root = [](Var<double> theta, Var<double> x, Var<double>) { return sum(sqrt(theta)) + sum(x); };
+  BatchGradient<double, decltype(root)> root_gradient(root);
+  CHECK_THROWS_WITH_AS(root_gradient(Tensor<double>(Shape{3}), Batch<double>(4).x, Batch<double>(4).y, got),
+                       "BatchGradient: the gradient is not finite", DivergenceError);
+}
+
 TEST_CASE("batch_gradient: samples are loaded once each") {
   const Batch<double> batch(50);
   std::vector<std::atomic<int>> loaded(50);

@@ -42,8 +42,8 @@ inline void check_pretraining(const PretrainOptions& options, const data::Labell
 }
 
 /// Trains network `number` of a pool on all training images: initial weights and the order of the images are functions
-/// of the seed and the number. @throws as `check_pretraining`, DivergenceError if the weights are not finite in the
-/// end.
+/// of the seed and the number. @throws as `check_pretraining`, DivergenceError if a loss, a gradient, or in the end the
+/// weights are not finite.
 inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
                               const PretrainOptions& options, Index number, const WorkerTeam& team) {
   const data::LabelledImages& images = dataset.train;
@@ -65,7 +65,11 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
           data::gather(images, which, dataset.normalization, x);
           data::gather_one_hot(images, which, y);
         };
-        loss(theta, options.batch, load, gradient);
+        try {
+          loss(theta, options.batch, load, gradient);
+        } catch (const DivergenceError& error) {
+          throw DivergenceError(message("pretrain: network ", number, ", epoch ", epoch, ": ", error.what()));
+        }
         const double decay = optim::cosine_schedule(epoch * batches + b, options.epochs * batches);
         adam.step(theta.values(), gradient.values(), decay * options.learning_rate);
       }

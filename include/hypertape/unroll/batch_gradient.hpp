@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -25,7 +26,8 @@ class BatchGradient {
 
   /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss
   /// are called from several threads at once. Returns the loss and writes its gradient, of theta's shape (P). @throws
-  /// ArgumentError if there are no samples, ShapeError if x or y has another number of them.
+  /// ArgumentError if there are no samples, ShapeError if x or y has another number of them, DivergenceError if the
+  /// loss or a derivative is not finite.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const SampleBlocks blocks(samples, samples_per_block_);
@@ -38,10 +40,14 @@ class BatchGradient {
     });
     T total = 0;
     for (const Group& group : groups_) total += group.loss;
+    if (!std::isfinite(total)) {
+      throw DivergenceError(message("BatchGradient: the loss is ", std::isnan(total) ? "NaN" : "infinite"));
+    }
+    if (!gradient_out.all_finite()) throw DivergenceError("BatchGradient: the gradient is not finite");
     return total;
   }
 
-  /// The same for a batch in memory: x (N, ...) and y (N, ...). @throws ShapeError if their numbers of samples differ.
+  /// The same for a batch in memory: x (N, ...) and y (N, ...).
   T operator()(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, Tensor<T>& gradient_out) {
     if (x.shape()[0] != y.shape()[0]) {
       throw ShapeError(
