@@ -111,6 +111,7 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
   const Tensor<T> real = golden_images<T>(20, Shape{8, 1, 28, 28}), labels = one_hot_labels<T>(8, 7, 3);
   UnrollOptions options;
   options.second_derivative = second;
+  options.differentiate_momentum = true;
   const auto h = hypergradient(
       loop, nn::ClassificationLoss<nn::ConvNet>{&net},
       [&](Var<T> theta) {
@@ -125,7 +126,7 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
   check("loss", 0, h.outer_loss);
   check("learning_rates", 0, h.learning_rates[0]);
   check("learning_rates", 1, h.learning_rates[1]);
-  check("momentum", 0, h.momentum);
+  check("momentum", 0, h.momentum.value());
   std::vector<T> images;
   for (const Tensor<T>& step : h.x) {
     const std::vector<T> values = to_row_major(step);

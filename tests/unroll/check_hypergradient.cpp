@@ -28,6 +28,43 @@ struct Misled final : Operation<double> {
   }
 };
 
+/// f'(x) b for f = tanh, whose pullback with respect to x has the wrong sign and whose tangent is right.
+struct MisledSlope final : Operation<double> {
+  const char* name() const override { return "misled_slope"; }
+  void evaluate(const Evaluation<double>& call) const override {
+    for (Index i = 0; i < call.output_shape().size(); ++i) {
+      const double y = std::tanh(call.input(0)[i]);
+      call.output()[i] = (1 - y * y) * call.input(1)[i];
+    }
+  }
+  Var<double> tangent(const TangentSweep<double>& call) const override {
+    const Var<double> x = call.input(0), b = call.input(1), y = tanh(x), slope = 1 - square(y);
+    const Var<double> dx = call.tangent(0), db = call.tangent(1);
+    const Var<double> by_x = dx ? -2 * y * slope * b * dx : Var<double>(), by_b = db ? slope * db : Var<double>();
+    return by_x && by_b ? by_x + by_b : by_x ? by_x : by_b;
+  }
+  void pullback(PullbackSweep<double>& call) const override {
+    const Var<double> x = call.input(0), b = call.input(1), y = tanh(x), slope = 1 - square(y);
+    if (call.needs(0)) call.add(0, 2 * y * slope * b * call.adjoint());
+    if (call.needs(1)) call.add(1, slope * call.adjoint());
+  }
+};
+
+/// tanh(x), with the slope above in its pullback.
+struct HalfMisled final : Operation<double> {
+  const char* name() const override { return "half_misled"; }
+  void evaluate(const Evaluation<double>& call) const override {
+    for (Index i = 0; i < call.output_shape().size(); ++i) call.output()[i] = std::tanh(call.input(0)[i]);
+  }
+  Var<double> tangent(const TangentSweep<double>& call) const override {
+    return (1 - square(tanh(call.input(0)))) * call.tangent(0);
+  }
+  void pullback(PullbackSweep<double>& call) const override {
+    const Var<double> x = call.input(0);
+    call.add(0, call.tape().apply(MisledSlope(), x.shape(), {x, call.adjoint()}));
+  }
+};
+
 TEST_CASE("check_hypergradient: right derivatives of every part are within differences' error") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   loop.momentum = 0.5;
@@ -52,6 +89,29 @@ TEST_CASE("check_hypergradient: a momentum near the end of its range is not step
     loop.momentum = momentum;
     CHECK(check_hypergradient(loop, SmallLoss(), outer_loss).within(1e-6));
   }
+}
+
+TEST_CASE("check_hypergradient: the derivative with respect to a momentum of 0 is compared") {
+  const HypergradientCheck check = check_hypergradient(small_loop<double>(2, 2), SmallLoss(), outer_loss);
+  CHECK(check.momentum > 0);
+  CHECK(check.within(1e-6));
+}
+
+TEST_CASE("check_hypergradient: the derivatives are taken as the options say, and all are") {
+  // Right but for the pullback of its pullback, which forward over reverse never asks for.
+  const auto inner = [](Var<double> theta, Var<double> x, Var<double> y) {
+    return SmallLoss()(theta.tape().apply(HalfMisled(), theta.shape(), {theta}), x, y);
+  };
+  const InnerLoop<double> loop = small_loop<double>(1, 2);
+  for (const MemoryPolicy memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
+    UnrollOptions options{.memory_policy = memory, .differentiate_x = false, .samples_per_block = 2};
+    CHECK(check_hypergradient(loop, inner, outer_loss, options).within(1e-6));
+    CHECK(check_hypergradient(loop, inner, outer_loss, options).x > 0);
+    options.second_derivative = SecondDerivative::reverse_over_reverse;
+    CHECK(!check_hypergradient(loop, inner, outer_loss, options).within(1e-3));
+    CHECK(check_hypergradient(loop, SmallLoss(), outer_loss, options).within(1e-6));
+  }
+  CHECK_THROWS_AS(check_hypergradient(loop, inner, outer_loss, {.window = 1}), ArgumentError);
 }
 
 TEST_CASE("check_hypergradient: wrong derivatives are seen, in the inner loss and in the outer") {

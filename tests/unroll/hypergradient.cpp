@@ -69,7 +69,7 @@ Hypergradient<double> differences(InnerLoop<double> loop, const Loss& loss) {
   out.learning_rates = of(loop.learning_rates);
   for (Tensor<double>& x : loop.x) out.x.push_back(of(x));
   for (Tensor<double>& y : loop.y) out.y.push_back(of(y));
-  if (loop.momentum > 0) out.momentum = differences(loop, {&loop.momentum, 1}, Shape{1}, loss)[0];
+  out.momentum = differences(loop, {&loop.momentum, 1}, Shape{1}, loss)[0];  // trained_loss takes negative ones too
   return out;
 }
 
@@ -77,7 +77,7 @@ Hypergradient<double> differences(InnerLoop<double> loop, const Loss& loss) {
 template <class T>
 double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
   double sum = relative_error(a.theta0, b.theta0) + relative_error(a.learning_rates, b.learning_rates) +
-               relative_error(Tensor<T>(Shape{1}, a.momentum), Tensor<T>(Shape{1}, b.momentum));
+               relative_error(Tensor<T>(Shape{1}, a.momentum.value()), Tensor<T>(Shape{1}, b.momentum.value()));
   for (std::size_t s = 0; s < b.x.size(); ++s) sum += relative_error(a.x.at(s), b.x.at(s));
   for (std::size_t s = 0; s < b.y.size(); ++s) sum += relative_error(a.y.at(s), b.y.at(s));
   return sum;
@@ -94,7 +94,7 @@ UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastes
   UnrollOptions options;
   options.second_derivative = second;
   options.memory_policy = memory;
-  options.differentiate_y = true;
+  options.differentiate_y = options.differentiate_momentum = true;
   return options;
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("hypergradient: central differences through the whole unroll") {
       const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
       CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
       CHECK(distance(h, differences(loop, [](const auto& l) { return trained_loss(l); })) <= tolerance);
-      CHECK((h.momentum == 0) == (momentum == 0 || loop.length() == 1));
+      CHECK((h.momentum == 0) == (loop.length() == 1));  // a single step starts from a velocity of 0
     }
   }
 }
@@ -317,7 +317,27 @@ TEST_CASE("hypergradient: memory is what was predicted, and grows with the root 
   bytes(MemoryPolicy::checkpoints, 64, 600);
 }
 
-TEST_CASE("hypergradient: velocities are kept only with momentum, and predicted") {
+TEST_CASE("hypergradient: the derivative with respect to a momentum of 0 is not 0") {
+  // l = theta^2 / 2, so theta_1 = (1 - eta) theta_0 and theta_2 = (1 - eta) theta_1 - eta mu theta_0; L = theta_2.
+  const InnerLoop<double> loop{Tensor<double>(Shape{1}, {3.0}),
+                               {Tensor<double>(Shape{1, 1})},
+                               {Tensor<double>(Shape{1, 1})},
+                               Tensor<double>(Shape{2, 1}, 0.25)};
+  const auto inner = [](Var<double> theta, Var<double>, Var<double>) { return 0.5 * sum(square(theta)); };
+  const auto outer = [](Var<double> theta) { return sum(theta); };
+  const auto h = hypergradient(loop, inner, outer, {.differentiate_momentum = true});
+  CHECK(std::abs(h.momentum.value() - -0.25 * 3) <= 1e-15);
+  CHECK(!hypergradient(loop, inner, outer).momentum);  // not asked for
+}
+
+TEST_CASE("hypergradient: no derivative jumps where the momentum is 0") {
+  const auto at = [](double momentum) {
+    return hypergradient(small_loop_with(momentum, 3, 2), SmallLoss(), outer_loss, all_derivatives());
+  };
+  CHECK(distance(at(0), at(1e-300)) <= 1e-14);
+}
+
+TEST_CASE("hypergradient: velocities are kept only where they are needed, and predicted") {
   constexpr double unit = 1 << 20;
   const nn::LeNet net;
   using Loss = nn::ClassificationLoss<nn::LeNet>;
@@ -332,7 +352,8 @@ TEST_CASE("hypergradient: velocities are kept only with momentum, and predicted"
     return 1.0F;
   };
   for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
-    Unroll<float, Loss> unroll(Loss{&net}, all_derivatives(SecondDerivative::fastest, policy));
+    const UnrollOptions options{.memory_policy = policy, .differentiate_y = true};
+    Unroll<float, Loss> unroll(Loss{&net}, options);
     const auto bytes = [&](float momentum) {
       loop.momentum = momentum;
       unroll(loop, outer);
@@ -369,6 +390,7 @@ void check_thread_counts(float momentum) {
   };
   UnrollOptions options;
   options.samples_per_block = 3;
+  options.differentiate_momentum = true;
   Unroll<float, SmallLoss> one(SmallLoss(), options, WorkerTeam(1));
   const Hypergradient<float> expected = one(loop, outer);
   for (const int threads : {1, 2, 5}) {
@@ -407,10 +429,11 @@ TEST_CASE("hypergradient: a long theta is shared out with the same bits") {
     gradient_out = theta;
     return 1.0F;
   };
-  Unroll<float, SquaredNorm> one{SquaredNorm()}, many(SquaredNorm(), {}, WorkerTeam(3));
+  const UnrollOptions options{.differentiate_momentum = true};
+  Unroll<float, SquaredNorm> one(SquaredNorm(), options), many(SquaredNorm(), options, WorkerTeam(3));
   const Hypergradient<float>& h = many(loop, outer);
   CHECK(distance(h, one(loop, outer)) <= 0);
-  CHECK(h.momentum != 0);
+  CHECK(h.momentum.value() != 0);
 }
 
 TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
@@ -501,7 +524,8 @@ TEST_CASE("hypergradient: derivatives that are not finite are not returned") {
     return sqrt(dot(difference, difference));
   };
   CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), distance),
-                       "hypergradient: the derivative by initial weights is not finite", DivergenceError);
+                       "hypergradient: the gradient of the outer loss is not finite, or was not written",
+                       DivergenceError);
 }
 
 TEST_CASE("hypergradient: the derivative that is not finite is named, whichever it is") {
@@ -523,14 +547,28 @@ TEST_CASE("hypergradient: the derivative that is not finite is named, whichever 
 
 TEST_CASE("hypergradient: an outer loss finds room for its gradient") {
   const InnerLoop<double> loop = small_loop<double>(1, 2);
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  Unroll<double, SmallLoss> unroll(SmallLoss(), all_derivatives());
   const auto fills = [&](const Tensor<double>& theta, Tensor<double>& gradient_out) {
     REQUIRE(gradient_out.shape() == theta.shape());
     for (Index i = 0; i < theta.size(); ++i) gradient_out[i] = theta[i];
     return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
   };
   const Hypergradient<double> h = unroll(loop, fills);
-  CHECK(distance(h, Unroll<double, SmallLoss>(SmallLoss())(loop, simple_outer)) <= 0);
+  CHECK(distance(h, Unroll<double, SmallLoss>(SmallLoss(), all_derivatives())(loop, simple_outer)) <= 0);
+}
+
+TEST_CASE("hypergradient: an outer loss that writes no gradient, or not all of it, does not get the last call's") {
+  const InnerLoop<double> loop = small_loop<double>(1, 2);
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  unroll(loop, simple_outer);
+  const char* error = "hypergradient: the gradient of the outer loss is not finite, or was not written";
+  CHECK_THROWS_WITH_AS(unroll(loop, [](const Tensor<double>&, Tensor<double>&) { return 1.0; }), error,
+                       DivergenceError);
+  const auto forgets_one = [](const Tensor<double>&, Tensor<double>& gradient_out) {
+    for (Index i = 1; i < gradient_out.size(); ++i) gradient_out[i] = 0;
+    return 1.0;
+  };
+  CHECK_THROWS_WITH_AS(unroll(loop, forgets_one), error, DivergenceError);
 }
 
 TEST_CASE("hypergradient: an outer loss must write a gradient of theta's shape") {

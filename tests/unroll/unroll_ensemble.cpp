@@ -30,7 +30,7 @@ std::vector<Tensor<double>> initialisations(std::size_t count) {
 
 UnrollOptions options() {
   UnrollOptions options;
-  options.differentiate_y = true;
+  options.differentiate_y = options.differentiate_momentum = true;
   options.samples_per_block = 2;
   return options;
 }
@@ -52,14 +52,14 @@ TEST_CASE("unroll_ensemble: the mean over initialisations") {
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].x[1], h.x[1]));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].theta_T, h.theta_T));
     loss += h.outer_loss / 3;
-    momentum += h.momentum / 3;
+    momentum += h.momentum.value() / 3;
     for (Index j = 0; j < x.size(); ++j) x[j] += h.x[1][j] / 3;
     for (Index j = 0; j < y.size(); ++j) y[j] += h.y[0][j] / 3;
     for (Index j = 0; j < rates.size(); ++j) rates[j] += h.learning_rates[j] / 3;
     for (Index j = 0; j < theta.size(); ++j) theta[j] += h.theta0[j] / 3;
   }
   CHECK(std::abs(mean.outer_loss - loss) <= 1e-14 * loss);
-  CHECK(std::abs(mean.momentum - momentum) <= 1e-14 * std::abs(momentum));
+  CHECK(std::abs(mean.momentum.value() - momentum) <= 1e-14 * std::abs(momentum));
   CHECK(relative_error(mean.x[1], x) <= 1e-14);
   CHECK(relative_error(mean.y[0], y) <= 1e-14);
   CHECK(relative_error(mean.learning_rates, rates) <= 1e-14);

@@ -27,6 +27,25 @@ double central_difference(T& x, T h, const F& f) {
   return slope;
 }
 
+/// The same for an x that must stay in least <= x < end, with the step that suits it: where a step to one side would
+/// leave the range, by the parabola through x and two steps to the other side, whose error is of the order h^2 as well.
+template <class T, class F>
+double difference_within(T& x, T least, T end, const F& f) {
+  const T before = x, h = std::min(difference_step(x), (end - least) / 8);
+  if (before - h >= least && before + h < end) return central_difference(x, h, f);
+  const T step = before - h < least ? h : -h;
+  const double here = f();
+  x = before + step;
+  const auto one_step = static_cast<double>(x - before);  // as it was rounded
+  const double after_one = f();
+  x = before + 2 * step;
+  const auto two_steps = static_cast<double>(x - before);
+  const double after_two = f();
+  x = before;
+  return ((after_one - here) * two_steps / one_step - (after_two - here) * one_step / two_steps) /
+         (two_steps - one_step);
+}
+
 /// How far numbers are from estimates of them: |a - b| / max(|a|, |b|), of Euclidean norms. Two zeros agree; a NaN
 /// makes it NaN.
 class RelativeDifference {

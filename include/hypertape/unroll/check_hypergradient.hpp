@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <limits>
 #include <span>
 #include <vector>
@@ -17,7 +16,7 @@ struct HypergradientCheck {
   double x = 0;                ///< samples of all steps together
   double y = 0;                ///< labels of all steps together
   double learning_rates = 0;   ///< of all steps
-  double momentum = 0;         ///< 0 if the loop has none
+  double momentum = 0;         ///< also where it is 0
   double hyperparameters = 0;  ///< 0 if the loop has none
 
   /// False for NaN as well.
@@ -29,15 +28,20 @@ struct HypergradientCheck {
 
 /// Checks the hypergradient of this loop, inner and outer loss (as for `hypergradient`), say with operations of your
 /// own in them. Takes two training runs for each number that the loop is given, so the problem should be small; a step
-/// of cbrt(epsilon) leaves a relative error near 1e-8 where the losses are smooth.
+/// of cbrt(epsilon) leaves a relative error near 1e-8 where the losses are smooth. The options choose how the
+/// derivatives are taken, say which second derivative; every part is compared, whatever they ask for.
 ///
 ///     check_hypergradient(loop, inner_loss, outer_loss).within(1e-6)
 ///
-/// @throws as Unroll.
+/// @throws ArgumentError if the options have a window, whose derivatives differ from those through the whole loop; as
+/// Unroll.
 template <class InnerLoss, class OuterLoss>
-HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& inner_loss,
-                                       const OuterLoss& outer_loss) {
-  const UnrollOptions options{.differentiate_y = true};
+HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
+                                       UnrollOptions options = {}) {
+  if (options.window != 0) {
+    throw ArgumentError("check_hypergradient: a truncated window's derivatives differ from those of the whole loop");
+  }
+  options.differentiate_x = options.differentiate_y = options.differentiate_momentum = true;
   const Hypergradient<double> h = hypergradient(loop, inner_loss, outer_loss, options);
   Unroll<double, InnerLoss> unroll(inner_loss, options);
   const auto loss = [&] {
@@ -45,17 +49,17 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
     return outer_loss(tape.leaf(unroll.train(loop))).item();
   };
   struct Part {
-    std::span<double> values;            // of the loop
-    std::span<const double> derivative;  // of the hypergradient
-    double longest_step = std::numeric_limits<double>::infinity();
+    std::span<double> values;                                 // of the loop
+    std::span<const double> derivative;                       // of the hypergradient
+    double least = -std::numeric_limits<double>::infinity();  // the values that the loop takes: least <= value < end
+    double end = std::numeric_limits<double>::infinity();
   };
   const auto error = [&](const std::vector<Part>& parts) {
     detail::RelativeDifference difference;
     for (const Part& part : parts) {
       for (std::size_t i = 0; i < part.values.size(); ++i) {
         double& value = part.values[i];
-        const double step = std::min(detail::difference_step(value), part.longest_step);
-        difference.add(part.derivative[i], detail::central_difference(value, step, loss));
+        difference.add(part.derivative[i], detail::difference_within(value, part.least, part.end, loss));
       }
     }
     return difference.value();
@@ -70,10 +74,7 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
   check.x = error(of(loop.x, h.x));
   check.y = error(of(loop.y, h.y));
   check.learning_rates = error({{loop.learning_rates.values(), h.learning_rates.values()}});
-  if (loop.momentum > 0) {  // and must stay so, and below 1
-    const double room = std::min(loop.momentum, 1 - loop.momentum) / 2;
-    check.momentum = error({{{&loop.momentum, 1}, {&h.momentum, 1}, room}});
-  }
+  check.momentum = error({{{&loop.momentum, 1}, {&*h.momentum, 1}, 0, 1}});
   if (loop.has_hyperparameters()) {
     check.hyperparameters = error({{loop.hyperparameters.values(), h.hyperparameters.values()}});
   }

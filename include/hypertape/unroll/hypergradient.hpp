@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,7 +27,7 @@ struct Hypergradient {
   std::vector<Tensor<T>> x;   ///< as InnerLoop::x; empty unless asked for
   std::vector<Tensor<T>> y;   ///< as InnerLoop::y; empty unless asked for
   Tensor<T> learning_rates;   ///< (epochs, steps); 0 before the window, and for steps not taken
-  T momentum = 0;             ///< of what the window's steps do with it; 0 if InnerLoop::momentum is
+  std::optional<T> momentum;  ///< of what the window's steps do with it; empty unless asked for
   Tensor<T> hyperparameters;  ///< (H), of what the window's steps do with them; a scalar 0 if the loop has none
 };
 
@@ -37,11 +39,11 @@ struct Hypergradient {
 ///     d y     += - eta_t d/dy <lambda, g_t>          and the same for phi
 ///     lambda   = lambda - eta_t d/dtheta <lambda, g_t>
 ///
-/// and with momentum mu, where nu is mu dL/d v_{t+2} to begin with,
+/// and with a momentum mu, or where its derivative is asked for, with nu = mu dL/d v_{t+2} to begin with,
 ///
 ///     d eta_t  = - <lambda, v_{t+1}>
 ///     nu       = nu - eta_t lambda                   dL/d v_{t+1}
-///     d mu    += <nu, v_t>
+///     d mu    += <nu, v_t>                           if asked for
 ///     d x     += d/dx <nu, g_t>
 ///     d y     += d/dy <nu, g_t>                      and the same for phi
 ///     lambda   = lambda + d/dtheta <nu, g_t>
@@ -80,16 +82,18 @@ class Unroll {
     return point.theta;
   }
 
-  /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient, a tensor of theta's shape. The result
-  /// stays valid until the next call. @throws as `train`; ShapeError if the gradient is left with another shape;
-  /// DivergenceError if the outer loss or a derivative is not finite.
+  /// `outer_loss(theta, gradient)` returns L(theta) and writes its gradient, a tensor of theta's shape that is NaN
+  /// everywhere until then. The result stays valid until the next call. @throws as `train`; ShapeError if the gradient
+  /// is left with another shape; DivergenceError if the outer loss or a derivative is not finite, also where no
+  /// gradient was written.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     start(loop);
     blocks_.clear_derivatives();
     result_.learning_rates.resize(loop.learning_rates.shape());
     result_.learning_rates.fill(T(0));
-    result_.momentum = 0;
+    result_.momentum.reset();
+    if (options_.differentiate_momentum) result_.momentum = T(0);
     team_.session([&] { sweep(loop, outer_loss); });
     blocks_.collect(loop, result_.x, result_.y, result_.hyperparameters);
     require_finite_result();
@@ -123,7 +127,7 @@ class Unroll {
     check(loop);
     const Segments segments(loop.steps_taken(), options_);
     const Index points = segments.longest() + segments.count();
-    const Index vectors = loop.momentum > 0 ? 2 * points + 4 : points + 3;
+    const Index vectors = keeps_velocity(loop) ? 2 * points + 4 : points + 3;
     Index values = vectors * loop.theta0.size() + 2 * loop.length() + loop.hyperparameters.size();
     for (std::size_t s = 0; s < loop.x.size(); ++s) {
       if (options_.differentiate_x) values += loop.x[s].size();
@@ -133,7 +137,7 @@ class Unroll {
   }
 
  private:
-  /// A point of the trajectory. Without momentum, its velocity is a scalar that nothing uses.
+  /// A point of the trajectory. Where no velocity is kept, it is a scalar that nothing uses.
   struct Point {
     Tensor<T> theta, velocity;  // theta_t and v_t, (P)
   };
@@ -163,7 +167,7 @@ class Unroll {
     require(std::ranges::all_of(result_.x, all_finite), "samples");
     require(std::ranges::all_of(result_.y, all_finite), "labels");
     require(result_.learning_rates.all_finite(), "learning rates");
-    require(std::isfinite(result_.momentum), "momentum");
+    require(!result_.momentum || std::isfinite(*result_.momentum), "momentum");
     require(result_.hyperparameters.all_finite(), "hyperparameters");
   }
 
@@ -174,9 +178,11 @@ class Unroll {
     result_.inner_losses.fill(T(0));
   }
 
-  static Shape velocity_shape(const InnerLoop<T>& loop) { return loop.momentum > 0 ? loop.theta0.shape() : Shape{}; }
+  /// Plain descent does without one, unless its derivative with respect to a momentum of 0 is asked for.
+  bool keeps_velocity(const InnerLoop<T>& loop) const { return loop.momentum != 0 || options_.differentiate_momentum; }
+  Shape velocity_shape(const InnerLoop<T>& loop) const { return keeps_velocity(loop) ? loop.theta0.shape() : Shape{}; }
 
-  static void start_at_theta0(const InnerLoop<T>& loop, Point& point) {
+  void start_at_theta0(const InnerLoop<T>& loop, Point& point) {
     point.theta = loop.theta0;
     point.velocity.resize(velocity_shape(loop));
     point.velocity.fill(T(0));
@@ -237,6 +243,7 @@ class Unroll {
   template <class OuterLoss>
   void differentiate_outer_loss(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     lambda_.resize(loop.theta0.shape());
+    lambda_.fill(std::numeric_limits<T>::quiet_NaN());  // an element that is not written must not be the last call's
     result_.outer_loss = outer_loss(std::as_const(result_.theta_T), lambda_);
     if (!std::isfinite(result_.outer_loss)) {
       throw DivergenceError(message("hypergradient: the outer loss is ",
@@ -247,6 +254,9 @@ class Unroll {
       throw ShapeError(message("hypergradient: the outer loss wrote a gradient ", lambda_.shape(), " for theta ",
                                loop.theta0.shape()));
     }
+    if (!lambda_.all_finite()) {
+      throw DivergenceError("hypergradient: the gradient of the outer loss is not finite, or was not written");
+    }
     nu_.resize(velocity_shape(loop));
     nu_.fill(T(0));
   }
@@ -254,6 +264,7 @@ class Unroll {
   /// From `from`, of step t, to `to`, of step t + 1; the two may be one.
   void step(const InnerLoop<T>& loop, Index t, const Point& from, Point& to, bool keep) {
     const T eta = loop.learning_rates[t], mu = loop.momentum;
+    const bool plain = !keeps_velocity(loop);
     const T loss = blocks_.gradient(from.theta, samples_of(loop, t), keep);
     result_.inner_losses[t] = loss;
     if (!std::isfinite(loss)) {
@@ -261,7 +272,7 @@ class Unroll {
           message("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite", " at inner step ", t));
     }
     team_.for_each_range(to.theta.size(), [&](Range range) {
-      if (mu == 0) {
+      if (plain) {
         blocks_.add(-eta, from.theta, to.theta, range);
       } else {
         map(range, from.velocity, to.velocity, [mu](T v) { return mu * v; });
@@ -276,14 +287,14 @@ class Unroll {
     const T eta = loop.learning_rates[t], mu = loop.momentum;
     const auto s = samples_of(loop, t);
     const Index size = lambda_.size();
-    if (mu == 0) {
+    if (!keeps_velocity(loop)) {
       result_.learning_rates[t] = -blocks_.differentiate(lambda_, s, -eta);
       team_.for_each_range(size, [&](Range range) { blocks_.add(-eta, lambda_, lambda_, range); });
     } else {
       result_.learning_rates[t] = -kernels::dot(size, lambda_.data(), after.velocity.data());
       team_.for_each_range(
           size, [&](Range range) { map(range, nu_, lambda_, nu_, [eta](T n, T l) { return n - eta * l; }); });
-      result_.momentum += kernels::dot(size, nu_.data(), before.velocity.data());
+      if (result_.momentum) *result_.momentum += kernels::dot(size, nu_.data(), before.velocity.data());
       blocks_.differentiate(nu_, s, T(1));
       team_.for_each_range(size, [&](Range range) {
         blocks_.add(T(1), lambda_, lambda_, range);
@@ -311,7 +322,7 @@ class Unroll {
   StepBlocks<T, InnerLoss> blocks_;
   std::vector<Point> trajectory_;   // of the present segment, and of the step after it
   std::vector<Point> checkpoints_;  // at the start of each segment but the last
-  Tensor<T> lambda_, nu_;           // dL/d theta_{t+1} and, with momentum, mu dL/d v_{t+2}
+  Tensor<T> lambda_, nu_;           // dL/d theta_{t+1} and, with a velocity, mu dL/d v_{t+2}
   Hypergradient<T> result_;
 };
 

@@ -82,10 +82,11 @@ class UnrollEnsemble {
   void add_up() {
     mean_ = results_.front();
     const T share = T(1) / static_cast<T>(results_.size());
-    mean_.outer_loss = mean_.momentum = 0;
+    mean_.outer_loss = 0;
+    if (mean_.momentum) mean_.momentum = T(0);
     for (const Hypergradient<T>& result : results_) {
       mean_.outer_loss += share * result.outer_loss;
-      mean_.momentum += share * result.momentum;
+      if (mean_.momentum) *mean_.momentum += share * *result.momentum;
     }
     mean_.theta_T = results_.back().theta_T;
     const auto average = [&](Tensor<T>& out, const auto& part) {

@@ -30,8 +30,9 @@ struct UnrollOptions {
   /// 0: all. Hypergradient::theta0 is then the derivative by the weights at the window's start.
   Index window = 0;
 
-  bool differentiate_x = true;   ///< take the derivatives by the samples too
-  bool differentiate_y = false;  ///< take the derivatives by the labels too
+  bool differentiate_x = true;          ///< take the derivatives with respect to the samples too
+  bool differentiate_y = false;         ///< take the derivatives with respect to the labels too
+  bool differentiate_momentum = false;  ///< take the derivative with respect to the momentum too, be it 0 or not
 
   /// Cuts each step's samples into blocks of at most this many, which threads share. Only for an inner loss that is a
   /// mean over samples (terms of theta alone may come on top). 0 takes all at once: right for any loss.
