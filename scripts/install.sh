@@ -1,19 +1,30 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian or Ubuntu packages that are named: install.sh PACKAGE ...
-# Prints nothing where all are there.
+# Prints nothing where all are there; where it may not install, the line that does it.
 set -euo pipefail
 
+if ! command -v dpkg-query >/dev/null; then
+  echo "install.sh: this is no Debian or Ubuntu; needed, by their names there: $*" >&2
+  exit 0
+fi
 missing=()
 for package in "$@"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-echo "installing: ${missing[*]}"
+install=(apt-get install -y --no-install-recommends "${missing[@]}")
+paste() {
+  echo "install.sh: $1. As root:" >&2
+  echo "  apt-get update && ${install[*]}" >&2
+  exit 1
+}
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "install.sh: needs root or sudo to install: ${missing[*]}" >&2; exit 1; }
+  command -v sudo >/dev/null || paste "packages are missing, and only root may install them"
+  sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; } || paste "packages are missing, and sudo may not install them"
   as_root=(sudo)
 fi
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "installing: ${missing[*]}"
+${as_root[@]+"${as_root[@]}"} apt-get update -qq || paste "apt-get update failed"
+${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive "${install[@]}" -qq >/dev/null || paste "apt-get could not install the packages"

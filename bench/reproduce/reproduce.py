@@ -20,6 +20,10 @@ from rows import PICTURE, all_rows
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED = [124] + [128 + number for number in SIGNALS]  # exit codes of the tool: a time limit, or a signal
+
+
 class Failed(Exception):
     """A row that did not come to its end, and why."""
 
@@ -66,7 +70,7 @@ def run(row, tool, out):
             command = [tool, "distill", "--resume", str(folder)]
         print(f"== {row.name}: {' '.join(command)}", flush=True)
         code = wait(command)
-        if -code in (signal.SIGINT, signal.SIGTERM):
+        if code in STOPPED or -code in SIGNALS:
             raise Stopped("was stopped; the same command continues")
         if code != 0:
             raise Failed(f"the tool failed with {code}")
@@ -99,7 +103,7 @@ def with_needs(name, rows, tool, out, failures, done):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tool", default=str(ROOT / "build/release/bin/hypertape"))
+    parser.add_argument("--tool", default=str(ROOT / "build/tool/bin/hypertape"))
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out/reproduce")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("rows", nargs="*")
@@ -114,7 +118,7 @@ def main():
         parser.error(f"no such row: {', '.join(unknown)}; see --list")
     tool, out = pathlib.Path(options.tool).resolve(), options.out.resolve()
     if not tool.is_file():
-        parser.error(f"no tool at {tool}: build it, or say where it is by --tool")
+        parser.error(f"no tool at {tool}: say where it is by --tool, or build it by cmake --preset tool && cmake --build --preset tool")
     if out.exists() and not out.is_dir():
         parser.error(f"--out {out} is no folder")
 

@@ -138,7 +138,7 @@ def readme(present):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tool", default=str(ROOT / "build/release/bin/hypertape"))
+    parser.add_argument("--tool", default=str(ROOT / "build/tool/bin/hypertape"))
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     wrong = [text for text in map(stale, all_rows().values()) if text]
