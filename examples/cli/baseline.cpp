@@ -347,6 +347,7 @@ void run(BaselineCommand& command) {
   if (std::filesystem::exists(out / "distilled.png"))
     std::cout << "picture: " << (out / "distilled.png").string() << '\n';
   std::cout << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+  if (!outcome.complete) exit_stopped(interrupt.exit_code());
 }
 
 }  // namespace

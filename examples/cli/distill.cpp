@@ -63,21 +63,26 @@ class Run {
   double seconds() const { return seconds_before_ + clock_.seconds(); }
   double seconds_before() const { return seconds_before_; }
 
-  /// Until the last iteration, Ctrl-C or the time limit.
-  void train() {
+  /// Until the last iteration, a signal or the time limit. @returns the exit code of a run that was stopped, 0 if it
+  /// was not.
+  int train() {
     const Interrupt interrupt;
     const long iterations = command_.distill.iterations;
     if (log_.rows().empty()) evaluate(std::nullopt);
     std::optional<double> loss;
-    bool stop = false;
-    while (distiller_.iteration() < iterations && !stop) {
+    int stopped = 0;
+    while (distiller_.iteration() < iterations && stopped == 0) {
       const double present = distiller_.iterate();
       loss = std::isnan(present) ? std::nullopt : std::optional(present);  // none of a skipped iteration
       const long done = distiller_.iteration();
       if (done % command_.evaluate_every == 0 || done == iterations) evaluate(loss);
-      stop = interrupt.requested() || (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit);
+      if (interrupt.requested()) {
+        stopped = interrupt.exit_code();
+      } else if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && done < iterations) {
+        stopped = time_limit_exit_code;
+      }
       const bool due = command_.checkpoint_every > 0 && done % command_.checkpoint_every == 0;
-      if (due || stop || done == iterations) save_checkpoint();
+      if (due || stopped != 0 || done == iterations) save_checkpoint();
     }
     // Not before the checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
     if (distiller_.iteration() < iterations && distiller_.iteration() % command_.evaluate_every != 0) evaluate(loss);
@@ -91,12 +96,11 @@ class Run {
     distill::save_strip(snapshots, last.normalization, out_ / "strip.png");
     data::write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
     data::write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
+    return stopped;
   }
 
-  /// Call it when the outcome has been written.
-  void finish() const {
-    if (distiller_.iteration() == command_.distill.iterations) checkpoints_.remove();
-  }
+  /// Call it when the outcome of a run that came to its end has been written.
+  void finish() const { checkpoints_.remove(); }
 
   /// Continues where the newest checkpoint was written; from the start if there is none yet.
   void restore() {
@@ -271,9 +275,8 @@ void distil(DistillCommand& command) {
   Run run(command, out, distiller, classes);
   if (command.resume) run.restore();
   std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
-  run.train();
+  const int stopped = run.train();
   const double train_seconds = run.seconds();  // the test comes after it
-  const bool interrupted = distiller.iteration() < d.iterations;
   if (distiller.skipped() > 0) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
@@ -289,14 +292,14 @@ void distil(DistillCommand& command) {
                   {"images_per_class", d.images_per_class},
                   {"iterations", distiller.iteration()},
                   {"skipped_iterations", distiller.skipped()},
-                  {"interrupted", interrupted},
+                  {"interrupted", stopped != 0},
                   {"best_iteration", best.iteration},
                   {"hold_out_score", best.score},
                   {"seed", d.seed},
                   {"threads", team.size()}};
   // The test set is touched here, once: never by a run that was stopped.
   TestResult result;
-  if (!interrupted) {
+  if (stopped == 0) {
     result =
         train_and_test(network, best.set, test_weights, data::all_indices(command.initialisation.networks_to_test()),
                        dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
@@ -307,8 +310,8 @@ void distil(DistillCommand& command) {
                   {"train_seconds", train_seconds},
                   {"peak_rss_mb", peak_memory_mb()}});
   out.write_json("summary.json", summary);
-  run.finish();
-  if (interrupted) {
+  if (stopped == 0) run.finish();
+  if (stopped != 0) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
               << ", not tested; continue with --resume " << out.path().string() << '\n';
   } else {
@@ -317,6 +320,7 @@ void distil(DistillCommand& command) {
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
             << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+  if (stopped != 0) exit_stopped(stopped);
 }
 
 }  // namespace

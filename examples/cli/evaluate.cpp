@@ -125,6 +125,7 @@ void run(EvaluateCommand& command) {
       {{"wall_seconds", wall.seconds()}, {"train_seconds", result.train_seconds}, {"peak_rss_mb", peak_memory_mb()}});
   out.write_json("summary.json", summary);
   std::cout << result.text(objective) << '\n';
+  if (tested < networks) exit_stopped(interrupt.exit_code());
 }
 
 }  // namespace

@@ -189,6 +189,7 @@ void run(const LinearCommand& command) {
             << " random starts to theta*, at most " << largest_error << " away\n";
   if (!rows.empty()) std::cout << "chart: " << (out / "linear.svg").string() << '\n';
   std::cout << "time:  " << minutes(wall.seconds()) << '\n';
+  if (interrupted) exit_stopped(interrupt.exit_code());
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
-/// hypertape: dataset distillation from the command line. Exits with 0 on success, 1 on a failure while running, 2 on
-/// wrong usage.
+/// hypertape: dataset distillation from the command line.
 
 #include <exception>
 #include <iostream>
@@ -14,6 +13,11 @@ int main(int argc, char** argv) {
       "Dataset distillation (Wang et al. 2018): a handful of learned images that train a network in a few "
       "gradient steps.",
       "hypertape");
+  app.footer(
+      "Exit codes: 0 success, 1 failure while running, 2 wrong usage. A run that was stopped keeps what it has, and "
+      "exits "
+      "with 124 (--time-limit), 130 (Ctrl-C), 143 (SIGTERM), 129 (the terminal was closed) or 141 (the "
+      "output was).");
   app.set_version_flag("--version", HYPERTAPE_VERSION);
   app.require_subcommand(0, 1);  // none is complained of below, after words that are no command
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
@@ -26,6 +30,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
+  } catch (const CLI::RuntimeError& stop) {  // exit_stopped
+    return stop.get_exit_code();
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;  // --help, --version
     app.exit(error);

@@ -133,7 +133,7 @@ void run(PretrainCommand& command) {
 
   if (done < missing.size()) {
     std::cout << "stopped, not tested; the same command continues\n";
-    return;
+    exit_stopped(interrupt.exit_code());
   }
   std::vector<double> accuracies;
   std::string log = "network,test_accuracy\n";

@@ -54,6 +54,11 @@ Result shell(const std::string& command) {
 
 Result tool(const std::string& arguments) { return shell(message(HYPERTAPE_TOOL, ' ', arguments)); }
 
+Result tool_with_signal(const std::string& arguments, const std::filesystem::path& file, const std::string& signal) {
+  return shell(message(HYPERTAPE_TOOL, ' ', arguments, " & pid=$!; for i in $(seq 1200); do [ -s ", file.string(),
+                       " ] && break; sleep 0.05; done; kill -", signal, " $pid; wait $pid"));
+}
+
 void check_exit(const std::string& arguments, int exit_code, std::initializer_list<std::string> words) {
   const Result result = tool(arguments);
   CAPTURE(arguments);

@@ -22,6 +22,9 @@ Result tool(const std::string& arguments);
 /// Checks that the tool exits with this code, and says all of these words.
 void check_exit(const std::string& arguments, int exit_code, std::initializer_list<std::string> words);
 
+/// Runs the tool in the background, sends it this signal ("INT") once it has written the file, and waits for its end.
+Result tool_with_signal(const std::string& arguments, const std::filesystem::path& file, const std::string& signal);
+
 /// A run that takes moments.
 std::string quick(const std::filesystem::path& out);
 

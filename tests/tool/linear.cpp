@@ -40,7 +40,7 @@ TEST_CASE("tool: linear writes its table and chart, and learned points come near
                     "do [ ! -e ", (out / "linear.csv").string(), " ] && [ -e ", (out / "config.json").string(),
                     " ] && break; sleep 0.1; done; sleep 0.5; kill -INT $pid; wait $pid"));
   CAPTURE(stopped.output);
-  CHECK(stopped.exit_code == 0);
+  CHECK(stopped.exit_code == 130);
   CHECK(stopped.says("stopped"));
   CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
 
