@@ -23,6 +23,34 @@ std::vector<Tensor<float>> with_derivatives(const F& f, const Tensor<float>& at)
   return {y.value(), first.value(), gradient(sum(first), x).value()};
 }
 
+/// Checks the first and second derivatives of f, to four units in the last place.
+template <class T, class F, class First, class Second>
+void check_slopes(const F& f, const First& first, const Second& second) {
+  std::vector<T> values;
+  for (int i = 0; i <= 4000; ++i) values.push_back(T(i) / 40);             // to where all underflows
+  for (int i = 0; i <= 60; ++i) values.push_back(std::ldexp(T(1.7), -i));  // to where x is all that counts
+  for (std::size_t i = 0, count = values.size(); i < count; ++i) values.push_back(-values[i]);
+  const Tensor<T> at(Shape{static_cast<Index>(values.size())}, values);
+  Tape<T> tape;
+  const Var<T> x = tape.leaf(at), slope = gradient(sum(f(x)), x);
+  const Tensor<T> got[] = {slope.value(), gradient(sum(slope), x).value(),
+                           hvp(sum(f(x)), x, tape.full(at.shape(), 1)).value()};
+  for (Index i = 0; i < at.size(); ++i) {
+    CAPTURE(at[i]);
+    const auto check = [](T value, long double expected) {
+      const T rounded = std::abs(static_cast<T>(expected));
+      const T unit = std::nextafter(rounded, std::numeric_limits<T>::infinity()) - rounded;
+      CHECK(std::abs(static_cast<long double>(value) - expected) <= 4 * static_cast<long double>(unit));
+    };
+    check(got[0][i], first(static_cast<long double>(at[i])));
+    check(got[1][i], second(static_cast<long double>(at[i])));
+    check(got[2][i], second(static_cast<long double>(at[i])));
+  }
+}
+
+/// exp(x) / (1 + exp(x))^2
+long double logistic_density(long double x) { return 0.25L / std::pow(std::cosh(x / 2), 2.0L); }
+
 }  // namespace
 
 TEST_CASE("activations: relu") {
@@ -74,4 +102,28 @@ TEST_CASE("sigmoid and softplus: keep their precision where they are small") {
   const Var<double> x = tape.scalar(-40);
   CHECK(std::abs(softplus(x).item() / std::exp(-40.0) - 1) <= 1e-15);
   CHECK(std::abs(sigmoid(x).item() / std::exp(-40.0) - 1) <= 1e-15);
+}
+
+TEST_CASE_TEMPLATE("sigmoid, softplus and tanh: derivatives do not cancel where the function saturates", T, float,
+                   double) {
+  const auto density = [](long double x) { return logistic_density(x); };
+  const auto density_slope = [](long double x) { return -logistic_density(x) * std::tanh(x / 2); };
+  check_slopes<T>([](auto x) { return sigmoid(x); }, density, density_slope);
+  check_slopes<T>([](auto x) { return tanh(x); }, [](long double x) { return 4 * logistic_density(2 * x); },
+                  [](long double x) { return -8 * logistic_density(2 * x) * std::tanh(x); });
+  check_slopes<T>([](auto x) { return softplus(x); }, [](long double x) { return 1 / (1 + std::exp(-x)); }, density);
+}
+
+TEST_CASE("sigmoid and tanh: derivatives at infinity are 0, those of a NaN NaN") {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor<float> at({3}, {-infinity, infinity, nan});
+  for (const auto& derivatives : {with_derivatives([](auto x) { return sigmoid(x); }, at),
+                                  with_derivatives([](auto x) { return tanh(x); }, at)}) {
+    for (const int order : {1, 2}) {
+      const auto& values = derivatives[static_cast<std::size_t>(order)];
+      CHECK(values[0] == 0);
+      CHECK(values[1] == 0);
+      CHECK(std::isnan(values[2]));
+    }
+  }
 }

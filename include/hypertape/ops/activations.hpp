@@ -43,6 +43,30 @@ Var<T> relu(Var<T> x) {
   return x.tape().apply(Relu<T>(), x.shape(), {x});
 }
 
+namespace detail {
+
+/// exp(x) / (1 + exp(x))^2, by the exponential of the negative side.
+template <class T>
+T logistic_density(T x) {
+  const T e = std::exp(-std::abs(x));
+  return e / ((T(1) + e) * (T(1) + e));
+}
+
+}  // namespace detail
+
+/// tanh'(x) = 1 - tanh(x)^2, which cancels where tanh(x) is near 1 or -1: four times the logistic density of 2 x.
+struct TanhSlope {
+  static constexpr const char* name = "tanh_slope";
+  template <class T>
+  static T value(T x) {
+    return T(4) * detail::logistic_density(T(2) * x);
+  }
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T> y) {
+    return T(-2) * (y * tanh(x));
+  }
+};
+
 /// (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 struct Tanh {
   static constexpr const char* name = "tanh";
@@ -51,8 +75,22 @@ struct Tanh {
     return std::tanh(x);
   }
   template <class T>
-  static Var<T> derivative(Var<T>, Var<T> y) {
-    return T(1) - y * y;
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return apply_unary<TanhSlope>(x);
+  }
+};
+
+/// sigmoid'(x) = sigmoid(x) (1 - sigmoid(x)) without its cancellation: the logistic density.
+struct SigmoidSlope {
+  static constexpr const char* name = "sigmoid_slope";
+  template <class T>
+  static T value(T x) {
+    return detail::logistic_density(x);
+  }
+  /// sigmoid(-x) - sigmoid(x) = -tanh(x / 2)
+  template <class T>
+  static Var<T> derivative(Var<T> x, Var<T> y) {
+    return -(y * tanh(T(0.5) * x));
   }
 };
 
@@ -65,8 +103,8 @@ struct Sigmoid {
     return (x < 0 ? e : T(1)) / (T(1) + e);
   }
   template <class T>
-  static Var<T> derivative(Var<T>, Var<T> y) {
-    return y * (T(1) - y);
+  static Var<T> derivative(Var<T> x, Var<T>) {
+    return apply_unary<SigmoidSlope>(x);
   }
 };
 
