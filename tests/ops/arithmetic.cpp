@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
+#include "hypertape/ops/math.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;
@@ -13,21 +16,25 @@ namespace {
 /// constant on either side, and on an operand and itself.
 template <class Operator>
 void check_operator(const Operator& f) {
-  const auto check = [&f](const Shape& left, const Shape& right) {
+  const auto check = [&f](const Shape& left, const Shape& right, const Shape& shape) {
     const Tensor<double> a = positive_tensor<double>(left, 1), b = positive_tensor<double>(right, 2);
     const auto both = [&f](auto x) { return f(x[0], x[1]); };
     const auto expected = [&](Index i) { return f(a[a.size() == 1 ? 0 : i], b[b.size() == 1 ? 0 : i]); };
     const Tensor<double> value = evaluate(both, std::vector{a, b});
-    CHECK(value.shape() == (a.size() == 1 ? right : left));
+    CHECK(value.shape() == shape);
     check_values(value, expected);
     check_values(evaluate(both, std::vector{cast<float>(a), cast<float>(b)}), expected);
     check_operation(both, {a, b});
   };
-  check({3, 2}, {3, 2});
-  check({3, 2}, {});
-  check({}, {3, 2});
-  check({1}, {2, 2});
-  check({1, 1}, {1});
+  check({3, 2}, {3, 2}, {3, 2});
+  check({3, 2}, {}, {3, 2});
+  check({}, {3, 2}, {3, 2});
+  check({1}, {2, 2}, {2, 2});
+  check({1, 1, 1}, {3}, {3});
+  check({1, 1}, {1}, {1, 1});  // of two scalars, the one with more axes
+  check({1}, {1, 1}, {1, 1});
+  check({}, {1, 1}, {1, 1});
+  check({1, 1}, {}, {1, 1});
 
   const Tensor<double> a = positive_tensor<double>({3, 2});
   const auto constant_right = [&f](auto x) { return f(x[0], 3); };
@@ -106,4 +113,23 @@ TEST_CASE("arithmetic: operands of two shapes are an error, unless one is a scal
                        ShapeError);
   CHECK_THROWS_WITH_AS(dot(a, b), "dot: operands must have one shape, got (2, 3) and (3, 2)", ShapeError);
   CHECK_THROWS_WITH_AS(scale(a, b), "scale: the factor of (3, 2) must be a scalar, its shape is (2, 3)", ShapeError);
+}
+
+TEST_CASE_TEMPLATE("arithmetic: a quotient by a number is rounded once", T, float, double) {
+  Tape<T> tape;
+  for (int i = 1; i <= 1000; ++i) {
+    CAPTURE(i);
+    const Var<T> x = tape.scalar(static_cast<T>(i)), y = x / static_cast<T>(i);
+    CHECK(y.item() == 1);
+    CHECK(gradient(y, x).item() == T(1) / static_cast<T>(i));
+    CHECK(jvp(y, x, x).item() == 1);
+    CHECK(mean(tape.full({i}, 1)).item() == 1);
+  }
+  const T tiny = 4 * std::numeric_limits<T>::denorm_min();  // 1 / tiny is infinite
+  CHECK((tape.scalar(tiny) / tiny).item() == 1);
+  CHECK((tape.scalar(0) / tiny).item() == 0);
+  CHECK((tape.scalar(tiny) / tape.scalar(tiny)).item() == 1);
+  const Var<T> x = tape.scalar(tiny);
+  CHECK(vjp(log(x), x, x).item() == 1);
+  CHECK(vjp(log(x), tape.scalar(0), x).item() == 0);
 }

@@ -8,7 +8,9 @@
 #include "hypertape/kernels/reduce.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-/// Elementwise arithmetic. Operands have one shape, or one of them is a scalar (a single element).
+/// Elementwise arithmetic. Operands have one shape, or one of them is a scalar (a single element, of any rank): the
+/// result has the other's shape. Of two scalars, it has that of the one with more axes, on whichever side it is:
+/// (1, 1) + () and () + (1, 1) are both (1, 1).
 namespace hypertape {
 
 /// t(a, b, c) = sum over i of a_i b_i c_i: the elementwise product, symmetric in its three roles.
@@ -92,15 +94,34 @@ struct Divide final : Operation<T> {
   }
 };
 
+/// A x = x / divisor, elementwise: not the product with 1 / divisor, which rounds twice and may overflow.
+template <class T>
+struct QuotientMap {
+  static constexpr const char *name = "divide", *adjoint_name = "divide";
+  Shape domain, codomain;
+  T divisor;
+
+  void apply(const T* in, T* out) const {
+    kernels::map(domain.size(), in, out, [by = divisor](T x) { return x / by; });
+  }
+  void apply_adjoint(const T* in, T* out) const { apply(in, out); }
+};
+
 namespace detail {
+
+/// Whether a is the operand that takes the other's shape: a scalar, and of two the one with fewer axes.
+template <class T>
+bool gives_way(Var<T> a, Var<T> b) {
+  return a.size() == 1 && a.shape() != b.shape() && (b.size() > 1 || a.shape().rank() < b.shape().rank());
+}
 
 /// Brings a scalar to the other operand's shape. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 void match(const char* name, Var<T>& a, Var<T>& b) {
   if (a.shape() == b.shape()) return;
-  if (a.size() == 1) {
+  if (gives_way(a, b)) {
     a = fill(a, b.shape());
-  } else if (b.size() == 1) {
+  } else if (gives_way(b, a)) {
     b = fill(b, a.shape());
   } else {
     throw ShapeError(
@@ -125,8 +146,8 @@ Var<T> operator-(Var<T> a, Var<T> b) {
 /// a b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator*(Var<T> a, Var<T> b) {
-  if (a.shape() != b.shape() && a.size() == 1) return scale(a, b);
-  if (a.shape() != b.shape() && b.size() == 1) return scale(b, a);
+  if (detail::gives_way(a, b)) return scale(a, b);
+  if (detail::gives_way(b, a)) return scale(b, a);
   detail::match("multiply", a, b);
   return contract<2>(MultiplyForm{a.shape()}, {a, b});
 }
@@ -143,7 +164,7 @@ Var<T> operator-(Var<T> a) {
   return combine(T(-1), a);
 }
 /// @{
-/// The same with a number, which stands for a tensor of this value. A quotient by one is the product with 1 / b.
+/// The same with a number, which stands for a tensor of this value.
 template <class T>
 Var<T> operator+(Var<T> a, std::type_identity_t<T> b) {
   return combine(T(1), a, b);
@@ -170,7 +191,7 @@ Var<T> operator*(std::type_identity_t<T> a, Var<T> b) {
 }
 template <class T>
 Var<T> operator/(Var<T> a, std::type_identity_t<T> b) {
-  return combine(T(1) / b, a);
+  return apply_map(QuotientMap<T>{a.shape(), a.shape(), b}, a);
 }
 template <class T>
 Var<T> operator/(std::type_identity_t<T> a, Var<T> b) {

@@ -27,8 +27,8 @@ struct Log {
     return std::log(x);
   }
   template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return T(1) / x;
+  static Var<T> inverse_derivative(Var<T> x, Var<T>) {
+    return x;
   }
 };
 
@@ -39,8 +39,8 @@ struct Sqrt {
     return std::sqrt(x);
   }
   template <class T>
-  static Var<T> derivative(Var<T>, Var<T> y) {
-    return T(0.5) / y;
+  static Var<T> inverse_derivative(Var<T>, Var<T> y) {
+    return T(2) * y;
   }
 };
 

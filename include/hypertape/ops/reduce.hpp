@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/kernels/reduce.hpp"
 
@@ -21,6 +20,21 @@ struct SumMap {
   template <class T>
   void apply_adjoint(const T* in, T* out) const {
     std::fill_n(out, domain.size(), in[0]);
+  }
+};
+
+/// A x = the mean of all elements; A^T fills a tensor with a value divided by their number.
+struct MeanMap {
+  static constexpr const char *name = "mean", *adjoint_name = "mean_adjoint";
+  Shape domain, codomain;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    out[0] = kernels::sum(domain.size(), in) / static_cast<T>(domain.size());
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    std::fill_n(out, domain.size(), in[0] / static_cast<T>(domain.size()));
   }
 };
 
@@ -66,7 +80,7 @@ Var<T> sum(Var<T> x) {
 /// The mean of all elements, a scalar.
 template <class T>
 Var<T> mean(Var<T> x) {
-  return combine(T(1) / static_cast<T>(x.size()), sum(x));
+  return apply_map(MeanMap{x.shape(), Shape{}}, x);
 }
 
 /// A tensor of the given shape whose elements are all the scalar x. @throws ShapeError if x is not a scalar.

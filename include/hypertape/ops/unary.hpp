@@ -11,18 +11,28 @@ namespace hypertape {
 ///     template <class T> static T value(T x);
 ///     template <class T> static Var<T> derivative(Var<T> x, Var<T> y);   // f'(x), in ops, from x or y
 ///
-/// and tangent f'(x) x' and pullback f'(x) y_bar follow, as they are one and the same.
+/// and tangent f'(x) x' and pullback f'(x) y_bar follow, as they are one and the same. Where f'(x) is a reciprocal,
+/// give `inverse_derivative`, 1 / f'(x), in its place: a quotient v / x may be finite where 1 / x is not.
 template <class T, class Function>
 struct Unary final : Operation<T> {
   const char* name() const override { return Function::name; }
   void evaluate(const Evaluation<T>& call) const override {
     kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T x) { return Function::value(x); });
   }
-  Var<T> tangent(const TangentSweep<T>& call) const override {
-    return Function::derivative(call.input(0), call.output()) * call.tangent(0);
-  }
+  Var<T> tangent(const TangentSweep<T>& call) const override { return times_derivative(call, call.tangent(0)); }
   void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, Function::derivative(call.input(0), call.output()) * call.adjoint());
+    if (call.needs(0)) call.add(0, times_derivative(call, call.adjoint()));
+  }
+
+ private:
+  /// f'(x) v
+  static Var<T> times_derivative(const auto& call, Var<T> v) {
+    const Var<T> x = call.input(0), y = call.output();
+    if constexpr (requires { Function::inverse_derivative(x, y); }) {
+      return v / Function::inverse_derivative(x, y);
+    } else {
+      return Function::derivative(x, y) * v;
+    }
   }
 };
 
