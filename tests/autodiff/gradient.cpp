@@ -113,8 +113,8 @@ TEST_CASE("vjp: errors") {
                        ArgumentError);
   CHECK_THROWS_AS(vjp<double>(std::span(&y, 1), {}, std::span(&x, 1), std::span(&result, 1)), ArgumentError);
   CHECK_THROWS_AS(vjp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), {}), ArgumentError);
-  CHECK_THROWS_WITH_AS(vjp(y, x, other.full({2}, 1)),
-                       "derivative: results and arguments must be recorded on one and the same tape", ArgumentError);
+  CHECK_THROWS_WITH_AS(vjp(y, x, other.full({2}, 1)), "vjp: every argument must be recorded on one and the same tape",
+                       ArgumentError);
   CHECK_THROWS_AS(vjp(y, x, Var<double>()), ArgumentError);
 }
 
@@ -182,4 +182,35 @@ TEST_CASE("vjp: as many destinations as arguments") {
                   ArgumentError);
   CHECK_THROWS_AS(jvp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), std::span(&result, 1), two),
                   ArgumentError);
+}
+
+TEST_CASE("vjp, jvp and gradient: a Var of another tape, none or dropped, is an error wherever it comes in") {
+  // Operations that hand on what they are given would let it pass.
+  Tape<double> tape, other;
+  const Var<double> x = tape.full({3}, 1), foreign = other.full({3}, 1);
+  const auto mark = tape.mark();
+  const Var<double> dropped = tape.full({3}, 1);
+  tape.rewind(mark);
+  const Var<double> outputs[] = {relu(x), slice(x, 0, {3}), x, square(x)};
+  const auto stale = Var<double>(tape, dropped.id() + 1000);
+  for (const Var<double>& y : outputs) {
+    for (const Var<double>& wrong : {foreign, stale}) {
+      CHECK_THROWS_AS(vjp(y, wrong, x), ArgumentError);
+      CHECK_THROWS_AS(vjp(y, x, wrong), ArgumentError);
+      CHECK_THROWS_AS(vjp(wrong, x, x), ArgumentError);
+      CHECK_THROWS_AS(jvp(y, x, wrong), ArgumentError);
+      CHECK_THROWS_AS(jvp(y, wrong, x), ArgumentError);
+      CHECK_THROWS_AS(jvp(wrong, x, x), ArgumentError);
+      CHECK_THROWS_AS(gradient(sum(y), wrong), ArgumentError);
+      CHECK_THROWS_AS(hvp(sum(y), x, wrong), ArgumentError);
+    }
+    CHECK_THROWS_AS(vjp(y, Var<double>(), x), ArgumentError);
+    CHECK_THROWS_AS(gradient(other.scalar(1), x), ArgumentError);
+    CHECK_THROWS_AS(gradient(stale, x), ArgumentError);
+  }
+  CHECK_THROWS_WITH_AS(vjp(relu(x), foreign, x), "vjp: every cotangent must be recorded on one and the same tape",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(jvp(relu(x), x, foreign), "jvp: every tangent must be recorded on one and the same tape",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(jvp(relu(x), x, stale), "jvp: one tangent was dropped when the tape was rewound", ArgumentError);
 }

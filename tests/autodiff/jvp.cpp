@@ -85,8 +85,8 @@ TEST_CASE("jvp: errors") {
                        ArgumentError);
   CHECK_THROWS_AS(jvp<double>(std::span(&y, 1), std::span(&x, 1), {}, std::span(&result, 1)), ArgumentError);
   CHECK_THROWS_AS(jvp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), {}), ArgumentError);
-  CHECK_THROWS_WITH_AS(jvp(y, other.full({2}, 1), x),
-                       "derivative: results and arguments must be recorded on one and the same tape", ArgumentError);
+  CHECK_THROWS_WITH_AS(jvp(y, other.full({2}, 1), x), "jvp: every argument must be recorded on one and the same tape",
+                       ArgumentError);
   CHECK_THROWS_AS(jvp(y, x, other.full({2}, 1)), ArgumentError);
 }
 

@@ -85,5 +85,5 @@ TEST_CASE("Tape: an operand that was dropped is an error") {
   const auto mark = tape.mark();
   const Var<double> y = square(x);
   tape.rewind(mark);
-  CHECK_THROWS_WITH_AS(sum(y), "sum: an operand was dropped when the tape was rewound", ArgumentError);
+  CHECK_THROWS_WITH_AS(sum(y), "sum: one operand was dropped when the tape was rewound", ArgumentError);
 }

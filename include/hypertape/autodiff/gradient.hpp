@@ -71,7 +71,8 @@ Var<T> placed(Var<T> var, T* destination) {
 /// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
 /// gets zeros. `destinations`, if not empty, names for each argument memory where its result shall be, which must
 /// outlive the use of the result, or null. @throws ShapeError if a cotangent has not its output's shape, or an
-/// operation's contribution not its input's; ArgumentError if tapes differ or an argument is named twice.
+/// operation's contribution not its input's; ArgumentError if a Var of any of the three is of another tape, none or
+/// dropped, or an argument is named twice.
 template <class T>
 void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, std::span<const Var<T>> arguments,
          std::span<Var<T>> result, std::span<T* const> destinations = {}) {
@@ -81,6 +82,9 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
     throw ArgumentError("vjp: needs outputs with a cotangent each, and arguments with a place for each result");
   }
   Tape<T>& tape = outputs.front().tape();
+  tape.require("vjp", "output", outputs);
+  tape.require("vjp", "cotangent", cotangents);
+  tape.require("vjp", "argument", arguments);
   const detail::Stretch<T> stretch(tape, outputs, arguments);
   detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, stretch.first, stretch.last);
 
@@ -113,9 +117,10 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
 }
 
 /// Gradients of a scalar: result[i] = d loss / d arguments[i], recorded on the tape, to be differentiated again.
-/// @throws ShapeError if the loss is not a scalar.
+/// @throws ShapeError if the loss is not a scalar, and as `vjp`.
 template <class T>
 void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> result) {
+  loss.tape().require("gradient", "loss", loss);
   if (loss.size() != 1) throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", loss.shape()));
   const Var<T> one = loss.tape().full(loss.shape(), T(1));
   vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);

@@ -13,7 +13,7 @@ namespace hypertape {
 /// tangent that is none counts as zero; an output that depends on no argument gets zeros. `destinations`, if not empty,
 /// names for each output memory where its result shall be, which must outlive the use of the result, or null.
 /// @throws ShapeError if a tangent has not its argument's shape, or an operation's not its output's; ArgumentError if
-/// tapes differ or an argument is named twice.
+/// a Var of any of the three is of another tape or dropped, an output or argument none, or an argument named twice.
 template <class T>
 void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std::span<const Var<T>> tangents,
          std::span<Var<T>> result, std::span<T* const> destinations = {}) {
@@ -23,6 +23,11 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     throw ArgumentError("jvp: needs arguments with a tangent each, and outputs with a place for each result");
   }
   Tape<T>& tape = outputs.front().tape();
+  tape.require("jvp", "output", outputs);
+  tape.require("jvp", "argument", arguments);
+  for (const Var<T>& v : tangents) {
+    if (v) tape.require("jvp", "tangent", v);
+  }
   const detail::Stretch<T> stretch(tape, outputs, arguments);
   detail::NodeTable<T, Var<T>> tangent(tape, stretch.first, stretch.last);
   detail::NodeTable<T, bool> useful(tape, stretch.first, stretch.last);
@@ -55,6 +60,7 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     for (int i = 0; i < call.inputs(); ++i) moves = moves || call.tangent(i);
     if (!moves) continue;
     tangent[id] = tape.node(id).operation->tangent(call);
+    if (tangent[id]) tape.require(tape.node(id).operation->name(), "tangent", tangent[id]);
     if (tangent[id] && tangent[id].shape() != tape.node(id).shape) {
       throw ShapeError(message(tape.node(id).operation->name(), ": the tangent is ", tangent[id].shape(),
                                ", the output ", tape.node(id).shape));

@@ -54,7 +54,7 @@ struct Destination {
 };
 
 /// The nodes between a derivative's arguments and its results. A node is active if it depends on an argument; nothing
-/// is followed through an argument, each counts as independent.
+/// is followed through an argument, each counts as independent. Results and arguments are nodes of the tape.
 template <class T>
 struct Stretch {
   using NodeId = typename Var<T>::NodeId;
@@ -62,8 +62,8 @@ struct Stretch {
   NodeTable<T, bool> argument, active;
 
   Stretch(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments)
-      : first(bound(tape, arguments, true)),
-        last(std::max(bound(tape, results, false), bound(tape, arguments, false))),
+      : first(bound(arguments, true)),
+        last(std::max(bound(results, false), bound(arguments, false))),
         argument(tape, first, last),
         active(tape, first, last) {
     for (const Var<T>& x : arguments) {
@@ -78,14 +78,9 @@ struct Stretch {
   bool is_active(NodeId id) const { return id >= first && id <= last && active[id]; }
 
  private:
-  static NodeId bound(Tape<T>& tape, std::span<const Var<T>> vars, bool lowest) {
+  static NodeId bound(std::span<const Var<T>> vars, bool lowest) {
     NodeId bound = vars.empty() ? 0 : vars.front().id();
-    for (const Var<T>& var : vars) {
-      if (!var || &var.tape() != &tape) {
-        throw ArgumentError("derivative: results and arguments must be recorded on one and the same tape");
-      }
-      bound = lowest ? std::min(bound, var.id()) : std::max(bound, var.id());
-    }
+    for (const Var<T>& var : vars) bound = lowest ? std::min(bound, var.id()) : std::max(bound, var.id());
     return bound;
   }
 };
@@ -199,8 +194,10 @@ class PullbackSweep {
     return whole.memory + begin;
   }
 
-  /// Adds to the adjoint of input i. @throws ShapeError if the contribution has not the input's shape.
+  /// Adds to the adjoint of input i. @throws ShapeError if the contribution has not the input's shape, ArgumentError if
+  /// it is of another tape.
   void add(int i, Var<T> contribution) {
+    tape_.require(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
     if (contribution.shape() != shape) {
       throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " to the adjoint of input ", i,
@@ -212,8 +209,9 @@ class PullbackSweep {
 
   /// Adds to the elements from `offset` on of the adjoint of input i. The parts of one input are put together in one
   /// pass when all are known: the slices of a flat parameter vector cost one copy of it, not one each.
-  /// @throws ShapeError if they reach past the end.
+  /// @throws ShapeError if they reach past the end, ArgumentError for values of another tape.
   void add_part(int i, Index offset, Var<T> contribution) {
+    tape_.require(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
     if (offset < 0 || offset > shape.size() - contribution.size()) {
       throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " at offset ", offset,
@@ -225,6 +223,8 @@ class PullbackSweep {
   }
 
  private:
+  static constexpr const char* contribution_role = "contribution to an adjoint";
+
   const char* name() const { return tape_.node(id_).operation->name(); }
 
   Tape<T>& tape_;

@@ -101,6 +101,23 @@ class Tape {
     return record(operation, shape, input.data() + offset, std::span<const Var<T>>(&input, 1));
   }
 
+  /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
+  /// One that was dropped and whose number was given to another since is not noticed.
+  void require(const char* operation, const char* role, std::span<const Var<T>> vars) const {
+    for (const Var<T>& var : vars) {
+      if (!var || &var.tape() != this) {
+        throw ArgumentError(message(operation, ": every ", role, " must be recorded on one and the same tape"));
+      }
+      if (var.id() >= nodes_.size()) {
+        throw ArgumentError(message(operation, ": one ", role, " was dropped when the tape was rewound"));
+      }
+    }
+  }
+  /// The same for one Var.
+  void require(const char* operation, const char* role, const Var<T>& var) const {
+    require(operation, role, std::span<const Var<T>>(&var, 1));
+  }
+
   /// Memory that lives as long as what is recorded now: for what an operation saves for its derivatives.
   template <class U>
   U* allocate(Index count) {
@@ -156,14 +173,7 @@ class Tape {
   template <class Op>
   Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
     static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
-    for (const Var<T>& input : inputs) {
-      if (!input || &input.tape() != this) {
-        throw ArgumentError(message(operation.name(), ": every operand must be recorded on one and the same tape"));
-      }
-      if (input.id() >= nodes_.size()) {
-        throw ArgumentError(message(operation.name(), ": an operand was dropped when the tape was rewound"));
-      }
-    }
+    require(operation.name(), "operand", inputs);
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
     nodes_.push_back({stored, values, shape, inputs_.size(), static_cast<int>(inputs.size())});
     for (const Var<T>& input : inputs) inputs_.push_back(input.id());
