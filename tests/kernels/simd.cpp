@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "support/random_tensor.hpp"
@@ -63,6 +64,16 @@ TEST_CASE_TEMPLATE("Simd: load, store, broadcast, iota and sum", T, float, doubl
   CHECK(V::sum(V::load(values.data())) == 5);
   V::store(stored.data(), V::iota());
   CHECK(stored == std::array<T, 2>{0, 1});
+}
+
+TEST_CASE("Simd: the last lanes stay, those before are 0 whatever they held") {
+  using S = kernels::Simd<float, 4>;
+  const float values[4] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -3, 4};
+  for (Index count = 0; count <= 2; ++count) {
+    float got[4];
+    S::store(got, S::last_lanes(S::load(values), count));
+    for (Index lane = 0; lane < 4; ++lane) CHECK(got[lane] == (lane < 4 - count ? 0 : values[lane]));
+  }
 }
 
 TEST_CASE_TEMPLATE("with_lanes_for: whole vectors, quarters of them or single values, the most that a run fills", T,

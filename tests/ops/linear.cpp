@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "support/check_operation.hpp"
 
 using namespace hypertape;
@@ -70,4 +72,33 @@ TEST_CASE("linear: shapes that do not fit") {
                        ShapeError);
   CHECK_THROWS_WITH_AS(linear(x, w, tape.full({119}, 0)), "linear: weight (120, 400) needs a bias (120), got (119)",
                        ShapeError);
+}
+
+TEST_CASE_TEMPLATE("linear: an infinity stays one, wherever vectors overlap", T, float, double) {
+  const T infinity = std::numeric_limits<T>::infinity();
+  for (const Index N : {1, 5, 40}) {
+    for (const Index I : {1, 5, 7, 19, 35}) {
+      for (Index at = 0; at < I; ++at) {
+        CAPTURE(N);
+        CAPTURE(I);
+        CAPTURE(at);
+        Tape<T> tape;
+        Tensor<T> one({N, I}, 1), wide({3, I}, 1);
+        one(N - 1, at) = infinity;
+        wide[2 * I + at] = infinity;  // row-major
+        const Var<T> ones = tape.full({N, I}, 1), x = tape.leaf(one), w = tape.full({3, I}, 1), huge = tape.leaf(wide);
+        const Tensor<T> y = linear(x, w).value(), z = linear(ones, huge).value();
+        const Tensor<T> dw = gradient(sum(linear(x, w)), w).value(),
+                        dx = gradient(sum(linear(ones, huge)), ones).value();
+        for (Index n = 0; n < N; ++n) {
+          for (Index o = 0; o < 3; ++o) {
+            CHECK(y(n, o) == (n == N - 1 ? infinity : static_cast<T>(I)));
+            CHECK(z(n, o) == (o == 2 ? infinity : static_cast<T>(I)));
+          }
+          for (Index i = 0; i < I; ++i) CHECK(dx(n, i) == (i == at ? infinity : T(3)));
+        }
+        for (Index i = 0; i < I; ++i) CHECK(dw[i] == (i == at ? infinity : static_cast<T>(N)));
+      }
+    }
+  }
 }

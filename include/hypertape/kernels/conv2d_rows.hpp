@@ -155,9 +155,6 @@ void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N
   typename V::Vector sum[Outputs][K] = {};
   const Index length = N * OW;
   const Index remainder = length % Lanes;
-  T fresh_lanes[Lanes];
-  for (Index lane = 0; lane < Lanes; ++lane) fresh_lanes[lane] = lane < Lanes - remainder ? T(0) : T(1);
-  const auto fresh = V::load(fresh_lanes);
   for (Index y = y_begin; y < y_end; ++y) {
     const T* row = in.values + (first_row + y) * in.row + offset;
     const T* d = dout + y * length;
@@ -165,10 +162,11 @@ void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N
       typename V::Vector gradient[Outputs];
       for (int o = 0; o < Outputs; ++o) {
         gradient[o] = V::load(d + o * channel_stride + j);
-        if (masked) gradient[o] *= fresh;
+        if (masked) gradient[o] = V::last_lanes(gradient[o], remainder);
       }
       for (int kx = 0; kx < K; ++kx) {
-        const auto x = V::load(row + kx * N + j);
+        auto x = V::load(row + kx * N + j);
+        if (masked) x = V::last_lanes(x, remainder);
         for (int o = 0; o < Outputs; ++o) V::add_product(sum[o][kx], gradient[o], x);
       }
     };

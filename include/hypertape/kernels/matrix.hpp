@@ -34,8 +34,7 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
                          T* out, Index row_stride, Index column_stride) {
   with_lanes_for<T>(length, [&]<int Lanes>() {
     using V = Simd<T, Lanes>;
-    T fresh[Lanes];  // 1 in the lanes of a row's last vector that the one before has not covered
-    for (Index lane = 0; lane < Lanes; ++lane) fresh[lane] = lane < Lanes - length % Lanes ? T(0) : T(1);
+    const Index fresh = length % Lanes;  // lanes of a row's last vector that the one before has not covered
     // The right factor is the larger as a rule: four of its rows serve all rows of the left before the next are read.
     for_each_group<4>(columns, [&]<int B>(Index b0) {
       for_each_group<detail::many_registers ? 5 : 3>(rows, [&]<int A>(Index a0) {
@@ -50,10 +49,11 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
             typename V::Vector l[A];
             for (int a = 0; a < A; ++a) {
               l[a] = V::load(left + a * length + k);
-              if (masked) l[a] *= V::load(fresh);
+              if (masked) l[a] = V::last_lanes(l[a], fresh);
             }
             for (int b = 0; b < B; ++b) {
-              const auto r = V::load(right + b * length + k);
+              auto r = V::load(right + b * length + k);
+              if (masked) r = V::last_lanes(r, fresh);
               for (int a = 0; a < A; ++a) V::add_product(sum[a][b], l[a], r);
             }
           };

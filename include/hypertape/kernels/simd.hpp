@@ -37,6 +37,12 @@ struct Simd {
 #endif
   }
 
+  /// v in the last `count` lanes, 0 in those before, whatever they hold: a product with zeros would keep a NaN, and
+  /// make one of an infinity.
+  static HYPERTAPE_ALWAYS_INLINE Vector last_lanes(Vector v, Index count) {
+    return iota() >= broadcast(static_cast<T>(Lanes - count)) ? v : Vector{};
+  }
+
   /// 0, 1, 2, ...
   static HYPERTAPE_ALWAYS_INLINE Vector iota() {
     T lanes[Lanes];
