@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "support/check_operation.hpp"
 #include "support/obvious_conv2d.hpp"
 
@@ -70,4 +72,42 @@ TEST_CASE("conv2d: shapes that do not fit") {
   CHECK_THROWS_WITH_AS(conv2d(x, w, tape.full({5}, 0)), "conv2d: weight (6, 3, 5, 5) needs a bias (6), got (5)",
                        ShapeError);
   CHECK_THROWS_AS(conv2d(x, w, {0, 0}), ShapeError);
+}
+
+TEST_CASE("conv2d: strides and padding of any size give the right value or an error") {
+  constexpr Index largest = std::numeric_limits<Index>::max();
+  Tape<double> tape;
+  const Var<double> x = tape.full({1, 1, 1, 1}, 3), w = tape.full({1, 1, 1, 1}, 2);
+  CHECK(conv2d(x, w, {.stride = largest}).item() == 6);
+  for (const Index huge : {Index{1} << 32, largest / 4, (largest - 1) / 2}) {
+    CAPTURE(huge);
+    const Var<double> y = conv2d(x, w, {.stride = huge, .padding = huge});  // the pixel, and the padding around it
+    CHECK(equal(y.value(), Tensor<double>({1, 1, 3, 3}, {0, 0, 0, 0, 6, 0, 0, 0, 0})));
+    CHECK(gradient(sum(y), x).item() == 2);
+    CHECK(gradient(sum(y), w).item() == 3);
+    CHECK_THROWS_AS(conv2d(x, w, {.stride = 1, .padding = huge}), ShapeError);  // more elements than can be counted
+  }
+  CHECK_THROWS_WITH_AS(conv2d(x, w, {.stride = 1, .padding = largest / 2 + 1}),
+                       doctest::Contains("the extents of the image padded by"), ShapeError);
+  CHECK_THROWS_AS(conv2d(x, w, {.stride = 1, .padding = largest}), ShapeError);
+  CHECK_THROWS_AS(conv2d(x, w, {.stride = -largest}), ShapeError);
+}
+
+TEST_CASE_TEMPLATE("conv2d: an infinity stays one in the weight gradient, wherever vectors overlap", T, float, double) {
+  const T infinity = std::numeric_limits<T>::infinity();
+  for (const Index N : {1, 3, 5, 7}) {
+    for (const Index width : {5, 6, 9, 13}) {
+      for (Index at = 0; at < N * width; ++at) {
+        CAPTURE(N);
+        CAPTURE(width);
+        CAPTURE(at);
+        Tape<T> tape;
+        Tensor<T> image({N, 1, 1, width}, 1);
+        image[at] = infinity;
+        const Var<T> x = tape.leaf(image), w = tape.full({1, 1, 1, 1}, 1);
+        CHECK(gradient(sum(conv2d(x, w)), w).item() == infinity);  // the sum of all pixels
+        CHECK(vjp(conv2d(tape.full(image.shape(), 1), w), x, w).item() == infinity);
+      }
+    }
+  }
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "hypertape/core/row_major.hpp"
 #include "support/check_operation.hpp"
@@ -131,6 +132,14 @@ TEST_CASE("instance_norm: errors name the operation") {
   CHECK_THROWS_WITH_AS(instance_norm(x, three, two),
                        "instance_norm: (2, 3, 4, 4) needs gamma and beta (3), got (3) and (2)", ShapeError);
   CHECK_THROWS_AS(instance_norm(x, two, three), ShapeError);
-  CHECK_THROWS_WITH_AS(instance_norm(x, three, three, 0), "instance_norm: epsilon must be positive, got 0",
+  CHECK_THROWS_WITH_AS(instance_norm(x, three, three, 0),
+                       "instance_norm: epsilon must be positive, and finite, also in the precision of x, got 0",
                        ArgumentError);
+  for (const double epsilon :
+       {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THROWS_AS(instance_norm(x, three, three, epsilon), ArgumentError);
+  }
+  Tape<float> single;  // in which 1e-50 is 0
+  CHECK_THROWS_AS(instance_norm(single.full({2, 3, 4, 4}, 1), single.full({3}, 1), single.full({3}, 1), 1e-50),
+                  ArgumentError);
 }

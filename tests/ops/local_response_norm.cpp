@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/ops/math.hpp"
@@ -115,4 +116,33 @@ TEST_CASE("local_response_norm: errors name the operation") {
                        "local_response_norm: needs a batch (N, C, ...), got (3)", ShapeError);
   CHECK_THROWS_WITH_AS(local_response_norm(tape.full({3, 2}, 1), {.size = 0}),
                        "local_response_norm: the size must be at least 1, got 0", ArgumentError);
+}
+
+TEST_CASE("local_response_norm: constants that leave no positive base are an error") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  Tape<double> tape;
+  const auto x = tape.full({2, 3}, 1);
+  CHECK_THROWS_WITH_AS(local_response_norm(x, {.k = 0}),
+                       "local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the precision of "
+                       "x, got alpha 0.0001, k 0, beta 0.75",
+                       ArgumentError);
+  for (const double k : {-1.0, nan, infinity}) CHECK_THROWS_AS(local_response_norm(x, {.k = k}), ArgumentError);
+  for (const double alpha : {-1e-4, nan, infinity}) {
+    CHECK_THROWS_AS(local_response_norm(x, {.alpha = alpha}), ArgumentError);
+  }
+  for (const double beta : {nan, infinity}) CHECK_THROWS_AS(local_response_norm(x, {.beta = beta}), ArgumentError);
+  const auto nine = local_response_norm(x, {.alpha = 0, .beta = -2, .k = 3}).value();
+  CHECK(relative_error(nine, Tensor<double>({2, 3}, 9)) <= 1e-15);
+  Tape<float> single;
+  CHECK_THROWS_AS(local_response_norm(single.full({2, 3}, 1), {.k = 1e-50}), ArgumentError);
+}
+
+TEST_CASE("local_response_norm: a window of any size is that of all channels") {
+  Tape<double> tape;
+  const auto x = tape.leaf(random_tensor<double>({2, 3}));
+  for (const Index size : {Index{1} << 32, std::numeric_limits<Index>::max()}) {
+    const auto wide = static_cast<double>(size);
+    const auto got = local_response_norm(x, {.size = size, .alpha = wide}).value();
+    CHECK(relative_error(got, local_response_norm(x, {.size = 6, .alpha = 6}).value()) <= 1e-15);
+  }
 }

@@ -72,3 +72,34 @@ TEST_CASE("pool2d: shapes that do not fit name the operation") {
                        "H, W)",
                        ShapeError);
 }
+
+TEST_CASE_TEMPLATE("pool2d: windows and strides of any size give the right value or an error", T, float, double) {
+  constexpr Index largest = std::numeric_limits<Index>::max();
+  Tape<T> tape;
+  const Var<T> x = tape.leaf(Tensor<T>({1, 1, 1, 1}, {3}));
+  for (const Index half : {Index{1} << 31, Index{1} << 32, largest / 4, largest / 2}) {
+    CAPTURE(half);
+    const Pool2dOptions around{2 * half + 1, largest, half};  // one window fits: the pixel in the middle of padding
+    const T side = static_cast<T>(2 * half + 1);
+    const Var<T> y = average_pool2d(x, around);
+    CHECK(y.shape() == Shape{1, 1, 1, 1});
+    CHECK(y.item() == 3 / (side * side));
+    CHECK(gradient(y, x).item() == 1 / (side * side));
+    CHECK(max_pool2d(x, around).item() == 3);
+    CHECK_THROWS_AS(average_pool2d(x, {.size = half}), ShapeError);
+    CHECK_THROWS_AS(max_pool2d(x, {.size = half}), ShapeError);
+    CHECK_THROWS_AS(average_pool2d(x, {.size = 2, .stride = 1, .padding = half}), ShapeError);
+    CHECK_THROWS_AS(max_pool2d(x, {.size = -half, .stride = -half, .padding = -half}), ShapeError);
+    CHECK(max_pool2d(x, {.size = 1, .stride = half}).item() == 3);
+  }
+  CHECK_THROWS_AS(average_pool2d(x, {.size = largest, .stride = 1, .padding = largest}), ShapeError);
+}
+
+TEST_CASE_TEMPLATE("average_pool2d: the mean of equal values is that value, for every size of window", T, float,
+                   double) {
+  Tape<T> tape;
+  for (Index size = 1; size <= 60; ++size) {
+    CAPTURE(size);
+    CHECK(average_pool2d(tape.full({1, 1, size, size}, 1), {.size = size}).item() == 1);
+  }
+}

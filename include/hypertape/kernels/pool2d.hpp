@@ -22,9 +22,9 @@ struct Pool2dGeometry {
   Index padding = 0;  ///< rows and columns around the image
 
   /// Rows of the output.
-  Index OH() const { return (H + 2 * padding - K) / stride + 1; }
+  Index OH() const { return (H - (K - 2 * padding)) / stride + 1; }
   /// Columns of the output.
-  Index OW() const { return (W + 2 * padding - K) / stride + 1; }
+  Index OW() const { return (W - (K - 2 * padding)) / stride + 1; }
   Shape input() const { return {N, C, H, W}; }         ///< (N, C, H, W)
   Shape output() const { return {N, C, OH(), OW()}; }  ///< (N, C, OH, OW)
 };
@@ -38,8 +38,9 @@ inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Inde
   };
   if (input.rank() != 4) fail("the input must be (N, C, H, W)");
   if (K < 1 || stride < 1) fail("window and stride must be at least 1");
-  if (padding < 0 || 2 * padding > K) fail("the padding must be between 0 and half of the window");
-  if (input[2] + 2 * padding < K || input[3] + 2 * padding < K) fail("the window is larger than the padded image");
+  if (padding < 0 || padding > K / 2) fail("the padding must be between 0 and half of the window");
+  const Index inside = K - 2 * padding;  // of the image, at least: a sum with the padding could overflow
+  if (input[2] < inside || input[3] < inside) fail("the window is larger than the padded image");
   return {input[0], input[1], input[2], input[3], K, stride, padding};
 }
 
@@ -114,6 +115,12 @@ HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index ro
   S::store(source, __builtin_convertvector(peak.at, typename S::Vector));
 }
 
+/// How many positions a window has: K * K as an integer may overflow.
+template <class T>
+T positions(const Pool2dGeometry& g) {
+  return static_cast<T>(g.K) * static_cast<T>(g.K);
+}
+
 }  // namespace detail
 
 /// output (N, C, OH, OW) = the largest value of each window; source = its offset in the input, of the first of equals
@@ -131,7 +138,7 @@ void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t
 /// (PyTorch's default).
 template <class T>
 void average_pool2d(const Pool2dGeometry& g, const T* input, T* output) {
-  const T share = T(1) / static_cast<T>(g.K * g.K);
+  const T positions = detail::positions<T>(g);
   const Index N = g.N, row = g.W * N;
   detail::for_each_window_vector<T>(
       g, [=]<int Lanes>(Index window, Index out, Index rows, Index columns) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
@@ -140,7 +147,7 @@ void average_pool2d(const Pool2dGeometry& g, const T* input, T* output) {
         for (Index y = 0; y < rows; ++y) {
           for (Index x = 0; x < columns; ++x) sum += V::load(input + window + y * row + x * N);
         }
-        V::store(output + out, share * sum);
+        V::store(output + out, sum / positions);
       });
 }
 
@@ -149,7 +156,7 @@ namespace detail {
 /// The adjoint of `average_pool2d` for windows side by side, without padding. Writes in the order of memory, so that
 /// lanes beyond the last sample, where there are few, may hold anything: what comes next overwrites them.
 template <int Lanes, class T>
-void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T share, const T* doutput, T* dinput) {
+void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T positions, const T* doutput, T* dinput) {
   using V = Simd<T, Lanes>;
   const Index OH = g.OH(), OW = g.OW(), row = g.W * g.N, used = OW * g.K * g.N;
   const T* const from_end = doutput + g.output().size();
@@ -162,14 +169,16 @@ void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T share, const T* d
       for (Index ox = 0; ox < columns; ++ox, from += g.N) {
         T* const to = dinput + ox * g.K * g.N;
         const bool whole = g.N >= Lanes || (from_end - from >= Lanes && end - to >= (g.K - 1) * g.N + Lanes);
-        for (Index x = 0; x < g.K; ++x) {
-          if (whole) {
-            for (Index n = 0; n < g.N; n += Lanes) {
-              const Index at = std::max<Index>(0, std::min(n, g.N - Lanes));
-              V::store(to + x * g.N + at, share * V::load(from + at));
-            }
-          } else {
-            for (Index n = 0; n < g.N; ++n) to[x * g.N + n] = share * from[n];
+        if (whole) {
+          for (Index n = 0; n < g.N; n += Lanes) {
+            const Index at = std::max<Index>(0, std::min(n, g.N - Lanes));
+            const auto share = V::load(from + at) / positions;
+            for (Index x = 0; x < g.K; ++x) V::store(to + x * g.N + at, share);
+          }
+        } else {
+          for (Index n = 0; n < g.N; ++n) {
+            const T share = from[n] / positions;
+            for (Index x = 0; x < g.K; ++x) to[x * g.N + n] = share;
           }
         }
       }
@@ -183,17 +192,23 @@ void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T share, const T* d
 /// dinput (N, C, H, W) = the adjoint of `average_pool2d`, applied to doutput (N, C, OH, OW).
 template <class T>
 void average_pool2d_adjoint(const Pool2dGeometry& g, const T* doutput, T* dinput) {
-  const T share = T(1) / static_cast<T>(g.K * g.K);
+  const T positions = detail::positions<T>(g);
   if (g.stride == g.K && g.padding == 0) {
     return with_power_of_two<native_lanes<T>>(
-        g.N, [&]<int Lanes>() { detail::average_pool2d_adjoint_of_tiles<Lanes>(g, share, doutput, dinput); });
+        g.N, [&]<int Lanes>() { detail::average_pool2d_adjoint_of_tiles<Lanes>(g, positions, doutput, dinput); });
   }
   std::fill_n(dinput, g.N * g.C * g.H * g.W, T(0));
   detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
-    for (Index y = y_begin; y < y_end; ++y) {
-      for (Index x = x_begin; x < x_end; ++x) {
-        T* in = dinput + ((c * g.H + y) * g.W + x) * g.N;
-        for (Index n = 0; n < g.N; ++n) in[n] += share * doutput[out + n];
+    constexpr Index at_once = 64;  // samples, whose shares stay in the first-level cache
+    T share[at_once];
+    for (Index first = 0; first < g.N; first += at_once) {
+      const Index count = std::min(at_once, g.N - first);
+      for (Index n = 0; n < count; ++n) share[n] = doutput[out + first + n] / positions;
+      for (Index y = y_begin; y < y_end; ++y) {
+        for (Index x = x_begin; x < x_end; ++x) {
+          T* in = dinput + ((c * g.H + y) * g.W + x) * g.N + first;
+          for (Index n = 0; n < count; ++n) in[n] += share[n];
+        }
       }
     }
   });

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/kernels/instance_norm.hpp"
 #include "hypertape/ops/arithmetic.hpp"
@@ -77,7 +79,8 @@ struct InstanceCenterMap {
 ///     y = gamma (x - mean) / sqrt(var + epsilon) + beta
 ///
 /// mean and (biased) variance are those of the H W values of each sample's channel; PyTorch's InstanceNorm2d, and its
-/// GroupNorm with a group for each channel. @throws ShapeError if these do not fit, ArgumentError unless epsilon > 0.
+/// GroupNorm with a group for each channel. @throws ShapeError if these do not fit, ArgumentError unless epsilon is
+/// positive and finite in x's precision.
 template <class T>
 Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
   if (x.shape().rank() != 4) throw ShapeError(message("instance_norm: needs a batch (N, C, H, W), got ", x.shape()));
@@ -86,7 +89,10 @@ Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5)
     throw ShapeError(message("instance_norm: ", x.shape(), " needs gamma and beta ", channels, ", got ", gamma.shape(),
                              " and ", beta.shape()));
   }
-  if (!(epsilon > 0)) throw ArgumentError(message("instance_norm: epsilon must be positive, got ", epsilon));
+  if (const auto rounded = static_cast<T>(epsilon); !(rounded > 0 && std::isfinite(rounded))) {
+    throw ArgumentError(
+        message("instance_norm: epsilon must be positive, and finite, also in the precision of x, got ", epsilon));
+  }
   const InstanceForm form{x.shape()};
   const Shape instances = form.shape(0);
   const Var<T> centered = apply_map(InstanceCenterMap{x.shape(), x.shape()}, x);

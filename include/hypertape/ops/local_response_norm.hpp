@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/kernels/local_response_norm.hpp"
 #include "hypertape/ops/arithmetic.hpp"
@@ -118,7 +120,7 @@ struct LocalResponseNormOptions {
 ///     y[c] = x[c] / (k + alpha / size * sum over j of x[j]^2)^beta,   j = c - floor(size / 2) .. + size - 1
 ///
 /// where channels that do not exist count as zeros. @throws ShapeError if x is no batch, ArgumentError for a size
-/// below 1.
+/// below 1, and unless alpha >= 0 and k > 0, so that the base of the power is positive, and all three are finite.
 template <class T>
 Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
   const Index size = options.size;
@@ -126,9 +128,15 @@ Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
     throw ShapeError(message("local_response_norm: needs a batch (N, C, ...), got ", x.shape()));
   }
   if (size < 1) throw ArgumentError(message("local_response_norm: the size must be at least 1, got ", size));
+  const auto alpha = static_cast<T>(options.alpha), beta = static_cast<T>(options.beta), k = static_cast<T>(options.k);
+  if (!(alpha >= 0 && k > 0 && std::isfinite(alpha) && std::isfinite(k) && std::isfinite(beta))) {
+    throw ArgumentError(message("local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the ",
+                                "precision of x, got alpha ", options.alpha, ", k ", options.k, ", beta ",
+                                options.beta));
+  }
   const ChannelWindowForm form{x.shape(), size / 2, (size - 1) / 2, options.alpha / static_cast<double>(size)};
   const Var<T> d = x.tape().apply(WindowSquareSum<T>(form), x.shape(), {x});
-  const PowerProduct<T> quotient(T(1), static_cast<T>(options.k), static_cast<T>(options.beta));
+  const PowerProduct<T> quotient(T(1), k, beta);
   return x.tape().apply(quotient, x.shape(), {d, x});
 }
 
