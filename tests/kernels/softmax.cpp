@@ -56,3 +56,13 @@ TEST_CASE("log_softmax: a NaN spoils its own sample only") {
     for (Index i = 0; i < output.size(); ++i) CHECK(std::isnan(output[i]) == (i % 3 == 1));
   }
 }
+
+TEST_CASE_TEMPLATE("product_or_zero: a product, but for zero times infinity", T, float, double) {
+  const T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  CHECK(kernels::product_or_zero<T>(2, -3) == -6);
+  CHECK(kernels::product_or_zero<T>(0, -infinity) == 0);
+  CHECK(kernels::product_or_zero<T>(infinity, 0) == 0);
+  CHECK(kernels::product_or_zero<T>(2, -infinity) == -infinity);
+  CHECK(std::isnan(kernels::product_or_zero<T>(0, nan)));
+  CHECK(std::isnan(kernels::product_or_zero<T>(nan, 0)));
+}

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "support/check_operation.hpp"
 
@@ -91,4 +92,101 @@ TEST_CASE("losses: shapes that do not fit") {
                        "softmax_cross_entropy: logits (4, 5) need one label for each sample, got 5", ShapeError);
   CHECK_THROWS_WITH_AS(mean_squared_error(z, other), "mean_squared_error: (5, 4) and (4, 5) must be one shape",
                        ShapeError);
+}
+
+namespace {
+
+/// Logits or labels (N, 3) as class 0, 2 and 3 of (N, 4), with one value for the class that is masked out.
+Tensor<double> with_masked_class(const Tensor<double>& three, double masked) {
+  Tensor<double> out({three.shape()[0], 4}, masked);
+  for (Index n = 0; n < three.shape()[0]; ++n) {
+    for (const Index k : {0, 1, 2}) out(n, k == 0 ? 0 : k + 1) = three(n, k);
+  }
+  return out;
+}
+
+/// Value, gradient and Hessian-vector products of a loss by logits and labels, which take both orders.
+std::vector<Tensor<double>> all_derivatives(const Function& loss, const Tensor<double>& logits,
+                                            const Tensor<double>& targets, const Tensor<double>& direction) {
+  Tape<double> tape;
+  const Var<double> z = tape.leaf(logits), y = tape.leaf(targets), v = tape.leaf(direction);
+  const std::vector<Var<double>> arguments = {z, y};
+  const Var<double> value = loss(arguments), slope = gradient(value, z);
+  return {value.value(),
+          slope.value(),
+          jvp(value, z, v).value(),
+          jvp(slope, z, v).value(),
+          vjp(slope, v, z).value(),
+          jvp(slope, y, v).value(),
+          jvp(jvp(value, z, v), z, v).value()};
+}
+
+}  // namespace
+
+TEST_CASE("softmax_cross_entropy: a class with the logit -inf and the label 0 is as none") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor<double> z = random_tensor<double>({5, 3}, 1), y = positive_tensor<double>({5, 3}, 2),
+                       v = random_tensor<double>({5, 3}, 3);
+  const Function losses[] = {
+      [](auto x) { return softmax_cross_entropy(x[0], x[1]); },
+      [](auto x) { return softmax_cross_entropy(x[0], softmax(x[0])); },  // the entropy
+      [](auto x) { return softmax_cross_entropy(x[0], softmax(x[0] + x[1])); },
+      [](auto x) { return sum(square(softmax(x[0]))) * softmax_cross_entropy(x[0], x[1]); },
+  };
+  for (const Function& loss : losses) {
+    const auto got =
+        all_derivatives(loss, with_masked_class(z, -infinity), with_masked_class(y, 0), with_masked_class(v, 0));
+    const auto expected = all_derivatives(loss, z, y, v);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      CAPTURE(i);
+      const bool scalar = expected[i].size() == 1;
+      CHECK(relative_error(got[i], scalar ? expected[i] : with_masked_class(expected[i], 0)) <= 1e-14);
+    }
+  }
+  const std::vector<std::int32_t> hard = {0, 2, 3, 2, 0};
+  Tape<double> tape;
+  CHECK(std::isfinite(softmax_cross_entropy(tape.leaf(with_masked_class(z, -infinity)), hard).item()));
+}
+
+TEST_CASE("softmax_cross_entropy: what is infinite or not a number stays so") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const auto loss = [](double z0, double z1, double y0) {
+    Tape<double> tape;
+    const Var<double> z = tape.leaf(Tensor<double>({1, 2}, {z0, z1})), y = tape.leaf(Tensor<double>({1, 2}, {y0, 1}));
+    return softmax_cross_entropy(z, y).item();
+  };
+  CHECK(loss(-infinity, 0, 0) == 0);
+  CHECK(loss(-infinity, 0, 1e-300) == infinity);
+  CHECK(std::isnan(loss(nan, 0, 0)));
+  CHECK(std::isnan(loss(infinity, 0, 0)));
+  CHECK(std::isnan(loss(-infinity, -infinity, 0)));
+}
+
+TEST_CASE_TEMPLATE("softmax_cross_entropy: finite wherever it can be represented", T, float, double) {
+  const T huge = std::numeric_limits<T>::max() / T(1.5);  // a difference of two overflows
+  const auto loss = [](const Tensor<T>& logits, const Tensor<T>& weights) {
+    Tape<T> tape;
+    return softmax_cross_entropy(tape.leaf(logits), tape.leaf(weights)).item();
+  };
+  const auto close = [](T got, T expected) {
+    return std::abs(got / expected - 1) <= 8 * std::numeric_limits<T>::epsilon();
+  };
+  CHECK(loss(Tensor<T>({1, 2}, {huge, -huge}), Tensor<T>({1, 2}, {1, 0})) == 0);
+  CHECK(close(loss(Tensor<T>({1, 2}, {huge, -huge}), Tensor<T>({1, 2}, {T(0.5), T(0.5)})), huge));
+  CHECK(close(loss(Tensor<T>({2, 2}, {huge, 0, -huge, 0}), Tensor<T>({2, 2}, {0, 1, 1, 0})), huge));
+  CHECK(loss(Tensor<T>({1, 2}, {huge, -huge}), Tensor<T>({1, 2}, {0, 1})) == std::numeric_limits<T>::infinity());
+  Tensor<T> many({100, 2}), far({100, 2});
+  for (Index n = 0; n < 100; ++n) {
+    many(n, 0) = huge;
+    many(n, 1) = -huge;
+    far(n, 1) = T(0.25);
+  }
+  CHECK(close(loss(many, far), huge / 2));
+
+  Tape<T> tape;
+  const Var<T> z = tape.leaf(Tensor<T>({1, 2}, {huge, -huge})), y = tape.leaf(Tensor<T>({1, 2}, {T(0.5), T(0.5)}));
+  const Var<T> value = softmax_cross_entropy(z, y);
+  CHECK(equal(gradient(value, z).value(), Tensor<T>({1, 2}, {T(0.5), T(-0.5)})));
+  CHECK(jvp(value, y, tape.leaf(Tensor<T>({1, 2}, {0, T(0.5)}))).item() == huge);
+  CHECK(hvp(value, z, z).value().all_finite());
 }

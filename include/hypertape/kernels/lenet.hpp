@@ -5,6 +5,7 @@
 
 #include "hypertape/kernels/matrix.hpp"
 #include "hypertape/kernels/pooled_conv2d.hpp"
+#include "hypertape/kernels/softmax.hpp"
 
 /// LeNet for a block of samples in one pass: loss, gradient, and the derivative of the gradient along a direction. The
 /// same numbers, to rounding, as nn::LeNet with softmax cross-entropy on a tape, which is what the tests compare it
@@ -192,7 +193,8 @@ struct LeNet {
   /// gradient weight/N (p sum_k y_k - y).
   static T softmax_cross_entropy(const Batch& batch, T weight, const Record& record) {
     const Index K = batch.classes;
-    const T factor = weight / static_cast<T>(batch.N);
+    const auto samples = static_cast<T>(batch.N);
+    const T factor = weight / samples;
     T loss = 0;
     for (Index n = 0; n < batch.N; ++n) {
       const T* y = batch.labels + n * K;
@@ -207,12 +209,12 @@ struct LeNet {
       }
       const T log_total = std::log(total);
       for (Index k = 0; k < K; ++k) {
-        loss -= y[k] * (z[k] - largest - log_total);
+        loss += weighted_log_probability(-y[k] / samples, z[k] - largest - log_total, z[k], largest);
         p[k] /= total;
         z[k] = factor * (p[k] * labels - y[k]);
       }
     }
-    return loss / static_cast<T>(batch.N);
+    return loss;
   }
 
   static void backward(const Parts<const T>& p, const Batch& batch, Start start, const Record& record,

@@ -25,16 +25,48 @@ Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
   return out;
 }
 
+/// t(s, y, l) = -(s/N) sum over n, k of y[n][k] l[n][k] for weights y and log-probabilities l of logits, where 0 times
+/// infinity is 0. The logits serve where a logarithm overflows, but the loss does not.
+template <class T>
+struct CrossEntropyForm {
+  static constexpr const char* names[3] = {"softmax_cross_entropy", "cross_entropy_by_labels",
+                                           "cross_entropy_by_log_probabilities"};
+  Shape operand;
+  const T* logits;
+
+  Shape shape(int role) const { return role == 0 ? Shape{} : operand; }
+  template <int Role>
+  Index scratch() const {
+    return 0;
+  }
+  template <int Role>
+  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
+    const bool add = start == kernels::Start::accumulate;
+    const Index N = operand[0], K = operand[1];
+    if constexpr (Role == 0) {
+      const T loss = kernels::cross_entropy(N, K, logits, a, b);
+      out[0] = add ? out[0] + loss : loss;
+    } else {
+      const T weight = a[0] / -static_cast<T>(N);
+      for (Index i = 0; i < operand.size(); ++i) {
+        const T value = Role == 1 ? kernels::weighted_log_probability_at(N, K, logits, i, weight, b[i]) : weight * b[i];
+        out[i] = add ? out[i] + value : value;
+      }
+    }
+  }
+};
+
 /// -(1/N) sum over n, k of y[n][k] log softmax(z)[n][k] for logits z (N, K) and labels y (N, K): one-hot rows (hard
-/// labels) or any weights (soft labels), which may be differentiated too. @throws ShapeError if the shapes differ.
+/// labels) or any weights (soft labels), which may be differentiated too. A class of label 0 contributes 0, also where
+/// its logit is -inf, as in a mask. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
   if (logits.shape() != labels.shape()) {
     throw ShapeError(message("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
                              " must have one shape (N, K)"));
   }
-  return dot(labels, detail::log_softmax("softmax_cross_entropy", logits)) *
-         (T(-1) / static_cast<T>(logits.shape()[0]));
+  const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits);
+  return contract<0>(CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
 }
 
 /// The same for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.
