@@ -2,12 +2,18 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <thread>
 #include <vector>
 
 #include "hypertape/core/random.hpp"
+
+#if HYPERTAPE_HAS_FORK
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 using namespace hypertape;
 
@@ -189,6 +195,31 @@ TEST_CASE("WorkerTeam: after a failure, tasks that have not begun are left out")
     CHECK(runs < 10000);
   }
 }
+
+#if HYPERTAPE_HAS_FORK
+TEST_CASE("WorkerTeam: in a process that was forked from one with threads, teams work in the calling thread") {
+  const auto sum = [](const WorkerTeam& team) {
+    std::atomic<Index> total{0};
+    team.for_each(100, [&](Index i, int) { total += i; });
+    return total.load();
+  };
+  const WorkerTeam before(2);
+  REQUIRE(sum(before) == 4950);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    alarm(30);  // ends a child that waits for threads that are not there
+    const WorkerTeam after(2);
+    const bool right = sum(after) == 4950 && sum(before) == 4950 && after.size() == 1;
+    _exit(right ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(sum(before) == 4950);
+}
+#endif
 
 TEST_CASE("WorkerTeam: a session keeps its threads through many loops, pauses and nested sessions") {
   for (const int size : team_sizes) {

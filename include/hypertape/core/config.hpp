@@ -46,3 +46,10 @@
 #else
 #define HYPERTAPE_HAS_OPENMP 0
 #endif
+
+/// Whether a process can be a copy of another, whose threads it lacks.
+#if defined(__unix__) || defined(__APPLE__)
+#define HYPERTAPE_HAS_FORK 1
+#else
+#define HYPERTAPE_HAS_FORK 0
+#endif

@@ -16,6 +16,9 @@
 #if HYPERTAPE_HAS_OPENMP
 #include <omp.h>
 #endif
+#if HYPERTAPE_HAS_FORK
+#include <unistd.h>
+#endif
 
 namespace hypertape {
 
@@ -27,6 +30,9 @@ namespace hypertape {
 ///
 /// A loop ends when its tasks are done, whoever did them, and not when every thread has come by: on a busy machine, a
 /// thread that the system has put aside costs its share of the work, never a wait (docs/performance.md).
+///
+/// A process that was forked from one whose teams had run threads has none of these threads, and some OpenMP runtimes
+/// wait for them forever. There every team has one worker, and teams of before the fork work in the calling thread.
 class WorkerTeam {
  public:
   /// `threads` workers; 0 means OpenMP's default (OMP_NUM_THREADS, or the processors). @throws ArgumentError if
@@ -34,7 +40,7 @@ class WorkerTeam {
   explicit WorkerTeam(int threads = 0) : shared_(std::make_shared<Shared>()) {
     if (threads < 0) throw ArgumentError(message("WorkerTeam: the number of threads cannot be ", threads));
 #if HYPERTAPE_HAS_OPENMP
-    size_ = threads == 0 ? omp_get_max_threads() : threads;
+    if (!lost_threads()) size_ = threads == 0 ? omp_get_max_threads() : threads;
 #endif
   }
 
@@ -81,9 +87,10 @@ class WorkerTeam {
   template <class Body>
   void session(const Body& body) const {
     const HereScope scope(this);
-    if (size_ == 1 || inside_task_ || shared_->open) return body();
+    if (size_ == 1 || inside_task_ || shared_->open || lost_threads()) return body();
 #if HYPERTAPE_HAS_OPENMP
     std::exception_ptr failure;
+    remember_process();
     shared_->open = true;
 #pragma omp parallel num_threads(size_)
     {
@@ -110,6 +117,20 @@ class WorkerTeam {
 
   inline static thread_local bool inside_task_ = false;
   inline static thread_local const WorkerTeam* here_ = nullptr;
+
+#if HYPERTAPE_HAS_FORK
+  /// The process whose teams have run threads; 0 if there is none.
+  inline static std::atomic<pid_t> process_with_threads_{0};
+
+  static bool lost_threads() {
+    const pid_t process = process_with_threads_.load(std::memory_order_relaxed);
+    return process != 0 && process != getpid();
+  }
+  static void remember_process() { process_with_threads_.store(getpid(), std::memory_order_relaxed); }
+#else
+  static bool lost_threads() { return false; }
+  static void remember_process() {}
+#endif
 
   struct TaskScope {
     bool outer = std::exchange(inside_task_, true);
