@@ -52,7 +52,7 @@ Random starts(const LinearCommand& command, Index points) {
 }
 
 std::string csv_of(const std::vector<Row>& rows) {
-  std::ostringstream csv;
+  std::ostringstream csv = plain_stream();
   csv << std::setprecision(17) << "points,bound,constructed,sampled,sampled_standard_error,random,learned\n";
   for (const Row& row : rows) {
     csv << row.points << ',' << row.bound << ',' << row.constructed << ',' << row.sampled.mean << ','
@@ -90,7 +90,7 @@ data::LineChart chart_of(const std::vector<Row>& rows, Index dimension) {
 
 /// The number in four significant digits, right-aligned.
 std::string cell(double value) {
-  std::ostringstream text;
+  std::ostringstream text = plain_stream();
   text << std::setw(13) << std::setprecision(4) << value;
   return text.str();
 }

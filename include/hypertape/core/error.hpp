@@ -1,5 +1,6 @@
 #pragma once
 
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -38,10 +39,17 @@ class DivergenceError : public Error {
   using Error::Error;
 };
 
+/// A stream that writes numbers as they are in C++, whatever the program's global locale.
+inline std::ostringstream plain_stream() {
+  std::ostringstream stream;
+  stream.imbue(std::locale::classic());
+  return stream;
+}
+
 /// The parts streamed one after the other: `message("got ", 3)` is "got 3".
 template <class... Parts>
 std::string message(const Parts&... parts) {
-  std::ostringstream stream;
+  std::ostringstream stream = plain_stream();
   (stream << ... << parts);
   return stream.str();
 }

@@ -35,7 +35,7 @@ namespace detail {
 
 /// "0x00000803 (images)".
 inline std::string describe_magic(std::uint32_t magic) {
-  std::ostringstream text;
+  std::ostringstream text = plain_stream();
   text << "0x" << std::hex << std::setw(8) << std::setfill('0') << magic;
   if (magic == idx_images_magic) text << " (images)";
   if (magic == idx_labels_magic) text << " (labels)";

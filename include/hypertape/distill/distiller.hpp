@@ -185,7 +185,7 @@ class Distiller {
     try {
       return body();
     } catch (const DivergenceError& error) {
-      std::ostringstream rates;
+      std::ostringstream rates = plain_stream();
       for (const float rate : learned_.loop().learning_rates.values()) rates << ' ' << rate;
       throw DivergenceError(message("iteration ", iteration_, ": ", error.what(), "; learning rates", rates.str()));
     }

@@ -17,7 +17,7 @@ namespace hypertape::distill {
 
 /// The name of network `number`'s file: network-0007.npz.
 inline std::string pool_file_name(Index number) {
-  std::ostringstream name;
+  std::ostringstream name = plain_stream();
   name << "network-" << std::setw(4) << std::setfill('0') << number << ".npz";
   return name.str();
 }

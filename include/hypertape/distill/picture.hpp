@@ -118,7 +118,7 @@ inline std::string label_text(const Tensor<float>& labels, Index n, bool soft, s
 inline std::string step_heading(const DistilledSet& set, Index step, std::size_t length) {
   std::string text = message("step ", step + 1, "   eta");
   for (Index e = 0; e < set.epochs(); ++e) {
-    std::ostringstream rate;
+    std::ostringstream rate = plain_stream();
     rate << ' ' << std::setprecision(3) << set.learning_rates[e * set.steps() + step];
     const std::size_t left = e + 1 < set.epochs() ? std::string(" ...").size() : 0;  // what may have to follow
     if (text.size() + rate.str().size() + left > length) return text + " ...";
