@@ -2,10 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
+
+#include "hypertape/core/random.hpp"
 
 using namespace hypertape;
 
@@ -81,4 +85,61 @@ TEST_CASE("Arena: a move takes the memory along, and leaves an empty arena") {
   moved = Arena(256);
   moved.allocate<int>(1);
   CHECK(moved.reserved_bytes() == 256);
+}
+
+namespace {
+
+/// Bytes that a new arena holds after these allocations.
+std::size_t needed(const std::vector<Index>& counts, std::size_t block_bytes) {
+  Arena arena(block_bytes);
+  for (const Index count : counts) arena.allocate<char>(count);
+  return arena.reserved_bytes();
+}
+
+}  // namespace
+
+TEST_CASE("Arena: growing allocations, rewound each time, hold what the largest need") {
+  Arena arena;
+  for (Index count = 200000; count <= 400000; count += 2000) {
+    arena.rewind({});
+    for (int array = 0; array < 10; ++array) arena.allocate<double>(count);
+    CHECK(arena.reserved_bytes() <= 2 * static_cast<std::size_t>(10 * count) * sizeof(double));
+  }
+  CHECK(arena.reserved_bytes() <= 2 * 10 * 400000 * sizeof(double));
+}
+
+TEST_CASE("Arena: whatever the sizes before were, it holds at most twice the largest use and a block") {
+  constexpr std::size_t block_bytes = 4096;
+  Random random(1);
+  for (int trial = 0; trial < 20; ++trial) {
+    Arena arena(block_bytes);
+    std::size_t largest = 0;
+    for (int call = 0; call < 200; ++call) {
+      std::vector<Index> counts;
+      const double scale = std::pow(10, 1 + 5 * random.uniform());
+      for (double left = 20 * random.uniform(); left > 0; --left) {
+        counts.push_back(1 + static_cast<Index>(scale * random.uniform()));
+      }
+      arena.rewind({});
+      for (const Index count : counts) arena.allocate<char>(count);
+      largest = std::max(largest, arena.used_bytes());
+      CHECK(arena.reserved_bytes() <= 2 * largest + block_bytes);
+      CHECK(arena.reserved_bytes() <= 2 * std::max(largest, needed(counts, block_bytes)) + block_bytes);
+    }
+  }
+}
+
+TEST_CASE("Arena: two kinds of work in turns come to rest") {
+  Arena arena(1024);
+  const auto work = [&](std::initializer_list<Index> counts) {
+    arena.rewind({});
+    for (const Index count : counts) arena.allocate<char>(count);
+    return arena.reserved_bytes();
+  };
+  const auto both = [&] { return std::pair(work({700, 1500, 1500, 1500}), work({100, 2000, 900, 5000, 10})); };
+  both();
+  both();
+  const auto resting = both();
+  CHECK(resting.first == resting.second);
+  CHECK(both() == resting);
 }

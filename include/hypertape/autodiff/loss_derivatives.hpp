@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
+#include "hypertape/core/arena_forecast.hpp"
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/kernels/start.hpp"
 
@@ -32,6 +35,14 @@ struct LossWanted {
   bool phi = false;  ///< by the hyperparameters
 };
 
+/// How the derivatives of a loss will be used: gradients alone if there are some before the first record, then stacks
+/// of so many records, each differentiated from its top down before the next is begun.
+struct LossPlan {
+  bool gradients_first = false;                                       ///< whether there are some
+  std::array<Index, 2> stacks{};                                      ///< heights; 0 for one that there is not
+  Index highest() const { return (std::max)(stacks[0], stacks[1]); }  ///< of the two
+};
+
 /// First and second derivatives of a loss(theta, x, y) or loss(theta, x, y, phi), a mean over a block of samples: all
 /// that a gradient and a hypergradient ask of it. `TapeDerivatives` has them for any loss that is written in
 /// operations; a network may have a faster way of its own (nn/fused_lenet.hpp), which is why the interface lies below
@@ -58,10 +69,35 @@ class LossDerivatives {
   /// Drops all records.
   virtual void clear() = 0;
 
-  /// Bytes that the records take.
-  virtual std::size_t used_bytes() const = 0;
   /// Bytes that the object holds, used or not.
   virtual std::size_t reserved_bytes() const = 0;
+
+  /// What `reserved_bytes` of a new object would be after this work with such inputs: learned from one gradient and one
+  /// record, which is differentiated, of this object, which must be new.
+  virtual std::size_t predicted_bytes(const LossInputs<T>& inputs, const LossPlan& plan, const T* direction,
+                                      T* gradient_out, const LossOutputs<T>& out) = 0;
 };
+
+namespace detail {
+
+/// `predicted_bytes` for the arena of an object whose records lie there.
+template <class T>
+std::size_t predicted_arena_bytes(LossDerivatives<T>& probe, Arena& arena, const LossInputs<T>& inputs,
+                                  const LossPlan& plan, const T* direction, T* gradient_out,
+                                  const LossOutputs<T>& out) {
+  const auto start = kernels::Start::fresh;
+  const ArenaTrace gradient = trace(arena, [&] { probe.gradient(inputs, T(1), start, gradient_out); });
+  const ArenaTrace record = trace(arena, [&] { probe.record(inputs, T(1), start, gradient_out); });
+  const ArenaTrace differentiate = trace(arena, [&] { probe.differentiate(direction, out); });
+  ArenaForecast forecast(arena.block_bytes());
+  if (plan.gradients_first) forecast.repeat(gradient);
+  for (const Index stack : plan.stacks) {
+    for (Index i = 0; i < stack; ++i) forecast.repeat(record);
+    for (Index i = 0; i < stack; ++i) forecast.repeat(differentiate);
+  }
+  return forecast.reserved_bytes();
+}
+
+}  // namespace detail
 
 }  // namespace hypertape

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <initializer_list>
 #include <new>
@@ -134,6 +135,8 @@ class Tape {
     if (mark.nodes > nodes_.size()) {
       throw ArgumentError(message("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size()));
     }
+    most_nodes_ = (std::max)(most_nodes_, nodes_.size());
+    most_inputs_ = (std::max)(most_inputs_, inputs_.size());
     nodes_.resize(mark.nodes, Node{});
     inputs_.resize(mark.inputs);
     arena_.rewind(mark.arena);
@@ -169,6 +172,15 @@ class Tape {
     return arena_.reserved_bytes() + nodes_.capacity() * sizeof(Node) + inputs_.capacity() * sizeof(NodeId);
   }
 
+  /// What the tape's own lists, which double as they grow, would hold beside the arena if the highest record so far had
+  /// stood on so many more of the given height.
+  std::size_t predicted_list_bytes(const Mark& height, std::size_t more) const {
+    return std::bit_ceil(most_nodes_ + more * height.nodes) * sizeof(Node) +
+           std::bit_ceil(most_inputs_ + more * height.inputs) * sizeof(NodeId);
+  }
+  /// Where values, operations and what they saved lie.
+  Arena& arena() { return arena_; }
+
  private:
   template <class Op>
   Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
@@ -183,6 +195,7 @@ class Tape {
   Arena arena_;
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
+  std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
 };
 
 /// What an operation reads and writes when it is evaluated.

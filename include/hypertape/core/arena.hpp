@@ -9,50 +9,64 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/block_stack.hpp"
 #include "hypertape/core/tensor.hpp"
 
 namespace hypertape {
 
+namespace detail {
+
+/// Memory from the heap, uninitialised on purpose: pages that are never used are never backed.
+class HeapBlock {
+ public:
+  explicit HeapBlock(std::size_t bytes)
+      : memory_(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment}))), size_(bytes) {}
+  HeapBlock(HeapBlock&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)), size_(other.size_) {}
+  HeapBlock& operator=(HeapBlock&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  HeapBlock(const HeapBlock&) = delete;
+  HeapBlock& operator=(const HeapBlock&) = delete;
+  ~HeapBlock() { ::operator delete (memory_, std::align_val_t{alignment}); }
+
+  std::byte* data() { return memory_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::byte* memory_;
+  std::size_t size_;
+};
+
+}  // namespace detail
+
 /// A stack of raw memory. `allocate` moves a pointer; `rewind(mark)` gives back everything allocated since the mark
-/// was taken, and keeps the blocks for the next use: in a steady state nothing reaches the heap. Destructors are not
-/// run, so only trivially destructible types may live here.
+/// was taken, and keeps the blocks for the next use: in a steady state nothing reaches the heap. It holds at most about
+/// twice what its highest stack took, whatever the sizes before were (`detail::BlockStack`). Destructors are not run,
+/// so only trivially destructible types may live here.
 class Arena {
  public:
-  /// A height of the stack.
-  struct Mark {
-    std::size_t block = 0;  ///< that is being filled
-    std::size_t used = 0;   ///< bytes of it
+  using Mark = detail::BlockStack<detail::HeapBlock>::Mark;  ///< a height of the stack
+
+  /// An allocation, as `trace` tells of it.
+  struct Allocation {
+    std::size_t bytes;   ///< in multiples of `alignment`
+    std::size_t height;  ///< allocations on the stack before it
   };
 
   /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
-  explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : block_bytes_(block_bytes) {}
-  /// Takes the other's blocks; the other is empty then.
-  Arena(Arena&& other) noexcept
-      : block_bytes_(other.block_bytes_), blocks_(std::move(other.blocks_)), top_(std::exchange(other.top_, {})) {}
-  /// Exchanges the blocks of the two.
-  Arena& operator=(Arena&& other) noexcept {
-    std::swap(block_bytes_, other.block_bytes_);
-    std::swap(blocks_, other.blocks_);
-    std::swap(top_, other.top_);
-    return *this;
-  }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
+  explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : stack_(block_bytes) {}
 
   /// Uninitialised memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
   template <class T>
   T* allocate(Index count) {
     if (count < 0 || static_cast<std::size_t>(count) > most_bytes / sizeof(T)) throw std::bad_array_new_length();
     static_assert(std::is_trivially_destructible_v<T>, "an arena never runs destructors");
-    const std::size_t bytes = round_up(std::max<std::size_t>(1, static_cast<std::size_t>(count) * sizeof(T)));
-    while (top_.block < blocks_.size() && top_.used + bytes > blocks_[top_.block].size()) {
-      ++top_.block;
-      top_.used = 0;
-    }
-    if (top_.block == blocks_.size()) blocks_.emplace_back(std::max(block_bytes_, bytes));
-    std::byte* memory = blocks_[top_.block].data() + top_.used;
-    top_.used += bytes;
-    return reinterpret_cast<T*>(memory);
+    const std::size_t bytes = round_up((std::max)(std::size_t{1}, static_cast<std::size_t>(count) * sizeof(T)));
+    if (trace_ != nullptr) trace_->push_back({bytes, stack_.mark().allocations});
+    const std::size_t offset = stack_.push(bytes);
+    return reinterpret_cast<T*>(stack_.top_block().data() + offset);
   }
 
   /// A copy of the values that lives as long as the arena's current stack.
@@ -64,52 +78,27 @@ class Arena {
   }
 
   /// The present height of the stack.
-  Mark mark() const { return top_; }
+  Mark mark() const { return stack_.mark(); }
   /// Gives back all that was allocated since the mark.
-  void rewind(Mark mark) { top_ = mark; }
+  void rewind(const Mark& mark) { stack_.rewind(mark); }
 
   /// Bytes in use, with what is left over at the ends of full blocks.
-  std::size_t used_bytes() const {
-    std::size_t bytes = top_.used;
-    for (std::size_t block = 0; block < top_.block; ++block) bytes += blocks_[block].size();
-    return bytes;
-  }
-
+  std::size_t used_bytes() const { return stack_.used_bytes(); }
   /// Bytes taken from the heap: what this arena costs the process.
-  std::size_t reserved_bytes() const {
-    std::size_t bytes = 0;
-    for (const Block& block : blocks_) bytes += block.size();
-    return bytes;
-  }
+  std::size_t reserved_bytes() const { return stack_.reserved_bytes(); }
+  /// Bytes of a block, as the constructor was told.
+  std::size_t block_bytes() const { return stack_.block_bytes(); }
+
+  /// Appends every allocation to this list from now on; null ends that. It is how memory is forecast (ArenaForecast).
+  void trace(std::vector<Allocation>* list) { trace_ = list; }
 
  private:
-  /// Uninitialised on purpose: pages that are never used are never backed by memory.
-  class Block {
-   public:
-    explicit Block(std::size_t bytes)
-        : memory_(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment}))), size_(bytes) {}
-    Block(Block&& other) noexcept : memory_(other.memory_), size_(other.size_) { other.memory_ = nullptr; }
-    Block& operator=(Block&& other) noexcept {
-      std::swap(memory_, other.memory_);
-      std::swap(size_, other.size_);
-      return *this;
-    }
-    ~Block() { ::operator delete (memory_, std::align_val_t{alignment}); }
-    std::byte* data() { return memory_; }
-    std::size_t size() const { return size_; }
-
-   private:
-    std::byte* memory_;
-    std::size_t size_;
-  };
-
-  static constexpr std::size_t most_bytes = std::numeric_limits<std::ptrdiff_t>::max() - 2 * alignment;
+  static constexpr std::size_t most_bytes = (std::numeric_limits<std::ptrdiff_t>::max)() - 2 * alignment;
 
   static std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-  std::size_t block_bytes_;
-  std::vector<Block> blocks_;
-  Mark top_;
+  detail::BlockStack<detail::HeapBlock> stack_;
+  std::vector<Allocation>* trace_ = nullptr;
 };
 
 }  // namespace hypertape

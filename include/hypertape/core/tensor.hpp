@@ -96,8 +96,16 @@ class Tensor {
   /// tensor that has been moved from, which has no memory, before anything else.
   void resize(const Shape& shape) {
     shape_ = shape;
-    values_.resize(to_size(shape.size()));
+    const std::size_t size = to_size(shape.size());
+    if (size > values_.capacity()) {  // exactly as much as it takes, and nothing to copy
+      values_.clear();
+      values_.reserve(size);
+    }
+    values_.resize(size);
   }
+
+  /// Bytes that it holds, of a larger shape that it had too.
+  std::size_t reserved_bytes() const { return values_.capacity() * sizeof(T); }
 
   /// Sets every element to one value.
   void fill(T value) { std::fill(values_.begin(), values_.end(), value); }

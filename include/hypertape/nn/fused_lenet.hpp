@@ -1,5 +1,7 @@
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <vector>
 
 #include "hypertape/autodiff/loss_derivatives.hpp"
@@ -52,8 +54,13 @@ class FusedLeNet final : public LossDerivatives<T> {
     arena_.rewind({});
   }
 
-  std::size_t used_bytes() const override { return arena_.used_bytes() + records_.size() * sizeof(Record); }
   std::size_t reserved_bytes() const override { return arena_.reserved_bytes() + records_.capacity() * sizeof(Record); }
+
+  std::size_t predicted_bytes(const LossInputs<T>& inputs, const LossPlan& plan, const T* direction, T* gradient_out,
+                              const LossOutputs<T>& out) override {
+    return hypertape::detail::predicted_arena_bytes(*this, arena_, inputs, plan, direction, gradient_out, out) +
+           std::bit_ceil(static_cast<std::size_t>(plan.highest())) * sizeof(Record);
+  }
 
  private:
   using Kernel = kernels::LeNet<T, Channels>;

@@ -65,9 +65,9 @@ class BatchGradient {
     std::size_t bytes = 0;
     for (const Worker& worker : workers_) {
       bytes += worker.derivatives->reserved_bytes();
-      bytes += static_cast<std::size_t>(worker.x.size() + worker.y.size()) * sizeof(T);
+      bytes += worker.x.reserved_bytes() + worker.y.reserved_bytes();
     }
-    for (const Group& group : groups_) bytes += static_cast<std::size_t>(group.gradient.size()) * sizeof(T);
+    for (const Group& group : groups_) bytes += group.gradient.reserved_bytes();
     return bytes;
   }
 

@@ -86,11 +86,7 @@ class StepBlocks {
   /// derivative by x_s, the same for y_s and phi, leaves d/dtheta <direction, g> in the blocks, and drops the record.
   T differentiate(const Tensor<T>& direction, std::size_t s, T factor) {
     for_each_block([&](Block& block) {
-      block.slope = block.derivatives->differentiate(direction.data(),
-                                                     {.theta = block.part.data(),
-                                                      .x = options_.differentiate_x ? block.dx_of_step.data() : nullptr,
-                                                      .y = options_.differentiate_y ? block.dy_of_step.data() : nullptr,
-                                                      .phi = phi_ != nullptr ? block.dphi_of_step.data() : nullptr});
+      block.slope = block.derivatives->differentiate(direction.data(), of_step(block));
       if (options_.differentiate_x) add_to(factor, block.dx_of_step, block.dx[s]);
       if (options_.differentiate_y) add_to(factor, block.dy_of_step, block.dy[s]);
       if (phi_ != nullptr) add_to(factor, block.dphi_of_step, block.dphi);
@@ -133,39 +129,31 @@ class StepBlocks {
 
   /// Bytes that the object holds.
   std::size_t reserved_bytes() const {
-    std::size_t values = 0, records = 0;
-    for (const Block& block : blocks_) {
-      for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) {
-        for (const Tensor<T>& tensor : *tensors) values += static_cast<std::size_t>(tensor.size());
-      }
-      for (const Tensor<T>* tensor :
-           {&block.part, &block.dx_of_step, &block.dy_of_step, &block.dphi, &block.dphi_of_step}) {
-        values += static_cast<std::size_t>(tensor->size());
-      }
-      records += block.derivatives->reserved_bytes();
-    }
-    return records + values * sizeof(T);
+    std::size_t bytes = 0;
+    for (const Block& block : blocks_) bytes += tensor_bytes(block) + block.derivatives->reserved_bytes();
+    return bytes;
   }
 
-  /// What `reserved_bytes` of a new object would be for this loop if it recorded so many steps at once. Takes the time
-  /// of one step, from which it learns the size of a record.
-  std::size_t predicted_bytes(const InnerLoop<T>& loop, Index records) const {
+  /// What `reserved_bytes` of a new object would be for this loop and a plan of its steps. Takes the time of two steps,
+  /// from which it learns what they allocate.
+  std::size_t predicted_bytes(const InnerLoop<T>& loop, const LossPlan& plan) const {
     StepBlocks probe(inner_loss_, options_, WorkerTeam(1));
     InnerLoop<T> step{loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})};
     step.hyperparameters = loop.hyperparameters;
     probe.load(step);
     probe.clear_derivatives();
-    probe.gradient(loop.theta0, 0, true);
-    std::size_t record = 0;
-    for (const Block& block : probe.blocks_) record += block.derivatives->used_bytes();
-    probe.differentiate(loop.theta0, 0, T(1));
     Index more_samples = 0;  // those of the other steps
     for (std::size_t s = 1; s < loop.x.size(); ++s) {
       more_samples += (options_.differentiate_x ? 2 : 1) * loop.x[s].size();
       more_samples += (options_.differentiate_y ? 2 : 1) * loop.y[s].size();
     }
-    return probe.reserved_bytes() + static_cast<std::size_t>(records - 1) * record +
-           static_cast<std::size_t>(more_samples) * sizeof(T);
+    std::size_t bytes = static_cast<std::size_t>(more_samples) * sizeof(T);
+    for (Block& block : probe.blocks_) {
+      bytes += tensor_bytes(block);
+      bytes += block.derivatives->predicted_bytes({loop.theta0, block.x[0], block.y[0], probe.phi_}, plan,
+                                                  loop.theta0.data(), block.part.data(), probe.of_step(block));
+    }
+    return bytes;
   }
 
  private:
@@ -181,6 +169,26 @@ class StepBlocks {
     T slope = 0;
     Tensor<T> part;  // (P)
   };
+
+  /// Where the derivatives of one step go.
+  LossOutputs<T> of_step(Block& block) const {
+    return {.theta = block.part.data(),
+            .x = options_.differentiate_x ? block.dx_of_step.data() : nullptr,
+            .y = options_.differentiate_y ? block.dy_of_step.data() : nullptr,
+            .phi = phi_ != nullptr ? block.dphi_of_step.data() : nullptr};
+  }
+
+  static std::size_t tensor_bytes(const Block& block) {
+    std::size_t bytes = 0;
+    for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) {
+      for (const Tensor<T>& tensor : *tensors) bytes += tensor.reserved_bytes();
+    }
+    for (const Tensor<T>* tensor :
+         {&block.part, &block.dx_of_step, &block.dy_of_step, &block.dphi, &block.dphi_of_step}) {
+      bytes += tensor->reserved_bytes();
+    }
+    return bytes;
+  }
 
   static void add_to(T factor, const Tensor<T>& from, Tensor<T>& to) {
     for (Index i = 0; i < to.size(); ++i) to[i] += factor * from[i];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <memory>
 #include <span>
@@ -97,8 +98,19 @@ class TapeDerivatives final : public LossDerivatives<T> {
     tape_.reset();
   }
 
-  std::size_t used_bytes() const override { return tape_.used_bytes() + records_.size() * sizeof(Record); }
   std::size_t reserved_bytes() const override { return tape_.reserved_bytes() + records_.capacity() * sizeof(Record); }
+
+  std::size_t predicted_bytes(const LossInputs<T>& inputs, const LossPlan& plan, const T* direction, T* gradient_out,
+                              const LossOutputs<T>& out) override {
+    size_blocks(inputs.theta.size());
+    const std::size_t arena =
+        detail::predicted_arena_bytes(*this, tape_.arena(), inputs, plan, direction, gradient_out, out);
+    record(inputs, T(1), kernels::Start::fresh, gradient_out);
+    const auto records = static_cast<std::size_t>(plan.highest());
+    const std::size_t lists = tape_.predicted_list_bytes(tape_.mark(), records - 1);
+    clear();
+    return arena + lists + std::bit_ceil(records) * sizeof(Record);
+  }
 
  private:
   static constexpr std::size_t input_count = 4;  // theta, x, y, phi
@@ -114,7 +126,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
   static std::span<const Var<T>> one_of(const Var<T>& var) { return {&var, 1}; }
 
   Record put_on_tape(const LossInputs<T>& in, T weight) {
-    if (tape_.reserved_bytes() == 0) tape_ = Tape<T>(block_bytes(in.theta.size()));
+    size_blocks(in.theta.size());
     Record record;
     record.before = tape_.mark();
     record.weight = weight;
@@ -123,11 +135,12 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return record;
   }
 
-  /// Of the tape's memory: large enough that little is lost at the ends of blocks. A network's activations are as a
-  /// rule of the size of its weights.
-  static std::size_t block_bytes(Index weights) {
+  /// Before the first record, sets the blocks of the tape's memory: large enough that little is lost at their ends. A
+  /// network's activations are as a rule of the size of its weights.
+  void size_blocks(Index weights) {
+    if (tape_.reserved_bytes() > 0) return;
     constexpr std::size_t least = std::size_t{1} << 20, most = std::size_t{1} << 24;
-    return std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most);
+    tape_ = Tape<T>(std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most));
   }
 
   Var<T> loss_of(const Record& record) {
