@@ -21,7 +21,7 @@ using distill::DistilledSet;
 
 /// @throws ArgumentError naming an option that would be ignored.
 void check_options(const BaselineCommand& command) {
-  command.common.require_out();
+  command.common.check(command.options);
   if (!command.method && !command.distilled) throw CLI::RequiredError("--method");
   const Options& options = command.options;
   options.only(command.k_nn(), "--classifier k-nn", {"--distilled"});
@@ -308,7 +308,9 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
 void run(BaselineCommand& command) {
   const Stopwatch wall;
   check_options(command);
-  const data::Dataset dataset = command.common.load(command.options);
+  command.options.check_paths();
+  OutputFolder out(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
+  const data::Dataset dataset = command.common.load();
   const data::Split split = data::split(dataset.train, command.selection_images,
                                         distill::random_stream(command.common.seed, distill::Stream::hold_out).bits());
   const std::optional<DistilledSet> given = given_images(command, dataset, split);
@@ -319,8 +321,7 @@ void run(BaselineCommand& command) {
     grid = make_grid(command, dataset.train.classes);
   }
   const WorkerTeam team(command.common.threads);
-  const OutputFolder out =
-      OutputFolder::create(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
+  out.create();
   Json config = config_of("baseline", command.options);
   config.update(description_of(dataset));
   config["network"] = learners ? Json(learners->network.name()) : Json();
@@ -361,7 +362,8 @@ void add_baseline(CLI::App& app) {
   command->initialisation.add(options);
   CLI::Option* method = options.add("--method", command->method, "Where the images come from")
                             ->check(CLI::IsMember({"random-real", "optimized-real", "k-means", "average-real"}));
-  options.add("--distilled", command->distilled, "Classify by the images of this distilled.npz, in place of --method")
+  options
+      .add_file("--distilled", command->distilled, "Classify by the images of this distilled.npz, in place of --method")
       ->excludes(method);
   options
       .add("--classifier", command->classifier,
@@ -383,7 +385,7 @@ void add_baseline(CLI::App& app) {
       ->check(positive())
       ->delimiter(',')
       ->allow_extra_args(false);
-  options.add("--rates", command->rates, "A distilled.npz whose learning rates are one more choice");
+  options.add_file("--rates", command->rates, "A distilled.npz whose learning rates are one more choice");
   options
       .add("--selection-images", command->selection_images,
            "Training images that are in no set, to choose learning rates, candidates and neighbours with")

@@ -13,6 +13,7 @@
 
 #include "commands.hpp"
 #include "hypertape/data/line_chart.hpp"
+#include "paths.hpp"
 
 namespace hypertape::cli {
 namespace {
@@ -49,13 +50,12 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-/// @throws DataError if the file cannot be read, or a line has other cells than the first.
+/// @throws DataError if the file is empty, or a line has other cells than the first.
 Table read_table(const std::filesystem::path& path) {
   std::ifstream text(path);
   std::string line;
   Table table{path, {}, {}};
-  if (!std::getline(text, line))
-    throw DataError(message(path.string(), text.is_open() ? ": is empty" : ": cannot be read"));
+  if (!std::getline(text, line)) throw DataError(message(path.string(), ": is empty"));
   const std::string byte_order_mark = "\xEF\xBB\xBF";
   table.names = cells_of(line.starts_with(byte_order_mark) ? line.substr(byte_order_mark.size()) : line);
   for (int number = 2; std::getline(text, line); ++number) {
@@ -105,6 +105,8 @@ data::ReferenceLine reference_line(const std::string& text) {
 }
 
 void run(const ChartCommand& command) {
+  require_readable("csv", command.csv);
+  require_writable_file("--out", command.out);
   const Table table = read_table(command.csv);
   std::error_code ignored;
   if (std::filesystem::equivalent(command.csv, command.out, ignored)) {

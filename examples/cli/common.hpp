@@ -83,11 +83,12 @@ struct CommonOptions {
     using enum Options::OnResume;
     options.add("--dataset", dataset, "What to train for; folder: the pictures in the folder --data")
         ->check(CLI::IsMember(dataset_choices()));
-    options.add("--data", data,
-                "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for "
-                "fashion-mnist the folder of Debian's package dataset-fashion-mnist. Of --dataset folder: the one with "
-                "train/CLASS/*.png|jpg|jpeg and test/CLASS/...",
-                free);
+    options.add_folder(
+        "--data", data,
+        "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for "
+        "fashion-mnist the folder of Debian's package dataset-fashion-mnist. Of --dataset folder: the one with "
+        "train/CLASS/*.png|jpg|jpeg and test/CLASS/...",
+        free);
     options
         .add("--image-size", image_size,
              "Of --dataset folder: rows and columns that each picture is resized to (32, which every network takes)")
@@ -96,9 +97,8 @@ struct CommonOptions {
         ->check(CLI::IsMember({"rgb", "grey"}));
     options.add_flag("--skip-bad", skip_bad,
                      "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
-    options.add("--out", out,
-                "Folder for the results, created if need be; those of an earlier run of the same command are replaced",
-                not_kept);
+    options.add_out(
+        out, "Folder for the results, created if need be; those of an earlier run of the same command are replaced");
     options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
     options
         .add("--threads", threads,
@@ -107,18 +107,21 @@ struct CommonOptions {
         ->check(CLI::Range(0, 1024));
   }
 
-  /// @throws CLI::RequiredError if there is no --out.
-  void require_out() const {
+  /// Before anything is read. @throws CLI::RequiredError if there is no --out, ArgumentError if options do not go with
+  /// the dataset.
+  void check(const Options& options) const {
     if (out.empty()) throw CLI::RequiredError("--out");
-  }
-
-  /// Reads the dataset, and resolves the options that only pictures have. @throws ArgumentError if options do not go
-  /// with the dataset, and as `data::load_dataset` and `data::load_image_folder`.
-  data::Dataset load(const Options& options) {
     const bool pictures = dataset == "folder";
     options.only(pictures, "--dataset folder", {"--image-size", "--channels", "--skip-bad"});
-    if (!pictures) return data::load_dataset(dataset, data);
-    if (!data) throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
+    if (pictures && !data) {
+      throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
+    }
+  }
+
+  /// Reads the dataset, and resolves the options that only pictures have. @throws what `data::load_dataset` and
+  /// `data::load_image_folder` throw.
+  data::Dataset load() {
+    if (dataset != "folder") return data::load_dataset(dataset, data);
     data::ImageFolderOptions folder;
     folder.size = image_size.value_or(folder.size);
     folder.channels = channels.value_or("rgb") == "rgb" ? 3 : 1;

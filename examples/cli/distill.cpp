@@ -56,7 +56,12 @@ struct Best {
 class Run {
  public:
   Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, Index classes)
-      : command_(command), out_(out), distiller_(distiller), classes_(classes), checkpoints_(out.path()) {}
+      : command_(command),
+        out_(out),
+        distiller_(distiller),
+        classes_(classes),
+        checkpoints_(out.path()),
+        log_(command.distill.steps) {}
 
   const Best& best() const { return best_; }
   /// Of training, with that before it was resumed.
@@ -145,7 +150,7 @@ class Run {
     const long iterations = command_.distill.iterations;
     const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
     progress_.show(message(done, "/", iterations, " loss ", loss ? fixed(*loss, 3) : "(diverged)", " hold-out ",
-                           fixed(score, 1), "% (best ", fixed(best_.score, 1), ") left ", minutes(left), " rates ",
+                           fixed(score, 1), "% (best ", fixed(best_.score, 1), ") left ", minutes(left), " eta ",
                            rates_text(set.learning_rates)));
   }
 
@@ -211,6 +216,7 @@ Json resume(DistillCommand& command) {
 /// @throws ArgumentError naming an option that would be ignored.
 void check_options(const DistillCommand& command) {
   const Options& options = command.options;
+  command.common.check(options);
   command.initialisation.check(options);
   options.only(command.distill.soft_labels, "--soft-labels", {"--labels-learning-rate"});
   options.only(!command.distill.from_real_images, "a start from noise, without --from-real-images",
@@ -219,25 +225,31 @@ void check_options(const DistillCommand& command) {
                {"--networks", "--validation-networks"});
 }
 
-/// A new folder for the run. @throws ArgumentError if it holds a run that was stopped, which would be lost.
-OutputFolder new_folder(const std::filesystem::path& path) {
+/// The folder of the run, of which no other process writes to it. @throws ArgumentError if a new run would lose one
+/// that was stopped there.
+OutputFolder folder_of(const DistillCommand& command) {
+  if (command.resume) return OutputFolder::open("--resume", *command.resume);
+  const std::filesystem::path& path = command.common.out;
+  OutputFolder out(path, "distill",
+                   {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
+                    "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
   if (distill::Checkpoints(path).exist() && !is_done(path)) {
     throw ArgumentError(message("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
                                 path.string(), ", or remove the folder"));
   }
-  return OutputFolder::create(path, "distill",
-                              {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
-                               "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
+  return out;
 }
 
 void distil(DistillCommand& command) {
   const Stopwatch wall;
+  if (!command.resume) check_options(command);
+  OutputFolder out = folder_of(command);
   const Json earlier = command.resume ? resume(command) : Json();
-  check_options(command);
-  command.common.require_out();
+  if (command.resume) check_options(command);
+  command.options.check_paths();
   distill::DistillOptions& d = command.distill;
   d.seed = command.common.seed;
-  const data::Dataset dataset = command.common.load(command.options);
+  const data::Dataset dataset = command.common.load();
   const Index classes = dataset.train.classes;
   if (command.images) {
     if (*command.images % classes != 0) {
@@ -266,8 +278,10 @@ void distil(DistillCommand& command) {
     require_same_data(earlier, config, path);
     require_same("weights_checksum", "initial weights", earlier, config, path);
   }
-  const OutputFolder out = command.resume ? OutputFolder::open(command.common.out) : new_folder(command.common.out);
-  if (!command.resume) out.write_json("config.json", config);
+  if (!command.resume) {
+    out.create();
+    out.write_json("config.json", config);
+  }
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
@@ -397,8 +411,9 @@ void add_distill(CLI::App& app) {
       ->check(positive(true));
   options.add("--time-limit", command->time_limit, "Seconds after which it stops, to be resumed; 0: none", not_kept)
       ->check(positive(true));
-  options.command().add_option("--resume", command->resume,
-                               "Folder of a run that was stopped: continues it, to the same bits");
+  options.command()
+      .add_option("--resume", command->resume, "Folder of a run that was stopped: continues it, to the same bits")
+      ->check(Options::not_empty());
   options.command().callback([command] { distil(*command); });
 }
 

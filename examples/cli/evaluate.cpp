@@ -68,10 +68,12 @@ distill::DistilledSet shuffled(const distill::DistilledSet& set, std::uint64_t s
 
 void run(EvaluateCommand& command) {
   const Stopwatch wall;
-  command.common.require_out();
+  command.common.check(command.options);
   command.initialisation.check(command.options);
   command.options.only(command.initialisation.init == "random", "--init random", {"--initializer", "--gain"});
-  const data::Dataset dataset = command.common.load(command.options);
+  command.options.check_paths();
+  OutputFolder out(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
+  const data::Dataset dataset = command.common.load();
   const data::LabelledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
   const nn::Network<float> network = command.network.make(images, command.options);
@@ -83,8 +85,7 @@ void run(EvaluateCommand& command) {
   const distill::DistilledSet set = command.shuffle ? shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);
   const Index networks = command.initialisation.networks_to_test();
-  const OutputFolder out =
-      OutputFolder::create(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
+  out.create();
   Json config = config_of("evaluate", command.options);
   config.update(description_of(dataset));
   config["network"] = network.name();
@@ -138,7 +139,7 @@ void add_evaluate(CLI::App& app) {
   command->network.add(options);
   command->initialisation.add(options);
   command->objective.add(options);
-  options.add("--distilled", command->distilled, "The distilled.npz to train on")->required();
+  options.add_file("--distilled", command->distilled, "The distilled.npz to train on")->required();
   options.add_flag("--shuffle", command->shuffle, "Take the steps of each epoch in random order");
   options.add_flag("--skip-diverged", command->skip_diverged,
                    "Count a network that diverges as getting nothing right, instead of stopping");

@@ -66,7 +66,7 @@ void InitialisationOptions::add(Options& options) {
            "a pool")
       ->check(CLI::IsMember({"fixed", "random", "fixed-pretrained", "random-pretrained"}));
   add_distribution(options);
-  options.add("--pool", pool, "Folder of networks made by `hypertape pretrain`");
+  options.add_folder("--pool", pool, "Folder of networks made by `hypertape pretrain`");
   options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
       ->check(CLI::IsMember(dataset_choices()));
   options

@@ -125,10 +125,11 @@ void learn(const LinearCommand& command, const Tensor<double>& solution, Row& ro
 
 void run(const LinearCommand& command) {
   const Stopwatch wall;
+  OutputFolder out(command.out, "linear", {"linear.csv", "linear.svg"});
   const distill::LinearProblem problem =
       distill::random_linear_problem(command.samples, command.dimension, command.noise, command.seed);
   const Tensor<double> solution = distill::least_squares(problem);
-  const OutputFolder out = OutputFolder::create(command.out, "linear", {"linear.csv", "linear.svg"});
+  out.create();
   out.write_json("config.json", config_of("linear", command.options));
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << command.samples << " samples, "
             << command.dimension << " dimensions, one step of size " << command.step_size << '\n';
@@ -198,7 +199,7 @@ void add_linear(CLI::App& app) {
   const auto command = std::make_shared<LinearCommand>(*app.add_subcommand(
       "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)"));
   Options& options = command->options;
-  options.add("--out", command->out, "Folder for the results, created if need be")->required();
+  options.add_out(command->out, "Folder for the results, created if need be")->required();
   options.add("--samples", command->samples, "N, of the generated problem")->check(positive());
   options.add("--dimension", command->dimension, "D, at most N")->check(positive());
   options.add("--noise", command->noise, "Standard deviation of what the targets add to a linear function")

@@ -1,6 +1,7 @@
 /// hypertape: dataset distillation from the command line.
 
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -41,6 +42,9 @@ int main(int argc, char** argv) {
     return 2;
   } catch (const std::bad_alloc&) {
     std::cerr << "hypertape: there is not enough memory for these sizes\n";
+    return 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << "hypertape: " << error.path1().string() << ": " << error.code().message() << '\n';
     return 1;
   } catch (const std::exception& error) {
     std::cerr << "hypertape: " << error.what() << '\n';

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "paths.hpp"
 
 namespace hypertape::cli {
 
@@ -35,6 +36,32 @@ class Options {
   CLI::Option* add(const std::string& name, T& value, const std::string& help,
                    OnResume on_resume = OnResume::must_agree) {
     return bind(value, command_.add_option(name, value, help), on_resume);
+  }
+
+  /// An option that names a folder, or a file, which the command reads; `check_paths` looks at it.
+  template <class T>
+  CLI::Option* add_folder(const std::string& name, T& value, const std::string& help,
+                          OnResume on_resume = OnResume::must_agree) {
+    return add_path(name, value, help, on_resume, require_folder);
+  }
+  template <class T>
+  CLI::Option* add_file(const std::string& name, T& value, const std::string& help,
+                        OnResume on_resume = OnResume::must_agree) {
+    return add_path(name, value, help, on_resume, require_file);
+  }
+  /// The folder that the command writes to.
+  CLI::Option* add_out(std::filesystem::path& value, const std::string& help) {
+    return add("--out", value, help, OnResume::not_kept)->check(not_empty());
+  }
+
+  /// @throws DataError naming the first option with a path that cannot be read. Before any work is done.
+  void check_paths() const {
+    for (const std::function<void()>& check : paths_) check();
+  }
+
+  /// Takes any words but none.
+  static CLI::Validator not_empty() {
+    return CLI::Validator([](const std::string& text) { return std::string(text.empty() ? "needs a path" : ""); }, "");
   }
 
   /// An option without a value.
@@ -140,6 +167,16 @@ class Options {
   }
 
   template <class T>
+  CLI::Option* add_path(const std::string& name, T& value, const std::string& help, OnResume on_resume,
+                        void (*require)(const std::string&, const std::filesystem::path&)) {
+    paths_.push_back([name, &value, require] {
+      const std::optional<std::filesystem::path> path = value;
+      if (path) require(name, *path);
+    });
+    return add(name, value, help, on_resume)->check(not_empty());
+  }
+
+  template <class T>
   CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {
     entries_.push_back({option, on_resume, [&value] { return to_json(value); },
                         [&value](const Json& json) { from_json(json, value); }});
@@ -180,6 +217,7 @@ class Options {
 
   CLI::App& command_;
   std::vector<Entry> entries_;
+  std::vector<std::function<void()>> paths_;
 };
 
 }  // namespace hypertape::cli

@@ -13,10 +13,12 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/file.hpp"
 #include "options.hpp"
+#include "paths.hpp"
 
 namespace hypertape::cli {
 
@@ -30,34 +32,42 @@ inline Json read_json(const std::filesystem::path& path) {
 /// The folder that a run writes to, and no other run meanwhile.
 class OutputFolder {
  public:
-  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Results of an
-  /// earlier run of the same command are removed, so that a folder never shows one run's configuration beside another's
-  /// outcome. @throws DataError at once, before any work is done, if the folder cannot be written, holds the results of
-  /// another command or files of these names that are no run's, or another run is writing to it.
-  static OutputFolder create(const std::filesystem::path& path, const std::string& command,
-                             std::initializer_list<const char*> files) {
-    std::error_code failure;
-    std::filesystem::create_directories(path, failure);
-    if (failure) throw DataError(message("--out ", path.string(), ": cannot create it: ", failure.message()));
-    OutputFolder folder(path);
-    const bool earlier_run = std::filesystem::exists(path / "config.json");
-    if (earlier_run) read_config(path, command);  // not to overwrite another's results
-    for (const char* name : files) {
-      if (earlier_run || !std::filesystem::exists(path / name)) continue;
+  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Looks at once,
+  /// before any work is done, whether that can be, and changes nothing before `create`.
+  /// @throws DataError if the folder cannot be written, holds the results of another command or files of these names
+  /// that are no run's, or another process is writing there.
+  OutputFolder(std::filesystem::path path, const std::string& command, std::initializer_list<const char*> files)
+      : OutputFolder("--out", std::move(path)) {
+    files_.assign(files.begin(), files.end());
+    const bool earlier_run = std::filesystem::exists(path_ / "config.json");
+    if (earlier_run) read_config(path_, command);  // not to overwrite another's results
+    for (const std::string& name : files_) {
+      if (earlier_run || !std::filesystem::exists(path_ / name)) continue;
       throw DataError(
-          message("--out ", path.string(), ": holds ", name, " but no run's config.json; it would be lost"));
+          message("--out ", path_.string(), ": holds ", name, " but no run's config.json; it would be lost"));
     }
-    const std::filesystem::path probe = path / ".write-test";
-    data::write_atomically(probe, std::string_view());
-    std::filesystem::remove(probe);
-    std::filesystem::remove(path / "summary.json");
-    for (const char* name : files) std::filesystem::remove(path / name);
-    std::filesystem::remove(path / "config.json");  // last: it says whose the others are
-    return folder;
   }
 
-  /// That of an earlier run, left as it is. @throws DataError if another run is writing to it.
-  static OutputFolder open(const std::filesystem::path& path) { return OutputFolder(path); }
+  /// That of an earlier run, left as it is. @throws DataError if it cannot be written, or another process is writing
+  /// there.
+  static OutputFolder open(const char* option, const std::filesystem::path& path) {
+    require_folder(option, path);
+    return OutputFolder(option, path);
+  }
+
+  /// Makes the folder, if there is none. Results of an earlier run of the same command are removed, so that a folder
+  /// never shows one run's configuration beside another's outcome. @throws DataError if it cannot be made or written.
+  void create() {
+    std::error_code failure;
+    std::filesystem::create_directories(path_, failure);
+    if (failure) throw DataError(message("--out ", path_.string(), ": cannot be created: ", failure.message()));
+    lock("--out");
+    data::write_atomically(path_ / ".write-test", std::string_view());
+    std::filesystem::remove(path_ / ".write-test");
+    std::filesystem::remove(path_ / "summary.json");
+    for (const std::string& name : files_) std::filesystem::remove(path_ / name);
+    std::filesystem::remove(path_ / "config.json");  // last: it says whose the others are
+  }
 
   /// The config.json of an earlier run of `command`. @throws DataError if there is none, or of another command.
   static Json read_config(const std::filesystem::path& path, const std::string& command) {
@@ -79,9 +89,17 @@ class OutputFolder {
   }
 
  private:
-  explicit OutputFolder(std::filesystem::path path)
-      : path_(std::move(path)), lock_(std::make_shared<const Lock>(path_)) {
-    if (!lock_->take()) throw DataError(message("--out ", path_.string(), ": another run is writing to it"));
+  OutputFolder(const char* option, std::filesystem::path path) : path_(std::move(path)) {
+    require_writable_folder(option, path_);
+    if (std::filesystem::exists(path_)) lock(option);
+  }
+
+  void lock(const char* option) {
+    if (lock_) return;
+    lock_ = std::make_shared<const Lock>(path_);
+    if (!lock_->take()) {
+      throw DataError(message(option, ' ', path_.string(), ": another process is writing there; wait for its end"));
+    }
     data::remove_temporary_files(path_);
   }
 
@@ -106,6 +124,7 @@ class OutputFolder {
   };
 
   std::filesystem::path path_;
+  std::vector<std::string> files_;    // of a new run
   std::shared_ptr<const Lock> lock_;  // of all copies
 };
 

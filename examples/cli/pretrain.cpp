@@ -51,31 +51,31 @@ bool is_there(const std::filesystem::path& path, const nn::Network<float>& netwo
   }
 }
 
-/// A pool that is being made. Its networks depend on their numbers alone, so whatever is there already stays.
-OutputFolder open_pool(const PretrainCommand& command, const Json& config) {
-  const std::filesystem::path& path = command.common.out;
-  if (!std::filesystem::exists(path / "config.json") || !has_networks(path)) {
-    OutputFolder out = OutputFolder::create(path, "pretrain", {});
-    out.write_json("config.json", config);
-    return out;
+/// Begins a pool, or makes sure that the one in the folder is the same: its networks depend on their numbers alone, so
+/// whatever is there already stays.
+void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder& out) {
+  const std::filesystem::path path = out / "config.json";
+  if (std::filesystem::exists(path) && has_networks(out.path())) {
+    const Json before = OutputFolder::read_config(out.path(), "pretrain");
+    const auto differences = command.options.differences(before, path);
+    if (!differences.empty()) {
+      const Options::Difference& first = differences.front();
+      throw ArgumentError(message("--out ", out.path().string(), ": the pool there was begun with ", first.name, " ",
+                                  first.before.dump(), ", not ", first.now.dump()));
+    }
+    require_same_data(before, config, path);
+  } else {
+    out.create();
   }
-  const Json before = OutputFolder::read_config(path, "pretrain");
-  const auto differences = command.options.differences(before, path / "config.json");
-  if (!differences.empty()) {
-    const Options::Difference& first = differences.front();
-    throw ArgumentError(message("--out ", path.string(), ": the pool there was begun with ", first.name, " ",
-                                first.before.dump(), ", not ", first.now.dump()));
-  }
-  require_same_data(before, config, path / "config.json");
-  OutputFolder out = OutputFolder::open(path);
   out.write_json("config.json", config);
-  return out;
 }
 
 void run(PretrainCommand& command) {
   const Stopwatch wall;
-  command.common.require_out();
-  const data::Dataset dataset = command.common.load(command.options);
+  command.common.check(command.options);
+  command.options.check_paths();
+  OutputFolder out(command.common.out, "pretrain", {});
+  const data::Dataset dataset = command.common.load();
   const data::LabelledImages& images = dataset.train;
   const nn::Network<float> network = command.network.make(images, command.options);
   command.pretrain.initial = command.initialisation.distribution();
@@ -87,7 +87,7 @@ void run(PretrainCommand& command) {
   config.update({{"network", network.name()},
                  {"image", {images.channels, images.height, images.width}},
                  {"classes", images.classes}});
-  const OutputFolder out = open_pool(command, config);
+  begin_pool(command, config, out);
   const Json earlier = read_json(out / "summary.json");
   const double seconds_before = earlier.is_object() ? earlier.value("wall_seconds", 0.0) : 0;
 

@@ -28,6 +28,9 @@ class RunLog {
     std::vector<float> rates = {};
   };
 
+  /// Of a run of so many inner steps in an epoch.
+  explicit RunLog(Index steps) : steps_(static_cast<std::size_t>(steps)) {}
+
   const std::vector<Row>& rows() const { return rows_; }
 
   void add(Row row, const Tensor<float>& rates) {
@@ -38,7 +41,7 @@ class RunLog {
   /// A table with a column for the learning rate of each inner step.
   std::string csv() const {
     std::string text = "iteration,loss,hold_out_score,seconds";
-    for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += message(",rate_", t);
+    for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += message(',', rate_name(t));
     text += '\n';
     for (const Row& row : rows_) {
       text +=
@@ -59,13 +62,12 @@ class RunLog {
 
   /// The learning rates of some inner steps, evenly spaced, over iterations.
   data::LineChart rates_chart() const {
-    data::LineChart chart = empty_chart("Learning rates of inner steps", "learning rate");
+    data::LineChart chart = empty_chart("Learning rates eta of inner steps", "eta");
     constexpr std::size_t most = 8;
-    const std::size_t steps = rows_.front().rates.size(), shown = std::min(most, steps);
+    const std::size_t rates = rows_.front().rates.size(), shown = std::min(most, rates);
     for (std::size_t i = 0; i < shown; ++i) {
-      const std::size_t t = shown == 1 ? 0 : i * (steps - 1) / (shown - 1);
-      chart.series.push_back(
-          series(message("step ", t + 1), [t](const Row& row) { return static_cast<double>(row.rates[t]); }));
+      const std::size_t t = shown == 1 ? 0 : i * (rates - 1) / (shown - 1);
+      chart.series.push_back(series(rate_name(t), [t](const Row& row) { return static_cast<double>(row.rates[t]); }));
     }
     return chart;
   }
@@ -95,17 +97,20 @@ class RunLog {
     const auto count = static_cast<Index>(iterations.size());
     const auto& figures = data::require<double>(npz, path, "figures", {count, 3});
     const auto& rates = data::require<float>(npz, path, "rates", {count, -1});
-    const std::size_t steps = rates.size() / iterations.size();
+    const std::size_t each = rates.size() / iterations.size();
     rows_.clear();
     for (std::size_t i = 0; i < iterations.size(); ++i) {
       const double* row = figures.data() + 3 * i;
-      const auto first = rates.begin() + static_cast<std::ptrdiff_t>(i * steps);
+      const auto first = rates.begin() + static_cast<std::ptrdiff_t>(i * each);
       rows_.push_back({iterations[i], std::isnan(row[0]) ? std::nullopt : std::optional(row[0]), row[1], row[2],
-                       std::vector<float>(first, first + static_cast<std::ptrdiff_t>(steps))});
+                       std::vector<float>(first, first + static_cast<std::ptrdiff_t>(each))});
     }
   }
 
  private:
+  /// eta of one step in one epoch, both counted from 1 as in the pictures; an epoch's steps follow one another.
+  std::string rate_name(std::size_t t) const { return message("eta_step", t % steps_ + 1, "_epoch", t / steps_ + 1); }
+
   static data::LineChart empty_chart(const char* title, const char* y_label) {
     data::LineChart chart;
     chart.title = title;
@@ -126,6 +131,7 @@ class RunLog {
     return points;
   }
 
+  std::size_t steps_;
   std::vector<Row> rows_;
 };
 

@@ -67,7 +67,11 @@ TEST_CASE("tool: chart names what is wrong with its table") {
   refuses("a,b\n1,\n", "--y b", 1, "no row has both a and b");
   refuses("", "--y b", 1, "is empty");
   check_exit(message("chart ", (folder.path() / "none.csv").string(), " --y b --out ", out.string()), 1,
-             {"cannot be read"});
+             {"none.csv: there is no such file"});
+  check_exit(message("chart ", folder.path().string(), " --y b --out ", out.string()), 1, {"is a folder, not a file"});
+  check_exit(message("chart ", csv.string(), " --y b --out ", (folder / "none/x.svg").string()), 1,
+             {"--out", "none/x.svg: there is no folder"});
+  check_exit(message("chart ", csv.string(), " --y b --out ", folder.path().string()), 1, {"--out", "is a folder"});
   CHECK(!std::filesystem::exists(out));
 }
 

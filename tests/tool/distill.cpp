@@ -63,6 +63,21 @@ TEST_CASE("tool: distill writes every result, and evaluate reaches the same accu
   CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["networks_tested"] == 3);
 }
 
+TEST_CASE("tool: a learning rate has one name, in the log and in the chart") {
+  const TemporaryFolder folder;
+  const auto out = folder / "run", chart = folder / "chart.svg";
+  REQUIRE(tool(quick(out) + " --net linear --steps 2 --epochs 2").exit_code == 0);
+  const std::string log = file_bytes(out / "log.csv");
+  CHECK(
+      log.starts_with("iteration,loss,hold_out_score,seconds,eta_step1_epoch1,eta_step2_epoch1,eta_step1_epoch2,"
+                      "eta_step2_epoch2\n"));
+  const std::string picture = file_bytes(out / "learning-rates.svg");
+  for (const char* name : {"eta_step1_epoch1", "eta_step2_epoch1", "eta_step1_epoch2", "eta_step2_epoch2"}) {
+    CHECK(picture.find(">" + std::string(name) + "</text>") != std::string::npos);
+  }
+  check_exit("chart " + (out / "log.csv").string() + " --y eta_step2_epoch1 --out " + chart.string(), 0, {"chart: "});
+}
+
 TEST_CASE("tool: the same seed gives the same bytes on one thread and on two") {
   const TemporaryFolder folder;
   REQUIRE(tool(quick(folder.path() / "one") + " --seed 7 --threads 1").exit_code == 0);

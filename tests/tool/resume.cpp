@@ -158,16 +158,24 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   CHECK(tool("distill --resume " + out.string()).exit_code == 0);
 }
 
-TEST_CASE("tool: two runs do not write to one folder") {
+TEST_CASE("tool: a folder where a run is going on is no folder of a run that was stopped") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";
   const std::string endless =
-      " distill --dataset mnist --iterations 100000 --batch 32 --hold-out 64 --evaluate-every 1 --out " + out.string();
-  const Result result = shell(HYPERTAPE_TOOL + endless + " & pid=$!; " + until_logged(out, "1,") + HYPERTAPE_TOOL +
-                              endless + "; echo second: $?; kill -KILL $pid; wait $pid");
+      "distill --dataset mnist --net linear --iterations 1000000 --batch 32 --hold-out 64 --evaluate-every 1 "
+      "--checkpoint-every 1 --out " +
+      out.string();
+  const std::string tool = std::string("; ") + HYPERTAPE_TOOL + " ", code = "; echo ended with $?";
+  const Result result = shell(HYPERTAPE_TOOL + (" " + endless) + " >/dev/null & pid=$!; " + until_logged(out, "2,") +
+                              "true" + tool + endless + code + tool + "distill --resume " + out.string() + code + tool +
+                              "pretrain --dataset mnist --out " + out.string() + code + "; kill -KILL $pid; wait $pid" +
+                              tool + endless + code);
   CAPTURE(result.output);
-  CHECK(result.says("another run is writing to it"));
-  CHECK(result.says("second: 1"));
+  const std::string busy = " " + out.string() + ": another process is writing there";
+  CHECK(result.says("hypertape: --out" + busy + "; wait for its end\nended with 1\nhypertape: --resume" + busy));
+  CHECK(result.says("; wait for its end\nended with 1\nhypertape: --out" + busy));
+  CHECK(result.says("holds a run that was stopped; continue it with --resume"));  // now it is
+  CHECK(result.says("ended with 2"));
 }
 
 }  // namespace
