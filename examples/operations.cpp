@@ -37,6 +37,7 @@ int main() {
   // To scalars, and between samples and features.
   show("sum(x), mean(x)", sum(x) + mean(x));
   show("dot(x, y)", dot(x, y));
+  show("norm(x)", norm(x));
   show("sum_per_channel(x)", sum_per_channel(x));
   show("sum_over_features(x)", sum_over_features(x));
   show("repeat_per_channel(bias, {N, O})", repeat_per_channel(bias, {N, O}));

@@ -22,6 +22,7 @@
 #include "hypertape/ops/local_response_norm.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/ops/math.hpp"
+#include "hypertape/ops/norm.hpp"
 #include "hypertape/ops/pool2d.hpp"
 #include "hypertape/ops/reduce.hpp"
 #include "hypertape/ops/softmax.hpp"

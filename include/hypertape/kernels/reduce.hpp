@@ -1,5 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "hypertape/kernels/simd.hpp"
 
 /// Sums, each in one fixed order: lanes and partial sums as the vectors fall, then the tail.
@@ -39,6 +43,21 @@ T dot(Index count, const T* a, const T* b) {
   using V = Simd<T, native_lanes<T>>;
   return detail::sum_of<T>(
       count, [&](Index i) { return V::load(a + i) * V::load(b + i); }, [&](Index i) { return a[i] * b[i]; });
+}
+
+/// The Euclidean norm: the root of the sum of squares, of elements of any size.
+template <class T>
+T norm(Index count, const T* a) {
+  using Limits = std::numeric_limits<T>;
+  const T squares = dot(count, a, a);
+  // Within these bounds, no square overflowed, and those that are subnormal do not count.
+  if (squares >= Limits::min() / Limits::epsilon() && squares <= Limits::max()) return std::sqrt(squares);
+  if (std::isnan(squares)) return squares;
+  T largest = 0, total = 0;
+  for (Index i = 0; i < count; ++i) largest = std::max(largest, std::abs(a[i]));
+  if (largest == 0 || std::isinf(largest)) return largest;
+  for (Index i = 0; i < count; ++i) total += (a[i] / largest) * (a[i] / largest);
+  return largest * std::sqrt(total);
 }
 
 /// out[r] = the sum of row r of `rows` rows of `columns` contiguous values.

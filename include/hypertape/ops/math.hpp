@@ -90,7 +90,8 @@ template <class T>
 Var<T> log(Var<T> x) {
   return apply_unary<Log>(x);
 }
-/// The square root, elementwise.
+/// The square root, elementwise. Its derivative at 0 is infinite, and that of sqrt(sum(square(x))) there is NaN: use
+/// `norm` of ops/norm.hpp for a Euclidean norm.
 template <class T>
 Var<T> sqrt(Var<T> x) {
   return apply_unary<Sqrt>(x);
