@@ -46,12 +46,10 @@ Var<T> log_sum_exp(Var<T> z) {
   return z.tape().apply(LogSumExp<T>(), Shape{z.shape()[0]}, {z});
 }
 
-/// Against central differences: the operation, and its gradient, whose derivatives are second derivatives.
+/// First and second derivatives against central differences, and against one another.
 bool derivatives_agree(const Tensor<double>& z) {
-  const auto first = [](auto x) { return log_sum_exp(x[0]); };
-  const auto second = [](auto x) { return gradient(sum(square(log_sum_exp(x[0]))), x[0]); };
-  return check_gradient<double>(first, {z}).within(1e-7, 1e-12) &&
-         check_gradient<double>(second, {z}).within(1e-7, 1e-12);
+  const auto f = [](auto x) { return log_sum_exp(x[0]); };
+  return check_gradient<double>(f, {z}, {.order = 2}).within(1e-7, 1e-12);
 }
 
 int main() {

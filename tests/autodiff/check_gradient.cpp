@@ -39,7 +39,121 @@ GradientCheck check_cube(double tangent_factor, double pullback_factor) {
   return check_gradient<double>(cube, {random_tensor<double>({5})});
 }
 
+/// How much of the right derivatives by x (of either kind) an operation gives.
+struct Factors {
+  double tangent = 1, pullback = 1;
+};
+
+/// 3 x^2 v, the slope of the cube times v, with derivatives by x that are right but for the given factors.
+template <class T>
+struct CubeSlope final : Operation<T> {
+  Factors factors;
+
+  explicit CubeSlope(Factors factors_) : factors(factors_) {}
+
+  const char* name() const override { return "cube_slope"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    for (Index i = 0; i < call.output_shape().size(); ++i) {
+      call.output()[i] = 3 * call.input(0)[i] * call.input(0)[i] * call.input(1)[i];
+    }
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    const Var<T> x = call.input(0), by_v = call.tangent(1) ? 3 * square(x) * call.tangent(1) : Var<T>();
+    if (!call.tangent(0)) return by_v;
+    const Var<T> by_x = factors.tangent * 6 * x * call.input(1) * call.tangent(0);
+    return by_v ? by_x + by_v : by_x;
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    const Var<T> x = call.input(0);
+    if (call.needs(0)) call.add(0, factors.pullback * 6 * x * call.input(1) * call.adjoint());
+    if (call.needs(1)) call.add(1, 3 * square(x) * call.adjoint());
+  }
+};
+
+/// The cube with right first derivatives, which are operations that may have wrong ones.
+template <class T>
+struct SmoothCube final : Operation<T> {
+  Factors of_pullback, of_tangent;
+
+  SmoothCube(Factors of_pullback_, Factors of_tangent_) : of_pullback(of_pullback_), of_tangent(of_tangent_) {}
+
+  const char* name() const override { return "smooth_cube"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    for (Index i = 0; i < call.output_shape().size(); ++i) call.output()[i] = std::pow(call.input(0)[i], T(3));
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return slope(of_tangent, call.input(0), call.tangent(0));
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    call.add(0, slope(of_pullback, call.input(0), call.adjoint()));
+  }
+
+ private:
+  static Var<T> slope(Factors factors, Var<T> x, Var<T> v) {
+    return x.tape().apply(CubeSlope<T>(factors), x.shape(), {x, v});
+  }
+};
+
+GradientCheck check_smooth_cube(int order, Factors of_pullback, Factors of_tangent) {
+  const auto cube = [=](auto x) {
+    return x[0].tape().apply(SmoothCube<double>(of_pullback, of_tangent), x[0].shape(), {x[0]});
+  };
+  return check_gradient<double>(cube, {random_tensor<double>({5})}, {.order = order});
+}
+
 }  // namespace
+
+TEST_CASE("check_gradient: wrong derivatives of a pullback or tangent pass first order, and fail second order") {
+  const Factors right, wrong_tangent{1.001, 1}, wrong_pullback{1, 1.001};
+  CHECK(check_smooth_cube(2, right, right).within(difference_tolerance, rounding_tolerance));
+  struct Case {
+    Factors of_pullback, of_tangent;
+    double GradientCheck::*error;
+  };
+  for (const Case& mistake : {Case{right, wrong_tangent, &GradientCheck::tangent_of_tangent},
+                              Case{right, wrong_pullback, &GradientCheck::pullback_of_tangent},
+                              Case{wrong_tangent, right, &GradientCheck::tangent_of_pullback},
+                              Case{wrong_pullback, right, &GradientCheck::pullback_of_pullback}}) {
+    CHECK(
+        check_smooth_cube(1, mistake.of_pullback, mistake.of_tangent).within(difference_tolerance, rounding_tolerance));
+    const GradientCheck check = check_smooth_cube(2, mistake.of_pullback, mistake.of_tangent);
+    CHECK(!check.within(difference_tolerance, rounding_tolerance));
+    CHECK(!check.within(difference_tolerance, 1e9));  // differences alone find it,
+    CHECK(!check.within(1e9, rounding_tolerance));    // and so does what is exact
+    CHECK(check.*mistake.error > 1e-5);
+    for (const auto error : {&GradientCheck::tangent_of_tangent, &GradientCheck::pullback_of_tangent,
+                             &GradientCheck::tangent_of_pullback, &GradientCheck::pullback_of_pullback}) {
+      CHECK((check.*error <= difference_tolerance) == (error != mistake.error));
+    }
+  }
+}
+
+TEST_CASE("check_gradient: derivatives that are wrong alike are told by differences") {
+  const Factors both_wrong{1.001, 1.001};  // consistent with one another, and symmetric
+  const GradientCheck check = check_smooth_cube(2, both_wrong, both_wrong);
+  CHECK(check.within(1e9, rounding_tolerance));
+  CHECK(!check.within(difference_tolerance, 1e9));
+}
+
+TEST_CASE("check_gradient: a NaN in a second derivative alone fails") {
+  const Factors right, wrong{std::numeric_limits<double>::quiet_NaN(), 1};
+  CHECK(!check_smooth_cube(2, right, wrong).within(1e9, 1e9));
+  CHECK(!check_smooth_cube(2, wrong, right).within(1e9, 1e9));
+}
+
+TEST_CASE("check_gradient: linear and constant functions pass to second order") {
+  const std::vector<Tensor<double>> x = {random_tensor<double>({3}, 1), random_tensor<double>({3}, 2)};
+  CHECK(check_gradient<double>([](auto v) { return v[0] - v[1]; }, x, {.order = 2}).within(1e-9, 1e-15));
+  CHECK(check_gradient<double>([](auto v) { return v[0]; }, x, {.order = 2}).within(1e-9, 1e-15));
+  CHECK(check_gradient<double>([](auto v) { return v[0].tape().scalar(3); }, x, {.order = 2}).within(0, 0));
+}
+
+TEST_CASE("check_gradient: the order is 1 or 2") {
+  for (const int order : {0, 3}) {
+    CHECK_THROWS_AS(check_gradient<double>([](auto x) { return x[0]; }, {Tensor<double>({1})}, {.order = order}),
+                    ArgumentError);
+  }
+}
 
 TEST_CASE("check_gradient: right derivatives pass") {
   CHECK(check_cube(1, 1).within(difference_tolerance, rounding_tolerance));

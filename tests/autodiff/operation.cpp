@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;

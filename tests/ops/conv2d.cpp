@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
 #include "support/obvious_conv2d.hpp"
 

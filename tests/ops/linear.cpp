@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;

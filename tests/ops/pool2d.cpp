@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;

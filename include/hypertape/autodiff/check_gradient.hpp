@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/finite_differences.hpp"
@@ -20,77 +23,132 @@ struct GradientCheck {
   double tangent = 0;    ///< J v against the central difference of f along v
   double transpose = 0;  ///< <J v, u> against <v, J^T u>: both exact, so of the size of rounding
 
-  /// False for NaN as well.
-  bool within(double difference_tolerance, double transpose_tolerance) const {
-    return pullback <= difference_tolerance && tangent <= difference_tolerance && transpose <= transpose_tolerance;
+  /// @{
+  /// Of second order, 0 unless that was asked for: the same for J^T u, a function of inputs and u, and for J v, one of
+  /// inputs and v.
+  double pullback_of_pullback = 0;
+  double tangent_of_pullback = 0;
+  double pullback_of_tangent = 0;
+  double tangent_of_tangent = 0;
+  double transpose_of_pullback = 0;
+  double transpose_of_tangent = 0;
+  /// @}
+  double symmetry = 0;  ///< of the Hessian H of <u, f>: <v, H w>, <w, H v>, and the same by tangents of tangents
+
+  /// Whether differences and what is exact are within these. False for NaN as well.
+  bool within(double difference_tolerance, double rounding_tolerance) const {
+    for (const double error :
+         {pullback, tangent, pullback_of_pullback, tangent_of_pullback, pullback_of_tangent, tangent_of_tangent}) {
+      if (!(error <= difference_tolerance)) return false;
+    }
+    for (const double error : {transpose, transpose_of_pullback, transpose_of_tangent, symmetry}) {
+      if (!(error <= rounding_tolerance)) return false;
+    }
+    return true;
   }
 };
 
-/// Checks the derivatives of f, which takes a span of Vars (one for each input, in order) and returns one Var of any
-/// shape, at the given point. f must be deterministic. Use double: a step of cbrt(epsilon) then leaves a relative error
-/// near 1e-9 where f is smooth.
-///
-///     check_gradient<double>([](auto x) { return sum(x[0] * tanh(x[1])); }, {a, b}).within(1e-7, 1e-12)
-///
-/// A second-order derivative is checked by an f that takes a gradient itself.
-template <class T, class Function>
-GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& inputs, std::uint64_t seed = 1) {
-  static_assert(std::is_invocable_r_v<Var<T>, const Function&, std::span<const Var<T>>>,
-                "check_gradient: the function takes a span of Vars and returns a Var");
+/// What `check_gradient` checks.
+struct GradientCheckOptions {
+  int order = 1;           ///< of the derivatives: 2 for the second as well
+  std::uint64_t seed = 1;  ///< of the directions u, v and w
+};
+
+namespace detail {
+
+/// A function of several tensors with several results.
+template <class T>
+using VectorFunction = std::function<std::vector<Var<T>>(std::span<const Var<T>>)>;
+
+template <class T>
+std::vector<Var<T>> leaves(Tape<T>& tape, const std::vector<Tensor<T>>& values) {
+  std::vector<Var<T>> out;
+  for (const Tensor<T>& value : values) out.push_back(tape.leaf(value));
+  return out;
+}
+
+template <class T>
+std::vector<Tensor<T>> values_of(const std::vector<Var<T>>& vars) {
+  std::vector<Tensor<T>> out;
+  for (const Var<T>& var : vars) out.push_back(var.value());
+  return out;
+}
+
+template <class T>
+std::vector<Tensor<T>> random_like(const std::vector<Tensor<T>>& tensors, Random& random) {
+  std::vector<Tensor<T>> out;
+  for (const Tensor<T>& tensor : tensors) {
+    Tensor<T>& direction = out.emplace_back(tensor.shape());
+    for (T& value : direction.values()) value = static_cast<T>(random.normal());
+  }
+  return out;
+}
+
+/// An inner product, and the sum of the magnitudes of its terms, to which its rounding is relative.
+struct InnerProduct {
+  double value = 0, magnitude = 0;
+};
+
+template <class T>
+InnerProduct inner_product(const std::vector<Tensor<T>>& a, const std::vector<Tensor<T>>& b) {
+  InnerProduct out;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    out.value += static_cast<double>(kernels::dot(a[i].size(), a[i].data(), b[i].data()));
+    for (Index k = 0; k < a[i].size(); ++k) out.magnitude += std::abs(static_cast<double>(a[i][k] * b[i][k]));
+  }
+  return out;
+}
+
+/// |a - b| relative to a magnitude, absolute if that is 0.
+inline double relative_to(double magnitude, double a, double b) {
+  return magnitude == 0 ? std::abs(a - b) : std::abs(a - b) / magnitude;
+}
+
+template <class T>
+std::vector<Var<T>> vjp(const std::vector<Var<T>>& y, const std::vector<Var<T>>& u, std::span<const Var<T>> x) {
+  std::vector<Var<T>> out(x.size());
+  hypertape::vjp<T>(y, u, x, out);
+  return out;
+}
+
+template <class T>
+std::vector<Var<T>> jvp(const std::vector<Var<T>>& y, std::span<const Var<T>> x, std::span<const Var<T>> v) {
+  std::vector<Var<T>> out(y.size());
+  hypertape::jvp<T>(y, x, v, out);
+  return out;
+}
+
+/// The first three of GradientCheck, for a function of several results.
+template <class T>
+GradientCheck check_first_derivatives(const VectorFunction<T>& f, const std::vector<Tensor<T>>& inputs,
+                                      Random& random) {
   Tape<T> tape;
-  Random random(seed);
-  const auto record = [&](const std::vector<Tensor<T>>& values) {
-    std::vector<Var<T>> x;
-    for (const Tensor<T>& value : values) x.push_back(tape.leaf(value));
-    return x;
-  };
-  const auto random_like = [&](const Shape& shape) {
-    Tensor<T> out(shape);
-    for (T& value : out.values()) value = static_cast<T>(random.normal());
-    return out;
-  };
   const auto evaluate = [&](const std::vector<Tensor<T>>& values) {
     const auto mark = tape.mark();
-    const std::vector<Var<T>> x = record(values);
-    Tensor<T> out = f(std::span<const Var<T>>(x)).value();
+    const std::vector<Tensor<T>> out = values_of(f(leaves(tape, values)));
     tape.rewind(mark);
     return out;
   };
-  const auto inner = [](const Tensor<T>& a, const Tensor<T>& b) {
-    return static_cast<double>(kernels::dot(a.size(), a.data(), b.data()));
-  };
 
-  const std::vector<Var<T>> x = record(inputs);
-  const Var<T> y = f(std::span<const Var<T>>(x));
-  const Tensor<T> u = random_like(y.shape());
-  std::vector<Tensor<T>> v;
-  for (const Tensor<T>& input : inputs) v.push_back(random_like(input.shape()));
-
-  const Var<T> cotangent = tape.leaf(u);
-  std::vector<Var<T>> pulled(x.size());
-  vjp<T>(std::span<const Var<T>>(&y, 1), std::span<const Var<T>>(&cotangent, 1), x, pulled);
-  const std::vector<Var<T>> directions = record(v);
-  Var<T> pushed;
-  jvp<T>(std::span<const Var<T>>(&y, 1), x, directions, std::span<Var<T>>(&pushed, 1));
-  const Tensor<T> tangent = pushed.value();
+  const std::vector<Var<T>> x = leaves(tape, inputs), y = f(x);
+  const std::vector<Tensor<T>> v = random_like(inputs, random), u = random_like(values_of(y), random);
+  const std::vector<Tensor<T>> pulled = values_of(vjp<T>(y, leaves(tape, u), x));
+  const std::vector<Tensor<T>> pushed = values_of(jvp<T>(y, x, leaves(tape, v)));
 
   GradientCheck check;
-  double transposed = 0;
-  detail::RelativeDifference pullback_error, tangent_error;
+  RelativeDifference pullback_error, tangent_error;
   std::vector<Tensor<T>> moved = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor<T> gradient = pulled[i].value();
-    transposed += inner(gradient, v[i]);
     for (Index element = 0; element < inputs[i].size(); ++element) {
       T& x_i = moved[i][element];
       const double slope =
-          detail::central_difference(x_i, detail::difference_step(x_i), [&] { return inner(u, evaluate(moved)); });
-      pullback_error.add(static_cast<double>(gradient[element]), slope);
+          central_difference(x_i, difference_step(x_i), [&] { return inner_product(u, evaluate(moved)).value; });
+      pullback_error.add(static_cast<double>(pulled[i][element]), slope);
     }
   }
   check.pullback = pullback_error.value();
 
-  const T step = detail::difference_step(T(1));
+  const T step = difference_step(T(1));
   std::vector<Tensor<T>> forward = inputs, backward = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     for (Index element = 0; element < inputs[i].size(); ++element) {
@@ -98,19 +156,98 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
       backward[i][element] -= step * v[i][element];
     }
   }
-  const Tensor<T> upper = evaluate(forward), lower = evaluate(backward);
-  for (Index element = 0; element < tangent.size(); ++element) {
-    const T slope = (upper[element] - lower[element]) / (2 * step);
-    tangent_error.add(static_cast<double>(tangent[element]), static_cast<double>(slope));
+  const std::vector<Tensor<T>> upper = evaluate(forward), lower = evaluate(backward);
+  for (std::size_t i = 0; i < pushed.size(); ++i) {
+    for (Index element = 0; element < pushed[i].size(); ++element) {
+      const T slope = (upper[i][element] - lower[i][element]) / (2 * step);
+      tangent_error.add(static_cast<double>(pushed[i][element]), static_cast<double>(slope));
+    }
   }
   check.tangent = tangent_error.value();
 
-  const double pushed_inner = inner(tangent, u);
-  double magnitude = 0;  // of the terms, not of the sums: these may cancel
-  for (Index element = 0; element < tangent.size(); ++element) {
-    magnitude += std::abs(static_cast<double>(tangent[element] * u[element]));
+  const InnerProduct pushed_inner = inner_product(pushed, u);
+  check.transpose = relative_to(pushed_inner.magnitude, pushed_inner.value, inner_product(pulled, v).value);
+  return check;
+}
+
+/// GradientCheck::symmetry.
+template <class T>
+double check_symmetry(const VectorFunction<T>& f, const std::vector<Tensor<T>>& inputs, Random& random) {
+  Tape<T> tape;
+  const std::vector<Var<T>> x = leaves(tape, inputs), y = f(x);
+  const std::vector<Tensor<T>> u = random_like(values_of(y), random);
+  const std::vector<Tensor<T>> directions[2] = {random_like(inputs, random), random_like(inputs, random)};
+  const std::vector<Var<T>> slope = vjp<T>(y, leaves(tape, u), x);
+  std::vector<double> found;
+  double magnitude = 0;  // rounding is relative to what is largest in the first and second derivatives
+  const auto add = [&](const std::vector<Tensor<T>>& a, const std::vector<Var<T>>& b) {
+    const InnerProduct product = inner_product(a, values_of(b));
+    magnitude = std::max(magnitude, product.magnitude);
+    return product.value;
+  };
+  for (const int first : {0, 1}) {
+    const std::vector<Var<T>> v = leaves(tape, directions[first]), w = leaves(tape, directions[1 - first]);
+    const std::vector<Var<T>> pushed = jvp<T>(y, x, v);
+    add(u, pushed);
+    found.push_back(add(directions[1 - first], jvp<T>(slope, x, v)));
+    found.push_back(add(u, jvp<T>(pushed, x, w)));
   }
-  check.transpose = magnitude == 0 ? std::abs(transposed) : std::abs(pushed_inner - transposed) / magnitude;
+  double sum = 0;  // unlike a maximum, it keeps a NaN
+  for (const double value : found) sum += relative_to(magnitude, value, found.front());
+  return sum;
+}
+
+}  // namespace detail
+
+/// Checks the derivatives of f, which takes a span of Vars (one for each input, in order) and returns one Var of any
+/// shape, at the given point. f must be deterministic. Use double: a step of cbrt(epsilon) then leaves a relative error
+/// near 1e-9 where f is smooth.
+///
+///     check_gradient<double>([](auto x) { return sum(x[0] * tanh(x[1])); }, {a, b}).within(1e-7, 1e-12)
+///
+/// An operation's pullback and tangent are functions themselves, built of operations that have pullbacks and tangents.
+/// `{.order = 2}` checks these as well, and that the Hessian is symmetric: all that hypergradients ask of an operation.
+/// @throws ArgumentError for another order than 1 or 2.
+template <class T, class Function>
+GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& inputs,
+                             GradientCheckOptions options = {}) {
+  static_assert(std::is_invocable_r_v<Var<T>, const Function&, std::span<const Var<T>>>,
+                "check_gradient: the function takes a span of Vars and returns a Var");
+  if (options.order != 1 && options.order != 2) {
+    throw ArgumentError(message("check_gradient: the order must be 1 or 2, got ", options.order));
+  }
+  using Vars = std::vector<Var<T>>;
+  using Span = std::span<const Var<T>>;
+  constexpr std::uint64_t of_directions = 1;  // a stream of its own: inputs may have been drawn with the same seed
+  Random random(options.seed, {of_directions});
+  const detail::VectorFunction<T> value = [&](Span x) { return Vars{f(x)}; };
+  GradientCheck check = detail::check_first_derivatives<T>(value, inputs, random);
+  if (options.order == 1) return check;
+
+  // The pullback as a function of inputs and cotangent, the tangent as one of inputs and directions.
+  const std::size_t count = inputs.size();
+  const detail::VectorFunction<T> pullback = [&](Span x) {
+    return detail::vjp<T>(value(x.first(count)), Vars{x[count]}, x.first(count));
+  };
+  const detail::VectorFunction<T> tangent = [&](Span x) {
+    return detail::jvp<T>(value(x.first(count)), x.first(count), x.subspan(count));
+  };
+  const auto with = [&](const std::vector<Tensor<T>>& shapes) {
+    std::vector<Tensor<T>> all = inputs;
+    for (Tensor<T>& direction : detail::random_like(shapes, random)) all.push_back(std::move(direction));
+    return all;
+  };
+  Tape<T> tape;
+  const auto of_pullback = detail::check_first_derivatives<T>(
+      pullback, with(detail::values_of(value(detail::leaves(tape, inputs)))), random);
+  const auto of_tangent = detail::check_first_derivatives<T>(tangent, with(inputs), random);
+  check.pullback_of_pullback = of_pullback.pullback;
+  check.tangent_of_pullback = of_pullback.tangent;
+  check.transpose_of_pullback = of_pullback.transpose;
+  check.pullback_of_tangent = of_tangent.pullback;
+  check.tangent_of_tangent = of_tangent.tangent;
+  check.transpose_of_tangent = of_tangent.transpose;
+  check.symmetry = detail::check_symmetry<T>(value, inputs, random);
   return check;
 }
 
