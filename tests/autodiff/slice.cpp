@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <vector>
+
+#include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/math.hpp"
 #include "support/check_operation.hpp"
 
@@ -70,4 +74,53 @@ TEST_CASE("slice: past the end is an error") {
   CHECK_THROWS_AS(slice(x, -1, {2}), ShapeError);
   CHECK_THROWS_AS(slice(x, 0, {7}), ShapeError);
   CHECK_THROWS_WITH_AS(reshape(x, {4}), "reshape: (2, 3) has 6 elements, (4) has 4", ShapeError);
+}
+
+namespace {
+
+/// Bytes that a tape has taken after the gradient, and its derivative, of a function that takes `count` slices of x.
+template <class Function>
+double bytes_for(const Function& f, Index count) {
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(random_tensor<double>({count})), slope = gradient(f(x, count), x);
+  gradient(sum(square(slope)), x);
+  return static_cast<double>(tape.used_bytes());
+}
+
+}  // namespace
+
+TEST_CASE("slice: memory grows with the number of slices, not with its square") {
+  const auto same = [](Var<double> x, Index count) {
+    Var<double> total = x.tape().scalar(0);
+    const Var<double> first = slice(x, 0, {8});
+    for (Index i = 0; i < count; ++i) total = total + dot(slice(first, 2, {3}), slice(first, 1, {3}));
+    return total;
+  };
+  const auto different = [](Var<double> x, Index count) {
+    Var<double> total = x.tape().scalar(0);
+    for (Index i = 0; i < count; ++i) total = total + square(slice(x, (i * 7) % count, {}));
+    return total;
+  };
+  CHECK(bytes_for(same, 4000) <= 2.2 * bytes_for(same, 2000));
+  CHECK(bytes_for(different, 4000) <= 2.2 * bytes_for(different, 2000));
+}
+
+TEST_CASE("slice: one element each, in every order, some of them twice") {
+  constexpr Index count = 500;
+  const Tensor<double> values = random_tensor<double>({count});
+  for (const Index step : {Index{1}, count - 1, Index{7}, Index{123}}) {
+    Tape<double> tape;
+    const Var<double> x = tape.leaf(values);
+    Var<double> total = tape.scalar(0);
+    for (Index i = 0; i < count + 100; ++i) {
+      const Var<double> element = slice(x, (i * step) % count, {1, 1});
+      total = total + sum(linear(element, element));
+    }
+    const Tensor<double> slope = gradient(total, x).value();
+    std::vector<double> times(count, 0);
+    for (Index i = 0; i < count + 100; ++i) times[static_cast<std::size_t>((i * step) % count)] += 1;
+    for (Index i = 0; i < count; ++i) {
+      CHECK(std::abs(slope[i] - 2 * times[static_cast<std::size_t>(i)] * values[i]) <= 1e-14 * std::abs(values[i]) * 4);
+    }
+  }
 }

@@ -18,42 +18,31 @@ namespace detail {
 template <class T>
 Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   using Part = typename Adjoint<T>::Part;
+  if (adjoint.parts == nullptr) return adjoint.sum;
   Index count = 0;
   for (Part* part = adjoint.parts; part != nullptr; part = part->next) ++count;
-  auto* left = tape.template allocate<Part*>(count);
-  Part** end = left;
+  auto* parts = tape.template allocate<Part*>(count);
+  Part** end = parts;
   for (Part* part = adjoint.parts; part != nullptr; part = part->next) *end++ = part;
   // Unlike std::stable_sort, which takes memory from the heap; a node's number decides between equals.
-  std::sort(left, end, [](const Part* a, const Part* b) {
+  std::sort(parts, end, [](const Part* a, const Part* b) {
     return a->offset != b->offset ? a->offset < b->offset : a->values.id() > b->values.id();
   });
-  Var<T> sum = adjoint.sum;
-  // Parts may lie in the memory for the whole already. With one round and no sum beside it, the whole can be put there.
-  bool in_place = !sum;
-  for (Part** part = left; part + 1 < end && in_place; ++part) {
-    in_place = part[0]->offset + part[0]->values.size() <= part[1]->offset;
+  // Parts may lie in the memory for the whole already. If none overlap, and no sum is beside them, the whole can be put
+  // there.
+  bool in_place = !adjoint.sum;
+  auto* offsets = tape.template allocate<Index>(count);
+  auto* values = tape.template allocate<Var<T>>(count);
+  for (Index i = 0, reached = 0; i < count; ++i) {
+    offsets[i] = parts[i]->offset;
+    values[i] = parts[i]->values;
+    in_place = in_place && reached <= offsets[i];
+    reached = offsets[i] + values[i].size();
   }
-  T* memory = in_place ? adjoint.memory : nullptr;
-  while (left != end) {  // each round takes parts that do not overlap; one round is the rule
-    auto* offsets = tape.template allocate<Index>(end - left);
-    auto* taken = tape.template allocate<Var<T>>(end - left);
-    std::size_t used = 0;
-    Index reached = 0;
-    Part** kept = left;
-    for (Part** part = left; part != end; ++part) {
-      if ((*part)->offset >= reached) {
-        offsets[used] = (*part)->offset;
-        taken[used++] = (*part)->values;
-        reached = (*part)->offset + (*part)->values.size();
-      } else {
-        *kept++ = *part;
-      }
-    }
-    end = kept;
-    const Var<T> whole = tape.apply(Assemble<T>(offsets), shape, std::span<const Var<T>>(taken, used), memory);
-    sum = sum ? combine(T(1), sum, T(1), whole) : whole;
-  }
-  return sum;
+  const Var<T> whole =
+      tape.apply(Assemble<T>(offsets), shape, std::span<const Var<T>>(values, static_cast<std::size_t>(count)),
+                 in_place ? adjoint.memory : nullptr);
+  return adjoint.sum ? combine(T(1), adjoint.sum, T(1), whole) : whole;
 }
 
 /// The Var itself if its values are at `destination`, or that is null; else a copy there.

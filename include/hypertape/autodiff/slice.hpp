@@ -6,11 +6,11 @@
 
 namespace hypertape {
 
-/// The adjoint of slicing: a tensor that is zero but for parts x_i placed at given offsets of its memory. The reverse
-/// sweep puts the adjoints of slices together with it.
+/// The adjoint of slicing: a tensor that is zero but for parts x_i at given offsets of its memory, which add up where
+/// they overlap. The reverse sweep puts the adjoints of slices together with it.
 template <class T>
 struct Assemble final : Operation<T> {
-  const Index* offsets;  ///< ascending; the parts do not overlap
+  const Index* offsets;  ///< ascending
 
   /// The offsets must live as long as the tape's record.
   explicit Assemble(const Index* offsets_) : offsets(offsets_) {}
@@ -21,11 +21,17 @@ struct Assemble final : Operation<T> {
     T* out = call.output();
     Index written = 0;
     for (int i = 0; i < call.inputs(); ++i) {
-      std::fill(out + written, out + offsets[i], T(0));
-      if (call.input(i) != out + offsets[i]) {  // else it was evaluated in its place
-        std::copy_n(call.input(i), call.input_shape(i).size(), out + offsets[i]);
+      const T* in = call.input(i);
+      T* to = out + offsets[i];
+      if (written < offsets[i]) std::fill(out + written, to, T(0));
+      if (in == to) {  // evaluated in its place, which overlaps no other
+        written = offsets[i] + call.input_shape(i).size();
+        continue;
       }
-      written = offsets[i] + call.input_shape(i).size();
+      const Index size = call.input_shape(i).size(), shared = std::clamp<Index>(written - offsets[i], 0, size);
+      for (Index k = 0; k < shared; ++k) to[k] += in[k];
+      std::copy(in + shared, in + size, to + shared);
+      written = std::max(written, offsets[i] + size);
     }
     std::fill(out + written, out + call.output_shape().size(), T(0));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "hypertape/autodiff/disjoint_ranges.hpp"
 #include "hypertape/autodiff/tape.hpp"
 
 namespace hypertape {
@@ -35,14 +36,10 @@ struct Adjoint {
     Var<T> values;
     Part* next;
   };
-  struct Place {
-    Index begin, end;
-    Place* next;
-  };
   Var<T> sum;
   Part* parts = nullptr;
-  T* memory = nullptr;      ///< for the whole, if somebody wants it there or writes parts in place
-  Place* places = nullptr;  ///< stretches of it that have been given away
+  T* memory = nullptr;   ///< for the whole, if somebody wants it there or writes parts in place
+  DisjointRanges taken;  ///< stretches of it that have been given away
 };
 
 /// A result of a sweep, and the memory where the caller wants its derivative.
@@ -176,21 +173,20 @@ class PullbackSweep {
   /// its place in the adjoint of the whole. Null if there is none, or if another contribution came first; an operation
   /// need not ask. What is put there must be of an operation whose derivatives do not read its output.
   T* place(int i) {
-    using Place = typename detail::Adjoint<T>::Place;
     const NodeId id = tape_.input(id_, i);
     if (adjoints_[id].sum) return nullptr;
     const bool direct = adjoints_[id].memory != nullptr;
     if (!direct && stretch_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
-    const Index begin = direct ? 0 : tape_.alias_offset(id), end = begin + tape_.node(id).shape.size();
+    const Index begin = direct ? 0 : tape_.alias_offset(id);
     if (begin < 0) return nullptr;
+    const Range range{begin, begin + tape_.node(id).shape.size()};
     detail::Adjoint<T>& whole = adjoints_[direct ? id : tape_.input(id, 0)];
-    for (const Place* taken = whole.places; taken != nullptr; taken = taken->next) {
-      if (begin < taken->end && taken->begin < end) return nullptr;
-    }
+    if (whole.taken.overlaps(range)) return nullptr;
     if (whole.memory == nullptr) {
       whole.memory = tape_.template allocate<T>(tape_.node(tape_.input(id, 0)).shape.size());
     }
-    whole.places = new (tape_.template allocate<Place>(1)) Place{begin, end, whole.places};
+    whole.taken.insert(new (tape_.template allocate<detail::DisjointRanges::Node>(1))
+                           detail::DisjointRanges::Node{range});
     return whole.memory + begin;
   }
 
