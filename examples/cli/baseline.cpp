@@ -360,15 +360,13 @@ void add_baseline(CLI::App& app) {
   command->common.add(options);
   command->network.add(options);
   command->initialisation.add(options);
+  options.group("Images");
   CLI::Option* method = options.add("--method", command->method, "Where the images come from")
-                            ->check(CLI::IsMember({"random-real", "optimized-real", "k-means", "average-real"}));
+                            ->check(CLI::IsMember({"random-real", "optimized-real", "k-means", "average-real"}))
+                            ->default_str("required, or --distilled");
   options
       .add_file("--distilled", command->distilled, "Classify by the images of this distilled.npz, in place of --method")
       ->excludes(method);
-  options
-      .add("--classifier", command->classifier,
-           "What is tested: networks trained on the images, or their nearest neighbours")
-      ->check(CLI::IsMember({"network", "k-nn"}));
   options.add("--steps", command->steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
   options.add("--images-per-class", command->images_per_class, "Images of a class, in each step")->check(positive());
   options.add("--sets", command->sets, "Sets of images, of random-real and k-means; networks are spread over them")
@@ -377,6 +375,11 @@ void add_baseline(CLI::App& app) {
       ->check(positive());
   options.add("--kmeans-iterations", command->kmeans_iterations, "After which k-means stops at the latest")
       ->check(positive());
+  options.group("Classifier");
+  options
+      .add("--classifier", command->classifier,
+           "What is tested: networks trained on the images, or their nearest neighbours")
+      ->check(CLI::IsMember({"network", "k-nn"}));
   options.add("--learning-rates", command->learning_rates, "Fixed learning rates to choose from, with commas")
       ->check(positive())
       ->delimiter(',')
@@ -386,6 +389,7 @@ void add_baseline(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false);
   options.add_file("--rates", command->rates, "A distilled.npz whose learning rates are one more choice");
+  options.group("Choice of rates, sets and neighbours");
   options
       .add("--selection-images", command->selection_images,
            "Training images that are in no set, to choose learning rates, candidates and neighbours with")

@@ -154,7 +154,7 @@ void add_chart(CLI::App& app) {
   CLI::App& parser =
       *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG picture");
   parser.add_option("csv", command->csv, "The file; its first line has the columns' names")->required();
-  parser.add_option("--x", command->x, "The column along the horizontal axis; without it, the first");
+  parser.add_option("--x", command->x, "The column along the horizontal axis")->default_str("the first");
   parser.add_option("--y", command->y, "A column to draw; several, a line each, with commas or by more of this option")
       ->required()
       ->allow_extra_args(false)
@@ -164,15 +164,15 @@ void add_chart(CLI::App& app) {
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  parser.add_flag("--error-bars", command->error_bars, "Draw deviations as bars, not as a band");
+  parser.add_flag("--error-bars", command->error_bars, "Draw deviations as bars, not as a band")->default_str("off");
   parser.add_option("--reference", command->references, "NAME=VALUE: a horizontal line, say a published figure")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  parser.add_flag("--log-y", command->log_y, "A logarithmic vertical axis");
+  parser.add_flag("--log-y", command->log_y, "A logarithmic vertical axis")->default_str("off");
   parser.add_option("--title", command->title, "Above the chart");
-  parser.add_option("--x-label", command->x_label, "Below it; without it, the column's name");
-  parser.add_option("--y-label", command->y_label, "Beside it; without it, the column's name if there is one only");
-  parser.add_option("--out", command->out, "The picture")->required();
+  parser.add_option("--x-label", command->x_label, "Below it")->default_str("the column's name");
+  parser.add_option("--y-label", command->y_label, "Beside it")->default_str("the column's name, if there is one only");
+  parser.add_option("--out", command->out, "The picture")->type_name("FILE")->required();
   parser.callback([command] { run(*command); });
 }
 

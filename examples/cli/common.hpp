@@ -81,30 +81,38 @@ struct CommonOptions {
 
   void add(Options& options) {
     using enum Options::OnResume;
-    options.add("--dataset", dataset, "What to train for; folder: the pictures in the folder --data")
-        ->check(CLI::IsMember(dataset_choices()));
-    options.add_folder(
-        "--data", data,
-        "Folder with the dataset's files. Without it: $HYPERTAPE_DATA/DATASET, the cache folder, and for "
-        "fashion-mnist the folder of Debian's package dataset-fashion-mnist. Of --dataset folder: the one with "
-        "train/CLASS/*.png|jpg|jpeg and test/CLASS/...",
-        free);
+    options.group("Results");
     options
-        .add("--image-size", image_size,
-             "Of --dataset folder: rows and columns that each picture is resized to (32, which every network takes)")
-        ->check(positive());
-    options.add("--channels", channels, "Of --dataset folder: rgb or grey, whatever each picture has (rgb)")
-        ->check(CLI::IsMember({"rgb", "grey"}));
-    options.add_flag("--skip-bad", skip_bad,
-                     "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
-    options.add_out(
-        out, "Folder for the results, created if need be; those of an earlier run of the same command are replaced");
+        .add_out(out,
+                 "Folder for the results, created if need be; those of an earlier run of the same command are replaced")
+        ->default_str("required");
     options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
     options
         .add("--threads", threads,
              "How many; 0: OpenMP's default (OMP_NUM_THREADS, or one for each processor). Results do not depend on it",
              free)
         ->check(CLI::Range(0, 1024));
+    options.group("Data");
+    options.add("--dataset", dataset, "What to train for (folder: the pictures in the folder --data)")
+        ->check(CLI::IsMember(dataset_choices()));
+    options
+        .add_folder("--data", data,
+                    "Folder with the dataset's files; of --dataset folder the one with train/CLASS/*.png|jpg|jpeg and "
+                    "test/CLASS/...",
+                    free)
+        ->default_str(
+            "$HYPERTAPE_DATA/DATASET, else hypertape/DATASET in the cache folder, else that of Debian's package "
+            "dataset-fashion-mnist");
+    options
+        .add("--image-size", image_size,
+             "Of --dataset folder: rows and columns that each picture is resized to; every network takes 32")
+        ->check(positive())
+        ->default_str(message(data::ImageFolderOptions().size));
+    options.add("--channels", channels, "Of --dataset folder: what each picture is made, whatever it has")
+        ->check(CLI::IsMember({"rgb", "grey"}))
+        ->default_str("rgb");
+    options.add_flag("--skip-bad", skip_bad,
+                     "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
   }
 
   /// Before anything is read. @throws CLI::RequiredError if there is no --out, ArgumentError if options do not go with

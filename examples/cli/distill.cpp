@@ -349,6 +349,7 @@ void add_distill(CLI::App& app) {
   command->initialisation.add(options);
   command->objective.add(options);
   distill::DistillOptions& d = command->distill;
+  options.group("Distilled set and inner steps");
   options.add("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
   options.add("--epochs", d.epochs, "Times that the steps are repeated")->check(positive());
   CLI::Option* per_class =
@@ -360,8 +361,18 @@ void add_distill(CLI::App& app) {
   options.add_flag("--soft-labels", d.soft_labels, "Learn the labels too");
   options.add("--momentum", d.momentum, "Momentum of the inner steps (heavy ball); 0: plain gradient descent")
       ->check(CLI::Range(0.0, 0.9999));
+  options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
+      ->check(positive());
+  options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
+      ->check(positive());
+  options.add_flag("--from-real-images", d.from_real_images, "Start from random real images instead of noise");
+  options.add_flag("--clamp-images", d.clamp_images, "Keep the images in the range of pixels");
+  options.group("Outer steps");
   options.add("--iterations", d.iterations, "Outer steps")->check(positive());
   options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")->check(positive());
+  options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
+      ->check(positive(true));
+  options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
   options.add("--networks", d.networks, "Initial weights of one outer step, where there are several")
       ->check(positive());
   options.add("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());
@@ -375,36 +386,30 @@ void add_distill(CLI::App& app) {
       .add("--halve-every", d.halve_every,
            "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to zero")
       ->check(positive(true));
-  options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
-      ->check(positive());
-  options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
-      ->check(positive());
-  options.add_flag("--from-real-images", d.from_real_images, "Start from random real images instead of noise");
-  options.add_flag("--clamp-images", d.clamp_images, "Keep the images in the range of pixels");
+  options.group("Hypergradient");
   options.add("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(positive(true));
   options.add("--clip-average", d.clip_average, "Largest multiple of the moving average of that norm; 0: no limit")
       ->check(positive(true));
-  options
-      .add("--memory-policy", command->memory_policy,
-           "What is kept of the inner steps: all, the weights before each, or before some; for less memory and more "
-           "time",
-           free)
-      ->check(CLI::IsMember(memory_policies));
   options.add("--window", d.window, "Derivatives go back through so many steps only; 0: through all")
       ->check(positive(true));
   options.add_flag("--random-windows", d.random_windows, "The window, and the inner loop, end at a random step");
-  options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
-      ->check(positive(true));
-  options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
+  options
+      .add("--memory-policy", command->memory_policy,
+           "What is kept of the inner steps (all, the weights before each, or before some), for less memory and more "
+           "time",
+           free)
+      ->check(CLI::IsMember(memory_policies));
   options.add_flag(
       "--skip-diverged", d.skip_diverged,
       "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
       "test as getting nothing right; the summary counts both");
+  options.group("Choice of the best state");
   options.add("--hold-out", d.hold_out, "Training images kept back to choose the best state")->check(positive());
   options
       .add("--validation-networks", d.validation_networks, "Initial weights to choose it with, where there are several")
       ->check(positive());
   options.add("--evaluate-every", command->evaluate_every, "Iterations between evaluations")->check(positive());
+  options.group("Stopping and continuing");
   options
       .add("--checkpoint-every", command->checkpoint_every,
            "Iterations between checkpoints, which --resume continues from; 0: only when stopped", free)
@@ -413,7 +418,9 @@ void add_distill(CLI::App& app) {
       ->check(positive(true));
   options.command()
       .add_option("--resume", command->resume, "Folder of a run that was stopped: continues it, to the same bits")
-      ->check(Options::not_empty());
+      ->check(Options::not_empty())
+      ->type_name("DIR")
+      ->group("Stopping and continuing");
   options.command().callback([command] { distil(*command); });
 }
 

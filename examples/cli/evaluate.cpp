@@ -139,6 +139,7 @@ void add_evaluate(CLI::App& app) {
   command->network.add(options);
   command->initialisation.add(options);
   command->objective.add(options);
+  options.group("Distilled set");
   options.add_file("--distilled", command->distilled, "The distilled.npz to train on")->required();
   options.add_flag("--shuffle", command->shuffle, "Take the steps of each epoch in random order");
   options.add_flag("--skip-diverged", command->skip_diverged,

@@ -52,6 +52,7 @@ std::vector<Tensor<float>> load_pool(const InitialisationOptions& options, const
 }  // namespace
 
 void InitialisationOptions::add_distribution(Options& options) {
+  options.group("Initial weights");
   std::vector<std::string> names;
   for (const auto& [name, initializer_of_name] : initializers) names.push_back(name);
   options.add("--initializer", initializer, "How new weights are drawn")->check(CLI::IsMember(names));
@@ -59,21 +60,22 @@ void InitialisationOptions::add_distribution(Options& options) {
 }
 
 void InitialisationOptions::add(Options& options) {
+  options.group("Initial weights");
   options
       .add("--init", init,
-           "Which weights networks start from: the same each time, new ones each time, or those of one or all networks "
-           "of "
-           "a pool")
+           "Which weights networks start from (the same each time, new ones each time, or those of one or all networks "
+           "of a pool)")
       ->check(CLI::IsMember({"fixed", "random", "fixed-pretrained", "random-pretrained"}));
   add_distribution(options);
   options.add_folder("--pool", pool, "Folder of networks made by `hypertape pretrain`");
   options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
-      ->check(CLI::IsMember(dataset_choices()));
+      ->check(CLI::IsMember(dataset_choices()))
+      ->default_str("any");
   options
       .add("--test-networks", test_networks,
-           message("How many networks to test with in the end: new ones (", default_random_networks,
-                   "), or the last of a pool, kept out of everything else (", default_pool_networks, ")"))
-      ->check(positive());
+           "How many networks to test with in the end: new ones, or the last of a pool, kept out of everything else")
+      ->check(positive())
+      ->default_str(message(default_random_networks, ", of a pool ", default_pool_networks));
 }
 
 void InitialisationOptions::check(const Options& options) const {

@@ -199,17 +199,20 @@ void add_linear(CLI::App& app) {
   const auto command = std::make_shared<LinearCommand>(*app.add_subcommand(
       "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)"));
   Options& options = command->options;
+  options.group("Results");
   options.add_out(command->out, "Folder for the results, created if need be")->required();
+  options.add("--seed", command->seed, "Number that everything random follows from")->check(seed_number());
+  options.group("Problem");
   options.add("--samples", command->samples, "N, of the generated problem")->check(positive());
   options.add("--dimension", command->dimension, "D, at most N")->check(positive());
   options.add("--noise", command->noise, "Standard deviation of what the targets add to a linear function")
       ->check(positive(true));
+  options.group("Learning");
   options.add("--step-size", command->step_size, "eta of the one gradient step")->check(positive());
   options.add("--iterations", command->iterations, "Outer steps that learn each number of points")->check(positive());
   options
       .add("--learning-rate", command->learning_rate, "Of the outer Adam, in units of the length of the best points")
       ->check(positive());
-  options.add("--seed", command->seed, "Number that everything random follows from")->check(seed_number());
   options.command().callback([command] { run(*command); });
 }
 

@@ -3,9 +3,13 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "commands.hpp"
+#include "help.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
 
@@ -20,6 +24,15 @@ int main(int argc, char** argv) {
       "with 124 (--time-limit), 130 (Ctrl-C), 143 (SIGTERM), 129 (the terminal was closed) or 141 (the "
       "output was).");
   app.set_version_flag("--version", HYPERTAPE_VERSION);
+  app.formatter(std::make_shared<hypertape::cli::HelpFormatter>());
+  app.failure_message([](const CLI::App* parser, const CLI::Error& error) {
+    const auto commands = parser->get_subcommands();
+    const std::string command = commands.empty() ? "" : commands.front()->get_name() + ' ';
+    // A word that is not known may be what is missing, misspelt.
+    const std::vector<std::string> unknown = parser->remaining(true);
+    const std::string what = unknown.empty() ? error.what() : CLI::ExtrasError(unknown).what();
+    return "hypertape: " + what + "; see hypertape " + command + "--help\n";
+  });
   app.require_subcommand(0, 1);  // none is complained of below, after words that are no command
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   hypertape::cli::add_distill(app);

@@ -8,6 +8,7 @@
 namespace hypertape::cli {
 
 void NetworkOptions::add(Options& options) {
+  options.group("Network");
   options.add("--net", net, "Which network to train")
       ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
   options.add("--width", width, "Channels of each layer of convnet")->check(CLI::Range(1, 4096));

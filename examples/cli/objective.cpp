@@ -3,10 +3,11 @@
 namespace hypertape::cli {
 
 void ObjectiveOptions::add(Options& options) {
+  options.group("Objective");
   options.add("--objective", objective, "What the distilled images shall teach")
       ->check(CLI::IsMember({"classification", "attack"}));
-  options.add("--attack-class", attack_class, "Attack: the class whose images shall be mistaken");
-  options.add("--target-class", target_class, "Attack: the class that they shall be taken for");
+  options.add("--attack-class", attack_class, "Of an attack: the class whose images shall be mistaken");
+  options.add("--target-class", target_class, "Of an attack: the class that they shall be taken for");
 }
 
 distill::Objective ObjectiveOptions::make(Index classes) const {

@@ -31,6 +31,9 @@ class Options {
 
   CLI::App& command() { return command_; }
 
+  /// What --help lists the options under that are added from here on.
+  void group(const std::string& name) { group_ = name; }
+
   /// An option with a value; the variable, which must stay, holds its default.
   template <class T>
   CLI::Option* add(const std::string& name, T& value, const std::string& help,
@@ -42,16 +45,16 @@ class Options {
   template <class T>
   CLI::Option* add_folder(const std::string& name, T& value, const std::string& help,
                           OnResume on_resume = OnResume::must_agree) {
-    return add_path(name, value, help, on_resume, require_folder);
+    return add_path(name, value, help, on_resume, require_folder)->type_name("DIR");
   }
   template <class T>
   CLI::Option* add_file(const std::string& name, T& value, const std::string& help,
                         OnResume on_resume = OnResume::must_agree) {
-    return add_path(name, value, help, on_resume, require_file);
+    return add_path(name, value, help, on_resume, require_file)->type_name("FILE");
   }
   /// The folder that the command writes to.
   CLI::Option* add_out(std::filesystem::path& value, const std::string& help) {
-    return add("--out", value, help, OnResume::not_kept)->check(not_empty());
+    return add("--out", value, help, OnResume::not_kept)->check(not_empty())->type_name("DIR");
   }
 
   /// @throws DataError naming the first option with a path that cannot be read. Before any work is done.
@@ -66,7 +69,7 @@ class Options {
 
   /// An option without a value.
   CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
-    return bind(value, command_.add_flag(name, value, help), OnResume::must_agree);
+    return bind(value, command_.add_flag(name, value, help)->default_str("off"), OnResume::must_agree);
   }
 
   /// Whether the option is on the command line.
@@ -178,6 +181,7 @@ class Options {
 
   template <class T>
   CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {
+    option->group(group_);
     entries_.push_back({option, on_resume, [&value] { return to_json(value); },
                         [&value](const Json& json) { from_json(json, value); }});
     return option;
@@ -216,6 +220,7 @@ class Options {
   }
 
   CLI::App& command_;
+  std::string group_ = "Options";
   std::vector<Entry> entries_;
   std::vector<std::function<void()>> paths_;
 };

@@ -161,6 +161,7 @@ void add_pretrain(CLI::App& app) {
   command->network.add(options);
   command->initialisation.add_distribution(options);
   distill::PretrainOptions& p = command->pretrain;
+  options.group("Training");
   options
       .add("--networks", command->networks, "How many; those that are there already are kept", Options::OnResume::free)
       ->check(positive());

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <iostream>
 #include <string>
+
+#include "terminal.hpp"
 
 namespace hypertape::cli {
 
@@ -14,9 +15,7 @@ class Progress {
   void show(const std::string& line) {
     if (terminal_) {
       // A line that wraps could not be rewritten.
-      winsize size{};
-      const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-      std::cout << '\r' << line.substr(0, known ? size.ws_col - 1 : line.size()) << "\x1b[K" << std::flush;
+      std::cout << '\r' << line.substr(0, terminal_columns().value_or(line.size() + 1) - 1) << "\x1b[K" << std::flush;
       open_ = true;
     } else {
       std::cout << line << '\n' << std::flush;

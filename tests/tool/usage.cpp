@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
+#include "hypertape/core/error.hpp"
 #include "hypertape/data/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
@@ -75,6 +79,53 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   CHECK(tool("--help").exit_code == 0);
   CHECK(tool("distill --help").says("--learning-rate"));
   CHECK(tool("--version").exit_code == 0);
+}
+
+TEST_CASE("tool: help lists options in groups, each with its default, and wraps at the terminal's width") {
+  const auto lines_of = [](const std::string& text) {
+    std::vector<std::string> lines(1);
+    for (const char c : text) {
+      if (c == '\n') {
+        lines.emplace_back();
+      } else {
+        lines.back() += c;
+      }
+    }
+    return lines;
+  };
+  for (const std::string command : {"distill", "pretrain", "evaluate", "baseline", "linear", "chart"}) {
+    CAPTURE(command);
+    std::size_t longest = 0;
+    for (const std::size_t width : {std::size_t{60}, std::size_t{80}, std::size_t{120}}) {
+      const std::string columns = width == 80 ? "env -u COLUMNS " : message("COLUMNS=", width, ' ');
+      const Result help = shell(columns + HYPERTAPE_TOOL + ' ' + command + " --help");
+      REQUIRE(help.exit_code == 0);
+      longest = 0;
+      for (const std::string& line : lines_of(help.output)) longest = std::max(longest, line.size());
+      CHECK(longest <= width);
+      CHECK(longest >= width - 15);  // it uses what there is
+      // An option begins with two blanks; all but --help end with brackets.
+      std::string option;
+      std::size_t options = 0;
+      for (const std::string& line : lines_of(help.output)) {
+        if (line.starts_with("  --") || line.empty()) {
+          if (!option.empty()) CHECK_MESSAGE(option.back() == ']', option);
+          option = line;
+          if (!line.empty()) ++options;
+        } else if (!option.empty()) {
+          option += line;
+        }
+      }
+      CHECK(options >= 7);
+    }
+  }
+  const Result help = tool("distill --help");
+  for (const char* words : {"\nData:\n", "\nNetwork:\n", "\nInitial weights:\n", "\nOuter steps:\n", "--hold-out N",
+                            "--net NAME", "--data DIR", "--clip X", "lenet, alexcifarnet", "[0; 0 to 1024]", "[off]"}) {
+    CHECK_MESSAGE(help.says(words), words);
+  }
+  check_exit("evaluate --no-such", 2, {"hypertape: ", "--no-such; see hypertape evaluate --help\n"});
+  check_exit("", 2, {"hypertape: A command is required; see hypertape --help\n"});
 }
 
 TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and nothing half-written") {

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "terminal.hpp"
+
+namespace hypertape::cli {
+
+/// Words of `text` in lines of at most `width` characters, of which all but the first are indented.
+inline std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
+  std::istringstream words(text);
+  std::string lines, word;
+  std::size_t column = indent;
+  while (words >> word) {
+    if (column > indent && column + 1 + word.size() > width) {
+      lines += '\n' + std::string(indent, ' ');
+      column = indent;
+    }
+    if (column > indent) {
+      lines += ' ';
+      ++column;
+    }
+    lines += word;
+    column += word.size();
+  }
+  return lines;
+}
+
+/// What --help prints: options in groups, each with what it takes, its choices and its default, wrapped at the
+/// terminal's width.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    return CLI::detail::find_and_replace(CLI::Formatter::make_help(app, std::move(name), mode), "\n\n\n", "\n\n");
+  }
+
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    const bool command = app->get_parent() != nullptr;
+    return CLI::Formatter::make_usage(app, std::move(name)) + (command ? "Defaults are in brackets.\n" : "");
+  }
+
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    // CLI11 describes what an option takes as "TYPE:CHECK:CHECK", where a choice is "{a,b}" and a range "INT in [1 -
+    // 9]".
+    const std::string type = is_flag(option) ? "" : option->get_type_name(), kind = type.substr(0, type.find(':'));
+    const std::string choices = between(type, "{", "}"), range = between(type, " in [", "]");
+    std::string name = make_option_name(option, is_positional), text = option->get_description();
+    if (!is_positional && !kind.empty()) name += ' ' + placeholder(kind, !choices.empty());
+    if (option->get_expected_max() == CLI::detail::expected_max_vector_size) name += " ...";
+    if (!choices.empty()) text += ": " + CLI::detail::find_and_replace(choices, ",", ", ");
+    std::string preset = default_of(option);
+    if (!range.empty()) preset += "; " + CLI::detail::find_and_replace(range, " - ", " to ");
+    return entry(name, preset.empty() ? text : text + " [" + preset + ']');
+  }
+
+  std::string make_subcommand(const CLI::App* command) const override {
+    return entry(command->get_name(), command->get_description());
+  }
+  std::string make_description(const CLI::App* app) const override { return paragraph(app->get_description()); }
+  std::string make_footer(const CLI::App* app) const override { return paragraph(app->get_footer()); }
+
+ private:
+  static constexpr std::size_t column = 32;  // where descriptions begin
+
+  static std::string paragraph(const std::string& text) {
+    return text.empty() ? "" : wrapped(text, 0, text_columns()) + '\n';
+  }
+
+  static std::string entry(const std::string& name, const std::string& text) {
+    std::string line = "  " + name;
+    if (line.size() + 2 > column) line += '\n';
+    line.append(column - (line.back() == '\n' ? 0 : line.size()), ' ');
+    return line + wrapped(text, column, text_columns()) + '\n';
+  }
+
+  static std::string between(const std::string& text, std::string_view begin, std::string_view end) {
+    const std::size_t from = text.find(begin);
+    if (from == std::string::npos) return "";
+    const std::size_t start = from + begin.size();
+    return text.substr(start, text.find(end, start) - start);
+  }
+
+  static std::string placeholder(const std::string& kind, bool choice) {
+    if (kind == "INT" || kind == "UINT") return "N";
+    if (kind == "FLOAT") return "X";
+    return choice ? "NAME" : kind;
+  }
+
+  static bool is_flag(const CLI::Option* option) { return option->get_items_expected_max() == 0; }
+
+  static std::string default_of(const CLI::Option* option) {
+    if (option->get_required()) return "required";
+    std::string value = option->get_default_str();
+    if (is_flag(option)) return value;  // nothing for --help
+    if (value.starts_with('[') && value.ends_with(']')) value = value.substr(1, value.size() - 2);
+    return value.empty() ? "none" : CLI::detail::find_and_replace(value, ",", ", ");
+  }
+};
+
+}  // namespace hypertape::cli
