@@ -118,9 +118,9 @@ class Run {
     log_.restore(data::with_prefix(found->arrays, "log"), found->path);
     snapshots_.restore(data::with_prefix(found->arrays, "snapshots"), found->path,
                        distiller_.distilled().images.front().shape());
-    seconds_before_ = data::require<double>(found->arrays, found->path, "seconds", {1})[0];
-    best_.score = data::require<double>(found->arrays, found->path, "best_score", {1})[0];
-    best_.iteration = data::require<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
+    seconds_before_ = data::require_values<double>(found->arrays, found->path, "seconds", {1})[0];
+    best_.score = data::require_values<double>(found->arrays, found->path, "best_score", {1})[0];
+    best_.iteration = data::require_values<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
     best_.set = distill::from_npz(data::with_prefix(found->arrays, "best"), found->path, classes_);
     distill::save(best_.set, out_ / "distilled.npz");
     std::cout << "resumed at iteration " << distiller_.iteration() << '\n';

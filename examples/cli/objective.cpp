@@ -21,7 +21,7 @@ distill::Objective ObjectiveOptions::make(Index classes) const {
     throw ArgumentError("--objective attack needs --attack-class and --target-class");
   }
   const distill::Attack attack{*attack_class, *target_class};
-  attack.check(classes);
+  attack.validate(classes);
   return {attack};
 }
 

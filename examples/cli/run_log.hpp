@@ -93,10 +93,10 @@ class RunLog {
 
   /// Takes back what `arrays` gave. @throws DataError naming the array of `path` that does not fit.
   void restore(const data::Npz& npz, const std::filesystem::path& path) {
-    const auto& iterations = data::require<std::int64_t>(npz, path, "iterations", {-1});
+    const auto& iterations = data::require_values<std::int64_t>(npz, path, "iterations", {-1});
     const auto count = static_cast<Index>(iterations.size());
-    const auto& figures = data::require<double>(npz, path, "figures", {count, 3});
-    const auto& rates = data::require<float>(npz, path, "rates", {count, -1});
+    const auto& figures = data::require_values<double>(npz, path, "figures", {count, 3});
+    const auto& rates = data::require_values<float>(npz, path, "rates", {count, -1});
     const std::size_t each = rates.size() / iterations.size();
     rows_.clear();
     for (std::size_t i = 0; i < iterations.size(); ++i) {

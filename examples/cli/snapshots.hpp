@@ -41,9 +41,9 @@ class Snapshots {
   /// Takes back what `arrays` gave, of images of this shape. @throws DataError naming the array of `path` that does not
   /// fit.
   void restore(const data::Npz& npz, const std::filesystem::path& path, const Shape& shape) {
-    const auto& iterations = data::require<std::int64_t>(npz, path, "iterations", {-1});
+    const auto& iterations = data::require_values<std::int64_t>(npz, path, "iterations", {-1});
     const auto& images =
-        data::require<float>(npz, path, "images", {static_cast<Index>(iterations.size()), shape.size()});
+        data::require_values<float>(npz, path, "images", {static_cast<Index>(iterations.size()), shape.size()});
     const auto size = static_cast<std::size_t>(shape.size());
     snapshots_.clear();
     next_ = 0;

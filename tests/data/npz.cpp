@@ -217,25 +217,25 @@ TEST_CASE("npz: a file cut anywhere is an error, a flipped bit an error or harml
 
 TEST_CASE("require: gives the values, where -1 stands for any extent") {
   const Npz arrays = example();
-  CHECK(require<float>(arrays, "x.npz", "images", {2, 1, 3}) == Floats{1, 2, 3, 4, 5, 6});
-  CHECK(require<float>(arrays, "x.npz", "images", {-1, 1, -1}).size() == 6);
-  CHECK(require<double>(arrays, "x.npz", "learning_rate", {}) == Doubles{0.02});
+  CHECK(require_values<float>(arrays, "x.npz", "images", {2, 1, 3}) == Floats{1, 2, 3, 4, 5, 6});
+  CHECK(require_values<float>(arrays, "x.npz", "images", {-1, 1, -1}).size() == 6);
+  CHECK(require_values<double>(arrays, "x.npz", "learning_rate", {}) == Doubles{0.02});
   CHECK(require_array(arrays, "x.npz", "labels").shape == std::vector<Index>{2});
 }
 
 TEST_CASE("require: a missing, mistyped or misshapen array is named with what was expected and found") {
   const Npz arrays = example();
-  check_error<DataError>([&] { require<float>(arrays, "x.npz", "theta0", {-1}); },
+  check_error<DataError>([&] { require_values<float>(arrays, "x.npz", "theta0", {-1}); },
                          {"x.npz", "expected", "'theta0'", "found", "images, labels, learning_rate"});
   check_error<DataError>([&] { require_array({}, "x.npz", "theta0"); }, {"x.npz", "'theta0'", "found no arrays"});
-  check_error<DataError>([&] { require<float>(arrays, "x.npz", "labels", {-1}); },
+  check_error<DataError>([&] { require_values<float>(arrays, "x.npz", "labels", {-1}); },
                          {"x.npz", "array 'labels'", "expected float32 (*,)", "found int64 (2,)"});
   check_error<DataError>(
       [&] {
-        require<float>(arrays, "x.npz", "images", {2, -1, 4});
+        require_values<float>(arrays, "x.npz", "images", {2, -1, 4});
       },
       {"x.npz", "array 'images'", "expected float32 (2, *, 4)", "found float32 (2, 1, 3)"});
-  check_error<DataError>([&] { require<float>(arrays, "x.npz", "images", {6}); },
+  check_error<DataError>([&] { require_values<float>(arrays, "x.npz", "images", {6}); },
                          {"expected float32 (6,)", "found float32 (2, 1, 3)"});
 }
 

@@ -17,7 +17,7 @@ data::Npz numbered(double number) {
 }
 
 double number_of(const distill::Checkpoints::Found& found) {
-  return data::require<double>(found.arrays, found.path, "number", {1})[0];
+  return data::require_values<double>(found.arrays, found.path, "number", {1})[0];
 }
 
 TEST_CASE("checkpoints: the newest is read, and if it is damaged the one before") {

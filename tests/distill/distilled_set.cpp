@@ -55,11 +55,11 @@ TEST_CASE("distilled_set: the arrays have the documented shapes") {
   distill::save(example(false), path);
   const data::Npz npz = data::read_npz(path);
   CHECK(npz.at("images").shape == std::vector<Index>{3, 4, 2, 5, 6});
-  CHECK(data::require<std::int64_t>(npz, path, "labels", {3, 4})[1] == 0);
+  CHECK(data::require_values<std::int64_t>(npz, path, "labels", {3, 4})[1] == 0);
   CHECK(npz.at("learning_rates").shape == std::vector<Index>{2, 3});
   CHECK(npz.at("theta0").shape == std::vector<Index>{7});
   // Row-major: the second value is one column further.
-  CHECK(data::require<float>(npz, path, "images", {3, 4, 2, 5, 6})[1] == example(false).images[0](0, 0, 0, 1));
+  CHECK(data::require_values<float>(npz, path, "images", {3, 4, 2, 5, 6})[1] == example(false).images[0](0, 0, 0, 1));
 }
 
 TEST_CASE("distilled_set: the same set gives the same bytes") {

@@ -37,9 +37,9 @@ TEST_CASE("objective: the score counts what is wanted") {
 }
 
 TEST_CASE("objective: classes that are not there, or the same") {
-  check_error<ArgumentError>([] { distill::Attack{4, 0}.check(4); }, {"class 4 is not in 0 .. 3"});
-  check_error<ArgumentError>([] { distill::Attack{0, -1}.check(4); }, {"class -1 is not in 0 .. 3"});
-  check_error<ArgumentError>([] { distill::Attack{2, 2}.check(4); }, {"are both 2"});
+  check_error<ArgumentError>([] { distill::Attack{4, 0}.validate(4); }, {"class 4 is not in 0 .. 3"});
+  check_error<ArgumentError>([] { distill::Attack{0, -1}.validate(4); }, {"class -1 is not in 0 .. 3"});
+  check_error<ArgumentError>([] { distill::Attack{2, 2}.validate(4); }, {"are both 2"});
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST_CASE("linear: shapes that do not fit") {
   CHECK_THROWS_WITH_AS(linear(x, tape.full({120, 401}, 0)),
                        "linear: input (10, 400) needs a weight of 400 columns, got (120, 401)", ShapeError);
   CHECK_THROWS_WITH_AS(linear(tape.full({10, 4, 10, 10}, 0), w),
-                       "linear: needs an input (N, I) and a weight (O, I), got (10, 4, 10, 10) and (120, 400)",
+                       "linear: needs an input (N, F) and a weight (O, F), got (10, 4, 10, 10) and (120, 400)",
                        ShapeError);
   CHECK_THROWS_WITH_AS(linear(x, w, tape.full({119}, 0)), "linear: weight (120, 400) needs a bias (120), got (119)",
                        ShapeError);

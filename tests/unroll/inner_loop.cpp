@@ -22,14 +22,14 @@ TEST_CASE("inner loop: its sizes") {
   CHECK(!loop.has_hyperparameters());
   loop.hyperparameters = Tensor<double>(Shape{2});
   CHECK(loop.has_hyperparameters());
-  loop.check();
+  loop.validate();
 }
 
 TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed with them") {
   const auto change_refused = [](const std::function<void(InnerLoop<double>&)>& change, const char* text) {
     InnerLoop<double> loop = small_loop<double>(2, 1);
     change(loop);
-    CHECK_THROWS_WITH_AS(loop.check(), text, ShapeError);
+    CHECK_THROWS_WITH_AS(loop.validate(), text, ShapeError);
     const auto outer = [](Var<double> theta) { return sum(theta); };
     CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer), text, ShapeError);
     CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss()).train(loop)), text, ShapeError);
@@ -68,15 +68,15 @@ TEST_CASE("inner loop: an impossible momentum or stop is refused") {
   InnerLoop<double> loop = small_loop<double>(2, 1);
   for (const double momentum : {-0.1, 1.0, std::nan("")}) {
     loop.momentum = momentum;
-    CHECK_THROWS_AS(loop.check(), ArgumentError);
+    CHECK_THROWS_AS(loop.validate(), ArgumentError);
   }
   loop.momentum = 1.5;
-  CHECK_THROWS_WITH_AS(loop.check(), "InnerLoop: the momentum must be in [0, 1), got 1.5", ArgumentError);
+  CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: the momentum must be in [0, 1), got 1.5", ArgumentError);
   loop.momentum = 0.5;
   loop.stop = 3;
-  CHECK_THROWS_WITH_AS(loop.check(), "InnerLoop: cannot stop after 3 of 2 steps", ArgumentError);
+  CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: cannot stop after 3 of 2 steps", ArgumentError);
   loop.stop = -1;
-  CHECK_THROWS_AS(loop.check(), ArgumentError);
+  CHECK_THROWS_AS(loop.validate(), ArgumentError);
 }
 
 }  // namespace

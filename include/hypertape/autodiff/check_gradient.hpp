@@ -135,7 +135,7 @@ GradientCheck check_first_derivatives(const VectorFunction<T>& f, const std::vec
   const std::vector<Tensor<T>> pulled = values_of(vjp<T>(y, leaves(tape, u), x));
   const std::vector<Tensor<T>> pushed = values_of(jvp<T>(y, x, leaves(tape, v)));
 
-  GradientCheck check;
+  GradientCheck result;
   RelativeDifference pullback_error, tangent_error;
   std::vector<Tensor<T>> moved = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -146,7 +146,7 @@ GradientCheck check_first_derivatives(const VectorFunction<T>& f, const std::vec
       pullback_error.add(static_cast<double>(pulled[i][element]), slope);
     }
   }
-  check.pullback = pullback_error.value();
+  result.pullback = pullback_error.value();
 
   const T step = difference_step(T(1));
   std::vector<Tensor<T>> forward = inputs, backward = inputs;
@@ -163,11 +163,11 @@ GradientCheck check_first_derivatives(const VectorFunction<T>& f, const std::vec
       tangent_error.add(static_cast<double>(pushed[i][element]), static_cast<double>(slope));
     }
   }
-  check.tangent = tangent_error.value();
+  result.tangent = tangent_error.value();
 
   const InnerProduct pushed_inner = inner_product(pushed, u);
-  check.transpose = relative_to(pushed_inner.magnitude, pushed_inner.value, inner_product(pulled, v).value);
-  return check;
+  result.transpose = relative_to(pushed_inner.magnitude, pushed_inner.value, inner_product(pulled, v).value);
+  return result;
 }
 
 /// GradientCheck::symmetry.
@@ -182,7 +182,7 @@ double check_symmetry(const VectorFunction<T>& f, const std::vector<Tensor<T>>& 
   double magnitude = 0;  // rounding is relative to what is largest in the first and second derivatives
   const auto add = [&](const std::vector<Tensor<T>>& a, const std::vector<Var<T>>& b) {
     const InnerProduct product = inner_product(a, values_of(b));
-    magnitude = std::max(magnitude, product.magnitude);
+    magnitude = (std::max)(magnitude, product.magnitude);
     return product.value;
   };
   for (const int first : {0, 1}) {
@@ -221,8 +221,8 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   constexpr std::uint64_t of_directions = 1;  // a stream of its own: inputs may have been drawn with the same seed
   Random random(options.seed, {of_directions});
   const detail::VectorFunction<T> value = [&](Span x) { return Vars{f(x)}; };
-  GradientCheck check = detail::check_first_derivatives<T>(value, inputs, random);
-  if (options.order == 1) return check;
+  GradientCheck result = detail::check_first_derivatives<T>(value, inputs, random);
+  if (options.order == 1) return result;
 
   // The pullback as a function of inputs and cotangent, the tangent as one of inputs and directions.
   const std::size_t count = inputs.size();
@@ -241,14 +241,14 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   const auto of_pullback = detail::check_first_derivatives<T>(
       pullback, with(detail::values_of(value(detail::leaves(tape, inputs)))), random);
   const auto of_tangent = detail::check_first_derivatives<T>(tangent, with(inputs), random);
-  check.pullback_of_pullback = of_pullback.pullback;
-  check.tangent_of_pullback = of_pullback.tangent;
-  check.transpose_of_pullback = of_pullback.transpose;
-  check.pullback_of_tangent = of_tangent.pullback;
-  check.tangent_of_tangent = of_tangent.tangent;
-  check.transpose_of_tangent = of_tangent.transpose;
-  check.symmetry = detail::check_symmetry<T>(value, inputs, random);
-  return check;
+  result.pullback_of_pullback = of_pullback.pullback;
+  result.tangent_of_pullback = of_pullback.tangent;
+  result.transpose_of_pullback = of_pullback.transpose;
+  result.pullback_of_tangent = of_tangent.pullback;
+  result.tangent_of_tangent = of_tangent.tangent;
+  result.transpose_of_tangent = of_tangent.transpose;
+  result.symmetry = detail::check_symmetry<T>(value, inputs, random);
+  return result;
 }
 
 }  // namespace hypertape

@@ -11,7 +11,7 @@ namespace hypertape::detail {
 template <class T>
 T difference_step(T x) {
   static const T step = std::cbrt(std::numeric_limits<T>::epsilon());
-  return step * std::max(T(1), std::abs(x));
+  return step * (std::max)(T(1), std::abs(x));
 }
 
 /// (f(x + h) - f(x - h)) / 2 h for a function of no arguments that reads x, which is put back.
@@ -31,7 +31,7 @@ double central_difference(T& x, T h, const F& f) {
 /// leave the range, by the parabola through x and two steps to the other side, whose error is of the order h^2 as well.
 template <class T, class F>
 double difference_within(T& x, T least, T end, const F& f) {
-  const T before = x, h = std::min(difference_step(x), (end - least) / 8);
+  const T before = x, h = (std::min)(difference_step(x), (end - least) / 8);
   if (before - h >= least && before + h < end) return central_difference(x, h, f);
   const T step = before - h < least ? h : -h;
   const double here = f();
@@ -56,7 +56,7 @@ class RelativeDifference {
     estimate_ += estimate * estimate;
   }
   double value() const {
-    const double scale = std::sqrt(std::max(exact_, estimate_));
+    const double scale = std::sqrt((std::max)(exact_, estimate_));
     return scale == 0 ? std::sqrt(difference_) : std::sqrt(difference_) / scale;
   }
 

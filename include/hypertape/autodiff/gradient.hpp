@@ -71,9 +71,9 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
     throw ArgumentError("vjp: needs outputs with a cotangent each, and arguments with a place for each result");
   }
   Tape<T>& tape = outputs.front().tape();
-  tape.require("vjp", "output", outputs);
-  tape.require("vjp", "cotangent", cotangents);
-  tape.require("vjp", "argument", arguments);
+  tape.require_nodes("vjp", "output", outputs);
+  tape.require_nodes("vjp", "cotangent", cotangents);
+  tape.require_nodes("vjp", "argument", arguments);
   const detail::Stretch<T> stretch(tape, outputs, arguments);
   detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, stretch.first, stretch.last);
 
@@ -109,7 +109,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
 /// @throws ShapeError if the loss is not a scalar, and as `vjp`.
 template <class T>
 void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> result) {
-  loss.tape().require("gradient", "loss", loss);
+  loss.tape().require_nodes("gradient", "loss", loss);
   if (loss.size() != 1) throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", loss.shape()));
   const Var<T> one = loss.tape().full(loss.shape(), T(1));
   vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);

@@ -23,10 +23,10 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     throw ArgumentError("jvp: needs arguments with a tangent each, and outputs with a place for each result");
   }
   Tape<T>& tape = outputs.front().tape();
-  tape.require("jvp", "output", outputs);
-  tape.require("jvp", "argument", arguments);
+  tape.require_nodes("jvp", "output", outputs);
+  tape.require_nodes("jvp", "argument", arguments);
   for (const Var<T>& v : tangents) {
-    if (v) tape.require("jvp", "tangent", v);
+    if (v) tape.require_nodes("jvp", "tangent", v);
   }
   const detail::Stretch<T> stretch(tape, outputs, arguments);
   detail::NodeTable<T, Var<T>> tangent(tape, stretch.first, stretch.last);
@@ -60,7 +60,7 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     for (int i = 0; i < call.inputs(); ++i) moves = moves || call.tangent(i);
     if (!moves) continue;
     tangent[id] = tape.node(id).operation->tangent(call);
-    if (tangent[id]) tape.require(tape.node(id).operation->name(), "tangent", tangent[id]);
+    if (tangent[id]) tape.require_nodes(tape.node(id).operation->name(), "tangent", tangent[id]);
     if (tangent[id] && tangent[id].shape() != tape.node(id).shape) {
       throw ShapeError(message(tape.node(id).operation->name(), ": the tangent is ", tangent[id].shape(),
                                ", the output ", tape.node(id).shape));

@@ -31,7 +31,7 @@ struct Assemble final : Operation<T> {
       const Index size = call.input_shape(i).size(), shared = std::clamp<Index>(written - offsets[i], 0, size);
       for (Index k = 0; k < shared; ++k) to[k] += in[k];
       std::copy(in + shared, in + size, to + shared);
-      written = std::max(written, offsets[i] + size);
+      written = (std::max)(written, offsets[i] + size);
     }
     std::fill(out + written, out + call.output_shape().size(), T(0));
   }

@@ -60,7 +60,7 @@ struct Stretch {
 
   Stretch(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments)
       : first(bound(arguments, true)),
-        last(std::max(bound(results, false), bound(arguments, false))),
+        last((std::max)(bound(results, false), bound(arguments, false))),
         argument(tape, first, last),
         active(tape, first, last) {
     for (const Var<T>& x : arguments) {
@@ -77,7 +77,7 @@ struct Stretch {
  private:
   static NodeId bound(std::span<const Var<T>> vars, bool lowest) {
     NodeId bound = vars.empty() ? 0 : vars.front().id();
-    for (const Var<T>& var : vars) bound = lowest ? std::min(bound, var.id()) : std::max(bound, var.id());
+    for (const Var<T>& var : vars) bound = lowest ? (std::min)(bound, var.id()) : (std::max)(bound, var.id());
     return bound;
   }
 };
@@ -193,7 +193,7 @@ class PullbackSweep {
   /// Adds to the adjoint of input i. @throws ShapeError if the contribution has not the input's shape, ArgumentError if
   /// it is of another tape.
   void add(int i, Var<T> contribution) {
-    tape_.require(name(), contribution_role, contribution);
+    tape_.require_nodes(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
     if (contribution.shape() != shape) {
       throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " to the adjoint of input ", i,
@@ -207,7 +207,7 @@ class PullbackSweep {
   /// pass when all are known: the slices of a flat parameter vector cost one copy of it, not one each.
   /// @throws ShapeError if they reach past the end, ArgumentError for values of another tape.
   void add_part(int i, Index offset, Var<T> contribution) {
-    tape_.require(name(), contribution_role, contribution);
+    tape_.require_nodes(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
     if (offset < 0 || offset > shape.size() - contribution.size()) {
       throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " at offset ", offset,

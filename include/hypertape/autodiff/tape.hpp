@@ -104,7 +104,7 @@ class Tape {
 
   /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
   /// One that was dropped and whose number was given to another since is not noticed.
-  void require(const char* operation, const char* role, std::span<const Var<T>> vars) const {
+  void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
     for (const Var<T>& var : vars) {
       if (!var || &var.tape() != this) {
         throw ArgumentError(message(operation, ": every ", role, " must be recorded on one and the same tape"));
@@ -115,8 +115,8 @@ class Tape {
     }
   }
   /// The same for one Var.
-  void require(const char* operation, const char* role, const Var<T>& var) const {
-    require(operation, role, std::span<const Var<T>>(&var, 1));
+  void require_nodes(const char* operation, const char* role, const Var<T>& var) const {
+    require_nodes(operation, role, std::span<const Var<T>>(&var, 1));
   }
 
   /// Memory that lives as long as what is recorded now: for what an operation saves for its derivatives.
@@ -185,7 +185,7 @@ class Tape {
   template <class Op>
   Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
     static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
-    require(operation.name(), "operand", inputs);
+    require_nodes(operation.name(), "operand", inputs);
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
     nodes_.push_back({stored, values, shape, inputs_.size(), static_cast<int>(inputs.size())});
     for (const Var<T>& input : inputs) inputs_.push_back(input.id());

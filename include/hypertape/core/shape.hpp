@@ -36,8 +36,8 @@ constexpr Range part_of(Index count, Index part, Index parts) {
 class Shape {
   /// One extent alone, by way of which {5} is a shape and 5 is none: Tensor(2, 3) is no 3 everywhere in (2).
   struct Extent {
-    template <std::integral I>
-    Extent(I extent) : value{extent} {}
+    template <std::integral Integer>
+    Extent(Integer extent) : value{extent} {}
     Index value;
   };
 
@@ -48,9 +48,10 @@ class Shape {
   /// @{
   /// From extents one by one; more than five do not compile. @throws ShapeError as for a span of them.
   Shape(Extent extent) : Shape(std::span<const Index>(&extent.value, 1)) {}
-  template <std::integral... I>
-  requires(sizeof...(I) > 1) Shape(I... extents) : Shape(std::span<const Index>(std::array{Index{extents}...})) {
-    static_assert(sizeof...(I) <= max_rank, "a shape has at most five extents");
+  template <std::integral... Integers>
+  requires(sizeof...(Integers) > 1) Shape(Integers... extents)
+      : Shape(std::span<const Index>(std::array{Index{extents}...})) {
+    static_assert(sizeof...(Integers) <= max_rank, "a shape has at most five extents");
   }
   /// @}
 
@@ -60,7 +61,7 @@ class Shape {
     for (const Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = extent;
     for (const Index extent : extents) {
       if (extent < 1) throw ShapeError("Shape: every extent must be at least 1, got " + str());
-      if (size_ > std::numeric_limits<Index>::max() / extent) {
+      if (size_ > (std::numeric_limits<Index>::max)() / extent) {
         throw ShapeError("Shape: the number of elements of " + str() + " overflows");
       }
       size_ *= extent;

@@ -35,7 +35,7 @@ namespace detail {
 inline void crop_plane(const std::uint8_t* plane, Index height, Index width, Index down, Index right, bool flipped,
                        std::uint8_t* out) {
   const Index begin = std::clamp(-right, Index{0}, width), end = std::clamp(width - right, Index{0}, width);
-  for (Index y = std::max(-down, Index{0}); y < std::min(height - down, height); ++y) {
+  for (Index y = (std::max)(-down, Index{0}); y < (std::min)(height - down, height); ++y) {
     std::uint8_t* to = out + y * width;
     if (begin < end) std::copy_n(plane + (y + down) * width + begin + right, end - begin, to + begin);
     if (flipped) std::reverse(to, to + width);

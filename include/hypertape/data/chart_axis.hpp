@@ -52,8 +52,8 @@ class Axis {
 
   /// The steps 1, 2, 5 times a power of ten.
   void linear_ticks(int most_ticks) {
-    const double size = std::max(std::abs(low_), std::abs(high_));
-    if (!(high_ - low_ > std::max(1e-9 * size, 1e-290))) {  // one value, as far as can be told
+    const double size = (std::max)(std::abs(low_), std::abs(high_));
+    if (!(high_ - low_ > (std::max)(1e-9 * size, 1e-290))) {  // one value, as far as can be told
       const double margin = size > 1e-280 ? size / 10 : 1;
       low_ -= margin;
       high_ += margin;
@@ -66,7 +66,7 @@ class Axis {
       if (candidate * power >= rough * (1 - 1e-9)) digit = candidate;
     }
     const double step = digit * power;
-    const int decimals = std::max(0, -exponent - (digit == 10 ? 1 : 0));
+    const int decimals = (std::max)(0, -exponent - (digit == 10 ? 1 : 0));
     const double first = std::floor(low_ / step + 1e-6), last = std::ceil(high_ / step - 1e-6);
     for (double k = first; k <= last; ++k) {
       // A quotient of whole numbers where there are decimals: 3 / 10 is 0.3, and 3 * 0.1 is not.
@@ -78,11 +78,11 @@ class Axis {
   }
 
   std::string linear_text(double value, double step, int decimals) const {
-    const double size = std::max(std::abs(low_), std::abs(high_));
+    const double size = (std::max)(std::abs(low_), std::abs(high_));
     if (size < 1e6 && decimals <= 5) return number_text(value, std::chars_format::fixed, decimals);
     if (value == 0) return "0";
     const int digits = static_cast<int>(std::floor(std::log10(std::abs(value))) - std::floor(std::log10(step * 1.001)));
-    return short_exponent(number_text(value, std::chars_format::scientific, std::max(0, digits)));
+    return short_exponent(number_text(value, std::chars_format::scientific, (std::max)(0, digits)));
   }
 
   /// Powers of ten; below two decades 1, 2 and 5 times a power of ten.
@@ -91,7 +91,7 @@ class Axis {
     const int first = static_cast<int>(std::floor(low_ + 1e-9)), last = static_cast<int>(std::ceil(high_ - 1e-9));
     const int stride = fine ? 1 : (last - first + most_ticks - 1) / most_ticks;
     std::vector<Tick> all;
-    for (int exponent = first; exponent <= std::max(last, first + 1) + stride - 1; exponent += stride) {
+    for (int exponent = first; exponent <= (std::max)(last, first + 1) + stride - 1; exponent += stride) {
       for (const int digit : {1, 2, 5}) {
         if (digit > 1 && !fine) break;
         all.push_back({exponent + std::log10(digit), power_text(digit, exponent)});
@@ -109,7 +109,7 @@ class Axis {
   static std::string power_text(int digit, int exponent) {
     if (exponent >= -3 && exponent <= 4) {
       const double value = exponent < 0 ? digit / std::pow(10., -exponent) : digit * std::pow(10., exponent);
-      return number_text(value, std::chars_format::fixed, std::max(0, -exponent));
+      return number_text(value, std::chars_format::fixed, (std::max)(0, -exponent));
     }
     return message(digit, 'e', exponent);
   }

@@ -28,7 +28,7 @@ namespace detail {
 inline void append_cifar10_file(const std::filesystem::path& path, LabelledImages& images) {
   const auto record = 1 + static_cast<std::size_t>(images.bytes_per_image());
   GzipReader file(path);
-  const std::vector<std::uint8_t> bytes = file.read(std::numeric_limits<std::size_t>::max());
+  const std::vector<std::uint8_t> bytes = file.read((std::numeric_limits<std::size_t>::max)());
   if (bytes.empty() || bytes.size() % record != 0) {
     throw bad_content(path, file.where(bytes.size() - bytes.size() % record), message("a record of ", record, " bytes"),
                       message("the end of the file after ", bytes.size() % record));

@@ -56,7 +56,7 @@ struct Split {
 
 /// @throws ArgumentError, starting with `operation`, unless the sizes are positive and agree with pixels and labels.
 inline void check_sizes(const LabelledImages& images, const std::string& operation) {
-  if (std::min({images.count, images.channels, images.height, images.width}) < 1) {
+  if ((std::min)({images.count, images.channels, images.height, images.width}) < 1) {
     throw ArgumentError(operation + ": the images have an extent below 1");
   }
   const auto count = static_cast<std::size_t>(images.count);
@@ -132,7 +132,7 @@ void gather_plane(const LabelledImages& images, std::span<const Index> which, In
   };
   for (Index n = 0; n < samples; n += tile_samples) {
     for (Index pixel = 0; pixel < plane; pixel += tile_pixels) {
-      fill({n, std::min(n + tile_samples, samples)}, {pixel, std::min(pixel + tile_pixels, plane)});
+      fill({n, (std::min)(n + tile_samples, samples)}, {pixel, (std::min)(pixel + tile_pixels, plane)});
     }
   }
 }

@@ -95,7 +95,7 @@ class GlyphCanvas {
  public:
   static constexpr int side = 28;
 
-  GlyphCanvas() { squared_distance_.fill(std::numeric_limits<double>::max()); }
+  GlyphCanvas() { squared_distance_.fill((std::numeric_limits<double>::max)()); }
 
   void draw(const Stroke& stroke) {
     Point begin = stroke.front();
@@ -127,8 +127,8 @@ class GlyphCanvas {
   }
 
   void draw_segment(Point a, Point b) {
-    const Range columns = touched(std::min(a.x, b.x), std::max(a.x, b.x));
-    const Range rows = touched(std::min(a.y, b.y), std::max(a.y, b.y));
+    const Range columns = touched((std::min)(a.x, b.x), (std::max)(a.x, b.x));
+    const Range rows = touched((std::min)(a.y, b.y), (std::max)(a.y, b.y));
     const Point along{b.x - a.x, b.y - a.y};
     const double squared_length = along.x * along.x + along.y * along.y;
     for (Index y = rows.begin; y < rows.end; ++y) {
@@ -138,7 +138,7 @@ class GlyphCanvas {
         const double t = squared_length > 0 ? std::clamp(projection / squared_length, 0., 1.) : 0;
         const Point gap{from_a.x - t * along.x, from_a.y - t * along.y};
         double& nearest = squared_distance_[static_cast<std::size_t>(y * side + x)];
-        nearest = std::min(nearest, gap.x * gap.x + gap.y * gap.y);
+        nearest = (std::min)(nearest, gap.x * gap.x + gap.y * gap.y);
       }
     }
   }

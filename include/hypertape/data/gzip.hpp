@@ -47,7 +47,7 @@ class GzipReader {
     std::vector<std::uint8_t> bytes;
     while (bytes.size() < count) {
       const std::size_t begin = bytes.size();
-      const std::size_t piece = std::min({count - begin, std::max(first_piece, begin), std::size_t{1} << 30});
+      const std::size_t piece = (std::min)({count - begin, (std::max)(first_piece, begin), std::size_t{1} << 30});
       bytes.reserve(begin + piece);
       bytes.resize(begin + piece);
       const std::size_t got = read_piece(bytes.data() + begin, static_cast<unsigned>(piece));
@@ -65,7 +65,7 @@ class GzipReader {
   std::size_t read_piece(std::uint8_t* out, unsigned count) {
     errno = 0;
     const int got = gzread(file_.get(), out, count);
-    offset_ += static_cast<std::size_t>(std::max(got, 0));
+    offset_ += static_cast<std::size_t>((std::max)(got, 0));
     int code = Z_OK;
     const char* reason = gzerror(file_.get(), &code);
     if (code == Z_ERRNO) throw detail::system_error(path_, "read");

@@ -71,7 +71,7 @@ inline std::vector<Index> read_idx_dims(GzipReader& file, std::size_t rank) {
     if (size == 0) {
       throw bad_content(file.path(), file.where(offset), message("a size of dimension ", axis, " of at least 1"), "0");
     }
-    if (product > std::numeric_limits<Index>::max() / size) {
+    if (product > (std::numeric_limits<Index>::max)() / size) {
       throw bad_content(file.path(), file.where(offset), "sizes whose product fits in 63 bits",
                         message("dimension ", axis, " of ", size, " after a product of ", product));
     }

@@ -33,7 +33,7 @@ struct ImageFolderOptions {
   bool skip_bad = false;  ///< leave out pictures that cannot be read, instead of stopping
 
   /// @throws ArgumentError naming the first value that is out of range.
-  void check() const {
+  void validate() const {
     constexpr Index largest = 4096;
     if (size < 1 || size > largest) {
       throw ArgumentError(message("image folder: the size of an image must be in 1 .. ", largest, ", got ", size));
@@ -164,7 +164,7 @@ inline LabelledImages read_image_folder(const std::filesystem::path& folder, con
 /// cannot be read (unless options.skip_bad; then if none of a class can), naming it with the reason; ArgumentError for
 /// options out of range.
 inline ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options = {}) {
-  options.check();
+  options.validate();
   const std::filesystem::path train = folder / "train", test = folder / "test";
   ImageFolder loaded{{"folder", folder, {}, {}, {}, detail::class_folders(folder, "train")}, {}};
   Dataset& dataset = loaded.dataset;

@@ -115,15 +115,15 @@ class ChartWriter {
  public:
   explicit ChartWriter(const LineChart& chart) : chart_(chart), x_(x_axis(chart)), y_(y_axis(chart)) {
     double widest = 0, names = 0;
-    for (const Tick& tick : y_.ticks()) widest = std::max(widest, text_width(tick.text, font));
-    for (const LineSeries& series : chart.series) names = std::max(names, text_width(series.name, font));
-    for (const ReferenceLine& line : chart.references) names = std::max(names, text_width(line.name, font));
+    for (const Tick& tick : y_.ticks()) widest = (std::max)(widest, text_width(tick.text, font));
+    for (const LineSeries& series : chart.series) names = (std::max)(names, text_width(series.name, font));
+    for (const ReferenceLine& line : chart.references) names = (std::max)(names, text_width(line.name, font));
     left_ = widest + (chart.y_label.empty() ? 20 : 44);
     top_ = chart.title.empty() ? 20 : 46;
     width_ = left_ + plot_width + (names > 0 ? names + 66 : 24);
-    width_ = std::max(width_, left_ + text_width(chart.title, title_font) + 10);
+    width_ = (std::max)(width_, left_ + text_width(chart.title, title_font) + 10);
     const auto entries = static_cast<double>(chart.series.size() + chart.references.size());
-    height_ = top_ + std::max(plot_height + (chart.x_label.empty() ? 34 : 56), legend_row * entries);
+    height_ = top_ + (std::max)(plot_height + (chart.x_label.empty() ? 34 : 56), legend_row * entries);
   }
 
   std::string svg() {
@@ -151,8 +151,8 @@ class ChartWriter {
   static Axis x_axis(const LineChart& chart) {
     double low = chart.series.front().x.front(), high = low;
     for (const LineSeries& series : chart.series) {
-      low = std::min(low, *std::min_element(series.x.begin(), series.x.end()));
-      high = std::max(high, *std::max_element(series.x.begin(), series.x.end()));
+      low = (std::min)(low, *std::min_element(series.x.begin(), series.x.end()));
+      high = (std::max)(high, *std::max_element(series.x.begin(), series.x.end()));
     }
     return {chart.x_scale, low, high, 8};
   }
@@ -160,13 +160,13 @@ class ChartWriter {
     double low = chart.series.front().y.front(), high = low;
     for (const LineSeries& series : chart.series) {
       for (std::size_t i = 0; i < series.y.size(); ++i) {
-        low = std::min(low, lower_end(chart, series, i));
-        high = std::max(high, upper_end(series, i));
+        low = (std::min)(low, lower_end(chart, series, i));
+        high = (std::max)(high, upper_end(series, i));
       }
     }
     for (const ReferenceLine& line : chart.references) {
-      low = std::min(low, line.y);
-      high = std::max(high, line.y);
+      low = (std::min)(low, line.y);
+      high = (std::max)(high, line.y);
     }
     return {chart.y_scale, low, high, 6};
   }
@@ -176,7 +176,7 @@ class ChartWriter {
   }
   static double lower_end(const LineChart& chart, const LineSeries& series, std::size_t i) {
     const double low = series.y[i] - (series.deviation.empty() ? 0 : series.deviation[i]);
-    return chart.y_scale == AxisScale::linear ? low : std::max(low, series.y[i] / 10);
+    return chart.y_scale == AxisScale::linear ? low : (std::max)(low, series.y[i] / 10);
   }
 
   double across(double fraction) const { return left_ + plot_width * fraction; }

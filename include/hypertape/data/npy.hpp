@@ -60,7 +60,7 @@ inline constexpr std::string_view npy_magic = "\x93NUMPY";
 inline std::optional<std::size_t> element_count(const std::vector<Index>& shape) {
   Index count = 1;
   for (const Index extent : shape) {
-    if (extent < 0 || (extent > 0 && count > std::numeric_limits<Index>::max() / extent)) return std::nullopt;
+    if (extent < 0 || (extent > 0 && count > (std::numeric_limits<Index>::max)() / extent)) return std::nullopt;
     count *= extent;
   }
   return static_cast<std::size_t>(count);
@@ -116,10 +116,11 @@ class NpyReader {
   NpyHeader read_header() {
     if (!bytes_.starts_with(npy_magic)) fail("the magic string \\x93NUMPY", "other bytes");
     at_ = npy_magic.size();
-    const std::size_t major = read_little_endian(1, "the major version");
-    const std::size_t minor = read_little_endian(1, "the minor version");
-    if ((major != 1 && major != 2) || minor != 0) fail("format version 1.0 or 2.0", message(major, '.', minor));
-    const std::size_t length = read_little_endian(major == 1 ? 2 : 4, "the length of the header");
+    const std::size_t version = read_little_endian(1, "the major version");
+    const std::size_t revision = read_little_endian(1, "the minor version");
+    if ((version != 1 && version != 2) || revision != 0)
+      fail("format version 1.0 or 2.0", message(version, '.', revision));
+    const std::size_t length = read_little_endian(version == 1 ? 2 : 4, "the length of the header");
     if (bytes_.size() - at_ < length) fail(message("a header of ", length, " bytes"), message(bytes_.size() - at_));
     end_ = at_ + length;
     return parse_dictionary();
@@ -180,7 +181,7 @@ class NpyReader {
     Index value = 0;
     for (; at_ < end_ && bytes_[at_] >= '0' && bytes_[at_] <= '9'; ++at_) {
       const Index digit = bytes_[at_] - '0';
-      if (value > (std::numeric_limits<Index>::max() - digit) / 10) fail("an extent below 2^63", here());
+      if (value > ((std::numeric_limits<Index>::max)() - digit) / 10) fail("an extent below 2^63", here());
       value = 10 * value + digit;
     }
     if (at_ == begin) fail("an extent", here());

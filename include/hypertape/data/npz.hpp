@@ -170,8 +170,8 @@ inline const NpyArray& require_array(const Npz& arrays, const std::filesystem::p
 /// stands for any extent of at least 1. @throws DataError naming the file, the array, what was expected and what was
 /// found.
 template <class V>
-const std::vector<V>& require(const Npz& arrays, const std::filesystem::path& path, const std::string& name,
-                              const std::vector<Index>& shape) {
+const std::vector<V>& require_values(const Npz& arrays, const std::filesystem::path& path, const std::string& name,
+                                     const std::vector<Index>& shape) {
   const NpyArray& array = require_array(arrays, path, name);
   bool fits = std::holds_alternative<std::vector<V>>(array.values) && array.shape.size() == shape.size();
   for (std::size_t axis = 0; fits && axis < shape.size(); ++axis) {

@@ -54,15 +54,15 @@ template <class T>
 LevelMap image_levels(const Tensor<T>& images, Index n, LevelMap pixels, DisplayRange range) {
   const Shape& shape = images.shape();
   const Index plane = shape[2] * shape[3];
-  double low = std::numeric_limits<double>::max();
+  double low = (std::numeric_limits<double>::max)();
   double high = std::numeric_limits<double>::lowest();
   for (Index feature = 0; feature < shape.features(); ++feature) {
     const auto channel = static_cast<std::size_t>(feature / plane);
     const auto value = static_cast<double>(images[n + shape[0] * feature]);
     const double level = pixels.factor[channel] * value + pixels.offset[channel];
     if (!std::isfinite(level)) throw ArgumentError(message("picture: image ", n, " has a value of ", value));
-    low = std::min(low, level);
-    high = std::max(high, level);
+    low = (std::min)(low, level);
+    high = (std::max)(high, level);
   }
   if (range == DisplayRange::pixels) return pixels;
   const double stretch = high > low ? 255 / (high - low) : 0;

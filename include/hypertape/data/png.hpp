@@ -70,10 +70,10 @@ inline Picture read_png(const std::filesystem::path& path) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, detail::FreePng> release(&image);
-  const auto check = [&](int success, const char* where) {
+  const auto require_success = [&](int success, const char* where) {
     if (success == 0) throw bad_content(path, where, "sound PNG data", image.message);
   };
-  check(png_image_begin_read_from_stdio(&image, file.get()), "the header");
+  require_success(png_image_begin_read_from_stdio(&image, file.get()), "the header");
   detail::check_picture_size(path, image.width, image.height);
   const bool alpha = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
   Picture picture(image.width, image.height, (image.format & PNG_FORMAT_FLAG_COLOR) != 0 ? 3 : 1);
@@ -81,7 +81,7 @@ inline Picture read_png(const std::filesystem::path& path) {
   image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;                       // libpng would take 16 bits for linear light
   const Index channels = picture.channels(), samples = channels + (alpha ? 1 : 0);
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(picture.width() * picture.height() * samples));
-  check(png_image_finish_read(&image, nullptr, bytes.data(), 0, nullptr), "the pixels");
+  require_success(png_image_finish_read(&image, nullptr, bytes.data(), 0, nullptr), "the pixels");
   std::uint8_t* to = picture.row(0);
   for (auto pixel = bytes.begin(); pixel != bytes.end(); pixel += samples) {
     const int opacity = alpha ? pixel[channels] : 255;
@@ -123,7 +123,7 @@ void write_image_grid(const std::filesystem::path& path, const Tensor<T>& images
                                 "channels and positive columns and scale, got ", shape, ", ", normalization.mean.size(),
                                 " channels, ", columns, " columns and scale ", scale));
   }
-  columns = std::min(columns, shape[0]);
+  columns = (std::min)(columns, shape[0]);
   const Index rows = (shape[0] + columns - 1) / columns;
   Picture picture(detail::grid_extent(columns, shape[3], scale), detail::grid_extent(rows, shape[2], scale), shape[1]);
   for (Index n = 0; n < shape[0]; ++n) {

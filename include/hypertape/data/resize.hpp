@@ -28,7 +28,7 @@ inline double cubic_kernel(double x) {
 /// pixel counts. The weights are scaled to the sum 1, for at the borders a part of the kernel lies outside.
 inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
-  const double widening = std::max(scale, 1.);
+  const double widening = (std::max)(scale, 1.);
   Eigen::MatrixXd weights(to, from);
   for (Index out = 0; out < to; ++out) {
     const double center = (static_cast<double>(out) + 0.5) * scale;
@@ -62,7 +62,7 @@ inline LabelledImages resize(const LabelledImages& images, Index height, Index w
                                        images.width);
     Matrix lines(height, images.width);
     for (Index x = 0; x < images.width; x += block) {  // or all of a large picture would have to be there as doubles
-      const Index some = std::min(block, images.width - x);
+      const Index some = (std::min)(block, images.width - x);
       lines.middleCols(x, some) = rows * from.middleCols(x, some).cast<double>();
     }
     const Matrix levels = lines * columns;

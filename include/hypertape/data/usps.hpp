@@ -34,7 +34,7 @@ namespace detail {
 /// Cuts the first word off a line; empty if there is none.
 inline std::string_view next_word(std::string_view& line) {
   constexpr std::string_view blanks = " \t\r";
-  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  line.remove_prefix((std::min)(line.find_first_not_of(blanks), line.size()));
   const std::string_view word = line.substr(0, line.find_first_of(blanks));
   line.remove_prefix(word.size());
   return word;
@@ -79,14 +79,14 @@ inline LabelledImages read_usps(const std::filesystem::path& path) {
   constexpr Index side = 16;
   constexpr int classes = 10;
   GzipReader file(path);
-  const std::vector<std::uint8_t> bytes = file.read(std::numeric_limits<std::size_t>::max());
+  const std::vector<std::uint8_t> bytes = file.read((std::numeric_limits<std::size_t>::max)());
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.empty()) throw bad_content(path, "line 1", "a label and 256 values", "the end of the file");
   LabelledImages images{0, 1, side, side, classes, {}, {}};
   for (std::size_t line = 1; !text.empty(); ++line) {
-    const std::size_t length = std::min(text.find('\n'), text.size());
+    const std::size_t length = (std::min)(text.find('\n'), text.size());
     append_usps_line(text.substr(0, length), line, path, images);
-    text.remove_prefix(std::min(length + 1, text.size()));
+    text.remove_prefix((std::min)(length + 1, text.size()));
   }
   return images;
 }

@@ -106,7 +106,7 @@ inline std::vector<Tensor<float>> kmeans_images(const data::LabelledImages& imag
 /// r mod networks on set r mod sets, and there are as many runs as the larger of both.
 inline std::vector<Index> networks_of_set(Index s, Index sets, Index networks) {
   std::vector<Index> numbers;
-  for (Index run = s; run < std::max(sets, networks); run += sets) numbers.push_back(run % networks);
+  for (Index run = s; run < (std::max)(sets, networks); run += sets) numbers.push_back(run % networks);
   return numbers;
 }
 
@@ -126,7 +126,7 @@ class Selection {
   /// that diverges is taken to get nothing right.
   double score(std::span<const DistilledSet> sets, const TrainingSchedule& schedule, const WorkerTeam& team) const {
     const auto count = static_cast<Index>(sets.size()), networks = static_cast<Index>(theta0_.size());
-    std::vector<double> percent(static_cast<std::size_t>(std::max(count, networks)));
+    std::vector<double> percent(static_cast<std::size_t>((std::max)(count, networks)));
     for_each_network(team, static_cast<Index>(percent.size()), [&](Index run) {
       const DistilledSet set = with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
       percent[static_cast<std::size_t>(run)] = accuracy(set, theta0_[static_cast<std::size_t>(run % networks)], team);
@@ -152,7 +152,7 @@ inline std::vector<Index> best_of(std::span<const double> scores, Index wanted) 
   std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
     return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)];
   });
-  order.resize(std::min(order.size(), static_cast<std::size_t>(wanted)));
+  order.resize((std::min)(order.size(), static_cast<std::size_t>(wanted)));
   return order;
 }
 

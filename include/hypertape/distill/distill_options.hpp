@@ -44,7 +44,7 @@ struct DistillOptions {
   MemoryPolicy memory_policy = MemoryPolicy::every_tape;  ///< what is kept of the inner loop
 
   /// @throws ArgumentError naming the first value that is out of range.
-  void check() const {
+  void validate() const {
     const auto need = [](bool valid, const char* what, auto value) {
       if (!valid) throw ArgumentError(message("DistillOptions: ", what, ", got ", value));
     };

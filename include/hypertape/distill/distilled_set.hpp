@@ -92,13 +92,13 @@ inline void read_labels(const data::Npz& npz, const std::filesystem::path& path,
   };
   set.soft_labels = std::holds_alternative<std::vector<float>>(data::require_array(npz, path, "labels").values);
   if (set.soft_labels) {
-    const auto& values = data::require<float>(npz, path, "labels", {steps, count, classes});
+    const auto& values = data::require_values<float>(npz, path, "labels", {steps, count, classes});
     for (Index s = 0; s < steps; ++s) {
       set.labels.push_back(from_row_major(Shape{count, classes}, split(values, s, count * classes)));
     }
     return;
   }
-  const auto& values = data::require<std::int64_t>(npz, path, "labels", {steps, count});
+  const auto& values = data::require_values<std::int64_t>(npz, path, "labels", {steps, count});
   for (const std::int64_t label : values) {
     if (label >= 0 && label < classes) continue;
     throw data::bad_content(path, "array 'labels'", message("classes 0 .. ", classes - 1), message(label));
@@ -120,7 +120,7 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
 /// deviation of zero.
 inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& path, Index classes) {
   DistilledSet set;
-  const auto& pixels = data::require<float>(npz, path, "images", {-1, -1, -1, -1, -1});
+  const auto& pixels = data::require_values<float>(npz, path, "images", {-1, -1, -1, -1, -1});
   const std::vector<Index>& extents = npz.at("images").shape;
   const Index steps = extents[0], channels = extents[2];
   const Shape shape{extents[1], channels, extents[3], extents[4]};
@@ -133,12 +133,12 @@ inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& 
   detail::read_labels(npz, path, classes, set);
   for (const Tensor<float>& labels : set.labels) detail::require_finite(labels, path, "labels");
 
-  const auto& rates = data::require<float>(npz, path, "learning_rates", {-1, steps});
+  const auto& rates = data::require_values<float>(npz, path, "learning_rates", {-1, steps});
   set.learning_rates = Tensor<float>(Shape{npz.at("learning_rates").shape[0], steps}, std::span(rates));
   detail::require_finite(set.learning_rates, path, "learning_rates");
 
-  set.normalization.mean = data::require<float>(npz, path, "mean", {channels});
-  set.normalization.std = data::require<float>(npz, path, "std", {channels});
+  set.normalization.mean = data::require_values<float>(npz, path, "mean", {channels});
+  set.normalization.std = data::require_values<float>(npz, path, "std", {channels});
   for (const float mean : set.normalization.mean) {
     if (!std::isfinite(mean)) throw data::bad_content(path, "array 'mean'", "finite values", message(mean));
   }
@@ -148,13 +148,13 @@ inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& 
     }
   }
   if (npz.contains("momentum")) {
-    set.momentum = data::require<float>(npz, path, "momentum", {1})[0];
+    set.momentum = data::require_values<float>(npz, path, "momentum", {1})[0];
     if (!(set.momentum >= 0 && set.momentum < 1)) {
       throw data::bad_content(path, "array 'momentum'", "a value in [0, 1)", message(set.momentum));
     }
   }
   if (npz.contains("theta0")) {
-    const auto& theta0 = data::require<float>(npz, path, "theta0", {-1});
+    const auto& theta0 = data::require_values<float>(npz, path, "theta0", {-1});
     set.theta0 = Tensor<float>(Shape{static_cast<Index>(theta0.size())}, std::span(theta0));
     detail::require_finite(*set.theta0, path, "theta0");
   }

@@ -121,13 +121,13 @@ class Distiller {
   /// dataset or initial weights are not those that the run began with.
   void restore(const data::Npz& npz, const std::filesystem::path& path) {
     const auto same = [&](const char* name, const data::Checksum& present, const char* what) {
-      if (data::require<std::int64_t>(npz, path, name, {1})[0] == present.value()) return;
+      if (data::require_values<std::int64_t>(npz, path, name, {1})[0] == present.value()) return;
       throw DataError(message(path.string(), ": the run began with other ", what, " than are there now"));
     };
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
-    iteration_ = data::require<std::int64_t>(npz, path, "iteration", {1})[0];
-    skipped_ = data::require<std::int64_t>(npz, path, "skipped", {1})[0];
+    iteration_ = data::require_values<std::int64_t>(npz, path, "iteration", {1})[0];
+    skipped_ = data::require_values<std::int64_t>(npz, path, "skipped", {1})[0];
     learned_.restore(npz, path);
   }
 
@@ -135,7 +135,7 @@ class Distiller {
   using Loss = nn::ClassificationLoss<nn::Network<float>>;
 
   static DistillOptions checked(const DistillOptions& options, const data::Dataset& dataset) {
-    options.check();
+    options.validate();
     const Index count = dataset.train.count;
     if (options.hold_out + options.batch > count) {
       throw ArgumentError(message("distill: the training set of ", count, " images is too small for a hold-out of ",
@@ -146,12 +146,12 @@ class Distiller {
                                   " images for each of ", dataset.train.classes, " classes are more than the ", count,
                                   " training images"));
     }
-    const Index side = std::min(dataset.train.height, dataset.train.width);
+    const Index side = (std::min)(dataset.train.height, dataset.train.width);
     if (options.augmentation.padding >= side) {
       throw ArgumentError(message("distill: crops need less padding than images of ", dataset.train.height, " x ",
                                   dataset.train.width, " have pixels, got ", options.augmentation.padding));
     }
-    if (options.objective.attack) options.objective.attack->check(dataset.train.classes);
+    if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
   }
 

@@ -51,7 +51,7 @@ class InitialWeights {
   /// The first `wanted`, or all if there are fewer.
   std::vector<Tensor<float>> first(Index wanted) const {
     std::vector<Tensor<float>> weights;
-    const Index last = std::min(wanted, count().value_or(wanted));
+    const Index last = (std::min)(wanted, count().value_or(wanted));
     for (Index i = 0; i < last; ++i) weights.push_back((*this)[i]);
     return weights;
   }

@@ -52,7 +52,7 @@ class NearestNeighbours {
   std::vector<Confusion> classify(std::span<const Index> neighbours, Distance distance,
                                   const data::LabelledImages& images, std::span<const Index> which,
                                   const WorkerTeam& team) const {
-    check(neighbours, images);
+    validate(neighbours, images);
     constexpr Index block_size = 64;
     const SampleBlocks blocks(static_cast<Index>(which.size()), block_size);
     const std::vector<Confusion> none(neighbours.size(), Confusion(images.classes));
@@ -82,7 +82,7 @@ class NearestNeighbours {
   }
 
  private:
-  void check(std::span<const Index> neighbours, const data::LabelledImages& images) const {
+  void validate(std::span<const Index> neighbours, const data::LabelledImages& images) const {
     if (neighbours.empty()) throw ArgumentError("k nearest neighbours: needs a number of neighbours");
     for (const Index k : neighbours) {
       if (k < 1 || k > count()) {

@@ -51,7 +51,7 @@ class Lloyd {
       centroid(j) = point(chosen);
       for_each_block([&](Range range) {
         for (Index n = range.begin; n < range.end; ++n) {
-          distance(n) = std::min(distance(n), squared_distance(n, j));
+          distance(n) = (std::min)(distance(n), squared_distance(n, j));
         }
       });
     }

@@ -84,7 +84,7 @@ class LearnedSet {
     labels_.restore(npz, path, "labels");
     rates_.restore(npz, path, "raw_rates");
     refuse_as_data(path, "array 'clip_average'",
-                   [&] { clip_.restore({data::require<double>(npz, path, "clip_average", {1})[0]}); });
+                   [&] { clip_.restore({data::require_values<double>(npz, path, "clip_average", {1})[0]}); });
     publish();
   }
 
@@ -137,16 +137,16 @@ class LearnedSet {
     }
     void restore(const data::Npz& npz, const std::filesystem::path& path, const std::string& name) {
       const auto count = static_cast<Index>(values.size());
-      values = data::require<T>(npz, path, name, {count});
+      values = data::require_values<T>(npz, path, name, {count});
       for (const T value : values) {
         if (!std::isfinite(value))
           throw data::bad_content(path, "array '" + name + "'", "finite values", message(value));
       }
       typename optim::Adam<T>::State state;
-      state.steps = data::require<std::int64_t>(npz, path, name + ".adam_steps", {1})[0];
+      state.steps = data::require_values<std::int64_t>(npz, path, name + ".adam_steps", {1})[0];
       if (state.steps > 0) {
-        state.mean = data::require<double>(npz, path, name + ".adam_mean", {count});
-        state.square = data::require<double>(npz, path, name + ".adam_square", {count});
+        state.mean = data::require_values<double>(npz, path, name + ".adam_mean", {count});
+        state.square = data::require_values<double>(npz, path, name + ".adam_square", {count});
       }
       refuse_as_data(path, "arrays '" + name + ".adam_*'", [&] { adam.restore(std::move(state)); });
     }

@@ -151,14 +151,14 @@ class LinearResidual {
       squares += residual * residual;
     }
     const auto n = static_cast<double>(count);
-    const double variance = std::max(0., squares / n - sum / n * (sum / n));
+    const double variance = (std::max)(0., squares / n - sum / n * (sum / n));
     return {sum / n, std::sqrt(variance / n)};
   }
 
   /// The largest ||theta_1 - theta*|| over `count` starts drawn from N(0, I).
   double largest_error(const LinearPoints& points, Index count, Random& random) {
     double largest = 0;
-    for (Index i = 0; i < count; ++i) largest = std::max(largest, std::sqrt(from(normal_start(random), points)));
+    for (Index i = 0; i < count; ++i) largest = (std::max)(largest, std::sqrt(from(normal_start(random), points)));
     return largest;
   }
 

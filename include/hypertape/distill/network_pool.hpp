@@ -32,7 +32,7 @@ inline void save_pool_network(const std::filesystem::path& folder, Index number,
 /// The weights in one file. @throws DataError unless it holds finite weights, as many as the network has.
 inline Tensor<float> load_pool_network(const std::filesystem::path& path, const nn::Network<float>& network) {
   const data::Npz npz = data::read_npz(path);
-  const auto& values = data::require<float>(npz, path, "theta", {-1});
+  const auto& values = data::require_values<float>(npz, path, "theta", {-1});
   const Index weights = network.parameters().size();
   if (static_cast<Index>(values.size()) != weights) {
     throw data::bad_content(path, "array 'theta'", message(weights, " weights of ", network.name()),

@@ -14,7 +14,7 @@ struct Attack {
   Index to = 1;    ///< what its images shall be taken for
 
   /// @throws ArgumentError unless both are classes, and differ.
-  void check(Index classes) const {
+  void validate(Index classes) const {
     for (const Index k : {from, to}) {
       if (k < 0 || k >= classes) throw ArgumentError(message("attack: class ", k, " is not in 0 .. ", classes - 1));
     }

@@ -32,8 +32,8 @@ class Gallery {
       : scale_(std::max<Index>(1, (image_side + shape[3] / 2) / shape[3])),
         cell_width_(shape[3] * scale_ + gap),
         row_height_(shape[2] * scale_ + gap + (labelled ? text_height : 0)),
-        columns_(std::clamp<Index>(most_side / cell_width_, 1, std::min(most_columns, shape[0]))),
-        width_(std::min(most_side, std::max(columns_ * cell_width_ + gap, heading_width))) {}
+        columns_(std::clamp<Index>(most_side / cell_width_, 1, (std::min)(most_columns, shape[0]))),
+        width_((std::min)(most_side, (std::max)(columns_ * cell_width_ + gap, heading_width))) {}
 
   Index columns() const { return columns_; }
   /// Characters of a heading that fit.
@@ -48,7 +48,7 @@ class Gallery {
   /// A white picture of so many blocks, and a line under them if asked for.
   data::Picture picture(Index blocks, Index rows, bool footer, Index channels) const {
     const Index height = gap + blocks * block_height(rows) + (footer ? line_height : 0);
-    return {width_, std::min(height, most_side), channels};
+    return {width_, (std::min)(height, most_side), channels};
   }
 
   /// Fills block number `block` with the first images; `labels` may be empty.
@@ -56,7 +56,7 @@ class Gallery {
            const data::Normalization& normalization, std::span<const std::string> labels) const {
     const Index top = gap + block * block_height(rows);
     picture.put_text(heading, gap, top, text_scale);
-    const Index shown = std::min(images.shape()[0], rows * columns_);
+    const Index shown = (std::min)(images.shape()[0], rows * columns_);
     for (Index n = 0; n < shown; ++n) {
       const Index left = gap + n % columns_ * cell_width_;
       const Index y = top + line_height + n / columns_ * row_height_;
@@ -154,8 +154,8 @@ inline void save_picture(const DistilledSet& set, const std::filesystem::path& p
   }
   const detail::Gallery gallery(shape, true);
   const Index all_rows = (shape[0] + gallery.columns() - 1) / gallery.columns();
-  const Index rows = std::min(all_rows, gallery.most_rows());
-  const Index steps = std::min(set.steps(), gallery.most_blocks(rows));
+  const Index rows = (std::min)(all_rows, gallery.most_rows());
+  const Index steps = (std::min)(set.steps(), gallery.most_blocks(rows));
 
   std::string footer;
   if (steps < set.steps())
@@ -193,7 +193,7 @@ inline void save_strip(std::span<const Snapshot> snapshots, const data::Normaliz
   }
   const detail::Gallery gallery(shape, false);
   const auto count = static_cast<Index>(snapshots.size());
-  const Index shown = std::min(count, gallery.most_blocks(1));
+  const Index shown = (std::min)(count, gallery.most_blocks(1));
   data::Picture picture = gallery.picture(shown, 1, false, shape[1]);
   for (Index row = 0; row < shown; ++row) {
     const Index i = shown > 1 ? row * (count - 1) / (shown - 1) : count - 1;

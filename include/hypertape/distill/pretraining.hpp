@@ -23,7 +23,7 @@ struct PretrainOptions {
   std::uint64_t seed = 1;       ///< of initial weights and the order of images
 
   /// @throws ArgumentError naming the first value that is out of range.
-  void check() const {
+  void validate() const {
     const auto need = [](bool valid, const char* what, auto value) {
       if (!valid) throw ArgumentError(message("PretrainOptions: ", what, ", got ", value));
     };
@@ -35,7 +35,7 @@ struct PretrainOptions {
 
 /// @throws ArgumentError for options out of range or fewer images than a batch.
 inline void check_pretraining(const PretrainOptions& options, const data::LabelledImages& images) {
-  options.check();
+  options.validate();
   if (images.count < options.batch) {
     throw ArgumentError(message("pretrain: ", images.count, " images do not fill a batch of ", options.batch));
   }

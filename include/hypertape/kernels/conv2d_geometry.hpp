@@ -46,7 +46,7 @@ inline Conv2dGeometry conv2d_geometry(const Shape& input, const Shape& weight, I
   if (input[1] != weight[1]) fail("the input has ", input[1], " channels, the weight reads ", weight[1]);
   if (stride < 1) fail("the stride must be at least 1, got ", stride);
   if (padding < 0) fail("the padding cannot be negative, got ", padding);
-  if (padding > (std::numeric_limits<Index>::max() - std::max(input[2], input[3])) / 2) {
+  if (padding > ((std::numeric_limits<Index>::max)() - (std::max)(input[2], input[3])) / 2) {
     fail("the extents of the image padded by ", padding, " overflow");
   }
   if (input[2] + 2 * padding < weight[2] || input[3] + 2 * padding < weight[3]) {

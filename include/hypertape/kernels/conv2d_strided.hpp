@@ -18,8 +18,8 @@ void for_each_tap(const Conv2dGeometry& g, Range outputs, Range inputs, const Ta
       for (Index ox = 0; ox < OW; ++ox) {
         const Index y0 = oy * g.stride - g.padding, x0 = ox * g.stride - g.padding;
         for (Index c = inputs.begin; c < inputs.end; ++c) {
-          for (Index ky = std::max<Index>(0, -y0); ky < std::min(g.K, g.H - y0); ++ky) {
-            for (Index kx = std::max<Index>(0, -x0); kx < std::min(g.K, g.W - x0); ++kx) {
+          for (Index ky = std::max<Index>(0, -y0); ky < (std::min)(g.K, g.H - y0); ++ky) {
+            for (Index kx = std::max<Index>(0, -x0); kx < (std::min)(g.K, g.W - x0); ++kx) {
               tap(((o * OH + oy) * OW + ox) * g.N, ((c * g.H + y0 + ky) * g.W + x0 + kx) * g.N,
                   ((o * g.C + c) * g.K + ky) * g.K + kx);
             }

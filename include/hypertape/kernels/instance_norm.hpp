@@ -27,7 +27,7 @@ struct Instances {
   /// Calls row(offset, count) for each row; the last may be shorter.
   template <class Row>
   void rows(const Row& row) const {
-    for (Index p = 0; p < pixels; p += fold) row(p * N, std::min(fold, pixels - p) * samples);
+    for (Index p = 0; p < pixels; p += fold) row(p * N, (std::min)(fold, pixels - p) * samples);
   }
 
   /// sums[n] = the sum over pixels of term(offset).
@@ -55,7 +55,7 @@ template <class T, class Body>
 void for_all_instances(Index N, Index C, Index pixels, const Body& body) {
   for (Index c = 0; c < C; ++c) {
     for (Index n = 0; n < N; n += Instances<T>::most) {
-      body(Instances<T>(N, std::min(Instances<T>::most, N - n), pixels), c, c * pixels * N + n, c * N + n);
+      body(Instances<T>(N, (std::min)(Instances<T>::most, N - n), pixels), c, c * pixels * N + n, c * N + n);
     }
   }
 }

@@ -33,7 +33,7 @@ struct LeNet {
     U* bias1;      ///< (6)
     U* conv2;      ///< (16, 6, 5, 5)
     U* bias2;      ///< (16)
-    U* linear[3];  ///< (O, I), of each linear layer
+    U* linear[3];  ///< (O, F), of each linear layer
     U* bias[3];    ///< (O), of each linear layer
 
     /// Of theta (P), or of another vector of its layout.
@@ -221,12 +221,12 @@ struct LeNet {
                        const Parts<T>& out) {
     const Index N = batch.N;
     for (int layer = 2; layer >= 0; --layer) {
-      const Index O = outputs(layer, batch.classes), I = features[layer];
+      const Index O = outputs(layer, batch.classes), F = features[layer];
       const T* d = record.gradient[layer + 1];
       column_sums(N, O, d, start, out.bias[layer]);
-      matrix::combine_rows<T, 1>(O, I, N, {{d, 1, O, record.input[layer], I}}, start, out.linear[layer]);
-      matrix::combine_rows<T, 1>(N, I, O, {{d, O, 1, p.linear[layer], I}}, Start::fresh, record.gradient[layer]);
-      if (layer > 0) mask(N * I, record.input[layer], record.gradient[layer]);
+      matrix::combine_rows<T, 1>(O, F, N, {{d, 1, O, record.input[layer], F}}, start, out.linear[layer]);
+      matrix::combine_rows<T, 1>(N, F, O, {{d, O, 1, p.linear[layer], F}}, Start::fresh, record.gradient[layer]);
+      if (layer > 0) mask(N * F, record.input[layer], record.gradient[layer]);
     }
     alignas(64) T weight2[Conv2::packed], dweight2[Conv2::packed] = {}, dweight1[Conv1::packed] = {};
     alignas(64) T copies[Conv2::image_copies * Conv2::image];
@@ -301,21 +301,21 @@ struct LeNet {
     const Index N = batch.N;
     const T* d_tangent = scratch.logits;
     for (int layer = 2; layer >= 0; --layer) {
-      const Index O = outputs(layer, batch.classes), I = features[layer];
+      const Index O = outputs(layer, batch.classes), F = features[layer];
       const T* d = record.gradient[layer + 1];
       T* next = d_tangent == scratch.gradient ? scratch.gradient2 : scratch.gradient;
       column_sums(N, O, d_tangent, Start::fresh, out.bias[layer]);
-      matrix::combine_rows<T, 2>(O, I, N,
-                                 {{d_tangent, 1, O, record.input[layer], I}, {d, 1, O, scratch.input[layer], I}},
+      matrix::combine_rows<T, 2>(O, F, N,
+                                 {{d_tangent, 1, O, record.input[layer], F}, {d, 1, O, scratch.input[layer], F}},
                                  Start::fresh, out.linear[layer]);
-      matrix::combine_rows<T, 2>(N, I, O, {{d_tangent, O, 1, p.linear[layer], I}, {d, O, 1, v.linear[layer], I}},
+      matrix::combine_rows<T, 2>(N, F, O, {{d_tangent, O, 1, p.linear[layer], F}, {d, O, 1, v.linear[layer], F}},
                                  Start::fresh, next);
-      if (layer > 0) mask(N * I, record.input[layer], next);
+      if (layer > 0) mask(N * F, record.input[layer], next);
       d_tangent = next;
     }
     alignas(64) T weight1[Conv1::packed], direction1[Conv1::packed], weight2[Conv2::packed], direction2[Conv2::packed];
     alignas(64) T dweight1[Conv1::packed] = {}, dweight2[Conv2::packed] = {};
-    alignas(64) T copies[Conv1::image_copies * std::max(Conv1::image, Conv2::image)];
+    alignas(64) T copies[Conv1::image_copies * (std::max)(Conv1::image, Conv2::image)];
     alignas(64) T d1_tangent[Conv1::outputs], dimage[32 * 32 * Channels];
     Conv1::pack(p.conv1, weight1);
     Conv1::pack(v.conv1, direction1);

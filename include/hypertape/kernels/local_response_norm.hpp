@@ -24,7 +24,7 @@ void channel_window_sum(Index C, Index each, Index before, Index after, T factor
   with_lanes_for<T>(each, [&]<int Lanes>() {
     using V = Simd<T, Lanes>;
     for (Index c = 0; c < C; ++c) {
-      const Index first = std::max<Index>(0, c - before), last = std::min(C - 1, c + after);
+      const Index first = std::max<Index>(0, c - before), last = (std::min)(C - 1, c + after);
       for_each_vector_group<4, Lanes>(each, [&]<int Vectors>(const Index(&at)[Vectors]) {
         typename V::Vector sum[Vectors] = {}, result[Vectors];
         for (Index j = first; j <= last; ++j) {
@@ -55,7 +55,7 @@ void power_product(Index count, T factor, T k, T exponent, const T* d, int facto
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
   constexpr Index chunk = 1024;  // stays in the first-level cache
   for (Index begin = 0; begin < count; begin += chunk) {
-    const Index size = std::min(chunk, count - begin);
+    const Index size = (std::min)(chunk, count - begin);
     const auto base = Eigen::Map<const Array>(d + begin, size) + k;
     Eigen::Map<Array> result(out + begin, size);
     result = base.sqrt();

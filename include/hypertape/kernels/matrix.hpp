@@ -127,7 +127,7 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
     } else {  // a strip of columns of many terms serves every group of rows; terms past the caches come row after row
       const Index at_once = terms * length * static_cast<Index>(sizeof(T)) > large ? 16 : terms;
       for (Index first = 0; first < terms; first += at_once) {
-        const Range range{first, std::min(terms, first + at_once)};
+        const Range range{first, (std::min)(terms, first + at_once)};
         for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
           for_each_group<most_rows>(count,
                                     [&]<int R>(Index r0) { tile.template operator()<R, Vectors>(r0, at, range); });

@@ -56,7 +56,7 @@ void for_each_window(const Pool2dGeometry g, const Visit visit) {
     for (Index oy = 0; oy < OH; ++oy) {
       for (Index ox = 0; ox < OW; ++ox, out += g.N) {
         const Index y = oy * g.stride - g.padding, x = ox * g.stride - g.padding;
-        visit(out, c, std::max<Index>(0, y), std::min(g.H, y + g.K), std::max<Index>(0, x), std::min(g.W, x + g.K));
+        visit(out, c, std::max<Index>(0, y), (std::min)(g.H, y + g.K), std::max<Index>(0, x), (std::min)(g.W, x + g.K));
       }
     }
   }
@@ -86,7 +86,7 @@ void for_each_window_vector(const Pool2dGeometry& g, const Visit visit) {
       };
       if (g.N >= Lanes || (last + Lanes <= input_size && out + Lanes <= output_size)) {
         visit_samples.template operator()<Lanes>(0);
-        for (Index n = Lanes; n < g.N; n += Lanes) visit_samples.template operator()<Lanes>(std::min(n, g.N - Lanes));
+        for (Index n = Lanes; n < g.N; n += Lanes) visit_samples.template operator()<Lanes>((std::min)(n, g.N - Lanes));
       } else {
         for (Index n = 0; n < g.N; ++n) visit_samples.template operator()<1>(n);
       }
@@ -171,7 +171,7 @@ void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T positions, const 
         const bool whole = g.N >= Lanes || (from_end - from >= Lanes && end - to >= (g.K - 1) * g.N + Lanes);
         if (whole) {
           for (Index n = 0; n < g.N; n += Lanes) {
-            const Index at = std::max<Index>(0, std::min(n, g.N - Lanes));
+            const Index at = std::max<Index>(0, (std::min)(n, g.N - Lanes));
             const auto share = V::load(from + at) / positions;
             for (Index x = 0; x < g.K; ++x) V::store(to + x * g.N + at, share);
           }
@@ -202,7 +202,7 @@ void average_pool2d_adjoint(const Pool2dGeometry& g, const T* doutput, T* dinput
     constexpr Index at_once = 64;  // samples, whose shares stay in the first-level cache
     T share[at_once];
     for (Index first = 0; first < g.N; first += at_once) {
-      const Index count = std::min(at_once, g.N - first);
+      const Index count = (std::min)(at_once, g.N - first);
       for (Index n = 0; n < count; ++n) share[n] = doutput[out + first + n] / positions;
       for (Index y = y_begin; y < y_end; ++y) {
         for (Index x = x_begin; x < x_end; ++x) {

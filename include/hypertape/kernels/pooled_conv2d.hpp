@@ -52,7 +52,7 @@ struct PooledConv2d {
   static constexpr int packed = O * packed_kernel;      ///< values of all packed kernels
 
   /// Values of an image, and the zeros behind it that vectors may reach into.
-  static constexpr int image = H * H * C + std::max(packed_row, native_lanes<T>);
+  static constexpr int image = H * H * C + (std::max)(packed_row, native_lanes<T>);
 
   using V = Simd<T, lanes>;           ///< what loops over patches take
   using Vector = typename V::Vector;  ///< a register of it
@@ -232,7 +232,7 @@ struct PooledConv2d {
   /// native_lanes<T> values that do not matter; `weights` come from `pack_for_columns`.
   static void forward_over_columns(const T* planes, const T* weights, const T* bias, T* out, Routes& routes) {
     constexpr int width = native_lanes<T>;
-    constexpr int channels_at_once = std::min(O, accumulators / 4);
+    constexpr int channels_at_once = (std::min)(O, accumulators / 4);
     static_assert(O % channels_at_once == 0);
     using S = Simd<T, width>;
     constexpr int columns = (pooled + width - 1) / width * width;
@@ -278,8 +278,8 @@ struct PooledConv2d {
   static void forward_over_channels(const T* image_values, const T* weights, const T* bias, T* out, Routes& routes) {
     constexpr int width = std::min<int>(native_lanes<T>, std::bit_floor(static_cast<unsigned>(O)));
     static_assert(O % width == 0);
-    constexpr int vectors = std::min(2, O / width);
-    constexpr int most_windows = std::min(pooled, accumulators / (4 * vectors));
+    constexpr int vectors = (std::min)(2, O / width);
+    constexpr int most_windows = (std::min)(pooled, accumulators / (4 * vectors));
     using S = Simd<T, width>;
     T value[O * windows];
     Offset position[O * windows];

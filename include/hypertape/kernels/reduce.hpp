@@ -51,10 +51,10 @@ T norm(Index count, const T* a) {
   using Limits = std::numeric_limits<T>;
   const T squares = dot(count, a, a);
   // Within these bounds, no square overflowed, and those that are subnormal do not count.
-  if (squares >= Limits::min() / Limits::epsilon() && squares <= Limits::max()) return std::sqrt(squares);
+  if (squares >= (Limits::min)() / Limits::epsilon() && squares <= (Limits::max)()) return std::sqrt(squares);
   if (std::isnan(squares)) return squares;
   T largest = 0, total = 0;
-  for (Index i = 0; i < count; ++i) largest = std::max(largest, std::abs(a[i]));
+  for (Index i = 0; i < count; ++i) largest = (std::max)(largest, std::abs(a[i]));
   if (largest == 0 || std::isinf(largest)) return largest;
   for (Index i = 0; i < count; ++i) total += (a[i] / largest) * (a[i] / largest);
   return largest * std::sqrt(total);

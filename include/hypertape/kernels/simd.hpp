@@ -95,15 +95,15 @@ struct Simd {
 
   template <int First>
   static HYPERTAPE_ALWAYS_INLINE auto half(Vector v) {
-    return [&]<int... I>(std::integer_sequence<int, I...>) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
-      return __builtin_shufflevector(v, v, (First + I)...);
+    return [&]<int... Lane>(std::integer_sequence<int, Lane...>) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      return __builtin_shufflevector(v, v, (First + Lane)...);
     }
     (std::make_integer_sequence<int, Lanes / 2>());
   }
   template <int First>
   static HYPERTAPE_ALWAYS_INLINE Vector every_other(Vector a, Vector b) {
-    return [&]<int... I>(std::integer_sequence<int, I...>) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
-      return __builtin_shufflevector(a, b, (First + 2 * I)...);
+    return [&]<int... Lane>(std::integer_sequence<int, Lane...>) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      return __builtin_shufflevector(a, b, (First + 2 * Lane)...);
     }
     (std::make_integer_sequence<int, Lanes>());
   }
@@ -118,7 +118,7 @@ inline constexpr int native_lanes = HYPERTAPE_VECTOR_BYTES / static_cast<int>(si
 /// tail.
 template <class T, class Body>
 void with_lanes_for(Index length, const Body& body) {
-  constexpr int native = native_lanes<T>, narrow = std::max(1, native / 4);
+  constexpr int native = native_lanes<T>, narrow = (std::max)(1, native / 4);
   if (length >= native) return body.template operator()<native>();
   if (length >= narrow) return body.template operator()<narrow>();
   if constexpr (narrow > 1) body.template operator()<1>();
@@ -161,7 +161,7 @@ HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& bod
   static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbour");
   for_each_group<Widest>((length + Lanes - 1) / Lanes, [&]<int Vectors>(Index first) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
     Index at[Vectors];
-    for (int v = 0; v < Vectors; ++v) at[v] = std::min((first + v) * Lanes, length - Lanes);
+    for (int v = 0; v < Vectors; ++v) at[v] = (std::min)((first + v) * Lanes, length - Lanes);
     body(at);
   });
 }

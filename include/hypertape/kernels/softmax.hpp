@@ -31,7 +31,7 @@ void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
   T* total = scratch + N;
   std::copy_n(logits, N, largest);
   for (Index k = 1; k < K; ++k) {
-    for (Index n = 0; n < N; ++n) largest[n] = std::max(largest[n], logits[k * N + n]);
+    for (Index n = 0; n < N; ++n) largest[n] = (std::max)(largest[n], logits[k * N + n]);
   }
   std::fill_n(total, N, T(0));
   for (Index k = 0; k < K; ++k) {
@@ -48,7 +48,7 @@ void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
 template <class T>
 T weighted_log_probability_at(Index N, Index K, const T* logits, Index i, T weight, T l) {
   T largest = logits[i];
-  for (Index k = 0; std::isinf(l) && k < K; ++k) largest = std::max(largest, logits[k * N + i % N]);
+  for (Index k = 0; std::isinf(l) && k < K; ++k) largest = (std::max)(largest, logits[k * N + i % N]);
   return weighted_log_probability(weight, l, logits[i], largest);
 }
 

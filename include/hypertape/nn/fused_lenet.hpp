@@ -27,7 +27,7 @@ class FusedLeNet final : public LossDerivatives<T> {
   }
 
   T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
-    check(inputs.theta, inputs.x, inputs.y);
+    validate(inputs.theta, inputs.x, inputs.y);
     records_.push_back({arena_.mark(), {}, inputs.theta.data(), &inputs.x, &inputs.y, weight});
     Record& record = records_.back();
     record.kernel = Kernel::allocate_record(inputs.x.shape()[0], classes_, allocate());
@@ -73,7 +73,7 @@ class FusedLeNet final : public LossDerivatives<T> {
     T weight;
   };
 
-  void check(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y) const {
+  void validate(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y) const {
     if (theta.shape() != Shape{weights_}) {
       throw ShapeError(message("LeNet: theta must be ", Shape{weights_}, ", got ", theta.shape()));
     }

@@ -8,7 +8,7 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
 
-/// Random weights. For a weight (O, I) fan-in is I and fan-out is O; for (O, C, K, ...) they are C K ... and O K ....
+/// Random weights. For a weight (O, F) fan-in is F and fan-out is O; for (O, C, K, ...) they are C K ... and O K ....
 namespace hypertape::nn {
 
 /// How weights are drawn.
@@ -48,10 +48,10 @@ inline std::vector<double> orthonormal_vectors(Index count, Index length, Random
 /// Fills the weight of this shape, row-major, from the stream. @throws ShapeError for a rank below 2.
 template <class T>
 void initialize(Initializer initializer, double gain, const Shape& shape, T* weight, Random& random) {
-  if (shape.rank() < 2) throw ShapeError(message("initialize: needs a weight (O, I, ...), got ", shape));
-  const Index O = shape[0], I = shape.features();
-  const Index kernel = I / shape[1];
-  const auto fan_in = static_cast<double>(I), fan_out = static_cast<double>(O * kernel);
+  if (shape.rank() < 2) throw ShapeError(message("initialize: needs a weight (O, F, ...), got ", shape));
+  const Index O = shape[0], F = shape.features();
+  const Index kernel = F / shape[1];
+  const auto fan_in = static_cast<double>(F), fan_out = static_cast<double>(O * kernel);
   const auto fill_normal = [&](double deviation) {
     for (Index i = 0; i < shape.size(); ++i) weight[i] = static_cast<T>(deviation * random.normal());
   };
@@ -70,12 +70,12 @@ void initialize(Initializer initializer, double gain, const Shape& shape, T* wei
       return;
     }
     case Initializer::orthogonal: {
-      const Index frame = std::min(O, I), length = std::max(O, I);
+      const Index frame = (std::min)(O, F), length = (std::max)(O, F);
       const std::vector<double> vectors = detail::orthonormal_vectors(frame, length, random);
       for (Index o = 0; o < O; ++o) {
-        for (Index i = 0; i < I; ++i) {
-          const Index at = O <= I ? o * length + i : i * length + o;
-          weight[o * I + i] = static_cast<T>(gain * vectors[static_cast<std::size_t>(at)]);
+        for (Index i = 0; i < F; ++i) {
+          const Index at = O <= F ? o * length + i : i * length + o;
+          weight[o * F + i] = static_cast<T>(gain * vectors[static_cast<std::size_t>(at)]);
         }
       }
       return;

@@ -29,7 +29,7 @@ Var<T> activate(Activation activation, Var<T> x) {
   throw ArgumentError("activate: not an activation");
 }
 
-/// Fully connected layers with an activation between them: widths {I, hidden ..., O}. With two widths, a linear model.
+/// Fully connected layers with an activation between them: widths {F, hidden ..., O}. With two widths, a linear model.
 class Mlp {
  public:
   /// @throws ShapeError for fewer than two widths.
@@ -46,7 +46,7 @@ class Mlp {
   /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
 
-  /// Outputs (N, O) of a batch x (N, ...) with I features in all. @throws ShapeError if x has not I features.
+  /// Outputs (N, O) of a batch x (N, ...) with F features in all. @throws ShapeError if x has not F features.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     Var<T> h = reshape(x, {x.shape()[0], x.shape().features()});

@@ -113,7 +113,7 @@ struct Softplus {
   static constexpr const char* name = "softplus";
   template <class T>
   static T value(T x) {
-    return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
+    return (std::max)(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
   }
   template <class T>
   static Var<T> derivative(Var<T> x, Var<T>) {

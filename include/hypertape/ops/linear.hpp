@@ -10,31 +10,31 @@ namespace hypertape {
 /// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o].
 struct LinearForm {
   static constexpr const char* names[3] = {"linear_input_gradient", "linear_weight_gradient", "linear"};
-  Index N, I, O;
+  Index N, F, O;
 
-  Shape shape(int role) const { return role == 0 ? Shape{N, I} : role == 1 ? Shape{O, I} : Shape{N, O}; }
+  Shape shape(int role) const { return role == 0 ? Shape{N, F} : role == 1 ? Shape{O, F} : Shape{N, O}; }
   ChannelSumMap bias() const { return {Shape{N, O}, Shape{O}}; }
 
   template <int Role>
   Index parts() const {
-    return parallel_parts(Role == 0 ? I : O, N * I * O);
+    return parallel_parts(Role == 0 ? F : O, N * F * O);
   }
   /// Each part has its own; for the input gradient the parts' columns add up to one.
   template <int Role>
   Index scratch() const {
-    return (Role == 0 ? 1 : parts<Role>()) * N * I;
+    return (Role == 0 ? 1 : parts<Role>()) * N * F;
   }
   template <int Role, class T>
   void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
     if constexpr (Role == 0) {
-      parallel_ranges(parts<0>(), I, [&](Index, Range inputs) {
-        kernels::linear_input_gradient(N, I, O, inputs, second, first, start, out, scratch + inputs.begin * N);
+      parallel_ranges(parts<0>(), F, [&](Index, Range inputs) {
+        kernels::linear_input_gradient(N, F, O, inputs, second, first, start, out, scratch + inputs.begin * N);
       });
     } else {
       parallel_ranges(parts<Role>(), O, [&](Index part, Range outputs) {
-        T* own = scratch + part * N * I;
-        if constexpr (Role == 1) kernels::linear_weight_gradient(N, I, outputs, second, first, start, out, own);
-        if constexpr (Role == 2) kernels::linear(N, I, outputs, first, second, start, out, own);
+        T* own = scratch + part * N * F;
+        if constexpr (Role == 1) kernels::linear_weight_gradient(N, F, outputs, second, first, start, out, own);
+        if constexpr (Role == 2) kernels::linear(N, F, outputs, first, second, start, out, own);
       });
     }
   }
@@ -46,7 +46,7 @@ template <class T>
 LinearForm linear_form(Var<T> x, Var<T> weight) {
   const Shape in = x.shape(), w = weight.shape();
   if (in.rank() != 2 || w.rank() != 2) {
-    throw ShapeError(message("linear: needs an input (N, I) and a weight (O, I), got ", in, " and ", w));
+    throw ShapeError(message("linear: needs an input (N, F) and a weight (O, F), got ", in, " and ", w));
   }
   if (in[1] != w[1]) {
     throw ShapeError(message("linear: input ", in, " needs a weight of ", in[1], " columns, got ", w));
@@ -56,13 +56,13 @@ LinearForm linear_form(Var<T> x, Var<T> weight) {
 
 }  // namespace detail
 
-/// y (N, O) = x (N, I) weight^T for a weight (O, I), row-major. @throws ShapeError if these do not fit.
+/// y (N, O) = x (N, F) weight^T for a weight (O, F), row-major. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight) {
   return contract<2>(detail::linear_form(x, weight), {x, weight});
 }
 
-/// y (N, O) = x (N, I) weight^T + bias (O). @throws ShapeError if these do not fit.
+/// y (N, O) = x (N, F) weight^T + bias (O). @throws ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
   const LinearForm form = detail::linear_form(x, weight);

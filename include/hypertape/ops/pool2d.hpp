@@ -80,7 +80,7 @@ template <class T>
 Var<T> max_pool2d(Var<T> x, Pool2dOptions options = {}) {
   const Index stride = options.stride == 0 ? options.size : options.stride;
   const auto g = kernels::pool2d_geometry("max_pool2d", x.shape(), options.size, stride, options.padding);
-  if (x.size() > std::numeric_limits<std::int32_t>::max()) {
+  if (x.size() > (std::numeric_limits<std::int32_t>::max)()) {
     throw ShapeError(message("max_pool2d: positions are kept in 32 bits, ", x.shape(), " has too many elements"));
   }
   const Shape out = g.output();

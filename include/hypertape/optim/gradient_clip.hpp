@@ -28,9 +28,9 @@ class GradientClip {
   double factor(double norm) {
     if (!std::isfinite(norm)) throw DivergenceError(message("GradientClip: the gradient's norm is ", norm));
     double bounded = norm;
-    if (largest_ > 0) bounded = std::min(bounded, largest_);
+    if (largest_ > 0) bounded = (std::min)(bounded, largest_);
     if (multiple_ > 0) {
-      if (state_.average > 0) bounded = std::min(bounded, multiple_ * state_.average);
+      if (state_.average > 0) bounded = (std::min)(bounded, multiple_ * state_.average);
       constexpr double memory = 0.99;
       state_.average = state_.average > 0 ? memory * state_.average + (1 - memory) * bounded : bounded;
     }

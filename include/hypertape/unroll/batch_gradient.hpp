@@ -31,7 +31,7 @@ class BatchGradient {
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const SampleBlocks blocks(samples, samples_per_block_);
-    groups_.resize(static_cast<std::size_t>(std::min(blocks.count(), most_groups(theta.size()))));
+    groups_.resize(static_cast<std::size_t>((std::min)(blocks.count(), most_groups(theta.size()))));
     gradient_out.resize(theta.shape());
     for (Worker& worker : workers_) worker.derivatives->clear();
     team_.session([&] {

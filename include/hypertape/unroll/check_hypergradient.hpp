@@ -69,16 +69,16 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
     for (std::size_t s = 0; s < values.size(); ++s) parts.push_back({values[s].values(), derivatives[s].values()});
     return parts;
   };
-  HypergradientCheck check;
-  check.theta0 = error({{loop.theta0.values(), h.theta0.values()}});
-  check.x = error(of(loop.x, h.x));
-  check.y = error(of(loop.y, h.y));
-  check.learning_rates = error({{loop.learning_rates.values(), h.learning_rates.values()}});
-  check.momentum = error({{{&loop.momentum, 1}, {&*h.momentum, 1}, 0, 1}});
+  HypergradientCheck result;
+  result.theta0 = error({{loop.theta0.values(), h.theta0.values()}});
+  result.x = error(of(loop.x, h.x));
+  result.y = error(of(loop.y, h.y));
+  result.learning_rates = error({{loop.learning_rates.values(), h.learning_rates.values()}});
+  result.momentum = error({{{&loop.momentum, 1}, {&*h.momentum, 1}, 0, 1}});
   if (loop.has_hyperparameters()) {
-    check.hyperparameters = error({{loop.hyperparameters.values(), h.hyperparameters.values()}});
+    result.hyperparameters = error({{loop.hyperparameters.values(), h.hyperparameters.values()}});
   }
-  return check;
+  return result;
 }
 
 }  // namespace hypertape

@@ -123,7 +123,7 @@ class Unroll {
   /// allocates what the first does. Takes the time of two inner steps, from which it learns that. The outer loss comes
   /// on top. @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
-    check(loop);
+    validate(loop);
     const Segments segments(loop.steps_taken(), options_);
     const Index points = segments.longest() + segments.count();
     const Index vectors = keeps_velocity(loop) ? 2 * points + 4 : points + 3;
@@ -143,8 +143,8 @@ class Unroll {
     Tensor<T> theta, velocity;  // theta_t and v_t, (P)
   };
 
-  static void check(const InnerLoop<T>& loop) {
-    loop.check();
+  static void validate(const InnerLoop<T>& loop) {
+    loop.validate();
     if (loop.has_hyperparameters() && !LossWithHyperparameters<InnerLoss, T>) {
       throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
     }
@@ -160,20 +160,20 @@ class Unroll {
   }
 
   void require_finite_result() const {
-    const auto require = [](bool finite, const char* by) {
+    const auto expect_finite = [](bool finite, const char* by) {
       if (!finite) throw DivergenceError(message("hypergradient: the derivative by ", by, " is not finite"));
     };
     const auto all_finite = [](const Tensor<T>& tensor) { return tensor.all_finite(); };
-    require(result_.theta0.all_finite(), "initial weights");
-    require(std::ranges::all_of(result_.x, all_finite), "samples");
-    require(std::ranges::all_of(result_.y, all_finite), "labels");
-    require(result_.learning_rates.all_finite(), "learning rates");
-    require(!result_.momentum || std::isfinite(*result_.momentum), "momentum");
-    require(result_.hyperparameters.all_finite(), "hyperparameters");
+    expect_finite(result_.theta0.all_finite(), "initial weights");
+    expect_finite(std::ranges::all_of(result_.x, all_finite), "samples");
+    expect_finite(std::ranges::all_of(result_.y, all_finite), "labels");
+    expect_finite(result_.learning_rates.all_finite(), "learning rates");
+    expect_finite(!result_.momentum || std::isfinite(*result_.momentum), "momentum");
+    expect_finite(result_.hyperparameters.all_finite(), "hyperparameters");
   }
 
   void start(const InnerLoop<T>& loop) {
-    check(loop);
+    validate(loop);
     blocks_.load(loop);
     result_.inner_losses.resize(loop.learning_rates.shape());
     result_.inner_losses.fill(T(0));

@@ -39,7 +39,7 @@ struct InnerLoop {
   bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
   /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or stop are out of range.
-  void check() const {
+  void validate() const {
     if (x.empty()) throw ShapeError("InnerLoop: needs at least one step");
     if (theta0.shape().rank() != 1) throw ShapeError(message("InnerLoop: theta0 must be (P), got ", theta0.shape()));
     if (hyperparameters.shape().rank() > 1) {

@@ -27,13 +27,13 @@ class Segments {
       case MemoryPolicy::checkpoints:
         interval_ = options.checkpoint_interval > 0 ? options.checkpoint_interval : root;
     }
-    interval_ = std::min(interval_, steps);
+    interval_ = (std::min)(interval_, steps);
   }
 
   /// The number of segments.
   Index count() const { return (end_ - first_ + interval_ - 1) / interval_; }
   /// The steps of segment i.
-  Range operator[](Index i) const { return {first_ + i * interval_, std::min(end_, first_ + (i + 1) * interval_)}; }
+  Range operator[](Index i) const { return {first_ + i * interval_, (std::min)(end_, first_ + (i + 1) * interval_)}; }
   /// Steps of the longest segment.
   Index longest() const { return interval_; }
 
