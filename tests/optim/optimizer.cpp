@@ -64,6 +64,7 @@ TEST_CASE("adam: a state that no run of steps leaves is refused, and the present
     CHECK(adam.state().mean == good.mean);
   };
   refused({-1, {}, {}}, "Adam: a state cannot have -1 steps");
+  refused({std::int64_t{1} << 53, {}, {}}, "Adam: a state cannot have 9007199254740992 steps");
   refused({1, {0, 0}, {0}}, "Adam: a state cannot have 2 means and 1 squares");
   refused({0, {0}, {0}}, "Adam: a state cannot have 1 means before the first step");
   refused({1, {0, nan}, {0, 0}}, "Adam: a state cannot have the mean nan at 1");

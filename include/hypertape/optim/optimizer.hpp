@@ -90,13 +90,14 @@ class Adam {
   /// What to keep with a run.
   const State& state() const { return state_; }
   /// Goes on from a state. @throws ArgumentError, keeping the present one, for one that no run of steps leaves: a
-  /// negative number of steps, vectors of two lengths, any before the first step, a mean that is not finite, a square
-  /// that is negative or not finite.
+  /// number of steps that is negative or not below 2^53, vectors of two lengths, any before the first step, a mean that
+  /// is not finite, a square that is negative or not finite.
   void restore(State state) {
     const auto refuse = [](const auto&... what) {
       throw ArgumentError(message("Adam: a state cannot have ", what...));
     };
-    if (state.steps < 0) refuse(state.steps, " steps");
+    constexpr std::int64_t most_steps = std::int64_t{1} << 53;  // which a double counts
+    if (state.steps < 0 || state.steps >= most_steps) refuse(state.steps, " steps");
     if (state.mean.size() != state.square.size()) {
       refuse(state.mean.size(), " means and ", state.square.size(), " squares");
     }

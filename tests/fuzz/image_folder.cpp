@@ -1,0 +1,20 @@
+#include "hypertape/data/image_folder.hpp"
+
+#include "fuzz/reader.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace hypertape;
+  // A picture whose name says PNG or JPEG as the first byte is even or odd, in a folder of two classes.
+  if (size == 0) return 0;
+  const char* name = data[0] % 2 == 0 ? "folder/train/a/1.png" : "folder/train/a/1.jpg";
+  return testing::read_as_file(std::span(data + 1, size - 1), name, [](const std::filesystem::path& path) {
+    const std::filesystem::path folder = path.parent_path().parent_path().parent_path();
+    std::filesystem::remove(path.parent_path() / (path.extension() == ".png" ? "1.jpg" : "1.png"));
+    for (const char* other : {"train/b/1.png", "test/a/1.png", "test/b/1.png"}) {
+      if (std::filesystem::exists(folder / other)) continue;
+      std::filesystem::create_directories((folder / other).parent_path());
+      data::write_png(folder / other, 1, 1, 1, std::vector<std::uint8_t>{7});
+    }
+    data::load_image_folder(folder, {.size = 4});
+  });
+}

@@ -1,0 +1,9 @@
+#include "hypertape/data/usps.hpp"
+
+#include "fuzz/reader.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace hypertape;
+  return testing::read_as_file(std::span(data, size), "zip.train",
+                               [](const auto& path) { data::detail::read_usps(path); });
+}
