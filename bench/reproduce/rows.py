@@ -225,6 +225,8 @@ TABLES += [
 
 # What README.md shows, with words that stand for themselves.
 PICTURE = "mnist-10"  # its distilled.png is the one in README.md
+ELSEWHERE = "elsewhere-10"  # what the same images are worth to other initialisations
+FOR_ANY = "mnist-random-soft"  # and images that were made for any
 
 HEADLINES = {
     "mnist-10": "MNIST, one initialisation, 10 images, 1 x 3 steps",
