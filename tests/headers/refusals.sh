@@ -14,5 +14,11 @@ expect() {  # expect MESSAGE OPTION ...
 
 expect "compile without -fno-exceptions" "$@" -std=c++20 -fno-exceptions
 expect "compile without -ffast-math" "$@" -std=c++20 -ffast-math
+expect "compile without -ffast-math" "$@" -std=c++20 -Ofast
+expect "compile without -ffinite-math-only" "$@" -std=c++20 -ffinite-math-only
+if ! "$CXX" --version | grep -q clang; then  # which defines no macro for it
+  expect "compile without -fassociative-math" "$@" -std=c++20 -funsafe-math-optimizations
+  expect "compile without -fassociative-math" "$@" -std=c++20 -ffast-math -fno-finite-math-only
+fi
 expect "compile with -std=c++20" "$@" -std=c++17
 exit $bad

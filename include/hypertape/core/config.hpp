@@ -18,6 +18,10 @@
 
 #if defined(__FAST_MATH__)
 #error "hypertape checks for NaN and keeps the order of sums: compile without -ffast-math"
+#elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "hypertape checks for NaN: compile without -ffinite-math-only"
+#elif defined(__ASSOCIATIVE_MATH__)
+#error "hypertape keeps the order of sums: compile without -fassociative-math (-funsafe-math-optimizations)"
 #endif
 
 /// Bytes of one SIMD register of the target that the compiler was told to build for.
