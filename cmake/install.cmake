@@ -19,6 +19,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/hypertape-config.cmake
 write_basic_package_version_file(${generated}/hypertape-config-version.cmake COMPATIBILITY SameMinorVersion
                                  ARCH_INDEPENDENT)
 install(FILES ${generated}/hypertape-config.cmake ${generated}/hypertape-config-version.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/hypertape-eigen.cmake
         DESTINATION ${package_folder})
 
 # Paths relative to the .pc file, so that the installed folder may be moved; every compiler for which hypertape is

@@ -26,6 +26,9 @@ case $way in
     command -v pkg-config >/dev/null || { echo "left out: there is no pkg-config"; exit 77; }
     export PKG_CONFIG_PATH="$prefix/share/pkgconfig:${PKG_CONFIG_PATH:-}"
     pkg-config --print-errors --exists hypertape-distill
+    mkdir eigen5
+    printf '%s\n' 'Name: eigen3' 'Description: as Eigen 5 has it' 'Version: 5.0.0' >eigen5/eigen3.pc
+    PKG_CONFIG_PATH="$work/eigen5:$PKG_CONFIG_PATH" pkg-config --print-errors --exists hypertape
     ;;
   distill) (cd "$prefix/include" && find hypertape -name '*.hpp' | sort | sed 's/.*/#include <&>/') >everything.hpp ;;
 esac
@@ -38,6 +41,16 @@ fi
 [ "$way" != fetch_content ] || OPENMP=OFF  # to see that the option is heeded
 configure=(cmake -S . -B build -G "Unix Makefiles" -DCMAKE_PREFIX_PATH="$prefix" -DHYPERTAPE_OPENMP="$OPENMP"
   -DFETCHCONTENT_SOURCE_DIR_HYPERTAPE="$work/third_party/hypertape" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON --no-warn-unused-cli)
+if [ "$way" = eigen ]; then
+  for eigen in target package; do
+    for hypertape in folder installed; do
+      "${configure[@]}" -B "build/$eigen-$hypertape" -DEIGEN="$EIGEN" -DEIGEN_IS="$eigen" -DHYPERTAPE_IS="$hypertape"
+      cmake --build "build/$eigen-$hypertape"
+      "build/$eigen-$hypertape/program"
+    done
+  done
+  exit 0
+fi
 "${configure[@]}"
 [ "$way" != refusals ] || exit 0
 cmake --build build --parallel "$(nproc)"
