@@ -179,7 +179,7 @@ PreparedKernel linear_forward(Index N, Index I, Index O) {
   return bilinear(
       {N, I}, {O, I}, {N, O}, N * I * O,
       [=](const float* x, const float* w, float* y) {
-        kernels::linear(N, I, {0, O}, x, w, Start::fresh, y, scratch->data());
+        kernels::linear(N, I, O, {0, O}, x, w, Start::fresh, y, scratch->data());
       },
       [=](const auto& x, const auto& w, auto& y) {
         for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { y[out] += x[in] * w[weight]; });
@@ -203,7 +203,7 @@ PreparedKernel linear_weight_gradient(Index N, Index I, Index O) {
   return bilinear(
       {N, O}, {N, I}, {O, I}, N * I * O,
       [=](const float* dy, const float* x, float* dw) {
-        kernels::linear_weight_gradient(N, I, {0, O}, dy, x, Start::fresh, dw, scratch->data());
+        kernels::linear_weight_gradient(N, I, O, {0, O}, dy, x, Start::fresh, dw, scratch->data());
       },
       [=](const auto& dy, const auto& x, auto& dw) {
         for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { dw[weight] += dy[out] * x[in]; });
@@ -370,6 +370,8 @@ std::vector<KernelCase> kernel_cases() {
     for (const LinearLayer& layer : linear_layers) {
       add(kernel, layer.name, [=](Index N) { return prepare(N, layer.inputs, layer.outputs); });
     }
+    // A logistic regression, which has 64 times as many samples as a block.
+    add(kernel, "logistic-regression", [=](Index N) { return prepare(64 * N, 20, 1); });
   };
   add_linear("linear", linear_forward);
   add_linear("linear_input_gradient", linear_input_gradient);

@@ -12,9 +12,9 @@ namespace hypertape::kernels {
   prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, Start, T*, T*);       \
   prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*);  \
   prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, Start, T*, T*); \
-  prefix template void linear<T>(Index, Index, Range, const T*, const T*, Start, T*, T*);                          \
+  prefix template void linear<T>(Index, Index, Index, Range, const T*, const T*, Start, T*, T*);                   \
   prefix template void linear_input_gradient<T>(Index, Index, Index, Range, const T*, const T*, Start, T*, T*);    \
-  prefix template void linear_weight_gradient<T>(Index, Index, Range, const T*, const T*, Start, T*, T*);
+  prefix template void linear_weight_gradient<T>(Index, Index, Index, Range, const T*, const T*, Start, T*, T*);
 
 HYPERTAPE_KERNELS(extern, float)
 HYPERTAPE_KERNELS(extern, double)

@@ -32,7 +32,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
       input, weight, output, O, seed,
       [&](const Tensor<T>& x, const Tensor<T>& w, Range outputs, Start start, Tensor<T>& y) {
         auto scratch = scratch_of<T>(kernels::linear_scratch(N, I));
-        kernels::linear(N, I, outputs, x.data(), w.data(), start, y.data(), scratch.data());
+        kernels::linear(N, I, O, outputs, x.data(), w.data(), start, y.data(), scratch.data());
       },
       [&](const Tensor<T>& x, const Tensor<T>& w, Tensor<T>& y) {
         for_each_product(N, I, O, [&](Index i, Index k, Index o) { y[o] += x[i] * w[k]; });
@@ -50,7 +50,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
       output, input, weight, O, seed,
       [&](const Tensor<T>& dy, const Tensor<T>& x, Range outputs, Start start, Tensor<T>& dw) {
         auto scratch = scratch_of<T>(kernels::linear_weight_gradient_scratch(N, I));
-        kernels::linear_weight_gradient(N, I, outputs, dy.data(), x.data(), start, dw.data(), scratch.data());
+        kernels::linear_weight_gradient(N, I, O, outputs, dy.data(), x.data(), start, dw.data(), scratch.data());
       },
       [&](const Tensor<T>& dy, const Tensor<T>& x, Tensor<T>& dw) {
         for_each_product(N, I, O, [&](Index i, Index k, Index o) { dw[k] += dy[o] * x[i]; });
@@ -72,5 +72,11 @@ TEST_CASE_TEMPLATE("linear: every length around the widths of vectors", T, float
     check_layer<T>(5, length, 3, 1);
     check_layer<T>(length, 5, 6, 2);
     check_layer<T>(3, 7, length, 3);
+  }
+}
+
+TEST_CASE_TEMPLATE("linear: few outputs of many samples, and many, on both sides of each limit", T, float, double) {
+  for (const Index N : {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 64, 129}) {
+    for (const Index O : {1, 2, 3, 8, 9, 16, 17}) check_layer<T>(N, 21, O, 4);
   }
 }

@@ -75,6 +75,20 @@ TEST_CASE("linear: shapes that do not fit") {
                        ShapeError);
 }
 
+TEST_CASE("linear: few outputs of many samples have the bits of one thread") {
+  const Tensor<float> x = random_tensor<float>({3001, 70}, 1), w = random_tensor<float>({4, 70}, 2);
+  const auto products = [&] {
+    Tape<float> tape;
+    const Var<float> a = tape.leaf(x), b = tape.leaf(w), y = linear(a, b);
+    const auto g = gradient(dot(y, y), {a, b});
+    return std::vector{y.value(), g[0].value(), g[1].value()};
+  };
+  std::vector<Tensor<float>> serial;
+  WorkerTeam(1).for_each(1, [&](Index, int) { serial = products(); });
+  const std::vector<Tensor<float>> parallel = products();
+  for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+}
+
 TEST_CASE_TEMPLATE("linear: an infinity stays one, wherever vectors overlap", T, float, double) {
   const T infinity = std::numeric_limits<T>::infinity();
   for (const Index N : {1, 5, 40}) {

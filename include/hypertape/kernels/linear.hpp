@@ -8,9 +8,10 @@
 /// The fully connected layer and its two gradients, for batches with samples innermost: input (N, F), weight (O, F)
 /// row-major, output (N, O).
 ///
-/// SIMD lanes run over features, not samples, so that five samples are as well served as sixteen: the input is
-/// transposed once (N * F moves for N * F * O multiply-adds), and then each of the three products has one contiguous
-/// operand in its innermost loop. Rows end with an overlapping vector.
+/// Each pass has two ways, which agree to rounding. With enough samples, SIMD lanes run over these, which lie as they
+/// must. With few, lanes run over features, so that five samples are as well served as sixteen: the input is transposed
+/// once (N * F moves for N * F * O multiply-adds), and then each of the three products has one contiguous operand in
+/// its innermost loop. Few outputs do not repay the transposition. Rows end with an overlapping vector.
 namespace hypertape::kernels {
 
 namespace detail {
@@ -33,15 +34,89 @@ void transpose(Index rows, Index columns, const T* in, T* out, Start start = Sta
 
 }  // namespace detail
 
+/// The three passes with lanes over features, for few samples. Functions of their own, as those below: inlined into one
+/// another, they spoil the code that g++ makes of each.
+namespace over_features {
+
+template <class T>
+[[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, Start start, T* output,
+                              T* scratch) {
+  detail::transpose(F, N, input, scratch);  // one sample's features contiguous
+  matrix::multiply_transposed<T, 1>(N, outputs.size(), F, {{scratch, weight + outputs.begin * F}}, start,
+                                    output + outputs.begin * N, 1, N);
+}
+
+template <class T>
+[[gnu::noinline]] void input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight,
+                                      Start start, T* dinput, T* scratch) {
+  matrix::combine_rows<T, 1>(N, inputs.size(), O, {{doutput, 1, N, weight + inputs.begin, F}}, Start::fresh, scratch);
+  detail::transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, start);
+}
+
+template <class T>
+[[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input, Start start,
+                                       T* dweight, T* scratch) {
+  detail::transpose(F, N, input, scratch);
+  matrix::combine_rows<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, N, 1, scratch, F}}, start,
+                             dweight + outputs.begin * F);
+}
+
+}  // namespace over_features
+
+/// The three passes with lanes over samples, which need no scratch.
+namespace over_samples {
+
+/// Whether there are so few outputs that their work does not hide a transposition.
+inline bool few_outputs(Index O) { return O <= 16; }
+
+/// Whether `linear` is one of these. As of the other two, this depends on the whole layer, not on the range of one
+/// call: the bits are the same whatever the number of threads.
+template <class T>
+bool serve_linear(Index N, Index O) {
+  return N >= native_lanes<T> || (few_outputs(O) && 2 * N >= native_lanes<T>);
+}
+template <class T>
+[[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, Start start,
+                              T* output) {
+  matrix::combine_rows<T, 1>(outputs.size(), N, F, {{weight + outputs.begin * F, F, 1, input, N}}, start,
+                             output + outputs.begin * N);
+}
+
+/// Of many outputs, the gradient is faster written sample by sample.
+template <class T>
+bool serve_input_gradient(Index N, Index O) {
+  return few_outputs(O) && 2 * N >= native_lanes<T>;
+}
+template <class T>
+[[gnu::noinline]] void input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight,
+                                      Start start, T* dinput) {
+  matrix::combine_rows<T, 1>(inputs.size(), N, O, {{weight + inputs.begin, 1, F, doutput, N}}, start,
+                             dinput + inputs.begin * N);
+}
+
+/// Sums over samples, which have to be long to pay.
+template <class T>
+bool serve_weight_gradient(Index N, Index O) {
+  return N >= native_lanes<T> && O <= std::min<Index>(8, N / native_lanes<T> + 1);
+}
+template <class T>
+[[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input, Start start,
+                                       T* dweight) {
+  matrix::multiply_transposed<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, input}}, start,
+                                    dweight + outputs.begin * F, F, 1);
+}
+
+}  // namespace over_samples
+
 /// Values of scratch for `linear`.
 inline Index linear_scratch(Index N, Index F) { return N * F; }
 
 /// Columns `outputs` of output (N, O) = input (N, F) weight^T. `scratch`: linear_scratch values.
 template <class T>
-void linear(Index N, Index F, Range outputs, const T* input, const T* weight, Start start, T* output, T* scratch) {
-  detail::transpose(F, N, input, scratch);  // one sample's features contiguous
-  matrix::multiply_transposed<T, 1>(N, outputs.size(), F, {{scratch, weight + outputs.begin * F}}, start,
-                                    output + outputs.begin * N, 1, N);
+void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* weight, Start start, T* output,
+            T* scratch) {
+  if (over_samples::serve_linear<T>(N, O)) return over_samples::linear(N, F, outputs, input, weight, start, output);
+  over_features::linear(N, F, outputs, input, weight, start, output, scratch);
 }
 
 /// Values of scratch for `linear_input_gradient`.
@@ -51,8 +126,10 @@ inline Index linear_input_gradient_scratch(Index N, Range inputs) { return N * i
 template <class T>
 void linear_input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight, Start start,
                            T* dinput, T* scratch) {
-  matrix::combine_rows<T, 1>(N, inputs.size(), O, {{doutput, 1, N, weight + inputs.begin, F}}, Start::fresh, scratch);
-  detail::transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, start);
+  if (over_samples::serve_input_gradient<T>(N, O)) {
+    return over_samples::input_gradient(N, F, O, inputs, doutput, weight, start, dinput);
+  }
+  over_features::input_gradient(N, F, O, inputs, doutput, weight, start, dinput, scratch);
 }
 
 /// Values of scratch for `linear_weight_gradient`.
@@ -61,11 +138,12 @@ inline Index linear_weight_gradient_scratch(Index N, Index F) { return N * F; }
 /// Rows `outputs` of dweight (O, F) = doutput^T input, for doutput (N, O) and input (N, F). `scratch`:
 /// linear_weight_gradient_scratch values.
 template <class T>
-void linear_weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input, Start start, T* dweight,
-                            T* scratch) {
-  detail::transpose(F, N, input, scratch);
-  matrix::combine_rows<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, N, 1, scratch, F}}, start,
-                             dweight + outputs.begin * F);
+void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* doutput, const T* input, Start start,
+                            T* dweight, T* scratch) {
+  if (over_samples::serve_weight_gradient<T>(N, O)) {
+    return over_samples::weight_gradient(N, F, outputs, doutput, input, start, dweight);
+  }
+  over_features::weight_gradient(N, F, outputs, doutput, input, start, dweight, scratch);
 }
 
 }  // namespace hypertape::kernels

@@ -33,8 +33,8 @@ struct LinearForm {
     } else {
       parallel_ranges(parts<Role>(), O, [&](Index part, Range outputs) {
         T* own = scratch + part * N * F;
-        if constexpr (Role == 1) kernels::linear_weight_gradient(N, F, outputs, second, first, start, out, own);
-        if constexpr (Role == 2) kernels::linear(N, F, outputs, first, second, start, out, own);
+        if constexpr (Role == 1) kernels::linear_weight_gradient(N, F, O, outputs, second, first, start, out, own);
+        if constexpr (Role == 2) kernels::linear(N, F, O, outputs, first, second, start, out, own);
       });
     }
   }
