@@ -30,7 +30,7 @@ int main() {
     Var<double> loss = error(theta, inputs, targets);
     for (Index i = 0; i < count; ++i) {
       const Var<double> group = net.parameters().get(theta, static_cast<std::size_t>(i));
-      loss = loss + exp(slice(log_penalties, i, Shape{})) * dot(group, group);
+      loss = loss + exp(log_penalties.slice(i, Shape{})) * dot(group, group);
     }
     return loss;
   };

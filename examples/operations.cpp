@@ -25,7 +25,7 @@ int main() {
   Tape<double> tape;
   const auto s = tape.scalar(2), theta = leaf(tape, {I * O + O});
   const auto x = leaf(tape, {N, I}), y = leaf(tape, {N, I}), images = leaf(tape, {N, C, H, W});
-  const auto weight = slice(theta, 0, {O, I}), bias = slice(theta, I * O, {O});  // views of theta, each row-major
+  const auto weight = theta.slice(0, {O, I}), bias = theta.slice(I * O, {O});  // views of theta, each row-major
   const auto kernel = leaf(tape, {O, C, 3, 3}), gamma = leaf(tape, {C}), beta = leaf(tape, {C});
   const auto logits = linear(x, weight, bias), labels = softmax(logits);
 
@@ -43,7 +43,7 @@ int main() {
   show("repeat_per_channel(bias, {N, O})", repeat_per_channel(bias, {N, O}));
   show("repeat_for_features(v, {N, O})", repeat_for_features(sum_over_features(x), {N, O}));
   // Views of the same memory.
-  show("slice(theta, offset, {O, I})", weight);
+  show("theta.slice(offset, {O, I})", weight);
   show("reshape(images, {N, C * H * W})", reshape(images, {N, C * H * W}));
   // Layers.
   show("linear(x, weight, bias)", logits);

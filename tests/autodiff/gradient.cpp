@@ -60,13 +60,13 @@ TEST_CASE("gradient: an argument that is an intermediate result counts as indepe
 TEST_CASE("gradient: an argument that is a slice or a reshape counts as independent of its whole") {
   Tape<double> tape;
   const Var<double> theta = tape.leaf(random_tensor<double>({8}, 1));
-  const Var<double> w = reshape(slice(theta, 0, {6}), {2, 3}), b = slice(theta, 6, {2});
+  const Var<double> w = reshape(theta.slice(0, {6}), {2, 3}), b = theta.slice(6, {2});
   CHECK(equal(gradient(sum(w * w), w).value(), (w + w).value()));
   const Var<double> v = tape.leaf(random_tensor<double>({2, 3}, 2));
   CHECK(equal(hvp(sum(w * w), w, v).value(), (v + v).value()));
 
   const Tensor<double> x(Shape{4, 3}, 1.0), fours({2, 3}, 4.0);
-  const Var<double> rows = slice(theta, 0, {2, 3}), loss = sum(linear(tape.leaf(x), rows, b));
+  const Var<double> rows = theta.slice(0, {2, 3}), loss = sum(linear(tape.leaf(x), rows, b));
   const auto both = gradient(loss, {theta, rows});
   CHECK(equal(both[1].value(), fours));
   CHECK(equal(both[0].value(), Tensor<double>({8}, {0, 0, 0, 0, 0, 0, 4, 4})));  // rows held constant
@@ -128,8 +128,8 @@ namespace {
 
 /// Sums of linear layers whose weights are slices of one vector: apart, side by side, overlapping, one used twice.
 Var<double> loss_of_slices(Var<double> theta, Var<double> x) {
-  const auto layer = [&](Index offset) { return linear(x, slice(theta, offset, {2, 3})); };
-  const Var<double> twice = slice(theta, 14, {2, 3});
+  const auto layer = [&](Index offset) { return linear(x, theta.slice(offset, {2, 3})); };
+  const Var<double> twice = theta.slice(14, {2, 3});
   return sum(square(layer(0)) + layer(6) * layer(9) + linear(x, twice) * linear(square(x), twice));
 }
 
@@ -191,7 +191,7 @@ TEST_CASE("vjp, jvp and gradient: a Var of another tape, none or dropped, is an 
   const auto mark = tape.mark();
   const Var<double> dropped = tape.full({3}, 1);
   tape.rewind(mark);
-  const Var<double> outputs[] = {relu(x), slice(x, 0, {3}), x, square(x)};
+  const Var<double> outputs[] = {relu(x), x.slice(0, {3}), x, square(x)};
   const auto stale = Var<double>(tape, dropped.id() + 1000);
   for (const Var<double>& y : outputs) {
     for (const Var<double>& wrong : {foreign, stale}) {

@@ -18,7 +18,7 @@ namespace {
 
 /// A loss of a small network that uses every operation. x: images (2, 2, 7, 7), then the weights.
 Var<double> network_loss(std::span<const Var<double>> x) {
-  const Var<double> convolved = relu(conv2d(x[0], slice(x[1], 0, {3, 2, 3, 3}), slice(x[1], 54, {3}), {1, 1}));
+  const Var<double> convolved = relu(conv2d(x[0], x[1].slice(0, {3, 2, 3, 3}), x[1].slice(54, {3}), {1, 1}));
   const Var<double> pooled = max_pool2d(convolved, {.size = 3, .stride = 2}) + average_pool2d(convolved, {3, 2});
   const Var<double> features = tanh(reshape(pooled, {2, 27}));
   const Var<double> logits = linear(features, x[2], x[3]) * sigmoid(mean(features));
@@ -108,7 +108,7 @@ TEST_CASE("hvp: of Rosenbrock's function") {
   // f = (1 - x)^2 + 100 (y - x^2)^2 has f_xx = 2 - 400 (y - 3 x^2), f_xy = -400 x, f_yy = 200: whole numbers here.
   Tape<double> tape;
   const Var<double> point = tape.leaf(Tensor<double>({2}, {-2, 3}));
-  const Var<double> x = slice(point, 0, {}), y = slice(point, 1, {});
+  const Var<double> x = point.slice(0, {}), y = point.slice(1, {});
   const Var<double> f = square(1.0 - x) + 100.0 * square(y - square(x));
   const Var<double> v = tape.leaf(Tensor<double>({2}, {5, -7}));
   const double xx = 2 - 400 * (3 - 3 * 4), xy = 800, yy = 200;

@@ -26,7 +26,7 @@ Var<double> reference(Var<double> x, Var<double> gamma, Var<double> beta) {
   for (Index c = 0; c < C; ++c) {
     for (Index n = 0; n < N; ++n) {
       for (Index p = 0; p < pixels; ++p) {
-        const auto pixel = [&](Index at) { return slice(x, n + N * (at + pixels * c), {1}); };
+        const auto pixel = [&](Index at) { return x.slice(n + N * (at + pixels * c), {1}); };
         Var<double> mean = pixel(0);
         for (Index i = 1; i < pixels; ++i) mean = mean + pixel(i);
         mean = mean / static_cast<double>(pixels);
@@ -34,7 +34,7 @@ Var<double> reference(Var<double> x, Var<double> gamma, Var<double> beta) {
         for (Index i = 0; i < pixels; ++i) {
           variance = variance + square(pixel(i) - mean) / static_cast<double>(pixels);
         }
-        const Var<double> y = slice(gamma, c, {1}) * (pixel(p) - mean) / sqrt(variance) + slice(beta, c, {1});
+        const Var<double> y = gamma.slice(c, {1}) * (pixel(p) - mean) / sqrt(variance) + beta.slice(c, {1});
         // y belongs at its pixel of the output: the adjoint of reading it there.
         const Var<double> placed = vjp(pixel(p), y, x);
         total = total ? total + placed : placed;

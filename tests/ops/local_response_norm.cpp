@@ -22,11 +22,11 @@ Var<double> reference(Var<double> x, const LocalResponseNormOptions& options) {
     Var<double> d = x.tape().full({N}, options.k);
     for (Index j = c - options.size / 2; j < c - options.size / 2 + options.size; ++j) {
       if (j < 0 || j >= C) continue;
-      d = d + options.alpha / static_cast<double>(options.size) * square(slice(x, j * N, {N}));
+      d = d + options.alpha / static_cast<double>(options.size) * square(x.slice(j * N, {N}));
     }
-    const Var<double> y = slice(x, c * N, {N}) * exp(-options.beta * log(d));
+    const Var<double> y = x.slice(c * N, {N}) * exp(-options.beta * log(d));
     // y belongs at channel c of the output: the adjoint of reading it there.
-    const Var<double> placed = vjp(slice(x, c * N, {N}), y, x);
+    const Var<double> placed = vjp(x.slice(c * N, {N}), y, x);
     total = total ? total + placed : placed;
   }
   return total;

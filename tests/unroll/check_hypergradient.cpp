@@ -70,7 +70,7 @@ TEST_CASE("check_hypergradient: right derivatives of every part are within diffe
   loop.momentum = 0.5;
   loop.hyperparameters = Tensor<double>(Shape{2}, {0.1, 0.3});
   const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi) {
-    return SmallLoss()(theta, x, y) + dot(slice(phi, 0, {1}), slice(phi, 1, {1})) * sum(square(theta));
+    return SmallLoss()(theta, x, y) + dot(phi.slice(0, {1}), phi.slice(1, {1})) * sum(square(theta));
   };
   const HypergradientCheck check = check_hypergradient(loop, inner, outer_loss);
   CHECK(check.within(1e-6));

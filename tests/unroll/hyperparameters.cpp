@@ -19,9 +19,9 @@ constexpr Index first_layer = 25;  // weights and biases of the small network's
 struct PenalizedLoss {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y, Var<T> phi) const {
-    const Var<T> a = slice(theta, 0, Shape{first_layer});
-    const Var<T> b = slice(theta, first_layer, Shape{theta.size() - first_layer});
-    return SmallLoss()(theta, x, y) + exp(slice(phi, 0, Shape{})) * dot(a, a) + slice(phi, 1, Shape{}) * dot(b, b);
+    const Var<T> a = theta.slice(0, Shape{first_layer});
+    const Var<T> b = theta.slice(first_layer, Shape{theta.size() - first_layer});
+    return SmallLoss()(theta, x, y) + exp(phi.slice(0, Shape{})) * dot(a, a) + phi.slice(1, Shape{}) * dot(b, b);
   }
 };
 

@@ -51,7 +51,7 @@ struct Assemble final : Operation<T> {
 
   void pullback(PullbackSweep<T>& call) const override {
     for (int i = 0; i < call.inputs(); ++i) {
-      if (call.needs(i)) call.add(i, slice(call.adjoint(), offsets[i], call.input(i).shape()));
+      if (call.needs(i)) call.add(i, call.adjoint().slice(offsets[i], call.input(i).shape()));
     }
   }
 };
@@ -67,22 +67,20 @@ struct Slice final : Operation<T> {
   const char* name() const override { return "slice"; }
   void evaluate(const Evaluation<T>&) const override {}
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    return slice(call.tangent(0), offset, call.output_shape());
+    return call.tangent(0).slice(offset, call.output_shape());
   }
   void pullback(PullbackSweep<T>& call) const override {
     if (call.needs(0)) call.add_part(0, offset, call.adjoint());
   }
 };
 
-/// The values from `offset` on, in memory order, as a tensor of the given shape. This is how a network's weights are
-/// read from a flat vector. @throws ShapeError if they reach past the end.
 template <class T>
-Var<T> slice(Var<T> x, Index offset, const Shape& shape) {
-  if (offset < 0 || offset > x.size() - shape.size()) {
+Var<T> Var<T>::slice(Index offset, const Shape& shape) const {
+  if (offset < 0 || offset > size() - shape.size()) {
     throw ShapeError(
-        message("slice: ", shape, " at offset ", offset, " reaches past the ", x.size(), " elements of ", x.shape()));
+        message("slice: ", shape, " at offset ", offset, " reaches past the ", size(), " elements of ", this->shape()));
   }
-  return x.tape().alias(Slice<T>(offset), shape, x, offset);
+  return tape().alias(Slice<T>(offset), shape, *this, offset);
 }
 
 /// The same values in the same memory order under another shape. @throws ShapeError if the sizes differ.
@@ -91,7 +89,7 @@ Var<T> reshape(Var<T> x, const Shape& shape) {
   if (shape.size() != x.size()) {
     throw ShapeError(message("reshape: ", x.shape(), " has ", x.size(), " elements, ", shape, " has ", shape.size()));
   }
-  return shape == x.shape() ? x : slice(x, 0, shape);
+  return shape == x.shape() ? x : x.slice(0, shape);
 }
 
 }  // namespace hypertape

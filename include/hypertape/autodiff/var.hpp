@@ -38,6 +38,12 @@ class Var {
   /// Its values in memory order, valid as long as the Var.
   const T* data() const { return tape().node(id_).values; }
 
+  /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. This is how a
+  /// network's weights are read from a flat vector. A member, as std::slice is a class: `slice(x, ...)` would be
+  /// ambiguous beside `using namespace std`. Defined in autodiff/slice.hpp. @throws ShapeError if they reach past the
+  /// end.
+  Var slice(Index offset, const Shape& shape) const;
+
   /// A copy of the values.
   Tensor<T> value() const { return Tensor<T>(shape(), std::span<const T>(data(), static_cast<std::size_t>(size()))); }
 

@@ -53,7 +53,7 @@ class Parameters {
     if (i >= entries_.size()) {
       throw ArgumentError(message("Parameters: no tensor ", i, " among ", entries_.size()));
     }
-    return slice(theta, entries_[i].offset, entries_[i].shape);
+    return theta.slice(entries_[i].offset, entries_[i].shape);
   }
 
   /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases and the like) at their start.
