@@ -117,6 +117,28 @@ TEST_CASE_TEMPLATE("fused_lenet: loss, gradient and second derivatives are those
   }
 }
 
+TEST_CASE_TEMPLATE("fused_lenet: a difference of logits that overflows, as on the tape", T, float, double) {
+  Problem<T> problem(1, 28, 3, 2);
+  const T huge = std::numeric_limits<T>::max() / T(1.5);
+  const auto& bias = problem.net.parameters().entries().back();
+  REQUIRE(bias.shape == Shape{3});
+  for (const Index k : {0, 1, 2}) problem.theta[bias.offset + k] = k == 0 ? huge : k == 1 ? -huge : 0;
+  const auto derivatives = problem.net.template cross_entropy_derivatives<T>();
+  for (const T far : {T(0), T(0.25)}) {  // the label of a class whose log-probability is below every finite number
+    problem.y = Tensor<T>(Shape{2, 3}, T(0));
+    for (const Index n : {0, 1}) {
+      problem.y(n, 0) = 1 - far;
+      problem.y(n, 1) = far;
+    }
+    const Results<T> expected = on_a_tape(problem), got = fused(problem, *derivatives);
+    const double loss = 2 * static_cast<double>(far) * static_cast<double>(huge);
+    CHECK(std::abs(got.loss - loss) <= tolerance<T> * loss);
+    CHECK(std::abs(expected.loss - loss) <= tolerance<T> * loss);
+    CHECK(relative_error(got.gradient, expected.gradient) <= tolerance<T>);
+    CHECK(got.hvp.all_finite());
+  }
+}
+
 TEST_CASE("fused_lenet: a weight scales every result, and a gradient can be added up") {
   const Problem<double> problem(1, 28, 10, 3);
   const auto derivatives = problem.net.cross_entropy_derivatives<double>();
