@@ -36,12 +36,12 @@ void transpose(Index rows, Index columns, const T* in, T* out, Start start = Sta
 
 /// The three passes with lanes over features, for few samples. Functions of their own, as those below: inlined into one
 /// another, they spoil the code that g++ makes of each.
-namespace over_features {
+namespace detail::over_features {
 
 template <class T>
 [[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, Start start, T* output,
                               T* scratch) {
-  detail::transpose(F, N, input, scratch);  // one sample's features contiguous
+  transpose(F, N, input, scratch);  // one sample's features contiguous
   matrix::multiply_transposed<T, 1>(N, outputs.size(), F, {{scratch, weight + outputs.begin * F}}, start,
                                     output + outputs.begin * N, 1, N);
 }
@@ -50,21 +50,21 @@ template <class T>
 [[gnu::noinline]] void input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight,
                                       Start start, T* dinput, T* scratch) {
   matrix::combine_rows<T, 1>(N, inputs.size(), O, {{doutput, 1, N, weight + inputs.begin, F}}, Start::fresh, scratch);
-  detail::transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, start);
+  transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, start);
 }
 
 template <class T>
 [[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input, Start start,
                                        T* dweight, T* scratch) {
-  detail::transpose(F, N, input, scratch);
+  transpose(F, N, input, scratch);
   matrix::combine_rows<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, N, 1, scratch, F}}, start,
                              dweight + outputs.begin * F);
 }
 
-}  // namespace over_features
+}  // namespace detail::over_features
 
 /// The three passes with lanes over samples, which need no scratch.
-namespace over_samples {
+namespace detail::over_samples {
 
 /// Whether there are so few outputs that their work does not hide a transposition.
 inline bool few_outputs(Index O) { return O <= 16; }
@@ -106,7 +106,7 @@ template <class T>
                                     dweight + outputs.begin * F, F, 1);
 }
 
-}  // namespace over_samples
+}  // namespace detail::over_samples
 
 /// Values of scratch for `linear`.
 inline Index linear_scratch(Index N, Index F) { return N * F; }
@@ -115,8 +115,10 @@ inline Index linear_scratch(Index N, Index F) { return N * F; }
 template <class T>
 void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* weight, Start start, T* output,
             T* scratch) {
-  if (over_samples::serve_linear<T>(N, O)) return over_samples::linear(N, F, outputs, input, weight, start, output);
-  over_features::linear(N, F, outputs, input, weight, start, output, scratch);
+  if (detail::over_samples::serve_linear<T>(N, O)) {
+    return detail::over_samples::linear(N, F, outputs, input, weight, start, output);
+  }
+  detail::over_features::linear(N, F, outputs, input, weight, start, output, scratch);
 }
 
 /// Values of scratch for `linear_input_gradient`.
@@ -126,10 +128,10 @@ inline Index linear_input_gradient_scratch(Index N, Range inputs) { return N * i
 template <class T>
 void linear_input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight, Start start,
                            T* dinput, T* scratch) {
-  if (over_samples::serve_input_gradient<T>(N, O)) {
-    return over_samples::input_gradient(N, F, O, inputs, doutput, weight, start, dinput);
+  if (detail::over_samples::serve_input_gradient<T>(N, O)) {
+    return detail::over_samples::input_gradient(N, F, O, inputs, doutput, weight, start, dinput);
   }
-  over_features::input_gradient(N, F, O, inputs, doutput, weight, start, dinput, scratch);
+  detail::over_features::input_gradient(N, F, O, inputs, doutput, weight, start, dinput, scratch);
 }
 
 /// Values of scratch for `linear_weight_gradient`.
@@ -140,10 +142,10 @@ inline Index linear_weight_gradient_scratch(Index N, Index F) { return N * F; }
 template <class T>
 void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* doutput, const T* input, Start start,
                             T* dweight, T* scratch) {
-  if (over_samples::serve_weight_gradient<T>(N, O)) {
-    return over_samples::weight_gradient(N, F, outputs, doutput, input, start, dweight);
+  if (detail::over_samples::serve_weight_gradient<T>(N, O)) {
+    return detail::over_samples::weight_gradient(N, F, outputs, doutput, input, start, dweight);
   }
-  over_features::weight_gradient(N, F, outputs, doutput, input, start, dweight, scratch);
+  detail::over_features::weight_gradient(N, F, outputs, doutput, input, start, dweight, scratch);
 }
 
 }  // namespace hypertape::kernels
