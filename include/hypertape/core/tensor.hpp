@@ -127,8 +127,8 @@ class Tensor {
 template <class T>
 void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& out) {
   const Index total = batch.shape()[0];
-  if (begin < 0 || count < 1 || begin + count > total) {
-    throw ArgumentError(message("samples: [", begin, ", ", begin + count, ") is not within ", total, " samples"));
+  if (begin < 0 || count < 1 || count > total || begin > total - count) {  // begin + count could overflow
+    throw ArgumentError(message("samples: ", count, " from ", begin, " on are not within ", total, " samples"));
   }
   out.resize(batch.shape().with_samples(count));
   const Index features = batch.shape().features();
@@ -152,8 +152,8 @@ void set_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
   if (part.shape().features() != features) {
     throw ShapeError(message("set_samples: ", part.shape(), " has other features than ", batch.shape()));
   }
-  if (begin < 0 || begin + count > total) {
-    throw ArgumentError(message("set_samples: [", begin, ", ", begin + count, ") is not within ", total, " samples"));
+  if (begin < 0 || count > total || begin > total - count) {
+    throw ArgumentError(message("set_samples: ", count, " from ", begin, " on are not within ", total, " samples"));
   }
   for (Index f = 0; f < features; ++f) {
     std::copy_n(part.data() + f * count, count, batch.data() + f * total + begin);
