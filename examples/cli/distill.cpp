@@ -235,7 +235,7 @@ OutputFolder folder_of(const DistillCommand& command) {
                     "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
   if (distill::Checkpoints(path).exist() && !is_done(path)) {
     throw ArgumentError(message("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
-                                path.string(), ", or remove the folder"));
+                                shell_word(path), ", or remove the folder"));
   }
   return out;
 }
@@ -327,7 +327,7 @@ void distil(DistillCommand& command) {
   if (stopped == 0) run.finish();
   if (stopped != 0) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
-              << ", not tested; continue with --resume " << out.path().string() << '\n';
+              << ", not tested; continue with --resume " << shell_word(out.path()) << '\n';
   } else {
     std::cout << result.text(d.objective) << " (best hold-out: iteration " << best.iteration << ")\n";
   }

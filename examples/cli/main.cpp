@@ -1,5 +1,9 @@
 /// hypertape: dataset distillation from the command line.
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -13,7 +17,17 @@
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
 
-int main(int argc, char** argv) {
+namespace {
+
+/// A file that is opened must not take the place of a standard stream that is closed, and get what is printed.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) == -1) open("/dev/null", O_RDWR);  // takes the lowest number that is free
+  }
+}
+
+/// Does what the words say. @returns the exit code.
+int run(int argc, char** argv) {
   CLI::App app(
       "Dataset distillation (Wang et al. 2018): a handful of learned images that train a network in a few "
       "gradient steps.",
@@ -30,7 +44,8 @@ int main(int argc, char** argv) {
     const std::string command = commands.empty() ? "" : commands.front()->get_name() + ' ';
     // A word that is not known may be what is missing, misspelt.
     const std::vector<std::string> unknown = parser->remaining(true);
-    const std::string what = unknown.empty() ? error.what() : CLI::ExtrasError(unknown).what();
+    std::string what = unknown.empty() ? error.what() : CLI::ExtrasError(unknown).what();
+    what = CLI::detail::find_and_replace(what, "At Most 1 required but received", "takes one value, got");
     return "hypertape: " + what + "; see hypertape " + command + "--help\n";
   });
   app.require_subcommand(0, 1);  // none is complained of below, after words that are no command
@@ -64,4 +79,15 @@ int main(int argc, char** argv) {
     return 1;
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  open_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit to the size of files fails writing to them, which has a message
+  const int exit_code = run(argc, argv);
+  if (std::cout.flush() || exit_code != 0) return exit_code;
+  std::cerr << "hypertape: cannot write to the standard output\n";
+  return 1;
 }

@@ -62,7 +62,11 @@ class OutputFolder {
     std::filesystem::create_directories(path_, failure);
     if (failure) throw DataError(message("--out ", path_.string(), ": cannot be created: ", failure.message()));
     lock("--out");
-    data::write_atomically(path_ / ".write-test", std::string_view());
+    try {
+      data::write_atomically(path_ / ".write-test", std::string_view());
+    } catch (const DataError& error) {
+      throw DataError(message("--out ", path_.string(), ": cannot be written to: ", error.what()));
+    }
     std::filesystem::remove(path_ / ".write-test");
     std::filesystem::remove(path_ / "summary.json");
     for (const std::string& name : files_) std::filesystem::remove(path_ / name);

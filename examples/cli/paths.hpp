@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -39,6 +41,18 @@ inline void require_access(const std::string& option, const std::filesystem::pat
 }
 
 }  // namespace detail
+
+/// The path as a word that a shell takes, quoted where need be.
+inline std::string shell_word(const std::filesystem::path& path) {
+  const std::string text = path.string();
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c >= 0x80 || std::strchr("._/-+,:@", c) != nullptr;
+  };
+  if (std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
 
 /// @throws DataError unless there is such a folder, which can be read.
 inline void require_folder(const std::string& option, const std::filesystem::path& path) {

@@ -28,7 +28,10 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset mnist", "--out is required");
   refused("distill --dataset mnist --no-such-option 3" + out, "--no-such-option");
   refused("distill --dataset mnist stray" + out, "stray");
-  refused("distill --dataset mnist --seed 1 --seed 2" + out, "--seed");
+  refused("distill --dataset mnist --seed 1 --seed 2" + out, "--seed: takes one value, got 2; see");
+  refused("distill --dataset mnist --sed 1", "not expected: 1 --sed");
+  refused("evaluate --destilled x.npz" + out, "--destilled");
+  refused("distill --dataset mnist --out", "--out: 1 required DIR missing");
   refused("distill --dataset imagenet" + out, "imagenet");
   refused("distill --dataset mnist --steps 0" + out, "--steps");
   refused("distill --dataset mnist --steps two" + out, "two");
