@@ -118,6 +118,34 @@ TEST_CASE("load_mnist_like: a label outside of 0 .. 9") {
   tiny.check_refused({"train-labels-idx1-ubyte: byte 11: expected a label in 0 .. 9, found 10"});
 }
 
+TEST_CASE("load_mnist_like: classes are those that occur, without a gap") {
+  const TinyMnist tiny;
+  const auto put_labels = [&](std::uint8_t train_classes, std::uint8_t test_classes, std::uint8_t instead_of_3) {
+    for (const bool train : {true, false}) {
+      std::vector<std::uint8_t> labels;
+      for (int n = 0; n < (train ? 20 : 12); ++n) {
+        labels.push_back(static_cast<std::uint8_t>(n % (train ? train_classes : test_classes)));
+        if (labels.back() == 3) labels.back() = instead_of_3;
+      }
+      write_idx(tiny.folder / mnist_files[train ? 1 : 3], std::vector<Index>{static_cast<Index>(labels.size())},
+                labels);
+    }
+  };
+  put_labels(5, 4, 3);
+  const Dataset five = load_mnist_like("fashion-mnist", tiny.folder.path());
+  CHECK(five.train.classes == 5);
+  CHECK(five.test.classes == 5);
+  CHECK(five.class_names == std::vector<std::string>{"T-shirt", "trouser", "pullover", "dress", "coat"});
+  CHECK(load_mnist_rgb(tiny.folder.path()).train.classes == 5);
+  put_labels(5, 4, 2);
+  tiny.check_refused(
+      {tiny.folder.path().string(), ": expected training images of every class 0 .. 4, found none of class 3"});
+  put_labels(5, 6, 3);
+  tiny.check_refused({"expected training images of class 5, which a test image has, found none"});
+  put_labels(1, 1, 3);
+  tiny.check_refused({"two classes or more"});
+}
+
 TEST_CASE("load_mnist_like: images of another size") {
   const TinyMnist tiny;
   write_idx(tiny.folder / "train-images-idx3-ubyte", std::vector<Index>{20, 28, 27},

@@ -70,6 +70,27 @@ inline void check_sizes(const LabelledImages& images, const std::string& operati
 
 namespace detail {
 
+/// Leaves as classes 0 .. the highest label of the training images, so that a part of a data set may stand in for it.
+/// @throws DataError naming the data set's folder and a class that has no training image.
+inline void take_classes_that_occur(Dataset& dataset) {
+  std::vector<bool> occurs(static_cast<std::size_t>(dataset.train.classes));
+  for (const std::int32_t label : dataset.train.labels) occurs[static_cast<std::size_t>(label)] = true;
+  while (!occurs.empty() && !occurs.back()) occurs.pop_back();
+  const auto fail = [&](const std::string& what) { throw DataError(message(dataset.folder.string(), ": ", what)); };
+  const auto absent = std::find(occurs.begin(), occurs.end(), false) - occurs.begin();
+  const auto classes = static_cast<int>(occurs.size());
+  if (absent < classes) {
+    fail(message("expected training images of every class 0 .. ", classes - 1, ", found none of class ", absent));
+  }
+  if (classes < 2) fail("expected training images of two classes or more, found those of class 0 alone");
+  for (const std::int32_t label : dataset.test.labels) {
+    if (label >= classes)
+      fail(message("expected training images of class ", label, ", which a test image has, found none"));
+  }
+  dataset.train.classes = dataset.test.classes = classes;
+  if (!dataset.class_names.empty()) dataset.class_names.resize(static_cast<std::size_t>(classes));
+}
+
 inline void check_indices(const LabelledImages& images, std::span<const Index> which, const std::string& operation) {
   for (const Index index : which) {
     if (index < 0 || index >= images.count) {

@@ -56,9 +56,10 @@ inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
 }  // namespace detail
 
 /// Loads the four files of MNIST (`name` "mnist") or Fashion-MNIST ("fashion-mnist") from a folder: images (n, 1, 28,
-/// 28), labels 0 .. 9, those of Fashion-MNIST with their names; the normalization is that of the training images,
+/// 28), labels 0 .. 9, those of Fashion-MNIST with their names; where the highest labels do not occur there are fewer
+/// classes; the normalization is that of the training images,
 /// rounded to four digits. @throws DataError naming the file, the byte offset, what was expected and what was found, or
-/// every file that is missing; ArgumentError for another name.
+/// every file that is missing, or a class without training images below the highest; ArgumentError for another name.
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
   Normalization normalization = detail::mnist_normalization(name);
   const auto paths = locate_files(folder, mnist_layout);
@@ -68,6 +69,7 @@ inline Dataset load_mnist_like(const std::string& name, const std::filesystem::p
     dataset.class_names = {"T-shirt", "trouser", "pullover", "dress", "coat",
                            "sandal",  "shirt",   "sneaker",  "bag",   "boot"};
   }
+  detail::take_classes_that_occur(dataset);
   return dataset;
 }
 
