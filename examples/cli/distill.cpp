@@ -185,10 +185,10 @@ class Run {
   Best best_;
 };
 
-/// Whether the run in this folder came to its end.
+/// Whether the run in this folder came to its end. @throws DataError if its summary.json is damaged.
 bool is_done(const std::filesystem::path& folder) {
-  const Json summary = read_json(folder / "summary.json");
-  return summary.is_object() && summary.contains("interrupted") && summary["interrupted"] == false;
+  const std::filesystem::path summary = folder / "summary.json";
+  return std::filesystem::exists(summary) && !require_value<bool>(read_json(summary), summary, "interrupted");
 }
 
 /// Puts the options of an earlier run, and its folder, in place; returns its config.json. @throws ArgumentError if

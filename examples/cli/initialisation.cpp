@@ -36,10 +36,7 @@ void check_pool(const Json& config, const InitialisationOptions& options, const 
 std::vector<Tensor<float>> load_pool(const InitialisationOptions& options, const nn::Network<float>& network,
                                      const data::LabelledImages& images) {
   if (!options.pool) throw ArgumentError("--init " + options.init + " needs --pool DIR, made by `hypertape pretrain`");
-  const Json config = read_json(*options.pool / "config.json");
-  if (!config.is_object() || config.value("command", "") != "pretrain") {
-    throw DataError(message("--pool ", options.pool->string(), ": has no config.json of `hypertape pretrain`"));
-  }
+  const Json config = OutputFolder::read_config(*options.pool, "pretrain");
   check_pool(config, options, network, images);
   std::vector<Tensor<float>> weights;
   for (const auto& path : distill::pool_files(*options.pool)) {

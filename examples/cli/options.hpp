@@ -4,17 +4,16 @@
 #include <filesystem>
 #include <functional>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/data/file.hpp"
+#include "json_file.hpp"
 #include "paths.hpp"
 
 namespace hypertape::cli {
-
-using Json = nlohmann::ordered_json;
 
 /// The options of a command, each bound to a variable: given on the command line, written to config.json under its name
 /// with underscores, and read from there by a run that is resumed.
@@ -126,16 +125,10 @@ class Options {
       if (entry.on_resume == OnResume::not_kept || (given && entry.on_resume == OnResume::free)) continue;
       const Json& value = value_of(entry, config, path);
       if (value == entry.write()) continue;
-      std::string complaint = complaint_about(value, entry.option);
-      try {
-        if (complaint.empty()) {
-          entry.read(value);
-          if (value.is_number() && entry.write() != value) complaint = "needs a whole number, got " + value.dump();
-        }
-      } catch (const nlohmann::json::exception& error) {
-        complaint = error.what();
-      }
-      if (!complaint.empty()) throw DataError(message(path.string(), ": ", key(entry.option), ": ", complaint));
+      const std::string name = key(entry.option);
+      if (!entry.read(value)) throw data::bad_content(path, name, entry.kind, detail::excerpt(value));
+      const std::string complaint = complaint_about(value, entry.option);
+      if (!complaint.empty()) throw DataError(message(path.string(), ": ", name, ": ", complaint));
     }
   }
 
@@ -144,12 +137,13 @@ class Options {
     CLI::Option* option;
     OnResume on_resume;
     std::function<Json()> write;
-    std::function<void(const Json&)> read;
+    std::function<bool(const Json&)> read;  // false if it is of another type
+    std::string kind;                       // the type in words
   };
 
   static const Json& value_of(const Entry& entry, const Json& config, const std::filesystem::path& path) {
     const std::string name = key(entry.option);
-    if (!config.contains(name)) throw DataError(message(path.string(), ": has no value of ", name));
+    if (!config.contains(name)) throw data::bad_content(path, name, entry.kind, "no such key");
     return config[name];
   }
 
@@ -183,7 +177,7 @@ class Options {
   CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {
     option->group(group_);
     entries_.push_back({option, on_resume, [&value] { return to_json(value); },
-                        [&value](const Json& json) { from_json(json, value); }});
+                        [&value](const Json& json) { return take_json(json, value); }, kind_of_json<T>()});
     return option;
   }
 
@@ -199,19 +193,6 @@ class Options {
   static Json to_json(const std::optional<T>& value) {
     return value ? to_json(*value) : Json();
   }
-  template <class T>
-  static void from_json(const Json& json, T& value) {
-    json.get_to(value);
-  }
-  static void from_json(const Json& json, std::filesystem::path& value) { value = json.get<std::string>(); }
-  template <class T>
-  static void from_json(const Json& json, std::optional<T>& value) {
-    if (json.is_null()) return value.reset();
-    T present;
-    from_json(json, present);
-    value = std::move(present);
-  }
-
   /// "--images-per-class" as "images_per_class".
   static std::string key(const CLI::Option* option) {
     std::string name = option->get_name().substr(2);

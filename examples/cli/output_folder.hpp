@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -17,17 +16,11 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/file.hpp"
+#include "json_file.hpp"
 #include "options.hpp"
 #include "paths.hpp"
 
 namespace hypertape::cli {
-
-/// The content of a JSON file; null if it cannot be read or is no JSON.
-inline Json read_json(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  Json json = file ? Json::parse(file, nullptr, false) : Json();
-  return json.is_discarded() ? Json() : json;
-}
 
 /// The folder that a run writes to, and no other run meanwhile.
 class OutputFolder {
@@ -73,14 +66,16 @@ class OutputFolder {
     std::filesystem::remove(path_ / "config.json");  // last: it says whose the others are
   }
 
-  /// The config.json of an earlier run of `command`. @throws DataError if there is none, or of another command.
+  /// The config.json of an earlier run of `command`. @throws DataError if there is none, it is damaged, or of another
+  /// command.
   static Json read_config(const std::filesystem::path& path, const std::string& command) {
-    if (!std::filesystem::exists(path / "config.json")) {
+    const std::filesystem::path file = path / "config.json";
+    if (!std::filesystem::exists(file)) {
       throw DataError(message(path.string(), ": there is no config.json of an earlier `", command, "` here"));
     }
-    Json config = read_json(path / "config.json");
-    if (!config.is_object() || config.value("command", "") != command) {
-      throw DataError(message(path.string(), ": its config.json is damaged, or not of an earlier `", command, "`"));
+    Json config = read_json(file);
+    if (const auto found = require_value<std::string>(config, file, "command"); found != command) {
+      throw data::bad_content(file, "command", '"' + command + '"', '"' + found + '"');
     }
     return config;
   }

@@ -88,8 +88,9 @@ void run(PretrainCommand& command) {
                  {"image", {images.channels, images.height, images.width}},
                  {"classes", images.classes}});
   begin_pool(command, config, out);
-  const Json earlier = read_json(out / "summary.json");
-  const double seconds_before = earlier.is_object() ? earlier.value("wall_seconds", 0.0) : 0;
+  const std::filesystem::path earlier = out / "summary.json";
+  const double seconds_before =
+      std::filesystem::exists(earlier) ? require_value<double>(read_json(earlier), earlier, "wall_seconds") : 0;
 
   std::vector<Index> missing;
   for (Index i = 0; i < command.networks; ++i) {

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/error.hpp"
+#include "hypertape/data/file.hpp"
 #include "hypertape/data/npz.hpp"
 #include "hypertape/distill/picture.hpp"
 
@@ -48,6 +51,11 @@ class Snapshots {
     snapshots_.clear();
     next_ = 0;
     for (std::size_t i = 0; i < iterations.size(); ++i) {
+      constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
+      if (iterations[i] < next_ || iterations[i] > most) {
+        throw data::bad_content(path, "array 'iterations'", message("an iteration in ", next_, " .. ", most),
+                                message(iterations[i]));
+      }
       offer(iterations[i], Tensor<float>(shape, std::span(images).subspan(i * size, size)));
     }
   }

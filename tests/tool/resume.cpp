@@ -148,8 +148,24 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check("net", "squid", "squid not in");
   check("hidden", {20, 0}, "0 not in range");
   check("seed", "seven", "seven");
-  check("steps", 1.5, "needs a whole number, got 1.5");
-  check("soft_labels", 2, "boolean");
+  check("steps", 1.5, "steps: expected a whole number of 64 bits, found 1.5");
+  check("soft_labels", 2, "expected true or false, found 2");
+  check("batch", "many", "expected a whole number of 64 bits, found \"many\"");
+  check("momentum", nullptr, "expected a finite number, found null");
+  check("momentum", 1e300, "not in range");
+  check("hidden", {20, "x"}, "expected a list, each of it a whole number of");
+  check("dataset", 3, "expected a string, found 3");
+  check("command", 1, "expected a string, found 1");
+  check("command", "pretrain", "expected \"distill\", found \"pretrain\"");
+  const auto check_file = [&](const std::string& content, const std::string& complaint) {
+    put_file(config, content);
+    check_exit("distill --resume " + out.string(), 1, {config.string() + ": ", complaint});
+  };
+  check_file("{}", "command: expected a string, found no such key");
+  check_file("[1]", "byte 0: expected an object, found [1]");
+  check_file("", "byte 0: expected sound JSON, found the end of the file");
+  check_file("{\"command\": \"distill\" oops", "byte 22: expected sound JSON, found oops");
+  check_file("{\"seed\": " + std::string(100'000, '['), "expected at most 32 levels, found more");
   nlohmann::json of_other_version = right;
   of_other_version["version"] = 7;
   put_file(config, of_other_version.dump());
