@@ -139,6 +139,14 @@ TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits o
     check_same(second->distilled(), whole->distilled());
   }
   data::Npz damaged = whole->checkpoint();
+  for (const char* name : {"iteration", "skipped"}) {
+    for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{1} << 40}) {
+      data::Npz other = damaged;
+      other[name].values = std::vector<std::int64_t>{value};
+      check_error<DataError>([&] { whole->restore(other, "checkpoint.npz"); },
+                             {"checkpoint.npz: array '", name, "': expected a count in 0 .. ", message(value)});
+    }
+  }
   damaged["images.adam_mean"].shape = {1};
   check_error<DataError>([&] { whole->restore(damaged, "checkpoint.npz"); }, {"checkpoint.npz", "images.adam_mean"});
 }

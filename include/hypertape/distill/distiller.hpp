@@ -126,8 +126,13 @@ class Distiller {
     };
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
-    iteration_ = data::require_values<std::int64_t>(npz, path, "iteration", {1})[0];
-    skipped_ = data::require_values<std::int64_t>(npz, path, "skipped", {1})[0];
+    const auto count = [&](const char* name, long most) {
+      const std::int64_t value = data::require_values<std::int64_t>(npz, path, name, {1})[0];
+      if (value >= 0 && value <= most) return static_cast<long>(value);
+      throw data::bad_content(path, message("array '", name, "'"), message("a count in 0 .. ", most), message(value));
+    };
+    iteration_ = count("iteration", options_.iterations);
+    skipped_ = count("skipped", iteration_);
     learned_.restore(npz, path);
   }
 
