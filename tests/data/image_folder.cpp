@@ -1,6 +1,7 @@
 #include "hypertape/data/image_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
@@ -130,11 +131,20 @@ TEST_CASE("load_image_folder: a picture that cannot be read is named, or left ou
     return load_image_folder(folder.path(), {.size = 4, .channels = 1, .skip_bad = skip_bad});
   };
   put_file(bad, whole.substr(0, whole.size() / 2));
-  check_error<DataError>([&] { load(false); }, {bad.string(), "sound PNG data"});
+  check_error<DataError>([&] { load(false); }, {bad.string(), "byte ", "the end of the file"});
   put_file(bad, "");
   check_error<DataError>([&] { load(false); }, {bad.string(), "a PNG or a JPEG", "an empty file"});
   put_file(bad, "text");
   check_error<DataError>([&] { load(false); }, {bad.string(), "a PNG or a JPEG", "neither"});
+
+  std::filesystem::remove(bad);
+  REQUIRE(::mkfifo(bad.c_str(), 0600) == 0);
+  check_error<DataError>([&] { load(false); }, {bad.string(), "cannot open: expected a regular file, found a pipe"});
+  std::filesystem::remove(bad);
+  std::filesystem::create_symlink("/dev/zero", bad);
+  check_error<DataError>([&] { load(false); }, {bad.string(), "expected a regular file, found a device"});
+  std::filesystem::remove(bad);
+  put_file(bad, "text");
 
   const ImageFolder loaded = load(true);
   REQUIRE(loaded.bad.size() == 1);
@@ -145,6 +155,19 @@ TEST_CASE("load_image_folder: a picture that cannot be read is named, or left ou
   put_file(folder / "train/cat/a.png", "text");
   check_error<DataError>([&] { load(true); },
                          {(folder / "train/cat").string(), "none of its pictures can be read (2)", bad.string()});
+}
+
+TEST_CASE("load_image_folder: a folder that cannot be looked into is said to be so, not to lack what is in it") {
+  const TemporaryFolder folder;
+  put_cats_and_dogs(folder.path());
+  std::filesystem::remove_all(folder / "test");
+  std::filesystem::create_symlink("test", folder / "test");  // leads to itself, for the superuser too
+  check_error<DataError>([&] { load_image_folder(folder.path()); },
+                         {(folder / "test").string(), "cannot look for it: "});
+  const ClosedFolder closed(folder / "train");
+  if (closed) {
+    check_error<DataError>([&] { load_image_folder(folder.path()); }, {"train: cannot list", "Permission denied"});
+  }
 }
 
 TEST_CASE("load_image_folder: parts and classes that are missing or too many are named") {

@@ -44,6 +44,18 @@ TEST_CASE("holds_any_file: one is enough") {
   CHECK(!holds_any_file(folder.path(), plain));
 }
 
+TEST_CASE("locate_files: a folder that cannot be looked into is not one where files are missing") {
+  const TemporaryFolder folder;
+  const auto loop = folder / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  check_error<DataError>([&] { locate_files(loop, plain); }, {(loop / "a").string(), "cannot look for it: "});
+  std::filesystem::create_directory(folder / "closed");
+  const ClosedFolder closed(folder / "closed");
+  if (closed) {
+    check_error<DataError>([&] { locate_files(folder / "closed", plain); }, {"closed/a", "Permission denied"});
+  }
+}
+
 TEST_CASE("locate_files: all of them in order, or an error that names the missing") {
   const TemporaryFolder folder;
   put_file(folder / "b", "");

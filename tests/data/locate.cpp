@@ -105,6 +105,19 @@ TEST_CASE("load_dataset: every name that is known finds its data set") {
   }
 }
 
+TEST_CASE("load_from_places: a place that cannot be looked into is passed over, and said") {
+  const TemporaryFolder folder;
+  const auto loop = folder / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  check_error<DataError>(
+      [&] {
+        load_from_places("mnist", {loop, folder / "none"});
+      },
+      {"mnist: not found; looked in " + loop.string(), "cannot look for it: ", "/none; put "});
+  put_mnist_files(folder / "mnist", 20, 10);
+  CHECK(load_from_places("mnist", {loop, folder / "mnist"}).train.count == 20);
+}
+
 TEST_CASE("load_dataset: glyphs need no files, and take no folder") {
   const Dataset glyphs = load_dataset("glyphs");
   CHECK(glyphs.train.count == 12'000);

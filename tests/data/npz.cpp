@@ -159,6 +159,23 @@ TEST_CASE("npz: files that are no archives") {
   check_error<DataError>([&] { read_npz(path); }, {path.string(), "cannot open", "Not a zip archive"});
 }
 
+TEST_CASE("npz: a method that NumPy does not pack with, and entries that announce too much") {
+  const TemporaryFolder folder;
+  const auto path = folder / "bad.npz";
+  const std::string good = data::detail::pack_zip("x.npz", {{"a", encode_npy({{1}, Floats{1}})}});
+  const std::size_t local = good.find("PK\3\4"), central = good.find("PK\1\2");
+  std::string bytes = good;
+  bytes[local + 8] = bytes[central + 10] = 12;  // bzip2
+  put_file(path, bytes);
+  check_error<DataError>([&] { read_npz(path); }, {path.string(), "entry 0", "0 (stored) or 8 (deflate), found 12"});
+  bytes = good;
+  bytes[local + 8] = bytes[central + 10] = 8;
+  for (const std::size_t at : {local + 22, central + 24}) bytes.replace(at, 4, std::string("\0\0\0\x7f", 4));
+  put_file(path, bytes);
+  check_error<DataError>([&] { read_npz(path); },
+                         {path.string(), "entry 0", "bytes unpacked in all, found 0 and 2130706432"});
+}
+
 TEST_CASE("npz: an array that is broken is named, with its file") {
   const TemporaryFolder folder;
   const auto path = folder / "bad.npz";

@@ -125,10 +125,11 @@ TEST_CASE("read_png: a file that is damaged, claims too much or is no PNG is nam
     put_file(path, bytes);
     check_error<DataError>([&] { data::read_png(path); }, words);
   };
-  fails(whole.substr(0, whole.size() / 2), {path.string(), "the pixels", "sound PNG data"});
-  fails(whole.substr(0, 20), {path.string(), "the header", "sound PNG data"});
+  fails(whole.substr(0, whole.size() / 2),
+        {path.string(), "byte 46: expected a chunk of 891 bytes", "the end of the file after 428"});
+  fails(whole.substr(0, 20), {path.string(), "byte 8: expected a chunk of 25 bytes", "found the end of the file"});
   fails("", {path.string(), "the header"});
-  fails("no picture", {path.string(), "the header", "Not a PNG"});
+  fails("no picture", {path.string(), "the header", "the signature of a PNG"});
   std::string corrupt = whole;
   corrupt[whole.size() / 2] = static_cast<char>(~corrupt[whole.size() / 2]);
   fails(corrupt, {path.string(), "the pixels", "sound PNG data"});
@@ -136,6 +137,11 @@ TEST_CASE("read_png: a file that is damaged, claims too much or is no PNG is nam
   fails(png_header(0, 64) + rest, {path.string(), "the header"});
   fails(png_header(20000, 20000) + rest, {path.string(), "the header", "at most 67108864", "20000 x 20000"});
   fails(png_header(40000, 1) + rest, {path.string(), "the header", "1 .. 32768", "40000 x 1"});
+  fails(png_header(8000, 8000) + rest, {path.string(), "the chunks IDAT", "unpacks to 64000000 bytes", "found"});
+  fails(whole.substr(0, whole.size() - 12), {path.string(), "a chunk, the last IEND", "the end of the file after 0"});
+  fails(whole.substr(0, whole.size() - 4), {path.string(), "a chunk of 12 bytes", "the end of the file after 8"});
+  fails(whole + "x", {path.string(), message("byte ", whole.size(), ": expected the end of the file, found 1 bytes")});
+  fails(whole.substr(0, 8) + rest, {path.string(), "byte 8: expected the chunk IHDR of 13 bytes"});
   check_error<DataError>([&] { data::read_png(folder / "none.png"); }, {"none.png", "cannot open", "No such file"});
   put_file(path, png_header(64, 64) + rest);
   CHECK(data::read_png(path).bytes() == noise);

@@ -112,7 +112,7 @@ TEST_CASE("read_usps: levels become bytes, whatever the blanks and the last end 
   std::string line = "9";
   for (int i = 0; i < 250; ++i) line += "\t-1";
   put_file(folder / "file", line + " 0 1 -0.5 .5  -0.999 1.0000\r\n" + line + " 0 0 0 0 0 0");
-  const LabelledImages images = detail::read_usps(folder / "file");
+  const LabelledImages images = data::detail::read_usps(folder / "file");
   REQUIRE(images.count == 2);
   CHECK(images.labels == std::vector<std::int32_t>{9, 9});
   CHECK(std::vector<int>(images.pixels.begin() + 249, images.pixels.begin() + 256) ==

@@ -15,7 +15,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/glyphs.hpp"
-#include "hypertape/data/picture_file.hpp"
+#include "hypertape/data/input_file.hpp"
 #include "hypertape/data/png.hpp"
 
 namespace hypertape::testing {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -57,14 +58,19 @@ struct MatArray {
   std::vector<double> doubles;
 };
 
+struct CloseMat {
+  void operator()(mat_t* file) const { Mat_Close(file); }
+  void operator()(matvar_t* variable) const { Mat_VarFree(variable); }
+};
+
 inline void put_mat_file(const std::filesystem::path& path, std::vector<MatArray> arrays,
                          matio_compression compression = MAT_COMPRESSION_NONE) {
-  const data::MatFile file(Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5));
+  const std::unique_ptr<mat_t, CloseMat> file(Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5));
   REQUIRE(file);
   for (MatArray& array : arrays) {
     const bool is_double = !array.doubles.empty();
     void* values = is_double ? static_cast<void*>(array.doubles.data()) : array.bytes.data();
-    const data::MatVariable variable(
+    const std::unique_ptr<matvar_t, CloseMat> variable(
         Mat_VarCreate(array.name, is_double ? MAT_C_DOUBLE : MAT_C_UINT8, is_double ? MAT_T_DOUBLE : MAT_T_UINT8,
                       static_cast<int>(array.dims.size()), array.dims.data(), values, MAT_F_DONT_COPY_DATA));
     REQUIRE(variable);

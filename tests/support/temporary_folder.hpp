@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace hypertape::testing {
@@ -41,6 +43,24 @@ class TemporaryFolder {
   }
 
  private:
+  std::filesystem::path path_;
+};
+
+/// Takes all rights to a folder away while it lives.
+class ClosedFolder {
+ public:
+  explicit ClosedFolder(std::filesystem::path path) : path_(std::move(path)) { set(std::filesystem::perms::none); }
+  ClosedFolder(const ClosedFolder&) = delete;
+  ClosedFolder& operator=(const ClosedFolder&) = delete;
+  ~ClosedFolder() { set(std::filesystem::perms::owner_all); }
+  /// False for the superuser, for whom no folder is closed.
+  explicit operator bool() const { return ::access(path_.c_str(), R_OK) != 0; }
+
+ private:
+  void set(std::filesystem::perms rights) const {
+    std::error_code ignored;
+    std::filesystem::permissions(path_, rights, ignored);
+  }
   std::filesystem::path path_;
 };
 

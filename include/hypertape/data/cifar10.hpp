@@ -4,15 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
-#include "hypertape/data/gzip.hpp"
 #include "hypertape/data/layout.hpp"
+#include "hypertape/data/unpacking_reader.hpp"
 
 namespace hypertape::data {
 
@@ -27,20 +26,21 @@ namespace detail {
 /// Appends the records of a file, each a byte of label and then the pixels, channel by channel, row-major.
 inline void append_cifar10_file(const std::filesystem::path& path, LabelledImages& images) {
   const auto record = 1 + static_cast<std::size_t>(images.bytes_per_image());
-  GzipReader file(path);
-  const std::vector<std::uint8_t> bytes = file.read((std::numeric_limits<std::size_t>::max)());
-  if (bytes.empty() || bytes.size() % record != 0) {
-    throw bad_content(path, file.where(bytes.size() - bytes.size() % record), message("a record of ", record, " bytes"),
-                      message("the end of the file after ", bytes.size() % record));
-  }
-  images.pixels.reserve(images.pixels.size() + bytes.size());
-  for (std::size_t begin = 0; begin < bytes.size(); begin += record) {
-    if (bytes[begin] >= images.classes) {
-      throw bad_content(path, file.where(begin), "a label in 0 .. 9", message(int{bytes[begin]}));
+  UnpackingReader file(path);
+  const Index before = images.count;
+  for (;;) {
+    const std::uintmax_t begin = file.offset();
+    const std::vector<std::uint8_t> bytes = file.read(record);
+    if (bytes.empty() && images.count > before) return;
+    if (bytes.size() < record) {
+      throw bad_content(path, file.where(begin), message("a record of ", record, " bytes"),
+                        message("the end of the file after ", bytes.size()));
     }
-    images.labels.push_back(bytes[begin]);
-    const std::uint8_t* pixels = bytes.data() + begin + 1;
-    images.pixels.insert(images.pixels.end(), pixels, pixels + images.bytes_per_image());
+    if (bytes[0] >= images.classes) {
+      throw bad_content(path, file.where(begin), "a label in 0 .. 9", message(int{bytes[0]}));
+    }
+    images.labels.push_back(bytes[0]);
+    images.pixels.insert(images.pixels.end(), bytes.begin() + 1, bytes.end());
     ++images.count;
   }
 }
@@ -59,6 +59,7 @@ inline Dataset load_cifar10(const std::filesystem::path& folder) {
     detail::append_cifar10_file(paths[i], i + 1 < paths.size() ? dataset.train : dataset.test);
   }
   dataset.class_names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+  detail::take_classes_that_occur(dataset);
   return dataset;
 }
 

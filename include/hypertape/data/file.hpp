@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
@@ -32,6 +33,14 @@ namespace detail {
 inline DataError system_error(const std::filesystem::path& path, std::string_view action) {
   const int code = errno;
   return DataError(message(path.string(), ": cannot ", action, ": ", std::strerror(code)));
+}
+
+/// What a path leads to, which may be nothing. @throws DataError if the system does not say, as behind a closed folder.
+inline std::filesystem::file_type type_of(const std::filesystem::path& path) {
+  std::error_code failure;
+  const auto type = std::filesystem::status(path, failure).type();
+  if (type != std::filesystem::file_type::none) return type;
+  throw DataError(message(path.string(), ": cannot look for it: ", failure.message()));
 }
 
 /// A new file .NAME.PROCESS.SERIAL.tmp beside its target, which takes the target's name on `commit` and vanishes

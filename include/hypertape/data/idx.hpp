@@ -14,7 +14,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/file.hpp"
-#include "hypertape/data/gzip.hpp"
+#include "hypertape/data/unpacking_reader.hpp"
 
 namespace hypertape::data {
 
@@ -42,8 +42,8 @@ inline std::string describe_magic(std::uint32_t magic) {
   return text.str();
 }
 
-inline std::uint32_t read_big_endian(GzipReader& file, const std::string& meaning) {
-  const std::size_t offset = file.offset();
+inline std::uint32_t read_big_endian(UnpackingReader& file, const std::string& meaning) {
+  const std::uintmax_t offset = file.offset();
   const std::vector<std::uint8_t> bytes = file.read(4);
   if (bytes.size() < 4) {
     throw bad_content(file.path(), file.where(offset), meaning + " (4 bytes)", message(bytes.size(), " bytes"));
@@ -53,7 +53,7 @@ inline std::uint32_t read_big_endian(GzipReader& file, const std::string& meanin
   return value;
 }
 
-inline std::uint32_t read_idx_magic(GzipReader& file) {
+inline std::uint32_t read_idx_magic(UnpackingReader& file) {
   const std::uint32_t magic = read_big_endian(file, "the magic number of an IDX file");
   if ((magic & 0xFFFFFF00u) != 0x00000800u || (magic & 0xFFu) == 0) {
     throw bad_content(file.path(), file.where(0), "the magic number 0x000008rr of an IDX file of bytes",
@@ -62,11 +62,11 @@ inline std::uint32_t read_idx_magic(GzipReader& file) {
   return magic;
 }
 
-inline std::vector<Index> read_idx_dims(GzipReader& file, std::size_t rank) {
+inline std::vector<Index> read_idx_dims(UnpackingReader& file, std::size_t rank) {
   std::vector<Index> dims;
   Index product = 1;
   for (std::size_t axis = 0; axis < rank; ++axis) {
-    const std::size_t offset = file.offset();
+    const std::uintmax_t offset = file.offset();
     const auto size = static_cast<Index>(read_big_endian(file, message("the size of dimension ", axis)));
     if (size == 0) {
       throw bad_content(file.path(), file.where(offset), message("a size of dimension ", axis, " of at least 1"), "0");
@@ -82,10 +82,10 @@ inline std::vector<Index> read_idx_dims(GzipReader& file, std::size_t rank) {
 }
 
 /// The payload, which must end where the file ends.
-inline std::vector<std::uint8_t> read_idx_payload(GzipReader& file, const std::vector<Index>& dims) {
+inline std::vector<std::uint8_t> read_idx_payload(UnpackingReader& file, const std::vector<Index>& dims) {
   std::size_t expected = 1;
   for (const Index size : dims) expected *= static_cast<std::size_t>(size);
-  const std::size_t begin = file.offset();
+  const std::uintmax_t begin = file.offset();
   std::vector<std::uint8_t> bytes = file.read(expected);
   if (bytes.size() < expected) {
     throw bad_content(file.path(), file.where(file.offset()), message(expected, " bytes of payload from byte ", begin),
@@ -98,14 +98,14 @@ inline std::vector<std::uint8_t> read_idx_payload(GzipReader& file, const std::v
 }
 
 /// What follows the magic number.
-inline IdxArray read_idx_body(GzipReader& file, std::uint32_t magic) {
+inline IdxArray read_idx_body(UnpackingReader& file, std::uint32_t magic) {
   std::vector<Index> dims = read_idx_dims(file, magic & 0xFFu);
   std::vector<std::uint8_t> bytes = read_idx_payload(file, dims);
   return {std::move(dims), std::move(bytes)};
 }
 
 inline IdxArray read_idx_of_kind(const std::filesystem::path& path, std::uint32_t expected) {
-  GzipReader file(path);
+  UnpackingReader file(path);
   const std::string meaning = "the magic number " + describe_magic(expected);
   const std::uint32_t magic = read_big_endian(file, meaning);
   if (magic != expected) throw bad_content(path, file.where(0), meaning, describe_magic(magic));
@@ -121,7 +121,7 @@ inline void append_big_endian(std::string& bytes, std::uint32_t value) {
 /// Reads an IDX file of unsigned bytes of any rank, plain or gzipped. @throws DataError with path, byte offset, what
 /// was expected and what was found if anything about the file is wrong.
 inline IdxArray read_idx(const std::filesystem::path& path) {
-  GzipReader file(path);
+  UnpackingReader file(path);
   return detail::read_idx_body(file, detail::read_idx_magic(file));
 }
 

@@ -17,6 +17,7 @@
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
+#include "hypertape/data/input_file.hpp"
 #include "hypertape/data/jpeg.hpp"
 #include "hypertape/data/picture.hpp"
 #include "hypertape/data/picture_file.hpp"
@@ -56,13 +57,13 @@ namespace detail {
 template <class Wanted>
 std::vector<std::string> names_in(const std::filesystem::path& folder, const Wanted& wanted) {
   std::error_code failure;
-  const std::filesystem::directory_iterator entries(folder, failure);
-  if (failure) throw DataError(message(folder.string(), ": cannot list this folder: ", failure.message()));
   std::vector<std::string> names;
-  for (const auto& entry : entries) {
-    std::string name = entry.path().filename().string();
-    if (name.front() != '.' && wanted(entry)) names.push_back(std::move(name));
+  for (std::filesystem::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    std::string name = entry->path().filename().string();
+    if (name.front() != '.' && wanted(*entry)) names.push_back(std::move(name));
   }
+  if (failure) throw DataError(message(folder.string(), ": cannot list this folder: ", failure.message()));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -80,8 +81,7 @@ inline bool is_named_as_picture(const std::filesystem::directory_entry& entry) {
 
 /// The names of the classes in train/ or test/.
 inline std::vector<std::string> class_folders(const std::filesystem::path& folder, const char* part) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(folder / part, ignored)) return names_in(folder / part, is_folder);
+  if (type_of(folder / part) == std::filesystem::file_type::directory) return names_in(folder / part, is_folder);
   throw DataError(message(folder.string(), ": has no subfolder ", part,
                           "; pictures must lie in train/CLASS and test/CLASS, with a folder for each class"));
 }

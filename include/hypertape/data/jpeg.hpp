@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csetjmp>
+#include <cstdint>
 #include <filesystem>
 // clang-format off
 #include <cstdio>  // which the next one needs, and does not include
@@ -10,6 +11,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/file.hpp"
+#include "hypertape/data/input_file.hpp"
 #include "hypertape/data/picture.hpp"
 #include "hypertape/data/picture_file.hpp"
 
@@ -37,6 +39,9 @@ class JpegReader {
       jpeg_read_header(&info_, TRUE);
     });
     check_picture_size(path_, info_.image_width, info_.image_height);
+    check_blocks();
+    progress_.progress_monitor = limit_scans;
+    info_.progress = &progress_;
     const bool gray = info_.jpeg_color_space == JCS_GRAYSCALE;
     info_.out_color_space = gray ? JCS_GRAYSCALE : JCS_RGB;
     Picture picture(info_.image_width, info_.image_height, gray ? 1 : 3);
@@ -58,6 +63,28 @@ class JpegReader {
     work();
   }
 
+  /// Holds the size in the header against the file: a Huffman code for a block of 8 x 8 takes a bit or more.
+  void check_blocks() const {
+    if (info_.arith_code) return;  // of which many may share a bit
+    std::uintmax_t blocks = 0;
+    for (int i = 0; i < info_.num_components; ++i) {
+      blocks += std::uintmax_t{info_.comp_info[i].width_in_blocks} * info_.comp_info[i].height_in_blocks;
+    }
+    const std::uintmax_t size = size_of(file_.get(), path_);
+    if (blocks <= 8 * size) return;
+    throw bad_content(path_, "the header", message("a picture that ", size, " bytes can hold"),
+                      message(info_.image_width, " x ", info_.image_height));
+  }
+
+  /// Each scan of a progressive JPEG goes over the whole picture, and may take a few bytes of the file.
+  static void limit_scans(j_common_ptr info) {
+    auto* reader = static_cast<JpegReader*>(info->client_data);
+    constexpr int most = 100;  // ten are common
+    if (!info->is_decompressor || reader->info_.input_scan_number <= most) return;
+    std::snprintf(reader->reason_, sizeof(reader->reason_), "more than %d scans", most);
+    std::longjmp(reader->before_, 1);
+  }
+
   [[noreturn]] static void escape(j_common_ptr info) {
     auto* reader = static_cast<JpegReader*>(info->client_data);
     reader->errors_.format_message(info, reader->reason_);
@@ -73,6 +100,7 @@ class JpegReader {
   InputFile file_;
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
   std::jmp_buf before_{};
   char reason_[JMSG_LENGTH_MAX] = {};
 };
@@ -81,7 +109,8 @@ class JpegReader {
 
 /// Reads a JPEG as a picture of 1 channel if it is grey, else 3, as it is stored: an orientation in its EXIF data is
 /// not applied. @throws DataError naming the file and libjpeg's reason, be it a warning that data is corrupt or
-/// missing; or the size of a picture that is too large. One of CMYK is refused.
+/// missing; or the size of a picture that is too large, or more than the file can hold. What follows the picture in the
+/// file is left alone: cameras put more pictures there. One of CMYK is refused.
 inline Picture read_jpeg(const std::filesystem::path& path) { return detail::JpegReader(path).read(); }
 
 }  // namespace hypertape::data

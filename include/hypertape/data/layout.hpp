@@ -6,11 +6,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/data/file.hpp"
 
 namespace hypertape::data {
 
@@ -21,20 +21,20 @@ struct Layout {
   const char* subfolder = "";          ///< each may be there instead; empty if there is no such folder
 };
 
-/// The path of one of the files: plain if it is there, else gzipped, else nothing.
+/// The path of one of the files: plain if it is there, else gzipped, else nothing. @throws DataError if the system does
+/// not say, as where a folder may not be read.
 inline std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder, const Layout& layout,
                                                       const std::string& file) {
   std::vector<std::filesystem::path> candidates{folder / file};
   if (layout.gzip) candidates.push_back(folder / (file + ".gz"));
   if (*layout.subfolder != '\0') candidates.push_back(folder / layout.subfolder / file);
   for (const auto& candidate : candidates) {
-    std::error_code ignored;
-    if (std::filesystem::exists(candidate, ignored)) return candidate;
+    if (detail::type_of(candidate) != std::filesystem::file_type::not_found) return candidate;
   }
   return std::nullopt;
 }
 
-/// Whether a folder holds at least one of the files.
+/// Whether a folder holds at least one of the files. @throws as `find_file`.
 inline bool holds_any_file(const std::filesystem::path& folder, const Layout& layout) {
   return std::any_of(layout.files.begin(), layout.files.end(),
                      [&](const char* file) { return find_file(folder, layout, file).has_value(); });
@@ -52,7 +52,8 @@ inline std::string how_to_place(const Layout& layout, const std::string& into) {
   return text + ", or name the folder that holds them";
 }
 
-/// The paths of all the files, in the order of the layout. @throws DataError naming every file that is missing.
+/// The paths of all the files, in the order of the layout. @throws DataError naming every file that is missing, or as
+/// `find_file`.
 inline std::vector<std::filesystem::path> locate_files(const std::filesystem::path& folder, const Layout& layout) {
   std::vector<std::filesystem::path> paths;
   std::string missing;

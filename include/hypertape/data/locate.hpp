@@ -111,11 +111,17 @@ inline std::vector<std::filesystem::path> dataset_places(const std::string& name
 /// of the data set throws; ArgumentError for an unknown name, or glyphs.
 inline Dataset load_from_places(const std::string& name, const std::vector<std::filesystem::path>& places) {
   const detail::StoredDataset& dataset = detail::stored_dataset(name);
-  const auto place = std::find_if(places.begin(), places.end(),
-                                  [&](const auto& folder) { return holds_any_file(folder, dataset.layout); });
-  if (place != places.end()) return dataset.load(*place);
   std::string looked;
-  for (const auto& folder : places) looked += (looked.empty() ? "" : ", ") + folder.string();
+  for (const auto& folder : places) {
+    looked += (looked.empty() ? "" : ", ") + folder.string();
+    try {
+      if (!holds_any_file(folder, dataset.layout)) continue;
+    } catch (const DataError& error) {  // another user's cache is no reason to stop
+      looked += message(" (", error.what(), ")");
+      continue;
+    }
+    return dataset.load(folder);
+  }
   if (looked.empty()) looked = "nowhere, for neither HYPERTAPE_DATA, XDG_CACHE_HOME nor HOME is set";
   std::string text =
       message(name, ": not found; looked in ", looked, "; ", how_to_place(dataset.layout, "one of these folders"));

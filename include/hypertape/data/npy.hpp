@@ -223,10 +223,17 @@ class NpyReader {
       fail(message(*count, " values of ", sizeof(Stored), " bytes for shape ", shape_text(shape)),
            message(payload, " bytes"));
     }
-    std::vector<Stored> stored(*count);
-    if (*count > 0) std::memcpy(stored.data(), bytes_.data() + at_, payload);
-    if constexpr (std::is_same_v<Stored, Value>) return {shape, std::move(stored)};
-    return {shape, std::vector<Value>(stored.begin(), stored.end())};
+    std::vector<Value> values(*count);
+    if constexpr (std::is_same_v<Stored, Value>) {
+      if (*count > 0) std::memcpy(values.data(), bytes_.data() + at_, payload);
+    } else {
+      Stored stored{};
+      for (std::size_t i = 0; i < *count; ++i) {
+        std::memcpy(&stored, bytes_.data() + at_ + i * sizeof(Stored), sizeof(Stored));
+        values[i] = Value{stored};
+      }
+    }
+    return {shape, std::move(values)};
   }
 
   std::string_view bytes_;

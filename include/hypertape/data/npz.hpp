@@ -1,9 +1,12 @@
 #pragma once
 
+#include <unistd.h>
 #include <zip.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -16,6 +19,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/file.hpp"
+#include "hypertape/data/input_file.hpp"
 #include "hypertape/data/npy.hpp"
 
 namespace hypertape::data {
@@ -57,15 +61,46 @@ std::string read_to_end(const Read& read, const Fail& fail) {
   }
 }
 
+/// Bytes that entry `index` says to unpack to. @throws DataError if it is packed otherwise than NumPy does.
+inline std::uintmax_t announced_size(zip_t* archive, zip_uint64_t index, const std::filesystem::path& path) {
+  zip_stat_t status;
+  constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
+  if (zip_stat_index(archive, index, 0, &status) != 0 || (status.valid & needed) != needed) {
+    throw DataError(message(path.string(), ": entry ", index, ": cannot be described: ", zip_strerror(archive)));
+  }
+  if (status.comp_method != ZIP_CM_STORE && status.comp_method != ZIP_CM_DEFLATE) {
+    throw bad_content(path, message("entry ", index), "compression method 0 (stored) or 8 (deflate)",
+                      message(status.comp_method));
+  }
+  return status.size;
+}
+
+/// Opens an archive whose entries announce no more bytes in all than `most_unpacked` allows.
 inline ZipArchive open_zip(const std::filesystem::path& path) {
+  const InputFile file = open_input(path);
   int code = ZIP_ER_OK;
-  ZipArchive archive(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
-  if (archive) return archive;
-  zip_error_t error;
-  zip_error_init_with_code(&error, code);
-  const std::string reason = zip_error_strerror(&error);
-  zip_error_fini(&error);
-  throw DataError(message(path.string(), ": cannot open it as a zip archive: ", reason));
+  const int descriptor = ::dup(::fileno(file.get()));  // which the archive closes
+  ZipArchive archive(descriptor < 0 ? nullptr : zip_fdopen(descriptor, ZIP_CHECKCONS, &code));
+  if (!archive) {
+    if (descriptor >= 0) ::close(descriptor);
+    zip_error_t error;
+    zip_error_init_with_code(&error, code);
+    const std::string reason = zip_error_strerror(&error);
+    zip_error_fini(&error);
+    throw DataError(message(path.string(), ": cannot open it as a zip archive: ", reason));
+  }
+  const std::uintmax_t most = most_unpacked(size_of(file.get(), path));
+  std::uintmax_t announced = 0;
+  const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0));
+  for (zip_uint64_t index = 0; index < count; ++index) {
+    const std::uintmax_t size = announced_size(archive.get(), index, path);
+    if (size > most - announced) {
+      throw bad_content(path, message("entry ", index), message("at most ", most, " bytes unpacked in all"),
+                        message(announced, " and ", size));
+    }
+    announced += size;
+  }
+  return archive;
 }
 
 /// Name of array `index`, without its ending.
@@ -79,12 +114,27 @@ inline std::string array_name(zip_t* archive, zip_uint64_t index, const std::fil
   return name;
 }
 
-/// The unpacked content of entry `index`, its checksum verified.
-inline std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& place) {
+/// The unpacked content of entry `index`, its checksum verified. Nothing is unpacked behind the bytes it announces.
+inline std::string read_entry(zip_t* archive, zip_uint64_t index, const std::filesystem::path& path,
+                              const std::string& place) {
+  const std::uintmax_t announced = announced_size(archive, index, path);
   const ZipEntry entry(zip_fopen_index(archive, index, 0));
   if (!entry) throw DataError(message(place, ": cannot open: ", zip_strerror(archive)));
-  return read_to_end([&](char* out, std::size_t size) { return zip_fread(entry.get(), out, size); },
-                     [&] { throw DataError(message(place, ": cannot unpack: ", zip_file_strerror(entry.get()))); });
+  const auto fail = [&] { throw DataError(message(place, ": cannot unpack: ", zip_file_strerror(entry.get()))); };
+  std::uintmax_t left = announced;
+  std::string bytes = read_to_end(
+      [&](char* out, std::size_t size) {
+        const zip_int64_t got = zip_fread(entry.get(), out, std::min<std::uintmax_t>(size, left));
+        left -= static_cast<std::uintmax_t>(std::max<zip_int64_t>(got, 0));
+        return got;
+      },
+      fail);
+  char more = 0;
+  const zip_int64_t got = left == 0 ? zip_fread(entry.get(), &more, 1) : 0;
+  if (got < 0) fail();
+  if (got == 0 && left == 0) return bytes;
+  throw DataError(message(place, ": byte ", bytes.size(), ": expected ", announced, " bytes, found ",
+                          got > 0 ? "more" : message("the end after ", bytes.size())));
 }
 
 /// Adds `bytes`, which must outlive the archive, with the fixed date 1980-01-01 and without compression (weights and
@@ -149,7 +199,7 @@ inline Npz read_npz(const std::filesystem::path& path) {
   for (zip_uint64_t index = 0; index < count; ++index) {
     const std::string name = detail::array_name(archive.get(), index, path);
     const std::string place = detail::array_place(path, name);
-    NpyArray array = decode_npy(detail::read_entry(archive.get(), index, place), place);
+    NpyArray array = decode_npy(detail::read_entry(archive.get(), index, path, place), place);
     if (!arrays.emplace(name, std::move(array)).second) {
       throw bad_content(path, message("entry ", index), "each array once", "'" + name + "' again");
     }

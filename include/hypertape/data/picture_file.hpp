@@ -1,8 +1,6 @@
 #pragma once
 
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
@@ -15,18 +13,6 @@ namespace hypertape::data {
 inline constexpr Index most_picture_pixels = Index{1} << 26;
 
 namespace detail {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using InputFile = std::unique_ptr<std::FILE, CloseFile>;
-
-/// @throws DataError with the system's reason.
-inline InputFile open_input(const std::filesystem::path& path) {
-  InputFile file(std::fopen(path.c_str(), "rb"));
-  if (!file) throw system_error(path, "open");
-  return file;
-}
 
 /// @throws DataError unless a picture of the size that its file claims can be read.
 inline void check_picture_size(const std::filesystem::path& path, Index width, Index height) {

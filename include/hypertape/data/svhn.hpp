@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
@@ -35,22 +36,24 @@ inline std::int32_t svhn_digit(double label, std::size_t n, const std::filesyste
 inline LabelledImages read_svhn(const std::filesystem::path& path) {
   constexpr Index side = 32, channels = 3;
   constexpr int classes = 10;
-  const MatFile file = open_mat(path);
-  const MatVariable x = read_mat_variable(file.get(), path, "X", {MAT_C_UINT8}, "uint8", {side, side, channels, -1});
-  const MatVariable y =
-      read_mat_variable(file.get(), path, "y", {MAT_C_DOUBLE, MAT_C_UINT8}, "double or uint8", {-1, 1});
-  const std::size_t count = x->dims[3];
-  if (y->dims[0] != count) {
-    throw bad_content(path, "variable 'y'", message("as many labels as 'X' has images, ", count), message(y->dims[0]));
+  const Mat variables = read_mat(path);
+  const MatVariable& x = require_variable(variables, path, "X", {"uint8"}, {side, side, channels, -1});
+  const MatVariable& y = require_variable(variables, path, "y", {"double", "uint8"}, {-1, 1});
+  const Index count = x.shape[3];
+  if (y.shape[0] != count) {
+    throw bad_content(path, "variable 'y'", message("as many labels as 'X' has images, ", count), message(y.shape[0]));
   }
-  LabelledImages images{static_cast<Index>(count), channels, side, side, classes, {}, {}};
-  for (std::size_t n = 0; n < count; ++n) {
-    images.labels.push_back(svhn_digit(y->class_type == MAT_C_UINT8 ? static_cast<const std::uint8_t*>(y->data)[n]
-                                                                    : static_cast<const double*>(y->data)[n],
-                                       n, path));
-  }
-  images.pixels.reserve(count * static_cast<std::size_t>(images.bytes_per_image()));
-  const auto* columns = static_cast<const std::uint8_t*>(x->data);  // X(row, column, channel, image), row fastest
+  LabelledImages images{count, channels, side, side, classes, {}, {}};
+  const auto take_labels = [&](const auto& labels) {
+    for (std::size_t n = 0; n < labels.size(); ++n) {
+      images.labels.push_back(svhn_digit(static_cast<double>(labels[n]), n, path));
+    }
+  };
+  if (const auto* bytes = std::get_if<std::vector<std::uint8_t>>(&y.values)) take_labels(*bytes);
+  if (const auto* doubles = std::get_if<std::vector<double>>(&y.values)) take_labels(*doubles);
+  images.pixels.reserve(static_cast<std::size_t>(count * images.bytes_per_image()));
+  const std::uint8_t* columns =
+      std::get<std::vector<std::uint8_t>>(x.values).data();  // X(row, column, channel, image), row fastest
   for (Index plane = 0; plane < images.count * channels; ++plane, columns += side * side) {
     for (Index row = 0; row < side; ++row) {
       for (Index column = 0; column < side; ++column) images.pixels.push_back(columns[column * side + row]);
@@ -68,6 +71,7 @@ inline LabelledImages read_svhn(const std::filesystem::path& path) {
 inline Dataset load_svhn(const std::filesystem::path& folder) {
   const auto paths = locate_files(folder, svhn_layout);
   Dataset dataset{"svhn", folder, detail::read_svhn(paths[0]), detail::read_svhn(paths[1]), {}};
+  detail::take_classes_that_occur(dataset);
   dataset.normalization = compute_normalization(dataset.train);
   return dataset;
 }

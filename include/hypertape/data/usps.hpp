@@ -18,9 +18,9 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/file.hpp"
-#include "hypertape/data/gzip.hpp"
 #include "hypertape/data/layout.hpp"
 #include "hypertape/data/resize.hpp"
+#include "hypertape/data/unpacking_reader.hpp"
 
 namespace hypertape::data {
 
@@ -78,16 +78,26 @@ inline void append_usps_line(std::string_view line, std::size_t number, const st
 inline LabelledImages read_usps(const std::filesystem::path& path) {
   constexpr Index side = 16;
   constexpr int classes = 10;
-  GzipReader file(path);
-  const std::vector<std::uint8_t> bytes = file.read((std::numeric_limits<std::size_t>::max)());
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.empty()) throw bad_content(path, "line 1", "a label and 256 values", "the end of the file");
+  constexpr std::size_t piece = std::size_t{1} << 16, longest_line = std::size_t{1} << 14;
+  UnpackingReader file(path);
   LabelledImages images{0, 1, side, side, classes, {}, {}};
-  for (std::size_t line = 1; !text.empty(); ++line) {
-    const std::size_t length = (std::min)(text.find('\n'), text.size());
-    append_usps_line(text.substr(0, length), line, path, images);
-    text.remove_prefix((std::min)(length + 1, text.size()));
+  std::string text;  // read, and not cut into lines yet
+  std::size_t line = 1;
+  for (bool ended = false; !ended;) {
+    const std::vector<std::uint8_t> bytes = file.read(piece);
+    ended = bytes.size() < piece;
+    text.append(bytes.begin(), bytes.end());
+    std::size_t begin = 0;
+    for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      append_usps_line(std::string_view(text).substr(begin, end - begin), line++, path, images);
+    }
+    text.erase(0, begin);
+    if (text.size() > longest_line) {
+      throw bad_content(path, message("line ", line), message("at most ", longest_line, " bytes"), "more");
+    }
   }
+  if (!text.empty()) append_usps_line(text, line, path, images);
+  if (images.count == 0) throw bad_content(path, "line 1", "a label and 256 values", "the end of the file");
   return images;
 }
 
@@ -105,6 +115,7 @@ inline Dataset load_usps(const std::filesystem::path& folder) {
                   resize(detail::read_usps(paths[0]), side, side),
                   resize(detail::read_usps(paths[1]), side, side),
                   {}};
+  detail::take_classes_that_occur(dataset);
   dataset.normalization = compute_normalization(dataset.train);
   return dataset;
 }
