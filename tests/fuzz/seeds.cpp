@@ -27,12 +27,12 @@ std::filesystem::path seeds_of(const char* target) {
 const std::vector<std::uint8_t> eight_bytes{1, 2, 3, 4, 5, 6, 7, 8}, two_labels{1, 0};
 
 TEST_CASE("seeds: idx, gzip, mnist") {
-  const auto idx = seeds_of("idx"), gzip = seeds_of("gzip"), mnist = seeds_of("mnist");
+  const auto idx = seeds_of("idx"), packed = seeds_of("unpacking_reader"), mnist = seeds_of("mnist");
   data::write_idx(idx / "images", std::vector<Index>{2, 2, 2}, eight_bytes);
   data::write_idx(idx / "labels", std::vector<Index>{2}, two_labels);
   put_gzip_file(idx / "labels.gz", file_bytes(idx / "labels"));
-  put_gzip_file(gzip / "text", "some text, and some text, and some text");
-  put_file(gzip / "plain", "some text");
+  put_gzip_file(packed / "text", "some text, and some text, and some text");
+  put_file(packed / "plain", "some text");
   const std::string images = file_bytes(idx / "images");
   put_file(mnist / "two", std::string{static_cast<char>(images.size()), '\0'} + images + file_bytes(idx / "labels"));
 }
