@@ -7,8 +7,10 @@
 #include "baseline_run.hpp"
 #include "commands.hpp"
 #include "format.hpp"
+#include "hold_out.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
+#include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/k_nearest_neighbours.hpp"
 #include "hypertape/distill/spread.hpp"
 #include "progress.hpp"
@@ -311,8 +313,9 @@ void run(BaselineCommand& command) {
   command.options.check_paths();
   OutputFolder out(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
   const data::Dataset dataset = command.common.load();
-  const data::Split split = data::split(dataset.train, command.selection_images,
-                                        distill::random_stream(command.common.seed, distill::Stream::hold_out).bits());
+  const HoldOut hold_out = choose_hold_out("--selection-images", command.selection_images, dataset,
+                                           command.initialisation, command.common.seed);
+  const data::Split split = distill::hold_out(dataset.train, hold_out.count, hold_out.seed);
   const std::optional<DistilledSet> given = given_images(command, dataset, split);
   std::optional<Learners> learners;
   std::vector<GridCell> grid;
@@ -324,12 +327,14 @@ void run(BaselineCommand& command) {
   out.create();
   Json config = config_of("baseline", command.options);
   config.update(description_of(dataset));
+  config["hold_out_seed"] = hold_out.seed;
   config["network"] = learners ? Json(learners->network.name()) : Json();
   if (learners) config["theta_layout"] = layout_of(learners->network);
   out.write_json("config.json", config);
   const std::string method = command.method.value_or("distilled");
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
-            << (learners ? learners->network.name() : command.classifier) << ", " << team.size() << " threads\n";
+            << (learners ? learners->network.name() : command.classifier) << ", " << team.size() << " threads\n"
+            << dataset.train.count << " training images, " << hold_out.count << " of them to choose with\n";
 
   const Interrupt interrupt;
   Progress progress;
@@ -341,6 +346,7 @@ void run(BaselineCommand& command) {
                   {"objective", "classification"},     {"iterations", 0},       {"interrupted", !outcome.complete},
                   {"seed", command.common.seed},       {"threads", team.size()}};
   summary.update(outcome.summary);
+  summary["hold_out_seen"] = hold_out.seen;
   summary.update({{"wall_seconds", wall.seconds()}, {"peak_rss_mb", peak_memory_mb()}});
   out.write_json("summary.json", summary);
   if (!outcome.complete) std::cout << "stopped before the end\n";
@@ -392,8 +398,10 @@ void add_baseline(CLI::App& app) {
   options.group("Choice of rates, sets and neighbours");
   options
       .add("--selection-images", command->selection_images,
-           "Training images that are in no set, to choose learning rates, candidates and neighbours with")
-      ->check(positive());
+           "Training images that are in no set, to choose learning rates, candidates and neighbours with, for networks "
+           "of a pool those that it has not seen")
+      ->check(positive())
+      ->default_str("5000, or a fifth");
   options
       .add("--selection-networks", command->selection_networks,
            "Initial weights to choose with, where there are several")

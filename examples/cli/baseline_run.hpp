@@ -46,7 +46,7 @@ struct BaselineCommand {
   std::vector<double> learning_rates = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3};
   std::vector<Index> epochs_grid = {1, 3, 5};
   std::optional<std::filesystem::path> rates;
-  Index selection_images = 5000;
+  std::optional<Index> selection_images;
   Index selection_networks = 4;
 };
 

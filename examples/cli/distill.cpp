@@ -7,6 +7,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "format.hpp"
+#include "hold_out.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/checkpoint.hpp"
@@ -55,10 +56,12 @@ struct Best {
 /// One run of the distiller: what it has learned, what of it is kept, and where.
 class Run {
  public:
-  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, Index classes)
+  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out,
+      Index classes)
       : command_(command),
         out_(out),
         distiller_(distiller),
+        hold_out_(hold_out),
         classes_(classes),
         checkpoints_(out.path()),
         log_(command.distill.steps) {}
@@ -150,8 +153,8 @@ class Run {
     const long iterations = command_.distill.iterations;
     const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
     progress_.show(message(done, "/", iterations, " loss ", loss ? fixed(*loss, 3) : "(diverged)", " hold-out ",
-                           fixed(score, 1), "% (best ", fixed(best_.score, 1), ") left ", minutes(left), " eta ",
-                           rates_text(set.learning_rates)));
+                           fixed(score, 1), '%', hold_out_.remark(), " (best ", fixed(best_.score, 1), ") left ",
+                           minutes(left), " eta ", rates_text(set.learning_rates)));
   }
 
   void save_checkpoint() {
@@ -175,6 +178,7 @@ class Run {
   const DistillCommand& command_;
   const OutputFolder& out_;
   distill::Distiller& distiller_;
+  const HoldOut& hold_out_;
   Index classes_;
   distill::Checkpoints checkpoints_;
   Stopwatch clock_;
@@ -259,6 +263,10 @@ void distil(DistillCommand& command) {
   }
   d.objective = command.objective.make(classes);
   d.memory_policy = memory_policies.at(command.memory_policy);
+  const HoldOut hold_out =
+      choose_hold_out("--hold-out", d.hold_out, dataset, command.initialisation, command.common.seed);
+  d.hold_out_seed = hold_out.seed;
+  choose_batch(d.batch, 256, hold_out.count, dataset.train.count);
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train, command.options);
   const InitialWeightFamilies weights(command.initialisation, network, dataset.train, command.common.seed);
@@ -272,6 +280,7 @@ void distil(DistillCommand& command) {
   config.update(description_of(dataset));
   config.update({{"network", network.name()},
                  {"theta_layout", layout_of(network)},
+                 {"hold_out_seed", hold_out.seed},
                  {"weights_checksum", distiller.weights_checksum()}});
   if (command.resume) {  // a checkpoint has these too, but there may be none yet
     const std::filesystem::path path = *command.resume / "config.json";
@@ -285,8 +294,9 @@ void distil(DistillCommand& command) {
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
-            << d.iterations << " iterations, " << team.size() << " threads\n";
-  Run run(command, out, distiller, classes);
+            << d.iterations << " iterations, " << team.size() << " threads\n"
+            << sizes_text(dataset.train.count, *d.hold_out, *d.batch) << '\n';
+  Run run(command, out, distiller, hold_out, classes);
   if (command.resume) run.restore();
   std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
   const int stopped = run.train();
@@ -309,6 +319,7 @@ void distil(DistillCommand& command) {
                   {"interrupted", stopped != 0},
                   {"best_iteration", best.iteration},
                   {"hold_out_score", best.score},
+                  {"hold_out_seen", hold_out.seen},
                   {"seed", d.seed},
                   {"threads", team.size()}};
   // The test set is touched here, once: never by a run that was stopped.
@@ -369,7 +380,9 @@ void add_distill(CLI::App& app) {
   options.add_flag("--clamp-images", d.clamp_images, "Keep the images in the range of pixels");
   options.group("Outer steps");
   options.add("--iterations", d.iterations, "Outer steps")->check(positive());
-  options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")->check(positive());
+  options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")
+      ->check(positive())
+      ->default_str("256, or all that are not held out");
   options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
       ->check(positive(true));
   options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
@@ -404,7 +417,11 @@ void add_distill(CLI::App& app) {
       "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
       "test as getting nothing right; the summary counts both");
   options.group("Choice of the best state");
-  options.add("--hold-out", d.hold_out, "Training images kept back to choose the best state")->check(positive());
+  options
+      .add("--hold-out", d.hold_out,
+           "Training images kept back to choose the best state, for networks of a pool those that it has not seen")
+      ->check(positive())
+      ->default_str("5000, or a fifth");
   options
       .add("--validation-networks", d.validation_networks, "Initial weights to choose it with, where there are several")
       ->check(positive());

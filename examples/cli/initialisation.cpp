@@ -35,9 +35,7 @@ void check_pool(const Json& config, const InitialisationOptions& options, const 
 /// The networks of the pool; the first alone if one is enough.
 std::vector<Tensor<float>> load_pool(const InitialisationOptions& options, const nn::Network<float>& network,
                                      const data::LabelledImages& images) {
-  if (!options.pool) throw ArgumentError("--init " + options.init + " needs --pool DIR, made by `hypertape pretrain`");
-  const Json config = OutputFolder::read_config(*options.pool, "pretrain");
-  check_pool(config, options, network, images);
+  check_pool(options.pool_config(), options, network, images);
   std::vector<Tensor<float>> weights;
   for (const auto& path : distill::pool_files(*options.pool)) {
     weights.push_back(distill::load_pool_network(path, network));
@@ -79,6 +77,20 @@ void InitialisationOptions::check(const Options& options) const {
   options.only(pretrained(), "--init fixed-pretrained or random-pretrained", {"--pool", "--source-dataset"});
   options.only(!pretrained(), "--init fixed or random", {"--initializer", "--gain"});
   options.only(!fixed(), "--init random or random-pretrained", {"--test-networks"});
+}
+
+const std::filesystem::path& InitialisationOptions::pool_folder() const {
+  if (!pool) throw ArgumentError("--init " + init + " needs --pool DIR, made by `hypertape pretrain`");
+  return *pool;
+}
+
+Json InitialisationOptions::pool_config() const {
+  const std::filesystem::path file = pool_folder() / "config.json";
+  Json config = OutputFolder::read_config(pool_folder(), "pretrain");
+  require_value<std::string>(config, file, "dataset");
+  require_value<std::uint64_t>(config, file, "seed");
+  if (config.contains("hold_out")) require_value<std::uint32_t>(config, file, "hold_out");  // older pools keep none back
+  return config;
 }
 
 distill::WeightDistribution InitialisationOptions::distribution() const { return {initializers.at(initializer), gain}; }

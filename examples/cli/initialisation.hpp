@@ -29,6 +29,10 @@ struct InitialisationOptions {
   bool fixed() const { return init == "fixed" || init == "fixed-pretrained"; }
   bool pretrained() const { return init == "fixed-pretrained" || init == "random-pretrained"; }
 
+  /// Of a pool. @throws ArgumentError if none is named; DataError unless it is one of `hypertape pretrain`.
+  const std::filesystem::path& pool_folder() const;
+  Json pool_config() const;
+
   /// Of new networks. @throws ArgumentError if the options do not go together.
   distill::WeightDistribution distribution() const;
 

@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "format.hpp"
+#include "hold_out.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/evaluation.hpp"
@@ -56,7 +57,8 @@ bool is_there(const std::filesystem::path& path, const nn::Network<float>& netwo
 void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder& out) {
   const std::filesystem::path path = out / "config.json";
   if (std::filesystem::exists(path) && has_networks(out.path())) {
-    const Json before = OutputFolder::read_config(out.path(), "pretrain");
+    Json before = OutputFolder::read_config(out.path(), "pretrain");
+    if (!before.contains("hold_out")) before["hold_out"] = 0;  // of a version that knew none
     const auto differences = command.options.differences(before, path);
     if (!differences.empty()) {
       const Options::Difference& first = differences.front();
@@ -80,7 +82,9 @@ void run(PretrainCommand& command) {
   const nn::Network<float> network = command.network.make(images, command.options);
   command.pretrain.initial = command.initialisation.distribution();
   command.pretrain.seed = command.common.seed;
-  distill::check_pretraining(command.pretrain, images);
+  distill::PretrainOptions& p = command.pretrain;
+  if (p.hold_out != 0) choose_hold_out("--hold-out", p.hold_out, dataset, command.initialisation, p.seed);
+  choose_batch(p.batch, 128, *p.hold_out, images.count);
   const WorkerTeam team(command.common.threads);
   Json config = config_of("pretrain", command.options);
   config.update(description_of(dataset));
@@ -99,7 +103,8 @@ void run(PretrainCommand& command) {
   const auto there = command.networks - static_cast<Index>(missing.size());
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << command.networks << " networks of " << command.pretrain.epochs << " epochs, " << there
-            << " there already, " << team.size() << " threads\n";
+            << " there already, " << team.size() << " threads\n"
+            << sizes_text(images.count, *p.hold_out, *p.batch) << '\n';
 
   Json summary = {{"dataset", command.common.dataset},
                   {"network", network.name()},
@@ -166,8 +171,15 @@ void add_pretrain(CLI::App& app) {
   options
       .add("--networks", command->networks, "How many; those that are there already are kept", Options::OnResume::free)
       ->check(positive());
+  options
+      .add("--hold-out", p.hold_out,
+           "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: none")
+      ->check(positive(true))
+      ->default_str("5000, or a fifth");
   options.add("--epochs", p.epochs, "Passes over the training images")->check(positive());
-  options.add("--batch", p.batch, "Images of one step")->check(positive());
+  options.add("--batch", p.batch, "Images of one step")
+      ->check(positive())
+      ->default_str("128, or all that are not held out");
   options.add("--learning-rate", p.learning_rate, "Of Adam; falls to zero along half a cosine")->check(positive());
   options.command().callback([command] { run(*command); });
 }

@@ -298,6 +298,26 @@ TEST_CASE("distiller: validation networks that diverge score nothing where they 
   }
 }
 
+TEST_CASE("distiller: the held-out images are those of the seed that draws them") {
+  const auto score = [](std::uint64_t hold_out_seed) {
+    DistillOptions options = small_options();
+    options.hold_out_seed = hold_out_seed;
+    return distiller_for(linear(), options)->hold_out_score();
+  };
+  const distill::DistilledSet set = distiller_for(linear(), small_options())->distilled();
+  const auto expected = [&](std::uint64_t seed) {
+    const std::vector<distill::Trained> trained =
+        distill::train_networks(linear(), set.inner_loop(*set.theta0), std::vector{*set.theta0}, WorkerTeam(1));
+    return distill::confusion(linear(), trained.front().theta, glyphs().train,
+                              distill::hold_out(glyphs().train, 100, seed).held_out, glyphs().normalization,
+                              WorkerTeam(1))
+        .accuracy();
+  };
+  for (const std::uint64_t seed : {1, 2, 3}) CHECK(score(seed) == expected(seed));
+  CHECK(expected(1) != expected(2));
+  CHECK(distiller_for(linear(), small_options())->hold_out_score() == expected(small_options().seed));
+}
+
 TEST_CASE("distiller: options out of range, and a dataset that is too small") {
   const auto refused = [](const std::function<void(DistillOptions&)>& change,
                           std::initializer_list<std::string_view> words) {

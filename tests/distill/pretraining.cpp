@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <optional>
+#include <vector>
+
 #include "hypertape/data/glyphs.hpp"
 #include "hypertape/distill/evaluation.hpp"
 #include "hypertape/nn/mlp.hpp"
@@ -37,11 +41,51 @@ TEST_CASE("pretraining: a network learns, the same bits on any number of threads
   CHECK(!equal(distill::pretrain(network(), glyphs(), small_options(), 1, WorkerTeam(1)), theta));
 }
 
+TEST_CASE("pretraining: labels that mean nothing are learned by heart, but not those of held-out images") {
+  data::Dataset noise = glyphs();
+  Random random(1);
+  for (std::int32_t& label : noise.train.labels) label = static_cast<std::int32_t>(random.below(10));
+  const nn::Network<float> net{"mlp", nn::Mlp({784, 64, 10})};
+  distill::PretrainOptions options = small_options();
+  options.epochs = 40;
+  const std::vector<Index> held_out = distill::hold_out(noise.train, 120, options.seed).held_out;
+  const auto remembered = [&](std::optional<Index> hold_out) {
+    options.hold_out = hold_out;
+    const Tensor<float> theta = distill::pretrain(net, noise, options, 0, WorkerTeam(2));
+    return distill::confusion(net, theta, noise.train, held_out, noise.normalization, WorkerTeam(2)).accuracy();
+  };
+  CHECK(remembered(0) >= 95);
+  CHECK(remembered(std::nullopt) <= 25);  // ten classes: chance is 10
+}
+
+TEST_CASE("pretraining: weights depend on every image but those held out") {
+  const std::vector<Index> held_out = distill::hold_out(glyphs().train, 120, 1).held_out;
+  const auto weights = [&](Index changed, Index hold_out) {
+    data::Dataset dataset = glyphs();
+    std::int32_t& label = dataset.train.labels[static_cast<std::size_t>(changed)];
+    label = (label + 1) % 10;
+    distill::PretrainOptions options = small_options();
+    options.epochs = 1;
+    options.batch = 1;
+    options.hold_out = hold_out;
+    return distill::pretrain(network(), dataset, options, 0, WorkerTeam(1));
+  };
+  CHECK(equal(weights(held_out.front(), 120), weights(held_out.back(), 120)));
+  CHECK(!equal(weights(held_out.front(), 0), weights(held_out.back(), 0)));
+}
+
 TEST_CASE("pretraining: options out of range, and too few images") {
   distill::PretrainOptions options = small_options();
   options.batch = 601;
   check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
-                             {"600 images do not fill a batch of 601"});
+                             {"600 images, 120 of them held out, do not fill a batch of 601"});
+  options = small_options();
+  options.hold_out = 600;
+  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
+                             {"600 of them held out", "batch of 50"});
+  options.hold_out = -1;
+  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
+                             {"hold-out cannot be negative", "-1"});
   options = small_options();
   options.learning_rate = 0;
   check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },

@@ -99,6 +99,24 @@ TEST_CASE("tool: defaults for a folder suit lenet; two hundred classes give a pi
   CHECK(picture.height > 2000);
 }
 
+TEST_CASE("tool: defaults for few pictures depend on how many there are, and are said") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data", out = folder / "run", again = folder / "again", pool = folder / "pool";
+  put_glyph_folder(data, {"ring", "stroke", "zigzag"}, 60, 4);
+  const std::string distill = "distill" + pictures(data) + "--iterations 2 --out ";
+  check_exit(distill + out.string(), 0, {"180 training images, 36 of them held out, batches of 144"});
+  const auto config = nlohmann::json::parse(file_bytes(out / "config.json"));
+  CHECK(config["hold_out"] == 36);
+  CHECK(config["batch"] == 144);
+  check_exit(distill + again.string() + " --time-limit 0.000001", 124, {});
+  check_exit("distill --resume " + again.string(), 0, {"36 of them held out, batches of 144"});
+  CHECK(file_bytes(again / "last.npz") == file_bytes(out / "last.npz"));
+  check_exit("pretrain" + pictures(data) + "--epochs 1 --networks 2 --out " + pool.string(), 0,
+             {"180 training images, 36 of them held out, batches of 128"});
+  check_exit("baseline" + pictures(data) + "--method k-means --sets 1 --out " + (folder / "baseline").string(), 0,
+             {"180 training images, 36 of them to choose with"});
+}
+
 TEST_CASE("tool: a convnet of any width and depth") {
   const TemporaryFolder folder;
   const auto out = folder / "run";
@@ -153,7 +171,10 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   refused(pictures + " --image-size 100000", "1 .. 4096");
   refused(pictures + " --channels cmyk", "cmyk");
   refused(pictures + " --image-size 64", "28x28 or 32x32");
-  refused(pictures, "6 images is too small for a hold-out of 5000");
+  refused(pictures + " --hold-out 6",
+          "--hold-out 6: of 6 training images 1 to 5 can be held out; without --hold-out 1");
+  refused(pictures + " --batch 6", "--batch 6: 1 of 6 training images are held out, so that 1 to 5 fit");
+  refused(pictures + " --hold-out 4 --batch 3", "--batch 3: 4 of 6 training images are held out, so that 1 to 2 fit");
   CHECK(!std::filesystem::exists(out));
 }
 

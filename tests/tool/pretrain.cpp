@@ -2,7 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "hypertape/data/npz.hpp"
 #include "support/temporary_folder.hpp"
@@ -82,11 +85,71 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   check_exit(attack + " --test-networks 2", 1, {"network-0001.npz is missing among the 3"});
 }
 
+TEST_CASE("tool: images to choose with are ones that the pool has not seen; if it has, the score says so") {
+  const TemporaryFolder folder;
+  const auto pool = folder.path() / "pool", all = folder.path() / "all";
+  const std::string pretrain = "pretrain --dataset mnist --net linear --epochs 1 --networks 4 --seed 3 --out ";
+  check_exit(pretrain + pool.string(), 0, {"2000 training images, 400 of them held out, batches of 128"});
+  check_exit(pretrain + all.string() + " --hold-out 0", 0, {"2000 training images, 0 of them held out"});
+  CHECK(file_bytes(pool / "network-0000.npz") != file_bytes(all / "network-0000.npz"));
+  const auto run = [&](const std::string& command, const std::filesystem::path& of, int exit_code,
+                       std::initializer_list<std::string> words) {
+    const auto out = folder.path() / "run";
+    std::filesystem::remove_all(out);
+    const Result result = tool(command + " --dataset mnist --net linear --init random-pretrained --pool " +
+                               of.string() + " --test-networks 1 --out " + out.string());
+    CAPTURE(result.output);
+    CHECK(result.exit_code == exit_code);
+    for (const std::string& word : words) CHECK_MESSAGE(result.says(word), word);
+    if (exit_code != 0) return std::pair(nlohmann::json(), nlohmann::json());
+    const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
+    CHECK(summary["hold_out_seen"] == result.says("scores say how well they remember, too"));
+    return std::pair(nlohmann::json::parse(file_bytes(out / "config.json")), summary);
+  };
+  const std::string distill = "distill --iterations 2 --evaluate-every 1 --validation-networks 1",
+                    baseline = "baseline --method random-real --sets 1 --selection-networks 1";
+  for (const auto& [command, option, key] : {std::tuple(distill, "--hold-out", "hold_out"),
+                                             std::tuple(baseline, "--selection-images", "selection_images")}) {
+    const auto size = [option = std::string(option)](int count) { return message(' ', option, ' ', count); };
+    const auto [config, summary] = run(command, pool, 0, {"2000 training images, 400 of them"});
+    CHECK(config[key] == 400);
+    CHECK(config["hold_out_seed"] == 3);
+    CHECK(summary["hold_out_seen"] == false);
+    CHECK(run(command + size(100), pool, 0, {}).first["hold_out_seed"] == 3);
+    run(command + size(401), pool, 2, {option, "401: --pool", "all but 400 of the 2000 training images"});
+    CHECK(
+        run(command, all, 0, {"were trained on all training images, held-out ones included"}).second["hold_out_seen"] ==
+        true);
+  }
+  CHECK(run(distill, pool, 0, {}).second["hold_out_seen"] == false);
+  run(distill, all, 0, {"% (seen by the pool)"});
+
+  // One of a version that held nothing out still serves, and is what is said of it.
+  nlohmann::json config = nlohmann::json::parse(file_bytes(all / "config.json"));
+  config.erase("hold_out");
+  put_file(all / "config.json", config.dump());
+  run(distill, all, 0, {"held-out ones included"});
+  check_exit(pretrain + all.string(), 2, {"begun with hold_out 0, not 400"});
+  check_exit(pretrain + all.string() + " --hold-out 0", 0, {"4 there already"});
+  // The same files, divided in another way, or another data set.
+  config["dataset"] = "mnist-rgb";
+  config["data_checksum"] = 1;
+  put_file(all / "config.json", config.dump());
+  run(distill, all, 0, {"may have seen images that are held out or tested with here", "(seen by the pool)"});
+  config["dataset"] = "usps";
+  put_file(all / "config.json", config.dump());
+  CHECK(run(distill, all, 0, {}).second["hold_out_seen"] == false);
+  config["hold_out"] = "many";
+  put_file(all / "config.json", config.dump());
+  run(distill, all, 1, {"config.json: hold_out: needs a whole number, has \"many\""});
+}
+
 TEST_CASE("tool: a pool that was never begun does not stand in the way") {
   const TemporaryFolder folder;
   const std::string out = (folder.path() / "pool").string();
   const std::string options = "pretrain --dataset mnist --net linear --epochs 1 --networks 1 --out " + out;
-  check_exit(options + " --batch 20000", 2, {"2000 images do not fill a batch of 20000"});
+  check_exit(options + " --batch 20000", 2,
+             {"--batch 20000: 400 of 2000 training images are held out, so that 1 to 1600 fit"});
   CHECK(!std::filesystem::exists(out));
   check_exit(options, 0, {});
   std::filesystem::remove(folder.path() / "pool" / "network-0000.npz");  // as if its first network had diverged

@@ -93,6 +93,15 @@ inline const StoredDataset& stored_dataset(const std::string& name) {
 
 }  // namespace detail
 
+/// What data sets that are made of the same files share: usps of usps-resplit, mnist of mnist-rgb; the name itself of
+/// one that no files have.
+inline std::string dataset_files(const std::string& name) {
+  for (const detail::StoredDataset& dataset : detail::stored_datasets()) {
+    if (name == dataset.name) return dataset.folder_name;
+  }
+  return name;
+}
+
 /// The folders where the files of a data set are looked for when none is named: $HYPERTAPE_DATA/NAME, then
 /// hypertape/NAME in $XDG_CACHE_HOME or ~/.cache, then, for Fashion-MNIST, where Debian's package puts it. The NAME for
 /// mnist-rgb is mnist, for usps-resplit usps. Glyphs have none. @throws ArgumentError for an unknown name.

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/augment.hpp"
+#include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/objective.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
@@ -21,10 +24,11 @@ struct DistillOptions {
   bool soft_labels = false;    ///< learn the labels too
   double momentum = 0;         ///< of the inner steps
 
-  long iterations = 12000;             ///< outer steps
-  Index batch = 256;                   ///< real images that each network of an outer step is tested with
-  Index networks = 4;                  ///< initial weights of one outer step, where there are several
-  double learning_rate = 0.02;         ///< of Adam, for the images
+  long iterations = 12000;      ///< outer steps
+  std::optional<Index> batch;   ///< real images that each network of an outer step is tested with; without: 256, or all
+                                ///< that are not held out if these are fewer
+  Index networks = 4;           ///< initial weights of one outer step, where there are several
+  double learning_rate = 0.02;  ///< of Adam, for the images
   double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
   double labels_learning_rate = 0.02;  ///< of Adam, for soft labels
   long halve_every = 0;                ///< iterations after which these three are halved; 0: half a cosine down to zero
@@ -38,10 +42,28 @@ struct DistillOptions {
   bool random_windows = false;         ///< the window ends at a random step, and so does the inner loop
   data::Augmentation augmentation;     ///< of the real images
   bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
-  Index hold_out = 5000;               ///< training images kept back to score what is shown while it runs
-  Index validation_networks = 8;       ///< initial weights to score with, where there are several
-  std::uint64_t seed = 1;              ///< of everything random
+  std::optional<Index> hold_out;       ///< training images kept back to choose with; without: `default_hold_out`
+  std::optional<std::uint64_t> hold_out_seed;  ///< draws these; without: `seed`. A pool's, of networks that must not
+                                               ///< have seen them
+  Index validation_networks = 8;               ///< initial weights to score with, where there are several
+  std::uint64_t seed = 1;                      ///< of everything random
   MemoryPolicy memory_policy = MemoryPolicy::every_tape;  ///< what is kept of the inner loop
+
+  /// The same with what depends on the training images, or on other options, in place of nothing.
+  /// @throws ArgumentError as `validate`, or if there are too few images for the hold-out and one batch.
+  DistillOptions resolved(const data::LabelledImages& train) const {
+    validate();
+    DistillOptions all = *this;
+    all.hold_out = hold_out.value_or(default_hold_out(train.count));
+    all.hold_out_seed = hold_out_seed.value_or(seed);
+    all.batch = batch.value_or(std::clamp<Index>(train.count - *all.hold_out, 1, 256));
+    if (*all.batch > train.count - *all.hold_out) {
+      throw ArgumentError(message("distill: the training set of ", train.count,
+                                  " images is too small for a hold-out of ", *all.hold_out, " and a batch of ",
+                                  *all.batch));
+    }
+    return all;
+  }
 
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
@@ -54,7 +76,7 @@ struct DistillOptions {
     need(images_per_class >= 1, "images per class must be at least 1", images_per_class);
     need(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
     need(iterations >= 1, "iterations must be at least 1", iterations);
-    need(batch >= 1, "batch must be at least 1", batch);
+    need(batch.value_or(1) >= 1, "batch must be at least 1", batch.value_or(1));
     need(networks >= 1, "networks must be at least 1", networks);
     need(learning_rate > 0, "the learning rate must be positive", learning_rate);
     need(rates_learning_rate >= 0, "the rates' learning rate cannot be negative", rates_learning_rate);
@@ -67,7 +89,7 @@ struct DistillOptions {
     need(window >= 0 && window <= steps * epochs, "the window must be within the inner loop", window);
     need(!random_windows || (window > 0 && window < steps * epochs),
          "random windows need a window shorter than the loop", window);
-    need(hold_out >= 1, "hold-out must be at least 1", hold_out);
+    need(hold_out.value_or(1) >= 1, "hold-out must be at least 1", hold_out.value_or(1));
     need(validation_networks >= 1, "validation networks must be at least 1", validation_networks);
   }
 };

@@ -17,6 +17,7 @@
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/learned_set.hpp"
@@ -45,7 +46,7 @@ class Distiller {
         team_(team),
         training_(std::move(training)),
         validation_(validation.first(options.validation_networks)),
-        split_(data::split(dataset.train, options.hold_out, random_stream(options.seed, Stream::hold_out).bits())),
+        split_(hold_out(dataset.train, *options_.hold_out, *options_.hold_out_seed)),
         learned_(first_images(), first_labels(), options, dataset.normalization),
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
@@ -139,13 +140,9 @@ class Distiller {
  private:
   using Loss = nn::ClassificationLoss<nn::Network<float>>;
 
-  static DistillOptions checked(const DistillOptions& options, const data::Dataset& dataset) {
-    options.validate();
+  static DistillOptions checked(const DistillOptions& given, const data::Dataset& dataset) {
+    DistillOptions options = given.resolved(dataset.train);
     const Index count = dataset.train.count;
-    if (options.hold_out + options.batch > count) {
-      throw ArgumentError(message("distill: the training set of ", count, " images is too small for a hold-out of ",
-                                  options.hold_out, " and a batch of ", options.batch));
-    }
     if (options.images_per_class > count / (dataset.train.classes * options.steps)) {
       throw ArgumentError(message("distill: ", options.steps, " steps of ", options.images_per_class,
                                   " images for each of ", dataset.train.classes, " classes are more than the ", count,
@@ -216,7 +213,7 @@ class Distiller {
   /// network of an iteration gets the next batch.
   void draw_batches(Index networks) {
     batches_.resize(to_size(networks));
-    const auto per_epoch = static_cast<Index>(split_.train.size()) / options_.batch;
+    const auto per_epoch = static_cast<Index>(split_.train.size()) / *options_.batch;
     for (Index i = 0; i < networks; ++i) {
       const Index number = iteration_ * networks + i, epoch = number / per_epoch;
       if (epoch != order_epoch_) {
@@ -224,10 +221,11 @@ class Distiller {
             random_stream(options_.seed, Stream::batches, epoch).permutation(static_cast<Index>(split_.train.size()));
         order_epoch_ = epoch;
       }
-      const Index first = (number % per_epoch) * options_.batch;
+      const Index first = (number % per_epoch) * *options_.batch;
       std::vector<Index>& batch = batches_[to_size(i)];
       batch.clear();
-      for (Index j = first; j < first + options_.batch; ++j) batch.push_back(split_.train[to_size(order_[to_size(j)])]);
+      for (Index j = first; j < first + *options_.batch; ++j)
+        batch.push_back(split_.train[to_size(order_[to_size(j)])]);
     }
   }
 
@@ -242,7 +240,7 @@ class Distiller {
       data::gather_one_hot(dataset_.train, which, y);
       options_.objective.relabel(y);
     };
-    return outer_gradients_[static_cast<std::size_t>(worker)](theta, options_.batch, load, gradient);
+    return outer_gradients_[static_cast<std::size_t>(worker)](theta, *options_.batch, load, gradient);
   }
 
   /// Where this iteration's inner loop stops: the window fits before, and every end is as likely.

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/random_stream.hpp"
 #include "hypertape/nn/classification_loss.hpp"
@@ -17,10 +20,28 @@ namespace hypertape::distill {
 /// How to train a network on real data by Adam.
 struct PretrainOptions {
   Index epochs = 10;            ///< passes over the training images
-  Index batch = 128;            ///< images of a step
+  std::optional<Index> batch;   ///< images of a step; without: 128, or all that are not held out if these are fewer
   double learning_rate = 1e-3;  ///< follows half a cosine down to zero
   WeightDistribution initial;   ///< how weights start
-  std::uint64_t seed = 1;       ///< of initial weights and the order of images
+  /// Training images that the networks never see, so that whatever uses them can choose with these; 0: none. Drawn by
+  /// `seed`, those of `DistillOptions` with the same two numbers. Without: `default_hold_out`.
+  std::optional<Index> hold_out;
+  std::uint64_t seed = 1;  ///< of held-out images, initial weights and the order of images
+
+  /// The same with what depends on the training images in place of nothing. @throws ArgumentError as `validate`, or if the
+  /// images that are not held out do not fill a batch.
+  PretrainOptions resolved(const data::LabelledImages& train) const {
+    validate();
+    PretrainOptions all = *this;
+    all.hold_out = hold_out.value_or(default_hold_out(train.count));
+    const Index rest = train.count - *all.hold_out;
+    all.batch = batch.value_or(std::clamp<Index>(rest, 1, 128));
+    if (*all.batch > rest) {
+      throw ArgumentError(message("pretrain: ", train.count, " images, ", *all.hold_out,
+                                  " of them held out, do not fill a batch of ", *all.batch));
+    }
+    return all;
+  }
 
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
@@ -28,37 +49,34 @@ struct PretrainOptions {
       if (!valid) throw ArgumentError(message("PretrainOptions: ", what, ", got ", value));
     };
     need(epochs >= 1, "epochs must be at least 1", epochs);
-    need(batch >= 1, "batch must be at least 1", batch);
+    need(batch.value_or(1) >= 1, "batch must be at least 1", batch.value_or(1));
+    need(hold_out.value_or(0) >= 0, "hold-out cannot be negative", hold_out.value_or(0));
     need(learning_rate > 0, "the learning rate must be positive", learning_rate);
   }
 };
 
-/// @throws ArgumentError for options out of range or fewer images than a batch.
-inline void check_pretraining(const PretrainOptions& options, const data::LabelledImages& images) {
-  options.validate();
-  if (images.count < options.batch) {
-    throw ArgumentError(message("pretrain: ", images.count, " images do not fill a batch of ", options.batch));
-  }
-}
-
-/// Trains network `number` of a pool on all training images: initial weights and the order of the images are functions
-/// of the seed and the number. @throws as `check_pretraining`, DivergenceError if a loss, a gradient, or in the end the
-/// weights are not finite.
+/// Trains network `number` of a pool on the training images that are not held out: initial weights and the order of the
+/// images are functions of the seed and the number. @throws as `PretrainOptions::resolved`, DivergenceError if a loss,
+/// a gradient, or in the end the weights are not finite.
 inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
-                              const PretrainOptions& options, Index number, const WorkerTeam& team) {
+                              const PretrainOptions& given, Index number, const WorkerTeam& team) {
   const data::LabelledImages& images = dataset.train;
-  check_pretraining(options, images);
+  const PretrainOptions options = given.resolved(images);
+  const Index batch_size = *options.batch;
+  const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, Stream::pretraining)[number];
   BatchGradient<float, nn::ClassificationLoss<nn::Network<float>>> loss({&network}, team);
   optim::Adam<float> adam;
   Random order_random = random_stream(options.seed, Stream::order, number);
   Tensor<float> gradient;
-  const Index batches = images.count / options.batch;
+  const auto count = static_cast<Index>(seen.size());
+  const Index batches = count / batch_size;
   team.session([&] {
     for (Index epoch = 0; epoch < options.epochs; ++epoch) {
-      const std::vector<Index> order = order_random.permutation(images.count);
+      std::vector<Index> order = order_random.permutation(count);
+      for (Index& image : order) image = seen[static_cast<std::size_t>(image)];
       for (Index b = 0; b < batches; ++b) {
-        const auto batch = std::span(order).subspan(static_cast<std::size_t>(b * options.batch));
+        const auto batch = std::span(order).subspan(static_cast<std::size_t>(b * batch_size));
         const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
           const auto which =
               batch.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
@@ -66,7 +84,7 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
           data::gather_one_hot(images, which, y);
         };
         try {
-          loss(theta, options.batch, load, gradient);
+          loss(theta, batch_size, load, gradient);
         } catch (const DivergenceError& error) {
           throw DivergenceError(message("pretrain: network ", number, ", epoch ", epoch, ": ", error.what()));
         }

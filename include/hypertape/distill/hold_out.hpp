@@ -1,0 +1,20 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/random_stream.hpp"
+
+namespace hypertape::distill {
+
+/// How many of `count` training images are held out where nobody says: a fifth, from 1 to 5,000.
+inline Index default_hold_out(Index count) { return std::clamp<Index>(count / 5, 1, 5000); }
+
+/// Holds out so many of the training images, which a seed draws. Of the same seed, fewer held-out images are some of
+/// the more. @throws ArgumentError unless 0 <= held_out < images.count.
+inline data::Split hold_out(const data::LabelledImages& images, Index held_out, std::uint64_t seed) {
+  return data::split(images, held_out, random_stream(seed, Stream::hold_out).bits());
+}
+
+}  // namespace hypertape::distill
