@@ -51,8 +51,8 @@ def figure(summary):
     text = f"{summary['test_accuracy']:.2f}" if one else f"{summary['test_accuracy']:.1f} +- {summary['test_accuracy_std']:.1f}"
     if summary.get("initial_accuracy") is not None:
         text += f" ({summary['initial_accuracy']:.1f})"
-    if summary.get("method") and "learning_rate" in summary:
-        text += f"; rate {summary['learning_rate']:g}" if summary["learning_rate"] else "; learned rates"
+    if summary.get("method") and ("learning_rate" in summary or "learned_rates" in summary):
+        text += f"; rate {summary['learning_rate']:g}" if summary.get("learning_rate") else "; learned rates"
         text += f", {summary['epochs']} epochs"
     if "neighbours" in summary:
         text += f"; K = {summary['k']}, {summary['distance']}"

@@ -154,14 +154,16 @@ def adaptation(source, target, paper, pool="", rates=True, absent=""):
     prefix = f"{source}-{target}"
     pool = f"--source-dataset {source} --pool {{{pool or f'pool-{source}'}}}"
     start = "--initial-learning-rate 0.02"
+    # USPS has 1,194 zeros and 542 eights, which the tool would balance.
+    plain = " --balance off" if target.startswith("usps") else ""
     random = f"--init random-pretrained {pool}"
     selection = " --selection-images 5000" if target.startswith("usps") else ""  # most of its images; by default a fifth
     rows = [
         Row(f"{prefix}-fixed", "one fixed pre-trained network", paper[0],
-            f"{HUNDRED} --dataset {target} --init fixed-pretrained {pool} {start} --iterations 2000 --hold-out 1000"),
+            f"{HUNDRED} --dataset {target} --init fixed-pretrained {pool} {start} --iterations 2000 --hold-out 1000{plain}"),
         Row(f"{prefix}-random", "random pre-trained networks", paper[1],
             f"{HUNDRED} --dataset {target} {random} {start} --from-real-images --rates-learning-rate 0.004 --clip 0.1"
-            " --iterations 6000 --hold-out 1000"),
+            f" --iterations 6000 --hold-out 1000{plain}"),
     ] + baselines(prefix, target, random + selection, paper[2:], rates=f"{prefix}-random" if rates else "")
     for row in rows:
         row.absent = absent

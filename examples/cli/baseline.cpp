@@ -181,12 +181,12 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
   const auto [result, tested] = test_sets(run, network, sets, test_weights, networks);
   Json summary = {{"network", network.name()}, {"init", command.initialisation.init}};
   summary.update(sizes_of(sets.front()));
-  summary.update({{"learning_rate", chosen.learning_rate ? Json(*chosen.learning_rate) : Json()},
-                  {"learned_rates", !chosen.learning_rate},
-                  {"selection_accuracy", chosen.accuracy},
+  if (chosen.learning_rate) summary["learning_rate"] = *chosen.learning_rate;
+  summary.update({{"learned_rates", !chosen.learning_rate},
+                  {"selection_accuracy", rounded_percent(chosen.accuracy)},
                   {"sets", tested}});
-  summary.update(result.summary({}));
-  summary["train_seconds"] = result.train_seconds;
+  summary.update(result.summary({}, run.dataset));
+  summary["train_seconds"] = rounded(result.train_seconds, 3);
   std::string text = message("test accuracy: ", fixed(summary["initial_accuracy"], 2), " % before, ",
                              fixed(summary["test_accuracy"], 2), " % after training; learning rate ",
                              chosen.rate_text(), ", epochs ", chosen.epochs());
@@ -263,27 +263,25 @@ Outcome classify_by_neighbours(const BaselineRun& run) {
     const distill::Spread spread = distill::spread_of(one.test);
     neighbours.push_back({{"k", one.k},
                           {"distance", distill::name_of(one.distance)},
-                          {"selection_accuracy", one.selection_accuracy},
-                          {"test_accuracy", spread.mean},
-                          {"test_accuracy_std", spread.deviation}});
+                          {"selection_accuracy", rounded_percent(one.selection_accuracy)},
+                          {"test_accuracy", rounded_percent(spread.mean)},
+                          {"test_accuracy_std", rounded_percent(spread.deviation)}});
     text += message(one.name(), ": ", fixed(spread.mean, 2), " % (standard deviation ", fixed(spread.deviation, 2),
                     ", sets ", tested, ")", &one == &*best ? ", chosen on training images\n" : "\n");
   }
   text.pop_back();
   const distill::Spread spread = distill::spread_of(best->test);
-  Json summary = {{"network", nullptr}, {"init", nullptr}};
-  summary.update(sizes_of(sets.front()));
+  Json summary = sizes_of(sets.front());
   summary.update({{"epochs", 0},
                   {"k", best->k},
                   {"distance", distill::name_of(best->distance)},
-                  {"selection_accuracy", best->selection_accuracy},
+                  {"selection_accuracy", rounded_percent(best->selection_accuracy)},
                   {"sets", tested},
                   {"networks_tested", 0},
-                  {"test_accuracy", spread.mean},
-                  {"test_accuracy_std", spread.deviation},
-                  {"initial_accuracy", nullptr},
+                  {"test_accuracy", rounded_percent(spread.mean)},
+                  {"test_accuracy_std", rounded_percent(spread.deviation)},
                   {"neighbours", neighbours},
-                  {"train_seconds", 0}});
+                  {"train_seconds", 0.0}});
   return {summary, text, tested == sets.size()};
 }
 
@@ -293,7 +291,7 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
                                          const data::Split& split) {
   const data::LabelledImages& images = dataset.train;
   if (command.distilled) {
-    DistilledSet set = load_distilled(*command.distilled, images, command.common.dataset);
+    DistilledSet set = load_distilled(*command.distilled, dataset);
     static_cast<void>(distill::NearestNeighbours(set));  // refuses soft labels
     return set;
   }
@@ -347,7 +345,7 @@ void run(BaselineCommand& command) {
                   {"seed", command.common.seed},       {"threads", team.size()}};
   summary.update(outcome.summary);
   summary["hold_out_seen"] = hold_out.seen;
-  summary.update({{"wall_seconds", wall.seconds()}, {"peak_rss_mb", peak_memory_mb()}});
+  summary.update({{"wall_seconds", rounded(wall.seconds(), 3)}, {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
   if (!outcome.complete) std::cout << "stopped before the end\n";
   std::cout << outcome.text << '\n';

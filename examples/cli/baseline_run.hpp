@@ -120,7 +120,8 @@ std::vector<distill::DistilledSet> keep_best(const BaselineRun& run, std::vector
   return kept;
 }
 
-inline void save_first(const BaselineRun& run, const distill::DistilledSet& set) {
+inline void save_first(const BaselineRun& run, distill::DistilledSet set) {
+  if (!run.given) set.origin = distill::origin_of(run.dataset);
   distill::save(set, run.out / "distilled.npz");
   distill::save_picture(set, run.out / "distilled.png", run.dataset.class_names);
 }

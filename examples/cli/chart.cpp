@@ -154,13 +154,17 @@ void add_chart(CLI::App& app) {
   CLI::App& parser =
       *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG picture");
   parser.add_option("csv", command->csv, "The file; its first line has the columns' names")->required();
-  parser.add_option("--x", command->x, "The column along the horizontal axis")->default_str("the first");
+  parser.add_option("--x", command->x, "The column along the horizontal axis")
+      ->check(Options::not_empty("a column's name"))
+      ->default_str("the first");
   parser.add_option("--y", command->y, "A column to draw; several, a line each, with commas or by more of this option")
       ->required()
+      ->check(Options::not_empty("a column's name"))
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   parser.add_option("--deviation", command->deviation, "The column of each --y with its standard deviation")
+      ->check(Options::not_empty("a column's name"))
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -172,7 +176,7 @@ void add_chart(CLI::App& app) {
   parser.add_option("--title", command->title, "Above the chart");
   parser.add_option("--x-label", command->x_label, "Below it")->default_str("the column's name");
   parser.add_option("--y-label", command->y_label, "Beside it")->default_str("the column's name, if there is one only");
-  parser.add_option("--out", command->out, "The picture")->type_name("FILE")->required();
+  parser.add_option("--out", command->out, "The picture")->type_name("FILE")->required()->check(Options::not_empty());
   parser.callback([command] { run(*command); });
 }
 

@@ -51,6 +51,18 @@ inline CLI::Validator positive(bool zero = false) {
       zero ? "NOT NEGATIVE" : "POSITIVE");
 }
 
+/// Accepts numbers from `low` to `high`, which --help shows. CLI11's own range lets a NaN pass.
+inline CLI::Validator in_range(double low, double high) {
+  const std::string range = message('[', low, " - ", high, ']');
+  return CLI::Validator(
+      [low, high, range](const std::string& text) -> std::string {
+        double value = 0;
+        const bool valid = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
+        return valid ? "" : message("needs a number in ", range, ", got ", text);
+      },
+      "NUMBER in " + range);
+}
+
 /// What --dataset takes: names that the library knows, and the user's own pictures.
 inline std::vector<std::string> dataset_choices() {
   std::vector<std::string> names = data::dataset_names();

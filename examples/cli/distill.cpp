@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -12,7 +13,9 @@
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/checkpoint.hpp"
 #include "hypertape/distill/distiller.hpp"
+#include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/picture.hpp"
+#include "hypertape/distill/real_batches.hpp"
 #include "initialisation.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -39,6 +42,7 @@ struct DistillCommand {
   ObjectiveOptions objective;
   distill::DistillOptions distill;
   std::optional<Index> images;
+  std::string balance = "auto";
   std::string memory_policy = "every-tape";
   long evaluate_every = 100;
   long checkpoint_every = 500;
@@ -189,6 +193,37 @@ class Run {
   Best best_;
 };
 
+/// What the screen says of balanced batches: which classes have the most and the fewest images.
+std::string balance_text(const data::Dataset& dataset) {
+  const std::vector<Index> sizes = distill::class_sizes(dataset.train, data::all_indices(dataset.train.count));
+  const auto one = [&](auto at) {
+    const auto k = static_cast<std::size_t>(at - sizes.begin());
+    return message(*at, " of class ", dataset.class_names.empty() ? message(k) : dataset.class_names[k]);
+  };
+  return message(" with as many of each class (--balance on: there are ", one(std::ranges::max_element(sizes)), ", ",
+                 one(std::ranges::min_element(sizes)), ')');
+}
+
+/// Warns of classes that have training images, but none of them held out, where each class counts as much as any other.
+/// @throws ArgumentError if all of a class's are held out.
+void check_balance(const data::Dataset& dataset, const distill::DistillOptions& options) {
+  const data::LabelledImages& images = dataset.train;
+  const data::Split split = distill::hold_out(images, *options.hold_out, *options.hold_out_seed);
+  const std::vector<Index> learned = distill::class_sizes(images, split.train),
+                           held_out = distill::class_sizes(images, split.held_out);
+  for (std::size_t k = 0; k < learned.size(); ++k) {
+    const std::string name = dataset.class_names.empty() ? message(k) : dataset.class_names[k];
+    if (learned[k] == 0 && held_out[k] > 0) {
+      throw ArgumentError(message("--hold-out ", *options.hold_out, ": holds out all ", held_out[k],
+                                  " training images of class ", name, "; hold out fewer, or others by another --seed"));
+    }
+    if (learned[k] > 0 && held_out[k] == 0) {
+      std::cerr << "hypertape: none of the " << learned[k] << " training images of class " << name
+                << " is held out, so that the best state is chosen without this class; --hold-out or --seed decide\n";
+    }
+  }
+}
+
 /// Whether the run in this folder came to its end. @throws DataError if its summary.json is damaged.
 bool is_done(const std::filesystem::path& folder) {
   const std::filesystem::path summary = folder / "summary.json";
@@ -204,6 +239,7 @@ Json resume(DistillCommand& command) {
     throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
   }
   Json config = OutputFolder::read_config(folder, "distill");
+  if (!config.contains("balance")) config["balance"] = "off";  // of a version that knew no other
   if (const Json version = config.value("version", Json()); version != HYPERTAPE_VERSION) {
     std::cerr << "hypertape: the run began with version " << version << ", this is " << HYPERTAPE_VERSION
               << "; it may go on otherwise than it would have\n";
@@ -267,6 +303,10 @@ void distil(DistillCommand& command) {
       choose_hold_out("--hold-out", d.hold_out, dataset, command.initialisation, command.common.seed);
   d.hold_out_seed = hold_out.seed;
   choose_batch(d.batch, 256, hold_out.count, dataset.train.count);
+  if (command.balance != "auto") d.balanced = command.balance == "on";
+  d = d.resolved(dataset.train);
+  command.balance = *d.balanced ? "on" : "off";
+  if (*d.balanced) check_balance(dataset, d);
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train, command.options);
   const InitialWeightFamilies weights(command.initialisation, network, dataset.train, command.common.seed);
@@ -295,7 +335,8 @@ void distil(DistillCommand& command) {
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
             << d.iterations << " iterations, " << team.size() << " threads\n"
-            << sizes_text(dataset.train.count, *d.hold_out, *d.batch) << '\n';
+            << sizes_text(dataset.train.count, *d.hold_out, *d.batch)
+            << (*d.balanced ? balance_text(dataset) : std::string()) << '\n';
   Run run(command, out, distiller, hold_out, classes);
   if (command.resume) run.restore();
   std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
@@ -313,12 +354,12 @@ void distil(DistillCommand& command) {
                   {"objective", command.objective.objective},
                   {"steps", d.steps},
                   {"epochs", d.epochs},
-                  {"images_per_class", d.images_per_class},
+                  {"images_per_class", static_cast<double>(d.images_per_class)},
                   {"iterations", distiller.iteration()},
                   {"skipped_iterations", distiller.skipped()},
                   {"interrupted", stopped != 0},
                   {"best_iteration", best.iteration},
-                  {"hold_out_score", best.score},
+                  {"hold_out_score", rounded_percent(best.score)},
                   {"hold_out_seen", hold_out.seen},
                   {"seed", d.seed},
                   {"threads", team.size()}};
@@ -329,18 +370,19 @@ void distil(DistillCommand& command) {
         train_and_test(network, best.set, test_weights, data::all_indices(command.initialisation.networks_to_test()),
                        dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
     data::write_atomically(out / "networks.csv", result.csv(d.objective));
-    summary.update(result.summary(d.objective));
+    summary.update(result.summary(d.objective, dataset));
   }
-  summary.update({{"wall_seconds", run.seconds_before() + wall.seconds()},
-                  {"train_seconds", train_seconds},
-                  {"peak_rss_mb", peak_memory_mb()}});
+  summary.update({{"wall_seconds", rounded(run.seconds_before() + wall.seconds(), 3)},
+                  {"train_seconds", rounded(train_seconds, 3)},
+                  {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
   if (stopped == 0) run.finish();
   if (stopped != 0) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
               << ", not tested; continue with --resume " << shell_word(out.path()) << '\n';
   } else {
-    std::cout << result.text(d.objective) << " (best hold-out: iteration " << best.iteration << ")\n";
+    std::cout << result.text(d.objective) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
+              << best.iteration << ')' << hold_out.remark() << '\n';
   }
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
@@ -371,7 +413,7 @@ void add_distill(CLI::App& app) {
       ->excludes(per_class);
   options.add_flag("--soft-labels", d.soft_labels, "Learn the labels too");
   options.add("--momentum", d.momentum, "Momentum of the inner steps (heavy ball); 0: plain gradient descent")
-      ->check(CLI::Range(0.0, 0.9999));
+      ->check(in_range(0, 0.9999));
   options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
       ->check(positive());
   options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
@@ -386,6 +428,11 @@ void add_distill(CLI::App& app) {
   options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
       ->check(positive(true));
   options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
+  options
+      .add("--balance", command->balance,
+           "Whether a batch has as many real images of each class, and each class counts as much in the choice of the "
+           "best state (auto: if one has more than twice the images of another)")
+      ->check(CLI::IsMember({"auto", "on", "off"}));
   options.add("--networks", d.networks, "Initial weights of one outer step, where there are several")
       ->check(positive());
   options.add("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());

@@ -77,7 +77,7 @@ void run(EvaluateCommand& command) {
   const data::LabelledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
   const nn::Network<float> network = command.network.make(images, command.options);
-  const distill::DistilledSet saved = load_distilled(command.distilled, images, command.common.dataset);
+  const distill::DistilledSet saved = load_distilled(command.distilled, dataset);
   const distill::InitialWeights weights = weights_for(command, saved, network, images);
   if (command.shuffle && saved.steps() == 1) {
     throw ArgumentError("--shuffle: " + command.distilled.string() + " has one step, there is nothing to shuffle");
@@ -121,9 +121,11 @@ void run(EvaluateCommand& command) {
       {"interrupted", tested < networks},
       {"seed", command.common.seed},
       {"threads", team.size()}};
-  summary.update(result.summary(objective));
-  summary.update(
-      {{"wall_seconds", wall.seconds()}, {"train_seconds", result.train_seconds}, {"peak_rss_mb", peak_memory_mb()}});
+  if (saved.origin) summary["distilled_from"] = saved.origin->dataset;
+  summary.update(result.summary(objective, dataset));
+  summary.update({{"wall_seconds", rounded(wall.seconds(), 3)},
+                  {"train_seconds", rounded(result.train_seconds, 3)},
+                  {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
   std::cout << result.text(objective) << '\n';
   if (tested < networks) exit_stopped(interrupt.exit_code());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 #include <string>
@@ -13,6 +14,14 @@ inline std::string fixed(double value, int digits) {
   text << std::fixed << std::setprecision(digits) << value;
   return text.str();
 }
+
+/// A number for summary.json, to so many decimals: percent to four, which tell 0.01 % of one network of 100 from
+/// another, seconds to three, MiB to one.
+inline double rounded(double value, int digits) {
+  const double unit = std::pow(10, digits);
+  return std::round(value * unit) / unit;
+}
+inline double rounded_percent(double value) { return rounded(value, 4); }
 
 /// 75 seconds as "1:15".
 inline std::string minutes(double seconds) {

@@ -24,7 +24,7 @@ HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const d
   if (initialisation.pretrained()) {
     const std::string pool = "--pool " + initialisation.pool_folder().string();
     const Json config = initialisation.pool_config();
-    const bool same = config.value("data_checksum", Json()) == description_of(dataset)["data_checksum"];
+    const bool same = config.value("data_checksum", Json()) == data::checksum_of(dataset);
     const Index unseen = same ? config.value("hold_out", Index{0}) : 0;
     if (unseen > 0) {
       chosen.seed = config.at("seed");

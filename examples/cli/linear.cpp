@@ -169,7 +169,7 @@ void run(const LinearCommand& command) {
     constructed.push_back(row.constructed);
     sampled.push_back(row.sampled.mean);
     random_points.push_back(row.random);
-    learned.push_back(row.learned ? Json(*row.learned) : Json());
+    if (row.learned) learned.push_back(*row.learned);  // all but the last of a run that was stopped
   }
   out.write_json("summary.json", {{"samples", command.samples},
                                   {"dimension", command.dimension},
@@ -184,8 +184,8 @@ void run(const LinearCommand& command) {
                                   {"sampled", sampled},
                                   {"random", random_points},
                                   {"learned", learned},
-                                  {"wall_seconds", wall.seconds()},
-                                  {"peak_rss_mb", peak_memory_mb()}});
+                                  {"wall_seconds", rounded(wall.seconds(), 3)},
+                                  {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   std::cout << command.dimension << " points lead from each of " << sampled_starts
             << " random starts to theta*, at most " << largest_error << " away\n";
   if (!rows.empty()) std::cout << "chart: " << (out / "linear.svg").string() << '\n';

@@ -62,8 +62,9 @@ class Options {
   }
 
   /// Takes any words but none.
-  static CLI::Validator not_empty() {
-    return CLI::Validator([](const std::string& text) { return std::string(text.empty() ? "needs a path" : ""); }, "");
+  static CLI::Validator not_empty(const char* what = "a path") {
+    return CLI::Validator(
+        [what](const std::string& text) { return text.empty() ? message("needs ", what) : std::string(); }, "");
   }
 
   /// An option without a value.

@@ -114,8 +114,8 @@ void run(PretrainCommand& command) {
   const auto write_summary = [&](std::size_t networks) {
     summary["networks"] = networks;
     summary["interrupted"] = static_cast<Index>(networks) < command.networks;
-    summary["wall_seconds"] = seconds_before + wall.seconds();
-    summary["peak_rss_mb"] = peak_memory_mb();
+    summary["wall_seconds"] = rounded(seconds_before + wall.seconds(), 3);
+    summary["peak_rss_mb"] = rounded(peak_memory_mb(), 1);
     out.write_json("summary.json", summary);
   };
   const Interrupt interrupt;
@@ -141,20 +141,25 @@ void run(PretrainCommand& command) {
     std::cout << "stopped, not tested; the same command continues\n";
     exit_stopped(interrupt.exit_code());
   }
-  std::vector<double> accuracies;
+  std::vector<double> accuracies, balanced;
   std::string log = "network,test_accuracy\n";
   for (const auto& path : distill::pool_files(out.path())) {
     const Tensor<float> theta = distill::load_pool_network(path, network);
-    accuracies.push_back(distill::confusion(network, theta, dataset.test, dataset.normalization, team).accuracy());
+    const distill::Confusion confusion = distill::confusion(network, theta, dataset.test, dataset.normalization, team);
+    accuracies.push_back(confusion.accuracy());
+    balanced.push_back(confusion.balanced_accuracy());
     log += message(path.filename().string(), ',', accuracies.back(), '\n');
   }
   data::write_atomically(out / "log.csv", log);
-  const distill::Spread spread = distill::spread_of(accuracies);
-  summary["test_accuracy"] = spread.mean;
-  summary["test_accuracy_std"] = spread.deviation;
+  const distill::Spread spread = distill::spread_of(accuracies), of_balanced = distill::spread_of(balanced);
+  summary["test_accuracy"] = rounded_percent(spread.mean);
+  summary["test_accuracy_std"] = rounded_percent(spread.deviation);
+  summary["test_balanced_accuracy"] = rounded_percent(of_balanced.mean);
+  summary["test_balanced_accuracy_std"] = rounded_percent(of_balanced.deviation);
   write_summary(accuracies.size());
   std::cout << accuracies.size() << " networks, test accuracy " << fixed(spread.mean, 2) << " % (standard deviation "
-            << fixed(spread.deviation, 2) << "), " << minutes(wall.seconds()) << '\n';
+            << fixed(spread.deviation, 2) << "; balanced " << fixed(of_balanced.mean, 2) << " %), "
+            << minutes(wall.seconds()) << '\n';
 }
 
 }  // namespace

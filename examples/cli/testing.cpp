@@ -1,6 +1,7 @@
 #include "testing.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "format.hpp"
@@ -20,39 +21,105 @@ distill::Spread spread(const std::vector<Confusion>& confusions, const Figure& f
 }
 
 double accuracy_of(const Confusion& confusion) { return confusion.accuracy(); }
+double balanced_accuracy_of(const Confusion& confusion) { return confusion.balanced_accuracy(); }
+
+/// How many classes no image of a set is of, not even in part.
+Index classes_without_images(const distill::DistilledSet& set) {
+  Index missing = 0;
+  for (Index k = 0; k < set.classes(); ++k) {
+    const bool found = std::ranges::any_of(set.labels, [&](const Tensor<float>& labels) {
+      const Index count = labels.shape()[0];
+      return std::ranges::any_of(
+          labels.values().subspan(static_cast<std::size_t>(k * count), static_cast<std::size_t>(count)),
+          [](float weight) { return weight != 0; });
+    });
+    if (!found) ++missing;
+  }
+  return missing;
+}
+
+template <class T>
+std::string joined(const std::vector<T>& values) {
+  std::string text;
+  for (const T& value : values) text += message(text.empty() ? "" : ", ", value);
+  return text;
+}
+
+/// Whether two are the same, but for the rounding of another processor.
+bool same(const data::Normalization& one, const data::Normalization& other) {
+  const auto near = [](float a, float b) { return std::abs(a - b) <= 1e-5F * std::abs(b); };
+  return std::ranges::equal(one.mean, other.mean, near) && std::ranges::equal(one.std, other.std, near);
+}
+
+/// Mean accuracy of each class that has images, by its name.
+Json of_classes(const std::vector<Confusion>& confusions, const std::vector<std::string>& names) {
+  Json accuracies = Json::object();
+  for (Index k = 0; k < confusions.front().classes(); ++k) {
+    const double percent = spread(confusions, [k](const Confusion& c) { return c.rate(k, k); }).mean;
+    if (std::isnan(percent)) continue;
+    accuracies[names.empty() ? message(k) : names[static_cast<std::size_t>(k)]] = rounded_percent(percent);
+  }
+  return accuracies;
+}
 
 }  // namespace
 
-distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::LabelledImages& images,
-                                     const std::string& dataset) {
+distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::Dataset& dataset) {
+  const data::LabelledImages& images = dataset.train;
+  const std::string option = "--distilled " + path.string();
   distill::DistilledSet set = distill::load(path, images.classes);
   const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
   if (set.images.front().shape() != expected) {
     throw DataError(
-        message(path.string(), ": its images are ", set.images.front().shape(), ", ", dataset, " needs ", expected));
+        message(option, ": its images are ", set.images.front().shape(), ", ", dataset.name, " needs ", expected));
   }
+  if (const Index missing = classes_without_images(set); missing > 0) {
+    throw DataError(message(option, ": has images of ", images.classes - missing, " classes, ", dataset.name, " has ",
+                            images.classes));
+  }
+  const auto& names = dataset.class_names;
+  std::string warning;
+  if (set.origin) {
+    const auto& made_for = set.origin->class_names;
+    if (!made_for.empty() && !names.empty() && made_for != names) {
+      throw DataError(
+          message(option, ": was made for the classes ", joined(made_for), "; ", dataset.name, " has ", joined(names)));
+    }
+    if (set.origin->dataset != dataset.name) {
+      warning = message("was made from ", set.origin->dataset, ", not from ", dataset.name);
+    } else if (*set.origin != distill::origin_of(dataset)) {
+      warning = message("was made from other images than those of ", dataset.name, " here");
+    }
+  }
+  if (!same(set.normalization, dataset.normalization)) {
+    warning +=
+        message(warning.empty() ? "" : "; ", "its normalisation, which is used, has mean ",
+                joined(set.normalization.mean), " and standard deviation ", joined(set.normalization.std), ", that of ",
+                dataset.name, ' ', joined(dataset.normalization.mean), " and ", joined(dataset.normalization.std));
+  }
+  if (!warning.empty()) std::cerr << "hypertape: " << option << ": " << warning << '\n';
   return set;
 }
 
-Json TestResult::summary(const distill::Objective& objective) const {
-  const distill::Spread start = spread(before, accuracy_of), end = spread(after, accuracy_of);
-  Json json = {{"networks_tested", after.size()}, {"diverged_networks", diverged},
-               {"test_accuracy", end.mean},       {"test_accuracy_std", end.deviation},
-               {"initial_accuracy", start.mean},  {"initial_accuracy_std", start.deviation}};
-  const auto of_classes = [](const std::vector<Confusion>& confusions) {
-    Json rates = Json::array();
-    for (Index k = 0; k < confusions.front().classes(); ++k) {
-      rates.push_back(spread(confusions, [k](const Confusion& c) { return c.rate(k, k); }).mean);
-    }
-    return rates;
+Json TestResult::summary(const distill::Objective& objective, const data::Dataset& dataset) const {
+  Json json = {{"networks_tested", after.size()}, {"diverged_networks", diverged}};
+  const auto add = [&](const std::string& name, const distill::Spread& figure) {
+    json[name] = rounded_percent(figure.mean);
+    json[name + "_std"] = rounded_percent(figure.deviation);
   };
-  json["class_accuracies"] = of_classes(after);
-  json["initial_class_accuracies"] = of_classes(before);
+  add("test_accuracy", spread(after, accuracy_of));
+  add("initial_accuracy", spread(before, accuracy_of));
+  add("test_balanced_accuracy", spread(after, balanced_accuracy_of));
+  add("initial_balanced_accuracy", spread(before, balanced_accuracy_of));
+  json["class_accuracies"] = of_classes(after, dataset.class_names);
+  json["initial_class_accuracies"] = of_classes(before, dataset.class_names);
   if (!objective.attack) return json;
   const auto [from, to] = std::pair(objective.attack->from, objective.attack->to);
   const auto both = [&](const char* name, const auto& figure) {
     const distill::Spread first = spread(before, figure), last = spread(after, figure);
-    json["attack"][name] = {{"before", first.mean}, {"after", last.mean}, {"after_std", last.deviation}};
+    json["attack"][name] = {{"before", rounded_percent(first.mean)},
+                            {"after", rounded_percent(last.mean)},
+                            {"after_std", rounded_percent(last.deviation)}};
   };
   json["attack"] = {{"attack_class", from}, {"target_class", to}};
   both("success_ratio", [from = from, to = to](const Confusion& c) { return c.rate(from, to); });
@@ -62,20 +129,25 @@ Json TestResult::summary(const distill::Objective& objective) const {
 }
 
 std::string TestResult::text(const distill::Objective& objective) const {
-  const Json json = summary(objective);
-  const auto percent = [](const Json& value) { return fixed(value.get<double>(), 2) + " %"; };
-  std::string text = message("test accuracy: ", percent(json["initial_accuracy"]), " before, ",
-                             percent(json["test_accuracy"]), " after training on the distilled images");
+  const auto percent = [](const std::vector<Confusion>& confusions, const auto& figure) {
+    return fixed(spread(confusions, figure).mean, 2) + " %";
+  };
+  std::string text = message("test accuracy: ", percent(before, accuracy_of), " before, ", percent(after, accuracy_of),
+                             " after training on the distilled images");
   if (after.size() > 1) {
-    text += message(" (standard deviation ", fixed(json["test_accuracy_std"], 2), " over ", after.size(), " networks)");
+    text += message(" (standard deviation ", fixed(spread(after, accuracy_of).deviation, 2), " over ", after.size(),
+                    " networks)");
   }
   if (diverged > 0) text += message("; ", diverged, " diverged, and count as getting nothing right");
+  text += message("\nbalanced:      ", percent(before, balanced_accuracy_of), " before, ",
+                  percent(after, balanced_accuracy_of), " after (mean over classes)");
   if (!objective.attack) return text;
-  const Json& attack = json["attack"];
-  return text + message("\nattack: ", percent(attack["success_ratio"]["after"]), " of class ", objective.attack->from,
-                        " taken for ", objective.attack->to, " (", percent(attack["success_ratio"]["before"]),
-                        " before); other classes ", percent(attack["other_classes_accuracy"]["after"]), " right (",
-                        percent(attack["other_classes_accuracy"]["before"]), " before)");
+  const auto [from, to] = *objective.attack;
+  const auto success = [from = from, to = to](const Confusion& c) { return c.rate(from, to); };
+  const auto others = [from = from](const Confusion& c) { return c.accuracy_without(from); };
+  return text + message("\nattack: ", percent(after, success), " of class ", from, " taken for ", to, " (",
+                        percent(before, success), " before); other classes ", percent(after, others), " right (",
+                        percent(before, others), " before)");
 }
 
 std::string TestResult::csv(const distill::Objective& objective) const {

@@ -13,9 +13,10 @@
 
 namespace hypertape::cli {
 
-/// Reads a distilled set and makes sure that its images are like those of the dataset. @throws DataError if not.
-distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::LabelledImages& images,
-                                     const std::string& dataset);
+/// Reads the distilled set that --distilled names. Warns if it was made from other data than the dataset, or has
+/// another normalisation. @throws DataError if its images have another shape than the dataset's, or its classes are
+/// others.
+distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::Dataset& dataset);
 
 /// What networks take the test images for, before and after training on a distilled set.
 struct TestResult {
@@ -23,8 +24,9 @@ struct TestResult {
   Index diverged = 0;                             ///< how many got nothing right because they diverged
   double train_seconds = 0;
 
-  /// What summary.json says of it: accuracies in percent, means and standard deviations over the networks.
-  Json summary(const distill::Objective& objective) const;
+  /// What summary.json says of it: accuracies in percent, means and standard deviations over the networks; those of
+  /// classes by the names that the dataset gives them, or their numbers.
+  Json summary(const distill::Objective& objective, const data::Dataset& dataset) const;
   /// The same in a sentence or two.
   std::string text(const distill::Objective& objective) const;
   /// A table, one row a network.

@@ -11,10 +11,12 @@ DISTILLED.npz holds a distilled set for a fixed initialisation:
     mean, std       float32 (channels), of the normalisation (pixel / 255 - mean) / std
     momentum        float32 (1), only if there is any
     theta0          float32, LeNet's initial parameters, flat: weight and bias of conv1, conv2, fc1, fc2, fc3
+    classes         int64 (1), how many there are; dataset, the bytes of the name of what the images were made from (not in older files)
 
 DIR holds the test set: t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or gzipped. Nothing here knows how the images
 were made: the training is theta <- theta - learning rate * gradient (or velocity), once through the steps in each epoch. Prints the test
-accuracy in percent before and after it.
+accuracy in percent before and after it. Test labels that are none of the set's classes, or fewer, are refused; test images of quite another
+brightness than those that the set was made from are said.
 """
 import argparse
 import gzip
@@ -75,12 +77,22 @@ def read_distilled(path):
             if missing:
                 raise InputError(f"{path}: no array {', '.join(missing)}")
             arrays = {name: torch.from_numpy(file[name]) for name in ARRAYS}
+            known = {name: file[name] for name in ("classes", "dataset") if name in file}
             arrays["momentum"] = torch.from_numpy(file["momentum"] if "momentum" in file else np.zeros(1, np.float32))
     except (OSError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a readable .npz file ({error})") from error
     check_types(path, arrays)
     check_shapes(path, arrays)
-    return arrays
+    return arrays, origin(path, known)
+
+
+def origin(path, known):
+    """How many classes the images were made for, and from what, as far as the file says so."""
+    for name, array in known.items():
+        if array.dtype != np.int64 or array.ndim != 1 or array.size < 1 or array.min() < 0 or (name == "dataset" and array.max() > 255):
+            raise InputError(f"{path}: {name} holds no {'number' if name == 'classes' else 'text'}")
+    name = bytes(known["dataset"].astype(np.uint8)).decode(errors="replace") if "dataset" in known else "other data"
+    return int(known["classes"][0]) if "classes" in known else None, name
 
 
 def check_types(path, arrays):
@@ -113,6 +125,17 @@ def check_labels(path, labels, classes):
         raise InputError(f"{path}: labels reach from {int(labels.min())} to {int(labels.max())}, theta0 has {classes} classes")
 
 
+def check_test_set(path, made_from, classes, mean, std, pixels, labels):
+    """Refuses other classes than the set's; says it if the images are unlike those that it was made from."""
+    found = int(labels.max()) + 1
+    if found != classes:
+        raise InputError(f"{path}: was made from {made_from} with {classes} classes, the test set has {found}")
+    test_mean, test_std = float(pixels.mean()), float(pixels.std())
+    if abs(test_mean - float(mean.mean())) > 0.05 or abs(test_std - float(std.mean())) > 0.05:
+        print(f"warning: {path}: was made from {made_from} of mean {float(mean.mean()):.3f} and standard deviation {float(std.mean()):.3f};"
+              f" the test images have {test_mean:.3f} and {test_std:.3f}", file=sys.stderr)
+
+
 def read_idx(folder, name, dimensions):
     """The unsigned bytes of an IDX file, plain or gzipped."""
     path = next((p for p in (folder / name, folder / (name + ".gz")) if p.exists()), None)
@@ -129,9 +152,8 @@ def read_idx(folder, name, dimensions):
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def read_test_set(folder, mean, std, side):
-    """Normalised test images (count, channels, side, side) and their labels; grey images repeat in every channel, and are
-    padded with zeros before the normalisation if the network wants 32 x 32."""
+def read_test_set(folder, side):
+    """Test images in 0 .. 1, (count, 1, side, side), padded with zeros if the network wants 32 x 32, and their labels."""
     pixels = read_idx(folder, "t10k-images-idx3-ubyte", 3)
     labels = read_idx(folder, "t10k-labels-idx1-ubyte", 1)
     if len(labels) != len(pixels):
@@ -140,7 +162,12 @@ def read_test_set(folder, mean, std, side):
     if pixels.shape[1] != pixels.shape[2] or margin not in (0, 4):
         raise InputError(f"{folder}: test images are {pixels.shape[1]} x {pixels.shape[2]}, the distilled ones {side} x {side}")
     grey = F.pad(torch.from_numpy(pixels.astype(np.float32))[:, None] / 255, (margin // 2,) * 4)
-    return (grey - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1), torch.from_numpy(labels.astype(np.int64))
+    return grey, torch.from_numpy(labels.astype(np.int64))
+
+
+def normalized(grey, mean, std):
+    """(pixel - mean) / std for each channel; grey images repeat in every one."""
+    return (grey - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)
 
 
 def cross_entropy(logits, labels):
@@ -168,11 +195,15 @@ def accuracy(net, images, labels):
 
 
 def run(distilled, folder):
-    arrays = read_distilled(distilled)
+    arrays, (made_for, made_from) = read_distilled(distilled)
     channels, side = arrays["images"].shape[2], arrays["images"].shape[4]
     classes = count_classes(len(arrays["theta0"]), channels, side)
+    if made_for not in (None, classes):
+        raise InputError(f"{distilled}: was made for {made_for} classes, theta0 has {classes}")
     check_labels(distilled, arrays["labels"], classes)
-    test_images, test_labels = read_test_set(folder, arrays["mean"], arrays["std"], side)
+    grey, test_labels = read_test_set(folder, side)
+    check_test_set(distilled, made_from, classes, arrays["mean"], arrays["std"], grey, test_labels)
+    test_images = normalized(grey, arrays["mean"], arrays["std"])
     net = LeNet(channels, side, classes)
     torch.nn.utils.vector_to_parameters(arrays["theta0"], net.parameters())
     print(f"test accuracy before training: {accuracy(net, test_images, test_labels):.2f} %")

@@ -48,6 +48,18 @@ TEST_CASE("confusion: shares in percent") {
   CHECK(confusion.accuracy_without(1) == 87.5);
 }
 
+TEST_CASE("confusion: balanced shares count each class that has images as much as any other") {
+  const distill::Confusion confusion = example();
+  CHECK(confusion.balanced_accuracy() == (75.0 + 0 + 100) / 3);
+  CHECK(confusion.balanced_relabelled_accuracy(1, 2) == (75.0 + 100 + 100) / 3);
+  distill::Confusion majority(3);  // 300 to 12, all taken for the first; the third class has none
+  for (int i = 0; i < 300; ++i) majority.add(0, 0);
+  for (int i = 0; i < 12; ++i) majority.add(1, 0);
+  CHECK(majority.accuracy() >= 96);
+  CHECK(majority.balanced_accuracy() == 50);
+  CHECK(std::isnan(distill::Confusion(3).balanced_accuracy()));
+}
+
 TEST_CASE("confusion: sums, and no images") {
   distill::Confusion sum = example();
   sum += example();

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
@@ -47,6 +50,32 @@ TEST_CASE("distilled_set: what is saved is loaded, hard labels and soft") {
     CHECK(loaded.normalization.std == set.normalization.std);
     CHECK(equal(*loaded.theta0, *set.theta0));
   }
+}
+
+TEST_CASE("distilled_set: it knows what it was made from, unless its file is an older one") {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "set.npz";
+  DistilledSet set = example(false);
+  CHECK(!set.origin);
+  distill::save(set, path);
+  CHECK(!distill::load(path, 3).origin);
+  for (const std::vector<std::string>& names :
+       {std::vector<std::string>{}, std::vector<std::string>{"caf\xC3\xA9", "a b", "c"}}) {
+    set.origin = {"folder", -7, 3, names};
+    distill::save(set, path);
+    CHECK(distill::load(path, 3).origin == set.origin);
+    check_error<DataError>([&] { distill::load(path, 4); }, {"set.npz", "'classes'", "made for 4", "one for 3"});
+  }
+  data::Npz npz = data::read_npz(path);
+  const auto text = std::get<std::vector<std::int64_t>>(npz.at("dataset").values);
+  CHECK(std::string(text.begin(), text.end()) == "folder");
+  npz["dataset"] = {{1}, std::vector<std::int64_t>{256}};
+  data::write_npz(path, npz);
+  check_error<DataError>([&] { distill::load(path, 3); }, {"'dataset'", "256"});
+  npz["dataset"] = {{1}, std::vector<std::int64_t>{65}};
+  npz["class_names"] = {{3}, std::vector<std::int64_t>{65, 0, 66}};
+  data::write_npz(path, npz);
+  check_error<DataError>([&] { distill::load(path, 3); }, {"'class_names'", "3 names", "2"});
 }
 
 TEST_CASE("distilled_set: the arrays have the documented shapes") {

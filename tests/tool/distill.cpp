@@ -3,7 +3,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,10 +39,11 @@ TEST_CASE("tool: distill writes every result, and evaluate reaches the same accu
   using Names = std::pair<const char*, const char*>;
   for (const auto& [all, classes] :
        {Names("test_accuracy", "class_accuracies"), Names("initial_accuracy", "initial_class_accuracies")}) {
-    const auto rates = summary[classes].get<std::vector<double>>();
+    const nlohmann::json& rates = summary[classes];
     REQUIRE(rates.size() == 10);
-    const double mean = std::accumulate(rates.begin(), rates.end(), 0.0) / 10;
-    CHECK(std::abs(mean - summary[all].get<double>()) <= 1e-10);
+    double mean = 0;
+    for (int k = 0; k < 10; ++k) mean += rates[std::to_string(k)].get<double>() / 10;
+    CHECK(std::abs(mean - summary[all].get<double>()) <= 1e-4);  // four decimals are written
   }
   CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["seed"] == 5);
   CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 10, 1, 28, 28});

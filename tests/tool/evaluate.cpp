@@ -3,9 +3,13 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "hypertape/data/npz.hpp"
+#include "support/picture_files.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -50,6 +54,93 @@ TEST_CASE("tool: a distilled set trains a network in a plain PyTorch loop to the
   const nlohmann::json summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["test_accuracy"] > summary["initial_accuracy"].get<double>() + 3);  // there is something to compare
   CHECK(std::abs(accuracy - summary["test_accuracy"].get<double>()) <= 1);  // rounding may decide a few of 300 images
+}
+
+TEST_CASE("tool: a set of other data is said, one of other classes or shapes refused") {
+  const TemporaryFolder folder;
+  const auto made = [&](const std::string& name, const std::string& data) {
+    const std::string out = (folder / name).string();
+    const Result result = tool("distill --net linear --iterations 1 --evaluate-every 1 " + data + " --out " + out);
+    CAPTURE(result.output);
+    REQUIRE(result.exit_code == 0);
+    return out + "/distilled.npz";
+  };
+  const auto pictures = [&](const std::string& name, const std::vector<std::string>& classes) {
+    put_glyph_folder(folder / "pictures" / name, classes, 6, 2);
+    return "--dataset folder --channels grey --image-size 28 --data " + (folder / "pictures" / name).string();
+  };
+  const std::string pets = pictures("pets", {"cat", "dog"}), wild = pictures("wild", {"cat", "wolf"});
+  const auto evaluated = [&](const std::string& set, const std::string& data, int exit_code,
+                             std::initializer_list<std::string> words) {
+    check_exit("evaluate --net linear --init random --test-networks 1 " + data + " --distilled " + set + " --out " +
+                   (folder / "evaluated").string(),
+               exit_code, words);
+    if (data.find("--dataset folder") == std::string::npos) {
+      check_exit("baseline --classifier k-nn " + data + " --distilled " + set + " --out " + (folder / "k-nn").string(),
+                 exit_code, words);
+    }
+  };
+  const std::string glyphs = made("glyphs", "--dataset glyphs"), mnist = made("mnist", "--dataset mnist");
+  evaluated(
+      glyphs, "--dataset mnist", 0,
+      {"was made from glyphs, not from mnist", "its normalisation, which is used, has mean", "0.1307 and 0.3081"});
+  CHECK(nlohmann::json::parse(file_bytes(folder / "evaluated" / "summary.json"))["distilled_from"] == "glyphs");
+  const Result same =
+      tool("evaluate --net linear --dataset mnist --distilled " + mnist + " --out " + (folder / "evaluated").string());
+  CHECK(same.exit_code == 0);
+  CHECK(!same.says("was made from"));
+  CHECK(!same.says("normalisation"));
+
+  const std::string of_pets = made("of-pets", pets);
+  evaluated(of_pets, "--dataset mnist", 1, {"of-pets/distilled.npz", "a set made for 10 classes", "one for 2"});
+  evaluated(of_pets, wild, 1, {"was made for the classes cat, dog; folder has cat, wolf"});
+  evaluated(of_pets, pets, 0, {});
+  evaluated(mnist, "--dataset mnist-rgb", 1, {"its images are (10, 1, 28, 28)", "mnist-rgb needs (10, 3, 32, 32)"});
+  const auto first = [&](const char* name) {
+    return std::filesystem::directory_iterator(folder / "pictures" / "pets" / "train" / name)->path();
+  };
+  put_file(first("cat"), file_bytes(first("dog")));
+  evaluated(of_pets, pets, 0, {"was made from other images than those of folder here"});
+
+  // Files of older versions, which do not say what they were made from.
+  data::Npz npz = data::read_npz(glyphs);
+  for (const char* name : {"classes", "dataset", "data_checksum"}) npz.erase(name);
+  data::write_npz(folder / "old.npz", npz);
+  evaluated((folder / "old.npz").string(), "--dataset mnist", 0, {"its normalisation, which is used, has mean"});
+  for (std::int64_t& label : std::get<std::vector<std::int64_t>>(npz.at("labels").values)) label %= 3;
+  data::write_npz(folder / "old.npz", npz);
+  evaluated((folder / "old.npz").string(), "--dataset mnist", 1, {"has images of 3 classes, mnist has 10"});
+}
+
+TEST_CASE("tool: the PyTorch loop refuses other classes, and says it if images are unlike those of the set") {
+  if (shell("python3 -c 'import numpy, torch'").exit_code != 0) {
+    MESSAGE("left out: there is no PyTorch");
+    return;
+  }
+  const TemporaryFolder folder;
+  const auto set = folder / "run" / "distilled.npz", other = folder / "other.npz";
+  REQUIRE(tool(quick(folder / "run")).exit_code == 0);
+  const auto loop = [&](const std::filesystem::path& path) {
+    return shell("python3 " HYPERTAPE_TEST_FOLDER "/../examples/python/train_on_distilled.py " + path.string() +
+                 " --data $HYPERTAPE_DATA/mnist");
+  };
+  data::Npz npz = data::read_npz(set);
+  npz["mean"] = {{1}, std::vector<float>{0.9F}};
+  data::write_npz(other, npz);
+  const Result unlike = loop(other);
+  CAPTURE(unlike.output);
+  CHECK(unlike.exit_code == 0);
+  CHECK(unlike.says("warning: "));
+  CHECK(unlike.says("was made from mnist of mean 0.900"));
+
+  put_glyph_folder(folder / "data", {"a", "b", "c"}, 6, 2);
+  REQUIRE(tool("distill --dataset folder --channels grey --image-size 28 --iterations 1 --data " +
+               (folder / "data").string() + " --out " + (folder / "three").string())
+              .exit_code == 0);
+  const Result three = loop(folder / "three" / "distilled.npz");
+  CAPTURE(three.output);
+  CHECK(three.exit_code == 1);
+  CHECK(three.says("was made from folder with 3 classes, the test set has 10"));
 }
 
 TEST_CASE("tool: evaluate does not score a network that diverged, unless it is told to count nothing for it") {

@@ -49,8 +49,11 @@ TEST_CASE("tool: a folder of two classes is distilled, evaluated, pretrained on 
 
   const std::string set = " --distilled " + (out / "distilled.npz").string();
   REQUIRE(tool("evaluate" + pictures(data) + "--out " + again.string() + set).exit_code == 0);
-  CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["test_accuracy"] ==
-        nlohmann::json::parse(file_bytes(out / "summary.json"))["test_accuracy"]);
+  const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
+  CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["test_accuracy"] == summary["test_accuracy"]);
+  CHECK(summary["class_accuracies"].size() == 2);
+  CHECK(summary["class_accuracies"].contains("ring"));
+  CHECK(summary["initial_class_accuracies"].contains("stroke"));
   CHECK(file_bytes(again / "distilled.png") == file_bytes(out / "distilled.png"));
 
   const std::string pool = (folder / "pool").string();
@@ -115,6 +118,44 @@ TEST_CASE("tool: defaults for few pictures depend on how many there are, and are
              {"180 training images, 36 of them held out, batches of 128"});
   check_exit("baseline" + pictures(data) + "--method k-means --sets 1 --out " + (folder / "baseline").string(), 0,
              {"180 training images, 36 of them to choose with"});
+}
+
+TEST_CASE("tool: a class with few pictures is learned, too; balanced accuracy shows it") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data";
+  put_glyph_folder(data, {"ring", "stroke"}, 150, 20);
+  int left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(data / "train" / "stroke")) {
+    if (++left > 8) std::filesystem::remove(entry.path());
+  }
+  const auto balanced = [&](const std::string& name, const std::string& option, const std::string& words) {
+    const auto out = folder / name;
+    const Result result = tool("distill" + pictures(data) + "--iterations 40 --evaluate-every 10 --seed 5 --out " +
+                               out.string() + option);
+    CAPTURE(result.output);
+    REQUIRE(result.exit_code == 0);
+    CHECK(result.says("balanced: "));
+    CHECK(result.says("--balance on") == words.starts_with("on"));
+    CHECK(result.says(words.substr(words.find(' ') + 1)));
+    CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["balance"] == words.substr(0, words.find(' ')));
+    return nlohmann::json::parse(file_bytes(out / "summary.json"))["test_balanced_accuracy"].get<double>();
+  };
+  const std::string said =
+      "on with as many of each class (--balance on: there are 150 of class ring, 8 of class stroke)";
+  const double by_default = balanced("default", "", said);
+  CHECK(by_default >= 85);
+  CHECK(balanced("on", " --balance on --threads 1", said) == by_default);
+  CHECK(file_bytes(folder / "on" / "last.npz") == file_bytes(folder / "default" / "last.npz"));
+  CHECK(balanced("off", " --balance off", "off training images") <= by_default - 10);
+  const std::string few = "distill" + pictures(data) + "--iterations 1 --seed 5 --out " + (folder / "few").string();
+  check_exit(few + " --hold-out 1", 0, {"none of the 8 training images of class stroke is held out"});
+  check_exit(few + " --hold-out 157", 2, {"--hold-out 157: holds out all 8 training images of class stroke"});
+  const auto resumed = folder / "resumed";
+  check_exit("distill" + pictures(data) + "--iterations 40 --evaluate-every 10 --seed 5 --time-limit 0.000001 --out " +
+                 resumed.string(),
+             124, {});
+  check_exit("distill --resume " + resumed.string(), 0, {"--balance on"});
+  CHECK(file_bytes(resumed / "last.npz") == file_bytes(folder / "default" / "last.npz"));
 }
 
 TEST_CASE("tool: a convnet of any width and depth") {

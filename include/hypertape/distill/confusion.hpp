@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -49,6 +50,12 @@ class Confusion {
     return share([](Index truth, Index taken_for) { return truth == taken_for; }, every_class);
   }
 
+  /// The mean over the classes that have images of what share of a class is taken for what it is: however many images
+  /// a class has, it counts as much as any other.
+  double balanced_accuracy() const {
+    return mean_over_classes([&](Index k) { return rate(k, k); });
+  }
+
   /// Of the images of one class, those taken for `taken_for`.
   double rate(Index truth, Index taken_for) const {
     return share([&](Index, Index k) { return k == taken_for; }, [&](Index k) { return k == truth; });
@@ -57,6 +64,11 @@ class Confusion {
   /// All that are taken for what they are, but those of class `from` for `to`.
   double relabelled_accuracy(Index from, Index to) const {
     return share([&](Index truth, Index taken_for) { return taken_for == (truth == from ? to : truth); }, every_class);
+  }
+
+  /// The same with each class counting as much as any other, as in `balanced_accuracy`.
+  double balanced_relabelled_accuracy(Index from, Index to) const {
+    return mean_over_classes([&](Index k) { return rate(k, k == from ? to : k); });
   }
 
   /// Of the images of all classes but one, those taken for what they are.
@@ -71,6 +83,19 @@ class Confusion {
   void require_class(Index k) const {
     if (k >= 0 && k < classes_) return;
     throw ArgumentError(message("Confusion: class ", k, " is not in 0 .. ", classes_ - 1));
+  }
+
+  /// The mean of a share of each class's images over the classes that have any.
+  template <class Share>
+  double mean_over_classes(const Share& share_of) const {
+    double sum = 0, classes = 0;
+    for (Index k = 0; k < classes_; ++k) {
+      const double percent = share_of(k);
+      if (std::isnan(percent)) continue;
+      sum += percent;
+      ++classes;
+    }
+    return sum / classes;
   }
 
   /// Of the images whose class is `selected`, the percentage that is `right`.

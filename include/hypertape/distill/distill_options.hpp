@@ -8,6 +8,7 @@
 #include "hypertape/data/augment.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/objective.hpp"
+#include "hypertape/distill/real_batches.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::distill {
@@ -42,6 +43,8 @@ struct DistillOptions {
   bool random_windows = false;         ///< the window ends at a random step, and so does the inner loop
   data::Augmentation augmentation;     ///< of the real images
   bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
+  std::optional<bool> balanced;        ///< batches have as many images of each class, and each counts as much in the
+                                       ///< score; without: if `unequal_classes` says so
   std::optional<Index> hold_out;       ///< training images kept back to choose with; without: `default_hold_out`
   std::optional<std::uint64_t> hold_out_seed;  ///< draws these; without: `seed`. A pool's, of networks that must not
                                                ///< have seen them
@@ -56,6 +59,7 @@ struct DistillOptions {
     DistillOptions all = *this;
     all.hold_out = hold_out.value_or(default_hold_out(train.count));
     all.hold_out_seed = hold_out_seed.value_or(seed);
+    all.balanced = balanced.has_value() ? *balanced : unequal_classes(train);
     all.batch = batch.value_or(std::clamp<Index>(train.count - *all.hold_out, 1, 256));
     if (*all.batch > train.count - *all.hold_out) {
       throw ArgumentError(message("distill: the training set of ", train.count,

@@ -12,12 +12,28 @@
 #include <vector>
 
 #include "hypertape/core/row_major.hpp"
+#include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/npz.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 
 namespace hypertape::distill {
+
+/// What a distilled set was made from.
+struct Origin {
+  std::string dataset;                        ///< its name
+  std::int64_t data_checksum = 0;             ///< of its images, labels and names of classes (data/checksum.hpp)
+  Index classes = 0;                          ///< how many it has
+  std::vector<std::string> class_names = {};  ///< of these; empty if a class's number is all that it has
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
+/// What sets that are made from this dataset say of it.
+inline Origin origin_of(const data::Dataset& dataset) {
+  return {dataset.name, data::checksum_of(dataset), dataset.train.classes, dataset.class_names};
+}
 
 /// What distillation learns, and what it takes to train a network on it: images and labels of each step, a learning
 /// rate for each step of each epoch, the normalisation that the images are in, and theta_0 if they were made for one.
@@ -29,6 +45,7 @@ struct DistilledSet {
   float momentum = 0;                   ///< of the steps
   data::Normalization normalization;    ///< of the images
   std::optional<Tensor<float>> theta0;  ///< (P), of a fixed initialisation
+  std::optional<Origin> origin;         ///< what it was made from; files of older versions do not say
 
   /// Steps of one epoch.
   Index steps() const { return static_cast<Index>(images.size()); }
@@ -45,8 +62,30 @@ struct DistilledSet {
   }
 };
 
+namespace detail {
+
+/// Text as an array of its bytes.
+inline data::NpyArray text_array(const std::string& text) {
+  std::vector<std::int64_t> bytes;
+  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  return {{static_cast<Index>(bytes.size())}, std::move(bytes)};
+}
+
+inline void save_origin(const Origin& origin, data::Npz& npz) {
+  npz["classes"] = {{1}, std::vector<std::int64_t>{origin.classes}};
+  npz["data_checksum"] = {{1}, std::vector<std::int64_t>{origin.data_checksum}};
+  if (!origin.dataset.empty()) npz["dataset"] = text_array(origin.dataset);
+  std::string names;
+  for (const std::string& name : origin.class_names) names += name + '\0';
+  if (!names.empty()) npz["class_names"] = text_array(names);
+}
+
+}  // namespace detail
+
 /// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or (steps, images,
-/// classes), learning_rates (epochs, steps), mean and std (C), momentum (1) if it is not 0, theta0 (P) if there is one.
+/// classes), learning_rates (epochs, steps), mean and std (C), momentum (1) if it is not 0, theta0 (P) if there is one;
+/// of the origin classes (1), data_checksum (1), and the bytes of dataset and class_names, each name with a 0 behind
+/// it.
 inline data::Npz to_npz(const DistilledSet& set) {
   const Index steps = set.steps();
   const Shape one = set.images.front().shape();
@@ -76,6 +115,7 @@ inline data::Npz to_npz(const DistilledSet& set) {
   npz["std"] = {{one[1]}, set.normalization.std};
   if (set.momentum != 0) npz["momentum"] = {{1}, std::vector<float>{set.momentum}};
   if (set.theta0) npz["theta0"] = {{set.theta0->size()}, plain(*set.theta0)};
+  if (set.origin) detail::save_origin(*set.origin, npz);
   return npz;
 }
 
@@ -107,6 +147,44 @@ inline void read_labels(const data::Npz& npz, const std::filesystem::path& path,
   for (Index s = 0; s < steps; ++s) set.labels.push_back(one_hot<float>(split(hard, s, count), classes));
 }
 
+/// The text whose bytes an array holds.
+inline std::string read_text(const data::Npz& npz, const std::filesystem::path& path, const char* name) {
+  std::string text;
+  if (!npz.contains(name)) return text;
+  for (const std::int64_t byte : data::require_values<std::int64_t>(npz, path, name, {-1})) {
+    if (byte < 0 || byte > 255) {
+      throw data::bad_content(path, message("array '", name, "'"), "bytes 0 .. 255", message(byte));
+    }
+    text += static_cast<char>(static_cast<unsigned char>(byte));
+  }
+  return text;
+}
+
+/// What the set says that it was made from; nothing if it says nothing. @throws DataError if that had another number of
+/// classes.
+inline std::optional<Origin> read_origin(const data::Npz& npz, const std::filesystem::path& path, Index classes) {
+  if (!npz.contains("classes")) return std::nullopt;
+  Origin origin;
+  origin.classes = data::require_values<std::int64_t>(npz, path, "classes", {1})[0];
+  origin.data_checksum = data::require_values<std::int64_t>(npz, path, "data_checksum", {1})[0];
+  origin.dataset = read_text(npz, path, "dataset");
+  if (origin.classes != classes) {
+    throw data::bad_content(path, "array 'classes'", message("a set made for ", classes, " classes"),
+                            message("one for ", origin.classes));
+  }
+  const std::string names = read_text(npz, path, "class_names");
+  for (std::size_t begin = 0; begin < names.size();) {
+    const std::size_t end = (std::min)(names.find('\0', begin), names.size());
+    origin.class_names.push_back(names.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (!origin.class_names.empty() && static_cast<Index>(origin.class_names.size()) != classes) {
+    throw data::bad_content(path, "array 'class_names'", message(classes, " names"),
+                            message(origin.class_names.size()));
+  }
+  return origin;
+}
+
 inline void require_finite(const Tensor<float>& tensor, const std::filesystem::path& path, const std::string& name) {
   if (!tensor.all_finite()) {
     throw data::bad_content(path, "array '" + name + "'", "finite values", "a NaN or an infinity");
@@ -117,7 +195,7 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
 
 /// The set whose arrays were read from `path`, for networks of `classes` outputs. @throws DataError, naming the array,
 /// if one is missing, misshapen, of another type, or holds what cannot be: a label outside the classes, a NaN, a
-/// deviation of zero.
+/// deviation of zero, or if the set was made for another number of classes.
 inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& path, Index classes) {
   DistilledSet set;
   const auto& pixels = data::require_values<float>(npz, path, "images", {-1, -1, -1, -1, -1});
@@ -130,6 +208,7 @@ inline DistilledSet from_npz(const data::Npz& npz, const std::filesystem::path& 
     set.images.push_back(from_row_major(shape, step));
     detail::require_finite(set.images.back(), path, "images");
   }
+  set.origin = detail::read_origin(npz, path, classes);
   detail::read_labels(npz, path, classes, set);
   for (const Tensor<float>& labels : set.labels) detail::require_finite(labels, path, "labels");
 

@@ -22,6 +22,7 @@
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/learned_set.hpp"
 #include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/real_batches.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
@@ -47,10 +48,12 @@ class Distiller {
         training_(std::move(training)),
         validation_(validation.first(options.validation_networks)),
         split_(hold_out(dataset.train, *options_.hold_out, *options_.hold_out_seed)),
+        real_batches_(dataset.train, split_.train, *options_.batch, *options_.balanced, options.seed),
         learned_(first_images(), first_labels(), options, dataset.normalization),
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
     data_checksum_.add(dataset);
+    origin_ = {dataset.name, data_checksum_.value(), dataset.train.classes, dataset.class_names};
     for (const auto* weights : {&training_.given(), &std::as_const(validation_)}) {
       for (const Tensor<float>& theta : *weights) weights_checksum_.add(theta.values());
     }
@@ -79,7 +82,8 @@ class Distiller {
   }
 
   /// Percent of the held-out images that networks trained on the present images take for what the objective wants,
-  /// averaged over the validation networks; 0 for one that diverges, where that is skipped. @throws as `iterate`.
+  /// averaged over the validation networks (where batches are balanced, the mean over classes); 0 for one that
+  /// diverges, where that is skipped. @throws as `iterate`.
   double hold_out_score() {
     return named([&] {
       const std::vector<Tested> tested =
@@ -88,7 +92,7 @@ class Distiller {
       double sum = 0;
       for (std::size_t i = 0; i < tested.size(); ++i) {
         if (!options_.skip_diverged) require_success(tested[i], static_cast<Index>(i));
-        sum += options_.objective.score(tested[i].confusion);
+        sum += options_.objective.score(tested[i].confusion, *options_.balanced);
       }
       return sum / static_cast<double>(validation_.size());
     });
@@ -98,7 +102,7 @@ class Distiller {
   DistilledSet distilled() const {
     const InnerLoop<float>& loop = learned_.loop();
     DistilledSet set{loop.x, loop.y, options_.soft_labels, loop.learning_rates, loop.momentum, dataset_.normalization,
-                     {}};
+                     {},     origin_};
     if (training_.count() == 1) set.theta0 = training_[0];
     return set;
   }
@@ -209,24 +213,10 @@ class Distiller {
     return static_cast<double>(h.outer_loss);
   }
 
-  /// Training images in random order, each once in an epoch; the rest that fills no batch waits for another epoch. Each
-  /// network of an iteration gets the next batch.
+  /// Each network of an iteration gets the next batch.
   void draw_batches(Index networks) {
     batches_.resize(to_size(networks));
-    const auto per_epoch = static_cast<Index>(split_.train.size()) / *options_.batch;
-    for (Index i = 0; i < networks; ++i) {
-      const Index number = iteration_ * networks + i, epoch = number / per_epoch;
-      if (epoch != order_epoch_) {
-        order_ =
-            random_stream(options_.seed, Stream::batches, epoch).permutation(static_cast<Index>(split_.train.size()));
-        order_epoch_ = epoch;
-      }
-      const Index first = (number % per_epoch) * *options_.batch;
-      std::vector<Index>& batch = batches_[to_size(i)];
-      batch.clear();
-      for (Index j = first; j < first + *options_.batch; ++j)
-        batch.push_back(split_.train[to_size(order_[to_size(j)])]);
-    }
+    for (Index i = 0; i < networks; ++i) real_batches_.draw(iteration_ * networks + i, batches_[to_size(i)]);
   }
 
   /// The loss of one network on its batch of real images, and its gradient.
@@ -258,16 +248,16 @@ class Distiller {
   InitialWeights training_;
   std::vector<Tensor<float>> validation_;
   data::Split split_;
+  RealBatches real_batches_;
   LearnedSet learned_;
   UnrollEnsemble<float, Loss> unroll_;
   std::vector<BatchGradient<float, Loss>> outer_gradients_;  // one for each thread
 
   std::vector<std::vector<Index>> batches_;  // of each network of this iteration
-  std::vector<Index> order_;
-  Index order_epoch_ = -1;
   long iteration_ = 0;
   long skipped_ = 0;
   data::Checksum data_checksum_, weights_checksum_;
+  Origin origin_;
 };
 
 }  // namespace hypertape::distill

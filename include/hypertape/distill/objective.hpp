@@ -38,9 +38,11 @@ struct Objective {
     }
   }
 
-  /// Percent of the images that are taken for what is wanted.
-  double score(const Confusion& confusion) const {
-    return attack ? confusion.relabelled_accuracy(attack->from, attack->to) : confusion.accuracy();
+  /// Percent of the images that are taken for what is wanted; if `balanced`, the mean of this over classes.
+  double score(const Confusion& confusion, bool balanced = false) const {
+    if (!attack) return balanced ? confusion.balanced_accuracy() : confusion.accuracy();
+    return balanced ? confusion.balanced_relabelled_accuracy(attack->from, attack->to)
+                    : confusion.relabelled_accuracy(attack->from, attack->to);
   }
 };
 

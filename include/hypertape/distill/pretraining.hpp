@@ -28,8 +28,8 @@ struct PretrainOptions {
   std::optional<Index> hold_out;
   std::uint64_t seed = 1;  ///< of held-out images, initial weights and the order of images
 
-  /// The same with what depends on the training images in place of nothing. @throws ArgumentError as `validate`, or if the
-  /// images that are not held out do not fill a batch.
+  /// The same with what depends on the training images in place of nothing. @throws ArgumentError as `validate`, or if
+  /// the images that are not held out do not fill a batch.
   PretrainOptions resolved(const data::LabelledImages& train) const {
     validate();
     PretrainOptions all = *this;

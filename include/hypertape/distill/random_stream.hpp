@@ -10,15 +10,16 @@ namespace hypertape::distill {
 /// its own, so that none depends on how much another has drawn, and a run can begin anywhere.
 enum class Stream : std::uint64_t {
   hold_out,
-  theta,        ///< initial weights to distil for
-  images,       ///< the images that distillation starts from
-  batches,      ///< the order of the real images
-  evaluation,   ///< initial weights to test with
-  validation,   ///< initial weights to choose the best state with
-  pool,         ///< which networks of a pool an iteration takes
-  windows,      ///< where truncated loops stop
-  pretraining,  ///< initial weights of a pool's networks
-  order,        ///< the order of the real images in pre-training, of distilled ones in a test
+  theta,             ///< initial weights to distil for
+  images,            ///< the images that distillation starts from
+  batches,           ///< the order of the real images
+  evaluation,        ///< initial weights to test with
+  validation,        ///< initial weights to choose the best state with
+  pool,              ///< which networks of a pool an iteration takes
+  windows,           ///< where truncated loops stop
+  pretraining,       ///< initial weights of a pool's networks
+  order,             ///< the order of the real images in pre-training, of distilled ones in a test
+  balanced_batches,  ///< the order of each class's real images
 };
 
 /// The stream of one purpose; `number` is the iteration, epoch or network.
