@@ -13,9 +13,20 @@ for preset in $(cmake --list-presets | sed -nE 's/^ +"([^"]+)".*/\1/p'); do
   esac
 done
 
-# A preset means what it says, whatever was asked of its folder before.
-cmake --preset release -B "$work/release" -DHYPERTAPE_BUILD_TESTS=OFF -DHYPERTAPE_BUILD_BENCHMARKS=OFF >/dev/null
-cmake --preset release -B "$work/release" >/dev/null
-for option in HYPERTAPE_BUILD_TESTS HYPERTAPE_BUILD_BENCHMARKS; do
-  grep -q "^$option:[A-Z]*=ON$" "$work/release/CMakeCache.txt" || { echo "release: $option is not ON"; exit 1; }
+# A preset means what it says, whatever was asked of its folder before: every option is turned around first.
+read -ra options <<<"$(sed -nE 's/^option\((HYPERTAPE_[A-Z_]+) .*/\1/p' CMakeLists.txt | tr '\n' ' ')"
+[ "${#options[@]}" -ge 9 ] || { echo "presets.sh: does not understand the options of CMakeLists.txt"; exit 1; }
+values() { grep -E "^HYPERTAPE_[A-Z_]+:(BOOL|UNINITIALIZED)=" "$work/$1/CMakeCache.txt" | sed -E 's/:[A-Z]+=/=/' | sort; }
+for preset in release tool asan; do
+  rm -rf "${work:?}/$preset"
+  cmake --preset "$preset" -B "$work/$preset" >/dev/null
+  fresh=$(values "$preset")
+  turned=()
+  for option in "${options[@]}"; do
+    grep -qx "$option=ON" <<<"$fresh" && turned+=("-D$option=OFF") || turned+=("-D$option=ON")
+  done
+  cmake -S . -B "$work/$preset" "${turned[@]}" >/dev/null
+  [ "$(values "$preset")" != "$fresh" ] || { echo "$preset: no option was turned"; exit 1; }
+  cmake --preset "$preset" -B "$work/$preset" >/dev/null
+  diff <(echo "$fresh") <(values "$preset") || { echo "$preset is not itself again"; exit 1; }
 done
