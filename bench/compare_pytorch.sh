@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Times bench_hypergradient and PyTorch on the same work, alternately in one sitting, and prints one table with their
 # ratios: medians over the rounds. Installs and builds nothing; says what is missing.
+#
+# Either side gets its best: the number of threads with which it is fastest, and PyTorch the kernels that OpenBLAS itself
+# chooses for the processor, whatever OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE say.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -8,7 +11,7 @@ usage() {
   cat <<END
 usage: bench/compare_pytorch.sh [OPTION ...]
   --net NAME     lenet, alexcifarnet or all (default: lenet)
-  --threads N    threads of either side (default: all processors)
+  --threads N    threads of either side (default: for each side the faster of 1 and all processors, tried first)
   --rounds N     how often the two sides take turns (default: 3)
   --runs N       timed runs of a piece of work in each round (default: 9)
   --tuned        PyTorch once more, with glibc keeping freed memory: MALLOC_TRIM_THRESHOLD_ and
@@ -28,7 +31,7 @@ misuse() {
   exit 2
 }
 
-net=lenet threads=$(nproc) rounds=3 runs=9 build=$root/build/release python='' tuned='' markdown=''
+net=lenet threads='' rounds=3 runs=9 build=$root/build/release python='' tuned='' markdown=''
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage; exit 0 ;;
@@ -53,16 +56,16 @@ case $net in
   all) nets=(lenet alexcifarnet) ;;
   *) misuse "--net: $net is not lenet, alexcifarnet or all" ;;
 esac
-for count in "$threads" "$rounds" "$runs"; do
+for count in "${threads:-1}" "$rounds" "$runs"; do
   [[ $count =~ ^[1-9][0-9]{0,3}$ ]] || misuse "--threads, --rounds and --runs must be from 1 to 9999, got $count"
 done
-[ "$threads" -le 1024 ] || misuse "--threads must be at most 1024, got $threads"
+[ "${threads:-1}" -le 1024 ] || misuse "--threads must be at most 1024, got $threads"
 
 # What there is.
 bench=$build/bin/bench_hypergradient
 if [ ! -x "$bench" ]; then
   fail "$bench is missing. Build it (Debian: g++ cmake make libeigen3-dev libcli11-dev nlohmann-json3-dev):
-  cmake --preset release -DHYPERTAPE_BUILD_TESTS=OFF && cmake --build build/release --target bench_hypergradient"
+  cmake --preset release && cmake --build build/release --target bench_hypergradient"
 fi
 help=$("$bench" --help)
 for name in "${nets[@]}"; do
@@ -84,9 +87,18 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-peer() { OMP_NUM_THREADS=$threads "$python" "$root/bench/pytorch/hypergradient.py" --threads "$threads" "$@"; }
+load() { [ ! -r /proc/loadavg ] || cut -d' ' -f1 /proc/loadavg; }
+load_before=$(load)
+declare -A threads_of=([hypertape]=${threads:-$(nproc)} [pytorch]=${threads:-$(nproc)} [tuned]=${threads:-$(nproc)})
+peer() {  # peer SIDE OPTION ...: PyTorch, tuned or not
+  local side=$1 tuning=()
+  shift
+  [ "$side" != tuned ] || tuning=(MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000)
+  env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS="${threads_of[$side]}" ${tuning[@]+"${tuning[@]}"} \
+    "$python" "$root/bench/pytorch/hypergradient.py" --threads "${threads_of[$side]}" "$@"
+}
 
-peer --only sgemm --runs 1 >"$work/setup"
+peer pytorch --only sgemm --runs 1 >"$work/setup"
 setup=$(head -n 1 "$work/setup")
 field() { "$python" -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$setup" "$1"; }
 case $(field blas) in
@@ -98,19 +110,16 @@ case $(field blas) in
     echo "compare_pytorch.sh: warning: cannot tell which BLAS PyTorch uses; look at the rate of its sgemm" >&2 ;;
 esac
 
-if [ -r /proc/loadavg ] && awk '{exit !($1 > 0.5)}' /proc/loadavg; then
-  echo "compare_pytorch.sh: warning: the machine is busy (load $(cut -d' ' -f1 /proc/loadavg))" >&2
+if [ -n "$load_before" ] && awk -v load="$load_before" 'BEGIN {exit !(load > 0.5)}'; then
+  echo "compare_pytorch.sh: warning: the machine is busy (load $load_before)" >&2
 fi
 
 # measure SIDE NET NAME: one piece of work, which PyTorch's script lists by name, on one side, in a process of its own.
 measure() {
   local side=$1 net=$2 name=$3 what=${3%%-*} steps=1 epochs=1 images=10 batch
-  printf 'round %d of %d: %s, %s, %s\n' "$round" "$rounds" "$net" "$name" "$side" >&2
+  printf '%s: %s, %s, %s\n' "$turn" "$net" "$name" "$side" >&2
   case $side in
-    pytorch) peer --net "$net" --runs "$runs" --only "$name" >>"$work/pytorch.jsonl" ;;
-    tuned)
-      MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000 \
-        peer --net "$net" --runs "$runs" --only "$name" >>"$work/tuned.jsonl" ;;
+    pytorch | tuned) peer "$side" --net "$net" --runs "$runs" --only "$name" >>"$work/$side.jsonl" ;;
     hypertape)
       # hypergradient-STEPSxEPOCHS-IMAGES-BATCH or gradient-BATCH. The program prints both; only the one counts.
       batch=${name##*-}
@@ -118,17 +127,34 @@ measure() {
         steps=${BASH_REMATCH[1]} epochs=${BASH_REMATCH[2]} images=${BASH_REMATCH[3]}
       fi
       "$bench" --net "$net" --steps "$steps" --epochs "$epochs" --images "$images" --batch "$batch" \
-        --threads "$threads" --runs "$runs" --json | grep -F "\"what\":\"$what\"" >>"$work/hypertape.jsonl" ;;
+        --threads "${threads_of[$side]}" --runs "$runs" --json | grep -F "\"what\":\"$what\"" >>"$work/hypertape.jsonl" ;;
   esac
 }
 
 sides=(hypertape pytorch ${tuned:+tuned})
+
+# The number of threads with which a side is faster, by the first hypergradient of the list.
+if [ -z "$threads" ] && [ "$(nproc)" -gt 1 ]; then
+  name=$(peer pytorch --net "${nets[0]}" --list | grep -m 1 '^hypergradient')
+  for side in "${sides[@]}"; do
+    for count in 1 "$(nproc)"; do
+      threads_of[$side]=$count turn="which number of threads, $count"
+      measure "$side" "${nets[0]}" "$name"
+    done
+    threads_of[$side]=$("$python" -c '
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+print(min((row for row in rows if "net" in row), key=lambda row: row["median_ms"])["threads"])' "$work/$side.jsonl")
+    rm "$work/$side.jsonl"
+  done
+fi
 for round in $(seq "$rounds"); do
+  turn="round $round of $rounds"
   for net in "${nets[@]}"; do
-    names=$(peer --net "$net" --list)
+    names=$(peer pytorch --net "$net" --list)
     for name in $names; do
       if [ "$name" = sgemm ]; then
-        peer --runs "$runs" --only sgemm >>"$work/pytorch.jsonl"  # hypertape's program measures its own each time
+        peer pytorch --runs "$runs" --only sgemm >>"$work/pytorch.jsonl"  # hypertape's program measures its own each time
         continue
       fi
       for side in "${sides[@]}"; do measure "$side" "$net" "$name"; done
@@ -153,8 +179,9 @@ cat <<END
 ${bullet}machine: $(LC_ALL=C lscpu | sed -n 's/^Model name: *//p' | head -n 1), $(nproc) processors
 ${bullet}compiler: $("$compiler" --version | head -n 1), $flags
 ${bullet}hypertape: commit $commit
-${bullet}PyTorch: $(field torch) with $(field blas)
-${bullet}threads: $threads; medians of $rounds rounds of $runs runs
+${bullet}PyTorch: $(field torch) with $(field blas), kernels for $(field blas_kernel)
+${bullet}threads: hypertape ${threads_of[hypertape]}, PyTorch ${threads_of[pytorch]}${tuned:+, tuned ${threads_of[tuned]}}; medians of $rounds rounds of $runs runs
+${bullet}load of the machine: $load_before before, $(load) at the end, with ${threads_of[hypertape]} or ${threads_of[pytorch]} busy threads of this comparison in it
 
 END
 "$python" "$root/bench/pytorch/table.py" "$work" ${markdown:+--markdown}

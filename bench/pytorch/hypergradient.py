@@ -12,6 +12,7 @@ On Debian: apt-get install --no-install-recommends python3-torch python3-numpy l
 """
 
 import argparse
+import ctypes
 import json
 import math
 import os
@@ -208,14 +209,33 @@ def measure(net, work, runs):
     return {**timing, "gflops": 2e-6 * 1024**3 / timing["min_ms"]}
 
 
-def blas():
-    """The library that does PyTorch's matrix products, by what is loaded: "reference" is the slow one."""
+def loaded_libraries():
+    """The files of this process's shared libraries, once PyTorch has multiplied matrices."""
     torch.randn(64, 64) @ torch.randn(64, 64)
     try:
         with open("/proc/self/maps") as maps:
-            loaded = {line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line}
+            return {line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line}
     except OSError:
-        loaded = set()
+        return set()
+
+
+def blas_kernel():
+    """What OpenBLAS calls the kernels that it chose for this processor; "unknown" of another library."""
+    for path in loaded_libraries():
+        if not os.path.basename(os.path.realpath(path)).startswith(("libopenblas", "libblas")):
+            continue
+        try:
+            corename = ctypes.CDLL(path).openblas_get_corename
+        except (OSError, AttributeError):
+            continue
+        corename.restype = ctypes.c_char_p
+        return corename().decode()
+    return "unknown"
+
+
+def blas():
+    """The library that does PyTorch's matrix products, by what is loaded: "reference" is the slow one."""
+    loaded = loaded_libraries()
     # Debian's alternatives: whichever is chosen, the file is libblas.so.3, in a folder that says whose it is.
     chosen = [os.path.realpath(path) for path in loaded if os.path.basename(path).startswith("libblas.so")]
     for path in chosen or loaded:
@@ -256,8 +276,8 @@ def main():
     torch.manual_seed(1)
     if options.check:
         return 0 if check(net) else 1
-    print(json.dumps({"what": "setup", "torch": torch.__version__, "blas": blas(), "threads": options.threads}),
-          flush=True)
+    print(json.dumps({"what": "setup", "torch": torch.__version__, "blas": blas(), "blas_kernel": blas_kernel(),
+                      "threads": options.threads}), flush=True)
     for name in options.only or work:
         w = work[name]
         row = {"what": w.what}
