@@ -39,6 +39,7 @@ TEST_CASE("distill options: what depends on the images, and what does not fit") 
   CHECK(*defaults.hold_out_seed == defaults.seed);
   data::LabelledImages many = images();
   many.count = 60000;
+  many.labels.resize(60000);
   CHECK(*distill::DistillOptions{}.resolved(many).hold_out == 5000);
   CHECK(*distill::DistillOptions{}.resolved(many).batch == 256);
   distill::DistillOptions given;

@@ -144,7 +144,7 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
           "more than the 2000 training images");
   refused("--method random-real --selection-images 200 --steps 5000", "more than the 2000 training images");
   refused("--method random-real --selection-images 200 --steps 200", "200 steps need 200");
-  refused("--method random-real --selection-images 12000", "hold out 12000");
+  refused("--method random-real --selection-images 12000", "--selection-images 12000: of 2000 training images");
   refused("--method random-real --selection-images 200 --test-networks 3", "--test-networks");
   refused("--method random-real --selection-networks 3", "--selection-networks goes with --init random");
   CHECK(!std::filesystem::exists(folder.path() / "x"));

@@ -165,7 +165,7 @@ TEST_CASE("tool: a folder shows one run only") {
 
   const Result other = tool("evaluate --dataset mnist --distilled " + set + " --out " + out.string());
   CHECK(other.exit_code == 1);
-  CHECK(other.says("not of an earlier `evaluate`"));
+  CHECK(other.says("config.json: command: expected \"evaluate\", found \"distill\""));
   CHECK(std::filesystem::exists(out / "summary.json"));
 
   CHECK(tool(quick(out) + " --initial-learning-rate 1e9").exit_code == 1);

@@ -141,7 +141,7 @@ TEST_CASE("tool: images to choose with are ones that the pool has not seen; if i
   CHECK(run(distill, all, 0, {}).second["hold_out_seen"] == false);
   config["hold_out"] = "many";
   put_file(all / "config.json", config.dump());
-  run(distill, all, 1, {"config.json: hold_out: needs a whole number, has \"many\""});
+  run(distill, all, 1, {"config.json: hold_out: expected a whole number of 32 bits, not negative, found \"many\""});
 }
 
 TEST_CASE("tool: a pool that was never begun does not stand in the way") {

@@ -150,9 +150,9 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check("seed", "seven", "seven");
   check("steps", 1.5, "steps: expected a whole number of 64 bits, found 1.5");
   check("soft_labels", 2, "expected true or false, found 2");
-  check("batch", "many", "expected a whole number of 64 bits, found \"many\"");
+  check("batch", "many", "expected a whole number of 64 bits or null, found \"many\"");
   check("momentum", nullptr, "expected a finite number, found null");
-  check("momentum", 1e300, "not in range");
+  check("momentum", 1e300, "needs a number in [0 - 0.9999], got 1e+300");
   check("hidden", {20, "x"}, "expected a list, each of it a whole number of");
   check("dataset", 3, "expected a string, found 3");
   check("command", 1, "expected a string, found 1");

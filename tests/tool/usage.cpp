@@ -45,7 +45,8 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset mnist --threads -1" + out, "--threads");
   refused("distill --dataset mnist --init lucky" + out, "lucky");
   refused("evaluate --dataset mnist" + out, "--distilled is required");
-  refused("distill --dataset mnist --hold-out 100000" + out, "hold-out of 100000");
+  refused("distill --dataset mnist --hold-out 100000" + out,
+          "--hold-out 100000: of 2000 training images 1 to 1999 can be held out");
   refused("distill --dataset glyphs --data ." + out, "glyphs");
   refused("distill --dataset mnist --images 15" + out, "10 classes do not divide it");
   refused("distill --dataset mnist --images 20 --images-per-class 2" + out, "--images");
@@ -157,6 +158,10 @@ TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and noth
   data::write_npz(small, npz);
   fails("evaluate --dataset mnist --distilled " + small.string() + to_out, {"small.npz", "(2, 1, 4, 4)", "28"});
   npz["images"] = {{1, 2, 1, 28, 28}, std::vector<float>(2 * 784)};
+  data::write_npz(small, npz);
+  fails("evaluate --dataset mnist --distilled " + small.string() + to_out, {"small.npz", "2 classes, mnist has 10"});
+  npz["images"] = {{1, 10, 1, 28, 28}, std::vector<float>(10 * 784)};
+  npz["labels"] = {{1, 10}, std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
   data::write_npz(small, npz);
   fails("evaluate --dataset mnist --distilled " + small.string() + to_out, {"theta0", "--init random"});
 }
