@@ -101,7 +101,7 @@ InnerProduct inner_product(const std::vector<Tensor<T>>& a, const std::vector<Te
 
 /// |a - b| relative to a magnitude, absolute if that is 0.
 inline double relative_to(double magnitude, double a, double b) {
-  return magnitude == 0 ? std::abs(a - b) : std::abs(a - b) / magnitude;
+  return magnitude > 0 ? std::abs(a - b) / magnitude : std::abs(a - b);
 }
 
 template <class T>

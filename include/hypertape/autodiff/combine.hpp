@@ -17,6 +17,9 @@ struct Combination final : Operation<T> {
   /// The factors must live as long as the tape's record.
   Combination(const T* factors_, T offset_) : factors(factors_), offset(offset_) {}
 
+  /// Whether a factor changes nothing.
+  static bool is_one(T factor) { return factor >= 1 && factor <= 1; }
+
   const char* name() const override { return "combine"; }
 
   void evaluate(const Evaluation<T>& call) const override {
@@ -46,14 +49,14 @@ struct Combination final : Operation<T> {
       used_factors[count] = factors[i];
       used[count++] = call.tangent(i);
     }
-    if (count == 1 && used_factors[0] == T(1)) return used[0];
+    if (count == 1 && is_one(used_factors[0])) return used[0];
     return call.tape().apply(Combination(used_factors, T(0)), call.output_shape(), std::span(used, count));
   }
 
   void pullback(PullbackSweep<T>& call) const override {
     for (int i = 0; i < call.inputs(); ++i) {
       if (!call.needs(i)) continue;
-      call.add(i, factors[i] == T(1) ? call.adjoint() : combine(factors[i], call.adjoint()));
+      call.add(i, is_one(factors[i]) ? call.adjoint() : combine(factors[i], call.adjoint()));
     }
   }
 };

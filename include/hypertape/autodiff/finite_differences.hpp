@@ -57,7 +57,7 @@ class RelativeDifference {
   }
   double value() const {
     const double scale = std::sqrt((std::max)(exact_, estimate_));
-    return scale == 0 ? std::sqrt(difference_) : std::sqrt(difference_) / scale;
+    return scale > 0 ? std::sqrt(difference_) / scale : std::sqrt(difference_);
   }
 
  private:

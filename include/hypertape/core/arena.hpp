@@ -66,7 +66,7 @@ class Arena {
     const std::size_t bytes = round_up((std::max)(std::size_t{1}, static_cast<std::size_t>(count) * sizeof(T)));
     if (trace_ != nullptr) trace_->push_back({bytes, stack_.mark().allocations});
     const std::size_t offset = stack_.push(bytes);
-    return reinterpret_cast<T*>(stack_.top_block().data() + offset);
+    return static_cast<T*>(static_cast<void*>(stack_.top_block().data() + offset));
   }
 
   /// A copy of the values that lives as long as the arena's current stack.

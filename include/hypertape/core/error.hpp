@@ -9,6 +9,11 @@
 
 namespace hypertape {
 
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wweak-vtables"  // they cannot but be weak where there are headers alone
+#endif
+
 /// Base of every exception that the library throws on purpose.
 class Error : public std::runtime_error {
  public:
@@ -38,6 +43,10 @@ class DivergenceError : public Error {
  public:
   using Error::Error;
 };
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 /// A stream that writes numbers as they are in C++, whatever the program's global locale.
 inline std::ostringstream plain_stream() {

@@ -80,7 +80,7 @@ class Axis {
   std::string linear_text(double value, double step, int decimals) const {
     const double size = (std::max)(std::abs(low_), std::abs(high_));
     if (size < 1e6 && decimals <= 5) return number_text(value, std::chars_format::fixed, decimals);
-    if (value == 0) return "0";
+    if (!(std::abs(value) > 0)) return "0";
     const int digits = static_cast<int>(std::floor(std::log10(std::abs(value))) - std::floor(std::log10(step * 1.001)));
     return short_exponent(number_text(value, std::chars_format::scientific, (std::max)(0, digits)));
   }

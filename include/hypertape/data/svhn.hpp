@@ -27,7 +27,7 @@ namespace detail {
 
 /// The digit that a label stands for: 1 .. 9 themselves, and 10 for 0.
 inline std::int32_t svhn_digit(double label, std::size_t n, const std::filesystem::path& path) {
-  if (!(label >= 1 && label <= 10 && label == std::floor(label))) {
+  if (!(label >= 1 && label <= 10 && !(label > std::floor(label)))) {
     throw bad_content(path, message("variable 'y', element ", n), "a label in 1 .. 10", message(label));
   }
   return static_cast<std::int32_t>(label) % 10;

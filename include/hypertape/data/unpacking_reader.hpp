@@ -61,11 +61,11 @@ class UnpackingReader {
     constexpr std::uintmax_t first_piece = std::uintmax_t{1} << 20, largest_piece = std::uintmax_t{1} << 30;
     if (packing_ == Packing::none) count = (std::min)(count, left_);
     std::vector<std::uint8_t> bytes;
-    if (packing_ == Packing::none) bytes.reserve(static_cast<std::size_t>(count));
+    if (packing_ == Packing::none) bytes.reserve(count);
     while (bytes.size() < count) {
       const std::size_t begin = bytes.size();
       const std::uintmax_t grown = (std::max<std::uintmax_t>)(first_piece, begin);
-      const auto piece = static_cast<std::size_t>((std::min)({count - begin, grown, largest_piece}));
+      const std::size_t piece = (std::min)({count - begin, grown, largest_piece});
       bytes.resize(begin + piece);
       const std::size_t got = read_piece(bytes.data() + begin, piece);
       bytes.resize(begin + got);

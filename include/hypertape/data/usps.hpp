@@ -57,7 +57,7 @@ inline void append_usps_line(std::string_view line, std::size_t number, const st
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line), ++words) {
     const double value = parse_number(word).value_or(std::numeric_limits<double>::quiet_NaN());
     if (words == 0) {
-      if (!(value >= 0 && value < images.classes && value == std::floor(value))) {
+      if (!(value >= 0 && value < images.classes && !(value > std::floor(value)))) {
         throw bad_content(path, where, "a label in 0 .. 9", message("'", word, "'"));
       }
       images.labels.push_back(static_cast<std::int32_t>(value));

@@ -27,6 +27,7 @@ struct Origin {
   Index classes = 0;                          ///< how many it has
   std::vector<std::string> class_names = {};  ///< of these; empty if a class's number is all that it has
 
+  /// Whether all of it agrees.
   friend bool operator==(const Origin&, const Origin&) = default;
 };
 
@@ -113,7 +114,7 @@ inline data::Npz to_npz(const DistilledSet& set) {
   npz["learning_rates"] = {{set.epochs(), steps}, plain(set.learning_rates)};
   npz["mean"] = {{one[1]}, set.normalization.mean};
   npz["std"] = {{one[1]}, set.normalization.std};
-  if (set.momentum != 0) npz["momentum"] = {{1}, std::vector<float>{set.momentum}};
+  if (set.momentum > 0) npz["momentum"] = {{1}, std::vector<float>{set.momentum}};
   if (set.theta0) npz["theta0"] = {{set.theta0->size()}, plain(*set.theta0)};
   if (set.origin) detail::save_origin(*set.origin, npz);
   return npz;

@@ -121,11 +121,11 @@ class Lloyd {
   /// A point in proportion to `distance`; any, if all are seeds.
   Index draw(Random& random) {
     const double total = cost();
-    if (total == 0) return random.below(count_);
+    if (!(total > 0)) return random.below(count_);
     double left = random.uniform() * total;
     Index last = 0;
     for (Index n = 0; n < count_; ++n) {
-      if (distance(n) == 0) continue;
+      if (!(distance(n) > 0)) continue;
       last = n;
       left -= distance(n);
       if (left < 0) break;

@@ -15,6 +15,9 @@
 /// ends, and rows above and below the image are skipped. A block of Outputs channels times Vectors registers is
 /// accumulated over all of c, ky and kx before it is stored; the last vector of a row overlaps its neighbour in place
 /// of a scalar tail.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels::rows {
 
 /// Row-padded image: `values[(channel * height + y) * row]` starts row y; row = N * (W + 2 padding).
@@ -216,3 +219,5 @@ void correlate_weight(const PaddedImage<T>& in, Index N, Index kernel, Index pad
 }
 
 }  // namespace hypertape::kernels::rows
+
+#pragma GCC diagnostic pop

@@ -14,6 +14,9 @@
 ///
 /// The convolutions take one sample at a time, whose values fit the first-level cache; the linear layers take the whole
 /// block, so that a weight is read once for all of its samples. Activations of these are row-major (N, features).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels {
 
 /// The network for images of so many channels, 28 x 28 or 32 x 32.
@@ -376,3 +379,5 @@ struct LeNet {
 };
 
 }  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop

@@ -7,6 +7,9 @@
 #include "hypertape/kernels/start.hpp"
 
 /// The loops of local response normalisation.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels {
 
 /// Where channel_window_sum multiplies by a: each term, by its own channel, or each sum, by the output's.
@@ -73,3 +76,5 @@ void power_product(Index count, T factor, T k, T exponent, const T* d, int facto
 }
 
 }  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop

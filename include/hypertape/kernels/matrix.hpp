@@ -10,6 +10,9 @@
 ///
 /// A result may be a sum of several products, out = start + sum over m of product_m (a tangent is W' x + W x'): it is
 /// then accumulated in registers and stored once.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels::matrix {
 
 namespace detail {
@@ -138,3 +141,5 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
 }
 
 }  // namespace hypertape::kernels::matrix
+
+#pragma GCC diagnostic pop

@@ -19,7 +19,10 @@ struct Peak {
 
   /// Takes the next candidate: the first of equals stays, and a NaN wins over every number, as in PyTorch.
   HYPERTAPE_ALWAYS_INLINE void take(const Peak& next) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wfloat-equal"  // what differs from itself is a NaN, also in a lane of a vector
     const auto better = (next.value > value) | (next.value != next.value);
+#pragma GCC diagnostic pop
     value = better ? next.value : value;
     at = better ? next.at : at;
   }

@@ -24,6 +24,9 @@
 ///     tangent            y'[o][w]  = b'[o] + <W'[o], patch(x, p_w)> + <W[o], patch(x', p_w)>
 ///
 /// Images are stored row, column, channel (channel innermost), so that a row of a patch, 5 C values, is contiguous.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels {
 
 /// How outputs of a sample lie in memory, the slowest first.
@@ -352,10 +355,12 @@ struct PooledConv2d {
       routes.patch[entry] = static_cast<std::uint16_t>(2 * (py * H + px) * C + static_cast<int>(position[px * stride]));
       routes.target[entry] = static_cast<std::uint16_t>(to);
       out[to] = value[px * stride];
-      count += value[px * stride] != 0;
+      count += !(value[px * stride] <= 0);  // of relu's output: a NaN has a route
     }
     routes.count[o] = count;
   }
 };
 
 }  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop

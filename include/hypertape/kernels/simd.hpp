@@ -8,6 +8,9 @@
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/shape.hpp"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels {
 
 /// SIMD by the compilers' vector extension: portable, and naturally aligned so that accumulators stay in registers.
@@ -72,10 +75,11 @@ struct Simd {
     constexpr bool single = sizeof(T) == 4;
 #if defined(__AVX512F__)
     constexpr int current_rounding = 4;
+    constexpr int all_lanes = single ? -1 : 0xFF;  // of the mask's type, signed or not
     if constexpr (sizeof(Vector) == 64 && single) {
-      return __builtin_ia32_vfmaddps512_mask(a, b, c, -1, current_rounding);
+      return __builtin_ia32_vfmaddps512_mask(a, b, c, all_lanes, current_rounding);
     } else if constexpr (sizeof(Vector) == 64) {
-      return __builtin_ia32_vfmaddpd512_mask(a, b, c, -1, current_rounding);
+      return __builtin_ia32_vfmaddpd512_mask(a, b, c, all_lanes, current_rounding);
     } else
 #endif
         if constexpr (sizeof(Vector) == 32 && single) {
@@ -167,3 +171,5 @@ HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& bod
 }
 
 }  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop

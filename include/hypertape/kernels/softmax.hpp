@@ -19,7 +19,7 @@ T product_or_zero(T a, T b) {
 /// Where l overflows though z is finite, the difference is that of products, which may be finite.
 template <class T>
 T weighted_log_probability(T weight, T l, T z, T largest) {
-  const bool overflow = std::isinf(l) && std::isfinite(z) && z - largest == l;
+  const bool overflow = std::isinf(l) && std::isfinite(z) && std::isinf(z - largest);
   return overflow ? weight * z - weight * largest : product_or_zero(weight, l);
 }
 

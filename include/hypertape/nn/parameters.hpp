@@ -30,7 +30,7 @@ class Parameters {
   /// Appends a tensor and returns its index. A vector starts as a bias should, at zero, unless told otherwise.
   /// @throws ShapeError for a start of anything but a vector, which an initializer fills.
   std::size_t add(std::string name, const Shape& shape, double start = 0) {
-    if (start != 0 && shape.rank() >= 2) {
+    if (!(start >= 0 && start <= 0) && shape.rank() >= 2) {
       throw ShapeError(message("Parameters: only a vector can start at ", start, ", ", name, " is ", shape));
     }
     entries_.push_back({std::move(name), shape, size_, start});

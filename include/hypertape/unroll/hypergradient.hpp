@@ -180,7 +180,7 @@ class Unroll {
   }
 
   /// Plain descent does without one, unless its derivative with respect to a momentum of 0 is asked for.
-  bool keeps_velocity(const InnerLoop<T>& loop) const { return loop.momentum != 0 || options_.differentiate_momentum; }
+  bool keeps_velocity(const InnerLoop<T>& loop) const { return loop.momentum > 0 || options_.differentiate_momentum; }
   Shape velocity_shape(const InnerLoop<T>& loop) const { return keeps_velocity(loop) ? loop.theta0.shape() : Shape{}; }
 
   void start_at_theta0(const InnerLoop<T>& loop, Point& point) {

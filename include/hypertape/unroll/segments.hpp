@@ -16,7 +16,7 @@ class Segments {
   Segments(Index length, const UnrollOptions& options)
       : first_(options.window == 0 ? 0 : std::max<Index>(0, length - options.window)), end_(length) {
     const Index steps = length - first_;
-    const auto root = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(steps))));
+    const Index root = std::lround(std::sqrt(static_cast<double>(steps)));
     switch (options.memory_policy) {
       case MemoryPolicy::every_tape:
         interval_ = steps;
