@@ -1,4 +1,6 @@
-# Compile options of this project's own programs; users of the headers choose theirs.
+# What this project's own programs and tests share.
+
+# Compile options; users of the headers choose theirs.
 function(hypertape_own_program target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -17,4 +19,12 @@ endfunction()
 function(hypertape_share_kernels target)
   target_link_libraries(${target} PRIVATE hypertape_kernels)
   target_compile_options(${target} PRIVATE -include ${PROJECT_SOURCE_DIR}/cmake/kernels.hpp)
+endfunction()
+
+# Whatever hangs is ended, after ten times what the longest test takes. Each folder's file calls it last.
+function(hypertape_limit_tests)
+  get_property(tests DIRECTORY PROPERTY TESTS)
+  if(tests)
+    set_tests_properties(${tests} PROPERTIES TIMEOUT 1200)
+  endif()
 endfunction()

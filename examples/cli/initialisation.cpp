@@ -89,7 +89,8 @@ Json InitialisationOptions::pool_config() const {
   Json config = OutputFolder::read_config(pool_folder(), "pretrain");
   require_value<std::string>(config, file, "dataset");
   require_value<std::uint64_t>(config, file, "seed");
-  if (config.contains("hold_out")) require_value<std::uint32_t>(config, file, "hold_out");  // older pools keep none back
+  if (config.contains("hold_out"))
+    require_value<std::uint32_t>(config, file, "hold_out");  // older pools keep none back
   return config;
 }
 

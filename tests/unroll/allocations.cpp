@@ -58,7 +58,7 @@ void check_steady(const Network& net, const Shape& sample, Index classes, Unroll
     const WorkerTeam team(threads);
     Unroll<float, Loss> unroll(Loss{&net}, options, team);
     BatchGradient<float, Loss> outer(Loss{&net}, team, 4);
-    warm_up(outer, loop.theta0, x, y, threads);
+    warm_up(outer, loop.theta0, x, y, team.size());
     CHECK(steady_allocations([&] {
             unroll(loop, [&](const Tensor<float>& theta, Tensor<float>& g) { return outer(theta, x, y, g); });
           }) == 0);
