@@ -17,7 +17,7 @@ fi
 # hypertape as a project's own folder; what it needs, as the system's.
 others=()
 for option in "$@"; do
-  if [[ $option == -I* && $option != "-I$include" ]]; then others+=(-isystem "${option#-I}"); fi
+  if [[ $option == -I* && $option != "-I$include" ]]; then others+=(-idirafter "${option#-I}"); fi
 done
 for standard in 20 2b; do
   for source in "$consumer/other.cpp" "$(dirname "$0")/../../cmake/kernels.cpp"; do
