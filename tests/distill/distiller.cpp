@@ -313,7 +313,7 @@ TEST_CASE("distiller: the held-out images are those of the seed that draws them"
                               WorkerTeam(1))
         .accuracy();
   };
-  for (const std::uint64_t seed : {1, 2, 3}) CHECK(score(seed) == expected(seed));
+  for (const std::uint64_t seed : {1U, 2U, 3U}) CHECK(score(seed) == expected(seed));
   CHECK(expected(1) != expected(2));
   CHECK(distiller_for(linear(), small_options())->hold_out_score() == expected(small_options().seed));
 }
