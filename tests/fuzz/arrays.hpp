@@ -8,7 +8,8 @@
 /// What the fuzz targets of distilled sets and checkpoints share with their seeds.
 namespace hypertape::testing {
 
-inline constexpr std::array distilled_arrays{"images", "labels", "learning_rates", "mean", "std", "momentum", "theta0"};
+inline constexpr std::array distilled_arrays{"images", "labels",  "learning_rates", "mean",    "std",        "momentum",
+                                             "theta0", "classes", "data_checksum",  "dataset", "class_names"};
 
 inline constexpr std::array checkpoint_arrays{
     "images",      "images.adam_steps",    "images.adam_mean",    "images.adam_square",

@@ -73,11 +73,13 @@ TEST_CASE("seeds: distilled_set, checkpoint") {
   const auto sets = seeds_of("distilled_set"), checkpoints = seeds_of("checkpoint");
   distill::LearnedSet learned = small_learned_set();
   const InnerLoop<float>& loop = learned.loop();
-  distill::DistilledSet set{loop.x, loop.y, true, loop.learning_rates, 0.5F, {{0.5F}, {0.5F}}, std::nullopt};
+  distill::DistilledSet set{loop.x, loop.y,           true,         loop.learning_rates,
+                            0.5F,   {{0.5F}, {0.5F}}, std::nullopt, std::nullopt};
   put_file(sets / "soft", bytes_of(distill::to_npz(set), distilled_arrays));
   set.soft_labels = false;
   set.momentum = 0;
   set.theta0 = Tensor<float>(Shape{3}, {1, 2, 3});
+  set.origin = distill::Origin{"glyphs", 7, 2, {"ring", "stroke"}};
   put_file(sets / "fixed", bytes_of(distill::to_npz(set), distilled_arrays));
   for (const char* name : {"new", "one step"}) {
     data::Npz state;
