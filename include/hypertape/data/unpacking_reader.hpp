@@ -38,9 +38,9 @@ class UnpackingReader {
   }
 
   /// The `size` bytes of an open file from where it stands, which is byte `begin`. The file must hold so many.
-  UnpackingReader(const std::filesystem::path& path, std::shared_ptr<std::FILE> file, std::uintmax_t begin,
+  UnpackingReader(std::filesystem::path path, std::shared_ptr<std::FILE> file, std::uintmax_t begin,
                   std::uintmax_t size, Packing packing)
-      : path_(path), file_(std::move(file)), begin_(begin), size_(size), left_(size) {
+      : path_(std::move(path)), file_(std::move(file)), begin_(begin), size_(size), left_(size) {
     if (packing != Packing::none) start(packing);
   }
 
