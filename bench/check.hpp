@@ -44,7 +44,8 @@ inline double largest_error(std::initializer_list<double> errors) {
 /// Returns the error. @throws WrongResult, naming what was compared, unless it is at most the tolerance.
 inline double require(const std::string& what, double error, double tolerance) {
   if (error <= tolerance) return error;  // a NaN is not
-  throw WrongResult(message("WRONG RESULT: ", what, ": relative error ", error, ", at most ", tolerance, " allowed"));
+  throw WrongResult(hypertape::detail::concat("WRONG RESULT: ", what, ": relative error ", error, ", at most ",
+                                              tolerance, " allowed"));
 }
 
 /// Returns the relative error of a measured tensor. @throws WrongResult unless it is at most the tolerance.

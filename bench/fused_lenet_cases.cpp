@@ -4,7 +4,7 @@
 #include "check.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/arena.hpp"
-#include "hypertape/kernels/lenet.hpp"
+#include "hypertape/nn/fused_lenet_kernels.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "kernel_cases.hpp"
 #include "random_data.hpp"
@@ -13,12 +13,12 @@
 namespace hypertape::bench {
 namespace {
 
-using kernels::Start;
+using kernels::OutputMode;
 
 /// The fused LeNet: the gradient, and the derivative of <direction, gradient> by theta and images. Checked against the
 /// tape in double precision.
 PreparedKernel fused_lenet(Index N, bool second) {
-  using Kernel = kernels::LeNet<float, 1>;
+  using Kernel = nn::LeNetKernels<float, 1>;
   struct Data {
     nn::LeNet net;
     Tensor<float> theta, direction, x, y;
@@ -42,7 +42,8 @@ PreparedKernel fused_lenet(Index N, bool second) {
   data->scratch = Kernel::allocate_scratch(N, 10, allocate);
   Kernel::load(data->x.data(), data->y.data(), 28, data->batch);
   const auto gradient = [data] {
-    Kernel::loss_and_gradient(data->theta.data(), data->batch, 1, Start::fresh, data->record, data->gradient.data());
+    Kernel::loss_and_gradient(data->theta.data(), data->batch, 1, OutputMode::write, data->record,
+                              data->gradient.data());
   };
   const auto derivative = [data] {
     Kernel::derivative(data->theta.data(), data->direction.data(), data->batch, 28, 1, data->record, data->scratch,
@@ -123,7 +124,7 @@ struct PooledLayer {
       const Pair product[] = {{gradient.data() + n * Layer::outputs, image.data() + n * Layer::image}};
       Layer::template add_weight_gradient<1>(route(n), product, packed.data());
     }
-    Layer::unpack(packed.data(), Start::fresh, dweight.data());
+    Layer::unpack(packed.data(), OutputMode::write, dweight.data());
   }
   void run_input_gradient() {
     pack_both();
@@ -237,7 +238,7 @@ void add_pooled_layer(const std::string& layer, std::vector<KernelCase>& cases) 
   using Data = PooledLayer<Layer>;
   const auto add = [&](const char* kernel, int products, void (Data::*run)(), double (Data::*error)() const,
                        auto bytes) {
-    cases.push_back({message("pooled_conv2d", kernel, '/', layer), [=](Index N) -> PreparedKernel {
+    cases.push_back({hypertape::detail::concat("pooled_conv2d", kernel, '/', layer), [=](Index N) -> PreparedKernel {
                        const auto data = std::make_shared<Data>(N);
                        constexpr double outputs = 4.0 * Layer::outputs * Layer::C * Layer::K * Layer::K;
                        return {.flop = 2 * outputs * products * static_cast<double>(N),
@@ -260,7 +261,7 @@ void add_pooled_layer(const std::string& layer, std::vector<KernelCase>& cases) 
 }  // namespace
 
 std::vector<KernelCase> fused_lenet_cases() {
-  using Kernel = kernels::LeNet<float, 1>;
+  using Kernel = nn::LeNetKernels<float, 1>;
   std::vector<KernelCase> cases{{"lenet/gradient", [](Index N) { return fused_lenet(N, false); }},
                                 {"lenet/derivative", [](Index N) { return fused_lenet(N, true); }}};
   add_pooled_layer<Kernel::Conv1>("lenet-conv1", cases);

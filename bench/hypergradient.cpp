@@ -39,7 +39,7 @@ const std::map<std::string, SecondDerivative> second_derivatives{
     {"fastest", SecondDerivative::fastest},
     {"forward-over-reverse", SecondDerivative::forward_over_reverse},
     {"reverse-over-reverse", SecondDerivative::reverse_over_reverse}};
-const std::map<std::string, MemoryPolicy> memory_policies{{"every-tape", MemoryPolicy::every_tape},
+const std::map<std::string, MemoryPolicy> memory_policies{{"every-tape", MemoryPolicy::store_all},
                                                           {"recompute", MemoryPolicy::recompute},
                                                           {"checkpoints", MemoryPolicy::checkpoints}};
 
@@ -50,7 +50,7 @@ struct Options {
   std::vector<std::string> second{"fastest"}, memory{"every-tape"};
   std::vector<int> threads{0};
   Index checkpoint_interval = 0, window = 0;
-  Index initialisations = 1;
+  Index initializations = 1;
   int runs = 9;
   bool json = false;
 };
@@ -78,7 +78,7 @@ Problem<float> make_problem(const Network& net, const Shape& image, const Option
   const auto count = [](Index n) { return static_cast<double>(n); };
   require_memory(  // in float, and in double for the check
       (count(options.steps) * count(options.images) + count(options.batch)) * count(image.size()) * 12 +
-      count(options.steps) * count(epochs) * 12 + count(options.initialisations) * count(net.parameters().size()) * 12);
+      count(options.steps) * count(epochs) * 12 + count(options.initializations) * count(net.parameters().size()) * 12);
   Random random(1);
   Problem<float> problem;
   problem.loop.theta0 = net.parameters().template initialize<float>(nn::Initializer::xavier_normal, 1, random);
@@ -200,7 +200,7 @@ nlohmann::ordered_json rated(nlohmann::ordered_json row, const Timing& timing, d
   return row;
 }
 
-/// One initialisation, or several at once.
+/// One initialization, or several at once.
 template <class Network>
 class Bench {
  public:
@@ -246,7 +246,7 @@ class Bench {
     row.update({{"steps", options_.steps},
                 {"epochs", epochs},
                 {"images", options_.images},
-                {"initialisations", options_.initialisations},
+                {"initializations", options_.initializations},
                 {"second_derivative", second},
                 {"memory_policy", memory},
                 {"checkpoint_interval", unroll_options.checkpoint_interval},
@@ -259,10 +259,11 @@ class Bench {
       const double error =
           in_float ? error_of(call(), expected()) : error_of(in_double_precision(problem, unroll_options), expected());
       const double tolerance = in_float ? facts_.tolerance : tolerance_in_double;
-      require(message("the hypergradient (", second, ", ", memory, ", ", epochs, " epochs) against double precision"),
+      require(hypertape::detail::concat("the hypergradient (", second, ", ", memory, ", ", epochs,
+                                        " epochs) against double precision"),
               error, tolerance);
       const Timing timing = measure(options_.runs, call);
-      const auto several = static_cast<double>(options_.initialisations);
+      const auto several = static_cast<double>(options_.initializations);
       const double steps = options_.window == 0 ? T : std::min(T, static_cast<double>(options_.window));
       const double inner = facts_.work.inner_step() * steps + facts_.work.gradient() * (T - steps);
       const double flop = several * (outer_flop() + 2 * static_cast<double>(options_.images) * inner);
@@ -276,19 +277,19 @@ class Bench {
       report_.print(row);
     };
     Unroll<float, Loss> unroll({&net_}, unroll_options, team_);
-    // Each thread has an unroll of its own if there are initialisations enough, else they share one.
-    const bool alone = options_.initialisations > 1 && options_.initialisations >= team_.size();
+    // Each thread has an unroll of its own if there are initializations enough, else they share one.
+    const bool alone = options_.initializations > 1 && options_.initializations >= team_.size();
     const std::size_t predicted =
         unroll.predicted_bytes(problem.loop) * (alone ? static_cast<std::size_t>(team_.size()) : 1);
     require_memory(static_cast<double>(predicted));
-    if (options_.initialisations == 1) {
+    if (options_.initializations == 1) {
       const auto outer_loss = [&](const Tensor<float>& theta, Tensor<float>& gradient) {
         return outer_(theta, problem.x, problem.y, gradient);
       };
       time([&]() -> const Hypergradient<float>& { return unroll(problem.loop, outer_loss); },
            [&] { return unroll.reserved_bytes(); }, predicted);
     } else {  // all the same, so that their mean is what one gives
-      const std::vector<Tensor<float>> theta0(static_cast<std::size_t>(options_.initialisations), problem.loop.theta0);
+      const std::vector<Tensor<float>> theta0(static_cast<std::size_t>(options_.initializations), problem.loop.theta0);
       UnrollEnsemble<float, Loss> ensemble({&net_}, unroll_options, team_);
       const auto outer_loss = [&](Index, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
         return outer_of_worker_[static_cast<std::size_t>(worker)](theta, problem.x, problem.y, gradient);
@@ -303,13 +304,13 @@ class Bench {
 
   Hypergradient<double> in_double_precision(const Problem<float>& problem, const UnrollOptions& unroll_options) const {
     const Problem<double> exact = in_double(problem);
-    if (options_.initialisations == 1) {
+    if (options_.initializations == 1) {
       Unroll<double, Loss> unroll({&net_}, unroll_options, team_);
       BatchGradient<double, Loss> outer({&net_}, team_);
       return unroll(exact.loop,
                     [&](const auto& theta, auto& gradient) { return outer(theta, exact.x, exact.y, gradient); });
     }
-    const std::vector<Tensor<double>> theta0(static_cast<std::size_t>(options_.initialisations), exact.loop.theta0);
+    const std::vector<Tensor<double>> theta0(static_cast<std::size_t>(options_.initializations), exact.loop.theta0);
     UnrollEnsemble<double, Loss> ensemble({&net_}, unroll_options, team_);
     std::vector<BatchGradient<double, Loss>> outer;
     for (int w = 0; w < team_.size(); ++w) outer.emplace_back(Loss{&net_}, WorkerTeam(1));
@@ -390,7 +391,7 @@ int main(int argc, char** argv) {
       ->check(count_or_0);
   app.add_option("--window", options.window, "Differentiate through the last so many steps only; 0: all")
       ->check(count_or_0);
-  app.add_option("--initialisations", options.initialisations, "So many at once")->check(count);
+  app.add_option("--initializations", options.initializations, "So many at once")->check(count);
   app.add_option("--runs", options.runs, "Timed runs")->check(count);
   app.add_flag("--json", options.json, "One JSON object a line");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -6,21 +6,21 @@
 #include <memory>
 
 #include "check.hpp"
-#include "hypertape/kernels/conv2d.hpp"
+#include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/kernels/elementwise.hpp"
-#include "hypertape/kernels/instance_norm.hpp"
-#include "hypertape/kernels/linear.hpp"
-#include "hypertape/kernels/local_response_norm.hpp"
-#include "hypertape/kernels/pool2d.hpp"
-#include "hypertape/kernels/reduce.hpp"
-#include "hypertape/kernels/softmax.hpp"
+#include "hypertape/kernels/instance_norm_kernels.hpp"
+#include "hypertape/kernels/linear_kernels.hpp"
+#include "hypertape/kernels/local_response_norm_kernels.hpp"
+#include "hypertape/kernels/pool2d_kernels.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
+#include "hypertape/kernels/softmax_kernels.hpp"
 #include "random_data.hpp"
 #include "support/obvious_conv2d.hpp"
 
 namespace hypertape::bench {
 namespace {
 
-using kernels::Start;
+using kernels::OutputMode;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The shapes.
@@ -133,7 +133,7 @@ PreparedKernel conv2d_forward(const kernels::Conv2dGeometry& g) {
   return bilinear(
       g.input(), g.weight(), g.output(), g.multiply_adds(),
       [=](const float* x, const float* w, float* y) {
-        kernels::conv2d(g, {0, g.O}, x, w, static_cast<const float*>(nullptr), Start::fresh, y, scratch->data());
+        kernels::conv2d(g, {0, g.O}, x, w, static_cast<const float*>(nullptr), OutputMode::write, y, scratch->data());
       },
       [=](const auto& x, const auto& w, auto& y) {
         testing::for_each_product(g, [&](Index in, Index weight, Index out) { y[out] += x[in] * w[weight]; });
@@ -145,7 +145,7 @@ PreparedKernel conv2d_input_gradient(const kernels::Conv2dGeometry& g) {
   return bilinear(
       g.output(), g.weight(), g.input(), g.multiply_adds(),
       [=](const float* dy, const float* w, float* dx) {
-        kernels::conv2d_input_gradient(g, {0, g.C}, dy, w, Start::fresh, dx, scratch->data());
+        kernels::conv2d_input_gradient(g, {0, g.C}, dy, w, OutputMode::write, dx, scratch->data());
       },
       [=](const auto& dy, const auto& w, auto& dx) {
         testing::for_each_product(g, [&](Index in, Index weight, Index out) { dx[in] += dy[out] * w[weight]; });
@@ -157,7 +157,7 @@ PreparedKernel conv2d_weight_gradient(const kernels::Conv2dGeometry& g) {
   return bilinear(
       g.output(), g.input(), g.weight(), g.multiply_adds(),
       [=](const float* dy, const float* x, float* dw) {
-        kernels::conv2d_weight_gradient(g, {0, g.O}, dy, x, Start::fresh, dw, scratch->data());
+        kernels::conv2d_weight_gradient(g, {0, g.O}, dy, x, OutputMode::write, dw, scratch->data());
       },
       [=](const auto& dy, const auto& x, auto& dw) {
         testing::for_each_product(g, [&](Index in, Index weight, Index out) { dw[weight] += dy[out] * x[in]; });
@@ -179,7 +179,7 @@ PreparedKernel linear_forward(Index N, Index I, Index O) {
   return bilinear(
       {N, I}, {O, I}, {N, O}, N * I * O,
       [=](const float* x, const float* w, float* y) {
-        kernels::linear(N, I, O, {0, O}, x, w, Start::fresh, y, scratch->data());
+        kernels::linear(N, I, O, {0, O}, x, w, OutputMode::write, y, scratch->data());
       },
       [=](const auto& x, const auto& w, auto& y) {
         for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { y[out] += x[in] * w[weight]; });
@@ -191,7 +191,7 @@ PreparedKernel linear_input_gradient(Index N, Index I, Index O) {
   return bilinear(
       {N, O}, {O, I}, {N, I}, N * I * O,
       [=](const float* dy, const float* w, float* dx) {
-        kernels::linear_input_gradient(N, I, O, {0, I}, dy, w, Start::fresh, dx, scratch->data());
+        kernels::linear_input_gradient(N, I, O, {0, I}, dy, w, OutputMode::write, dx, scratch->data());
       },
       [=](const auto& dy, const auto& w, auto& dx) {
         for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { dx[in] += dy[out] * w[weight]; });
@@ -203,7 +203,7 @@ PreparedKernel linear_weight_gradient(Index N, Index I, Index O) {
   return bilinear(
       {N, O}, {N, I}, {O, I}, N * I * O,
       [=](const float* dy, const float* x, float* dw) {
-        kernels::linear_weight_gradient(N, I, O, {0, O}, dy, x, Start::fresh, dw, scratch->data());
+        kernels::linear_weight_gradient(N, I, O, {0, O}, dy, x, OutputMode::write, dw, scratch->data());
       },
       [=](const auto& dy, const auto& x, auto& dw) {
         for_each_linear_product(N, I, O, [&](Index in, Index weight, Index out) { dw[weight] += dy[out] * x[in]; });
@@ -313,7 +313,7 @@ PreparedKernel local_response_norm(Index N, Index C, Index each) {
   return unary(
       {N, C, each}, {N, C, each}, C * plane * 12,
       [=](const float* x, float* y) {
-        kernels::channel_window_sum<kernels::Weigh::terms>(C, plane, 2, 1, alpha / 4, x, x, Start::fresh,
+        kernels::channel_window_sum<kernels::Weigh::terms>(C, plane, 2, 1, alpha / 4, x, x, OutputMode::write,
                                                            squares->data());
         const auto factor = [&](int) { return x; };
         kernels::power_product<float>(C * plane, 1.0F, k, 0.75F, squares->data(), 1, factor, y);
@@ -329,7 +329,7 @@ PreparedKernel local_response_norm(Index N, Index C, Index each) {
       });
 }
 
-/// Each instance less its mean: instance normalisation's first part.
+/// Each instance less its mean: instance normalization's first part.
 PreparedKernel instance_center(Index N, Index C, Index pixels) {
   return unary(
       {N, C, pixels}, {N, C, pixels}, 2 * N * C * pixels,

@@ -42,7 +42,7 @@ class TimedKernel {
       prepared_ = kernel_.prepare(samples_);
       prepared_->run();
       try {
-        require(message(kernel_.name, " of ", samples_, " samples"), prepared_->error(), tolerance);
+        require(hypertape::detail::concat(kernel_.name, " of ", samples_, " samples"), prepared_->error(), tolerance);
       } catch (const WrongResult& error) {
         wrong_ = error.what();
         wrong.push_back(wrong_);
@@ -71,7 +71,9 @@ class TimedKernel {
   std::string wrong_;  ///< empty if it is not
 };
 
-std::string name_of(const KernelCase& kernel, Index samples) { return message(kernel.name, '/', samples); }
+std::string name_of(const KernelCase& kernel, Index samples) {
+  return hypertape::detail::concat(kernel.name, '/', samples);
+}
 
 /// Google Benchmark's filters may begin with a minus. @throws CLI::ValidationError if it is no regular expression,
 /// ArgumentError if nothing is left.
@@ -86,9 +88,10 @@ void check_filter(const std::string& filter) {
       }
     }
   } catch (const std::regex_error& error) {
-    throw CLI::ValidationError("--filter", message(filter, " is no regular expression: ", error.what()));
+    throw CLI::ValidationError("--filter",
+                               hypertape::detail::concat(filter, " is no regular expression: ", error.what()));
   }
-  if (!any) throw ArgumentError(message("no kernel's name matches ", filter));
+  if (!any) throw ArgumentError("no kernel's name matches ", filter);
 }
 
 void run(const std::vector<std::string>& flags) {

@@ -63,8 +63,8 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<void()
 void require_memory(double bytes) {
   const double available = available_memory();
   if (bytes <= available) return;
-  throw Error(message("there is not enough memory for these sizes: they need ", bytes * 1e-9, " GB, there are ",
-                      available * 1e-9));
+  throw Error("there is not enough memory for these sizes: they need ", bytes * 1e-9, " GB, there are ",
+              available * 1e-9);
 }
 
 }  // namespace hypertape::bench

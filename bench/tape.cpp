@@ -11,7 +11,7 @@
 #include "check.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/config.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
@@ -48,8 +48,8 @@ Json timed(int runs, double flop, const char* gemm, double gemm_gflops, const F&
           {"min_ms", timing.min_ms},
           {"median_ms", timing.median_ms},
           {"gflops", gflops},
-          {message(gemm, "_gflops"), gemm_gflops},
-          {message("share_of_", gemm), gflops / gemm_gflops},
+          {hypertape::detail::concat(gemm, "_gflops"), gemm_gflops},
+          {hypertape::detail::concat("share_of_", gemm), gflops / gemm_gflops},
           {"allocations", allocated}};
 }
 
@@ -124,7 +124,7 @@ Tensor<double> plain_gradient(Index I, Index hidden, Index O, const Tensor<doubl
 }
 
 /// The Hessian-vector product of a 784-32-10 perceptron: loss, gradient and tangent recorded anew in each call, as an
-/// optimiser needs it after theta has moved, and the tangent alone on a tape that keeps the gradient, as a solver of
+/// optimizer needs it after theta has moved, and the tangent alone on a tape that keeps the gradient, as a solver of
 /// linear systems does at one theta.
 std::vector<Json> mlp_hessian_vector(const Options& options) {
   constexpr Index I = 784, hidden = 32, O = 10;
@@ -199,8 +199,9 @@ void print(const Json& row, bool json) {
   std::cout << row["what"].get<std::string>() << ", " << row["net"].get<std::string>() << ", batch " << row["batch"]
             << ", " << row["scalar"].get<std::string>() << ": median " << row["median_ms"] << " ms, min "
             << row["min_ms"] << " ms, " << row["gflops"] << " GFLOP/s, "
-            << row[message("share_of_", gemm)].get<double>() * 100 << " % of " << gemm << " ("
-            << row[message(gemm, "_gflops")] << " GFLOP/s), " << row["allocations"] << " allocations a call\n";
+            << row[hypertape::detail::concat("share_of_", gemm)].get<double>() * 100 << " % of " << gemm << " ("
+            << row[hypertape::detail::concat(gemm, "_gflops")] << " GFLOP/s), " << row["allocations"]
+            << " allocations a call\n";
 }
 
 void run(const Options& options) {

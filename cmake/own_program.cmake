@@ -4,7 +4,7 @@
 function(hypertape_own_program target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # It takes its own AVX-512 intrinsics, inlined from Eigen, for uninitialised (GCC bug 105593).
+    # It takes its own AVX-512 intrinsics, inlined from Eigen, for uninitialized (GCC bug 105593).
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-uninitialized)
   endif()
   if(HYPERTAPE_WARNINGS_AS_ERRORS)
@@ -18,7 +18,7 @@ endfunction()
 # Kernels take a compiler longest: they are compiled once, and this program takes them from there.
 function(hypertape_share_kernels target)
   target_link_libraries(${target} PRIVATE hypertape_kernels)
-  target_compile_options(${target} PRIVATE -include ${PROJECT_SOURCE_DIR}/cmake/kernels.hpp)
+  target_compile_options(${target} PRIVATE -include ${PROJECT_SOURCE_DIR}/src/kernels.hpp)
 endfunction()
 
 # Whatever hangs is ended, after ten times what the longest test takes. Each folder's file calls it last.

@@ -17,8 +17,8 @@ std::filesystem::path drawn_folder() {
                           (digit == 3 ? "three" : "eight");
       std::filesystem::create_directories(folder);
       const auto pixels = std::span(part->pixels).subspan(static_cast<std::size_t>(i * part->bytes_per_image()));
-      data::write_png(folder / (std::to_string(i) + ".png"), 28, 28, 1,
-                      pixels.first(static_cast<std::size_t>(part->bytes_per_image())));
+      io::write_png(folder / (std::to_string(i) + ".png"), 28, 28, 1,
+                    pixels.first(static_cast<std::size_t>(part->bytes_per_image())));
     }
   }
   return "digits";

@@ -42,7 +42,7 @@ struct LogSumExp final : Operation<T> {
 /// (N, K) -> (N). @throws ShapeError for another rank.
 template <class T>
 Var<T> log_sum_exp(Var<T> z) {
-  if (z.shape().rank() != 2) throw ShapeError(message("log_sum_exp: needs a matrix (N, K), got ", z.shape()));
+  if (z.shape().rank() != 2) throw ShapeError("log_sum_exp: needs a matrix (N, K), got ", z.shape());
   return z.tape().apply(LogSumExp<T>(), Shape{z.shape()[0]}, {z});
 }
 

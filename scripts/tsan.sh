@@ -3,7 +3,7 @@
 #
 # The sanitizer does not see into OpenMP's runtime, and takes whatever runs before and after a parallel region for a
 # race. LLVM's runtime can tell it of forks and joins through a library of its own, Archer. What the workers do in
-# between is synchronised by std::atomic alone (core/parallel.hpp), which the sanitizer knows.
+# between is synchronized by std::atomic alone (core/parallel.hpp), which the sanitizer knows.
 #
 # The sanitizer has an operator new of its own beside the one that counts allocations, which the linker is told to accept
 # (CMakePresets.json); the test that counts is left out.

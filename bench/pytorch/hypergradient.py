@@ -61,12 +61,12 @@ def lenet(x, w1, b1, w2, b2, *rest):
 
 
 def alexcifarnet(x, w1, b1, w2, b2, *rest):
-    def normalised(h):
+    def normalized(h):
         return F.local_response_norm(h, 4, alpha=0.001 / 9, beta=0.75, k=1)
 
     h = F.relu(F.conv2d(x, w1, b1, padding=2))
-    h = normalised(F.max_pool2d(h, 3, stride=2, padding=1))
-    h = normalised(F.relu(F.conv2d(h, w2, b2, padding=2)))
+    h = normalized(F.max_pool2d(h, 3, stride=2, padding=1))
+    h = normalized(F.relu(F.conv2d(h, w2, b2, padding=2)))
     return classifier(F.max_pool2d(h, 3, stride=2, padding=1), *rest)
 
 

@@ -22,7 +22,7 @@ again, from the command beside it (`--out` and, if need be, `--data` come on top
 the whole command's. Figures are percent of the test images: mean +- standard deviation over the networks tested, in parentheses
 before training. Whatever is chosen (the state of a run that is kept, a baseline's learning rate) is chosen on held-out training
 images; the test images are read once, at a run's end. Settings were chosen with less care: those of several rows (random
-initialisations above all) were found by trying others whose test accuracy was seen ([which](distillation.md#why-these-defaults)). Rows were
+initializations above all) were found by trying others whose test accuracy was seen ([which](distillation.md#why-these-defaults)). Rows were
 run on two machines, an Intel Xeon and an AMD EPYC, some beside other work, so that times compare only roughly. "Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3.
 """
 
@@ -47,14 +47,14 @@ def figure(summary):
             f"M = D ends at most {summary['largest_error']:.0e} from the solution, of {summary['starts_tested']:,} starts;"
             f" M < D leaves at least {least}, and learned points come within {excess:.0e} of the bound"
         )
-    one = summary.get("networks_tested") == 1 or ("neighbours" in summary and summary["sets"] == 1)
+    one = summary.get("networks_tested") == 1 or ("neighbors" in summary and summary["sets"] == 1)
     text = f"{summary['test_accuracy']:.2f}" if one else f"{summary['test_accuracy']:.1f} +- {summary['test_accuracy_std']:.1f}"
     if summary.get("initial_accuracy") is not None:
         text += f" ({summary['initial_accuracy']:.1f})"
     if summary.get("method") and ("learning_rate" in summary or "learned_rates" in summary):
         text += f"; rate {summary['learning_rate']:g}" if summary.get("learning_rate") else "; learned rates"
         text += f", {summary['epochs']} epochs"
-    if "neighbours" in summary:
+    if "neighbors" in summary:
         text += f"; K = {summary['k']}, {summary['distance']}"
     return text
 

@@ -54,18 +54,18 @@ def baselines(prefix, dataset, init, paper, rates="", steps=10, what=""):
     ]
 
 
-def neighbours(prefix, dataset, paper, distilled):
-    """Nearest neighbours among 100 real images, centroids, and the distilled images of a row."""
+def neighbors(prefix, dataset, paper, distilled):
+    """Nearest neighbors among 100 real images, centroids, and the distilled images of a row."""
     k_nn = f"baseline --classifier k-nn --seed 7 --dataset {dataset}"
     return [
-        Row(f"{prefix}-knn-{method}", f"{method}, nearest neighbours", figure, f"{k_nn} --steps 10 --method {method}")
+        Row(f"{prefix}-knn-{method}", f"{method}, nearest neighbors", figure, f"{k_nn} --steps 10 --method {method}")
         for method, figure in zip(["random-real", "k-means"], paper)
-    ] + [Row(f"{prefix}-knn-distilled", "the distilled images, nearest neighbours", "-", f"{k_nn} --distilled {{{distilled}}}/distilled.npz")]
+    ] + [Row(f"{prefix}-knn-distilled", "the distilled images, nearest neighbors", "-", f"{k_nn} --distilled {{{distilled}}}/distilled.npz")]
 
 
 TABLES = [
     Table(
-        "MNIST and Fashion-MNIST, one fixed initialisation",
+        "MNIST and Fashion-MNIST, one fixed initialization",
         "LeNet, three epochs of one or ten steps, ten images a step.",
         [
             Row("mnist-10", "MNIST, 10 images, 1 x 3", "93.8", f"{TEN} --dataset mnist"),
@@ -78,13 +78,13 @@ TABLES = [
         ],
     ),
     Table(
-        "Ten real images, the same initialisation",
+        "Ten real images, the same initialization",
         "What the first and the last of these are compared with: one step of ten real images, five epochs at most.",
         baselines("mnist-10", "mnist", "--init fixed", ["-"] * 4, rates="mnist-10", steps=1, what="MNIST, ")
         + baselines("fashion-10", "fashion-mnist", "--init fixed", ["-"] * 4, rates="fashion-10", steps=1, what="Fashion-MNIST, "),
     ),
     Table(
-        "MNIST, random initialisations, 100 images",
+        "MNIST, random initializations, 100 images",
         "Mean and standard deviation over 200 new networks. Baselines train on real images, with the best of six fixed learning rates, for 1, 3"
         " or 5 epochs, and those that the first row learned.",
         [
@@ -97,10 +97,10 @@ TABLES = [
         ]
         + baselines("mnist", "mnist", "--init random", ["68.6 +- 9.8", "73.0 +- 7.6", "76.4 +- 9.5", "77.1 +- 2.7"],
                     rates="mnist-random")
-        + neighbours("mnist", "mnist", ["71.5 +- 2.1", "92.2 +- 0.1"], "mnist-random"),
+        + neighbors("mnist", "mnist", ["71.5 +- 2.1", "92.2 +- 0.1"], "mnist-random"),
     ),
     Table(
-        "Fashion-MNIST, random initialisations, 100 images",
+        "Fashion-MNIST, random initializations, 100 images",
         "As above; the paper has no such figures.",
         [
             Row("fashion-random", "distilled, 10 x 3", "-",
@@ -110,7 +110,7 @@ TABLES = [
                 f"{MOMENTUM.format(0.004, 'fashion-mnist', 4000)} {SOFT}"),
         ]
         + baselines("fashion", "fashion-mnist", "--init random", ["-"] * 4, rates="fashion-random")
-        + neighbours("fashion", "fashion-mnist", ["-"] * 2, "fashion-random"),
+        + neighbors("fashion", "fashion-mnist", ["-"] * 2, "fashion-random"),
     ),
 ]
 
@@ -120,11 +120,11 @@ TABLES += [
         "Distilled images elsewhere",
         "Images made for one thing, tested with another, over new networks. Learning rates stay those that were learned.",
         [
-            Row("elsewhere-10", "10 images of MNIST for one initialisation, with others", "-",
+            Row("elsewhere-10", "10 images of MNIST for one initialization, with others", "-",
                 f"{EVALUATE} --distilled {{mnist-10}}/distilled.npz"),
-            Row("elsewhere-shuffled", "100 images for random initialisations, steps in random order", "-",
+            Row("elsewhere-shuffled", "100 images for random initializations, steps in random order", "-",
                 f"{EVALUATE} --distilled {{mnist-random}}/distilled.npz --shuffle"),
-            Row("elsewhere-he", "the same in order, LeNets with He's initialisation", "-",
+            Row("elsewhere-he", "the same in order, LeNets with He's initialization", "-",
                 f"{EVALUATE} --distilled {{mnist-random}}/distilled.npz --initializer he-normal"),
             Row("elsewhere-mlp", "multilayer perceptrons with 256 hidden units", "-",
                 f"{EVALUATE} --distilled {{mnist-random}}/distilled.npz --net mlp"),
@@ -208,15 +208,15 @@ TABLES += [
         "AlexCifarNet. The images at hand were CIFAR-10's, re-encoded as JPEG. Runs have the outer steps that fit into their time, of"
         " 128 real images for each network, where the paper's code takes some 19,500 steps of 1,024.",
         [
-            Row("cifar-100", "100 images, 10 x 3, one fixed initialisation, 400 iterations", "54.0",
+            Row("cifar-100", "100 images, 10 x 3, one fixed initialization, 400 iterations", "54.0",
                 CIFAR.format(400, 50)),
             Row("cifar-100-long", "the same, 2,400 iterations", "54.0", CIFAR.format(2400, 100), absent=UNDER_WAY),
-            Row("cifar-random", "100 images, 10 x 3, random initialisations, 200 iterations", "36.8 +- 1.2",
+            Row("cifar-random", "100 images, 10 x 3, random initializations, 200 iterations", "36.8 +- 1.2",
                 CIFAR.format(200, 25) + " --init random --networks 2 --from-real-images --rates-learning-rate 0.004 --clip 0.1"
                 " --skip-diverged --test-networks 20"),
         ] + baselines("cifar", "cifar-10", "--net alexcifarnet --init random --test-networks 20 --selection-images 1000",
                       ["21.3", "23.4", "22.5", "22.3"], rates="cifar-random")
-        + neighbours("cifar", "cifar-10", ["18.8", "29.4"], "cifar-random"),
+        + neighbors("cifar", "cifar-10", ["18.8", "29.4"], "cifar-random"),
     ),
 ]
 
@@ -231,22 +231,22 @@ TABLES += [
 
 # What README.md shows, with words that stand for themselves.
 PICTURE = "mnist-10"  # its distilled.png is the one in README.md
-ELSEWHERE = "elsewhere-10"  # what the same images are worth to other initialisations
+ELSEWHERE = "elsewhere-10"  # what the same images are worth to other initializations
 FOR_ANY = "mnist-random-soft"  # and images that were made for any
 
 HEADLINES = {
-    "mnist-10": "MNIST, one initialisation, 10 images, 1 x 3 steps",
+    "mnist-10": "MNIST, one initialization, 10 images, 1 x 3 steps",
     "mnist-10-soft": "the same with learned soft labels, twice the iterations",
-    "mnist-100": "MNIST, one initialisation, 100 images, 10 x 3",
-    "mnist-random": "MNIST, random initialisations, 100 images, 10 x 3",
+    "mnist-100": "MNIST, one initialization, 100 images, 10 x 3",
+    "mnist-random": "MNIST, random initializations, 100 images, 10 x 3",
     "mnist-random-soft": "the same with momentum and learned soft labels, more iterations",
     "elsewhere-convnet": "the images of the first of these two, made for LeNets, train ConvNets",
     "mnist-usps-resplit-random": "trained MNIST networks adapt to USPS, 100 images",
     "usps-mnist-random": "trained USPS networks adapt to MNIST, 100 images",
     "attack-4-9": "trained MNIST networks take 4 for 9 after one step",
-    "fashion-10": "Fashion-MNIST, one initialisation, 10 images, 1 x 3",
-    "cifar-100": "CIFAR-10 (re-encoded as JPEG), one initialisation, 100 images, 10 x 3, 400 iterations",
-    "cifar-random": "CIFAR-10, random initialisations, 100 images, 10 x 3, 200 iterations",
+    "fashion-10": "Fashion-MNIST, one initialization, 10 images, 1 x 3",
+    "cifar-100": "CIFAR-10 (re-encoded as JPEG), one initialization, 100 images, 10 x 3, 400 iterations",
+    "cifar-random": "CIFAR-10, random initializations, 100 images, 10 x 3, 200 iterations",
 }
 
 LENGTHS = {
@@ -255,7 +255,7 @@ LENGTHS = {
     "images-per-class": ("Accuracy over images of a class in each step", "1 step, 3 epochs", [1, 2, 5, 10]),
 }
 TABLES += [
-    Table(title, f"MNIST, one fixed initialisation, 1,500 iterations: {text}.",
+    Table(title, f"MNIST, one fixed initialization, 1,500 iterations: {text}.",
           [Row(f"sweep-{option}-{value}", f"{value}", "-",
                f"distill --dataset mnist --seed 7 --iterations 1500 --{option} {value}") for value in values],
           chart=f"sweep-{option}")

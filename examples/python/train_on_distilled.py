@@ -3,12 +3,12 @@
 
 usage: python3 train_on_distilled.py DISTILLED.npz --data DIR        (needs NumPy and PyTorch)
 
-DISTILLED.npz holds a distilled set for a fixed initialisation:
+DISTILLED.npz holds a distilled set for a fixed initialization:
 
-    images          float32 (steps, images, channels, height, width), normalised
+    images          float32 (steps, images, channels, height, width), normalized
     labels          int64 (steps, images), or float32 (steps, images, classes) if soft
     learning_rates  float32 (epochs, steps)
-    mean, std       float32 (channels), of the normalisation (pixel / 255 - mean) / std
+    mean, std       float32 (channels), of the normalization (pixel / 255 - mean) / std
     momentum        float32 (1), only if there is any
     theta0          float32, LeNet's initial parameters, flat: weight and bias of conv1, conv2, fc1, fc2, fc3
     classes         int64 (1), how many there are; dataset, the bytes of the name of what the images were made from (not in older files)
@@ -161,13 +161,13 @@ def read_test_set(folder, side):
     margin = side - pixels.shape[1]
     if pixels.shape[1] != pixels.shape[2] or margin not in (0, 4):
         raise InputError(f"{folder}: test images are {pixels.shape[1]} x {pixels.shape[2]}, the distilled ones {side} x {side}")
-    grey = F.pad(torch.from_numpy(pixels.astype(np.float32))[:, None] / 255, (margin // 2,) * 4)
-    return grey, torch.from_numpy(labels.astype(np.int64))
+    gray = F.pad(torch.from_numpy(pixels.astype(np.float32))[:, None] / 255, (margin // 2,) * 4)
+    return gray, torch.from_numpy(labels.astype(np.int64))
 
 
-def normalized(grey, mean, std):
-    """(pixel - mean) / std for each channel; grey images repeat in every one."""
-    return (grey - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)
+def normalized(gray, mean, std):
+    """(pixel - mean) / std for each channel; gray images repeat in every one."""
+    return (gray - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)
 
 
 def cross_entropy(logits, labels):
@@ -201,9 +201,9 @@ def run(distilled, folder):
     if made_for not in (None, classes):
         raise InputError(f"{distilled}: was made for {made_for} classes, theta0 has {classes}")
     check_labels(distilled, arrays["labels"], classes)
-    grey, test_labels = read_test_set(folder, side)
-    check_test_set(distilled, made_from, classes, arrays["mean"], arrays["std"], grey, test_labels)
-    test_images = normalized(grey, arrays["mean"], arrays["std"])
+    gray, test_labels = read_test_set(folder, side)
+    check_test_set(distilled, made_from, classes, arrays["mean"], arrays["std"], gray, test_labels)
+    test_images = normalized(gray, arrays["mean"], arrays["std"])
     net = LeNet(channels, side, classes)
     torch.nn.utils.vector_to_parameters(arrays["theta0"], net.parameters())
     print(f"test accuracy before training: {accuracy(net, test_images, test_labels):.2f} %")

@@ -23,8 +23,8 @@ struct OuterForm {
     return 0;
   }
   template <int Role, class T>
-  void contract(const T* first, const T* second, kernels::Start start, T* out, T*) const {
-    if (start == kernels::Start::fresh) std::fill_n(out, shape(Role).size(), T(0));
+  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T*) const {
+    if (mode == kernels::OutputMode::write) std::fill_n(out, shape(Role).size(), T(0));
     for (Index i = 0; i < rows; ++i) {
       for (Index j = 0; j < columns; ++j) {
         const Index ij = j * rows + i;

@@ -10,7 +10,7 @@ using namespace hypertape::testing;
 
 namespace {
 
-/// (n) -> (n - 1): differences of neighbours, a linear map as a user would write it.
+/// (n) -> (n - 1): differences of neighbors, a linear map as a user would write it.
 struct DifferenceMap {
   static constexpr const char *name = "difference", *adjoint_name = "difference_adjoint";
   Shape domain, codomain;

@@ -36,7 +36,7 @@ expect 2 bench_kernels --unknown
 expect 1 bench_kernels --filter nothing-of-this-name
 
 expect 0 bench_hypergradient --steps 2 --epochs 1 2 --images 2 --batch 2 --runs 1 --json
-expect 0 bench_hypergradient --steps 1 --epochs 31 --images 1 --batch 2 --runs 1 --initialisations 2
+expect 0 bench_hypergradient --steps 1 --epochs 31 --images 1 --batch 2 --runs 1 --initializations 2
 expect 0 bench_tape --gradient-batch 2 --hessian-batch 2 --runs 1
 expect 0 bench_kernels --filter "lenet/.*/5" --min-time 0.001
 [ "$failures" -eq 0 ]

@@ -3,7 +3,7 @@
 # lists: run.sh WAY PREFIX WORK. WAY is a folder here, PREFIX where hypertape was installed, WORK a folder to build in.
 #
 # Of the environment: CXX compiles; EIGEN is the folder of Eigen's headers; OPENMP is ON if the compiler has OpenMP.
-# There is no optimisation: what is tested is that everything is found. Exit code 77: left out.
+# There is no optimization: what is tested is that everything is found. Exit code 77: left out.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 way=$1 prefix=$2 work=$3/$1

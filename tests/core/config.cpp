@@ -5,6 +5,6 @@
 #include "hypertape/core/error.hpp"
 
 TEST_CASE("config: the text of the version is made of the three numbers") {
-  CHECK(hypertape::message(HYPERTAPE_VERSION_MAJOR, '.', HYPERTAPE_VERSION_MINOR, '.', HYPERTAPE_VERSION_PATCH) ==
-        HYPERTAPE_VERSION);
+  CHECK(hypertape::detail::concat(HYPERTAPE_VERSION_MAJOR, '.', HYPERTAPE_VERSION_MINOR, '.',
+                                  HYPERTAPE_VERSION_PATCH) == HYPERTAPE_VERSION);
 }

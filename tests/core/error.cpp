@@ -6,8 +6,8 @@
 
 using namespace hypertape;
 
-TEST_CASE("error: message streams its parts one after the other") {
-  CHECK(message("got ", 3, " of ", 2.5, '!') == "got 3 of 2.5!");
+TEST_CASE("error: concat streams its parts one after the other") {
+  CHECK(hypertape::detail::concat("got ", 3, " of ", 2.5, '!') == "got 3 of 2.5!");
 }
 
 namespace {
@@ -23,7 +23,7 @@ struct Grouped final : std::numpunct<char> {
 
 TEST_CASE("error: numbers in messages do not follow the global locale") {
   const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Grouped));
-  const std::string text = message("got ", 1000000, " of ", 0.5);
+  const std::string text = hypertape::detail::concat("got ", 1000000, " of ", 0.5);
   std::locale::global(before);
   CHECK(text == "got 1000000 of 0.5");
 }

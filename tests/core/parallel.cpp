@@ -119,7 +119,7 @@ TEST_CASE("WorkerTeam: of several exceptions that of the lowest index is thrown 
       CHECK_THROWS_WITH_AS(WorkerTeam(size).for_each(40,
                                                      [&](Index index, int) {
                                                        if (index == 7) busy(index);  // later than those after it
-                                                       if (index >= 7) throw ArgumentError(message("task ", index));
+                                                       if (index >= 7) throw ArgumentError("task ", index);
                                                      }),
                            "task 7", ArgumentError);
     }

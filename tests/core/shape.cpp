@@ -42,7 +42,7 @@ TEST_CASE("Shape: equal only with the same rank and extents") {
 TEST_CASE("Shape: str and the stream operator") {
   CHECK(Shape{}.str() == "()");
   CHECK(Shape{5}.str() == "(5)");
-  CHECK(message(Shape{10, 1, 28, 28}) == "(10, 1, 28, 28)");
+  CHECK(hypertape::detail::concat(Shape{10, 1, 28, 28}) == "(10, 1, 28, 28)");
 }
 
 TEST_CASE("Shape: with_samples changes axis 0 only") {

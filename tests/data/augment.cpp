@@ -19,8 +19,8 @@ using Indices = std::vector<Index>;
 namespace {
 
 /// Every byte of an image is another one, and none is 0, so that a crop and a flip can be read off the result.
-LabelledImages distinct_images(Index count, Index channels, Index height, Index width) {
-  LabelledImages images{count, channels, height, width, 10, {}, {}};
+LabeledImages distinct_images(Index count, Index channels, Index height, Index width) {
+  LabeledImages images{count, channels, height, width, 10, {}, {}};
   for (Index n = 0; n < count; ++n) {
     for (Index i = 0; i < images.bytes_per_image(); ++i)
       images.pixels.push_back(static_cast<std::uint8_t>(1 + (i + 7 * n) % 255));
@@ -38,7 +38,7 @@ Indices first_indices(Index count) {
   return all;
 }
 
-Tensor<double> augmented(const LabelledImages& images, const Indices& which, const Augmentation& augmentation,
+Tensor<double> augmented(const LabeledImages& images, const Indices& which, const Augmentation& augmentation,
                          const AugmentationDraws& draws) {
   Tensor<double> out;
   gather_augmented(images, which, bytes_as_they_are, augmentation, draws, out);
@@ -46,7 +46,7 @@ Tensor<double> augmented(const LabelledImages& images, const Indices& which, con
 }
 
 /// The pixel of image n at (y, x), or 0 outside.
-double padded_pixel(const LabelledImages& images, Index n, Index c, Index y, Index x) {
+double padded_pixel(const LabeledImages& images, Index n, Index c, Index y, Index x) {
   if (y < 0 || y >= images.height || x < 0 || x >= images.width) return 0;
   return images.pixels[static_cast<std::size_t>(((n * images.channels + c) * images.height + y) * images.width + x)];
 }
@@ -59,7 +59,7 @@ bool equal(const Tensor<double>& a, const Tensor<double>& b) {
 
 TEST_CASE("gather_augmented: each image is one of its crops, flipped or not, each equally often") {
   constexpr Index padding = 2, samples = 10'000;
-  const LabelledImages images = distinct_images(2, 2, 5, 4);
+  const LabeledImages images = distinct_images(2, 2, 5, 4);
   Indices which;
   for (Index n = 0; n < samples; ++n) which.push_back(n % 2);
   const Tensor<double> out = augmented(images, which, {padding, true}, {1, 3, 0});
@@ -96,7 +96,7 @@ TEST_CASE("gather_augmented: each image is one of its crops, flipped or not, eac
 }
 
 TEST_CASE("gather_augmented: without padding and flips it is gather") {
-  const LabelledImages images = distinct_images(5, 2, 3, 4);
+  const LabeledImages images = distinct_images(5, 2, 3, 4);
   const Indices which{4, 0, 0, 2};
   const Normalization normalization{{0.1f, 0.2f}, {0.5f, 2}};
   Tensor<float> expected, out;
@@ -107,7 +107,7 @@ TEST_CASE("gather_augmented: without padding and flips it is gather") {
 }
 
 TEST_CASE("gather_augmented: a batch does not depend on how it is cut into blocks") {
-  const LabelledImages images = distinct_images(30, 2, 5, 4);
+  const LabeledImages images = distinct_images(30, 2, 5, 4);
   const Indices which = first_indices(30);
   const Tensor<double> whole = augmented(images, which, {1, true}, {4, 2, 0});
   for (const Index size : {1, 7, 16}) {
@@ -124,7 +124,7 @@ TEST_CASE("gather_augmented: a batch does not depend on how it is cut into block
 }
 
 TEST_CASE("gather_augmented: other draws for another seed, iteration or position, the same for the same") {
-  const LabelledImages images = distinct_images(30, 2, 5, 4);
+  const LabeledImages images = distinct_images(30, 2, 5, 4);
   const Indices which = first_indices(30);
   const auto draw = [&](const AugmentationDraws& draws) { return augmented(images, which, {2, true}, draws); };
   CHECK(equal(draw({4, 2, 0}), draw({4, 2, 0})));
@@ -134,7 +134,7 @@ TEST_CASE("gather_augmented: other draws for another seed, iteration or position
 }
 
 TEST_CASE("gather_augmented: padding wider than the image, which may crop all of it away") {
-  const LabelledImages images = distinct_images(1, 2, 2, 2);
+  const LabeledImages images = distinct_images(1, 2, 2, 2);
   const Tensor<double> out = augmented(images, Indices(500), {5, false}, {1, 1, 0});
   Index black = 0;
   for (Index n = 0; n < 500; ++n) {
@@ -147,8 +147,8 @@ TEST_CASE("gather_augmented: padding wider than the image, which may crop all of
   CHECK(black <= 490);
 }
 
-TEST_CASE("gather_augmented: padding is the byte 0, normalised like any other") {
-  const LabelledImages images{1, 1, 1, 1, 10, {255}, {0}};
+TEST_CASE("gather_augmented: padding is the byte 0, normalized like any other") {
+  const LabeledImages images{1, 1, 1, 1, 10, {255}, {0}};
   Tensor<double> out;
   gather_augmented<double>(images, Indices(100), {{0.5f}, {0.25f}}, {1, false}, {1, 1, 0}, out);
   Index black = 0;
@@ -161,7 +161,7 @@ TEST_CASE("gather_augmented: padding is the byte 0, normalised like any other") 
 }
 
 TEST_CASE("gather_augmented: arguments that do not fit are errors, and the batch stays as it was") {
-  const LabelledImages images = distinct_images(2, 2, 3, 3);
+  const LabeledImages images = distinct_images(2, 2, 3, 3);
   Tensor<float> out(Shape{1}, 5.f);
   const auto call = [&](const Indices& which, const Normalization& normalization, const Augmentation& augmentation,
                         Index first) {

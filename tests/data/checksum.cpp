@@ -25,10 +25,10 @@ TEST_CASE("Checksum: CRC-32, as it is known of nine digits") {
 }
 
 TEST_CASE("Checksum: every part of images counts, and where texts end") {
-  const data::LabelledImages images{2, 1, 1, 3, 10, {1, 2, 3, 4, 5, 6}, {7, 8}};
+  const data::LabeledImages images{2, 1, 1, 3, 10, {1, 2, 3, 4, 5, 6}, {7, 8}};
   const std::int64_t before = checksum_of(images);
   CHECK(checksum_of(images) == before);
-  data::LabelledImages other = images;
+  data::LabeledImages other = images;
   other.pixels[4] = 0;
   CHECK(checksum_of(other) != before);
   other = images;

@@ -39,7 +39,7 @@ TEST_CASE("load_cifar10: the records of six files, in the folder or in its subfo
     CHECK(dataset.class_names == std::vector<std::string>{"airplane", "automobile", "bird"});  // those that occur
     CHECK(dataset.normalization.mean == std::vector<float>{0.4914f, 0.4822f, 0.4465f});
     CHECK(dataset.normalization.std == std::vector<float>{0.2470f, 0.2435f, 0.2616f});
-    for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+    for (const LabeledImages* images : {&dataset.train, &dataset.test}) {
       const bool train = images == &dataset.train;
       CHECK(images->count == (train ? 15 : 3));
       CHECK(images->channels == 3);
@@ -92,7 +92,7 @@ TEST_CASE("load_cifar10: a label outside of 0 .. 9") {
 TEST_CASE("CIFAR-10 itself: counts and normalization") {
   const char* root = std::getenv("HYPERTAPE_DATA");
   const std::filesystem::path folder = std::filesystem::path(root == nullptr ? "" : root) / "cifar-10";
-  if (root == nullptr || !holds_any_file(folder, cifar10_layout)) {
+  if (root == nullptr || !holds_any_file(folder, cifar10_dataset_files)) {
     MESSAGE("skipped: CIFAR-10 itself (needs its files in $HYPERTAPE_DATA/cifar-10)");
     return;
   }

@@ -17,8 +17,8 @@ using Indices = std::vector<Index>;
 
 namespace {
 
-LabelledImages random_images(Index count, Index channels, Index height, Index width) {
-  LabelledImages images{count, channels, height, width, 10, {}, {}};
+LabeledImages random_images(Index count, Index channels, Index height, Index width) {
+  LabeledImages images{count, channels, height, width, 10, {}, {}};
   Random random(7);
   for (Index i = 0; i < count * images.bytes_per_image(); ++i)
     images.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
@@ -27,7 +27,7 @@ LabelledImages random_images(Index count, Index channels, Index height, Index wi
 }
 
 /// Two images of two channels of 1 x 2 pixels.
-LabelledImages two_images() { return {2, 2, 1, 2, 10, {0, 255, 10, 20, 51, 102, 30, 40}, {3, 4}}; }
+LabeledImages two_images() { return {2, 2, 1, 2, 10, {0, 255, 10, 20, 51, 102, 30, 40}, {3, 4}}; }
 
 }  // namespace
 
@@ -37,7 +37,7 @@ TEST_CASE_TEMPLATE("gather: (pixel / 255 - mean) / std of each channel, in the o
     for (const Index width : {1, 5, 9}) {
       CAPTURE(samples);
       CAPTURE(width);
-      const LabelledImages images = random_images(50, 3, 3, width);
+      const LabeledImages images = random_images(50, 3, 3, width);
       const Normalization normalization{{0.1f, 0.2f, 0.3f}, {0.5f, 1, 2}};
       Random random(1);
       Indices which;
@@ -77,7 +77,7 @@ TEST_CASE("gather: reuses the memory of a batch of the same shape") {
 TEST_CASE("gather: arguments that do not fit are errors, and the batch stays as it was") {
   Tensor<float> out(Shape{1}, 5.f);
   const Normalization good{{0, 0}, {1, 1}};
-  const auto call = [&](const LabelledImages& images, const Indices& which, const Normalization& normalization) {
+  const auto call = [&](const LabeledImages& images, const Indices& which, const Normalization& normalization) {
     return [&out, images, which, normalization] { gather<float>(images, which, normalization, out); };
   };
   check_error<ArgumentError>(call(two_images(), {}, good), {"gather", "at least one index"});
@@ -87,7 +87,7 @@ TEST_CASE("gather: arguments that do not fit are errors, and the batch stays as 
   check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1}}), {"gather", "2 channels", "2 and 1"});
   check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1, 0}}), {"gather", "positive", "0"});
   check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1, std::nanf("")}}), {"gather", "positive", "nan"});
-  LabelledImages short_of_pixels = two_images();
+  LabeledImages short_of_pixels = two_images();
   short_of_pixels.pixels.pop_back();
   check_error<ArgumentError>(call(short_of_pixels, {0}, good),
                              {"gather", "2 images of 4 bytes", "7 pixels", "2 labels"});
@@ -106,7 +106,7 @@ TEST_CASE("gather_one_hot: a row for each label asked for") {
   check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{2}, rows); }, {"gather_one_hot", "index 2"});
   check_error<ArgumentError>([&] { gather_one_hot(two_images(), Indices{}, rows); },
                              {"gather_one_hot", "at least one"});
-  LabelledImages wrong = two_images();
+  LabeledImages wrong = two_images();
   wrong.labels[1] = 10;
   check_error<ArgumentError>([&] { gather_one_hot(wrong, Indices{1}, rows); },
                              {"gather_one_hot: label 10 of image 1 is not in 0 .. 9"});
@@ -124,14 +124,14 @@ TEST_CASE("compute_normalization: mean and standard deviation of pixel / 255, by
 }
 
 TEST_CASE("compute_normalization: a constant channel is an error") {
-  LabelledImages images = two_images();
+  LabeledImages images = two_images();
   for (const std::size_t i : {2u, 3u, 6u, 7u}) images.pixels[i] = 9;
   check_error<ArgumentError>([&] { compute_normalization(images); },
                              {"compute_normalization", "channel 1", "same value"});
 }
 
 TEST_CASE("split: two sorted parts that hold every index once, the same for the same seed") {
-  const LabelledImages images = random_images(100, 1, 1, 1);
+  const LabeledImages images = random_images(100, 1, 1, 1);
   const Split parts = split(images, 30, 1);
   CHECK(parts.train.size() == 70);
   CHECK(parts.held_out.size() == 30);
@@ -150,8 +150,8 @@ TEST_CASE("split: two sorted parts that hold every index once, the same for the 
 }
 
 TEST_CASE("select: the named images in the named order; append: those of another set behind them") {
-  LabelledImages images{3, 1, 1, 2, 5, {10, 11, 20, 21, 30, 31}, {4, 0, 2}};
-  LabelledImages some = select(images, Indices{2, 0, 2});
+  LabeledImages images{3, 1, 1, 2, 5, {10, 11, 20, 21, 30, 31}, {4, 0, 2}};
+  LabeledImages some = select(images, Indices{2, 0, 2});
   CHECK(some.count == 3);
   CHECK(some.pixels == std::vector<std::uint8_t>{30, 31, 10, 11, 30, 31});
   CHECK(some.labels == std::vector<std::int32_t>{2, 4, 2});
@@ -163,7 +163,7 @@ TEST_CASE("select: the named images in the named order; append: those of another
   CHECK(some.count == 4);
   CHECK(some.pixels == std::vector<std::uint8_t>{30, 31, 10, 11, 30, 31, 20, 21});
   CHECK(some.labels == std::vector<std::int32_t>{2, 4, 2, 0});
-  const LabelledImages other{1, 1, 2, 1, 5, {1, 2}, {0}};
+  const LabeledImages other{1, 1, 2, 1, 5, {1, 2}, {0}};
   check_error<ArgumentError>([&] { append(other, some); }, {"append: images of 1 x 2 x 1, 5 classes", "1 x 1 x 2"});
   CHECK(some.count == 4);
 }
@@ -174,7 +174,7 @@ TEST_CASE("all_indices: from 0 on") {
 }
 
 TEST_CASE("indices_of_class: in order") {
-  LabelledImages images = random_images(4, 1, 1, 1);
+  LabeledImages images = random_images(4, 1, 1, 1);
   images.labels = {3, 1, 3, 2};
   CHECK(indices_of_class(images, 3) == Indices{0, 2});
   CHECK(indices_of_class(images, 7).empty());

@@ -50,7 +50,7 @@ double nearest_mean_accuracy(const Dataset& glyphs) {
 TEST_CASE("generate_glyphs: sizes, balanced classes, a normalization that fits") {
   const Dataset glyphs = generate_glyphs(200, 50, 1);
   CHECK(glyphs.name == "glyphs");
-  for (const LabelledImages* images : {&glyphs.train, &glyphs.test}) {
+  for (const LabeledImages* images : {&glyphs.train, &glyphs.test}) {
     CHECK_NOTHROW(check_sizes(*images, "test"));
     CHECK(images->height == 28);
     CHECK(images->width == 28);
@@ -85,7 +85,7 @@ TEST_CASE("generate_glyphs: the digits can be told apart, but not by their means
 }
 
 TEST_CASE("generate_glyphs: every image has ink") {
-  const LabelledImages images = generate_glyphs(500, 1, 3).train;
+  const LabeledImages images = generate_glyphs(500, 1, 3).train;
   for (Index n = 0; n < images.count; ++n) {
     const std::uint8_t* image = images.pixels.data() + n * images.bytes_per_image();
     CHECK(std::count_if(image, image + images.bytes_per_image(), [](std::uint8_t pixel) { return pixel > 100; }) > 20);

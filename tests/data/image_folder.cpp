@@ -13,6 +13,7 @@
 
 using namespace hypertape;
 using namespace hypertape::data;
+using namespace hypertape::io;
 using namespace hypertape::testing;
 using Bytes = std::vector<std::uint8_t>;
 using Labels = std::vector<std::int32_t>;
@@ -34,7 +35,7 @@ void put(const std::filesystem::path& path, Index width, Index height, Index cha
   write_png(path, width, height, channels, pattern(width, height, channels, number));
 }
 
-/// Classes cat and dog with two training pictures and one test picture each, all grey and 4 x 4.
+/// Classes cat and dog with two training pictures and one test picture each, all gray and 4 x 4.
 void put_cats_and_dogs(const std::filesystem::path& folder) {
   int number = 0;
   for (const char* name : {"train/cat/a.png", "train/cat/b.png", "train/dog/a.png", "train/dog/b.png", "test/cat/a.png",
@@ -85,7 +86,7 @@ TEST_CASE("load_image_folder: classes and pictures in the order of their names; 
   CHECK(dataset.normalization.std == expected.std);
 }
 
-TEST_CASE("load_image_folder: pictures of any size, grey and coloured, become one size and one number of channels") {
+TEST_CASE("load_image_folder: pictures of any size, gray and colored, become one size and one number of channels") {
   const TemporaryFolder folder;
   put(folder / "train/a/wide.png", 30, 7, 3, 1);
   put(folder / "train/a/small.png", 2, 3, 1, 2);
@@ -95,15 +96,15 @@ TEST_CASE("load_image_folder: pictures of any size, grey and coloured, become on
   put(folder / "test/b/a.png", 8, 8, 1, 3);
   const auto planes = [](Index width, Index height, int number) {  // of 3 channels that the file interleaves
     const Bytes bytes = pattern(width, height, 3, number);
-    LabelledImages image{1, 3, height, width, 1, {}, {0}};
+    LabeledImages image{1, 3, height, width, 1, {}, {0}};
     for (std::size_t c = 0; c < 3; ++c) {
       for (std::size_t i = c; i < bytes.size(); i += 3) image.pixels.push_back(bytes[i]);
     }
     return image;
   };
-  const LabelledImages small{1, 1, 3, 2, 1, pattern(2, 3, 1, 2), {0}};
+  const LabeledImages small{1, 1, 3, 2, 1, pattern(2, 3, 1, 2), {0}};
 
-  const LabelledImages rgb = load_image_folder(folder.path(), {.size = 8, .channels = 3}).dataset.train;
+  const LabeledImages rgb = load_image_folder(folder.path(), {.size = 8, .channels = 3}).dataset.train;
   CHECK(rgb.channels == 3);
   CHECK(rgb.height == 8);
   CHECK(rgb.width == 8);
@@ -113,7 +114,7 @@ TEST_CASE("load_image_folder: pictures of any size, grey and coloured, become on
   CHECK(Bytes(rgb.pixels.begin(), rgb.pixels.begin() + 384) == expected);
   for (std::size_t i = 384; i < 576; ++i) CHECK(std::abs(rgb.pixels[i] - 90) <= 1);
 
-  const LabelledImages gray = load_image_folder(folder.path(), {.size = 8, .channels = 1}).dataset.train;
+  const LabeledImages gray = load_image_folder(folder.path(), {.size = 8, .channels = 1}).dataset.train;
   CHECK(gray.channels == 1);
   expected = resize(small, 8, 8).pixels;
   const Bytes luma = resize(rgb_to_gray(planes(30, 7, 1)), 8, 8).pixels;
@@ -192,7 +193,7 @@ TEST_CASE("load_image_folder: parts and classes that are missing or too many are
   check_error<DataError>(load, {(folder / "train/owl").string(), "holds no picture"});
 }
 
-TEST_CASE("load_image_folder: pictures of one colour alone, and options out of range, are errors") {
+TEST_CASE("load_image_folder: pictures of one color alone, and options out of range, are errors") {
   const TemporaryFolder folder;
   for (const char* name : {"train/a/a.png", "train/b/a.png", "test/a/a.png", "test/b/a.png"}) {
     std::filesystem::create_directories((folder / name).parent_path());

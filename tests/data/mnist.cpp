@@ -14,6 +14,7 @@
 
 using namespace hypertape;
 using namespace hypertape::data;
+using namespace hypertape::io;
 using namespace hypertape::testing;
 
 namespace {
@@ -37,7 +38,7 @@ TEST_CASE("load_mnist_like: four files, each plain or gzipped") {
   }
   const Dataset dataset = load_mnist_like("mnist", tiny.folder.path());
   CHECK(dataset.name == "mnist");
-  for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+  for (const LabeledImages* images : {&dataset.train, &dataset.test}) {
     CHECK(images->count == (images == &dataset.train ? 20 : 12));
     CHECK(images->channels == 1);
     CHECK(images->height == 28);
@@ -70,7 +71,7 @@ TEST_CASE("load_mnist_rgb: padded to 32 x 32, three equal channels, normalizatio
   CHECK(dataset.folder == tiny.folder.path());
   CHECK(dataset.normalization.mean == std::vector<float>(3, 0.1307f));
   CHECK(dataset.normalization.std == std::vector<float>(3, 0.3081f));
-  for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+  for (const LabeledImages* images : {&dataset.train, &dataset.test}) {
     CHECK(images->count == (images == &dataset.train ? 20 : 12));
     CHECK(images->channels == 3);
     CHECK(images->height == 32);
@@ -163,7 +164,7 @@ TEST_CASE("load_mnist_like: images and labels swapped") {
 TEST_CASE("MNIST itself: counts, first labels and normalization") {
   const char* root = std::getenv("HYPERTAPE_DATA");
   const std::filesystem::path folder = std::filesystem::path(root == nullptr ? "" : root) / "mnist";
-  if (root == nullptr || !holds_any_file(folder, mnist_layout)) {
+  if (root == nullptr || !holds_any_file(folder, mnist_dataset_files)) {
     MESSAGE("skipped: MNIST itself (needs its files in $HYPERTAPE_DATA/mnist)");
     return;
   }

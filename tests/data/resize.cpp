@@ -16,8 +16,8 @@ using Bytes = std::vector<std::uint8_t>;
 
 namespace {
 
-LabelledImages random_images(Index count, Index channels, Index height, Index width) {
-  LabelledImages images{count, channels, height, width, 10, {}, {}};
+LabeledImages random_images(Index count, Index channels, Index height, Index width) {
+  LabeledImages images{count, channels, height, width, 10, {}, {}};
   Random random(5);
   for (Index i = 0; i < count * images.bytes_per_image(); ++i)
     images.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
@@ -26,8 +26,8 @@ LabelledImages random_images(Index count, Index channels, Index height, Index wi
 }
 
 /// The image of one channel that the golden values below are made of.
-LabelledImages pattern(Index height, Index width) {
-  LabelledImages images{1, 1, height, width, 10, {}, {3}};
+LabeledImages pattern(Index height, Index width) {
+  LabeledImages images{1, 1, height, width, 10, {}, {3}};
   for (Index y = 0; y < height; ++y) {
     for (Index x = 0; x < width; ++x) {
       const Index i = y * width + x;
@@ -78,8 +78,8 @@ TEST_CASE("resize: the direct sum of two dimensions, clamped and rounded") {
                             {3, 2500, 2, 5}}) {
     CAPTURE(sizes.height);
     CAPTURE(sizes.width);
-    const LabelledImages images = random_images(2, 3, sizes.height, sizes.width);
-    const LabelledImages resized = resize(images, sizes.to_height, sizes.to_width);
+    const LabeledImages images = random_images(2, 3, sizes.height, sizes.width);
+    const LabeledImages resized = resize(images, sizes.to_height, sizes.to_width);
     CHECK_NOTHROW(check_sizes(resized, "test"));
     CHECK(resized.height == sizes.to_height);
     CHECK(resized.width == sizes.to_width);
@@ -117,25 +117,25 @@ TEST_CASE("resize: values of another implementation, with larger, smaller and mi
 
 TEST_CASE("resize: a constant image stays constant") {
   for (const std::uint8_t level : Bytes{0, 1, 128, 254, 255}) {
-    const LabelledImages images{1, 1, 5, 6, 10, Bytes(30, level), {0}};
+    const LabeledImages images{1, 1, 5, 6, 10, Bytes(30, level), {0}};
     CHECK(resize(images, 11, 3).pixels == Bytes(33, level));
     CHECK(resize(images, 2, 17).pixels == Bytes(34, level));
   }
 }
 
 TEST_CASE("resize: fine stripes shrink to their mean, not to some of them") {
-  LabelledImages stripes{1, 1, 160, 160, 10, {}, {0}};
+  LabeledImages stripes{1, 1, 160, 160, 10, {}, {0}};
   for (Index i = 0; i < 160 * 160; ++i) stripes.pixels.push_back(i % 2 == 0 ? 255 : 0);
   for (const int level : resize(stripes, 10, 10).pixels) CHECK(std::abs(level - 127.5) <= 3);
 }
 
 TEST_CASE("resize: the same size gives the same bytes") {
-  const LabelledImages images = random_images(3, 3, 7, 12);
+  const LabeledImages images = random_images(3, 3, 7, 12);
   CHECK(resize(images, 7, 12).pixels == images.pixels);
 }
 
 TEST_CASE("resize: bad sizes are errors") {
-  const LabelledImages images = random_images(1, 1, 2, 2);
+  const LabeledImages images = random_images(1, 1, 2, 2);
   check_error<ArgumentError>([&] { resize(images, 0, 3); }, {"resize", "at least 1 x 1", "0 x 3"});
   check_error<ArgumentError>([&] { resize(images, 3, -1); }, {"resize", "at least 1 x 1", "3 x -1"});
   check_error<ArgumentError>([] { resize({}, 3, 3); }, {"resize", "extent below 1"});

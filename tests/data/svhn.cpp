@@ -47,7 +47,7 @@ TEST_CASE("load_svhn: column-major pixels and 10 for the digit 0, compressed or 
     const Dataset dataset = load_svhn(folder.path());
     CHECK(dataset.name == "svhn");
     CHECK(dataset.folder == folder.path());
-    for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+    for (const LabeledImages* images : {&dataset.train, &dataset.test}) {
       const std::size_t count = images == &dataset.train ? 12 : 4;
       CHECK(images->count == static_cast<Index>(count));
       CHECK(images->channels == 3);
@@ -132,7 +132,7 @@ TEST_CASE("load_svhn: a label that stands for no digit") {
 TEST_CASE("SVHN itself: counts") {
   const char* root = std::getenv("HYPERTAPE_DATA");
   const std::filesystem::path folder = std::filesystem::path(root == nullptr ? "" : root) / "svhn";
-  if (root == nullptr || !holds_any_file(folder, svhn_layout)) {
+  if (root == nullptr || !holds_any_file(folder, svhn_dataset_files)) {
     MESSAGE("skipped: SVHN itself (needs its files in $HYPERTAPE_DATA/svhn)");
     return;
   }

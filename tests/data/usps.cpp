@@ -49,7 +49,7 @@ TEST_CASE("load_usps: two files, each plain or gzipped, enlarged to 28 x 28") {
   const Dataset dataset = load_usps(tiny.folder.path());
   CHECK(dataset.name == "usps");
   CHECK(dataset.folder == tiny.folder.path());
-  for (const LabelledImages* images : {&dataset.train, &dataset.test}) {
+  for (const LabeledImages* images : {&dataset.train, &dataset.test}) {
     CHECK(images->count == (images == &dataset.train ? 20 : 12));
     CHECK(images->channels == 1);
     CHECK(images->height == 28);
@@ -57,7 +57,7 @@ TEST_CASE("load_usps: two files, each plain or gzipped, enlarged to 28 x 28") {
     CHECK(images->classes == 10);
     CHECK_NOTHROW(check_sizes(*images, "test"));
     CHECK(images->labels[11] == 1);
-    LabelledImages small{1, 1, 16, 16, 10, std::vector<std::uint8_t>(256), {1}};
+    LabeledImages small{1, 1, 16, 16, 10, std::vector<std::uint8_t>(256), {1}};
     small.pixels[11] = 255;
     const std::vector<std::uint8_t> expected = resize(small, 28, 28).pixels;
     CHECK(std::equal(expected.begin(), expected.end(), images->pixels.begin() + 784 * 11));
@@ -76,7 +76,7 @@ TEST_CASE("load_usps_resplit: the images of both files, each once, a fifth of th
   CHECK(after.test.count == 16);
   const auto contents = [](const Dataset& dataset) {
     std::vector<std::vector<std::uint8_t>> all;
-    for (const LabelledImages* part : {&dataset.train, &dataset.test}) {
+    for (const LabeledImages* part : {&dataset.train, &dataset.test}) {
       CHECK_NOTHROW(check_sizes(*part, "test"));
       for (Index n = 0; n < part->count; ++n) {
         const auto pixels = part->pixels.begin() + n * part->bytes_per_image();
@@ -112,7 +112,7 @@ TEST_CASE("read_usps: levels become bytes, whatever the blanks and the last end 
   std::string line = "9";
   for (int i = 0; i < 250; ++i) line += "\t-1";
   put_file(folder / "file", line + " 0 1 -0.5 .5  -0.999 1.0000\r\n" + line + " 0 0 0 0 0 0");
-  const LabelledImages images = data::detail::read_usps(folder / "file");
+  const LabeledImages images = data::detail::read_usps(folder / "file");
   REQUIRE(images.count == 2);
   CHECK(images.labels == std::vector<std::int32_t>{9, 9});
   CHECK(std::vector<int>(images.pixels.begin() + 249, images.pixels.begin() + 256) ==
@@ -167,7 +167,7 @@ TEST_CASE("load_usps: a truncated gzip file") {
 TEST_CASE("USPS itself: counts, first labels and the frequency of classes") {
   const char* root = std::getenv("HYPERTAPE_DATA");
   const std::filesystem::path folder = std::filesystem::path(root == nullptr ? "" : root) / "usps";
-  if (root == nullptr || !holds_any_file(folder, usps_layout)) {
+  if (root == nullptr || !holds_any_file(folder, usps_dataset_files)) {
     MESSAGE("skipped: USPS itself (needs its files in $HYPERTAPE_DATA/usps)");
     return;
   }

@@ -42,7 +42,7 @@ DistilledSet average_set(Index steps = 1) {
 }
 
 TEST_CASE("baselines: average images are the means of the classes, the same in all steps") {
-  const data::LabelledImages images{
+  const data::LabeledImages images{
       5, 2, 1, 2, 2, {10, 20, 30, 40, 1, 1, 1, 1, 20, 40, 60, 80, 3, 5, 7, 9, 99, 99, 99, 99}, {0, 1, 0, 1, 1}};
   const data::Normalization normalization{{0.5f, 0.25f}, {0.1f, 0.2f}};
   const std::vector<Index> which = {0, 1, 2, 3};  // not the last

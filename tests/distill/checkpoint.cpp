@@ -10,14 +10,14 @@
 namespace hypertape::testing {
 namespace {
 
-data::Npz numbered(double number) {
-  data::Npz npz;
+io::Npz numbered(double number) {
+  io::Npz npz;
   npz["number"] = {{1}, std::vector<double>{number}};
   return npz;
 }
 
 double number_of(const distill::Checkpoints::Found& found) {
-  return data::require_values<double>(found.arrays, found.path, "number", {1})[0];
+  return io::require_values<double>(found.arrays, found.path, "number", {1})[0];
 }
 
 TEST_CASE("checkpoints: the newest is read, and if it is damaged the one before") {

@@ -43,15 +43,15 @@ TEST_CASE("confusion: shares in percent") {
   CHECK(confusion.rate(0, 0) == 75);
   CHECK(confusion.rate(0, 2) == 25);
   CHECK(confusion.rate(1, 2) == 100);
-  CHECK(confusion.relabelled_accuracy(1, 2) == 90);
-  CHECK(confusion.relabelled_accuracy(0, 2) == 50);
+  CHECK(confusion.relabeled_accuracy(1, 2) == 90);
+  CHECK(confusion.relabeled_accuracy(0, 2) == 50);
   CHECK(confusion.accuracy_without(1) == 87.5);
 }
 
 TEST_CASE("confusion: balanced shares count each class that has images as much as any other") {
   const distill::Confusion confusion = example();
   CHECK(confusion.balanced_accuracy() == (75.0 + 0 + 100) / 3);
-  CHECK(confusion.balanced_relabelled_accuracy(1, 2) == (75.0 + 100 + 100) / 3);
+  CHECK(confusion.balanced_relabeled_accuracy(1, 2) == (75.0 + 100 + 100) / 3);
   distill::Confusion majority(3);  // 300 to 12, all taken for the first; the third class has none
   for (int i = 0; i < 300; ++i) majority.add(0, 0);
   for (int i = 0; i < 12; ++i) majority.add(1, 0);

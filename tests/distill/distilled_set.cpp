@@ -66,15 +66,15 @@ TEST_CASE("distilled_set: it knows what it was made from, unless its file is an 
     CHECK(distill::load(path, 3).origin == set.origin);
     check_error<DataError>([&] { distill::load(path, 4); }, {"set.npz", "'classes'", "made for 4", "one for 3"});
   }
-  data::Npz npz = data::read_npz(path);
+  io::Npz npz = io::read_npz(path);
   const auto text = std::get<std::vector<std::int64_t>>(npz.at("dataset").values);
   CHECK(std::string(text.begin(), text.end()) == "folder");
   npz["dataset"] = {{1}, std::vector<std::int64_t>{256}};
-  data::write_npz(path, npz);
+  io::write_npz(path, npz);
   check_error<DataError>([&] { distill::load(path, 3); }, {"'dataset'", "256"});
   npz["dataset"] = {{1}, std::vector<std::int64_t>{65}};
   npz["class_names"] = {{3}, std::vector<std::int64_t>{65, 0, 66}};
-  data::write_npz(path, npz);
+  io::write_npz(path, npz);
   check_error<DataError>([&] { distill::load(path, 3); }, {"'class_names'", "3 names", "2"});
 }
 
@@ -82,13 +82,13 @@ TEST_CASE("distilled_set: the arrays have the documented shapes") {
   const TemporaryFolder folder;
   const auto path = folder.path() / "set.npz";
   distill::save(example(false), path);
-  const data::Npz npz = data::read_npz(path);
+  const io::Npz npz = io::read_npz(path);
   CHECK(npz.at("images").shape == std::vector<Index>{3, 4, 2, 5, 6});
-  CHECK(data::require_values<std::int64_t>(npz, path, "labels", {3, 4})[1] == 0);
+  CHECK(io::require_values<std::int64_t>(npz, path, "labels", {3, 4})[1] == 0);
   CHECK(npz.at("learning_rates").shape == std::vector<Index>{2, 3});
   CHECK(npz.at("theta0").shape == std::vector<Index>{7});
   // Row-major: the second value is one column further.
-  CHECK(data::require_values<float>(npz, path, "images", {3, 4, 2, 5, 6})[1] == example(false).images[0](0, 0, 0, 1));
+  CHECK(io::require_values<float>(npz, path, "images", {3, 4, 2, 5, 6})[1] == example(false).images[0](0, 0, 0, 1));
 }
 
 TEST_CASE("distilled_set: the same set gives the same bytes") {
@@ -107,45 +107,45 @@ TEST_CASE("distilled_set: missing, misshapen and impossible arrays are named") {
   const auto path = folder.path() / "set.npz";
   const auto with = [&](const auto& change) {
     distill::save(example(false), path);
-    data::Npz npz = data::read_npz(path);
+    io::Npz npz = io::read_npz(path);
     change(npz);
-    data::write_npz(path, npz);
+    io::write_npz(path, npz);
   };
   const auto load = [&] { distill::load(path, 3); };
 
-  with([](data::Npz& npz) { npz.erase("learning_rates"); });
+  with([](io::Npz& npz) { npz.erase("learning_rates"); });
   check_error<DataError>(load, {"set.npz", "learning_rates", "images, labels, mean"});
-  with([](data::Npz& npz) { npz["images"].shape = {12, 2, 5, 6}; });
+  with([](io::Npz& npz) { npz["images"].shape = {12, 2, 5, 6}; });
   check_error<DataError>(load, {"set.npz", "array 'images'", "expected", "found"});
-  with([](data::Npz& npz) { npz["learning_rates"].shape = {3, 2}; });
+  with([](io::Npz& npz) { npz["learning_rates"].shape = {3, 2}; });
   check_error<DataError>(load, {"set.npz", "array 'learning_rates'", "expected", "3", "found"});
-  with([](data::Npz& npz) { npz["mean"] = {{1}, std::vector<float>{0.5f}}; });
+  with([](io::Npz& npz) { npz["mean"] = {{1}, std::vector<float>{0.5f}}; });
   check_error<DataError>(load, {"set.npz", "array 'mean'"});
-  with([](data::Npz& npz) { npz["std"] = {{2}, std::vector<float>{0.5f, 0.0f}}; });
+  with([](io::Npz& npz) { npz["std"] = {{2}, std::vector<float>{0.5f, 0.0f}}; });
   check_error<DataError>(load, {"set.npz", "array 'std'", "positive", "0"});
-  with([](data::Npz& npz) { std::get<std::vector<std::int64_t>>(npz["labels"].values)[3] = 3; });
+  with([](io::Npz& npz) { std::get<std::vector<std::int64_t>>(npz["labels"].values)[3] = 3; });
   check_error<DataError>(load, {"set.npz", "array 'labels'", "classes 0 .. 2", "found 3"});
-  with([](data::Npz& npz) { std::get<std::vector<float>>(npz["images"].values)[3] = std::nanf(""); });
+  with([](io::Npz& npz) { std::get<std::vector<float>>(npz["images"].values)[3] = std::nanf(""); });
   check_error<DataError>(load, {"set.npz", "array 'images'", "finite"});
-  with([](data::Npz& npz) { npz["theta0"] = {{7}, std::vector<double>(7)}; });
+  with([](io::Npz& npz) { npz["theta0"] = {{7}, std::vector<double>(7)}; });
   check_error<DataError>(load, {"set.npz", "array 'theta0'", "float32", "float64"});
 
-  with([](data::Npz& npz) { npz["mean"] = {{2}, std::vector<float>{std::nanf(""), 0.0f}}; });
+  with([](io::Npz& npz) { npz["mean"] = {{2}, std::vector<float>{std::nanf(""), 0.0f}}; });
   check_error<DataError>(load, {"set.npz", "array 'mean'", "finite"});
-  with([](data::Npz& npz) { npz["std"] = {{2}, std::vector<float>{1, std::numeric_limits<float>::infinity()}}; });
+  with([](io::Npz& npz) { npz["std"] = {{2}, std::vector<float>{1, std::numeric_limits<float>::infinity()}}; });
   check_error<DataError>(load, {"set.npz", "array 'std'", "finite"});
 
   // Nothing to train on: no steps, no images, no epochs, no weights.
-  with([](data::Npz& npz) { npz["images"] = {{0, 4, 2, 5, 6}, std::vector<float>()}; });
+  with([](io::Npz& npz) { npz["images"] = {{0, 4, 2, 5, 6}, std::vector<float>()}; });
   check_error<DataError>(load, {"set.npz", "array 'images'"});
-  with([](data::Npz& npz) { npz["images"] = {{3, 0, 2, 5, 6}, std::vector<float>()}; });
+  with([](io::Npz& npz) { npz["images"] = {{3, 0, 2, 5, 6}, std::vector<float>()}; });
   check_error<DataError>(load, {"set.npz", "array 'images'"});
-  with([](data::Npz& npz) { npz["learning_rates"] = {{0, 3}, std::vector<float>()}; });
+  with([](io::Npz& npz) { npz["learning_rates"] = {{0, 3}, std::vector<float>()}; });
   check_error<DataError>(load, {"set.npz", "array 'learning_rates'"});
-  with([](data::Npz& npz) { npz["theta0"] = {{0}, std::vector<float>()}; });
+  with([](io::Npz& npz) { npz["theta0"] = {{0}, std::vector<float>()}; });
   check_error<DataError>(load, {"set.npz", "array 'theta0'"});
 
-  with([](data::Npz& npz) { npz.erase("theta0"); });
+  with([](io::Npz& npz) { npz.erase("theta0"); });
   CHECK(!distill::load(path, 3).theta0);
 }
 

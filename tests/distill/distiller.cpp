@@ -20,7 +20,7 @@ namespace {
 using distill::Distiller;
 using distill::DistillOptions;
 using distill::InitialWeights;
-using distill::Stream;
+using distill::RandomPurpose;
 
 const data::Dataset& glyphs() {
   static const data::Dataset dataset = data::generate_glyphs(600, 100, 1);
@@ -41,22 +41,22 @@ nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
 nn::Network<float> lenet() { return {"lenet", nn::LeNet()}; }
 
 InitialWeights fixed(const nn::Network<float>& network, const DistillOptions& options) {
-  Random random = distill::random_stream(options.seed, Stream::theta);
+  Random random = distill::random_stream(options.seed, RandomPurpose::theta);
   return InitialWeights({network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
 }
 
-/// A distiller for one fixed initialisation.
+/// A distiller for one fixed initialization.
 std::unique_ptr<Distiller> distiller_for(const nn::Network<float>& network, const DistillOptions& options,
                                          int threads = 1) {
   const InitialWeights weights = fixed(network, options);
   return std::make_unique<Distiller>(network, glyphs(), options, weights, weights, WorkerTeam(threads));
 }
 
-/// One for random initialisations.
+/// One for random initializations.
 std::unique_ptr<Distiller> random_distiller(const DistillOptions& options, int threads = 1) {
   return std::make_unique<Distiller>(
-      linear(), glyphs(), options, InitialWeights(linear(), {}, options.seed, Stream::theta),
-      InitialWeights(linear(), {}, options.seed, Stream::validation), WorkerTeam(threads));
+      linear(), glyphs(), options, InitialWeights(linear(), {}, options.seed, RandomPurpose::theta),
+      InitialWeights(linear(), {}, options.seed, RandomPurpose::validation), WorkerTeam(threads));
 }
 
 void check_same(const distill::DistilledSet& a, const distill::DistilledSet& b) {
@@ -79,7 +79,7 @@ TEST_CASE("distiller: a linear model learns digits from ten images, far above ch
   CHECK(distiller->hold_out_score() >= 60);
 }
 
-TEST_CASE("distiller: it learns for random initialisations too, and for soft labels, momentum and clipping") {
+TEST_CASE("distiller: it learns for random initializations too, and for soft labels, momentum and clipping") {
   const auto gain = [](const std::function<void(DistillOptions&)>& change) {
     DistillOptions options = small_options();
     options.epochs = 5;
@@ -130,7 +130,7 @@ TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits o
   for (const int stop : {0, 5}) {
     const auto first = random_distiller(options);
     for (int i = 0; i < stop; ++i) first->iterate();
-    const data::Npz saved = first->checkpoint();
+    const io::Npz saved = first->checkpoint();
     const auto second = random_distiller(options);
     second->iterate();  // whatever was there before is gone
     second->restore(saved, "checkpoint.npz");
@@ -138,13 +138,14 @@ TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits o
     while (second->iteration() < 12) second->iterate();
     check_same(second->distilled(), whole->distilled());
   }
-  data::Npz damaged = whole->checkpoint();
+  io::Npz damaged = whole->checkpoint();
   for (const char* name : {"iteration", "skipped"}) {
     for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{1} << 40}) {
-      data::Npz other = damaged;
+      io::Npz other = damaged;
       other[name].values = std::vector<std::int64_t>{value};
-      check_error<DataError>([&] { whole->restore(other, "checkpoint.npz"); },
-                             {"checkpoint.npz: array '", name, "': expected a count in 0 .. ", message(value)});
+      check_error<DataError>(
+          [&] { whole->restore(other, "checkpoint.npz"); },
+          {"checkpoint.npz: array '", name, "': expected a count in 0 .. ", hypertape::detail::concat(value)});
     }
   }
   damaged["images.adam_mean"].shape = {1};
@@ -177,7 +178,7 @@ TEST_CASE("distiller: options do what they say") {
   CHECK(soft.soft_labels);
   CHECK(!equal(soft.labels[0], plain.labels[0]));
   CHECK(after_one([](DistillOptions& o) { o.momentum = 0.5; }).momentum == 0.5f);
-  // Pixel 0 and pixel 255 in normalised space.
+  // Pixel 0 and pixel 255 in normalized space.
   const auto clamped = after_one([](DistillOptions& o) { o.clamp_images = true, o.initial_noise = 10; });
   const data::Normalization& scale = glyphs().normalization;
   for (const float value : clamped.images[0].values()) {
@@ -306,7 +307,7 @@ TEST_CASE("distiller: the held-out images are those of the seed that draws them"
   };
   const distill::DistilledSet set = distiller_for(linear(), small_options())->distilled();
   const auto expected = [&](std::uint64_t seed) {
-    const std::vector<distill::Trained> trained =
+    const std::vector<distill::TrainingResult> trained =
         distill::train_networks(linear(), set.inner_loop(*set.theta0), std::vector{*set.theta0}, WorkerTeam(1));
     return distill::confusion(linear(), trained.front().theta, glyphs().train,
                               distill::hold_out(glyphs().train, 100, seed).held_out, glyphs().normalization,

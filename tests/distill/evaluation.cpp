@@ -25,7 +25,7 @@ nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
 
 TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
   const Tensor<float> theta = random_tensor<float>(Shape{7850}, 1);
-  const data::LabelledImages& images = glyphs().test;
+  const data::LabeledImages& images = glyphs().test;
   distill::Confusion expected(10);
   std::vector<Index> all(130);
   std::iota(all.begin(), all.end(), Index{0});
@@ -56,7 +56,7 @@ TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
 TEST_CASE("evaluation: a network of other classes, and a label that is none, are errors") {
   const nn::Network<float> two("two", nn::Mlp({784, 2}));
   const Tensor<float> theta = random_tensor<float>(Shape{1570}, 1);
-  data::LabelledImages images = glyphs().test;
+  data::LabeledImages images = glyphs().test;
   const auto confusion = [&] { distill::confusion(two, theta, images, glyphs().normalization, WorkerTeam(2)); };
   check_error<ShapeError>(confusion, {"accuracy: the network gives", "2)", "10 classes need", "10)"});
   images.classes = 2;  // with labels up to 9
@@ -92,8 +92,8 @@ TEST_CASE("evaluation: a network whose training fails is named, and the others a
 }
 
 TEST_CASE("evaluation: a network that failed, in training or by its outputs, gets nothing right") {
-  std::vector<distill::Trained> trained(3);
-  for (distill::Trained& one : trained) one.theta = random_tensor<float>(Shape{7850}, 1);
+  std::vector<distill::TrainingResult> trained(3);
+  for (distill::TrainingResult& one : trained) one.theta = random_tensor<float>(Shape{7850}, 1);
   trained[1].failure = DivergenceError("inner step 1: not finite");
   trained[2].theta.fill(3e38f);  // finite, its outputs are not
   const std::array<Index, 2> which = {0, 1};

@@ -12,7 +12,7 @@
 namespace hypertape::testing {
 namespace {
 
-const data::LabelledImages& images() {
+const data::LabeledImages& images() {
   static const data::Dataset dataset = data::generate_glyphs(300, 10, 1);
   return dataset.train;
 }
@@ -37,7 +37,7 @@ TEST_CASE("distill options: what depends on the images, and what does not fit") 
   CHECK(*defaults.hold_out == 60);
   CHECK(*defaults.batch == 240);
   CHECK(*defaults.hold_out_seed == defaults.seed);
-  data::LabelledImages many = images();
+  data::LabeledImages many = images();
   many.count = 60000;
   many.labels.resize(60000);
   CHECK(*distill::DistillOptions{}.resolved(many).hold_out == 5000);

@@ -13,9 +13,9 @@ namespace hypertape::testing {
 namespace {
 
 using distill::InitialWeights;
-using distill::Stream;
+using distill::RandomPurpose;
 
-InitialWeights random_weights(std::uint64_t seed, Stream purpose = Stream::theta) {
+InitialWeights random_weights(std::uint64_t seed, RandomPurpose purpose = RandomPurpose::theta) {
   return InitialWeights(nn::Network<float>("mlp", nn::Mlp({3, 2})), {}, seed, purpose);
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("initial weights: random ones are a function of seed, purpose and numb
   CHECK(equal(weights[5], random_weights(1)[5]));
   CHECK(!equal(weights[5], weights[6]));
   CHECK(!equal(weights[5], random_weights(2)[5]));
-  CHECK(!equal(weights[5], random_weights(1, Stream::evaluation)[5]));
+  CHECK(!equal(weights[5], random_weights(1, RandomPurpose::evaluation)[5]));
 }
 
 TEST_CASE("initial weights: no iteration sees the random weights of another") {

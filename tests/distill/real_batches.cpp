@@ -11,8 +11,8 @@ namespace hypertape::testing {
 namespace {
 
 /// Images of one pixel; so many of each class, one class after the other.
-data::LabelledImages images_of(const std::vector<Index>& sizes) {
-  data::LabelledImages images{0, 1, 1, 1, static_cast<int>(sizes.size()), {}, {}};
+data::LabeledImages images_of(const std::vector<Index>& sizes) {
+  data::LabeledImages images{0, 1, 1, 1, static_cast<int>(sizes.size()), {}, {}};
   for (std::size_t k = 0; k < sizes.size(); ++k) {
     images.count += sizes[k];
     images.labels.resize(static_cast<std::size_t>(images.count), static_cast<std::int32_t>(k));
@@ -22,7 +22,7 @@ data::LabelledImages images_of(const std::vector<Index>& sizes) {
 }
 
 TEST_CASE("real batches: sizes of classes, and when they are unequal") {
-  const data::LabelledImages images = images_of({4, 0, 2});
+  const data::LabeledImages images = images_of({4, 0, 2});
   CHECK(distill::class_sizes(images, data::all_indices(6)) == std::vector<Index>{4, 0, 2});
   CHECK(distill::class_sizes(images, std::vector<Index>{0, 5, 4}) == std::vector<Index>{1, 0, 2});
   CHECK(!distill::unequal_classes(images));  // two to one, and a class that has none is no class
@@ -32,11 +32,12 @@ TEST_CASE("real batches: sizes of classes, and when they are unequal") {
 }
 
 TEST_CASE("real batches: plain ones have each image once in an epoch, in an order of its own") {
-  const data::LabelledImages images = images_of({7, 4});
+  const data::LabeledImages images = images_of({7, 4});
   const std::vector<Index> which = {0, 1, 2, 4, 6, 8, 9, 10};
   distill::RealBatches batches(images, which, 3, false, 5);
   for (const Index number : {0, 1, 2, 3, 8, 2}) {  // two batches fit into an epoch
-    const std::vector<Index> order = distill::random_stream(5, distill::Stream::batches, number / 2).permutation(8);
+    const std::vector<Index> order =
+        distill::random_stream(5, distill::RandomPurpose::batches, number / 2).permutation(8);
     std::vector<Index> batch, expected;
     batches.draw(number, batch);
     for (Index i = 0; i < 3; ++i) {
@@ -50,7 +51,7 @@ TEST_CASE("real batches: plain ones have each image once in an epoch, in an orde
 }
 
 TEST_CASE("real batches: balanced ones have as many of each class that has any, each image as often as any other") {
-  const data::LabelledImages images = images_of({20, 0, 3, 5});
+  const data::LabeledImages images = images_of({20, 0, 3, 5});
   distill::RealBatches batches(images, data::all_indices(28), 8, true, 5);
   std::vector<Index> seen(28), batch, first;
   batches.draw(0, first);

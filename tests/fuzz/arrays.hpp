@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "hypertape/distill/learned_set.hpp"
+#include "hypertape/distill/distilled_parameters.hpp"
 #include "support/random_tensor.hpp"
 
 /// What the fuzz targets of distilled sets and checkpoints share with their seeds.
@@ -18,12 +18,13 @@ inline constexpr std::array checkpoint_arrays{
     "clip_average"};
 
 /// One step of two images of 2 x 2 pixels, with soft labels of two classes; three epochs.
-inline distill::LearnedSet small_learned_set() {
+inline distill::DistilledParameters small_learned_set() {
   distill::DistillOptions options;
   options.soft_labels = true;
   options.clip_average = 2;
-  return distill::LearnedSet({random_tensor<float>(Shape{2, 1, 2, 2}, 1)}, {random_tensor<float>(Shape{2, 2}, 2)},
-                             options, data::Normalization{{0.5F}, {0.5F}});
+  return distill::DistilledParameters({random_tensor<float>(Shape{2, 1, 2, 2}, 1)},
+                                      {random_tensor<float>(Shape{2, 2}, 2)}, options,
+                                      data::Normalization{{0.5F}, {0.5F}});
 }
 
 inline Hypergradient<float> small_hypergradient() {

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* other : {"train/b/1.png", "test/a/1.png", "test/b/1.png"}) {
       if (std::filesystem::exists(folder / other)) continue;
       std::filesystem::create_directories((folder / other).parent_path());
-      data::write_png(folder / other, 1, 1, 1, std::vector<std::uint8_t>{7});
+      io::write_png(folder / other, 1, 1, 1, std::vector<std::uint8_t>{7});
     }
     data::load_image_folder(folder, {.size = 4});
   });

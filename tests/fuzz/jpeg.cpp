@@ -1,8 +1,8 @@
-#include "hypertape/data/jpeg.hpp"
+#include "hypertape/io/jpeg.hpp"
 
 #include "fuzz/reader.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hypertape;
-  return testing::read_as_file(std::span(data, size), "input.jpg", [](const auto& path) { data::read_jpeg(path); });
+  return testing::read_as_file(std::span(data, size), "input.jpg", [](const auto& path) { io::read_jpeg(path); });
 }

@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "hypertape/core/error.hpp"
-#include "hypertape/data/file.hpp"
-#include "hypertape/data/npy.hpp"
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/npy.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
 
 /// What the fuzz targets share. Each target gives a reader the bytes that libFuzzer made up: it must return a value or
@@ -38,26 +38,26 @@ int read_as_file(std::span<const std::uint8_t> bytes, const char* name, const Re
 /// name in turn two bytes of length, the least first, and an .npy file of that length; none if the length is 0.
 /// @throws DataError if one is no .npy file.
 template <std::size_t N>
-data::Npz arrays_from(std::span<const std::uint8_t> bytes, const std::array<const char*, N>& names) {
-  data::Npz arrays;
+io::Npz arrays_from(std::span<const std::uint8_t> bytes, const std::array<const char*, N>& names) {
+  io::Npz arrays;
   for (const char* name : names) {
     if (bytes.size() < 2) break;
     const std::size_t length = (std::min)(bytes[0] + std::size_t{256} * bytes[1], bytes.size() - 2);
     const auto part = bytes.subspan(2, length);
     bytes = bytes.subspan(2 + length);
     if (length == 0) continue;
-    arrays[name] = data::decode_npy(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()), name);
+    arrays[name] = io::decode_npy(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()), name);
   }
   return arrays;
 }
 
 /// The row of bytes that `arrays_from` makes these arrays of.
 template <std::size_t N>
-std::string bytes_of(const data::Npz& arrays, const std::array<const char*, N>& names) {
+std::string bytes_of(const io::Npz& arrays, const std::array<const char*, N>& names) {
   std::string bytes;
   for (const char* name : names) {
     const auto array = arrays.find(name);
-    const std::string part = array == arrays.end() ? "" : data::encode_npy(array->second);
+    const std::string part = array == arrays.end() ? "" : io::encode_npy(array->second);
     bytes += static_cast<char>(part.size() % 256);
     bytes += static_cast<char>(part.size() / 256);
     bytes += part;

@@ -5,8 +5,8 @@
 
 #include "fuzz/arrays.hpp"
 #include "fuzz/reader.hpp"
-#include "hypertape/data/idx.hpp"
 #include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/io/idx.hpp"
 #include "support/gzip_file.hpp"
 #include "support/picture_files.hpp"
 #include "support/stored_datasets.hpp"
@@ -28,8 +28,8 @@ const std::vector<std::uint8_t> eight_bytes{1, 2, 3, 4, 5, 6, 7, 8}, two_labels{
 
 TEST_CASE("seeds: idx, gzip, mnist") {
   const auto idx = seeds_of("idx"), packed = seeds_of("unpacking_reader"), mnist = seeds_of("mnist");
-  data::write_idx(idx / "images", std::vector<Index>{2, 2, 2}, eight_bytes);
-  data::write_idx(idx / "labels", std::vector<Index>{2}, two_labels);
+  io::write_idx(idx / "images", std::vector<Index>{2, 2, 2}, eight_bytes);
+  io::write_idx(idx / "labels", std::vector<Index>{2}, two_labels);
   put_gzip_file(idx / "labels.gz", file_bytes(idx / "labels"));
   put_gzip_file(packed / "text", "some text, and some text, and some text");
   put_file(packed / "plain", "some text");
@@ -39,11 +39,11 @@ TEST_CASE("seeds: idx, gzip, mnist") {
 
 TEST_CASE("seeds: npy, npz") {
   const auto npy = seeds_of("npy"), npz = seeds_of("npz");
-  const data::Npz arrays{{"floats", {{2, 1}, std::vector<float>{1, 2}}},
-                         {"doubles", {{2}, std::vector<double>{1, 2}}},
-                         {"numbers", {{}, std::vector<std::int64_t>{3}}}};
-  for (const auto& [name, array] : arrays) put_file(npy / name, data::encode_npy(array));
-  data::write_npz(npz / "three", arrays);
+  const io::Npz arrays{{"floats", {{2, 1}, std::vector<float>{1, 2}}},
+                       {"doubles", {{2}, std::vector<double>{1, 2}}},
+                       {"numbers", {{}, std::vector<std::int64_t>{3}}}};
+  for (const auto& [name, array] : arrays) put_file(npy / name, io::encode_npy(array));
+  io::write_npz(npz / "three", arrays);
 }
 
 TEST_CASE("seeds: png, jpeg, image_folder") {
@@ -71,7 +71,7 @@ TEST_CASE("seeds: mat, usps, cifar10") {
 
 TEST_CASE("seeds: distilled_set, checkpoint") {
   const auto sets = seeds_of("distilled_set"), checkpoints = seeds_of("checkpoint");
-  distill::LearnedSet learned = small_learned_set();
+  distill::DistilledParameters learned = small_learned_set();
   const InnerLoop<float>& loop = learned.loop();
   distill::DistilledSet set{loop.x, loop.y,           true,         loop.learning_rates,
                             0.5F,   {{0.5F}, {0.5F}}, std::nullopt, std::nullopt};
@@ -82,7 +82,7 @@ TEST_CASE("seeds: distilled_set, checkpoint") {
   set.origin = distill::Origin{"glyphs", 7, 2, {"ring", "stroke"}};
   put_file(sets / "fixed", bytes_of(distill::to_npz(set), distilled_arrays));
   for (const char* name : {"new", "one step"}) {
-    data::Npz state;
+    io::Npz state;
     learned.save(state);
     put_file(checkpoints / name, bytes_of(state, checkpoint_arrays));
     learned.update(small_hypergradient(), 1);

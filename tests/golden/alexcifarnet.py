@@ -38,15 +38,15 @@ def split(theta):
     return theta.split([count for count, _ in golden.parameter_scales()])
 
 
-def normalise(x):
+def normalize(x):
     return F.local_response_norm(x, size=4, alpha=0.001 / 9, beta=0.75, k=1)
 
 
 def alexcifarnet(theta, x):
     chunks = iter(split(theta))
     weights = [(next(chunks).view(shape), next(chunks)) for _, shape in LAYERS]
-    x = normalise(F.max_pool2d(F.relu(F.conv2d(x, *weights[0], padding=2)), 3, 2, 1))
-    x = F.max_pool2d(normalise(F.relu(F.conv2d(x, *weights[1], padding=2))), 3, 2, 1).flatten(1)
+    x = normalize(F.max_pool2d(F.relu(F.conv2d(x, *weights[0], padding=2)), 3, 2, 1))
+    x = F.max_pool2d(normalize(F.relu(F.conv2d(x, *weights[1], padding=2))), 3, 2, 1).flatten(1)
     x = F.relu(F.linear(x, *weights[2]))
     x = F.relu(F.linear(x, *weights[3]))
     return F.linear(x, *weights[4])

@@ -2,7 +2,7 @@
 # What holds for the text of every header: rules.sh INCLUDE_FOLDER.
 set -euo pipefail
 cd "$1"
-layers=(core kernels autodiff ops nn optim unroll data distill)
+layers=(core kernels autodiff ops nn optim unroll io data distill)
 bad=0
 
 check() {  # check RULE FOUND: nothing may be found
@@ -20,6 +20,8 @@ for i in "${!layers[@]}"; do
     grep -rnE "#include [<\"]hypertape/($above|hypertape\.hpp|distill\.hpp)" "hypertape/${layers[i]}")"
 done
 
+check "headers of one file name" "$(find hypertape -name '*.hpp' -printf '%f\n' | sort | uniq -d)"
+
 reached() {  # reached HEADER: all headers that it includes, directly or not
   local all=$1 new=$1
   while [ -n "$new" ]; do
@@ -29,7 +31,7 @@ reached() {  # reached HEADER: all headers that it includes, directly or not
   echo "$all"
 }
 check "headers that hypertape/hypertape.hpp does not reach" "$(
-  find hypertape -mindepth 2 -name '*.hpp' | grep -vE '^hypertape/(data|distill)/' | grep -vxF "$(reached hypertape/hypertape.hpp)")"
+  find hypertape -mindepth 2 -name '*.hpp' | grep -vE '^hypertape/(io|data|distill)/' | grep -vxF "$(reached hypertape/hypertape.hpp)")"
 check "headers that hypertape/distill.hpp does not reach" "$(
   find hypertape -mindepth 2 -name '*.hpp' | grep -vxF "$(reached hypertape/distill.hpp)")"
 exit $bad

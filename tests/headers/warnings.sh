@@ -20,7 +20,7 @@ for option in "$@"; do
   if [[ $option == -I* && $option != "-I$include" ]]; then others+=(-idirafter "${option#-I}"); fi
 done
 for standard in 20 2b; do
-  for source in "$consumer/other.cpp" "$(dirname "$0")/../../cmake/kernels.cpp"; do
+  for source in "$consumer/other.cpp" "$(dirname "$0")/../../src/kernels.cpp"; do
     "$CXX" "-std=c++$standard" -fsyntax-only -march=native "${warnings[@]}" -I "$work" -I "$include" "${others[@]}" "$source"
   done
 done

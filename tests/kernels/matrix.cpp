@@ -6,13 +6,13 @@
 
 using namespace hypertape;
 using namespace hypertape::testing;
-using kernels::Start;
+using kernels::OutputMode;
 
 namespace {
 
 template <class T>
-Tensor<T> started(Start start, const Tensor<T>& before) {
-  return start == Start::accumulate ? before : Tensor<T>(before.shape());
+Tensor<T> started(OutputMode mode, const Tensor<T>& before) {
+  return mode == OutputMode::accumulate ? before : Tensor<T>(before.shape());
 }
 
 template <class T>
@@ -21,8 +21,8 @@ void check_multiply_transposed(Index rows, Index columns, Index length) {
   const Tensor<T> a = whole_numbers<T>(Shape{rows, length}, 1), b = whole_numbers<T>(Shape{columns, length}, 2);
   const Tensor<T> c = whole_numbers<T>(Shape{rows, length}, 3), d = whole_numbers<T>(Shape{columns, length}, 4);
   const Tensor<T> before = whole_numbers<T>(Shape{rows, columns}, 5);
-  for (const Start start : {Start::fresh, Start::accumulate}) {
-    Tensor<T> one = started(start, before), two = one;
+  for (const OutputMode mode : {OutputMode::write, OutputMode::accumulate}) {
+    Tensor<T> one = started(mode, before), two = one;
     for (Index r = 0; r < rows; ++r) {
       for (Index q = 0; q < columns; ++q) {
         for (Index k = 0; k < length; ++k) {
@@ -32,18 +32,18 @@ void check_multiply_transposed(Index rows, Index columns, Index length) {
       }
     }
     Tensor<T> got = before;
-    kernels::matrix::multiply_transposed<T, 1>(rows, columns, length, {{a.data(), b.data()}}, start, got.data(),
-                                               columns, 1);
+    kernels::matrix::multiply_transposed<T, 1>(rows, columns, length, {{a.data(), b.data()}}, mode, got.data(), columns,
+                                               1);
     CHECK(equal(got, one));
     got = before;
     kernels::matrix::multiply_transposed<T, 2>(rows, columns, length, {{a.data(), b.data()}, {c.data(), d.data()}},
-                                               start, got.data(), columns, 1);
+                                               mode, got.data(), columns, 1);
     CHECK(equal(got, two));
   }
   Tensor<T> got(Shape{columns, rows}), expected(Shape{columns, rows});  // the result transposed
-  kernels::matrix::multiply_transposed<T, 1>(rows, columns, length, {{a.data(), b.data()}}, Start::fresh, got.data(), 1,
-                                             rows);
-  kernels::matrix::multiply_transposed<T, 1>(columns, rows, length, {{b.data(), a.data()}}, Start::fresh,
+  kernels::matrix::multiply_transposed<T, 1>(rows, columns, length, {{a.data(), b.data()}}, OutputMode::write,
+                                             got.data(), 1, rows);
+  kernels::matrix::multiply_transposed<T, 1>(columns, rows, length, {{b.data(), a.data()}}, OutputMode::write,
                                              expected.data(), rows, 1);
   CHECK(equal(got, expected));
 }
@@ -53,8 +53,8 @@ void check_combine_rows(Index count, Index length, Index terms) {
   const Tensor<T> f = whole_numbers<T>(Shape{count, terms}, 1), x = whole_numbers<T>(Shape{terms, length}, 2);
   const Tensor<T> g = whole_numbers<T>(Shape{terms, count}, 3), y = whole_numbers<T>(Shape{terms, length + 3}, 4);
   const Tensor<T> before = whole_numbers<T>(Shape{count, length}, 5);
-  for (const Start start : {Start::fresh, Start::accumulate}) {
-    Tensor<T> one = started(start, before), two = one;
+  for (const OutputMode mode : {OutputMode::write, OutputMode::accumulate}) {
+    Tensor<T> one = started(mode, before), two = one;
     for (Index r = 0; r < count; ++r) {
       for (Index k = 0; k < length; ++k) {
         for (Index s = 0; s < terms; ++s) {
@@ -64,13 +64,13 @@ void check_combine_rows(Index count, Index length, Index terms) {
       }
     }
     Tensor<T> got = before;
-    kernels::matrix::combine_rows<T, 1>(count, length, terms, {{f.data(), terms, 1, x.data(), length}}, start,
+    kernels::matrix::combine_rows<T, 1>(count, length, terms, {{f.data(), terms, 1, x.data(), length}}, mode,
                                         got.data());
     CHECK(equal(got, one));
     got = before;
     kernels::matrix::combine_rows<T, 2>(
         count, length, terms, {{f.data(), terms, 1, x.data(), length}, {g.data(), 1, count, y.data(), length + 3}},
-        start, got.data());
+        mode, got.data());
     CHECK(equal(got, two));
   }
 }

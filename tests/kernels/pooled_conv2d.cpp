@@ -11,9 +11,9 @@
 
 using namespace hypertape;
 using namespace hypertape::testing;
+using kernels::OutputMode;
 using kernels::OutputOrder;
 using kernels::PooledConv2d;
-using kernels::Start;
 
 namespace {
 
@@ -140,13 +140,13 @@ void check_derivatives() {
   std::vector<T> sums(to_size(Layer::packed));
   Tensor<T> got_weight(example.weight.shape());
   Layer::template add_weight_gradient<1>(example.routes, {{g.data(), image}}, sums.data());
-  Layer::unpack(sums.data(), Start::fresh, got_weight.data());
+  Layer::unpack(sums.data(), OutputMode::write, got_weight.data());
   CHECK(equal(got_weight, dweight1));
   std::fill(sums.begin(), sums.end(), T(0));
   Layer::template add_weight_gradient<2>(example.routes, {{g.data(), image}, {g2.data(), image2.data()}}, sums.data());
-  Layer::unpack(sums.data(), Start::fresh, got_weight.data());
+  Layer::unpack(sums.data(), OutputMode::write, got_weight.data());
   CHECK(equal(got_weight, dweight));
-  Layer::unpack(sums.data(), Start::accumulate, got_weight.data());
+  Layer::unpack(sums.data(), OutputMode::accumulate, got_weight.data());
   for (T& value : dweight.values()) value *= 2;
   CHECK(equal(got_weight, dweight));
 

@@ -7,18 +7,18 @@
 
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/jvp.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/random_tensor.hpp"
 
-// Tests the fused LeNet, and by way of it kernels/lenet.hpp, against the same network on a tape.
+// Tests the fused LeNet, and by way of it nn/fused_lenet_kernels.hpp, against the same network on a tape.
 
 using namespace hypertape;
 using namespace hypertape::testing;
-using kernels::Start;
+using kernels::OutputMode;
 
 namespace {
 
@@ -79,9 +79,9 @@ Results<T> fused(const Problem<T>& problem, LossDerivatives<T>& derivatives) {
                  Tensor<T>(problem.x.shape()),
                  Tensor<T>(problem.y.shape())};
   out.loss = static_cast<double>(
-      derivatives.record({problem.theta, problem.x, problem.y}, T(1), Start::fresh, out.gradient.data()));
+      derivatives.record({problem.theta, problem.x, problem.y}, T(1), OutputMode::write, out.gradient.data()));
   out.slope = static_cast<double>(
-      derivatives.differentiate(problem.direction.data(), {out.hvp.data(), out.dx.data(), out.dy.data()}));
+      derivatives.gradient_vjp(problem.direction.data(), {out.hvp.data(), out.dx.data(), out.dy.data()}));
   return out;
 }
 
@@ -109,7 +109,8 @@ TEST_CASE_TEMPLATE("fused_lenet: loss, gradient and second derivatives are those
   };
   for (const Case& c : {Case{1, 28, 10, 5}, Case{1, 28, 10, 1}, Case{1, 32, 3, 2}, Case{3, 32, 10, 4},
                         Case{3, 28, 2, 1}, Case{1, 28, 10, 17}}) {
-    CAPTURE(message(c.channels, " channels, size ", c.size, ", ", c.classes, " classes, ", c.samples, " samples"));
+    CAPTURE(hypertape::detail::concat(c.channels, " channels, size ", c.size, ", ", c.classes, " classes, ", c.samples,
+                                      " samples"));
     const Problem<T> problem(c.channels, c.size, c.classes, c.samples);
     const auto derivatives = nn::ClassificationLoss<nn::LeNet>{&problem.net}.derivatives<T>();
     REQUIRE(derivatives != nullptr);
@@ -145,8 +146,8 @@ TEST_CASE("fused_lenet: a weight scales every result, and a gradient can be adde
   const Results<double> whole = fused(problem, *derivatives);
   Tensor<double> sum = whole.gradient;
   Results<double> part = whole;
-  derivatives->record({problem.theta, problem.x, problem.y}, 0.25, Start::accumulate, sum.data());
-  part.slope = derivatives->differentiate(problem.direction.data(), {part.hvp.data(), part.dx.data(), part.dy.data()});
+  derivatives->record({problem.theta, problem.x, problem.y}, 0.25, OutputMode::accumulate, sum.data());
+  part.slope = derivatives->gradient_vjp(problem.direction.data(), {part.hvp.data(), part.dx.data(), part.dy.data()});
   CHECK(std::abs(4 * part.slope - whole.slope) <= 1e-13 * std::abs(whole.slope));
   for (Index i = 0; i < sum.size(); ++i) sum[i] = (sum[i] - whole.gradient[i]) * 4;
   CHECK(relative_error(sum, whole.gradient) <= 1e-13);
@@ -167,14 +168,14 @@ TEST_CASE("fused_lenet: records are differentiated newest first, and their memor
   std::size_t reserved = 0;
   for (int round = 0; round < 3; ++round) {
     Results<float> got = expected_a;
-    derivatives->record({a.theta, a.x, a.y}, 1, Start::fresh, got.gradient.data());
-    derivatives->record({b.theta, b.x, b.y}, 1, Start::fresh, got.gradient.data());
-    derivatives->gradient({a.theta, a.x, a.y}, 1, Start::fresh, got.gradient.data());  // leaves no record
+    derivatives->record({a.theta, a.x, a.y}, 1, OutputMode::write, got.gradient.data());
+    derivatives->record({b.theta, b.x, b.y}, 1, OutputMode::write, got.gradient.data());
+    derivatives->gradient({a.theta, a.x, a.y}, 1, OutputMode::write, got.gradient.data());  // leaves no record
     Results<float> of_b = expected_b;
-    derivatives->differentiate(b.direction.data(), {of_b.hvp.data(), of_b.dx.data()});
+    derivatives->gradient_vjp(b.direction.data(), {of_b.hvp.data(), of_b.dx.data()});
     CHECK(equal(of_b.hvp, expected_b.hvp));
     CHECK(equal(of_b.dx, expected_b.dx));
-    derivatives->differentiate(a.direction.data(), {got.hvp.data(), nullptr, got.dy.data()});
+    derivatives->gradient_vjp(a.direction.data(), {got.hvp.data(), nullptr, got.dy.data()});
     CHECK(equal(got.hvp, expected_a.hvp));
     CHECK(equal(got.dy, expected_a.dy));
     CHECK(equal(got.gradient, expected_a.gradient));
@@ -187,7 +188,7 @@ TEST_CASE("fused_lenet: without a record there is nothing to differentiate") {
   const Problem<float> problem(1, 28, 10, 2);
   const auto derivatives = problem.net.cross_entropy_derivatives<float>();
   Tensor<float> out(problem.theta.shape());
-  CHECK_THROWS_WITH_AS(derivatives->differentiate(problem.direction.data(), {out.data()}),
+  CHECK_THROWS_WITH_AS(derivatives->gradient_vjp(problem.direction.data(), {out.data()}),
                        "LossDerivatives: nothing is recorded that could be differentiated", ArgumentError);
 }
 
@@ -196,7 +197,7 @@ TEST_CASE("fused_lenet: what does not fit is named") {
   const auto derivatives = problem.net.cross_entropy_derivatives<float>();
   Tensor<float> out(problem.theta.shape());
   const auto gradient_of = [&](const Tensor<float>& theta, const Tensor<float>& x, const Tensor<float>& y) {
-    derivatives->gradient({theta, x, y}, 1, Start::fresh, out.data());
+    derivatives->gradient({theta, x, y}, 1, OutputMode::write, out.data());
   };
   CHECK_THROWS_WITH_AS(gradient_of(Tensor<float>(Shape{7}), problem.x, problem.y),
                        "LeNet: theta must be (61706), got (7)", ShapeError);

@@ -77,7 +77,7 @@ TEST_CASE("adam: a state that no run of steps leaves is refused, and the present
   CHECK(adam.state().steps == 2);
 }
 
-TEST_CASE("optimisers: sizes that differ are refused") {
+TEST_CASE("optimizers: sizes that differ are refused") {
   std::vector<double> x = {1, 2};
   const std::vector<double> short_gradient = {1}, gradient = {1, 1};
   optim::Adam<double> adam;

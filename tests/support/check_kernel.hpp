@@ -7,7 +7,7 @@
 
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
-#include "hypertape/kernels/start.hpp"
+#include "hypertape/kernels/output_mode.hpp"
 #include "support/compare.hpp"
 #include "support/random_tensor.hpp"
 
@@ -20,7 +20,7 @@ std::vector<T> scratch_of(Index count) {
   return std::vector<T>(static_cast<std::size_t>(count), std::numeric_limits<T>::quiet_NaN());
 }
 
-/// Checks one pass of a bilinear kernel, run(left, right, range, start, output), that computes a range of `channels`
+/// Checks one pass of a bilinear kernel, run(left, right, range, mode, output), that computes a range of `channels`
 /// equal slices of its output (each contiguous), against obvious(left, right, output), which adds to zeros.
 template <class T, class Run, class Obvious>
 void check_pass(const Shape& left, const Shape& right, const Shape& output, Index channels, std::uint64_t seed,
@@ -31,12 +31,12 @@ void check_pass(const Shape& left, const Shape& right, const Shape& output, Inde
   obvious(a, b, expected);
 
   Tensor<T> fresh(output, std::numeric_limits<T>::quiet_NaN());
-  run(a, b, all, kernels::Start::fresh, fresh);
+  run(a, b, all, kernels::OutputMode::write, fresh);
   CHECK(equal(fresh, expected));
 
   Tensor<T> sum = whole_numbers<T>(output, seed + 2);
   for (Index i = 0; i < sum.size(); ++i) expected[i] += sum[i];
-  run(a, b, all, kernels::Start::accumulate, sum);
+  run(a, b, all, kernels::OutputMode::accumulate, sum);
   CHECK(equal(sum, expected));
 
   // A piece has the bits of the whole even where sums are rounded, and nothing beside it is touched.
@@ -46,10 +46,10 @@ void check_pass(const Shape& left, const Shape& right, const Shape& output, Inde
   Random random(seed);
   const Index begin = random.below(channels);
   const Range piece{begin, begin + 1 + random.below(channels - begin)};
-  for (const auto start : {kernels::Start::fresh, kernels::Start::accumulate}) {
+  for (const auto mode : {kernels::OutputMode::write, kernels::OutputMode::accumulate}) {
     Tensor<T> whole = before, cut = before, pieced = before;
-    run(real_a, real_b, all, start, whole);
-    run(real_a, real_b, piece, start, cut);
+    run(real_a, real_b, all, mode, whole);
+    run(real_a, real_b, piece, mode, cut);
     std::copy(whole.data() + piece.begin * each, whole.data() + piece.end * each, pieced.data() + piece.begin * each);
     CHECK(equal(cut, pieced));
   }

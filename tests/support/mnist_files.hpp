@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "hypertape/data/idx.hpp"
 #include "hypertape/data/mnist.hpp"
+#include "hypertape/io/idx.hpp"
 
 namespace hypertape::testing {
 
@@ -19,8 +19,8 @@ inline void put_mnist_files(const std::filesystem::path& folder, Index train_cou
       pixels.insert(pixels.end(), 28 * 28, static_cast<std::uint8_t>(n));
       labels.push_back(static_cast<std::uint8_t>(n % 10));
     }
-    data::write_idx(folder / data::mnist_files[2 * part], std::vector<Index>{count, 28, 28}, pixels);
-    data::write_idx(folder / data::mnist_files[2 * part + 1], std::vector<Index>{count}, labels);
+    io::write_idx(folder / data::mnist_files[2 * part], std::vector<Index>{count, 28, 28}, pixels);
+    io::write_idx(folder / data::mnist_files[2 * part + 1], std::vector<Index>{count}, labels);
   }
 }
 

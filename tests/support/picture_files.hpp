@@ -15,16 +15,16 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/glyphs.hpp"
-#include "hypertape/data/input_file.hpp"
-#include "hypertape/data/png.hpp"
+#include "hypertape/io/input_file.hpp"
+#include "hypertape/io/png.hpp"
 
 namespace hypertape::testing {
 
-/// Writes rows of 1 (grey), 3 (red, green, blue) or 4 (CMYK) bytes a pixel as JPEG of the best quality.
+/// Writes rows of 1 (gray), 3 (red, green, blue) or 4 (CMYK) bytes a pixel as JPEG of the best quality.
 inline void put_jpeg(const std::filesystem::path& path, Index width, Index height, int channels,
                      std::vector<std::uint8_t> bytes, bool progressive = false) {
   REQUIRE(static_cast<Index>(bytes.size()) == width * height * channels);
-  const data::detail::InputFile file(std::fopen(path.c_str(), "wb"));
+  const io::detail::InputFile file(std::fopen(path.c_str(), "wb"));
   REQUIRE(file);
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
@@ -59,7 +59,7 @@ struct PngKind {
 /// Writes rows of bytes as the kind packs them.
 inline void put_png(const std::filesystem::path& path, Index width, const PngKind& kind,
                     std::vector<std::vector<std::uint8_t>> rows) {
-  const data::detail::InputFile file(std::fopen(path.c_str(), "wb"));
+  const io::detail::InputFile file(std::fopen(path.c_str(), "wb"));
   REQUIRE(file);
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   png_infop info = png_create_info_struct(png);
@@ -84,7 +84,7 @@ inline void put_glyph_folder(const std::filesystem::path& folder, const std::vec
                              Index train_count, Index test_count) {
   const data::Dataset glyphs = data::generate_glyphs(10 * train_count, 10 * test_count, 1);
   for (const bool test : {false, true}) {
-    const data::LabelledImages& images = test ? glyphs.test : glyphs.train;
+    const data::LabeledImages& images = test ? glyphs.test : glyphs.train;
     for (Index n = 0; n < images.count; ++n) {
       const auto digit = static_cast<std::size_t>(images.labels[static_cast<std::size_t>(n)]);
       if (digit >= classes.size()) continue;
@@ -93,7 +93,7 @@ inline void put_glyph_folder(const std::filesystem::path& folder, const std::vec
       const std::span pixels = std::span(images.pixels)
                                    .subspan(static_cast<std::size_t>(n * images.bytes_per_image()),
                                             static_cast<std::size_t>(images.bytes_per_image()));
-      data::write_png(of_class / message(n, ".png"), 28, 28, 1, pixels);
+      io::write_png(of_class / hypertape::detail::concat(n, ".png"), 28, 28, 1, pixels);
     }
   }
 }

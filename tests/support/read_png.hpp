@@ -19,7 +19,7 @@ struct Pixels {
   Bytes bytes;
 };
 
-/// Reads a PNG with libpng, as grey or as red, green, blue.
+/// Reads a PNG with libpng, as gray or as red, green, blue.
 inline Pixels read_png(const std::filesystem::path& path, Index channels) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;

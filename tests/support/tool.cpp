@@ -9,8 +9,8 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/glyphs.hpp"
-#include "hypertape/data/idx.hpp"
 #include "hypertape/data/mnist.hpp"
+#include "hypertape/io/idx.hpp"
 #include "support/environment.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -24,12 +24,12 @@ class SmallData {
     const data::Dataset glyphs = data::generate_glyphs(2000, 300, 1);
     std::filesystem::create_directory(folder_ / "mnist");
     for (const bool test : {false, true}) {
-      const data::LabelledImages& images = test ? glyphs.test : glyphs.train;
+      const data::LabeledImages& images = test ? glyphs.test : glyphs.train;
       const std::size_t first = test ? 2 : 0;
       const std::vector<std::uint8_t> labels(images.labels.begin(), images.labels.end());
-      data::write_idx(folder_ / "mnist" / data::mnist_files[first], std::vector<Index>{images.count, 28, 28},
-                      images.pixels);
-      data::write_idx(folder_ / "mnist" / data::mnist_files[first + 1], std::vector<Index>{images.count}, labels);
+      io::write_idx(folder_ / "mnist" / data::mnist_files[first], std::vector<Index>{images.count, 28, 28},
+                    images.pixels);
+      io::write_idx(folder_ / "mnist" / data::mnist_files[first + 1], std::vector<Index>{images.count}, labels);
     }
   }
 
@@ -52,11 +52,12 @@ Result shell(const std::string& command) {
   return result;
 }
 
-Result tool(const std::string& arguments) { return shell(message(HYPERTAPE_TOOL, ' ', arguments)); }
+Result tool(const std::string& arguments) { return shell(hypertape::detail::concat(HYPERTAPE_TOOL, ' ', arguments)); }
 
 Result tool_with_signal(const std::string& arguments, const std::filesystem::path& file, const std::string& signal) {
-  return shell(message(HYPERTAPE_TOOL, ' ', arguments, " & pid=$!; for i in $(seq 1200); do [ -s ", file.string(),
-                       " ] && break; sleep 0.05; done; kill -", signal, " $pid; wait $pid"));
+  return shell(hypertape::detail::concat(HYPERTAPE_TOOL, ' ', arguments, " & pid=$!; for i in $(seq 1200); do [ -s ",
+                                         file.string(), " ] && break; sleep 0.05; done; kill -", signal,
+                                         " $pid; wait $pid"));
 }
 
 void check_exit(const std::string& arguments, int exit_code, std::initializer_list<std::string> words) {

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -69,7 +69,7 @@ TEST_CASE("tool: baseline chooses learning rates on training images, and evaluat
   CHECK(cells == 4);
   CHECK(summary["learning_rate"] == rate);
   CHECK(summary["epochs"] == epochs);
-  CHECK(data::read_npz(out / "distilled.npz").at("learning_rates").shape == std::vector<Index>{epochs, 2});
+  CHECK(io::read_npz(out / "distilled.npz").at("learning_rates").shape == std::vector<Index>{epochs, 2});
 
   const auto again = folder.path() / "evaluated";
   REQUIRE(tool("evaluate --dataset mnist --distilled " + (out / "distilled.npz").string() + " --out " + again.string())
@@ -89,7 +89,7 @@ TEST_CASE("tool: baseline gives the same on one thread and on two") {
     CHECK(file_bytes(one / name) == file_bytes(two / name));
 }
 
-TEST_CASE("tool: baseline classifies by nearest neighbours, of its own images and of distilled ones") {
+TEST_CASE("tool: baseline classifies by nearest neighbors, of its own images and of distilled ones") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "run", again = folder.path() / "again";
   const std::string common = "baseline --dataset mnist --selection-images 200 --classifier k-nn --out ";
@@ -97,10 +97,10 @@ TEST_CASE("tool: baseline classifies by nearest neighbours, of its own images an
   CAPTURE(result.output);
   REQUIRE(result.exit_code == 0);
   const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
-  REQUIRE(summary["neighbours"].size() == 4);
+  REQUIRE(summary["neighbors"].size() == 4);
   CHECK(summary["sets"] == 2);
   double best = -1, of_best = 0;
-  for (const auto& one : summary["neighbours"]) {
+  for (const auto& one : summary["neighbors"]) {
     if (one["selection_accuracy"] > best) best = one["selection_accuracy"], of_best = one["test_accuracy"];
   }
   CHECK(summary["test_accuracy"] == of_best);

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "hypertape/core/error.hpp"
-#include "hypertape/data/file.hpp"
+#include "hypertape/io/file.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -14,27 +14,30 @@ namespace {
 TEST_CASE("tool: chart draws columns, leaving out rows without a value") {
   const TemporaryFolder folder;
   const auto csv = folder.path() / "log.csv", out = folder.path() / "log.svg";
-  data::write_atomically(csv, std::string_view("iteration,loss,score\r\n0,,10\n100,0.5,60\n200,0.25,80\n"));
-  check_exit(message("chart ", csv.string(), " --y score --title Title --out ", out.string()), 0, {"chart: "});
+  io::write_atomically(csv, std::string_view("iteration,loss,score\r\n0,,10\n100,0.5,60\n200,0.25,80\n"));
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y score --title Title --out ", out.string()), 0,
+             {"chart: "});
   const std::string one = file_bytes(out);
   for (const char* words : {"<svg", "Title", "iteration", "score"}) CHECK(one.find(words) != std::string::npos);
-  check_exit(message("chart ", csv.string(), " --y loss,score --x-label Steps --out ", out.string()), 0, {});
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y loss,score --x-label Steps --out ", out.string()),
+             0, {});
   const std::string two = file_bytes(out);
   for (const char* words : {"Steps", "loss", "score"}) CHECK(two.find(words) != std::string::npos);
-  check_exit(message("chart ", csv.string(), " --x score --y loss --out ", out.string()), 0, {});
-  check_exit(message("chart --y loss --y score ", csv.string(), " --out ", out.string()), 0, {});
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --x score --y loss --out ", out.string()), 0, {});
+  check_exit(hypertape::detail::concat("chart --y loss --y score ", csv.string(), " --out ", out.string()), 0, {});
   // Other columns may hold anything; the last line may be blank.
-  data::write_atomically(csv, std::string_view("\xEF\xBB\xBF"
-                                               "a,name,b\n1,one,2\n2,two,3\n\n"));
-  check_exit(message("chart ", csv.string(), " --y b --out ", out.string()), 0, {});
-  check_exit(message("chart ", csv.string(), " --y b --out ", csv.string()), 2, {"is the file that is read"});
+  io::write_atomically(csv, std::string_view("\xEF\xBB\xBF"
+                                             "a,name,b\n1,one,2\n2,two,3\n\n"));
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", out.string()), 0, {});
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", csv.string()), 2,
+             {"is the file that is read"});
 }
 
 TEST_CASE("tool: chart draws deviations, lines to compare with, and logarithms") {
   const TemporaryFolder folder;
   const auto csv = folder.path() / "table.csv", out = folder.path() / "table.svg";
-  data::write_atomically(csv, std::string_view("x,y,s,z\n1,10,1,3\n2,100,,4\n3,1000,50,5\n"));
-  const std::string chart = message("chart ", csv.string(), " --out ", out.string(), " --y ");
+  io::write_atomically(csv, std::string_view("x,y,s,z\n1,10,1,3\n2,100,,4\n3,1000,50,5\n"));
+  const std::string chart = hypertape::detail::concat("chart ", csv.string(), " --out ", out.string(), " --y ");
   const auto drawn = [&](const std::string& options) {
     check_exit(chart + options, 0, {"chart: "});
     return file_bytes(out);
@@ -56,8 +59,9 @@ TEST_CASE("tool: chart names what is wrong with its table") {
   const TemporaryFolder folder;
   const auto csv = folder.path() / "table.csv", out = folder.path() / "table.svg";
   const auto refuses = [&](std::string_view table, const char* options, int exit_code, const char* words) {
-    data::write_atomically(csv, table);
-    check_exit(message("chart ", csv.string(), ' ', options, " --out ", out.string()), exit_code, {words});
+    io::write_atomically(csv, table);
+    check_exit(hypertape::detail::concat("chart ", csv.string(), ' ', options, " --out ", out.string()), exit_code,
+               {words});
   };
   refuses("a,b\n1,2\n", "--y c", 2, "has no column c; it has a, b");
   refuses("a,b\n1,2\n", "--x d --y b", 2, "has no column d");
@@ -66,12 +70,14 @@ TEST_CASE("tool: chart names what is wrong with its table") {
   refuses("a,b\n1,inf\n", "--y b", 1, "\"inf\" is no number");
   refuses("a,b\n1,\n", "--y b", 1, "no row has both a and b");
   refuses("", "--y b", 1, "is empty");
-  check_exit(message("chart ", (folder.path() / "none.csv").string(), " --y b --out ", out.string()), 1,
-             {"none.csv: there is no such file"});
-  check_exit(message("chart ", folder.path().string(), " --y b --out ", out.string()), 1, {"is a folder, not a file"});
-  check_exit(message("chart ", csv.string(), " --y b --out ", (folder / "none/x.svg").string()), 1,
+  check_exit(hypertape::detail::concat("chart ", (folder.path() / "none.csv").string(), " --y b --out ", out.string()),
+             1, {"none.csv: there is no such file"});
+  check_exit(hypertape::detail::concat("chart ", folder.path().string(), " --y b --out ", out.string()), 1,
+             {"is a folder, not a file"});
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", (folder / "none/x.svg").string()), 1,
              {"--out", "none/x.svg: there is no folder"});
-  check_exit(message("chart ", csv.string(), " --y b --out ", folder.path().string()), 1, {"--out", "is a folder"});
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", folder.path().string()), 1,
+             {"--out", "is a folder"});
   CHECK(!std::filesystem::exists(out));
 }
 

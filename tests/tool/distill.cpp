@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -46,7 +46,7 @@ TEST_CASE("tool: distill writes every result, and evaluate reaches the same accu
     CHECK(std::abs(mean - summary[all].get<double>()) <= 1e-4);  // four decimals are written
   }
   CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["seed"] == 5);
-  CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 10, 1, 28, 28});
+  CHECK(io::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 10, 1, 28, 28});
 
   const auto again = folder.path() / "evaluated";
   const Result evaluated =
@@ -116,7 +116,7 @@ TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip th
     REQUIRE(
         tool(quick(folder.path() / name) + " --net mlp --hidden 20 --from-real-images --learning-rate 0.5 " + options)
             .exit_code == 0);
-    const data::Npz npz = data::read_npz(folder.path() / name / "last.npz");
+    const io::Npz npz = io::read_npz(folder.path() / name / "last.npz");
     return std::get<std::vector<float>>(npz.at("images").values);
   };
   const std::vector<float> plain = run("plain", "");

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/picture_files.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
@@ -67,7 +67,7 @@ TEST_CASE("tool: a set of other data is said, one of other classes or shapes ref
   };
   const auto pictures = [&](const std::string& name, const std::vector<std::string>& classes) {
     put_glyph_folder(folder / "pictures" / name, classes, 6, 2);
-    return "--dataset folder --channels grey --image-size 28 --data " + (folder / "pictures" / name).string();
+    return "--dataset folder --channels gray --image-size 28 --data " + (folder / "pictures" / name).string();
   };
   const std::string pets = pictures("pets", {"cat", "dog"}), wild = pictures("wild", {"cat", "wolf"});
   const auto evaluated = [&](const std::string& set, const std::string& data, int exit_code,
@@ -83,13 +83,13 @@ TEST_CASE("tool: a set of other data is said, one of other classes or shapes ref
   const std::string glyphs = made("glyphs", "--dataset glyphs"), mnist = made("mnist", "--dataset mnist");
   evaluated(
       glyphs, "--dataset mnist", 0,
-      {"was made from glyphs, not from mnist", "its normalisation, which is used, has mean", "0.1307 and 0.3081"});
+      {"was made from glyphs, not from mnist", "its normalization, which is used, has mean", "0.1307 and 0.3081"});
   CHECK(nlohmann::json::parse(file_bytes(folder / "evaluated" / "summary.json"))["distilled_from"] == "glyphs");
   const Result same =
       tool("evaluate --net linear --dataset mnist --distilled " + mnist + " --out " + (folder / "evaluated").string());
   CHECK(same.exit_code == 0);
   CHECK(!same.says("was made from"));
-  CHECK(!same.says("normalisation"));
+  CHECK(!same.says("normalization"));
 
   const std::string of_pets = made("of-pets", pets);
   evaluated(of_pets, "--dataset mnist", 1, {"of-pets/distilled.npz", "a set made for 10 classes", "one for 2"});
@@ -103,12 +103,12 @@ TEST_CASE("tool: a set of other data is said, one of other classes or shapes ref
   evaluated(of_pets, pets, 0, {"was made from other images than those of folder here"});
 
   // Files of older versions, which do not say what they were made from.
-  data::Npz npz = data::read_npz(glyphs);
+  io::Npz npz = io::read_npz(glyphs);
   for (const char* name : {"classes", "dataset", "data_checksum"}) npz.erase(name);
-  data::write_npz(folder / "old.npz", npz);
-  evaluated((folder / "old.npz").string(), "--dataset mnist", 0, {"its normalisation, which is used, has mean"});
+  io::write_npz(folder / "old.npz", npz);
+  evaluated((folder / "old.npz").string(), "--dataset mnist", 0, {"its normalization, which is used, has mean"});
   for (std::int64_t& label : std::get<std::vector<std::int64_t>>(npz.at("labels").values)) label %= 3;
-  data::write_npz(folder / "old.npz", npz);
+  io::write_npz(folder / "old.npz", npz);
   evaluated((folder / "old.npz").string(), "--dataset mnist", 1, {"has images of 3 classes, mnist has 10"});
 }
 
@@ -124,9 +124,9 @@ TEST_CASE("tool: the PyTorch loop refuses other classes, and says it if images a
     return shell("python3 " HYPERTAPE_TEST_FOLDER "/../examples/python/train_on_distilled.py " + path.string() +
                  " --data $HYPERTAPE_DATA/mnist");
   };
-  data::Npz npz = data::read_npz(set);
+  io::Npz npz = io::read_npz(set);
   npz["mean"] = {{1}, std::vector<float>{0.9F}};
-  data::write_npz(other, npz);
+  io::write_npz(other, npz);
   const Result unlike = loop(other);
   CAPTURE(unlike.output);
   CHECK(unlike.exit_code == 0);
@@ -134,7 +134,7 @@ TEST_CASE("tool: the PyTorch loop refuses other classes, and says it if images a
   CHECK(unlike.says("was made from mnist of mean 0.900"));
 
   put_glyph_folder(folder / "data", {"a", "b", "c"}, 6, 2);
-  REQUIRE(tool("distill --dataset folder --channels grey --image-size 28 --iterations 1 --data " +
+  REQUIRE(tool("distill --dataset folder --channels gray --image-size 28 --iterations 1 --data " +
                (folder / "data").string() + " --out " + (folder / "three").string())
               .exit_code == 0);
   const Result three = loop(folder / "three" / "distilled.npz");
@@ -147,9 +147,9 @@ TEST_CASE("tool: evaluate does not score a network that diverged, unless it is t
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";
   REQUIRE(tool(quick(out)).exit_code == 0);
-  data::Npz npz = data::read_npz(out / "distilled.npz");
+  io::Npz npz = io::read_npz(out / "distilled.npz");
   npz["learning_rates"] = {{1, 1}, std::vector<float>{1e38f}};
-  data::write_npz(folder.path() / "set.npz", npz);
+  io::write_npz(folder.path() / "set.npz", npz);
   const std::string evaluate = "evaluate --dataset mnist --distilled " + (folder.path() / "set.npz").string() +
                                " --out " + (folder.path() / "evaluated").string();
   const Result result = tool(evaluate);

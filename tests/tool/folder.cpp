@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/picture_files.hpp"
 #include "support/read_png.hpp"
 #include "support/temporary_folder.hpp"
@@ -14,9 +14,9 @@
 namespace hypertape::testing {
 namespace {
 
-/// What every command takes of a folder with a training set of 80 small grey pictures.
+/// What every command takes of a folder with a training set of 80 small gray pictures.
 std::string pictures(const std::filesystem::path& folder) {
-  return " --dataset folder --channels grey --image-size 14 --net mlp --hidden 20 8 --data " + folder.string() + " ";
+  return " --dataset folder --channels gray --image-size 14 --net mlp --hidden 20 8 --data " + folder.string() + " ";
 }
 
 std::string quick_distill(const std::filesystem::path& folder) {
@@ -35,11 +35,11 @@ TEST_CASE("tool: a folder of two classes is distilled, evaluated, pretrained on 
   CHECK(config["class_names"] == nlohmann::json({"ring", "stroke"}));
   CHECK(config["data"] == data.string());
   CHECK(config["image_size"] == 14);
-  CHECK(config["channels"] == "grey");
+  CHECK(config["channels"] == "gray");
   CHECK(config["hidden"] == nlohmann::json({20, 8}));
   CHECK(config["network"] == "mlp-20-8");
-  CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{1, 2, 1, 14, 14});
-  CHECK(data::read_npz(out / "distilled.npz").at("theta0").shape ==
+  CHECK(io::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{1, 2, 1, 14, 14});
+  CHECK(io::read_npz(out / "distilled.npz").at("theta0").shape ==
         std::vector<Index>{20 * 196 + 20 + 8 * 20 + 8 + 2 * 8 + 2});
 
   REQUIRE(tool(quick_distill(data) + stopped.string() + " --time-limit 0.000001").exit_code == 124);
@@ -82,7 +82,7 @@ TEST_CASE("tool: defaults for a folder suit lenet; two hundred classes give a pi
       path.replace(path.find('%'), 1, std::to_string(k));
       std::filesystem::create_directories((data / path).parent_path());
       for (std::size_t i = 0; i < 27; ++i) pixels[i] = static_cast<std::uint8_t>((31 * k + 77) * static_cast<int>(i));
-      data::write_png(data / path, 3, 3, 3, pixels);
+      io::write_png(data / path, 3, 3, 3, pixels);
     }
   }
   const std::string common = " --dataset folder --data " + data.string() + " --out " + out.string();
@@ -95,7 +95,7 @@ TEST_CASE("tool: defaults for a folder suit lenet; two hundred classes give a pi
   CHECK(config["channels"] == "rgb");
   CHECK(config["class_names"].size() == 200);
   CHECK(config["class_names"][2] == "class-10");
-  CHECK(data::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 200, 3, 32, 32});
+  CHECK(io::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{2, 200, 3, 32, 32});
   const Pixels picture = read_png(out / "distilled.png", 3);
   CHECK(picture.width <= 4096);
   CHECK(picture.height <= 4096);
@@ -125,7 +125,7 @@ TEST_CASE("tool: a class with few pictures is learned, too; balanced accuracy sh
   const auto data = folder / "data";
   put_glyph_folder(data, {"ring", "stroke"}, 300, 100);
   const std::string common =
-      "distill --dataset folder --channels grey --image-size 14 --net mlp --hidden 20 --seed 5 --data " + data.string();
+      "distill --dataset folder --channels gray --image-size 14 --net mlp --hidden 20 --seed 5 --data " + data.string();
   int left = 0;
   for (const auto& entry : std::filesystem::directory_iterator(data / "train" / "stroke")) {
     if (++left > 12) std::filesystem::remove(entry.path());
@@ -162,13 +162,13 @@ TEST_CASE("tool: a convnet of any width and depth") {
   const auto out = folder / "run";
   put_glyph_folder(folder / "data", {"ring", "stroke"}, 20, 4);
   const Result distilled =
-      tool("distill --dataset folder --data " + (folder / "data").string() + " --image-size 12 --channels grey " +
+      tool("distill --dataset folder --data " + (folder / "data").string() + " --image-size 12 --channels gray " +
            "--net convnet --width 3 --depth 2 --iterations 1 --batch 4 --hold-out 4 --out " + out.string());
   CAPTURE(distilled.output);
   REQUIRE(distilled.exit_code == 0);
   // Two blocks of convolution (3, C, 3, 3), bias, gamma and beta on 12 x 12, then 6 x 6 pixels; two classes of 3 x 3.
   const Index weights = 3 * (1 * 9 + 3) + 3 * (3 * 9 + 3) + 2 * (3 * 9 + 1);
-  CHECK(data::read_npz(out / "distilled.npz").at("theta0").shape == std::vector<Index>{weights});
+  CHECK(io::read_npz(out / "distilled.npz").at("theta0").shape == std::vector<Index>{weights});
 }
 
 TEST_CASE("tool: bad pictures of a folder are named and stop the run, unless they may be skipped") {
@@ -195,7 +195,7 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   for (const std::string command : {"distill", "pretrain", "evaluate --distilled a.npz", "baseline --method k-means"}) {
     const std::string mnist = command + " --dataset mnist" + to;
     check_exit(mnist + " --image-size 28", 2, {"--image-size goes with --dataset folder"});
-    check_exit(mnist + " --channels grey", 2, {"--channels goes with --dataset folder"});
+    check_exit(mnist + " --channels gray", 2, {"--channels goes with --dataset folder"});
     check_exit(mnist + " --skip-bad", 2, {"--skip-bad goes with --dataset folder"});
     check_exit(command + " --dataset folder" + to, 2, {"--dataset folder needs --data DIR"});
   }

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <utility>
 
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -56,7 +56,7 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   CHECK(attacked.says("of class 3 taken for 5"));
   const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["networks_tested"] == 2);
-  for (const char* name : {"success_ratio", "relabelled_accuracy", "other_classes_accuracy"}) {
+  for (const char* name : {"success_ratio", "relabeled_accuracy", "other_classes_accuracy"}) {
     CHECK(summary["attack"][name].contains("after"));
   }
   const auto again = folder.path() / "again";
@@ -68,7 +68,7 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   CHECK(nlohmann::json::parse(file_bytes(again / "summary.json"))["attack"] == summary["attack"]);
 
   check_exit(attack + classes + " --test-networks 2 --networks 2", 2, {"--networks 2: the pool leaves 1"});
-  CHECK(!data::read_npz(out / "distilled.npz").contains("theta0"));  // though one network is all that it was made for
+  CHECK(!io::read_npz(out / "distilled.npz").contains("theta0"));  // though one network is all that it was made for
   check_exit(attack + classes + " --test-networks 3", 2, {"4 networks are too few, 5 are needed"});
   check_exit(attack + " --test-networks 2 --source-dataset usps", 1, {"dataset \"mnist\", not \"usps\""});
   const std::string lenet = "distill --dataset mnist --init fixed-pretrained --out " + (folder.path() / "x").string();
@@ -110,7 +110,9 @@ TEST_CASE("tool: images to choose with are ones that the pool has not seen; if i
                     baseline = "baseline --method random-real --sets 1 --selection-networks 1";
   for (const auto& [command, option, key] : {std::tuple(distill, "--hold-out", "hold_out"),
                                              std::tuple(baseline, "--selection-images", "selection_images")}) {
-    const auto size = [option = std::string(option)](int count) { return message(' ', option, ' ', count); };
+    const auto size = [option = std::string(option)](int count) {
+      return hypertape::detail::concat(' ', option, ' ', count);
+    };
     const auto [config, summary] = run(command, pool, 0, {"2000 training images, 400 of them"});
     CHECK(config[key] == 400);
     CHECK(config["hold_out_seed"] == 3);

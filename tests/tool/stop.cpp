@@ -13,8 +13,8 @@ namespace hypertape::testing {
 namespace {
 
 std::string distil(int iterations, const std::filesystem::path& out) {
-  return message("distill --dataset mnist --net linear --iterations ", iterations,
-                 " --batch 32 --hold-out 64 --evaluate-every 1 --out ", out.string());
+  return hypertape::detail::concat("distill --dataset mnist --net linear --iterations ", iterations,
+                                   " --batch 32 --hold-out 64 --evaluate-every 1 --out ", out.string());
 }
 std::string endless(const std::filesystem::path& out) { return distil(1000000, out); }
 

@@ -74,10 +74,10 @@ TEST_CASE("tool: spaces, quotes, letters of all alphabets and links in paths") {
 TEST_CASE("tool: Ctrl-C twice") {
   const TemporaryFolder folder;
   const auto out = folder / "run";
-  const Result result = shell(
-      message(program, " distill --dataset mnist --net linear --iterations 1000000 --batch 32 --hold-out 64 ",
-              "--evaluate-every 1 --out ", out.string(), " & pid=$!; for i in $(seq 1200); do [ -s ",
-              (out / "log.csv").string(), " ] && break; sleep 0.05; done; kill -INT $pid; kill -INT $pid; wait $pid"));
+  const Result result = shell(hypertape::detail::concat(
+      program, " distill --dataset mnist --net linear --iterations 1000000 --batch 32 --hold-out 64 ",
+      "--evaluate-every 1 --out ", out.string(), " & pid=$!; for i in $(seq 1200); do [ -s ",
+      (out / "log.csv").string(), " ] && break; sleep 0.05; done; kill -INT $pid; kill -INT $pid; wait $pid"));
   CAPTURE(result.output);
   CHECK(result.exit_code == 130);  // stopped, or killed before it could
   const Result resumed = tool("distill --time-limit 0.000001 --resume " + out.string());

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "hypertape/core/error.hpp"
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -101,7 +101,7 @@ TEST_CASE("tool: help lists options in groups, each with its default, and wraps 
     CAPTURE(command);
     std::size_t longest = 0;
     for (const std::size_t width : {std::size_t{60}, std::size_t{80}, std::size_t{120}}) {
-      const std::string columns = width == 80 ? "env -u COLUMNS " : message("COLUMNS=", width, ' ');
+      const std::string columns = width == 80 ? "env -u COLUMNS " : hypertape::detail::concat("COLUMNS=", width, ' ');
       const Result help = shell(columns + HYPERTAPE_TOOL + ' ' + command + " --help");
       REQUIRE(help.exit_code == 0);
       longest = 0;
@@ -149,20 +149,20 @@ TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and noth
   fails("evaluate --dataset mnist --distilled " + broken.string() + to_out, {"broken.npz"});
   fails("evaluate --dataset mnist --distilled " + (folder.path() / "absent.npz").string() + to_out, {"absent.npz"});
 
-  data::Npz npz;
+  io::Npz npz;
   npz["images"] = {{1, 2, 1, 4, 4}, std::vector<float>(32)};
   npz["labels"] = {{1, 2}, std::vector<std::int64_t>{0, 1}};
   npz["learning_rates"] = {{1, 1}, std::vector<float>{0.1f}};
   npz["mean"] = npz["std"] = {{1}, std::vector<float>{0.5f}};
   const auto small = folder.path() / "small.npz";
-  data::write_npz(small, npz);
+  io::write_npz(small, npz);
   fails("evaluate --dataset mnist --distilled " + small.string() + to_out, {"small.npz", "(2, 1, 4, 4)", "28"});
   npz["images"] = {{1, 2, 1, 28, 28}, std::vector<float>(2 * 784)};
-  data::write_npz(small, npz);
+  io::write_npz(small, npz);
   fails("evaluate --dataset mnist --distilled " + small.string() + to_out, {"small.npz", "2 classes, mnist has 10"});
   npz["images"] = {{1, 10, 1, 28, 28}, std::vector<float>(10 * 784)};
   npz["labels"] = {{1, 10}, std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
-  data::write_npz(small, npz);
+  io::write_npz(small, npz);
   fails("evaluate --dataset mnist --distilled " + small.string() + to_out, {"theta0", "--init random"});
 }
 

@@ -77,7 +77,7 @@ TEST_CASE("allocations: none in the steady state of a hypergradient, fused or on
   const nn::LeNet lenet;
   const nn::Mlp mlp({4, 5, 3}, nn::Activation::tanh);
   for (const auto second : {SecondDerivative::fastest, SecondDerivative::reverse_over_reverse}) {
-    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
       UnrollOptions options;
       options.second_derivative = second;
       options.memory_policy = memory;

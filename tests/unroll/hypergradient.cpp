@@ -90,7 +90,7 @@ InnerLoop<double> small_loop_with(double momentum, Index steps, Index epochs, In
 }
 
 UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastest,
-                              MemoryPolicy memory = MemoryPolicy::every_tape) {
+                              MemoryPolicy memory = MemoryPolicy::store_all) {
   UnrollOptions options;
   options.second_derivative = second;
   options.memory_policy = memory;
@@ -149,7 +149,7 @@ TEST_CASE("hypergradient: every memory policy gives the same bits") {
 TEST_CASE("hypergradient: a window counts only the last steps") {
   const InnerLoop<double> loop = small_loop<double>(3, 2);
   for (const Index window : {1, 2, 4}) {
-    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
       CAPTURE(window);
       // The last steps alone, from the weights that the first ones reach.
       InnerLoop<double> first = loop, last = loop;
@@ -194,11 +194,11 @@ TEST_CASE("hypergradient: a window counts only the last steps") {
 TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
   const InnerLoop<double> loop = small_loop_with(0.9, 3, 2);
   for (const Index window : {1, 2, 4}) {
-    for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
       CAPTURE(window);
       const Index start = loop.length() - window;
       InnerLoop<double> first = loop, last = loop;
-      first.stop = start;
+      first.max_steps = start;
       Tensor<double> velocity(loop.theta0.shape());
       trained_loss(first, 0, velocity, last.theta0);
       auto expected = differences(last, [&](const InnerLoop<double>& l) {
@@ -216,7 +216,7 @@ TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
 TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
   for (const double momentum : {0.0, 0.9}) {
     for (const Index window : {0, 2}) {
-      for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+      for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
         UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
         options.window = window;
         Unroll<double, SmallLoss> unroll(SmallLoss(), options);
@@ -227,10 +227,10 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
         InnerLoop<double> loop = small_loop_with(momentum, 3, 3);
         for (const Index stop : {1, 2, 3, 6, 9}) {
           CAPTURE(stop);
-          loop.stop = stop;
+          loop.max_steps = stop;
           // The shorter loop has only the images that are used.
           InnerLoop<double> shorter = loop;
-          shorter.stop = 0;
+          shorter.max_steps = 0;
           shorter.x.resize(static_cast<std::size_t>(std::min<Index>(stop, 3)));
           shorter.y.resize(shorter.x.size());
           const Index steps = shorter.steps();
@@ -258,7 +258,7 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
 
 TEST_CASE("hypergradient: central differences through a loop that stops within an epoch") {
   InnerLoop<double> loop = small_loop_with(0.5, 3, 2);
-  loop.stop = 4;
+  loop.max_steps = 4;
   const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
   CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
   CHECK(distance(h, differences(loop, [](const auto& l) { return trained_loss(l); })) <= 1e-6);
@@ -280,7 +280,7 @@ TEST_CASE("hypergradient: a negative window or interval is refused") {
 }
 
 TEST_CASE("hypergradient: an interval that the memory policy would ignore is refused") {
-  for (const auto memory : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
+  for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute}) {
     UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
     options.checkpoint_interval = 2;
     CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss(), options)),
@@ -312,11 +312,11 @@ TEST_CASE("hypergradient: memory is what was predicted, and grows with the root 
   const double root12 = bytes(MemoryPolicy::checkpoints, 144);
   CHECK(root8 - root4 > 1.5 * unit);  // four records more
   CHECK(std::abs((root12 - root8) - (root8 - root4)) <= 2 * unit);
-  CHECK(bytes(MemoryPolicy::every_tape, 64) > 4 * root8);  // 64 records, not 8
+  CHECK(bytes(MemoryPolicy::store_all, 64) > 4 * root8);  // 64 records, not 8
   CHECK(bytes(MemoryPolicy::recompute, 64) < root8);
   for (const Index samples_per_block : {600, 500, 77}) {
     for (const Index epochs : {1, 7, 30}) {
-      for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+      for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
         bytes(policy, epochs, samples_per_block, epochs == 7 ? 0.5 : 0);
       }
     }
@@ -328,7 +328,7 @@ TEST_CASE("hypergradient: an object that is reused holds at most twice what its 
     return static_cast<double>(Unroll<double, SmallLoss>(SmallLoss(), options).predicted_bytes(loop));
   };
   Random random(1);
-  for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::checkpoints}) {
+  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::checkpoints}) {
     for (const Index samples_per_block : {0, 400}) {
       const UnrollOptions options{.memory_policy = policy, .samples_per_block = samples_per_block};
       Unroll<double, SmallLoss> growing(SmallLoss(), options), mixed(SmallLoss(), options);
@@ -384,7 +384,7 @@ TEST_CASE("hypergradient: velocities are kept only where they are needed, and pr
     gradient_out = theta;
     return 1.0F;
   };
-  for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
     const UnrollOptions options{.memory_policy = policy, .differentiate_y = true};
     const auto bytes = [&](float momentum) {
       Unroll<float, Loss> unroll(Loss{&net}, options);
@@ -527,8 +527,8 @@ TEST_CASE("hypergradient: weights that end infinite are not returned") {
 
 TEST_CASE("hypergradient: the inner losses are those at the weights before each step, however steps are kept") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
-  loop.stop = 3;
-  for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute}) {
+  loop.max_steps = 3;
+  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute}) {
     UnrollOptions options;
     options.memory_policy = policy;
     const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);

@@ -83,7 +83,7 @@ TEST_CASE("hyperparameters: the same bits for every policy and number of threads
   options.samples_per_block = 2;
   const Hypergradient<double> expected = Hyper(PenalizedLoss(), options)(loop, outer);
   for (const int threads : {1, 2, 3}) {
-    for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
       options.memory_policy = policy;
       Hyper unroll(PenalizedLoss(), options, WorkerTeam(threads));
       CHECK(equal(unroll(loop, outer).hyperparameters, expected.hyperparameters));
@@ -95,9 +95,9 @@ TEST_CASE("hyperparameters: the same bits for every policy and number of threads
 
   // The last two steps of a loop without momentum, by themselves.
   InnerLoop<double> whole = penalized_loop(0), last = penalized_loop(0);
-  whole.stop = 4;
+  whole.max_steps = 4;
   last.theta0 = Hyper(PenalizedLoss()).train(whole);
-  whole.stop = 0;
+  whole.max_steps = 0;
   last.learning_rates = Tensor<double>(Shape{1, 2}, whole.learning_rates.values().subspan(4));
   options = {};
   options.window = 2;

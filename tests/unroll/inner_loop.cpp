@@ -17,7 +17,7 @@ TEST_CASE("inner loop: its sizes") {
   CHECK(loop.steps() == 2);
   CHECK(loop.length() == 6);
   CHECK(loop.steps_taken() == 6);
-  loop.stop = 4;
+  loop.max_steps = 4;
   CHECK(loop.steps_taken() == 4);
   CHECK(!loop.has_hyperparameters());
   loop.hyperparameters = Tensor<double>(Shape{2});
@@ -73,9 +73,9 @@ TEST_CASE("inner loop: an impossible momentum or stop is refused") {
   loop.momentum = 1.5;
   CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: the momentum must be in [0, 1), got 1.5", ArgumentError);
   loop.momentum = 0.5;
-  loop.stop = 3;
+  loop.max_steps = 3;
   CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: cannot stop after 3 of 2 steps", ArgumentError);
-  loop.stop = -1;
+  loop.max_steps = -1;
   CHECK_THROWS_AS(loop.validate(), ArgumentError);
 }
 

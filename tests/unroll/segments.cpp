@@ -17,7 +17,7 @@ Segments segments(Index length, MemoryPolicy policy, Index interval = 0, Index w
 }  // namespace
 
 TEST_CASE("segments: cover the window once, in order, none longer than the interval") {
-  for (const auto policy : {MemoryPolicy::every_tape, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
     for (Index length = 1; length <= 40; ++length) {
       for (const Index interval : {0, 1, 3, 50}) {
         for (const Index window : {0, 1, 7, 50}) {
@@ -38,7 +38,7 @@ TEST_CASE("segments: cover the window once, in order, none longer than the inter
 }
 
 TEST_CASE("segments: their length is the policy's") {
-  CHECK(segments(30, MemoryPolicy::every_tape).longest() == 30);
+  CHECK(segments(30, MemoryPolicy::store_all).longest() == 30);
   CHECK(segments(30, MemoryPolicy::recompute).longest() == 1);
   CHECK(segments(30, MemoryPolicy::checkpoints).longest() == 5);
   CHECK(segments(1000, MemoryPolicy::checkpoints).longest() == 32);

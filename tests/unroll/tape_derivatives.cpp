@@ -12,8 +12,8 @@ TEST_CASE("tape_derivatives: without a record there is nothing to differentiate"
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
     TapeDerivatives<double, SmallLoss> derivatives(SmallLoss(), second, {});
     Tensor<double> gradient(loop.theta0.shape()), out(loop.theta0.shape());
-    const auto differentiate = [&] { derivatives.differentiate(loop.theta0.data(), {out.data()}); };
-    derivatives.record({loop.theta0, loop.x[0], loop.y[0]}, 1, kernels::Start::fresh, gradient.data());
+    const auto differentiate = [&] { derivatives.gradient_vjp(loop.theta0.data(), {out.data()}); };
+    derivatives.record({loop.theta0, loop.x[0], loop.y[0]}, 1, kernels::OutputMode::write, gradient.data());
     differentiate();
     CHECK_THROWS_WITH_AS(differentiate(), "LossDerivatives: nothing is recorded that could be differentiated",
                          ArgumentError);

@@ -10,7 +10,7 @@
 namespace hypertape::testing {
 namespace {
 
-/// |theta|^2 / 2 times i + 1, so that each initialisation has an outer loss of its own.
+/// |theta|^2 / 2 times i + 1, so that each initialization has an outer loss of its own.
 constexpr auto outer = [](Index i, int, const Tensor<double>& theta, Tensor<double>& gradient_out) {
   gradient_out = theta;
   double loss = 0;
@@ -21,7 +21,7 @@ constexpr auto outer = [](Index i, int, const Tensor<double>& theta, Tensor<doub
   return loss;
 };
 
-std::vector<Tensor<double>> initialisations(std::size_t count) {
+std::vector<Tensor<double>> initializations(std::size_t count) {
   std::vector<Tensor<double>> out;
   for (std::size_t i = 0; i < count; ++i)
     out.push_back(random_tensor<double>(small_loop<double>(1, 1).theta0.shape(), 60 + i));
@@ -35,10 +35,10 @@ UnrollOptions options() {
   return options;
 }
 
-TEST_CASE("unroll_ensemble: the mean over initialisations") {
+TEST_CASE("unroll_ensemble: the mean over initializations") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   loop.momentum = 0.9;
-  const std::vector<Tensor<double>> theta0 = initialisations(3);
+  const std::vector<Tensor<double>> theta0 = initializations(3);
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
   const Hypergradient<double>& mean = ensemble(loop, theta0, outer);
 
@@ -74,7 +74,7 @@ TEST_CASE("unroll_ensemble: the mean over initialisations") {
 TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way to share") {
   const InnerLoop<double> loop = small_loop<double>(2, 2);
   for (const std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{5}}) {
-    const std::vector<Tensor<double>> theta0 = initialisations(count);
+    const std::vector<Tensor<double>> theta0 = initializations(count);
     UnrollEnsemble<double, SmallLoss> one(SmallLoss(), options());
     const Hypergradient<double> expected = one(loop, theta0, outer);
     for (const int threads : {2, 3}) {
@@ -92,15 +92,15 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
 TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
   const InnerLoop<double> loop = small_loop<double>(2, 1);
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options(), WorkerTeam(2));
-  CHECK_THROWS_WITH_AS(ensemble(loop, {}, outer), "UnrollEnsemble: needs at least one initialisation", ArgumentError);
-  std::vector<Tensor<double>> theta0 = initialisations(3);
+  CHECK_THROWS_WITH_AS(ensemble(loop, {}, outer), "UnrollEnsemble: needs at least one initialization", ArgumentError);
+  std::vector<Tensor<double>> theta0 = initializations(3);
   theta0[2] = Tensor<double>(Shape{3});
-  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer), "UnrollEnsemble: initialisation 2 is (3), the first is (43)",
+  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer), "UnrollEnsemble: initialization 2 is (3), the first is (43)",
                        ShapeError);
-  theta0 = initialisations(3);
+  theta0 = initializations(3);
   theta0[1][0] = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer),
-                       "initialisation 1: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
+                       "initialization 1: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
 }
 
 }  // namespace

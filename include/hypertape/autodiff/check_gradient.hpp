@@ -13,7 +13,7 @@
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/core/random.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 
 namespace hypertape {
 
@@ -214,7 +214,7 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   static_assert(std::is_invocable_r_v<Var<T>, const Function&, std::span<const Var<T>>>,
                 "check_gradient: the function takes a span of Vars and returns a Var");
   if (options.order != 1 && options.order != 2) {
-    throw ArgumentError(message("check_gradient: the order must be 1 or 2, got ", options.order));
+    throw ArgumentError("check_gradient: the order must be 1 or 2, got ", options.order);
   }
   using Vars = std::vector<Var<T>>;
   using Span = std::span<const Var<T>>;

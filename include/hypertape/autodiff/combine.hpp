@@ -73,7 +73,7 @@ Var<T> combine(T factor, Var<T> x, T offset = T(0)) {
 template <class T>
 Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
   if (a.shape() != b.shape()) {
-    throw ShapeError(message("add: operands must have one shape, got ", a.shape(), " and ", b.shape()));
+    throw ShapeError("add: operands must have one shape, got ", a.shape(), " and ", b.shape());
   }
   auto* factors = a.tape().template allocate<T>(2);
   factors[0] = a_factor;

@@ -3,7 +3,7 @@
 #include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/autodiff/sweep.hpp"
-#include "hypertape/kernels/start.hpp"
+#include "hypertape/kernels/output_mode.hpp"
 
 namespace hypertape {
 
@@ -28,7 +28,7 @@ Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
 ///     Shape shape(int role) const;
 ///     template <int Role> Index scratch() const;
 ///     template <int Role, class T>                    // arguments: the two other roles, in ascending order
-///     void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const;
+///     void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const;
 ///
 /// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule
 /// (a' b + a b') is one operation that accumulates in place. A product may start from a bias, its last input: if the
@@ -48,23 +48,23 @@ struct Contraction final : Operation<T> {
 
   void evaluate(const Evaluation<T>& call) const override {
     T* scratch = call.scratch(form.template scratch<Role>());
-    auto start = kernels::Start::fresh;
+    auto mode = kernels::OutputMode::write;
     int j = 0;
     if constexpr (may_have_bias) {
       if (has_bias(call)) {
         const T* bias = call.input(call.inputs() - 1);
         if constexpr (starts_from_bias) {
-          form.template contract<Role>(call.input(0), call.input(1), bias, start, call.output(), scratch);
+          form.template contract<Role>(call.input(0), call.input(1), bias, mode, call.output(), scratch);
           j = 2;
         } else {
           form.bias().apply_adjoint(bias, call.output());
         }
-        start = kernels::Start::accumulate;
+        mode = kernels::OutputMode::accumulate;
       }
     }
     for (; j + 1 < call.inputs(); j += 2) {
-      form.template contract<Role>(call.input(j), call.input(j + 1), start, call.output(), scratch);
-      start = kernels::Start::accumulate;
+      form.template contract<Role>(call.input(j), call.input(j + 1), mode, call.output(), scratch);
+      mode = kernels::OutputMode::accumulate;
     }
   }
 
@@ -103,7 +103,7 @@ struct Contraction final : Operation<T> {
 
   /// Whether the Form's product takes a bias along.
   static constexpr bool starts_from_bias = may_have_bias && requires(const Form& f, const T* in, T* out) {
-    f.template contract<Role>(in, in, in, kernels::Start::fresh, out, out);
+    f.template contract<Role>(in, in, in, kernels::OutputMode::write, out, out);
   };
 
   static bool has_bias(const auto& call) { return call.inputs() % 2 == 1; }

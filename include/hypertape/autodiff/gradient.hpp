@@ -74,29 +74,28 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   tape.require_nodes("vjp", "output", outputs);
   tape.require_nodes("vjp", "cotangent", cotangents);
   tape.require_nodes("vjp", "argument", arguments);
-  const detail::Stretch<T> stretch(tape, outputs, arguments);
-  detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, stretch.first, stretch.last);
+  const detail::ActiveRange<T> range(tape, outputs, arguments);
+  detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, range.first, range.last);
 
   for (std::size_t i = 0; i < destinations.size(); ++i) adjoints[arguments[i].id()].memory = destinations[i];
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (cotangents[j].shape() != outputs[j].shape()) {
-      throw ShapeError(
-          message("vjp: output ", j, " is ", outputs[j].shape(), ", its cotangent ", cotangents[j].shape()));
+      throw ShapeError("vjp: output ", j, " is ", outputs[j].shape(), ", its cotangent ", cotangents[j].shape());
     }
-    if (!stretch.is_active(outputs[j].id())) continue;
+    if (!range.is_active(outputs[j].id())) continue;
     Var<T>& sum = adjoints[outputs[j].id()].sum;
     sum = sum ? combine(T(1), sum, T(1), cotangents[j]) : cotangents[j];
   }
-  for (NodeId id = stretch.last;; --id) {
+  for (NodeId id = range.last;; --id) {
     detail::Adjoint<T>& adjoint = adjoints[id];
-    if (stretch.active[id] && (adjoint.sum || adjoint.parts != nullptr)) {
+    if (range.active[id] && (adjoint.sum || adjoint.parts != nullptr)) {
       adjoint.sum = detail::assemble(tape, adjoint, tape.node(id).shape);
-      if (!stretch.argument[id]) {
-        PullbackSweep<T> call(tape, id, adjoint.sum, stretch, adjoints);
+      if (!range.argument[id]) {
+        PullbackSweep<T> call(tape, id, adjoint.sum, range, adjoints);
         tape.node(id).operation->pullback(call);
       }
     }
-    if (id == stretch.first) break;
+    if (id == range.first) break;
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Var<T> sum = adjoints[arguments[i].id()].sum;
@@ -110,7 +109,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
 template <class T>
 void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> result) {
   loss.tape().require_nodes("gradient", "loss", loss);
-  if (loss.size() != 1) throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", loss.shape()));
+  if (loss.size() != 1) throw ShapeError("gradient: the loss must be a scalar, its shape is ", loss.shape());
   const Var<T> one = loss.tape().full(loss.shape(), T(1));
   vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);
 }

@@ -28,9 +28,9 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
   for (const Var<T>& v : tangents) {
     if (v) tape.require_nodes("jvp", "tangent", v);
   }
-  const detail::Stretch<T> stretch(tape, outputs, arguments);
-  detail::NodeTable<T, Var<T>> tangent(tape, stretch.first, stretch.last);
-  detail::NodeTable<T, bool> useful(tape, stretch.first, stretch.last);
+  const detail::ActiveRange<T> range(tape, outputs, arguments);
+  detail::NodeTable<T, Var<T>> tangent(tape, range.first, range.last);
+  detail::NodeTable<T, bool> useful(tape, range.first, range.last);
 
   auto* wanted = tape.template allocate<detail::Destination<T>>(static_cast<Index>(destinations.size()));
   std::size_t wanted_count = 0;
@@ -39,36 +39,35 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (tangents[i] && tangents[i].shape() != arguments[i].shape()) {
-      throw ShapeError(
-          message("jvp: argument ", i, " is ", arguments[i].shape(), ", its tangent ", tangents[i].shape()));
+      throw ShapeError("jvp: argument ", i, " is ", arguments[i].shape(), ", its tangent ", tangents[i].shape());
     }
     tangent[arguments[i].id()] = tangents[i];
   }
   for (const Var<T>& output : outputs) {
-    if (output.id() >= stretch.first) useful[output.id()] = true;
+    if (output.id() >= range.first) useful[output.id()] = true;
   }
-  for (NodeId id = stretch.last; id > stretch.first; --id) {
-    if (!useful[id] || !stretch.active[id]) continue;
+  for (NodeId id = range.last; id > range.first; --id) {
+    if (!useful[id] || !range.active[id]) continue;
     for (int i = 0; i < tape.node(id).inputs; ++i) {
-      if (stretch.is_active(tape.input(id, i))) useful[tape.input(id, i)] = true;
+      if (range.is_active(tape.input(id, i))) useful[tape.input(id, i)] = true;
     }
   }
-  for (NodeId id = stretch.first; id <= stretch.last; ++id) {
-    if (!useful[id] || !stretch.active[id] || stretch.argument[id]) continue;
-    const TangentSweep<T> call(tape, id, stretch, tangent, std::span(wanted, wanted_count));
+  for (NodeId id = range.first; id <= range.last; ++id) {
+    if (!useful[id] || !range.active[id] || range.argument[id]) continue;
+    const TangentSweep<T> call(tape, id, range, tangent, std::span(wanted, wanted_count));
     bool moves = false;
     for (int i = 0; i < call.inputs(); ++i) moves = moves || call.tangent(i);
     if (!moves) continue;
     tangent[id] = tape.node(id).operation->tangent(call);
     if (tangent[id]) tape.require_nodes(tape.node(id).operation->name(), "tangent", tangent[id]);
     if (tangent[id] && tangent[id].shape() != tape.node(id).shape) {
-      throw ShapeError(message(tape.node(id).operation->name(), ": the tangent is ", tangent[id].shape(),
-                               ", the output ", tape.node(id).shape));
+      throw ShapeError(tape.node(id).operation->name(), ": the tangent is ", tangent[id].shape(), ", the output ",
+                       tape.node(id).shape);
     }
   }
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const NodeId id = outputs[j].id();
-    const Var<T> found = stretch.is_active(id) ? tangent[id] : Var<T>();
+    const Var<T> found = range.is_active(id) ? tangent[id] : Var<T>();
     result[j] = found ? found : tape.full(outputs[j].shape(), T(0));
     if (!destinations.empty()) result[j] = detail::placed(result[j], destinations[j]);
   }

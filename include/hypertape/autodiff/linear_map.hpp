@@ -43,7 +43,7 @@ template <bool Adjoint = false, class T, class Map>
 Var<T> apply_map(const Map& map, Var<T> x) {
   const Shape& from = Adjoint ? map.codomain : map.domain;
   if (x.shape() != from) {
-    throw ShapeError(message(Adjoint ? Map::adjoint_name : Map::name, ": needs ", from, ", got ", x.shape()));
+    throw ShapeError(Adjoint ? Map::adjoint_name : Map::name, ": needs ", from, ", got ", x.shape());
   }
   return x.tape().apply(LinearMapOperation<T, Map, Adjoint>(map), Adjoint ? map.domain : map.codomain, {x});
 }

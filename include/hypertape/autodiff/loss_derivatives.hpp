@@ -6,7 +6,7 @@
 
 #include "hypertape/core/arena_forecast.hpp"
 #include "hypertape/core/tensor.hpp"
-#include "hypertape/kernels/start.hpp"
+#include "hypertape/kernels/output_mode.hpp"
 
 namespace hypertape {
 
@@ -28,7 +28,7 @@ struct LossOutputs {
   T* phi = nullptr;  ///< (H)
 };
 
-/// Which derivatives besides that by theta `differentiate` will be asked for.
+/// Which derivatives besides that by theta `gradient_vjp` will be asked for.
 struct LossWanted {
   bool x = false;    ///< by the samples
   bool y = false;    ///< by the labels
@@ -48,7 +48,7 @@ struct LossPlan {
 /// operations; a network may have a faster way of its own (nn/fused_lenet.hpp), which is why the interface lies below
 /// both, and not in unroll.
 ///
-/// `record` pushes, `differentiate` pops: the steps of an inner loop go forward, then back. An object is used by one
+/// `record` pushes, `gradient_vjp` pops: the steps of an inner loop go forward, then back. An object is used by one
 /// thread at a time, and reuses its memory.
 template <class T>
 class LossDerivatives {
@@ -57,14 +57,14 @@ class LossDerivatives {
 
   /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
   /// fit the loss.
-  virtual T gradient(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) = 0;
+  virtual T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) = 0;
 
-  /// The same, and keeps what `differentiate` needs.
-  virtual T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) = 0;
+  /// The same, and keeps what `gradient_vjp` needs.
+  virtual T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) = 0;
 
   /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, and drops
   /// the record. @throws ArgumentError if there is none.
-  virtual T differentiate(const T* direction, const LossOutputs<T>& out) = 0;
+  virtual T gradient_vjp(const T* direction, const LossOutputs<T>& out) = 0;
 
   /// Drops all records.
   virtual void clear() = 0;
@@ -85,10 +85,10 @@ template <class T>
 std::size_t predicted_arena_bytes(LossDerivatives<T>& probe, Arena& arena, const LossInputs<T>& inputs,
                                   const LossPlan& plan, const T* direction, T* gradient_out,
                                   const LossOutputs<T>& out) {
-  const auto start = kernels::Start::fresh;
-  const ArenaTrace gradient = trace(arena, [&] { probe.gradient(inputs, T(1), start, gradient_out); });
-  const ArenaTrace record = trace(arena, [&] { probe.record(inputs, T(1), start, gradient_out); });
-  const ArenaTrace differentiate = trace(arena, [&] { probe.differentiate(direction, out); });
+  const auto mode = kernels::OutputMode::write;
+  const ArenaTrace gradient = trace(arena, [&] { probe.gradient(inputs, T(1), mode, gradient_out); });
+  const ArenaTrace record = trace(arena, [&] { probe.record(inputs, T(1), mode, gradient_out); });
+  const ArenaTrace differentiate = trace(arena, [&] { probe.gradient_vjp(direction, out); });
   ArenaForecast forecast(arena.block_bytes());
   if (plan.gradients_first) forecast.repeat(gradient);
   for (const Index stack : plan.stacks) {

@@ -77,8 +77,8 @@ struct Slice final : Operation<T> {
 template <class T>
 Var<T> Var<T>::slice(Index offset, const Shape& shape) const {
   if (offset < 0 || offset > size() - shape.size()) {
-    throw ShapeError(
-        message("slice: ", shape, " at offset ", offset, " reaches past the ", size(), " elements of ", this->shape()));
+    throw ShapeError("slice: ", shape, " at offset ", offset, " reaches past the ", size(), " elements of ",
+                     this->shape());
   }
   return tape().alias(Slice<T>(offset), shape, *this, offset);
 }
@@ -87,7 +87,7 @@ Var<T> Var<T>::slice(Index offset, const Shape& shape) const {
 template <class T>
 Var<T> reshape(Var<T> x, const Shape& shape) {
   if (shape.size() != x.size()) {
-    throw ShapeError(message("reshape: ", x.shape(), " has ", x.size(), " elements, ", shape, " has ", shape.size()));
+    throw ShapeError("reshape: ", x.shape(), " has ", x.size(), " elements, ", shape, " has ", shape.size());
   }
   return shape == x.shape() ? x : x.slice(0, shape);
 }

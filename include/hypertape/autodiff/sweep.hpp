@@ -53,12 +53,12 @@ struct Destination {
 /// The nodes between a derivative's arguments and its results. A node is active if it depends on an argument; nothing
 /// is followed through an argument, each counts as independent. Results and arguments are nodes of the tape.
 template <class T>
-struct Stretch {
+struct ActiveRange {
   using NodeId = typename Var<T>::NodeId;
   NodeId first, last;
   NodeTable<T, bool> argument, active;
 
-  Stretch(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments)
+  ActiveRange(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments)
       : first(bound(arguments, true)),
         last((std::max)(bound(results, false), bound(arguments, false))),
         argument(tape, first, last),
@@ -86,8 +86,8 @@ struct Stretch {
 template <class T>
 Var<T> unchanged(Tape<T>& tape, typename Var<T>::NodeId id) {
   if (tape.node(id).placed) {
-    throw ArgumentError(message(tape.node(id).operation->name(),
-                                ": an operation whose derivatives read its output cannot ask for a place"));
+    throw ArgumentError(tape.node(id).operation->name(),
+                        ": an operation whose derivatives read its output cannot ask for a place");
   }
   return Var<T>(tape, id);
 }
@@ -100,9 +100,9 @@ class TangentSweep {
  public:
   using NodeId = typename Var<T>::NodeId;  ///< the number of a node
   /// For the sweep itself.
-  TangentSweep(Tape<T>& tape, NodeId id, const detail::Stretch<T>& stretch, detail::NodeTable<T, Var<T>>& tangents,
+  TangentSweep(Tape<T>& tape, NodeId id, const detail::ActiveRange<T>& range, detail::NodeTable<T, Var<T>>& tangents,
                std::span<const detail::Destination<T>> destinations)
-      : tape_(tape), id_(id), stretch_(stretch), tangents_(tangents), destinations_(destinations) {}
+      : tape_(tape), id_(id), range_(range), tangents_(tangents), destinations_(destinations) {}
 
   /// Where the derivative is to be recorded.
   Tape<T>& tape() const { return tape_; }
@@ -118,7 +118,7 @@ class TangentSweep {
   /// The tangent of input i, none if it is zero.
   Var<T> tangent(int i) const {
     const NodeId input = tape_.input(id_, i);
-    return stretch_.is_active(input) ? tangents_[input] : Var<T>();
+    return range_.is_active(input) ? tangents_[input] : Var<T>();
   }
 
   /// Memory for this operation's tangent, which spares a copy: where the output lies in a result of the sweep, its
@@ -138,7 +138,7 @@ class TangentSweep {
  private:
   Tape<T>& tape_;
   NodeId id_;
-  const detail::Stretch<T>& stretch_;
+  const detail::ActiveRange<T>& range_;
   detail::NodeTable<T, Var<T>>& tangents_;
   std::span<const detail::Destination<T>> destinations_;
 };
@@ -149,9 +149,9 @@ class PullbackSweep {
  public:
   using NodeId = typename Var<T>::NodeId;  ///< the number of a node
   /// For the sweep itself.
-  PullbackSweep(Tape<T>& tape, NodeId id, Var<T> adjoint, const detail::Stretch<T>& stretch,
+  PullbackSweep(Tape<T>& tape, NodeId id, Var<T> adjoint, const detail::ActiveRange<T>& range,
                 detail::NodeTable<T, detail::Adjoint<T>>& adjoints)
-      : tape_(tape), id_(id), adjoint_(adjoint), stretch_(stretch), adjoints_(adjoints) {}
+      : tape_(tape), id_(id), adjoint_(adjoint), range_(range), adjoints_(adjoints) {}
 
   /// Where the derivative is to be recorded.
   Tape<T>& tape() const { return tape_; }
@@ -167,7 +167,7 @@ class PullbackSweep {
   Var<T> adjoint() const { return adjoint_; }
 
   /// Whether input i leads to an argument; its adjoint is not worth computing otherwise.
-  bool needs(int i) const { return stretch_.is_active(tape_.input(id_, i)); }
+  bool needs(int i) const { return range_.is_active(tape_.input(id_, i)); }
 
   /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, and no argument itself,
   /// its place in the adjoint of the whole. Null if there is none, or if another contribution came first; an operation
@@ -176,7 +176,7 @@ class PullbackSweep {
     const NodeId id = tape_.input(id_, i);
     if (adjoints_[id].sum) return nullptr;
     const bool direct = adjoints_[id].memory != nullptr;
-    if (!direct && stretch_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
+    if (!direct && range_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
     const Index begin = direct ? 0 : tape_.alias_offset(id);
     if (begin < 0) return nullptr;
     const Range range{begin, begin + tape_.node(id).shape.size()};
@@ -196,8 +196,8 @@ class PullbackSweep {
     tape_.require_nodes(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
     if (contribution.shape() != shape) {
-      throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " to the adjoint of input ", i,
-                               ", which is ", shape));
+      throw ShapeError(name(), ": the pullback adds ", contribution.shape(), " to the adjoint of input ", i,
+                       ", which is ", shape);
     }
     Var<T>& sum = adjoints_[tape_.input(id_, i)].sum;
     sum = sum ? combine(T(1), sum, T(1), contribution) : contribution;
@@ -210,8 +210,8 @@ class PullbackSweep {
     tape_.require_nodes(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
     if (offset < 0 || offset > shape.size() - contribution.size()) {
-      throw ShapeError(message(name(), ": the pullback adds ", contribution.shape(), " at offset ", offset,
-                               " to the adjoint of input ", i, ", which is ", shape));
+      throw ShapeError(name(), ": the pullback adds ", contribution.shape(), " at offset ", offset,
+                       " to the adjoint of input ", i, ", which is ", shape);
     }
     using Part = typename detail::Adjoint<T>::Part;
     Part*& parts = adjoints_[tape_.input(id_, i)].parts;
@@ -226,7 +226,7 @@ class PullbackSweep {
   Tape<T>& tape_;
   NodeId id_;
   Var<T> adjoint_;
-  const detail::Stretch<T>& stretch_;
+  const detail::ActiveRange<T>& range_;
   detail::NodeTable<T, detail::Adjoint<T>>& adjoints_;
 };
 

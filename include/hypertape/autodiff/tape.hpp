@@ -107,10 +107,10 @@ class Tape {
   void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
     for (const Var<T>& var : vars) {
       if (!var || &var.tape() != this) {
-        throw ArgumentError(message(operation, ": every ", role, " must be recorded on one and the same tape"));
+        throw ArgumentError(operation, ": every ", role, " must be recorded on one and the same tape");
       }
       if (var.id() >= nodes_.size()) {
-        throw ArgumentError(message(operation, ": one ", role, " was dropped when the tape was rewound"));
+        throw ArgumentError(operation, ": one ", role, " was dropped when the tape was rewound");
       }
     }
   }
@@ -133,7 +133,7 @@ class Tape {
   /// is not noticed.
   void rewind(const Mark& mark) {
     if (mark.nodes > nodes_.size()) {
-      throw ArgumentError(message("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size()));
+      throw ArgumentError("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size());
     }
     most_nodes_ = (std::max)(most_nodes_, nodes_.size());
     most_inputs_ = (std::max)(most_inputs_, inputs_.size());
@@ -217,7 +217,7 @@ class Evaluation {
   /// The shape of the result.
   const Shape& output_shape() const { return tape_.node(id_).shape; }
 
-  /// Uninitialised memory until the end of this evaluation.
+  /// Uninitialized memory until the end of this evaluation.
   T* scratch(Index count) const { return tape_.template allocate<T>(count); }
 
  private:

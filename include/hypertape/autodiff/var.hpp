@@ -49,7 +49,7 @@ class Var {
 
   /// The value of a scalar. @throws ShapeError if there is more than one element.
   T item() const {
-    if (size() != 1) throw ShapeError(message("Var::item: needs one element, the shape is ", shape()));
+    if (size() != 1) throw ShapeError("Var::item: needs one element, the shape is ", shape());
     return *data();
   }
 

@@ -16,7 +16,7 @@ namespace hypertape {
 
 namespace detail {
 
-/// Memory from the heap, uninitialised on purpose: pages that are never used are never backed.
+/// Memory from the heap, uninitialized on purpose: pages that are never used are never backed.
 class HeapBlock {
  public:
   explicit HeapBlock(std::size_t bytes)
@@ -58,7 +58,7 @@ class Arena {
   /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
   explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : stack_(block_bytes) {}
 
-  /// Uninitialised memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
+  /// Uninitialized memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
   template <class T>
   T* allocate(Index count) {
     if (count < 0 || static_cast<std::size_t>(count) > most_bytes / sizeof(T)) throw std::bad_array_new_length();

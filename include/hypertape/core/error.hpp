@@ -1,13 +1,34 @@
 #pragma once
 
+#include <exception>
 #include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "hypertape/core/config.hpp"  // for the options that it refuses
 
 namespace hypertape {
+
+namespace detail {
+
+/// A stream that writes numbers as they are in C++, whatever the program's global locale.
+inline std::ostringstream plain_stream() {
+  std::ostringstream stream;
+  stream.imbue(std::locale::classic());
+  return stream;
+}
+
+/// The parts streamed one after the other: `concat("got ", 3)` is "got 3".
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::ostringstream stream = plain_stream();
+  (stream << ... << parts);
+  return stream.str();
+}
+
+}  // namespace detail
 
 #if defined(__clang__)
 #pragma clang diagnostic push
@@ -17,7 +38,11 @@ namespace hypertape {
 /// Base of every exception that the library throws on purpose.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  /// The message is made of these parts, streamed one after the other: `ShapeError("norm: got ", shape)`.
+  template <class... Parts>
+  requires(sizeof...(Parts) > 0 &&
+           !(std::is_base_of_v<std::exception, Parts> || ...)) explicit Error(const Parts&... parts)
+      : std::runtime_error(detail::concat(parts...)) {}
 };
 
 /// Operands whose shapes do not fit. The message names the operation, the shapes and the rule that failed.
@@ -47,20 +72,5 @@ class DivergenceError : public Error {
 #if defined(__clang__)
 #pragma clang diagnostic pop
 #endif
-
-/// A stream that writes numbers as they are in C++, whatever the program's global locale.
-inline std::ostringstream plain_stream() {
-  std::ostringstream stream;
-  stream.imbue(std::locale::classic());
-  return stream;
-}
-
-/// The parts streamed one after the other: `message("got ", 3)` is "got 3".
-template <class... Parts>
-std::string message(const Parts&... parts) {
-  std::ostringstream stream = plain_stream();
-  (stream << ... << parts);
-  return stream.str();
-}
 
 }  // namespace hypertape

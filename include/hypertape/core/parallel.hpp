@@ -38,7 +38,7 @@ class WorkerTeam {
   /// `threads` workers; 0 means OpenMP's default (OMP_NUM_THREADS, or the processors). @throws ArgumentError if
   /// negative.
   explicit WorkerTeam(int threads = 0) : shared_(std::make_shared<Shared>()) {
-    if (threads < 0) throw ArgumentError(message("WorkerTeam: the number of threads cannot be ", threads));
+    if (threads < 0) throw ArgumentError("WorkerTeam: the number of threads cannot be ", threads);
 #if HYPERTAPE_HAS_OPENMP
     if (!lost_threads()) size_ = threads == 0 ? omp_get_max_threads() : threads;
 #endif
@@ -59,7 +59,7 @@ class WorkerTeam {
   /// @throws ArgumentError for more than a million tasks.
   template <class Task>
   void for_each(Index count, const Task& task) const {
-    if (count > most_tasks) throw ArgumentError(message("WorkerTeam: at most ", most_tasks, " tasks, got ", count));
+    if (count > most_tasks) throw ArgumentError("WorkerTeam: at most ", most_tasks, " tasks, got ", count);
     if (count == 1 && !inside_task_) {
       session([&] { task(Index{0}, 0); });
     } else if (size_ == 1 || inside_task_) {

@@ -49,9 +49,9 @@ class Random {
 
   /// Uniform in 0 .. count - 1, without the bias of a plain remainder. @throws ArgumentError if count < 1.
   Index below(Index count) {
-    if (count < 1) throw ArgumentError(message("Random::below: needs a positive count, got ", count));
+    if (count < 1) throw ArgumentError("Random::below: needs a positive count, got ", count);
     const auto range = static_cast<std::uint64_t>(count);
-    const std::uint64_t smallest = (0 - range) % range;  // 2^64 mod range: draws under it would favour small results
+    const std::uint64_t smallest = (0 - range) % range;  // 2^64 mod range: draws under it would favor small results
     std::uint64_t draw = bits();
     while (draw < smallest) draw = bits();
     return static_cast<Index>(draw % range);

@@ -31,7 +31,7 @@ std::vector<T> to_row_major(const Tensor<T>& batch) {
 template <class T>
 Tensor<T> from_row_major(const Shape& shape, std::span<const T> values) {
   if (static_cast<Index>(values.size()) != shape.size()) {
-    throw ShapeError(message("from_row_major: shape ", shape, " has ", shape.size(), " elements, got ", values.size()));
+    throw ShapeError("from_row_major: shape ", shape, " has ", shape.size(), " elements, got ", values.size());
   }
   Tensor<T> batch(shape);
   batch.matrix() = Eigen::Map<const detail::RowMajorMatrix<T>>(values.data(), shape[0], shape.features());

@@ -57,7 +57,7 @@ class Shape {
 
   /// @throws ShapeError for more than five extents, an extent below 1, or a product that overflows Index.
   explicit Shape(std::span<const Index> extents) {
-    if (extents.size() > max_rank) throw ShapeError(message("Shape: at most 5 extents, got ", extents.size()));
+    if (extents.size() > max_rank) throw ShapeError("Shape: at most 5 extents, got ", extents.size());
     for (const Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = extent;
     for (const Index extent : extents) {
       if (extent < 1) throw ShapeError("Shape: every extent must be at least 1, got " + str());

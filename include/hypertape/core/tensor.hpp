@@ -54,7 +54,7 @@ class Tensor {
   /// Values in memory order. @throws ShapeError if their number is not the shape's.
   Tensor(const Shape& shape, std::span<const T> values) : shape_(shape), values_(values.begin(), values.end()) {
     if (static_cast<Index>(values.size()) != shape.size()) {
-      throw ShapeError(message("Tensor: shape ", shape, " has ", shape.size(), " elements, got ", values.size()));
+      throw ShapeError("Tensor: shape ", shape, " has ", shape.size(), " elements, got ", values.size());
     }
   }
   /// The same for values given one by one.
@@ -128,7 +128,7 @@ template <class T>
 void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& out) {
   const Index total = batch.shape()[0];
   if (begin < 0 || count < 1 || count > total || begin > total - count) {  // begin + count could overflow
-    throw ArgumentError(message("samples: ", count, " from ", begin, " on are not within ", total, " samples"));
+    throw ArgumentError("samples: ", count, " from ", begin, " on are not within ", total, " samples");
   }
   out.resize(batch.shape().with_samples(count));
   const Index features = batch.shape().features();
@@ -150,10 +150,10 @@ template <class T>
 void set_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
   const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().features();
   if (part.shape().features() != features) {
-    throw ShapeError(message("set_samples: ", part.shape(), " has other features than ", batch.shape()));
+    throw ShapeError("set_samples: ", part.shape(), " has other features than ", batch.shape());
   }
   if (begin < 0 || count > total || begin > total - count) {
-    throw ArgumentError(message("set_samples: ", count, " from ", begin, " on are not within ", total, " samples"));
+    throw ArgumentError("set_samples: ", count, " from ", begin, " on are not within ", total, " samples");
   }
   for (Index f = 0; f < features; ++f) {
     std::copy_n(part.data() + f * count, count, batch.data() + f * total + begin);

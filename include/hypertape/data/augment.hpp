@@ -43,11 +43,11 @@ inline void crop_plane(const std::uint8_t* plane, Index height, Index width, Ind
 }
 
 /// The images `which`, each in its own variation.
-inline LabelledImages augmented(const LabelledImages& images, std::span<const Index> which,
-                                const Augmentation& augmentation, const AugmentationDraws& draws) {
+inline LabeledImages augmented(const LabeledImages& images, std::span<const Index> which,
+                               const Augmentation& augmentation, const AugmentationDraws& draws) {
   constexpr std::uint64_t purpose = 0x6175676d656e74;  // "augment", to share no stream with other users of the seed
   const auto samples = static_cast<Index>(which.size());
-  LabelledImages varied{samples, images.channels, images.height, images.width, images.classes, {}, {}};
+  LabeledImages varied{samples, images.channels, images.height, images.width, images.classes, {}, {}};
   varied.pixels.resize(static_cast<std::size_t>(samples * images.bytes_per_image()));
   varied.labels.resize(which.size());
   const Index plane = images.height * images.width;
@@ -71,11 +71,11 @@ inline LabelledImages augmented(const LabelledImages& images, std::span<const In
 /// the byte 0, which normalization then shifts. Without padding and flips the values are those of `gather`.
 /// @throws ArgumentError as `gather`, or if the padding or the first position is negative.
 template <class T>
-void gather_augmented(const LabelledImages& images, std::span<const Index> which, const Normalization& normalization,
+void gather_augmented(const LabeledImages& images, std::span<const Index> which, const Normalization& normalization,
                       const Augmentation& augmentation, const AugmentationDraws& draws, Tensor<T>& out) {
   if (augmentation.padding < 0 || draws.first < 0) {
-    throw ArgumentError(message("gather_augmented: padding and first position must not be negative, got ",
-                                augmentation.padding, " and ", draws.first));
+    throw ArgumentError("gather_augmented: padding and first position must not be negative, got ", augmentation.padding,
+                        " and ", draws.first);
   }
   if (which.empty() || (augmentation.padding == 0 && !augmentation.flip)) {
     return gather(images, which, normalization, out);

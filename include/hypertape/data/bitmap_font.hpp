@@ -7,7 +7,7 @@
 #include "hypertape/core/shape.hpp"
 
 /// A small font for the labels of pictures: printable ASCII, each character in a cell of 6 x 9 pixels that holds the
-/// gap to its neighbours.
+/// gap to its neighbors.
 namespace hypertape::data {
 
 inline constexpr Index font_width = 6;   ///< pixels from one character to the next

@@ -11,6 +11,8 @@
 
 namespace hypertape::data {
 
+using hypertape::detail::concat;
+
 /// How values lie along an axis.
 enum class AxisScale { linear, logarithmic };
 
@@ -111,7 +113,7 @@ class Axis {
       const double value = exponent < 0 ? digit / std::pow(10., -exponent) : digit * std::pow(10., exponent);
       return number_text(value, std::chars_format::fixed, (std::max)(0, -exponent));
     }
-    return message(digit, 'e', exponent);
+    return concat(digit, 'e', exponent);
   }
 
   /// 1.5e+06 as 1.5e6.

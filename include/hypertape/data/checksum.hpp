@@ -23,7 +23,7 @@ class Checksum {
   /// Adds the letters, and where the text ends.
   void add(const std::string& text) { add(std::span(text.c_str(), text.size() + 1)); }
   /// Adds sizes, pixels and labels.
-  void add(const LabelledImages& images) {
+  void add(const LabeledImages& images) {
     const Index sizes[] = {images.count, images.channels, images.height, images.width, images.classes};
     add(std::span<const Index>(sizes));
     add(std::span<const std::uint8_t>(images.pixels));
@@ -32,7 +32,7 @@ class Checksum {
 
   /// Adds all images, labels and names of classes.
   void add(const Dataset& dataset) {
-    for (const LabelledImages* images : {&dataset.train, &dataset.test}) add(*images);
+    for (const LabeledImages* images : {&dataset.train, &dataset.test}) add(*images);
     for (const std::string& name : dataset.class_names) add(name);
   }
 

@@ -9,35 +9,37 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/file.hpp"
-#include "hypertape/data/layout.hpp"
-#include "hypertape/data/unpacking_reader.hpp"
+#include "hypertape/data/dataset_files.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/unpacking_reader.hpp"
 
 namespace hypertape::data {
+
+using hypertape::detail::concat;
 
 /// The public names of the files of CIFAR-10's binary version, and the folder that its archive unpacks to.
 inline constexpr std::array<const char*, 6> cifar10_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                                              "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
 /// In the folder, or in that subfolder.
-inline constexpr Layout cifar10_layout{cifar10_files, false, "cifar-10-batches-bin"};
+inline constexpr DatasetFiles cifar10_dataset_files{cifar10_files, false, "cifar-10-batches-bin"};
 
 namespace detail {
 
 /// Appends the records of a file, each a byte of label and then the pixels, channel by channel, row-major.
-inline void append_cifar10_file(const std::filesystem::path& path, LabelledImages& images) {
+inline void append_cifar10_file(const std::filesystem::path& path, LabeledImages& images) {
   const auto record = 1 + static_cast<std::size_t>(images.bytes_per_image());
-  UnpackingReader file(path);
+  io::UnpackingReader file(path);
   const Index before = images.count;
   for (;;) {
     const std::uintmax_t begin = file.offset();
     const std::vector<std::uint8_t> bytes = file.read(record);
     if (bytes.empty() && images.count > before) return;
     if (bytes.size() < record) {
-      throw bad_content(path, file.where(begin), message("a record of ", record, " bytes"),
-                        message("the end of the file after ", bytes.size()));
+      throw io::bad_content(path, file.where(begin), concat("a record of ", record, " bytes"),
+                            concat("the end of the file after ", bytes.size()));
     }
     if (bytes[0] >= images.classes) {
-      throw bad_content(path, file.where(begin), "a label in 0 .. 9", message(int{bytes[0]}));
+      throw io::bad_content(path, file.where(begin), "a label in 0 .. 9", concat(int{bytes[0]}));
     }
     images.labels.push_back(bytes[0]);
     images.pixels.insert(images.pixels.end(), bytes.begin() + 1, bytes.end());
@@ -52,8 +54,8 @@ inline void append_cifar10_file(const std::filesystem::path& path, LabelledImage
 /// the training images, rounded to four digits. @throws DataError naming the file, the byte offset, what was expected
 /// and what was found, or every file that is missing.
 inline Dataset load_cifar10(const std::filesystem::path& folder) {
-  const LabelledImages none{0, 3, 32, 32, 10, {}, {}};
-  const auto paths = locate_files(folder, cifar10_layout);
+  const LabeledImages none{0, 3, 32, 32, 10, {}, {}};
+  const auto paths = locate_files(folder, cifar10_dataset_files);
   Dataset dataset{"cifar-10", folder, none, none, {{0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}}};
   for (std::size_t i = 0; i < paths.size(); ++i) {
     detail::append_cifar10_file(paths[i], i + 1 < paths.size() ? dataset.train : dataset.test);

@@ -12,11 +12,11 @@
 namespace hypertape::data {
 
 /// The images with `padding` rows and columns of zero bytes around each. @throws ArgumentError if padding is negative.
-inline LabelledImages pad(const LabelledImages& images, Index padding) {
+inline LabeledImages pad(const LabeledImages& images, Index padding) {
   check_sizes(images, "pad");
-  if (padding < 0) throw ArgumentError(message("pad: the padding must not be negative, got ", padding));
+  if (padding < 0) throw ArgumentError("pad: the padding must not be negative, got ", padding);
   const Index height = images.height + 2 * padding, width = images.width + 2 * padding;
-  LabelledImages padded{images.count, images.channels, height, width, images.classes, {}, images.labels};
+  LabeledImages padded{images.count, images.channels, height, width, images.classes, {}, images.labels};
   padded.pixels.resize(static_cast<std::size_t>(padded.count * padded.bytes_per_image()));
   for (Index plane = 0; plane < images.count * images.channels; ++plane) {
     for (Index y = 0; y < images.height; ++y) {
@@ -29,12 +29,12 @@ inline LabelledImages pad(const LabelledImages& images, Index padding) {
 
 /// The images with their only channel three times, as red, green and blue. @throws ArgumentError for another number of
 /// channels.
-inline LabelledImages gray_to_rgb(const LabelledImages& images) {
+inline LabeledImages gray_to_rgb(const LabeledImages& images) {
   check_sizes(images, "gray_to_rgb");
   if (images.channels != 1) {
-    throw ArgumentError(message("gray_to_rgb: needs images of 1 channel, got ", images.channels));
+    throw ArgumentError("gray_to_rgb: needs images of 1 channel, got ", images.channels);
   }
-  LabelledImages rgb{images.count, 3, images.height, images.width, images.classes, {}, images.labels};
+  LabeledImages rgb{images.count, 3, images.height, images.width, images.classes, {}, images.labels};
   rgb.pixels.reserve(3 * images.pixels.size());
   for (Index n = 0; n < images.count; ++n) {
     const std::uint8_t* plane = images.pixels.data() + n * images.bytes_per_image();
@@ -46,12 +46,12 @@ inline LabelledImages gray_to_rgb(const LabelledImages& images) {
 
 /// The images with one channel, the luma of red, green and blue as ITU-R BT.601 has it: 0.299 R + 0.587 G + 0.114 B,
 /// rounded. @throws ArgumentError for another number of channels.
-inline LabelledImages rgb_to_gray(const LabelledImages& images) {
+inline LabeledImages rgb_to_gray(const LabeledImages& images) {
   check_sizes(images, "rgb_to_gray");
   if (images.channels != 3) {
-    throw ArgumentError(message("rgb_to_gray: needs images of 3 channels, got ", images.channels));
+    throw ArgumentError("rgb_to_gray: needs images of 3 channels, got ", images.channels);
   }
-  LabelledImages gray{images.count, 1, images.height, images.width, images.classes, {}, images.labels};
+  LabeledImages gray{images.count, 1, images.height, images.width, images.classes, {}, images.labels};
   gray.pixels.reserve(images.pixels.size() / 3);
   for (Index n = 0; n < images.count; ++n) {
     const std::uint8_t* red = images.pixels.data() + n * images.bytes_per_image();

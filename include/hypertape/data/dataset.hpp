@@ -18,8 +18,10 @@
 
 namespace hypertape::data {
 
+using hypertape::detail::concat;
+
 /// Images as files hold them: one byte a pixel, row-major (count, channels, height, width), labels in 0 .. classes - 1.
-struct LabelledImages {
+struct LabeledImages {
   Index count = 0;                   ///< images
   Index channels = 0;                ///< of an image
   Index height = 0;                  ///< of an image, in pixels
@@ -42,8 +44,8 @@ struct Normalization {
 struct Dataset {
   std::string name;                           ///< as `load_dataset` knows it
   std::filesystem::path folder;               ///< that it was read from; empty if it is generated
-  LabelledImages train;                       ///< images to learn from
-  LabelledImages test;                        ///< images to test with
+  LabeledImages train;                        ///< images to learn from
+  LabeledImages test;                         ///< images to test with
   Normalization normalization;                ///< of both
   std::vector<std::string> class_names = {};  ///< of class 0, 1, ...; empty if its number is all that a class has
 };
@@ -55,16 +57,15 @@ struct Split {
 };
 
 /// @throws ArgumentError, starting with `operation`, unless the sizes are positive and agree with pixels and labels.
-inline void check_sizes(const LabelledImages& images, const std::string& operation) {
+inline void check_sizes(const LabeledImages& images, const std::string& operation) {
   if ((std::min)({images.count, images.channels, images.height, images.width}) < 1) {
     throw ArgumentError(operation + ": the images have an extent below 1");
   }
   const auto count = static_cast<std::size_t>(images.count);
   if (images.labels.size() != count ||
       images.pixels.size() != count * static_cast<std::size_t>(images.bytes_per_image())) {
-    throw ArgumentError(message(operation, ": ", count, " images of ", images.bytes_per_image(),
-                                " bytes do not go with ", images.pixels.size(), " pixels and ", images.labels.size(),
-                                " labels"));
+    throw ArgumentError(operation, ": ", count, " images of ", images.bytes_per_image(), " bytes do not go with ",
+                        images.pixels.size(), " pixels and ", images.labels.size(), " labels");
   }
 }
 
@@ -76,37 +77,37 @@ inline void take_classes_that_occur(Dataset& dataset) {
   std::vector<bool> occurs(static_cast<std::size_t>(dataset.train.classes));
   for (const std::int32_t label : dataset.train.labels) occurs[static_cast<std::size_t>(label)] = true;
   while (!occurs.empty() && !occurs.back()) occurs.pop_back();
-  const auto fail = [&](const std::string& what) { throw DataError(message(dataset.folder.string(), ": ", what)); };
+  const auto fail = [&](const std::string& what) { throw DataError(dataset.folder.string(), ": ", what); };
   const auto absent = std::find(occurs.begin(), occurs.end(), false) - occurs.begin();
   const auto classes = static_cast<int>(occurs.size());
   if (absent < classes) {
-    fail(message("expected training images of every class 0 .. ", classes - 1, ", found none of class ", absent));
+    fail(concat("expected training images of every class 0 .. ", classes - 1, ", found none of class ", absent));
   }
   if (classes < 2) fail("expected training images of two classes or more, found those of class 0 alone");
   for (const std::int32_t label : dataset.test.labels) {
     if (label >= classes)
-      fail(message("expected training images of class ", label, ", which a test image has, found none"));
+      fail(concat("expected training images of class ", label, ", which a test image has, found none"));
   }
   dataset.train.classes = dataset.test.classes = classes;
   if (!dataset.class_names.empty()) dataset.class_names.resize(static_cast<std::size_t>(classes));
 }
 
-inline void check_indices(const LabelledImages& images, std::span<const Index> which, const std::string& operation) {
+inline void check_indices(const LabeledImages& images, std::span<const Index> which, const std::string& operation) {
   for (const Index index : which) {
     if (index < 0 || index >= images.count) {
-      throw ArgumentError(message(operation, ": index ", index, " is not in 0 .. ", images.count - 1));
+      throw ArgumentError(operation, ": index ", index, " is not in 0 .. ", images.count - 1);
     }
   }
 }
 
-inline void check_normalization(const LabelledImages& images, const Normalization& normalization) {
+inline void check_normalization(const LabeledImages& images, const Normalization& normalization) {
   const auto channels = static_cast<std::size_t>(images.channels);
   if (normalization.mean.size() != channels || normalization.std.size() != channels) {
-    throw ArgumentError(message("gather: images of ", channels, " channels need as many means and standard deviations",
-                                ", got ", normalization.mean.size(), " and ", normalization.std.size()));
+    throw ArgumentError("gather: images of ", channels, " channels need as many means and standard deviations",
+                        ", got ", normalization.mean.size(), " and ", normalization.std.size());
   }
   for (const float std : normalization.std) {
-    if (!(std > 0)) throw ArgumentError(message("gather: a standard deviation must be positive, got ", std));
+    if (!(std > 0)) throw ArgumentError("gather: a standard deviation must be positive, got ", std);
   }
 }
 
@@ -126,7 +127,7 @@ std::array<T, 256> normalization_table(float mean, float std) {
 /// even where their distance is a power of two, and 128 samples keep the cache lines of the images there for the
 /// next 8.
 template <class T>
-void gather_plane(const LabelledImages& images, std::span<const Index> which, Index offset,
+void gather_plane(const LabeledImages& images, std::span<const Index> which, Index offset,
                   const std::array<T, 256>& table, T* out) {
   constexpr Index tile_samples = 128;
   constexpr Index tile_pixels = 8;
@@ -159,7 +160,7 @@ void gather_plane(const LabelledImages& images, std::span<const Index> which, In
 }
 
 /// How often each value of a byte occurs in one channel.
-inline std::array<Index, 256> channel_histogram(const LabelledImages& images, Index channel) {
+inline std::array<Index, 256> channel_histogram(const LabeledImages& images, Index channel) {
   std::array<Index, 256> histogram{};
   const Index plane = images.height * images.width;
   for (Index n = 0; n < images.count; ++n) {
@@ -171,11 +172,11 @@ inline std::array<Index, 256> channel_histogram(const LabelledImages& images, In
 
 }  // namespace detail
 
-/// Fills `out` with the batch (n, channels, height, width) of the images `which`, in that order, normalised, samples
+/// Fills `out` with the batch (n, channels, height, width) of the images `which`, in that order, normalized, samples
 /// innermost. Reuses the memory of `out` if it has that shape already. @throws ArgumentError if `which` is empty or
 /// names an image that is not there, or the normalization has another number of channels.
 template <class T>
-void gather(const LabelledImages& images, std::span<const Index> which, const Normalization& normalization,
+void gather(const LabeledImages& images, std::span<const Index> which, const Normalization& normalization,
             Tensor<T>& out) {
   check_sizes(images, "gather");
   detail::check_indices(images, which, "gather");
@@ -196,7 +197,7 @@ void gather(const LabelledImages& images, std::span<const Index> which, const No
 /// of `out` if it has that shape already. @throws ArgumentError if `which` is empty or names an image that is not
 /// there, or if a label is none of the classes.
 template <class T>
-void gather_one_hot(const LabelledImages& images, std::span<const Index> which, Tensor<T>& out) {
+void gather_one_hot(const LabeledImages& images, std::span<const Index> which, Tensor<T>& out) {
   check_sizes(images, "gather_one_hot");
   detail::check_indices(images, which, "gather_one_hot");
   if (which.empty()) throw ArgumentError("gather_one_hot: needs at least one index");
@@ -206,8 +207,7 @@ void gather_one_hot(const LabelledImages& images, std::span<const Index> which, 
   for (Index n = 0; n < samples; ++n) {
     const Index image = which[static_cast<std::size_t>(n)], label = images.labels[static_cast<std::size_t>(image)];
     if (label < 0 || label >= images.classes) {
-      throw ArgumentError(
-          message("gather_one_hot: label ", label, " of image ", image, " is not in 0 .. ", images.classes - 1));
+      throw ArgumentError("gather_one_hot: label ", label, " of image ", image, " is not in 0 .. ", images.classes - 1);
     }
     out[label * samples + n] = T(1);
   }
@@ -215,14 +215,14 @@ void gather_one_hot(const LabelledImages& images, std::span<const Index> which, 
 
 /// Mean and standard deviation of each channel of pixel / 255 over all images.
 /// @throws ArgumentError if a channel is constant, for then nothing can be divided by its standard deviation.
-inline Normalization compute_normalization(const LabelledImages& images) {
+inline Normalization compute_normalization(const LabeledImages& images) {
   check_sizes(images, "compute_normalization");
   Normalization normalization;
   const Index total = images.count * images.height * images.width;
   for (Index c = 0; c < images.channels; ++c) {
     const std::array<Index, 256> histogram = detail::channel_histogram(images, c);
     if (*std::max_element(histogram.begin(), histogram.end()) == total) {
-      throw ArgumentError(message("compute_normalization: every pixel of channel ", c, " has the same value"));
+      throw ArgumentError("compute_normalization: every pixel of channel ", c, " has the same value");
     }
     const auto average = [&](const auto& function) {
       double sum = 0;
@@ -239,9 +239,9 @@ inline Normalization compute_normalization(const LabelledImages& images) {
 
 /// Holds out `held_out` images drawn at random, the same ones for the same seed; both lists are sorted.
 /// @throws ArgumentError unless 0 <= held_out < count.
-inline Split split(const LabelledImages& images, Index held_out, std::uint64_t seed) {
+inline Split split(const LabeledImages& images, Index held_out, std::uint64_t seed) {
   if (held_out < 0 || held_out >= images.count) {
-    throw ArgumentError(message("split: cannot hold out ", held_out, " of ", images.count, " images"));
+    throw ArgumentError("split: cannot hold out ", held_out, " of ", images.count, " images");
   }
   Split parts;
   parts.train = Random(seed).permutation(images.count);
@@ -253,10 +253,10 @@ inline Split split(const LabelledImages& images, Index held_out, std::uint64_t s
 }
 
 /// Copies of the images `which`, in that order. @throws ArgumentError if one of them is not there.
-inline LabelledImages select(const LabelledImages& images, std::span<const Index> which) {
+inline LabeledImages select(const LabeledImages& images, std::span<const Index> which) {
   check_sizes(images, "select");
   detail::check_indices(images, which, "select");
-  LabelledImages selected{0, images.channels, images.height, images.width, images.classes, {}, {}};
+  LabeledImages selected{0, images.channels, images.height, images.width, images.classes, {}, {}};
   const Index stride = images.bytes_per_image();
   selected.pixels.reserve(which.size() * static_cast<std::size_t>(stride));
   for (const Index index : which) {
@@ -270,14 +270,14 @@ inline LabelledImages select(const LabelledImages& images, std::span<const Index
 
 /// Adds `images` behind those of `to`. @throws ArgumentError unless both have the same channels, height, width and
 /// classes.
-inline void append(const LabelledImages& images, LabelledImages& to) {
-  const auto form = [](const LabelledImages& some) {
+inline void append(const LabeledImages& images, LabeledImages& to) {
+  const auto form = [](const LabeledImages& some) {
     return std::array<Index, 4>{some.channels, some.height, some.width, some.classes};
   };
   if (form(images) != form(to)) {
-    throw ArgumentError(message("append: images of ", images.channels, " x ", images.height, " x ", images.width, ", ",
-                                images.classes, " classes, do not go with ", to.channels, " x ", to.height, " x ",
-                                to.width, ", ", to.classes, " classes"));
+    throw ArgumentError("append: images of ", images.channels, " x ", images.height, " x ", images.width, ", ",
+                        images.classes, " classes, do not go with ", to.channels, " x ", to.height, " x ", to.width,
+                        ", ", to.classes, " classes");
   }
   to.pixels.insert(to.pixels.end(), images.pixels.begin(), images.pixels.end());
   to.labels.insert(to.labels.end(), images.labels.begin(), images.labels.end());
@@ -292,7 +292,7 @@ inline std::vector<Index> all_indices(Index count) {
 }
 
 /// Those of the named images that are of one class, in their order. @throws ArgumentError if one of them is not there.
-inline std::vector<Index> indices_of_class(const LabelledImages& images, std::span<const Index> which,
+inline std::vector<Index> indices_of_class(const LabeledImages& images, std::span<const Index> which,
                                            std::int32_t label) {
   detail::check_indices(images, which, "indices_of_class");
   std::vector<Index> indices;
@@ -302,7 +302,7 @@ inline std::vector<Index> indices_of_class(const LabelledImages& images, std::sp
   return indices;
 }
 /// Those of all images.
-inline std::vector<Index> indices_of_class(const LabelledImages& images, std::int32_t label) {
+inline std::vector<Index> indices_of_class(const LabeledImages& images, std::int32_t label) {
   return indices_of_class(images, all_indices(images.count), label);
 }
 

@@ -90,7 +90,7 @@ struct GlyphStyle {
   }
 };
 
-/// The squared distance of each pixel's centre to the nearest stroke, as far as a pen reaches.
+/// The squared distance of each pixel's center to the nearest stroke, as far as a pen reaches.
 class GlyphCanvas {
  public:
   static constexpr int side = 28;
@@ -174,11 +174,11 @@ inline void draw_glyph(std::size_t digit, Random& random, std::uint8_t* pixels) 
 }
 
 /// `part` keeps the streams of the training and the test images apart.
-inline LabelledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t part) {
+inline LabeledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t part) {
   constexpr std::uint64_t purpose = 0x676c79706873;  // "glyphs", to share no stream with other users of the seed
   constexpr Index side = GlyphCanvas::side;
   constexpr int classes = 10;
-  LabelledImages images{count, 1, side, side, classes, {}, {}};
+  LabeledImages images{count, 1, side, side, classes, {}, {}};
   images.pixels.resize(static_cast<std::size_t>(count * images.bytes_per_image()));
   for (Index n = 0; n < count; ++n) {
     const auto digit = static_cast<std::int32_t>(n % classes);
@@ -197,7 +197,7 @@ inline LabelledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t
 /// @throws ArgumentError if a count is below 1.
 inline Dataset generate_glyphs(Index train_count, Index test_count, std::uint64_t seed) {
   if (train_count < 1 || test_count < 1) {
-    throw ArgumentError(message("generate_glyphs: needs positive counts, got ", train_count, " and ", test_count));
+    throw ArgumentError("generate_glyphs: needs positive counts, got ", train_count, " and ", test_count);
   }
   Dataset dataset{
       "glyphs", {}, detail::draw_glyphs(train_count, seed, 0), detail::draw_glyphs(test_count, seed, 1), {}};

@@ -16,13 +16,13 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/file.hpp"
-#include "hypertape/data/input_file.hpp"
-#include "hypertape/data/jpeg.hpp"
-#include "hypertape/data/picture.hpp"
-#include "hypertape/data/picture_file.hpp"
-#include "hypertape/data/png.hpp"
+#include "hypertape/data/draw.hpp"
 #include "hypertape/data/resize.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/input_file.hpp"
+#include "hypertape/io/jpeg.hpp"
+#include "hypertape/io/picture.hpp"
+#include "hypertape/io/png.hpp"
 
 namespace hypertape::data {
 
@@ -30,17 +30,17 @@ namespace hypertape::data {
 struct ImageFolderOptions {
   Index size = 32;  ///< rows and columns of every image; a picture that is no square is stretched to one
   Index channels =
-      3;  ///< 3: red, green, blue, which of a grey picture are the same; 1: grey, the luma of a coloured one
+      3;  ///< 3: red, green, blue, which of a gray picture are the same; 1: gray, the luma of a colored one
   bool skip_bad = false;  ///< leave out pictures that cannot be read, instead of stopping
 
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
     constexpr Index largest = 4096;
     if (size < 1 || size > largest) {
-      throw ArgumentError(message("image folder: the size of an image must be in 1 .. ", largest, ", got ", size));
+      throw ArgumentError("image folder: the size of an image must be in 1 .. ", largest, ", got ", size);
     }
     if (channels != 1 && channels != 3) {
-      throw ArgumentError(message("image folder: images have 1 or 3 channels, got ", channels));
+      throw ArgumentError("image folder: images have 1 or 3 channels, got ", channels);
     }
   }
 };
@@ -63,7 +63,7 @@ std::vector<std::string> names_in(const std::filesystem::path& folder, const Wan
     std::string name = entry->path().filename().string();
     if (name.front() != '.' && wanted(*entry)) names.push_back(std::move(name));
   }
-  if (failure) throw DataError(message(folder.string(), ": cannot list this folder: ", failure.message()));
+  if (failure) throw DataError(folder.string(), ": cannot list this folder: ", failure.message());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -81,9 +81,10 @@ inline bool is_named_as_picture(const std::filesystem::directory_entry& entry) {
 
 /// The names of the classes in train/ or test/.
 inline std::vector<std::string> class_folders(const std::filesystem::path& folder, const char* part) {
-  if (type_of(folder / part) == std::filesystem::file_type::directory) return names_in(folder / part, is_folder);
-  throw DataError(message(folder.string(), ": has no subfolder ", part,
-                          "; pictures must lie in train/CLASS and test/CLASS, with a folder for each class"));
+  if (io::detail::type_of(folder / part) == std::filesystem::file_type::directory)
+    return names_in(folder / part, is_folder);
+  throw DataError(folder.string(), ": has no subfolder ", part,
+                  "; pictures must lie in train/CLASS and test/CLASS, with a folder for each class");
 }
 
 /// @throws DataError naming the classes that are not in both parts.
@@ -98,24 +99,24 @@ inline void check_same_classes(const std::filesystem::path& test_folder, const s
   };
   const std::string missing = only_in(train, test), additional = only_in(test, train);
   if (missing.empty() && additional.empty()) return;
-  throw DataError(message(
+  throw DataError(
       test_folder.string(), ": needs the classes that train has:", missing.empty() ? "" : " missing " + missing,
-      !missing.empty() && !additional.empty() ? ";" : "", additional.empty() ? "" : " additional " + additional));
+      !missing.empty() && !additional.empty() ? ";" : "", additional.empty() ? "" : " additional " + additional);
 }
 
 /// Reads a PNG or a JPEG; which of the two it is shows in its first bytes, not in its name.
-inline Picture read_picture(const std::filesystem::path& path) {
+inline io::Picture read_picture(const std::filesystem::path& path) {
   std::array<unsigned char, 2> first{};
-  const std::size_t got = std::fread(first.data(), 1, first.size(), open_input(path).get());
-  if (first == std::array<unsigned char, 2>{0x89, 'P'}) return read_png(path);
-  if (first == std::array<unsigned char, 2>{0xff, 0xd8}) return read_jpeg(path);
-  throw bad_content(path, "byte 0", "a PNG or a JPEG", got == 0 ? "an empty file" : "neither");
+  const std::size_t got = std::fread(first.data(), 1, first.size(), io::detail::open_input(path).get());
+  if (first == std::array<unsigned char, 2>{0x89, 'P'}) return io::read_png(path);
+  if (first == std::array<unsigned char, 2>{0xff, 0xd8}) return io::read_jpeg(path);
+  throw io::bad_content(path, "byte 0", "a PNG or a JPEG", got == 0 ? "an empty file" : "neither");
 }
 
 /// The picture as one image (channels, size, size).
-inline LabelledImages image_of(const Picture& picture, const ImageFolderOptions& options) {
+inline LabeledImages image_of(const io::Picture& picture, const ImageFolderOptions& options) {
   const Index channels = picture.channels(), plane = picture.width() * picture.height();
-  LabelledImages image{1, channels, picture.height(), picture.width(), 1, {}, {0}};
+  LabeledImages image{1, channels, picture.height(), picture.width(), 1, {}, {0}};
   image.pixels.reserve(picture.bytes().size());
   for (Index c = 0; c < channels; ++c) {
     for (Index i = 0; i < plane; ++i) {
@@ -128,9 +129,9 @@ inline LabelledImages image_of(const Picture& picture, const ImageFolderOptions&
 }
 
 /// The images of train/ or test/, class by class, and notes in `bad` which pictures are left out.
-inline LabelledImages read_image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
-                                        const ImageFolderOptions& options, std::vector<std::string>& bad) {
-  LabelledImages images{0, options.channels, options.size, options.size, static_cast<int>(classes.size()), {}, {}};
+inline LabeledImages read_image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
+                                       const ImageFolderOptions& options, std::vector<std::string>& bad) {
+  LabeledImages images{0, options.channels, options.size, options.size, static_cast<int>(classes.size()), {}, {}};
   for (int label = 0; label < images.classes; ++label) {
     const std::filesystem::path of_class = folder / classes[static_cast<std::size_t>(label)];
     const std::vector<std::string> names = names_in(of_class, is_named_as_picture);
@@ -138,7 +139,7 @@ inline LabelledImages read_image_folder(const std::filesystem::path& folder, con
     const Index before = images.count;
     for (const std::string& name : names) {
       try {
-        const LabelledImages image = image_of(read_picture(of_class / name), options);
+        const LabeledImages image = image_of(read_picture(of_class / name), options);
         images.pixels.insert(images.pixels.end(), image.pixels.begin(), image.pixels.end());
         images.labels.push_back(label);
         ++images.count;
@@ -148,8 +149,8 @@ inline LabelledImages read_image_folder(const std::filesystem::path& folder, con
       }
     }
     if (images.count > before) continue;
-    throw DataError(
-        message(of_class.string(), ": none of its pictures can be read (", names.size(), "), the last: ", bad.back()));
+    throw DataError(of_class.string(), ": none of its pictures can be read (", names.size(),
+                    "), the last: ", bad.back());
   }
   return images;
 }
@@ -170,15 +171,15 @@ inline ImageFolder load_image_folder(const std::filesystem::path& folder, const 
   Dataset& dataset = loaded.dataset;
   detail::check_same_classes(test, dataset.class_names, detail::class_folders(folder, "test"));
   if (dataset.class_names.size() < 2) {
-    throw DataError(message(train.string(), ": needs a folder for each of two classes or more, found ",
-                            dataset.class_names.size()));
+    throw DataError(train.string(), ": needs a folder for each of two classes or more, found ",
+                    dataset.class_names.size());
   }
   dataset.train = detail::read_image_folder(train, dataset.class_names, options, loaded.bad);
   dataset.test = detail::read_image_folder(test, dataset.class_names, options, loaded.bad);
   try {
     dataset.normalization = compute_normalization(dataset.train);
-  } catch (const ArgumentError& error) {  // all pictures are of one colour
-    throw DataError(message(train.string(), ": ", error.what()));
+  } catch (const ArgumentError& error) {  // all pictures are of one color
+    throw DataError(train.string(), ": ", error.what());
   }
   return loaded;
 }

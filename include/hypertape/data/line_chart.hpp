@@ -12,9 +12,11 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/chart_axis.hpp"
-#include "hypertape/data/file.hpp"
+#include "hypertape/io/file.hpp"
 
 namespace hypertape::data {
+
+using hypertape::detail::concat;
 
 /// How the deviations of a series are drawn.
 enum class SpreadStyle { band, error_bars };
@@ -80,11 +82,11 @@ inline double text_width(std::string_view text, double size) {
 inline void check_values(std::span<const double> values, AxisScale scale, const std::string& of) {
   for (const double value : values) {
     if (!(std::abs(value) <= 1e300)) {
-      throw ArgumentError(message("line_chart: ", of, " has a value of ", value, "; needs finite ones up to 1e300"));
+      throw ArgumentError("line_chart: ", of, " has a value of ", value, "; needs finite ones up to 1e300");
     }
     if (scale == AxisScale::logarithmic && !(value >= 1e-300)) {
-      throw ArgumentError(
-          message("line_chart: ", of, " has a value of ", value, "; a logarithmic axis needs 1e-300 ", "or more"));
+      throw ArgumentError("line_chart: ", of, " has a value of ", value, "; a logarithmic axis needs 1e-300 ",
+                          "or more");
     }
   }
 }
@@ -95,14 +97,14 @@ inline void check_chart(const LineChart& chart) {
     const std::string name = "series '" + series.name + "'";
     const std::size_t points = series.x.size();
     if (points == 0 || series.y.size() != points || (!series.deviation.empty() && series.deviation.size() != points)) {
-      throw ArgumentError(message("line_chart: ", name, " needs points, as many x as y, and no deviations or as many, ",
-                                  "got ", points, ", ", series.y.size(), " and ", series.deviation.size()));
+      throw ArgumentError("line_chart: ", name, " needs points, as many x as y, and no deviations or as many, ", "got ",
+                          points, ", ", series.y.size(), " and ", series.deviation.size());
     }
     check_values(series.x, chart.x_scale, "x of " + name);
     check_values(series.y, chart.y_scale, "y of " + name);
     check_values(series.deviation, AxisScale::linear, "the deviation of " + name);
     if (std::any_of(series.deviation.begin(), series.deviation.end(), [](double d) { return d < 0; })) {
-      throw ArgumentError(message("line_chart: ", name, " has a negative deviation"));
+      throw ArgumentError("line_chart: ", name, " has a negative deviation");
     }
   }
   for (const ReferenceLine& line : chart.references) {
@@ -127,12 +129,12 @@ class ChartWriter {
   }
 
   std::string svg() {
-    out_ = message("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", std::ceil(width_), "\" height=\"",
-                   std::ceil(height_), "\" viewBox=\"0 0 ", std::ceil(width_), ' ', std::ceil(height_),
-                   "\" font-family=\"sans-serif\" font-size=\"", font, "\">\n");
+    out_ = concat("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", std::ceil(width_), "\" height=\"",
+                  std::ceil(height_), "\" viewBox=\"0 0 ", std::ceil(width_), ' ', std::ceil(height_),
+                  "\" font-family=\"sans-serif\" font-size=\"", font, "\">\n");
     // Viewers with a dark background would show black text on it.
     out_ += "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
-    text(left_, 26, chart_.title, message("font-size=\"", title_font, "\" font-weight=\"bold\""));
+    text(left_, 26, chart_.title, concat("font-size=\"", title_font, "\" font-weight=\"bold\""));
     axes();
     for (std::size_t i = 0; i < chart_.references.size(); ++i) reference(i);
     for (std::size_t i = 0; i < chart_.series.size(); ++i) series(i);
@@ -144,8 +146,8 @@ class ChartWriter {
   static constexpr double plot_width = 560, plot_height = 330, legend_row = 22;
   static constexpr int font = 13, title_font = 16;
   static constexpr std::size_t most_markers = 30;
-  static constexpr std::array<const char*, 6> colours = {"#0072b2", "#d55e00", "#009e73",
-                                                         "#cc79a7", "#8c6d00", "#56b4e9"};
+  static constexpr std::array<const char*, 6> colors = {"#0072b2", "#d55e00", "#009e73",
+                                                        "#cc79a7", "#8c6d00", "#56b4e9"};
   static constexpr std::array<const char*, 3> dashes = {"7 4", "2 3", "10 3 2 3"};
 
   static Axis x_axis(const LineChart& chart) {
@@ -187,12 +189,12 @@ class ChartWriter {
 
   void text(double x, double y, const std::string& words, const std::string& attributes = "") {
     if (words.empty()) return;
-    out_ += message("<text x=\"", coordinate(x), "\" y=\"", coordinate(y), "\" fill=\"#222222\"",
-                    attributes.empty() ? "" : " ", attributes, '>', xml_text(words), "</text>\n");
+    out_ += concat("<text x=\"", coordinate(x), "\" y=\"", coordinate(y), "\" fill=\"#222222\"",
+                   attributes.empty() ? "" : " ", attributes, '>', xml_text(words), "</text>\n");
   }
   void line(double x1, double y1, double x2, double y2, const std::string& attributes) {
-    out_ += message("<line x1=\"", coordinate(x1), "\" y1=\"", coordinate(y1), "\" x2=\"", coordinate(x2), "\" y2=\"",
-                    coordinate(y2), "\" ", attributes, "/>\n");
+    out_ += concat("<line x1=\"", coordinate(x1), "\" y1=\"", coordinate(y1), "\" x2=\"", coordinate(x2), "\" y2=\"",
+                   coordinate(y2), "\" ", attributes, "/>\n");
   }
 
   void axes() {
@@ -211,12 +213,12 @@ class ChartWriter {
     line(left_, top_, left_, bottom, "stroke=\"#444444\"");
     text(left_ + plot_width / 2, bottom + 44, chart_.x_label, "text-anchor=\"middle\"");
     const double middle = top_ + plot_height / 2;
-    text(18, middle, chart_.y_label, message("text-anchor=\"middle\" transform=\"rotate(-90 18 ", middle, ")\""));
+    text(18, middle, chart_.y_label, concat("text-anchor=\"middle\" transform=\"rotate(-90 18 ", middle, ")\""));
   }
 
-  static std::string stroke(std::size_t i) { return message("stroke=\"", colours[i % colours.size()], "\""); }
+  static std::string stroke(std::size_t i) { return concat("stroke=\"", colors[i % colors.size()], "\""); }
   static std::string dashed(std::size_t i) {
-    return message("stroke=\"#555555\" stroke-width=\"1.5\" stroke-dasharray=\"", dashes[i % dashes.size()], "\"");
+    return concat("stroke=\"#555555\" stroke-width=\"1.5\" stroke-dasharray=\"", dashes[i % dashes.size()], "\"");
   }
 
   void reference(std::size_t i) {
@@ -239,8 +241,8 @@ class ChartWriter {
   }
 
   void marker(double x, double y, std::size_t i) {
-    out_ += message("<circle cx=\"", coordinate(x), "\" cy=\"", coordinate(y), "\" r=\"3.5\" fill=\"",
-                    colours[i % colours.size()], "\"/>\n");
+    out_ += concat("<circle cx=\"", coordinate(x), "\" cy=\"", coordinate(y), "\" r=\"3.5\" fill=\"",
+                   colors[i % colors.size()], "\"/>\n");
   }
 
   void spread(const LineSeries& series, std::size_t i) {
@@ -253,7 +255,7 @@ class ChartWriter {
       }
       return;
     }
-    out_ += message("<polygon fill=\"", colours[i % colours.size()], "\" fill-opacity=\"0.15\" points=\"");
+    out_ += concat("<polygon fill=\"", colors[i % colors.size()], "\" fill-opacity=\"0.15\" points=\"");
     for (std::size_t p = 0; p < series.x.size(); ++p) out_ += point(series.x[p], upper_end(series, p)) + ' ';
     for (std::size_t p = series.x.size(); p-- > 0;) {
       out_ += point(series.x[p], lower_end(chart_, series, p)) + ' ';
@@ -293,7 +295,7 @@ class ChartWriter {
 /// cannot be written.
 inline void write_line_chart(const std::filesystem::path& path, const LineChart& chart) {
   detail::check_chart(chart);
-  write_atomically(path, detail::ChartWriter(chart).svg());
+  io::write_atomically(path, detail::ChartWriter(chart).svg());
 }
 
 }  // namespace hypertape::data

@@ -12,17 +12,19 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/file.hpp"
-#include "hypertape/data/idx.hpp"
-#include "hypertape/data/layout.hpp"
+#include "hypertape/data/dataset_files.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/idx.hpp"
 
 namespace hypertape::data {
+
+using hypertape::detail::concat;
 
 /// The public names of the four files of MNIST and of the data sets made to replace it.
 inline constexpr std::array<const char*, 4> mnist_files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                                            "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
 /// Each may be gzipped.
-inline constexpr Layout mnist_layout{mnist_files, true};
+inline constexpr DatasetFiles mnist_dataset_files{mnist_files, true};
 
 namespace detail {
 
@@ -32,23 +34,22 @@ inline Normalization mnist_normalization(const std::string& name) {
   throw ArgumentError("load_mnist_like: expected the name mnist or fashion-mnist, got " + name);
 }
 
-inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
-                                      const std::filesystem::path& label_path) {
+inline LabeledImages load_mnist_part(const std::filesystem::path& image_path, const std::filesystem::path& label_path) {
   constexpr Index side = 28;
   constexpr int classes = 10;
-  IdxArray images = read_idx_images(image_path);
-  const IdxArray labels = read_idx_labels(label_path);
+  io::IdxArray images = io::read_idx_images(image_path);
+  const io::IdxArray labels = io::read_idx_labels(label_path);
   if (images.dims[1] != side || images.dims[2] != side) {
-    throw bad_content(image_path, "byte 8", "images of 28 x 28", message(images.dims[1], " x ", images.dims[2]));
+    throw io::bad_content(image_path, "byte 8", "images of 28 x 28", concat(images.dims[1], " x ", images.dims[2]));
   }
   if (labels.dims[0] != images.dims[0]) {
-    throw bad_content(label_path, "byte 4",
-                      message("as many labels as ", image_path.string(), " has images, ", images.dims[0]),
-                      message(labels.dims[0]));
+    throw io::bad_content(label_path, "byte 4",
+                          concat("as many labels as ", image_path.string(), " has images, ", images.dims[0]),
+                          concat(labels.dims[0]));
   }
   for (std::size_t n = 0; n < labels.bytes.size(); ++n) {
     if (labels.bytes[n] < classes) continue;
-    throw bad_content(label_path, message("byte ", 8 + n), "a label in 0 .. 9", message(int{labels.bytes[n]}));
+    throw io::bad_content(label_path, concat("byte ", 8 + n), "a label in 0 .. 9", concat(int{labels.bytes[n]}));
   }
   return {images.dims[0], 1, side, side, classes, std::move(images.bytes), {labels.bytes.begin(), labels.bytes.end()}};
 }
@@ -62,7 +63,7 @@ inline LabelledImages load_mnist_part(const std::filesystem::path& image_path,
 /// every file that is missing, or a class without training images below the highest; ArgumentError for another name.
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
   Normalization normalization = detail::mnist_normalization(name);
-  const auto paths = locate_files(folder, mnist_layout);
+  const auto paths = locate_files(folder, mnist_dataset_files);
   Dataset dataset{name, folder, detail::load_mnist_part(paths[0], paths[1]),
                   detail::load_mnist_part(paths[2], paths[3]), std::move(normalization)};
   if (name == "fashion-mnist") {

@@ -24,7 +24,7 @@ inline double cubic_kernel(double x) {
 }
 
 /// The matrix (to, from) that resizes a line. Pixel i is the interval [i, i + 1); pixel `out` of the result is the sum
-/// of the pixels around its centre (out + 1/2) from / to. Where it shrinks, the kernel is as much wider, so that every
+/// of the pixels around its center (out + 1/2) from / to. Where it shrinks, the kernel is as much wider, so that every
 /// pixel counts. The weights are scaled to the sum 1, for at the borders a part of the kernel lies outside.
 inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
@@ -45,15 +45,15 @@ inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
 /// The images at another size, by bicubic interpolation of each channel: Keys' kernel with a = -1/2, widened where the
 /// images shrink, as in PIL's BICUBIC. The result is rounded to bytes once, after both directions, and clamped to
 /// 0 .. 255. The same size gives the same bytes. @throws ArgumentError if an extent is below 1.
-inline LabelledImages resize(const LabelledImages& images, Index height, Index width) {
+inline LabeledImages resize(const LabeledImages& images, Index height, Index width) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Bytes = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   constexpr Index block = 1024;
   check_sizes(images, "resize");
   if (height < 1 || width < 1) {
-    throw ArgumentError(message("resize: needs a size of at least 1 x 1, got ", height, " x ", width));
+    throw ArgumentError("resize: needs a size of at least 1 x 1, got ", height, " x ", width);
   }
-  LabelledImages resized{images.count, images.channels, height, width, images.classes, {}, images.labels};
+  LabeledImages resized{images.count, images.channels, height, width, images.classes, {}, images.labels};
   resized.pixels.resize(static_cast<std::size_t>(resized.count * resized.bytes_per_image()));
   const Eigen::MatrixXd rows = detail::cubic_weights(images.height, height);
   const Eigen::MatrixXd columns = detail::cubic_weights(images.width, width).transpose();

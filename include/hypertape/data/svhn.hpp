@@ -12,38 +12,41 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/file.hpp"
-#include "hypertape/data/layout.hpp"
-#include "hypertape/data/mat.hpp"
+#include "hypertape/data/dataset_files.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/mat.hpp"
 
 namespace hypertape::data {
+
+using hypertape::detail::concat;
 
 /// The public names of the two files of SVHN's cropped digits that are used here.
 inline constexpr std::array<const char*, 2> svhn_files = {"train_32x32.mat", "test_32x32.mat"};
 /// Both must be there.
-inline constexpr Layout svhn_layout{svhn_files};
+inline constexpr DatasetFiles svhn_dataset_files{svhn_files};
 
 namespace detail {
 
 /// The digit that a label stands for: 1 .. 9 themselves, and 10 for 0.
 inline std::int32_t svhn_digit(double label, std::size_t n, const std::filesystem::path& path) {
   if (!(label >= 1 && label <= 10 && !(label > std::floor(label)))) {
-    throw bad_content(path, message("variable 'y', element ", n), "a label in 1 .. 10", message(label));
+    throw io::bad_content(path, concat("variable 'y', element ", n), "a label in 1 .. 10", concat(label));
   }
   return static_cast<std::int32_t>(label) % 10;
 }
 
-inline LabelledImages read_svhn(const std::filesystem::path& path) {
+inline LabeledImages read_svhn(const std::filesystem::path& path) {
   constexpr Index side = 32, channels = 3;
   constexpr int classes = 10;
-  const Mat variables = read_mat(path);
-  const MatVariable& x = require_variable(variables, path, "X", {"uint8"}, {side, side, channels, -1});
-  const MatVariable& y = require_variable(variables, path, "y", {"double", "uint8"}, {-1, 1});
+  const io::Mat variables = io::read_mat(path);
+  const io::MatVariable& x = io::require_variable(variables, path, "X", {"uint8"}, {side, side, channels, -1});
+  const io::MatVariable& y = io::require_variable(variables, path, "y", {"double", "uint8"}, {-1, 1});
   const Index count = x.shape[3];
   if (y.shape[0] != count) {
-    throw bad_content(path, "variable 'y'", message("as many labels as 'X' has images, ", count), message(y.shape[0]));
+    throw io::bad_content(path, "variable 'y'", concat("as many labels as 'X' has images, ", count),
+                          concat(y.shape[0]));
   }
-  LabelledImages images{count, channels, side, side, classes, {}, {}};
+  LabeledImages images{count, channels, side, side, classes, {}, {}};
   const auto take_labels = [&](const auto& labels) {
     for (std::size_t n = 0; n < labels.size(); ++n) {
       images.labels.push_back(svhn_digit(static_cast<double>(labels[n]), n, path));
@@ -69,7 +72,7 @@ inline LabelledImages read_svhn(const std::filesystem::path& path) {
 /// 32), labels 0 .. 9. The normalization is that of the training images. @throws DataError naming the file, the
 /// variable, what was expected and what was found, or every file that is missing.
 inline Dataset load_svhn(const std::filesystem::path& folder) {
-  const auto paths = locate_files(folder, svhn_layout);
+  const auto paths = locate_files(folder, svhn_dataset_files);
   Dataset dataset{"svhn", folder, detail::read_svhn(paths[0]), detail::read_svhn(paths[1]), {}};
   detail::take_classes_that_occur(dataset);
   dataset.normalization = compute_normalization(dataset.train);

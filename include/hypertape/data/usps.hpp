@@ -17,17 +17,19 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/file.hpp"
-#include "hypertape/data/layout.hpp"
+#include "hypertape/data/dataset_files.hpp"
 #include "hypertape/data/resize.hpp"
-#include "hypertape/data/unpacking_reader.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/unpacking_reader.hpp"
 
 namespace hypertape::data {
+
+using hypertape::detail::concat;
 
 /// The public names of the two files of USPS.
 inline constexpr std::array<const char*, 2> usps_files = {"zip.train", "zip.test"};
 /// Each may be gzipped.
-inline constexpr Layout usps_layout{usps_files, true};
+inline constexpr DatasetFiles usps_dataset_files{usps_files, true};
 
 namespace detail {
 
@@ -50,37 +52,37 @@ inline std::optional<double> parse_number(std::string_view word) {
 
 /// Appends the image of one line: a label in 0 .. 9, then 16 x 16 levels from -1 (paper) to 1 (ink), row-major.
 inline void append_usps_line(std::string_view line, std::size_t number, const std::filesystem::path& path,
-                             LabelledImages& images) {
+                             LabeledImages& images) {
   const auto levels = static_cast<std::size_t>(images.bytes_per_image());
-  const std::string where = message("line ", number);
+  const std::string where = concat("line ", number);
   std::size_t words = 0;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line), ++words) {
     const double value = parse_number(word).value_or(std::numeric_limits<double>::quiet_NaN());
     if (words == 0) {
       if (!(value >= 0 && value < images.classes && !(value > std::floor(value)))) {
-        throw bad_content(path, where, "a label in 0 .. 9", message("'", word, "'"));
+        throw io::bad_content(path, where, "a label in 0 .. 9", concat("'", word, "'"));
       }
       images.labels.push_back(static_cast<std::int32_t>(value));
     } else {
       if (!(value >= -1 && value <= 1)) {
-        throw bad_content(path, message(where, ", value ", words), "a number in [-1, 1]", message("'", word, "'"));
+        throw io::bad_content(path, concat(where, ", value ", words), "a number in [-1, 1]", concat("'", word, "'"));
       }
       images.pixels.push_back(static_cast<std::uint8_t>(std::lround((value + 1) / 2 * 255)));
     }
   }
   if (words != levels + 1) {
-    throw bad_content(path, where, message("a label and ", levels, " values"), message(words, " numbers"));
+    throw io::bad_content(path, where, concat("a label and ", levels, " values"), concat(words, " numbers"));
   }
   ++images.count;
 }
 
 /// One of the files: 16 x 16 pixels, as they are in it.
-inline LabelledImages read_usps(const std::filesystem::path& path) {
+inline LabeledImages read_usps(const std::filesystem::path& path) {
   constexpr Index side = 16;
   constexpr int classes = 10;
   constexpr std::size_t piece = std::size_t{1} << 16, longest_line = std::size_t{1} << 14;
-  UnpackingReader file(path);
-  LabelledImages images{0, 1, side, side, classes, {}, {}};
+  io::UnpackingReader file(path);
+  LabeledImages images{0, 1, side, side, classes, {}, {}};
   std::string text;  // read, and not cut into lines yet
   std::size_t line = 1;
   for (bool ended = false; !ended;) {
@@ -93,11 +95,11 @@ inline LabelledImages read_usps(const std::filesystem::path& path) {
     }
     text.erase(0, begin);
     if (text.size() > longest_line) {
-      throw bad_content(path, message("line ", line), message("at most ", longest_line, " bytes"), "more");
+      throw io::bad_content(path, concat("line ", line), concat("at most ", longest_line, " bytes"), "more");
     }
   }
   if (!text.empty()) append_usps_line(text, line, path, images);
-  if (images.count == 0) throw bad_content(path, "line 1", "a label and 256 values", "the end of the file");
+  if (images.count == 0) throw io::bad_content(path, "line 1", "a label and 256 values", "the end of the file");
   return images;
 }
 
@@ -109,7 +111,7 @@ inline LabelledImages read_usps(const std::filesystem::path& path) {
 /// what was found, or every file that is missing.
 inline Dataset load_usps(const std::filesystem::path& folder) {
   constexpr Index side = 28;
-  const auto paths = locate_files(folder, usps_layout);
+  const auto paths = locate_files(folder, usps_dataset_files);
   Dataset dataset{"usps",
                   folder,
                   resize(detail::read_usps(paths[0]), side, side),
@@ -127,7 +129,7 @@ inline Dataset load_usps(const std::filesystem::path& folder) {
 inline Dataset load_usps_resplit(const std::filesystem::path& folder) {
   constexpr std::uint64_t seed = 1;  // never changes, so that results can be compared
   const Dataset usps = load_usps(folder);
-  LabelledImages all = usps.train;
+  LabeledImages all = usps.train;
   append(usps.test, all);
   const Split parts = split(all, (all.count + 2) / 5, seed);
   Dataset dataset{"usps-resplit", folder, select(all, parts.train), select(all, parts.held_out), {}};

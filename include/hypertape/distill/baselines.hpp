@@ -11,7 +11,7 @@
 #include "hypertape/distill/evaluation.hpp"
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/kmeans.hpp"
-#include "hypertape/distill/spread.hpp"
+#include "hypertape/distill/mean_and_std.hpp"
 #include "hypertape/nn/network.hpp"
 
 /// What the paper compares distilled images with (section 4): images that are real, means of real ones, or centroids of
@@ -48,10 +48,10 @@ inline DistilledSet with_schedule(DistilledSet set, const TrainingSchedule& sche
   return set;
 }
 
-/// Average real images: for each class the mean of those of its images that are in `which`, normalised. All steps, and
+/// Average real images: for each class the mean of those of its images that are in `which`, normalized. All steps, and
 /// all images of a class in them, are that one image, as in the paper. @throws ArgumentError naming a class that has
 /// none.
-inline std::vector<Tensor<float>> average_images(const data::LabelledImages& images, std::span<const Index> which,
+inline std::vector<Tensor<float>> average_images(const data::LabeledImages& images, std::span<const Index> which,
                                                  const data::Normalization& normalization, Index steps,
                                                  Index images_per_class) {
   Tensor<float> batch(Shape{images.classes * images_per_class, images.channels, images.height, images.width});
@@ -64,7 +64,7 @@ inline std::vector<Tensor<float>> average_images(const data::LabelledImages& ima
       const std::uint8_t* image = images.pixels.data() + i * images.bytes_per_image();
       for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += image[f];
     }
-    if (count == 0) throw ArgumentError(message("average images: class ", k, " has no images"));
+    if (count == 0) throw ArgumentError("average images: class ", k, " has no images");
     for (std::size_t f = 0; f < sums.size(); ++f) {
       const std::size_t c = f / static_cast<std::size_t>(pixels);
       const double mean = static_cast<double>(sums[f]) / (255.0 * static_cast<double>(count));
@@ -78,7 +78,7 @@ inline std::vector<Tensor<float>> average_images(const data::LabelledImages& ima
 
 /// K-means: for each class the centroids of steps * images_per_class clusters of those of its images that are in
 /// `which`. @throws ArgumentError naming a class that has too few.
-inline std::vector<Tensor<float>> kmeans_images(const data::LabelledImages& images, std::span<const Index> which,
+inline std::vector<Tensor<float>> kmeans_images(const data::LabeledImages& images, std::span<const Index> which,
                                                 const data::Normalization& normalization, Index steps,
                                                 Index images_per_class, Index most_iterations, Random random,
                                                 const WorkerTeam& team) {
@@ -89,8 +89,8 @@ inline std::vector<Tensor<float>> kmeans_images(const data::LabelledImages& imag
   for (int k = 0; k < images.classes; ++k) {
     const std::vector<Index> of_class = data::indices_of_class(images, which, k);
     if (static_cast<Index>(of_class.size()) < wanted) {
-      throw ArgumentError(message("k-means: class ", k, " has ", of_class.size(), " images, ", steps, " steps need ",
-                                  wanted, " centroids"));
+      throw ArgumentError("k-means: class ", k, " has ", of_class.size(), " images, ", steps, " steps need ", wanted,
+                          " centroids");
     }
     data::gather(images, of_class, normalization, points);
     const KMeans found = kmeans(points, wanted, most_iterations, Random(random.bits()), team);
@@ -116,7 +116,7 @@ class Selection {
  public:
   /// Networks start from the weights `theta0` and are tested with the images `which`, which must outlive this.
   /// @throws ArgumentError if there are no weights.
-  Selection(nn::Network<float> network, std::vector<Tensor<float>> theta0, const data::LabelledImages& images,
+  Selection(nn::Network<float> network, std::vector<Tensor<float>> theta0, const data::LabeledImages& images,
             std::span<const Index> which)
       : network_(std::move(network)), theta0_(std::move(theta0)), images_(images), which_(which) {
     if (theta0_.empty()) throw ArgumentError("Selection: needs at least one network");
@@ -131,7 +131,7 @@ class Selection {
       const DistilledSet set = with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
       percent[static_cast<std::size_t>(run)] = accuracy(set, theta0_[static_cast<std::size_t>(run % networks)], team);
     });
-    return spread_of(percent).mean;
+    return mean_and_std(percent).mean;
   }
 
  private:
@@ -142,7 +142,7 @@ class Selection {
 
   nn::Network<float> network_;
   std::vector<Tensor<float>> theta0_;
-  const data::LabelledImages& images_;
+  const data::LabeledImages& images_;
   std::span<const Index> which_;
 };
 

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "hypertape/data/npz.hpp"
+#include "hypertape/io/npz.hpp"
 
 namespace hypertape::distill {
 
@@ -15,7 +15,7 @@ class Checkpoints {
  public:
   /// What was read, and of which file.
   struct Found {
-    data::Npz arrays;            ///< what `write` was given
+    io::Npz arrays;              ///< what `write` was given
     std::filesystem::path path;  ///< of the file
     std::string warning;         ///< why the newest was passed over; empty if it was not
   };
@@ -32,11 +32,11 @@ class Checkpoints {
 
   /// Keeps the newest as the previous, unless it is damaged: at no moment is there none that can be read.
   /// @throws DataError if it cannot be written.
-  void write(const data::Npz& arrays) {
+  void write(const io::Npz& arrays) {
     std::error_code absent;
     if (newest_is_good_) std::filesystem::rename(newest_, previous_, absent);
     newest_is_good_ = false;
-    data::write_npz(newest_, arrays);
+    io::write_npz(newest_, arrays);
     newest_is_good_ = true;
   }
 
@@ -47,7 +47,7 @@ class Checkpoints {
       std::error_code ignored;
       if (!std::filesystem::exists(path, ignored)) continue;
       try {
-        Found found{data::read_npz(path), path, damage};
+        Found found{io::read_npz(path), path, damage};
         newest_is_good_ = path == newest_;
         return found;
       } catch (const DataError& error) {

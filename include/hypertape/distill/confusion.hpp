@@ -62,12 +62,12 @@ class Confusion {
   }
 
   /// All that are taken for what they are, but those of class `from` for `to`.
-  double relabelled_accuracy(Index from, Index to) const {
+  double relabeled_accuracy(Index from, Index to) const {
     return share([&](Index truth, Index taken_for) { return taken_for == (truth == from ? to : truth); }, every_class);
   }
 
   /// The same with each class counting as much as any other, as in `balanced_accuracy`.
-  double balanced_relabelled_accuracy(Index from, Index to) const {
+  double balanced_relabeled_accuracy(Index from, Index to) const {
     return mean_over_classes([&](Index k) { return rate(k, k == from ? to : k); });
   }
 
@@ -82,7 +82,7 @@ class Confusion {
 
   void require_class(Index k) const {
     if (k >= 0 && k < classes_) return;
-    throw ArgumentError(message("Confusion: class ", k, " is not in 0 .. ", classes_ - 1));
+    throw ArgumentError("Confusion: class ", k, " is not in 0 .. ", classes_ - 1);
   }
 
   /// The mean of a share of each class's images over the classes that have any.

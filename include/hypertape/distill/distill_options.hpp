@@ -34,7 +34,7 @@ struct DistillOptions {
   double labels_learning_rate = 0.02;  ///< of Adam, for soft labels
   long halve_every = 0;                ///< iterations after which these three are halved; 0: half a cosine down to zero
   double initial_learning_rate = 0.2;  ///< of every inner step
-  double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalised space
+  double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalized space
   bool from_real_images = false;       ///< start from random real images instead
   bool clamp_images = false;           ///< keep images in the range of pixels
   double clip = 0.5;                   ///< largest norm of the hypergradient; 0: no limit
@@ -50,11 +50,11 @@ struct DistillOptions {
                                                ///< have seen them
   Index validation_networks = 8;               ///< initial weights to score with, where there are several
   std::uint64_t seed = 1;                      ///< of everything random
-  MemoryPolicy memory_policy = MemoryPolicy::every_tape;  ///< what is kept of the inner loop
+  MemoryPolicy memory_policy = MemoryPolicy::store_all;  ///< what is kept of the inner loop
 
   /// The same with what depends on the training images, or on other options, in place of nothing.
   /// @throws ArgumentError as `validate`, or if there are too few images for the hold-out and one batch.
-  DistillOptions resolved(const data::LabelledImages& train) const {
+  DistillOptions resolved(const data::LabeledImages& train) const {
     validate();
     DistillOptions all = *this;
     all.hold_out = hold_out.value_or(default_hold_out(train.count));
@@ -62,9 +62,8 @@ struct DistillOptions {
     all.balanced = balanced.has_value() ? *balanced : unequal_classes(train);
     all.batch = batch.value_or(std::clamp<Index>(train.count - *all.hold_out, 1, 256));
     if (*all.batch > train.count - *all.hold_out) {
-      throw ArgumentError(message("distill: the training set of ", train.count,
-                                  " images is too small for a hold-out of ", *all.hold_out, " and a batch of ",
-                                  *all.batch));
+      throw ArgumentError("distill: the training set of ", train.count, " images is too small for a hold-out of ",
+                          *all.hold_out, " and a batch of ", *all.batch);
     }
     return all;
   }
@@ -72,7 +71,7 @@ struct DistillOptions {
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
     const auto need = [](bool valid, const char* what, auto value) {
-      if (!valid) throw ArgumentError(message("DistillOptions: ", what, ", got ", value));
+      if (!valid) throw ArgumentError("DistillOptions: ", what, ", got ", value);
     };
     need(steps >= 1, "steps must be at least 1", steps);
     need(epochs >= 1, "epochs must be at least 1", epochs);

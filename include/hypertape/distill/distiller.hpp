@@ -15,13 +15,13 @@
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/distill_options.hpp"
+#include "hypertape/distill/distilled_parameters.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/evaluation.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/initial_weights.hpp"
-#include "hypertape/distill/learned_set.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/distill/real_batches.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/schedule.hpp"
@@ -29,6 +29,8 @@
 #include "hypertape/unroll/unroll_ensemble.hpp"
 
 namespace hypertape::distill {
+
+using hypertape::detail::concat;
 
 /// Dataset distillation (Wang et al. 2018, Algorithm 1): learns images and learning rates, and labels if they are soft,
 /// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data.
@@ -86,7 +88,7 @@ class Distiller {
   /// diverges, where that is skipped. @throws as `iterate`.
   double hold_out_score() {
     return named([&] {
-      const std::vector<Tested> tested =
+      const std::vector<TestResult> tested =
           test_networks(network_, train_networks(network_, learned_.loop(), validation_, team_), dataset_.train,
                         split_.held_out, dataset_.normalization, team_);
       double sum = 0;
@@ -112,8 +114,8 @@ class Distiller {
 
   /// Everything that the rest of the run depends on, besides options, dataset and initial weights, of which it has
   /// checksums.
-  data::Npz checkpoint() const {
-    data::Npz npz;
+  io::Npz checkpoint() const {
+    io::Npz npz;
     npz["iteration"] = {{1}, std::vector<std::int64_t>{iteration_}};
     npz["skipped"] = {{1}, std::vector<std::int64_t>{skipped_}};
     npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};
@@ -124,17 +126,17 @@ class Distiller {
 
   /// Continues from what `checkpoint` gave. @throws DataError naming the array of `path` that does not fit, or if
   /// dataset or initial weights are not those that the run began with.
-  void restore(const data::Npz& npz, const std::filesystem::path& path) {
+  void restore(const io::Npz& npz, const std::filesystem::path& path) {
     const auto same = [&](const char* name, const data::Checksum& present, const char* what) {
-      if (data::require_values<std::int64_t>(npz, path, name, {1})[0] == present.value()) return;
-      throw DataError(message(path.string(), ": the run began with other ", what, " than are there now"));
+      if (io::require_values<std::int64_t>(npz, path, name, {1})[0] == present.value()) return;
+      throw DataError(path.string(), ": the run began with other ", what, " than are there now");
     };
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
     const auto count = [&](const char* name, long most) {
-      const std::int64_t value = data::require_values<std::int64_t>(npz, path, name, {1})[0];
+      const std::int64_t value = io::require_values<std::int64_t>(npz, path, name, {1})[0];
       if (value >= 0 && value <= most) return static_cast<long>(value);
-      throw data::bad_content(path, message("array '", name, "'"), message("a count in 0 .. ", most), message(value));
+      throw io::bad_content(path, concat("array '", name, "'"), concat("a count in 0 .. ", most), concat(value));
     };
     iteration_ = count("iteration", options_.iterations);
     skipped_ = count("skipped", iteration_);
@@ -148,14 +150,13 @@ class Distiller {
     DistillOptions options = given.resolved(dataset.train);
     const Index count = dataset.train.count;
     if (options.images_per_class > count / (dataset.train.classes * options.steps)) {
-      throw ArgumentError(message("distill: ", options.steps, " steps of ", options.images_per_class,
-                                  " images for each of ", dataset.train.classes, " classes are more than the ", count,
-                                  " training images"));
+      throw ArgumentError("distill: ", options.steps, " steps of ", options.images_per_class, " images for each of ",
+                          dataset.train.classes, " classes are more than the ", count, " training images");
     }
     const Index side = (std::min)(dataset.train.height, dataset.train.width);
     if (options.augmentation.padding >= side) {
-      throw ArgumentError(message("distill: crops need less padding than images of ", dataset.train.height, " x ",
-                                  dataset.train.width, " have pixels, got ", options.augmentation.padding));
+      throw ArgumentError("distill: crops need less padding than images of ", dataset.train.height, " x ",
+                          dataset.train.width, " have pixels, got ", options.augmentation.padding);
     }
     if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
@@ -171,8 +172,8 @@ class Distiller {
   }
 
   std::vector<Tensor<float>> first_images() const {
-    const data::LabelledImages& real = dataset_.train;
-    const Random random = random_stream(options_.seed, Stream::images);
+    const data::LabeledImages& real = dataset_.train;
+    const Random random = random_stream(options_.seed, RandomPurpose::images);
     if (!options_.from_real_images) {
       return noise_images(real, options_.steps, options_.images_per_class, options_.initial_noise, random);
     }
@@ -191,9 +192,9 @@ class Distiller {
     try {
       return body();
     } catch (const DivergenceError& error) {
-      std::ostringstream rates = plain_stream();
+      std::ostringstream rates = hypertape::detail::plain_stream();
       for (const float rate : learned_.loop().learning_rates.values()) rates << ' ' << rate;
-      throw DivergenceError(message("iteration ", iteration_, ": ", error.what(), "; learning rates", rates.str()));
+      throw DivergenceError("iteration ", iteration_, ": ", error.what(), "; learning rates", rates.str());
     }
   }
 
@@ -203,7 +204,7 @@ class Distiller {
     draw_batches(static_cast<Index>(theta0.size()));
     InnerLoop<float> loop = learned_.loop();
     loop.theta0 = theta0.front();
-    if (options_.random_windows) loop.stop = random_stop(loop.length());
+    if (options_.random_windows) loop.max_steps = random_stop(loop.length());
     const auto outer_loss = [&](Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
       return real_loss(network, worker, theta, gradient);
     };
@@ -236,7 +237,7 @@ class Distiller {
   /// Where this iteration's inner loop stops: the window fits before, and every end is as likely.
   Index random_stop(Index length) const {
     return options_.window +
-           random_stream(options_.seed, Stream::windows, iteration_).below(length - options_.window + 1);
+           random_stream(options_.seed, RandomPurpose::windows, iteration_).below(length - options_.window + 1);
   }
 
   static std::size_t to_size(Index i) { return static_cast<std::size_t>(i); }
@@ -249,7 +250,7 @@ class Distiller {
   std::vector<Tensor<float>> validation_;
   data::Split split_;
   RealBatches real_batches_;
-  LearnedSet learned_;
+  DistilledParameters learned_;
   UnrollEnsemble<float, Loss> unroll_;
   std::vector<BatchGradient<float, Loss>> outer_gradients_;  // one for each thread
 

@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "hypertape/autodiff/tape.hpp"
+#include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/confusion.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/network.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
-#include "hypertape/unroll/sample_blocks.hpp"
 
 namespace hypertape::distill {
 
@@ -21,7 +21,7 @@ namespace hypertape::distill {
 /// Blocks of images are shared out over the team. @throws ShapeError if the network has not a logit for each class;
 /// DivergenceError if an output is not finite; ArgumentError if no image is named, or a label is no class.
 inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
-                           const data::LabelledImages& images, std::span<const Index> which,
+                           const data::LabeledImages& images, std::span<const Index> which,
                            const data::Normalization& normalization, const WorkerTeam& team) {
   constexpr Index block_size = 64;
   struct Worker {
@@ -32,7 +32,7 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
   std::vector<Worker> workers;
   workers.reserve(static_cast<std::size_t>(team.size()));
   for (int w = 0; w < team.size(); ++w) workers.push_back({{}, {}, Confusion(images.classes)});
-  const SampleBlocks blocks(static_cast<Index>(which.size()), block_size);
+  const MicroBatches blocks(static_cast<Index>(which.size()), block_size);
   team.for_each(blocks.count(), [&](Index block, int w) {
     Worker& worker = workers[static_cast<std::size_t>(w)];
     const Range range = blocks[block];
@@ -42,8 +42,8 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
     const Var<float> logits =
         network(worker.tape.view(theta.shape(), theta.data()), worker.tape.view(worker.x.shape(), worker.x.data()));
     if (logits.shape() != Shape{range.size(), images.classes}) {
-      throw ShapeError(message("accuracy: the network gives ", logits.shape(), ", ", images.classes, " classes need ",
-                               Shape{range.size(), images.classes}));
+      throw ShapeError("accuracy: the network gives ", logits.shape(), ", ", images.classes, " classes need ",
+                       Shape{range.size(), images.classes});
     }
     if (!std::isfinite(kernels::sum(logits.size(), logits.data()))) {
       throw DivergenceError("accuracy: the network's outputs are not finite");
@@ -64,7 +64,7 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
 
 /// The same for all images.
 inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
-                           const data::LabelledImages& images, const data::Normalization& normalization,
+                           const data::LabeledImages& images, const data::Normalization& normalization,
                            const WorkerTeam& team) {
   return confusion(network, theta, images, data::all_indices(images.count), normalization, team);
 }
@@ -81,17 +81,17 @@ void for_each_network(const WorkerTeam& team, Index count, const Body& body) {
 }
 
 /// What became of one network: its weights, or why training it failed.
-struct Trained {
+struct TrainingResult {
   Tensor<float> theta;                     ///< (P), unless it failed
   std::optional<DivergenceError> failure;  ///< nothing if it did not fail
 };
 
 /// Trains the network by one inner loop from each of several initial weights, in place of the loop's own.
-inline std::vector<Trained> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
-                                           std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
+inline std::vector<TrainingResult> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
+                                                  std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
   UnrollOptions options;
   options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
-  std::vector<Trained> trained(theta0.size());
+  std::vector<TrainingResult> trained(theta0.size());
   for_each_network(team, static_cast<Index>(theta0.size()), [&](Index i) {
     const auto number = static_cast<std::size_t>(i);
     Unroll<float, nn::ClassificationLoss<nn::Network<float>>> unroll({&network}, options, team);
@@ -107,20 +107,20 @@ inline std::vector<Trained> train_networks(const nn::Network<float>& network, co
 }
 
 /// What a network takes images for; if training it failed, or its outputs are not finite, for nothing, and why.
-struct Tested {
+struct TestResult {
   Confusion confusion;                                    ///< of the images
   std::optional<DivergenceError> failure = std::nullopt;  ///< nothing if it did not fail
 };
 
 /// What each of the trained networks takes the named images for. @throws as `confusion`, but for a DivergenceError,
 /// which the result holds.
-inline std::vector<Tested> test_networks(const nn::Network<float>& network, std::span<const Trained> trained,
-                                         const data::LabelledImages& images, std::span<const Index> which,
-                                         const data::Normalization& normalization, const WorkerTeam& team) {
-  std::vector<Tested> tested(trained.size(), Tested{Confusion(images.classes)});
+inline std::vector<TestResult> test_networks(const nn::Network<float>& network, std::span<const TrainingResult> trained,
+                                             const data::LabeledImages& images, std::span<const Index> which,
+                                             const data::Normalization& normalization, const WorkerTeam& team) {
+  std::vector<TestResult> tested(trained.size(), TestResult{Confusion(images.classes)});
   for_each_network(team, static_cast<Index>(trained.size()), [&](Index i) {
-    const Trained& one = trained[static_cast<std::size_t>(i)];
-    Tested& result = tested[static_cast<std::size_t>(i)];
+    const TrainingResult& one = trained[static_cast<std::size_t>(i)];
+    TestResult& result = tested[static_cast<std::size_t>(i)];
     try {
       if (one.failure) throw *one.failure;
       result.confusion = confusion(network, one.theta, images, which, normalization, team);
@@ -133,8 +133,8 @@ inline std::vector<Tested> test_networks(const nn::Network<float>& network, std:
 }
 
 /// @throws DivergenceError, naming the network by its number, if it failed.
-inline void require_success(const Tested& tested, Index number) {
-  if (tested.failure) throw DivergenceError(message("network ", number, ": ", tested.failure->what()));
+inline void require_success(const TestResult& tested, Index number) {
+  if (tested.failure) throw DivergenceError("network ", number, ": ", tested.failure->what());
 }
 
 }  // namespace hypertape::distill

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 
 namespace hypertape::distill {
 
@@ -13,8 +13,8 @@ inline Index default_hold_out(Index count) { return std::clamp<Index>(count / 5,
 
 /// Holds out so many of the training images, which a seed draws. Of the same seed, fewer held-out images are some of
 /// the more. @throws ArgumentError unless 0 <= held_out < images.count.
-inline data::Split hold_out(const data::LabelledImages& images, Index held_out, std::uint64_t seed) {
-  return data::split(images, held_out, random_stream(seed, Stream::hold_out).bits());
+inline data::Split hold_out(const data::LabeledImages& images, Index held_out, std::uint64_t seed) {
+  return data::split(images, held_out, random_stream(seed, RandomPurpose::hold_out).bits());
 }
 
 }  // namespace hypertape::distill

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/ops/losses.hpp"
 
 namespace hypertape::distill {
@@ -23,8 +23,8 @@ inline Tensor<float> balanced_labels(int classes, Index images_per_class) {
   return one_hot<float>(std::span<const std::int32_t>(labels), classes);
 }
 
-/// For each step a batch (classes * images_per_class, C, H, W) of noise N(0, deviation^2) in normalised space.
-inline std::vector<Tensor<float>> noise_images(const data::LabelledImages& like, Index steps, Index images_per_class,
+/// For each step a batch (classes * images_per_class, C, H, W) of noise N(0, deviation^2) in normalized space.
+inline std::vector<Tensor<float>> noise_images(const data::LabeledImages& like, Index steps, Index images_per_class,
                                                double deviation, Random random) {
   std::vector<Tensor<float>> images;
   for (Index s = 0; s < steps; ++s) {
@@ -36,16 +36,15 @@ inline std::vector<Tensor<float>> noise_images(const data::LabelledImages& like,
 
 /// The indices of one step's random images for each of several steps, class by class, drawn from `which` without
 /// repetition. @throws ArgumentError naming a class that has too few.
-inline std::vector<std::vector<Index>> draw_real_images(const data::LabelledImages& images,
-                                                        std::span<const Index> which, Index steps,
-                                                        Index images_per_class, Random random) {
+inline std::vector<std::vector<Index>> draw_real_images(const data::LabeledImages& images, std::span<const Index> which,
+                                                        Index steps, Index images_per_class, Random random) {
   std::vector<std::vector<Index>> drawn(static_cast<std::size_t>(steps));
   for (int k = 0; k < images.classes; ++k) {
     const std::vector<Index> of_class = data::indices_of_class(images, which, k);
     const auto available = static_cast<Index>(of_class.size());
     if (available < steps * images_per_class) {
-      throw ArgumentError(message("real images: class ", k, " has ", available, " images, ", steps, " steps need ",
-                                  steps * images_per_class));
+      throw ArgumentError("real images: class ", k, " has ", available, " images, ", steps, " steps need ",
+                          steps * images_per_class);
     }
     const std::vector<Index> order = random.permutation(available);
     for (Index i = 0; i < steps * images_per_class; ++i) {
@@ -56,8 +55,8 @@ inline std::vector<std::vector<Index>> draw_real_images(const data::LabelledImag
   return drawn;
 }
 
-/// The batches of the drawn images, normalised.
-inline std::vector<Tensor<float>> real_images(const data::LabelledImages& images,
+/// The batches of the drawn images, normalized.
+inline std::vector<Tensor<float>> real_images(const data::LabeledImages& images,
                                               const std::vector<std::vector<Index>>& drawn,
                                               const data::Normalization& normalization) {
   std::vector<Tensor<float>> batches(drawn.size());

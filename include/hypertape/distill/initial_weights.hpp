@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "hypertape/core/error.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/nn/initializers.hpp"
 #include "hypertape/nn/network.hpp"
 
@@ -29,7 +29,7 @@ class InitialWeights {
   }
 
   /// Random weights; number i is a function of the seed, the purpose and i.
-  InitialWeights(nn::Network<float> network, WeightDistribution distribution, std::uint64_t seed, Stream purpose)
+  InitialWeights(nn::Network<float> network, WeightDistribution distribution, std::uint64_t seed, RandomPurpose purpose)
       : random_(RandomWeights{std::move(network), distribution, seed, purpose}) {}
 
   /// How many there are; nothing if there is no end of them.
@@ -43,7 +43,7 @@ class InitialWeights {
   /// Weights number i, theta (P). @throws ArgumentError if there are not so many.
   Tensor<float> operator[](Index i) const {
     if (i < 0 || (!random_ && i >= static_cast<Index>(given_.size()))) {
-      throw ArgumentError(message("InitialWeights: no number ", i, " among ", given_.size()));
+      throw ArgumentError("InitialWeights: no number ", i, " among ", given_.size());
     }
     return random_ ? (*random_)(i) : given_[static_cast<std::size_t>(i)];
   }
@@ -66,7 +66,7 @@ class InitialWeights {
     }
     const auto total = static_cast<Index>(given_.size());
     if (total <= wanted) return given_;
-    const std::vector<Index> order = random_stream(seed, Stream::pool, iteration).permutation(total);
+    const std::vector<Index> order = random_stream(seed, RandomPurpose::pool, iteration).permutation(total);
     for (Index i = 0; i < wanted; ++i) {
       weights.push_back(given_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
     }
@@ -78,7 +78,7 @@ class InitialWeights {
     nn::Network<float> network;
     WeightDistribution distribution;
     std::uint64_t seed;
-    Stream purpose;
+    RandomPurpose purpose;
 
     Tensor<float> operator()(Index i) const {
       Random random = random_stream(seed, purpose, i);

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/kernels/matrix.hpp"
-#include "hypertape/unroll/sample_blocks.hpp"
 
 namespace hypertape::distill {
 
@@ -66,8 +66,8 @@ class Lloyd {
       // |x - c|^2 is smallest where |c|^2 / 2 - <x, c> is.
       std::vector<float> products(static_cast<std::size_t>(k_ * range.size()));
       const kernels::matrix::RowPair<float> factors[] = {{centroids_.data(), point(range.begin).data()}};
-      kernels::matrix::multiply_transposed(k_, range.size(), features_, factors, kernels::Start::fresh, products.data(),
-                                           Index{1}, k_);
+      kernels::matrix::multiply_transposed(k_, range.size(), features_, factors, kernels::OutputMode::write,
+                                           products.data(), Index{1}, k_);
       for (Index n = range.begin; n < range.end; ++n) {
         const float* product = products.data() + (n - range.begin) * k_;
         Index nearest = 0;
@@ -114,7 +114,7 @@ class Lloyd {
   template <class Body>
   void for_each_block(const Body& body) const {
     constexpr Index points_per_block = 256;
-    const SampleBlocks blocks(count_, points_per_block);
+    const MicroBatches blocks(count_, points_per_block);
     team_.for_each(blocks.count(), [&](Index block, int) { body(blocks[block]); });
   }
 
@@ -168,8 +168,8 @@ class Lloyd {
 inline KMeans kmeans(const Tensor<float>& points, Index k, Index most_iterations, Random random,
                      const WorkerTeam& team) {
   const Index count = points.shape()[0];
-  if (k < 1 || k > count) throw ArgumentError(message("kmeans: cannot make ", k, " clusters of ", count, " points"));
-  if (most_iterations < 1) throw ArgumentError(message("kmeans: needs an iteration, got ", most_iterations));
+  if (k < 1 || k > count) throw ArgumentError("kmeans: cannot make ", k, " clusters of ", count, " points");
+  if (most_iterations < 1) throw ArgumentError("kmeans: needs an iteration, got ", most_iterations);
   KMeans result;
   team.session([&] {
     detail::Lloyd lloyd(points, k, team);

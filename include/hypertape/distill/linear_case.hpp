@@ -9,7 +9,7 @@
 
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/core/random.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/optim/optimizer.hpp"
@@ -40,11 +40,11 @@ struct LinearProblem {
 inline LinearProblem random_linear_problem(Index samples, Index dimension, double noise, std::uint64_t seed) {
   if (dimension < 1 || samples < dimension || !(noise >= 0)) {
     throw ArgumentError(
-        message("linear case: needs a dimension of at least 1, as many samples or more, and noise that is "
-                "not negative, got dimension ",
-                dimension, ", ", samples, " samples and noise ", noise));
+        "linear case: needs a dimension of at least 1, as many samples or more, and noise that is "
+        "not negative, got dimension ",
+        dimension, ", ", samples, " samples and noise ", noise);
   }
-  Random random = random_stream(seed, Stream::batches);
+  Random random = random_stream(seed, RandomPurpose::batches);
   LinearProblem problem{Tensor<double>(Shape{samples, dimension}), Tensor<double>(Shape{samples, 1})};
   Eigen::VectorXd weights(dimension);
   for (double& value : problem.data.values()) value = random.normal();
@@ -54,20 +54,20 @@ inline LinearProblem random_linear_problem(Index samples, Index dimension, doubl
   return problem;
 }
 
-/// theta* (D), which minimises 1/(2N) ||data theta - targets||^2. @throws ShapeError if the shapes do not fit,
+/// theta* (D), which minimizes 1/(2N) ||data theta - targets||^2. @throws ShapeError if the shapes do not fit,
 /// ArgumentError unless the data have full column rank.
 inline Tensor<double> least_squares(const LinearProblem& problem) {
   const Shape& shape = problem.data.shape();
   if (shape.rank() != 2 || problem.targets.shape() != Shape{shape[0], 1}) {
-    throw ShapeError(
-        message("least_squares: needs data (N, D) and targets (N, 1), got ", shape, " and ", problem.targets.shape()));
+    throw ShapeError("least_squares: needs data (N, D) and targets (N, 1), got ", shape, " and ",
+                     problem.targets.shape());
   }
   const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factors(problem.data.matrix());
   if (factors.rank() < shape[1]) {
-    throw ArgumentError(message("least_squares: the data ", shape, " have rank ", factors.rank(),
-                                "; a single minimiser "
-                                "needs rank ",
-                                shape[1]));
+    throw ArgumentError("least_squares: the data ", shape, " have rank ", factors.rank(),
+                        "; a single minimizer "
+                        "needs rank ",
+                        shape[1]);
   }
   Tensor<double> solution(Shape{shape[1]});
   Eigen::Map<Eigen::VectorXd>(solution.data(), shape[1]) = factors.solve(problem.targets.matrix());
@@ -95,8 +95,8 @@ inline Index least_residual(Index dimension, Index points) { return std::max<Ind
 inline LinearPoints best_linear_points(const Tensor<double>& solution, Index points, double step_size) {
   const Index dimension = solution.size();
   if (points < 1 || points > dimension || !(step_size > 0 && std::isfinite(step_size))) {
-    throw ArgumentError(message("linear case: needs 1 .. ", dimension, " points and a positive step size, got ", points,
-                                " and ", step_size));
+    throw ArgumentError("linear case: needs 1 .. ", dimension, " points and a positive step size, got ", points,
+                        " and ", step_size);
   }
   const Eigen::Map<const Eigen::VectorXd> theta(solution.data(), dimension);
   const Eigen::HouseholderQR<Eigen::MatrixXd> factors(theta);
@@ -197,14 +197,14 @@ class LinearLearner {
                 std::uint64_t seed, const WorkerTeam& team)
       : residual_(solution, team), iterations_(iterations) {
     if (points < 1 || !(step_size > 0) || iterations < 1 || !(learning_rate > 0)) {
-      throw ArgumentError(message("linear case: needs positive numbers, got ", points, " points, step size ", step_size,
-                                  ", ", iterations, " iterations and learning rate ", learning_rate));
+      throw ArgumentError("linear case: needs positive numbers, got ", points, " points, step size ", step_size, ", ",
+                          iterations, " iterations and learning rate ", learning_rate);
     }
     const double length = std::sqrt(static_cast<double>(points) / step_size);
     learning_rate_ = learning_rate * length;
     const Index dimension = solution.size();
     points_ = {Tensor<double>(Shape{points, dimension}), Tensor<double>(Shape{points, 1}), step_size};
-    Random random = random_stream(seed, Stream::images, points);
+    Random random = random_stream(seed, RandomPurpose::images, points);
     const double deviation = length / std::sqrt(static_cast<double>(dimension));
     for (double& value : points_.x.values()) value = deviation * random.normal();
     for (double& value : points_.y.values()) value = deviation * random.normal();

@@ -16,9 +16,9 @@ struct Attack {
   /// @throws ArgumentError unless both are classes, and differ.
   void validate(Index classes) const {
     for (const Index k : {from, to}) {
-      if (k < 0 || k >= classes) throw ArgumentError(message("attack: class ", k, " is not in 0 .. ", classes - 1));
+      if (k < 0 || k >= classes) throw ArgumentError("attack: class ", k, " is not in 0 .. ", classes - 1);
     }
-    if (from == to) throw ArgumentError(message("attack: the attacked class and its target are both ", from));
+    if (from == to) throw ArgumentError("attack: the attacked class and its target are both ", from);
   }
 };
 
@@ -41,8 +41,8 @@ struct Objective {
   /// Percent of the images that are taken for what is wanted; if `balanced`, the mean of this over classes.
   double score(const Confusion& confusion, bool balanced = false) const {
     if (!attack) return balanced ? confusion.balanced_accuracy() : confusion.accuracy();
-    return balanced ? confusion.balanced_relabelled_accuracy(attack->from, attack->to)
-                    : confusion.relabelled_accuracy(attack->from, attack->to);
+    return balanced ? confusion.balanced_relabeled_accuracy(attack->from, attack->to)
+                    : confusion.relabeled_accuracy(attack->from, attack->to);
   }
 };
 

@@ -9,7 +9,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
@@ -30,15 +30,15 @@ struct PretrainOptions {
 
   /// The same with what depends on the training images in place of nothing. @throws ArgumentError as `validate`, or if
   /// the images that are not held out do not fill a batch.
-  PretrainOptions resolved(const data::LabelledImages& train) const {
+  PretrainOptions resolved(const data::LabeledImages& train) const {
     validate();
     PretrainOptions all = *this;
     all.hold_out = hold_out.value_or(default_hold_out(train.count));
     const Index rest = train.count - *all.hold_out;
     all.batch = batch.value_or(std::clamp<Index>(rest, 1, 128));
     if (*all.batch > rest) {
-      throw ArgumentError(message("pretrain: ", train.count, " images, ", *all.hold_out,
-                                  " of them held out, do not fill a batch of ", *all.batch));
+      throw ArgumentError("pretrain: ", train.count, " images, ", *all.hold_out,
+                          " of them held out, do not fill a batch of ", *all.batch);
     }
     return all;
   }
@@ -46,7 +46,7 @@ struct PretrainOptions {
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
     const auto need = [](bool valid, const char* what, auto value) {
-      if (!valid) throw ArgumentError(message("PretrainOptions: ", what, ", got ", value));
+      if (!valid) throw ArgumentError("PretrainOptions: ", what, ", got ", value);
     };
     need(epochs >= 1, "epochs must be at least 1", epochs);
     need(batch.value_or(1) >= 1, "batch must be at least 1", batch.value_or(1));
@@ -60,14 +60,14 @@ struct PretrainOptions {
 /// a gradient, or in the end the weights are not finite.
 inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
                               const PretrainOptions& given, Index number, const WorkerTeam& team) {
-  const data::LabelledImages& images = dataset.train;
+  const data::LabeledImages& images = dataset.train;
   const PretrainOptions options = given.resolved(images);
   const Index batch_size = *options.batch;
   const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
-  Tensor<float> theta = InitialWeights(network, options.initial, options.seed, Stream::pretraining)[number];
+  Tensor<float> theta = InitialWeights(network, options.initial, options.seed, RandomPurpose::pretraining)[number];
   BatchGradient<float, nn::ClassificationLoss<nn::Network<float>>> loss({&network}, team);
   optim::Adam<float> adam;
-  Random order_random = random_stream(options.seed, Stream::order, number);
+  Random order_random = random_stream(options.seed, RandomPurpose::order, number);
   Tensor<float> gradient;
   const auto count = static_cast<Index>(seen.size());
   const Index batches = count / batch_size;
@@ -86,14 +86,14 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
         try {
           loss(theta, batch_size, load, gradient);
         } catch (const DivergenceError& error) {
-          throw DivergenceError(message("pretrain: network ", number, ", epoch ", epoch, ": ", error.what()));
+          throw DivergenceError("pretrain: network ", number, ", epoch ", epoch, ": ", error.what());
         }
         const double decay = optim::cosine_schedule(epoch * batches + b, options.epochs * batches);
         adam.step(theta.values(), gradient.values(), decay * options.learning_rate);
       }
     }
   });
-  if (!theta.all_finite()) throw DivergenceError(message("pretrain: the weights of network ", number, " diverged"));
+  if (!theta.all_finite()) throw DivergenceError("pretrain: the weights of network ", number, " diverged");
   return theta;
 }
 

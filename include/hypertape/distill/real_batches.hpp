@@ -9,12 +9,12 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/distill/random_stream.hpp"
+#include "hypertape/distill/random_purpose.hpp"
 
 namespace hypertape::distill {
 
 /// How many of the named images each class has. @throws ArgumentError if one of them is not there.
-inline std::vector<Index> class_sizes(const data::LabelledImages& images, std::span<const Index> which) {
+inline std::vector<Index> class_sizes(const data::LabeledImages& images, std::span<const Index> which) {
   std::vector<Index> sizes;
   for (Index k = 0; k < images.classes; ++k) {
     sizes.push_back(static_cast<Index>(data::indices_of_class(images, which, static_cast<std::int32_t>(k)).size()));
@@ -23,7 +23,7 @@ inline std::vector<Index> class_sizes(const data::LabelledImages& images, std::s
 }
 
 /// Whether one class has more than twice the images of another that has any.
-inline bool unequal_classes(const data::LabelledImages& images) {
+inline bool unequal_classes(const data::LabeledImages& images) {
   std::vector<Index> sizes = class_sizes(images, data::all_indices(images.count));
   std::erase(sizes, 0);
   if (sizes.empty()) return false;
@@ -40,11 +40,11 @@ inline bool unequal_classes(const data::LabelledImages& images) {
 class RealBatches {
  public:
   /// Of the images `which`. @throws ArgumentError unless they fill a batch.
-  RealBatches(const data::LabelledImages& images, std::vector<Index> which, Index size, bool balanced,
+  RealBatches(const data::LabeledImages& images, std::vector<Index> which, Index size, bool balanced,
               std::uint64_t seed)
       : size_(size), seed_(seed), balanced_(balanced) {
     if (size < 1 || size > static_cast<Index>(which.size())) {
-      throw ArgumentError(message("RealBatches: ", which.size(), " images do not fill a batch of ", size));
+      throw ArgumentError("RealBatches: ", which.size(), " images do not fill a batch of ", size);
     }
     if (!balanced) {
       parts_.push_back({std::move(which), {}});
@@ -85,7 +85,7 @@ class RealBatches {
     Part& p = parts_[static_cast<std::size_t>(part)];
     if (p.epoch != epoch) {
       const auto count = static_cast<Index>(p.images.size());
-      p.order = random_stream(seed_, balanced_ ? Stream::balanced_batches : Stream::batches,
+      p.order = random_stream(seed_, balanced_ ? RandomPurpose::balanced_batches : RandomPurpose::batches,
                               epoch * static_cast<Index>(parts_.size()) + part)
                     .permutation(count);
       p.epoch = epoch;

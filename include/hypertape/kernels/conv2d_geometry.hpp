@@ -39,7 +39,7 @@ struct Conv2dGeometry {
 /// @throws ShapeError unless input (N, C, H, W) and weight (O, C, K, K) fit, and the kernel fits the padded image.
 inline Conv2dGeometry conv2d_geometry(const Shape& input, const Shape& weight, Index stride, Index padding) {
   const auto fail = [&](const auto&... rule) {
-    throw ShapeError(message("conv2d: input ", input, " and weight ", weight, " do not fit: ", rule...));
+    throw ShapeError("conv2d: input ", input, " and weight ", weight, " do not fit: ", rule...);
   };
   if (input.rank() != 4) fail("the input must be (N, C, H, W)");
   if (weight.rank() != 4 || weight[2] != weight[3]) fail("the weight must be (O, C, K, K)");

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "hypertape/kernels/conv2d_geometry.hpp"
+#include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/simd.hpp"
-#include "hypertape/kernels/start.hpp"
 
 /// The stride-1 convolution over rows. With samples innermost, the N * W values of one channel and image row are
 /// contiguous, and moving the kernel by one column is an offset of N values:
@@ -13,7 +13,7 @@
 ///
 /// (start is what was there, a bias for each channel, or zero), where rows of `in` carry p columns of zeros at both
 /// ends, and rows above and below the image are skipped. A block of Outputs channels times Vectors registers is
-/// accumulated over all of c, ky and kx before it is stored; the last vector of a row overlaps its neighbour in place
+/// accumulated over all of c, ky and kx before it is stored; the last vector of a row overlaps its neighbor in place
 /// of a scalar tail.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
@@ -60,16 +60,16 @@ inline Index block_of(Index channels_left) {
 /// One block: Outputs channels x Vectors registers at offsets `at` of a row. K = 0 reads the size at run time.
 template <int K, int Lanes, int Outputs, int Vectors, class T>
 HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, Index N, Index ky_begin, Index ky_end,
-                                   Index kernel, const T* packed, const T* bias, Start start, const Index* at, T* out,
-                                   Index channel_stride) {
+                                   Index kernel, const T* packed, const T* bias, OutputMode mode, const Index* at,
+                                   T* out, Index channel_stride) {
   using V = Simd<T, Lanes>;
   const Index taps = K > 0 ? K : kernel;
   typename V::Vector sum[Outputs][Vectors];
   for (int o = 0; o < Outputs; ++o) {
     for (int v = 0; v < Vectors; ++v) {
-      sum[o][v] = start == Start::accumulate ? V::load(out + o * channel_stride + at[v])
-                  : bias != nullptr          ? V::broadcast(bias[o])
-                                             : typename V::Vector{};
+      sum[o][v] = mode == OutputMode::accumulate ? V::load(out + o * channel_stride + at[v])
+                  : bias != nullptr              ? V::broadcast(bias[o])
+                                                 : typename V::Vector{};
     }
   }
   for (Index c = 0; c < in.channels; ++c) {
@@ -100,7 +100,7 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, In
 /// All rows of one block of Outputs channels. `packed` holds its weights in (c, ky, kx, o) order.
 template <int K, int Lanes, int Outputs, class T>
 void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index padding, const T* packed, const T* bias,
-                   Start start, T* out, Index OH, Index OW) {
+                   OutputMode mode, T* out, Index OH, Index OW) {
   constexpr int widest = Lanes == native_lanes<T> ? max_vectors : Lanes > 1 ? 3 : 1;
   const Index length = N * OW;
   for (Index y = 0; y < OH; ++y) {
@@ -108,7 +108,7 @@ void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index paddin
     const Index ky_end = std::min<Index>(kernel, in.height + padding - y);
     const Index first_row = y - padding;  // of the image, that kernel row 0 reads; negative above it
     for_each_vector_group<widest, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
-      block<K, Lanes, Outputs, Vectors>(in, first_row, N, ky_begin, ky_end, kernel, packed, bias, start, at,
+      block<K, Lanes, Outputs, Vectors>(in, first_row, N, ky_begin, ky_end, kernel, packed, bias, mode, at,
                                         out + y * length, OH * length);
     });
   }
@@ -119,7 +119,7 @@ void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index paddin
 /// C * K * K values.
 template <int K, class T, class WeightAt>
 void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, Range outputs, const WeightAt& weight_at,
-               const T* bias, Start start, T* out, Index OH, Index OW, T* packed) {
+               const T* bias, OutputMode mode, T* out, Index OH, Index OW, T* packed) {
   const Index taps = K > 0 ? K : kernel;
   for (Index first = outputs.begin; first < outputs.end;) {
     const Index count = block_of(outputs.end - first);
@@ -136,7 +136,7 @@ void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, R
         // Short rows are rare: the unrolled kernel sizes are made for full vectors only.
         constexpr int unrolled = Lanes == native_lanes<T> ? K : 0;
         channel_block<unrolled, Lanes, Outputs>(in, N, taps, padding, packed, bias == nullptr ? nullptr : bias + first,
-                                                start, out + first * OH * OW * N, OH, OW);
+                                                mode, out + first * OH * OW * N, OH, OW);
       };
       if (count == 4) run.template operator()<4>();
       if (count == 3) run.template operator()<3>();
@@ -153,7 +153,7 @@ void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, R
 /// with Outputs x K accumulators. The last vector of a row overlaps the one before; its shared lanes are masked.
 template <int K, int Lanes, int Outputs, class T>
 void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N, Index y_begin, Index y_end,
-                const T* dout, Index channel_stride, Index OW, Start start, T* dweight, Index weight_stride) {
+                const T* dout, Index channel_stride, Index OW, OutputMode mode, T* dweight, Index weight_stride) {
   using V = Simd<T, Lanes>;
   typename V::Vector sum[Outputs][K] = {};
   const Index length = N * OW;
@@ -180,7 +180,7 @@ void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N
   for (int o = 0; o < Outputs; ++o) {
     for (int kx = 0; kx < K; ++kx) {
       T& to = dweight[o * weight_stride + kx];
-      to = V::sum(sum[o][kx]) + (start == Start::accumulate ? to : T(0));
+      to = V::sum(sum[o][kx]) + (mode == OutputMode::accumulate ? to : T(0));
     }
   }
 }
@@ -189,7 +189,7 @@ void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N
 /// time, one column at a time.
 template <int K, class T>
 void correlate_weight(const PaddedImage<T>& in, Index N, Index kernel, Index padding, Range outputs, const T* dout,
-                      Index OH, Index OW, Start start, T* dweight) {
+                      Index OH, Index OW, OutputMode mode, T* dweight) {
   const Index taps = K > 0 ? K : kernel;
   const Index channel_stride = OH * OW * N;
   const Index weight_stride = in.channels * taps * taps;
@@ -207,7 +207,7 @@ void correlate_weight(const PaddedImage<T>& in, Index N, Index kernel, Index pad
             T* to = dweight + ((first * in.channels + c) * taps + ky) * taps;
             for (Index kx = 0; kx<taps; kx += K> 0 ? K : 1) {
               weight_row<(K > 0 ? K : 1), Lanes, Outputs>(in, first_row, kx * N, N, y_begin, y_end,
-                                                          dout + first * channel_stride, channel_stride, OW, start,
+                                                          dout + first * channel_stride, channel_stride, OW, mode,
                                                           to + kx, weight_stride);
             }
           }

@@ -2,7 +2,7 @@
 
 #include "hypertape/core/shape.hpp"
 
-/// Loops over every element, in memory order; the compiler vectorises them.
+/// Loops over every element, in memory order; the compiler vectorizes them.
 namespace hypertape::kernels {
 
 /// out[i] = f(a[i]).

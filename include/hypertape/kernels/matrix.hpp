@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/simd.hpp"
-#include "hypertape/kernels/start.hpp"
 
 /// Products of row-major matrices with few rows, as the linear layers of a block of samples need them. In both, the
 /// rows of what SIMD lanes read are contiguous; rows end with an overlapping vector.
@@ -33,8 +33,8 @@ struct RowPair {
 /// out[a * row_stride + b * column_stride] = start + sum over m, k of left_m[a][k] right_m[b][k]: a product with a
 /// transposed matrix, by dot products. Tiles of A x B rows share what they load.
 template <class T, int Products>
-void multiply_transposed(Index rows, Index columns, Index length, const RowPair<T> (&products)[Products], Start start,
-                         T* out, Index row_stride, Index column_stride) {
+void multiply_transposed(Index rows, Index columns, Index length, const RowPair<T> (&products)[Products],
+                         OutputMode mode, T* out, Index row_stride, Index column_stride) {
   with_lanes_for<T>(length, [&]<int Lanes>() {
     using V = Simd<T, Lanes>;
     const Index fresh = length % Lanes;  // lanes of a row's last vector that the one before has not covered
@@ -67,7 +67,7 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
         for (int a = 0; a < A; ++a) {
           for (int b = 0; b < B; ++b) {
             T& to = out[(a0 + a) * row_stride + (b0 + b) * column_stride];
-            to = V::sum(sum[a][b]) + (start == Start::accumulate ? to : T(0));
+            to = V::sum(sum[a][b]) + (mode == OutputMode::accumulate ? to : T(0));
           }
         }
       });
@@ -89,8 +89,8 @@ struct RowCombination {
 /// out[r][k] = start + sum over m, s < terms of coefficient_m(r, s) rows_m[s][k], for `count` rows of `length`
 /// contiguous values: a product with one factor transposed or not, by sums of rows.
 template <class T, int Products>
-void combine_rows(Index count, Index length, Index terms, const RowCombination<T> (&products)[Products], Start start,
-                  T* out) {
+void combine_rows(Index count, Index length, Index terms, const RowCombination<T> (&products)[Products],
+                  OutputMode mode, T* out) {
   constexpr int most_rows = detail::many_registers ? 5 : 4;
   constexpr int most_vectors = detail::many_registers ? 5 : 3;
   constexpr Index large = Index{1} << 20;  // bytes, more than a second-level cache can give away
@@ -98,7 +98,7 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
     using V = Simd<T, Lanes>;
     const auto tile = [&]<int R, int Vectors>(Index r0, const Index(&at)[Vectors], Range range) {
       T* to = out + r0 * length;
-      const bool accumulate = start == Start::accumulate || range.begin > 0;
+      const bool accumulate = mode == OutputMode::accumulate || range.begin > 0;
       typename V::Vector sum[R][Vectors];
       for (int r = 0; r < R; ++r) {
         for (int v = 0; v < Vectors; ++v) {

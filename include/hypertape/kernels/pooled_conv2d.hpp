@@ -4,9 +4,9 @@
 #include <bit>
 #include <cstdint>
 
-#include "hypertape/kernels/peak.hpp"
+#include "hypertape/kernels/arg_max.hpp"
+#include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/simd.hpp"
-#include "hypertape/kernels/start.hpp"
 
 /// A convolution 5x5, max-pooling 2x2 and relu of one sample in one pass, and its derivatives.
 ///
@@ -90,12 +90,13 @@ struct PooledConv2d {
     }
   }
   /// The inverse, for a gradient: out (O, C, 5, 5) = start + packed_weight.
-  static void unpack(const T* packed_weight, Start start, T* out) {
+  static void unpack(const T* packed_weight, OutputMode mode, T* out) {
     for (int o = 0; o < O; ++o) {
       for (int c = 0; c < C; ++c) {
         for (int ky = 0; ky < K; ++ky) {
           for (int kx = 0; kx < K; ++kx, ++out) {
-            *out = packed_weight[(o * K + ky) * packed_row + kx * C + c] + (start == Start::accumulate ? *out : T(0));
+            *out =
+                packed_weight[(o * K + ky) * packed_row + kx * C + c] + (mode == OutputMode::accumulate ? *out : T(0));
           }
         }
       }
@@ -151,7 +152,7 @@ struct PooledConv2d {
     }
   }
 
-  /// Neighbouring windows write overlapping patches; with several copies of the image in turn, no patch is read back
+  /// Neighboring windows write overlapping patches; with several copies of the image in turn, no patch is read back
   /// while the one before is still on its way to the cache.
   static constexpr int image_copies = 4;
 
@@ -329,7 +330,7 @@ struct PooledConv2d {
   }
 
  private:
-  using Offset = PeakOffset<T>;
+  using Offset = ArgMaxOffset<T>;
 
   /// Pools a b / c d, one vector for each position of a window: writes relu of the largest, and where in its window it
   /// is, as an offset in the image.
@@ -339,7 +340,7 @@ struct PooledConv2d {
                                            T* values, Offset* positions) {
     using S = Simd<T, Width>;
     using P = Simd<Offset, Width>;
-    Peak<T, Width> top{a, P::broadcast(0)}, bottom{c, P::broadcast(H * C)};
+    ArgMax<T, Width> top{a, P::broadcast(0)}, bottom{c, P::broadcast(H * C)};
     top.take({b, P::broadcast(C)});
     bottom.take({d, P::broadcast(H * C + C)});
     top.take(bottom);

@@ -162,7 +162,7 @@ HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
 /// size, so these two are always in one group: a body that loads all it needs before it stores may also accumulate.
 template <int Widest, int Lanes, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& body) {
-  static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbour");
+  static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbor");
   for_each_group<Widest>((length + Lanes - 1) / Lanes, [&]<int Vectors>(Index first) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
     Index at[Vectors];
     for (int v = 0; v < Vectors; ++v) at[v] = (std::min)((first + v) * Lanes, length - Lanes);

@@ -11,11 +11,11 @@ namespace hypertape::nn {
 
 /// AlexCifarNet, the paper's network for CIFAR-10 (after Krizhevsky et al. 2012): for images (N, 3, 32, 32)
 ///
-///     conv 5x5 3 -> 64 (padding 2), pool 3/2 (padding 1), relu, normalise,
-///     conv 5x5 64 -> 64 (padding 2), relu, normalise, pool 3/2 (padding 1),
+///     conv 5x5 3 -> 64 (padding 2), pool 3/2 (padding 1), relu, normalize,
+///     conv 5x5 64 -> 64 (padding 2), relu, normalize, pool 3/2 (padding 1),
 ///     linear 4096 -> 384, relu, linear 384 -> 192, relu, linear 192 -> classes
 ///
-/// where `normalise` is local response normalisation over 4 channels. 1,756,426 weights for 10 classes, in PyTorch's
+/// where `normalize` is local response normalization over 4 channels. 1,756,426 weights for 10 classes, in PyTorch's
 /// order and axis order. The first pooling comes before relu, as in LeNet: the same values and gradients for less work.
 class AlexCifarNet {
  public:
@@ -41,15 +41,15 @@ class AlexCifarNet {
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     const Index N = x.shape()[0];
     if (x.shape() != Shape{N, 3, 32, 32}) {
-      throw ShapeError(message("AlexCifarNet: built for images ", Shape{1, 3, 32, 32}, ", got ", x.shape()));
+      throw ShapeError("AlexCifarNet: built for images ", Shape{1, 3, 32, 32}, ", got ", x.shape());
     }
     const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
     const auto pool = [](Var<T> h) { return max_pool2d(h, {.size = 3, .stride = 2, .padding = 1}); };
-    const auto normalise = [](Var<T> h) {
+    const auto normalize = [](Var<T> h) {
       return local_response_norm(h, {.size = 4, .alpha = 0.001 / 9, .beta = 0.75, .k = 1});
     };
-    Var<T> h = normalise(relu(pool(conv2d(x, p(0), p(1), {.padding = 2}))));
-    h = pool(normalise(relu(conv2d(h, p(2), p(3), {.padding = 2}))));
+    Var<T> h = normalize(relu(pool(conv2d(x, p(0), p(1), {.padding = 2}))));
+    h = pool(normalize(relu(conv2d(h, p(2), p(3), {.padding = 2}))));
     h = reshape(h, {N, 4096});
     h = relu(linear(h, p(4), p(5)));
     h = relu(linear(h, p(6), p(7)));

@@ -9,6 +9,8 @@
 
 namespace hypertape::nn {
 
+using hypertape::detail::concat;
+
 /// The sizes of a ConvNet.
 struct ConvNetOptions {
   Index channels = 3;  ///< of an image
@@ -21,22 +23,22 @@ struct ConvNetOptions {
 /// The ConvNet of the literature on dataset distillation since 2020 (Gidaris and Komodakis 2018; Zhao et al. 2020): for
 /// images (N, channels, size, size) `depth` times
 ///
-///     conv 3x3 to `width` channels (padding 1), instance normalisation, relu, average pool 2/2
+///     conv 3x3 to `width` channels (padding 1), instance normalization, relu, average pool 2/2
 ///
 /// then linear to the classes. 320,010 weights by default, in PyTorch's order and axis order: of each block the
-/// convolution's weight and bias, then gamma and beta of the normalisation; gamma starts at 1.
+/// convolution's weight and bias, then gamma and beta of the normalization; gamma starts at 1.
 class ConvNet {
  public:
   /// @throws ArgumentError unless there is a block and the image can be halved so often; ShapeError for less than one
   /// channel, class or width.
   explicit ConvNet(const ConvNetOptions& options = {}) : options_(options) {
     if (options.depth < 1 || options.depth > 62 || options.size >> options.depth < 1) {
-      throw ArgumentError(message("ConvNet: images of ", options.size, " x ", options.size, " cannot have ",
-                                  options.depth, " blocks, each of which halves them"));
+      throw ArgumentError("ConvNet: images of ", options.size, " x ", options.size, " cannot have ", options.depth,
+                          " blocks, each of which halves them");
     }
     Index channels = options.channels, size = options.size;
     for (Index block = 1; block <= options.depth; ++block) {
-      const std::string name = message("block", block);
+      const std::string name = concat("block", block);
       parameters_.add(name + ".conv.weight", {options.width, channels, 3, 3});
       parameters_.add(name + ".conv.bias", {options.width});
       parameters_.add(name + ".norm.weight", {options.width}, 1);
@@ -58,7 +60,7 @@ class ConvNet {
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     const Shape image = {1, options_.channels, options_.size, options_.size};
     if (x.shape().rank() != 4 || x.shape().with_samples(1) != image) {
-      throw ShapeError(message("ConvNet: built for images ", image, ", got ", x.shape()));
+      throw ShapeError("ConvNet: built for images ", image, ", got ", x.shape());
     }
     const auto p = [&](Index i) { return parameters_.get(theta, static_cast<std::size_t>(i)); };
     Var<T> h = x;

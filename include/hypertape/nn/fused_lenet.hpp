@@ -6,11 +6,11 @@
 
 #include "hypertape/autodiff/loss_derivatives.hpp"
 #include "hypertape/core/arena.hpp"
-#include "hypertape/kernels/lenet.hpp"
+#include "hypertape/nn/fused_lenet_kernels.hpp"
 
 namespace hypertape::nn {
 
-/// The derivatives of LeNet with softmax cross-entropy by the kernels of kernels/lenet.hpp, for images
+/// The derivatives of LeNet with softmax cross-entropy by the kernels of nn/fused_lenet_kernels.hpp, for images
 /// (N, Channels, size, size).
 template <class T, int Channels>
 class FusedLeNet final : public LossDerivatives<T> {
@@ -18,26 +18,26 @@ class FusedLeNet final : public LossDerivatives<T> {
   /// `weights` is the length of theta.
   FusedLeNet(Index size, Index classes, Index weights) : size_(size), classes_(classes), weights_(weights) {}
 
-  T gradient(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
     const Arena::Mark before = arena_.mark();
-    const T loss = record(inputs, weight, start, gradient_out);
+    const T loss = record(inputs, weight, mode, gradient_out);
     records_.pop_back();
     arena_.rewind(before);
     return loss;
   }
 
-  T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
     validate(inputs.theta, inputs.x, inputs.y);
     records_.push_back({arena_.mark(), {}, inputs.theta.data(), &inputs.x, &inputs.y, weight});
     Record& record = records_.back();
     record.kernel = Kernel::allocate_record(inputs.x.shape()[0], classes_, allocate());
     const Arena::Mark kept = arena_.mark();
-    const T loss = Kernel::loss_and_gradient(record.theta, load(record), weight, start, record.kernel, gradient_out);
+    const T loss = Kernel::loss_and_gradient(record.theta, load(record), weight, mode, record.kernel, gradient_out);
     arena_.rewind(kept);
     return loss;
   }
 
-  T differentiate(const T* direction, const LossOutputs<T>& out) override {
+  T gradient_vjp(const T* direction, const LossOutputs<T>& out) override {
     if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
     const Record record = records_.back();
     records_.pop_back();
@@ -63,7 +63,7 @@ class FusedLeNet final : public LossDerivatives<T> {
   }
 
  private:
-  using Kernel = kernels::LeNet<T, Channels>;
+  using Kernel = LeNetKernels<T, Channels>;
 
   struct Record {
     Arena::Mark before;
@@ -75,15 +75,15 @@ class FusedLeNet final : public LossDerivatives<T> {
 
   void validate(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y) const {
     if (theta.shape() != Shape{weights_}) {
-      throw ShapeError(message("LeNet: theta must be ", Shape{weights_}, ", got ", theta.shape()));
+      throw ShapeError("LeNet: theta must be ", Shape{weights_}, ", got ", theta.shape());
     }
     const Index N = x.shape()[0];
     if (x.shape() != Shape{N, Channels, size_, size_}) {
-      throw ShapeError(message("LeNet: built for images ", Shape{1, Channels, size_, size_}, ", got ", x.shape()));
+      throw ShapeError("LeNet: built for images ", Shape{1, Channels, size_, size_}, ", got ", x.shape());
     }
     if (y.shape() != Shape{N, classes_}) {
-      throw ShapeError(message("softmax_cross_entropy: logits ", Shape{N, classes_}, " and labels ", y.shape(),
-                               " must have one shape (N, K)"));
+      throw ShapeError("softmax_cross_entropy: logits ", Shape{N, classes_}, " and labels ", y.shape(),
+                       " must have one shape (N, K)");
     }
   }
 

@@ -24,7 +24,7 @@ enum class Initializer {
 namespace detail {
 
 /// `count` random orthonormal vectors, one after the other, uniform among all such frames: Gaussian vectors, each freed
-/// of the ones before it (Gram-Schmidt, twice, so that rounding leaves no trace) and normalised.
+/// of the ones before it (Gram-Schmidt, twice, so that rounding leaves no trace) and normalized.
 inline std::vector<double> orthonormal_vectors(Index count, Index length, Random& random) {
   std::vector<double> vectors(static_cast<std::size_t>(count * length));
   for (double& value : vectors) value = random.normal();
@@ -48,7 +48,7 @@ inline std::vector<double> orthonormal_vectors(Index count, Index length, Random
 /// Fills the weight of this shape, row-major, from the stream. @throws ShapeError for a rank below 2.
 template <class T>
 void initialize(Initializer initializer, double gain, const Shape& shape, T* weight, Random& random) {
-  if (shape.rank() < 2) throw ShapeError(message("initialize: needs a weight (O, F, ...), got ", shape));
+  if (shape.rank() < 2) throw ShapeError("initialize: needs a weight (O, F, ...), got ", shape);
   const Index O = shape[0], F = shape.features();
   const Index kernel = F / shape[1];
   const auto fan_in = static_cast<double>(F), fan_out = static_cast<double>(O * kernel);

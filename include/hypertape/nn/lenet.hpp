@@ -16,14 +16,14 @@ namespace hypertape::nn {
 ///     conv 5x5 C -> 6 (padding 2 for 28x28), pool 2, relu, conv 5x5 6 -> 16, pool 2, relu,
 ///     linear 400 -> 120, relu, linear 120 -> 84, relu, linear 84 -> classes
 ///
-/// 61,706 weights for grey images and 10 classes, in PyTorch's order and axis order. Pooling before relu gives the
+/// 61,706 weights for gray images and 10 classes, in PyTorch's order and axis order. Pooling before relu gives the
 /// same values and gradients as after it (the maximum commutes with max(., 0)) for a quarter of the work.
 class LeNet {
  public:
   /// @throws ShapeError for another image size or less than one channel or class.
   explicit LeNet(Index channels = 1, Index size = 28, Index classes = 10)
       : image_({1, channels, size, size}), padding_(size == 28 ? 2 : 0) {
-    if (size != 28 && size != 32) throw ShapeError(message("LeNet: images must be 28x28 or 32x32, got ", size));
+    if (size != 28 && size != 32) throw ShapeError("LeNet: images must be 28x28 or 32x32, got ", size);
     parameters_.add("conv1.weight", {6, channels, 5, 5});
     parameters_.add("conv1.bias", {6});
     parameters_.add("conv2.weight", {16, 6, 5, 5});
@@ -43,7 +43,7 @@ class LeNet {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     if (x.shape() != image_.with_samples(x.shape()[0])) {
-      throw ShapeError(message("LeNet: built for images ", image_, ", got ", x.shape()));
+      throw ShapeError("LeNet: built for images ", image_, ", got ", x.shape());
     }
     const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
     Var<T> h = relu(max_pool2d(conv2d(x, p(0), p(1), {.padding = padding_})));

@@ -31,7 +31,7 @@ class Parameters {
   /// @throws ShapeError for a start of anything but a vector, which an initializer fills.
   std::size_t add(std::string name, const Shape& shape, double start = 0) {
     if (!(start >= 0 && start <= 0) && shape.rank() >= 2) {
-      throw ShapeError(message("Parameters: only a vector can start at ", start, ", ", name, " is ", shape));
+      throw ShapeError("Parameters: only a vector can start at ", start, ", ", name, " is ", shape);
     }
     entries_.push_back({std::move(name), shape, size_, start});
     size_ += shape.size();
@@ -48,10 +48,10 @@ class Parameters {
   template <class T>
   Var<T> get(Var<T> theta, std::size_t i) const {
     if (theta.shape() != Shape{size_}) {
-      throw ShapeError(message("Parameters: theta must be ", Shape{size_}, ", got ", theta.shape()));
+      throw ShapeError("Parameters: theta must be ", Shape{size_}, ", got ", theta.shape());
     }
     if (i >= entries_.size()) {
-      throw ArgumentError(message("Parameters: no tensor ", i, " among ", entries_.size()));
+      throw ArgumentError("Parameters: no tensor ", i, " among ", entries_.size());
     }
     return theta.slice(entries_[i].offset, entries_[i].shape);
   }

@@ -5,7 +5,7 @@
 #include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/kernels/elementwise.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/ops/reduce.hpp"
 
 /// Elementwise arithmetic. Operands have one shape, or one of them is a scalar (a single element, of any rank): the
@@ -24,8 +24,8 @@ struct MultiplyForm {
     return 0;
   }
   template <int Role, class T>
-  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
-    if (start == kernels::Start::accumulate) {
+  void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
+    if (mode == kernels::OutputMode::accumulate) {
       for (Index i = 0; i < operand.size(); ++i) out[i] += a[i] * b[i];
     } else {
       kernels::map(operand.size(), a, b, out, [](T x, T y) { return x * y; });
@@ -44,8 +44,8 @@ struct ScaleForm {
     return 0;
   }
   template <int Role, class T>
-  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
-    const bool add = start == kernels::Start::accumulate;
+  void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
+    const bool add = mode == kernels::OutputMode::accumulate;
     if constexpr (Role == 0) {
       const T inner = kernels::dot(tensor.size(), a, b);
       out[0] = add ? out[0] + inner : inner;
@@ -59,7 +59,7 @@ struct ScaleForm {
 template <class T>
 Var<T> scale(Var<T> s, Var<T> x) {
   if (s.size() != 1)
-    throw ShapeError(message("scale: the factor of ", x.shape(), " must be a scalar, its shape is ", s.shape()));
+    throw ShapeError("scale: the factor of ", x.shape(), " must be a scalar, its shape is ", s.shape());
   return contract<2>(ScaleForm{s.shape(), x.shape()}, {s, x});
 }
 
@@ -67,7 +67,7 @@ Var<T> scale(Var<T> s, Var<T> x) {
 template <class T>
 Var<T> dot(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape()) {
-    throw ShapeError(message("dot: operands must have one shape, got ", a.shape(), " and ", b.shape()));
+    throw ShapeError("dot: operands must have one shape, got ", a.shape(), " and ", b.shape());
   }
   return contract<0>(ScaleForm{Shape{}, a.shape()}, {a, b});
 }
@@ -124,8 +124,7 @@ void match(const char* name, Var<T>& a, Var<T>& b) {
   } else if (gives_way(b, a)) {
     b = fill(b, a.shape());
   } else {
-    throw ShapeError(
-        message(name, ": operands must have one shape, or one be a scalar, got ", a.shape(), " and ", b.shape()));
+    throw ShapeError(name, ": operands must have one shape, or one be a scalar, got ", a.shape(), " and ", b.shape());
   }
 }
 

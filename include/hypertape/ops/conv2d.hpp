@@ -2,7 +2,7 @@
 
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/kernels/conv2d.hpp"
+#include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/ops/reduce.hpp"
 
 namespace hypertape {
@@ -33,17 +33,17 @@ struct Conv2dForm {
     return parts<Role>() * scratch_of_part<Role>();
   }
   template <int Role, class T>
-  void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
-    contract<Role>(first, second, static_cast<const T*>(nullptr), start, out, scratch);
+  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
+    contract<Role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
   }
   /// For role 2, out = bias + the product: with no pass of its own for the bias.
   template <int Role, class T>
-  void contract(const T* first, const T* second, const T* bias, kernels::Start start, T* out, T* scratch) const {
+  void contract(const T* first, const T* second, const T* bias, kernels::OutputMode mode, T* out, T* scratch) const {
     parallel_ranges(parts<Role>(), Role == 0 ? geometry.C : geometry.O, [&](Index part, Range channels) {
       T* own = scratch + part * scratch_of_part<Role>();
-      if constexpr (Role == 0) kernels::conv2d_input_gradient(geometry, channels, second, first, start, out, own);
-      if constexpr (Role == 1) kernels::conv2d_weight_gradient(geometry, channels, second, first, start, out, own);
-      if constexpr (Role == 2) kernels::conv2d(geometry, channels, first, second, bias, start, out, own);
+      if constexpr (Role == 0) kernels::conv2d_input_gradient(geometry, channels, second, first, mode, out, own);
+      if constexpr (Role == 1) kernels::conv2d_weight_gradient(geometry, channels, second, first, mode, out, own);
+      if constexpr (Role == 2) kernels::conv2d(geometry, channels, first, second, bias, mode, out, own);
     });
   }
 };
@@ -68,8 +68,7 @@ template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) {
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
   if (bias.shape() != Shape{geometry.O}) {
-    throw ShapeError(
-        message("conv2d: weight ", weight.shape(), " needs a bias ", Shape{geometry.O}, ", got ", bias.shape()));
+    throw ShapeError("conv2d: weight ", weight.shape(), " needs a bias ", Shape{geometry.O}, ", got ", bias.shape());
   }
   return contract<2>(Conv2dForm{geometry}, {x, weight, bias});
 }

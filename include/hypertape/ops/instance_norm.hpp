@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "hypertape/autodiff/contraction.hpp"
-#include "hypertape/kernels/instance_norm.hpp"
+#include "hypertape/kernels/instance_norm_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/math.hpp"
 #include "hypertape/ops/reduce.hpp"
@@ -24,16 +24,16 @@ struct InstanceForm {
     return 0;
   }
   template <int Role, class T>
-  void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
-    contract<Role>(first, second, static_cast<const T*>(nullptr), start, out, scratch);
+  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
+    contract<Role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
   }
   /// Role 2 takes a bias on the way, null for none: out = bias + the product.
   template <int Role, class T>
-  void contract(const T* first, const T* second, const T* bias, kernels::Start start, T* out, T*) const {
+  void contract(const T* first, const T* second, const T* bias, kernels::OutputMode mode, T* out, T*) const {
     if constexpr (Role == 0) {
-      kernels::instance_dot(operand[0], operand[1], pixels(), first, second, start, out);
+      kernels::instance_dot(operand[0], operand[1], pixels(), first, second, mode, out);
     } else {
-      kernels::instance_scale(operand[0], operand[1], pixels(), first, second, bias, start, out);
+      kernels::instance_scale(operand[0], operand[1], pixels(), first, second, bias, mode, out);
     }
   }
 };
@@ -49,7 +49,7 @@ struct InstanceSquareSum final : Operation<T> {
   const char* name() const override { return "instance_square_sum"; }
   void evaluate(const Evaluation<T>& call) const override {
     const T* x = call.input(0);
-    form.template contract<0, T>(x, x, kernels::Start::fresh, call.output(), nullptr);
+    form.template contract<0, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     return T(2) * contract<0>(form, {call.input(0), call.tangent(0)});
@@ -74,7 +74,7 @@ struct InstanceCenterMap {
   }
 };
 
-/// Instance normalisation (Ulyanov et al. 2016) of x (N, C, H, W) with gamma (C) and beta (C):
+/// Instance normalization (Ulyanov et al. 2016) of x (N, C, H, W) with gamma (C) and beta (C):
 ///
 ///     y = gamma (x - mean) / sqrt(var + epsilon) + beta
 ///
@@ -83,15 +83,15 @@ struct InstanceCenterMap {
 /// positive and finite in x's precision.
 template <class T>
 Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
-  if (x.shape().rank() != 4) throw ShapeError(message("instance_norm: needs a batch (N, C, H, W), got ", x.shape()));
+  if (x.shape().rank() != 4) throw ShapeError("instance_norm: needs a batch (N, C, H, W), got ", x.shape());
   const Shape channels{x.shape()[1]};
   if (gamma.shape() != channels || beta.shape() != channels) {
-    throw ShapeError(message("instance_norm: ", x.shape(), " needs gamma and beta ", channels, ", got ", gamma.shape(),
-                             " and ", beta.shape()));
+    throw ShapeError("instance_norm: ", x.shape(), " needs gamma and beta ", channels, ", got ", gamma.shape(), " and ",
+                     beta.shape());
   }
   if (const auto rounded = static_cast<T>(epsilon); !(rounded > 0 && std::isfinite(rounded))) {
-    throw ArgumentError(
-        message("instance_norm: epsilon must be positive, and finite, also in the precision of x, got ", epsilon));
+    throw ArgumentError("instance_norm: epsilon must be positive, and finite, also in the precision of x, got ",
+                        epsilon);
   }
   const InstanceForm form{x.shape()};
   const Shape instances = form.shape(0);

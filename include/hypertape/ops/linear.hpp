@@ -2,7 +2,7 @@
 
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/kernels/linear.hpp"
+#include "hypertape/kernels/linear_kernels.hpp"
 #include "hypertape/ops/reduce.hpp"
 
 namespace hypertape {
@@ -25,16 +25,16 @@ struct LinearForm {
     return (Role == 0 ? 1 : parts<Role>()) * N * F;
   }
   template <int Role, class T>
-  void contract(const T* first, const T* second, kernels::Start start, T* out, T* scratch) const {
+  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
     if constexpr (Role == 0) {
       parallel_ranges(parts<0>(), F, [&](Index, Range inputs) {
-        kernels::linear_input_gradient(N, F, O, inputs, second, first, start, out, scratch + inputs.begin * N);
+        kernels::linear_input_gradient(N, F, O, inputs, second, first, mode, out, scratch + inputs.begin * N);
       });
     } else {
       parallel_ranges(parts<Role>(), O, [&](Index part, Range outputs) {
         T* own = scratch + part * N * F;
-        if constexpr (Role == 1) kernels::linear_weight_gradient(N, F, O, outputs, second, first, start, out, own);
-        if constexpr (Role == 2) kernels::linear(N, F, O, outputs, first, second, start, out, own);
+        if constexpr (Role == 1) kernels::linear_weight_gradient(N, F, O, outputs, second, first, mode, out, own);
+        if constexpr (Role == 2) kernels::linear(N, F, O, outputs, first, second, mode, out, own);
       });
     }
   }
@@ -46,10 +46,10 @@ template <class T>
 LinearForm linear_form(Var<T> x, Var<T> weight) {
   const Shape in = x.shape(), w = weight.shape();
   if (in.rank() != 2 || w.rank() != 2) {
-    throw ShapeError(message("linear: needs an input (N, F) and a weight (O, F), got ", in, " and ", w));
+    throw ShapeError("linear: needs an input (N, F) and a weight (O, F), got ", in, " and ", w);
   }
   if (in[1] != w[1]) {
-    throw ShapeError(message("linear: input ", in, " needs a weight of ", in[1], " columns, got ", w));
+    throw ShapeError("linear: input ", in, " needs a weight of ", in[1], " columns, got ", w);
   }
   return {in[0], in[1], w[0]};
 }
@@ -67,8 +67,7 @@ template <class T>
 Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
   const LinearForm form = detail::linear_form(x, weight);
   if (bias.shape() != Shape{form.O}) {
-    throw ShapeError(
-        message("linear: weight ", weight.shape(), " needs a bias ", Shape{form.O}, ", got ", bias.shape()));
+    throw ShapeError("linear: weight ", weight.shape(), " needs a bias ", Shape{form.O}, ", got ", bias.shape());
   }
   return contract<2>(form, {x, weight, bias});
 }

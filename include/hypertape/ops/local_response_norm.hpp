@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "hypertape/autodiff/contraction.hpp"
-#include "hypertape/kernels/local_response_norm.hpp"
+#include "hypertape/kernels/local_response_norm_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
 namespace hypertape {
@@ -23,13 +23,13 @@ struct ChannelWindowForm {
   }
   /// Roles 0 and 1 are alike: the other of a and b, times the window's adjoint, which looks the other way, of c.
   template <int Role, class T>
-  void contract(const T* first, const T* second, kernels::Start start, T* out, T*) const {
+  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T*) const {
     const Index C = operand[1], each = operand.size() / C;
     const auto f = static_cast<T>(factor);
     if constexpr (Role == 2) {
-      kernels::channel_window_sum<kernels::Weigh::terms>(C, each, before, after, f, first, second, start, out);
+      kernels::channel_window_sum<kernels::Weigh::terms>(C, each, before, after, f, first, second, mode, out);
     } else {
-      kernels::channel_window_sum<kernels::Weigh::sums>(C, each, after, before, f, first, second, start, out);
+      kernels::channel_window_sum<kernels::Weigh::sums>(C, each, after, before, f, first, second, mode, out);
     }
   }
 };
@@ -45,7 +45,7 @@ struct WindowSquareSum final : Operation<T> {
   const char* name() const override { return "window_square_sum"; }
   void evaluate(const Evaluation<T>& call) const override {
     const T* x = call.input(0);
-    form.template contract<2, T>(x, x, kernels::Start::fresh, call.output(), nullptr);
+    form.template contract<2, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     return contract<2>(doubled(), {call.input(0), call.tangent(0)});
@@ -114,7 +114,7 @@ struct LocalResponseNormOptions {
   double k = 1;         ///< what is added to the mean square
 };
 
-/// Normalisation of each value of x (N, C, ...) by those of the neighbouring channels at its position (Krizhevsky et
+/// Normalization of each value of x (N, C, ...) by those of the neighboring channels at its position (Krizhevsky et
 /// al. 2012), as PyTorch defines it:
 ///
 ///     y[c] = x[c] / (k + alpha / size * sum over j of x[j]^2)^beta,   j = c - floor(size / 2) .. + size - 1
@@ -125,14 +125,13 @@ template <class T>
 Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
   const Index size = options.size;
   if (x.shape().rank() < 2) {
-    throw ShapeError(message("local_response_norm: needs a batch (N, C, ...), got ", x.shape()));
+    throw ShapeError("local_response_norm: needs a batch (N, C, ...), got ", x.shape());
   }
-  if (size < 1) throw ArgumentError(message("local_response_norm: the size must be at least 1, got ", size));
+  if (size < 1) throw ArgumentError("local_response_norm: the size must be at least 1, got ", size);
   const auto alpha = static_cast<T>(options.alpha), beta = static_cast<T>(options.beta), k = static_cast<T>(options.k);
   if (!(alpha >= 0 && k > 0 && std::isfinite(alpha) && std::isfinite(k) && std::isfinite(beta))) {
-    throw ArgumentError(message("local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the ",
-                                "precision of x, got alpha ", options.alpha, ", k ", options.k, ", beta ",
-                                options.beta));
+    throw ArgumentError("local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the ",
+                        "precision of x, got alpha ", options.alpha, ", k ", options.k, ", beta ", options.beta);
   }
   const ChannelWindowForm form{x.shape(), size / 2, (size - 1) / 2, options.alpha / static_cast<double>(size)};
   const Var<T> d = x.tape().apply(WindowSquareSum<T>(form), x.shape(), {x});

@@ -18,7 +18,7 @@ Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
   for (Index n = 0; n < count; ++n) {
     const std::int32_t label = labels[static_cast<std::size_t>(n)];
     if (label < 0 || label >= classes) {
-      throw ArgumentError(message("one_hot: label ", label, " of sample ", n, " is not in 0 .. ", classes - 1));
+      throw ArgumentError("one_hot: label ", label, " of sample ", n, " is not in 0 .. ", classes - 1);
     }
     out(n, label) = T(1);
   }
@@ -40,8 +40,8 @@ struct CrossEntropyForm {
     return 0;
   }
   template <int Role>
-  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
-    const bool add = start == kernels::Start::accumulate;
+  void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
+    const bool add = mode == kernels::OutputMode::accumulate;
     const Index N = operand[0], K = operand[1];
     if constexpr (Role == 0) {
       const T loss = kernels::cross_entropy(N, K, logits, a, b);
@@ -62,8 +62,8 @@ struct CrossEntropyForm {
 template <class T>
 Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
   if (logits.shape() != labels.shape()) {
-    throw ShapeError(message("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
-                             " must have one shape (N, K)"));
+    throw ShapeError("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
+                     " must have one shape (N, K)");
   }
   const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits);
   return contract<0>(CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
@@ -73,8 +73,8 @@ Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
 template <class T>
 Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels) {
   if (static_cast<Index>(labels.size()) != logits.shape()[0]) {
-    throw ShapeError(message("softmax_cross_entropy: logits ", logits.shape(), " need one label for each sample, got ",
-                             labels.size()));
+    throw ShapeError("softmax_cross_entropy: logits ", logits.shape(), " need one label for each sample, got ",
+                     labels.size());
   }
   return softmax_cross_entropy(logits, logits.tape().leaf(one_hot<T>(labels, logits.shape()[1])));
 }
@@ -83,7 +83,7 @@ Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels
 template <class T>
 Var<T> mean_squared_error(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape()) {
-    throw ShapeError(message("mean_squared_error: ", a.shape(), " and ", b.shape(), " must be one shape"));
+    throw ShapeError("mean_squared_error: ", a.shape(), " and ", b.shape(), " must be one shape");
   }
   return mean(square(a - b));
 }

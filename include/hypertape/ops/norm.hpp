@@ -1,7 +1,7 @@
 #pragma once
 
 #include "hypertape/kernels/elementwise.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
 namespace hypertape {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "hypertape/autodiff/linear_map.hpp"
-#include "hypertape/kernels/pool2d.hpp"
+#include "hypertape/kernels/pool2d_kernels.hpp"
 
 namespace hypertape {
 
@@ -81,7 +81,7 @@ Var<T> max_pool2d(Var<T> x, Pool2dOptions options = {}) {
   const Index stride = options.stride == 0 ? options.size : options.stride;
   const auto g = kernels::pool2d_geometry("max_pool2d", x.shape(), options.size, stride, options.padding);
   if (x.size() > (std::numeric_limits<std::int32_t>::max)()) {
-    throw ShapeError(message("max_pool2d: positions are kept in 32 bits, ", x.shape(), " has too many elements"));
+    throw ShapeError("max_pool2d: positions are kept in 32 bits, ", x.shape(), " has too many elements");
   }
   const Shape out = g.output();
   return x.tape().apply(MaxPool2d<T>(g, x.tape().template allocate<std::int32_t>(out.size())), out, {x});

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "hypertape/autodiff/linear_map.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 
 /// Sums and their adjoints, which repeat a value.
 namespace hypertape {
@@ -93,7 +93,7 @@ Var<T> fill(Var<T> x, const Shape& shape) {
 /// below 2.
 template <class T>
 Var<T> sum_per_channel(Var<T> x) {
-  if (x.shape().rank() < 2) throw ShapeError(message("sum_per_channel: needs a batch (N, F, ...), got ", x.shape()));
+  if (x.shape().rank() < 2) throw ShapeError("sum_per_channel: needs a batch (N, F, ...), got ", x.shape());
   return apply_map(ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
 }
 
@@ -102,7 +102,7 @@ Var<T> sum_per_channel(Var<T> x) {
 template <class T>
 Var<T> repeat_per_channel(Var<T> x, const Shape& shape) {
   if (shape.rank() < 2 || x.shape() != Shape{shape[1]}) {
-    throw ShapeError(message("repeat_per_channel: a batch ", shape, " needs ", Shape{shape[1]}, ", got ", x.shape()));
+    throw ShapeError("repeat_per_channel: a batch ", shape, " needs ", Shape{shape[1]}, ", got ", x.shape());
   }
   return apply_map<true>(ChannelSumMap{shape, Shape{shape[1]}}, x);
 }

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "hypertape/kernels/softmax.hpp"
+#include "hypertape/kernels/softmax_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/reduce.hpp"
 
@@ -20,8 +20,8 @@ struct ProbabilityForm {
     return 0;
   }
   template <int Role, class T>
-  void contract(const T* a, const T* b, kernels::Start start, T* out, T*) const {
-    const bool add = start == kernels::Start::accumulate;
+  void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
+    const bool add = mode == kernels::OutputMode::accumulate;
     for (Index i = 0; i < operand.size(); ++i) {
       const T product = kernels::product_or_zero(a[i], b[i]);
       out[i] = add ? out[i] + product : product;
@@ -80,7 +80,7 @@ namespace detail {
 template <class T>
 Var<T> log_softmax(const char* operation, Var<T> logits) {
   if (logits.shape().rank() != 2) {
-    throw ShapeError(message(operation, ": needs logits (N, K), got ", logits.shape()));
+    throw ShapeError(operation, ": needs logits (N, K), got ", logits.shape());
   }
   return logits.tape().apply(LogSoftmax<T>(), logits.shape(), {logits});
 }

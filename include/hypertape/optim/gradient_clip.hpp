@@ -19,14 +19,14 @@ class GradientClip {
   /// 0 for no bound of that kind. @throws ArgumentError for a negative one.
   explicit GradientClip(double largest = 0, double multiple = 0) : largest_(largest), multiple_(multiple) {
     if (!(largest >= 0) || !(multiple >= 0)) {
-      throw ArgumentError(message("GradientClip: bounds cannot be negative, got ", largest, " and ", multiple));
+      throw ArgumentError("GradientClip: bounds cannot be negative, got ", largest, " and ", multiple);
     }
   }
 
   /// What to multiply a gradient of this norm with. @throws DivergenceError if it is not finite: the average would
   /// never recover.
   double factor(double norm) {
-    if (!std::isfinite(norm)) throw DivergenceError(message("GradientClip: the gradient's norm is ", norm));
+    if (!std::isfinite(norm)) throw DivergenceError("GradientClip: the gradient's norm is ", norm);
     double bounded = norm;
     if (largest_ > 0) bounded = (std::min)(bounded, largest_);
     if (multiple_ > 0) {
@@ -42,7 +42,7 @@ class GradientClip {
   /// Goes on from a state. @throws ArgumentError if its average is negative or not finite.
   void restore(const State& state) {
     if (!(state.average >= 0) || !std::isfinite(state.average)) {
-      throw ArgumentError(message("GradientClip: a state cannot have the average ", state.average));
+      throw ArgumentError("GradientClip: a state cannot have the average ", state.average);
     }
     state_ = state;
   }

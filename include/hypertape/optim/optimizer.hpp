@@ -8,7 +8,7 @@
 
 #include "hypertape/core/error.hpp"
 
-/// First-order optimisers of a flat vector: values -= update(gradient), in place. They are for outer loops and for
+/// First-order optimizers of a flat vector: values -= update(gradient), in place. They are for outer loops and for
 /// plain training; nothing of them is recorded on a tape.
 namespace hypertape::optim {
 
@@ -16,7 +16,7 @@ namespace detail {
 
 inline void require_same_size(const char* name, std::size_t values, std::size_t gradient, std::size_t state) {
   if (values == gradient && values == state) return;
-  throw ArgumentError(message(name, ": ", values, " values, ", gradient, " derivatives, and a state of ", state));
+  throw ArgumentError(name, ": ", values, " values, ", gradient, " derivatives, and a state of ", state);
 }
 
 }  // namespace detail
@@ -27,8 +27,7 @@ class Sgd {
  public:
   /// @throws ArgumentError unless the momentum is in [0, 1).
   explicit Sgd(double momentum = 0) : momentum_(momentum) {
-    if (!(momentum >= 0 && momentum < 1))
-      throw ArgumentError(message("Sgd: momentum must be in [0, 1), got ", momentum));
+    if (!(momentum >= 0 && momentum < 1)) throw ArgumentError("Sgd: momentum must be in [0, 1), got ", momentum);
   }
 
   /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
@@ -63,9 +62,9 @@ class Adam {
   explicit Adam(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8)
       : beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
     if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
-      throw ArgumentError(message("Adam: betas must be in [0, 1), got ", beta1, " and ", beta2));
+      throw ArgumentError("Adam: betas must be in [0, 1), got ", beta1, " and ", beta2);
     }
-    if (!(epsilon > 0)) throw ArgumentError(message("Adam: epsilon must be positive, got ", epsilon));
+    if (!(epsilon > 0)) throw ArgumentError("Adam: epsilon must be positive, got ", epsilon);
   }
 
   /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
@@ -93,9 +92,7 @@ class Adam {
   /// number of steps that is negative or not below 2^53, vectors of two lengths, any before the first step, a mean that
   /// is not finite, a square that is negative or not finite.
   void restore(State state) {
-    const auto refuse = [](const auto&... what) {
-      throw ArgumentError(message("Adam: a state cannot have ", what...));
-    };
+    const auto refuse = [](const auto&... what) { throw ArgumentError("Adam: a state cannot have ", what...); };
     constexpr std::int64_t most_steps = std::int64_t{1} << 53;  // which a double counts
     if (state.steps < 0 || state.steps >= most_steps) refuse(state.steps, " steps");
     if (state.mean.size() != state.square.size()) {

@@ -11,7 +11,7 @@ namespace hypertape::optim {
 /// `factor` to the power of the number of whole periods that have passed: the paper's 0.5 every 40 epochs.
 /// @throws ArgumentError if the period is not positive.
 inline double step_schedule(long iteration, long period, double factor) {
-  if (period < 1) throw ArgumentError(message("step_schedule: the period must be at least 1, got ", period));
+  if (period < 1) throw ArgumentError("step_schedule: the period must be at least 1, got ", period);
   const long periods = iteration / period;
   return std::pow(factor, static_cast<double>(periods));
 }
@@ -19,7 +19,7 @@ inline double step_schedule(long iteration, long period, double factor) {
 /// From 1 down to `last` along half a cosine over `iterations`; `last` after them. @throws ArgumentError if there are
 /// no iterations.
 inline double cosine_schedule(long iteration, long iterations, double last = 0) {
-  if (iterations < 1) throw ArgumentError(message("cosine_schedule: needs iterations, got ", iterations));
+  if (iterations < 1) throw ArgumentError("cosine_schedule: needs iterations, got ", iterations);
   if (iteration >= iterations) return last;
   const double progress = static_cast<double>(iteration) / static_cast<double>(iterations);
   return last + (1 - last) * (1 + std::cos(std::numbers::pi * progress)) / 2;

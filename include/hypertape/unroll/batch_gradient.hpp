@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/unroll/sample_blocks.hpp"
 #include "hypertape/unroll/tape_derivatives.hpp"
 
 namespace hypertape {
@@ -30,7 +30,7 @@ class BatchGradient {
   /// loss or a derivative is not finite.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
-    const SampleBlocks blocks(samples, samples_per_block_);
+    const MicroBatches blocks(samples, samples_per_block_);
     groups_.resize(static_cast<std::size_t>((std::min)(blocks.count(), most_groups(theta.size()))));
     gradient_out.resize(theta.shape());
     for (Worker& worker : workers_) worker.derivatives->clear();
@@ -41,7 +41,7 @@ class BatchGradient {
     T total = 0;
     for (const Group& group : groups_) total += group.loss;
     if (!std::isfinite(total)) {
-      throw DivergenceError(message("BatchGradient: the loss is ", std::isnan(total) ? "NaN" : "infinite"));
+      throw DivergenceError("BatchGradient: the loss is ", std::isnan(total) ? "NaN" : "infinite");
     }
     if (!gradient_out.all_finite()) throw DivergenceError("BatchGradient: the gradient is not finite");
     return total;
@@ -50,8 +50,7 @@ class BatchGradient {
   /// The same for a batch in memory: x (N, ...) and y (N, ...).
   T operator()(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, Tensor<T>& gradient_out) {
     if (x.shape()[0] != y.shape()[0]) {
-      throw ShapeError(
-          message("BatchGradient: x is ", x.shape(), " but y is ", y.shape(), "; their numbers of samples differ"));
+      throw ShapeError("BatchGradient: x is ", x.shape(), " but y is ", y.shape(), "; their numbers of samples differ");
     }
     const auto load = [&](Range range, Tensor<T>& x_block, Tensor<T>& y_block) {
       copy_samples(x, range.begin, range.size(), x_block);
@@ -92,28 +91,28 @@ class BatchGradient {
   static void check_samples(Range wanted, const Worker& worker) {
     for (const Tensor<T>* tensor : {&worker.x, &worker.y}) {
       if (tensor->shape()[0] == wanted.size()) continue;
-      throw ShapeError(message("BatchGradient: ", wanted.size(), " samples were to be loaded, got ", tensor->shape()));
+      throw ShapeError("BatchGradient: ", wanted.size(), " samples were to be loaded, got ", tensor->shape());
     }
   }
 
   /// The sums of loss and gradient over each group's blocks.
   template <class Load>
-  void accumulate(const Tensor<T>& theta, const SampleBlocks& blocks, const Load& load) {
+  void accumulate(const Tensor<T>& theta, const MicroBatches& blocks, const Load& load) {
     const auto groups = static_cast<Index>(groups_.size());
     team_.for_each(groups, [&](Index g, int w) {
       Worker& worker = workers_[static_cast<std::size_t>(w)];
       Group& group = groups_[static_cast<std::size_t>(g)];
       group.loss = 0;
       group.gradient.resize(theta.shape());
-      auto start = kernels::Start::fresh;
+      auto mode = kernels::OutputMode::write;
       const Range some = part_of(blocks.count(), g, groups);
       for (Index block = some.begin; block < some.end; ++block) {
         load(blocks[block], worker.x, worker.y);
         check_samples(blocks[block], worker);
         const T weight = blocks.template weight<T>(block);
         group.loss +=
-            weight * worker.derivatives->gradient({theta, worker.x, worker.y}, weight, start, group.gradient.data());
-        start = kernels::Start::accumulate;
+            weight * worker.derivatives->gradient({theta, worker.x, worker.y}, weight, mode, group.gradient.data());
+        mode = kernels::OutputMode::accumulate;
       }
     });
   }

@@ -9,7 +9,7 @@
 
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/kernels/elementwise.hpp"
-#include "hypertape/kernels/reduce.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 #include "hypertape/unroll/segments.hpp"
 #include "hypertape/unroll/step_blocks.hpp"
@@ -59,8 +59,8 @@ class Unroll {
   explicit Unroll(InnerLoss inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(options), team_(team), blocks_(std::move(inner_loss), options, team) {
     if (options.checkpoint_interval < 0 || options.window < 0) {
-      throw ArgumentError(message("UnrollOptions: interval and window cannot be negative, got ",
-                                  options.checkpoint_interval, " and ", options.window));
+      throw ArgumentError("UnrollOptions: interval and window cannot be negative, got ", options.checkpoint_interval,
+                          " and ", options.window);
     }
     if (options.checkpoint_interval > 0 && options.memory_policy != MemoryPolicy::checkpoints) {
       throw ArgumentError("UnrollOptions: checkpoint_interval goes with MemoryPolicy::checkpoints");
@@ -68,8 +68,8 @@ class Unroll {
   }
 
   /// Runs the inner loop alone and returns theta_T, which stays valid until the next call. @throws ShapeError if the
-  /// loop's parts do not fit, ArgumentError if its momentum or stop are out of range; DivergenceError, naming the step,
-  /// if a loss is not finite, or if theta_T is not.
+  /// loop's parts do not fit, ArgumentError if its momentum or max_steps are out of range; DivergenceError, naming the
+  /// step, if a loss is not finite, or if theta_T is not.
   const Tensor<T>& train(const InnerLoop<T>& loop) {
     start(loop);
     if (trajectory_.empty()) trajectory_.resize(1);
@@ -155,13 +155,12 @@ class Unroll {
 
   static void require_finite(const InnerLoop<T>& loop, const Tensor<T>& theta) {
     if (theta.all_finite()) return;
-    throw DivergenceError(
-        message("hypergradient: the weights are not finite after ", loop.steps_taken(), " inner steps"));
+    throw DivergenceError("hypergradient: the weights are not finite after ", loop.steps_taken(), " inner steps");
   }
 
   void require_finite_result() const {
     const auto expect_finite = [](bool finite, const char* by) {
-      if (!finite) throw DivergenceError(message("hypergradient: the derivative by ", by, " is not finite"));
+      if (!finite) throw DivergenceError("hypergradient: the derivative by ", by, " is not finite");
     };
     const auto all_finite = [](const Tensor<T>& tensor) { return tensor.all_finite(); };
     expect_finite(result_.theta0.all_finite(), "initial weights");
@@ -247,13 +246,12 @@ class Unroll {
     lambda_.fill(std::numeric_limits<T>::quiet_NaN());  // an element that is not written must not be the last call's
     result_.outer_loss = outer_loss(std::as_const(result_.theta_T), lambda_);
     if (!std::isfinite(result_.outer_loss)) {
-      throw DivergenceError(message("hypergradient: the outer loss is ",
-                                    std::isnan(result_.outer_loss) ? "NaN" : "infinite", " after ", loop.steps_taken(),
-                                    " inner steps"));
+      throw DivergenceError("hypergradient: the outer loss is ", std::isnan(result_.outer_loss) ? "NaN" : "infinite",
+                            " after ", loop.steps_taken(), " inner steps");
     }
     if (lambda_.shape() != loop.theta0.shape()) {
-      throw ShapeError(message("hypergradient: the outer loss wrote a gradient ", lambda_.shape(), " for theta ",
-                               loop.theta0.shape()));
+      throw ShapeError("hypergradient: the outer loss wrote a gradient ", lambda_.shape(), " for theta ",
+                       loop.theta0.shape());
     }
     if (!lambda_.all_finite()) {
       throw DivergenceError("hypergradient: the gradient of the outer loss is not finite, or was not written");
@@ -269,8 +267,8 @@ class Unroll {
     const T loss = blocks_.gradient(from.theta, samples_of(loop, t), keep);
     result_.inner_losses[t] = loss;
     if (!std::isfinite(loss)) {
-      throw DivergenceError(
-          message("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite", " at inner step ", t));
+      throw DivergenceError("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite",
+                            " at inner step ", t);
     }
     team_.for_each_range(to.theta.size(), [&](Range range) {
       if (plain) {
@@ -289,14 +287,14 @@ class Unroll {
     const auto s = samples_of(loop, t);
     const Index size = lambda_.size();
     if (!keeps_velocity(loop)) {
-      result_.learning_rates[t] = -blocks_.differentiate(lambda_, s, -eta);
+      result_.learning_rates[t] = -blocks_.gradient_vjp(lambda_, s, -eta);
       team_.for_each_range(size, [&](Range range) { blocks_.add(-eta, lambda_, lambda_, range); });
     } else {
       result_.learning_rates[t] = -kernels::dot(size, lambda_.data(), after.velocity.data());
       team_.for_each_range(
           size, [&](Range range) { map(range, nu_, lambda_, nu_, [eta](T n, T l) { return n - eta * l; }); });
       if (result_.momentum) *result_.momentum += kernels::dot(size, nu_.data(), before.velocity.data());
-      blocks_.differentiate(nu_, s, T(1));
+      blocks_.gradient_vjp(nu_, s, T(1));
       team_.for_each_range(size, [&](Range range) {
         blocks_.add(T(1), lambda_, lambda_, range);
         map(range, nu_, nu_, [mu](T n) { return mu * n; });

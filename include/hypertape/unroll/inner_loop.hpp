@@ -23,7 +23,7 @@ struct InnerLoop {
   std::vector<Tensor<T>> y;  ///< for each step, its labels (N, ...), one-hot or soft
   Tensor<T> learning_rates;  ///< (epochs, steps), row-major: eta_t is element t
   T momentum = 0;            ///< mu, in [0, 1)
-  Index stop = 0;            ///< steps that are taken; 0: all T
+  Index max_steps = 0;       ///< steps that are taken at most; 0: all T
 
   /// phi (H): what else the inner loss takes, the same in every step, say one L2 penalty for each group of weights; a
   /// scalar, as it is at first, for nothing.
@@ -33,40 +33,39 @@ struct InnerLoop {
   Index steps() const { return static_cast<Index>(x.size()); }
   /// T = steps x epochs.
   Index length() const { return learning_rates.size(); }
-  /// T, or `stop` if it is not 0.
-  Index steps_taken() const { return stop == 0 ? length() : stop; }
+  /// T, or `max_steps` if it is not 0.
+  Index steps_taken() const { return max_steps == 0 ? length() : max_steps; }
   /// Whether there are hyperparameters.
   bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
-  /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or stop are out of range.
+  /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or max_steps are out of range.
   void validate() const {
     if (x.empty()) throw ShapeError("InnerLoop: needs at least one step");
-    if (theta0.shape().rank() != 1) throw ShapeError(message("InnerLoop: theta0 must be (P), got ", theta0.shape()));
+    if (theta0.shape().rank() != 1) throw ShapeError("InnerLoop: theta0 must be (P), got ", theta0.shape());
     if (hyperparameters.shape().rank() > 1) {
-      throw ShapeError(message("InnerLoop: hyperparameters must be (H), got ", hyperparameters.shape()));
+      throw ShapeError("InnerLoop: hyperparameters must be (H), got ", hyperparameters.shape());
     }
     if (y.size() != x.size()) {
-      throw ShapeError(message("InnerLoop: ", x.size(), " steps of x need as many of y, got ", y.size()));
+      throw ShapeError("InnerLoop: ", x.size(), " steps of x need as many of y, got ", y.size());
     }
     for (std::size_t s = 0; s < x.size(); ++s) {
       if (x[s].shape()[0] != y[s].shape()[0]) {
-        throw ShapeError(message("InnerLoop: in step ", s, " x is ", x[s].shape(), " but y is ", y[s].shape(),
-                                 "; their numbers of samples differ"));
+        throw ShapeError("InnerLoop: in step ", s, " x is ", x[s].shape(), " but y is ", y[s].shape(),
+                         "; their numbers of samples differ");
       }
       if (x[s].shape() != x[0].shape() || y[s].shape() != y[0].shape()) {
-        throw ShapeError(message("InnerLoop: every step needs samples of one shape, step 0 has ", x[0].shape(), " and ",
-                                 y[0].shape(), ", step ", s, " ", x[s].shape(), " and ", y[s].shape()));
+        throw ShapeError("InnerLoop: every step needs samples of one shape, step 0 has ", x[0].shape(), " and ",
+                         y[0].shape(), ", step ", s, " ", x[s].shape(), " and ", y[s].shape());
       }
     }
     if (learning_rates.shape().rank() != 2 || learning_rates.shape()[1] != steps()) {
-      throw ShapeError(
-          message("InnerLoop: learning rates must be (epochs, ", steps(), "), got ", learning_rates.shape()));
+      throw ShapeError("InnerLoop: learning rates must be (epochs, ", steps(), "), got ", learning_rates.shape());
     }
     if (!(momentum >= 0 && momentum < 1)) {
-      throw ArgumentError(message("InnerLoop: the momentum must be in [0, 1), got ", momentum));
+      throw ArgumentError("InnerLoop: the momentum must be in [0, 1), got ", momentum);
     }
-    if (stop < 0 || stop > length()) {
-      throw ArgumentError(message("InnerLoop: cannot stop after ", stop, " of ", length(), " steps"));
+    if (max_steps < 0 || max_steps > length()) {
+      throw ArgumentError("InnerLoop: cannot stop after ", max_steps, " of ", length(), " steps");
     }
   }
 };

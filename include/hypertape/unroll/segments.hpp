@@ -18,7 +18,7 @@ class Segments {
     const Index steps = length - first_;
     const Index root = std::lround(std::sqrt(static_cast<double>(steps)));
     switch (options.memory_policy) {
-      case MemoryPolicy::every_tape:
+      case MemoryPolicy::store_all:
         interval_ = steps;
         break;
       case MemoryPolicy::recompute:

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
-#include "hypertape/unroll/sample_blocks.hpp"
 #include "hypertape/unroll/tape_derivatives.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
@@ -25,7 +25,7 @@ class StepBlocks {
   /// Takes the samples of all steps and drops all records. The loop must stay as it is until the next call.
   void load(const InnerLoop<T>& loop) {
     phi_ = loop.has_hyperparameters() ? &loop.hyperparameters : nullptr;
-    const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
+    const MicroBatches cut(loop.x.front().shape()[0], options_.samples_per_block);
     blocks_.resize(static_cast<std::size_t>(cut.count()));
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       Block& block = blocks_[b];
@@ -68,14 +68,14 @@ class StepBlocks {
   }
 
   /// Returns the loss at theta on the samples of step s, and leaves its gradient in the blocks; `keep` records it for
-  /// `differentiate`, until when theta must stay as it is.
+  /// `gradient_vjp`, until when theta must stay as it is.
   T gradient(const Tensor<T>& theta, std::size_t s, bool keep) {
     for_each_block([&](Block& block) {
       LossDerivatives<T>& derivatives = *block.derivatives;
       T* g = block.part.data();
       const LossInputs<T> inputs{theta, block.x[s], block.y[s], phi_};
-      block.loss = keep ? derivatives.record(inputs, block.weight, kernels::Start::fresh, g)
-                        : derivatives.gradient(inputs, block.weight, kernels::Start::fresh, g);
+      block.loss = keep ? derivatives.record(inputs, block.weight, kernels::OutputMode::write, g)
+                        : derivatives.gradient(inputs, block.weight, kernels::OutputMode::write, g);
     });
     T loss = 0;
     for (const Block& block : blocks_) loss += block.weight * block.loss;
@@ -84,9 +84,9 @@ class StepBlocks {
 
   /// For the newest record, which is of step s: returns <direction, g>, adds factor * d/dx <direction, g> to the
   /// derivative by x_s, the same for y_s and phi, leaves d/dtheta <direction, g> in the blocks, and drops the record.
-  T differentiate(const Tensor<T>& direction, std::size_t s, T factor) {
+  T gradient_vjp(const Tensor<T>& direction, std::size_t s, T factor) {
     for_each_block([&](Block& block) {
-      block.slope = block.derivatives->differentiate(direction.data(), of_step(block));
+      block.slope = block.derivatives->gradient_vjp(direction.data(), of_step(block));
       if (options_.differentiate_x) add_to(factor, block.dx_of_step, block.dx[s]);
       if (options_.differentiate_y) add_to(factor, block.dy_of_step, block.dy[s]);
       if (phi_ != nullptr) add_to(factor, block.dphi_of_step, block.dphi);
@@ -115,7 +115,7 @@ class StepBlocks {
     if (phi_ != nullptr) {
       for (const Block& block : blocks_) add_to(T(1), block.dphi, dphi);
     }
-    const SampleBlocks cut(loop.x.front().shape()[0], options_.samples_per_block);
+    const MicroBatches cut(loop.x.front().shape()[0], options_.samples_per_block);
     dx.resize(options_.differentiate_x ? loop.x.size() : 0);
     dy.resize(options_.differentiate_y ? loop.y.size() : 0);
     for (std::size_t s = 0; s < dx.size(); ++s) dx[s].resize(loop.x[s].shape());

@@ -38,29 +38,29 @@ class TapeDerivatives final : public LossDerivatives<T> {
       "a loss takes Vars (theta, x, y), or (theta, x, y, phi), of the scalar type T, and returns a Var of it");
 
  public:
-  /// `wanted`: which derivatives `differentiate` will be asked for.
+  /// `wanted`: which derivatives `gradient_vjp` will be asked for.
   TapeDerivatives(Loss loss, SecondDerivative second, LossWanted wanted)
       : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse), wanted_(wanted) {}
 
-  T gradient(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
     Record record = put_on_tape(inputs, weight);
-    push(record, {}, start, gradient_out);
+    push(record, {}, mode, gradient_out);
     const T value = record.loss.item();
     tape_.rewind(record.before);
     return value;
   }
 
-  T record(const LossInputs<T>& inputs, T weight, kernels::Start start, T* gradient_out) override {
+  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
     Record record = put_on_tape(inputs, weight);
     // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
-    push(record, reverse_ ? LossWanted{} : wanted_, start, gradient_out);
+    push(record, reverse_ ? LossWanted{} : wanted_, mode, gradient_out);
     records_.push_back(record);
     return record.loss.item();
   }
 
   /// All derivatives come from one sweep. Forward over reverse: the tangent of d loss / dx along the direction is
   /// d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the loss is the slope.
-  T differentiate(const T* direction, const LossOutputs<T>& out) override {
+  T gradient_vjp(const T* direction, const LossOutputs<T>& out) override {
     if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
     const Record record = records_.back();
     records_.pop_back();
@@ -105,7 +105,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
     size_blocks(inputs.theta.size());
     const std::size_t arena =
         detail::predicted_arena_bytes(*this, tape_.arena(), inputs, plan, direction, gradient_out, out);
-    record(inputs, T(1), kernels::Start::fresh, gradient_out);
+    record(inputs, T(1), kernels::OutputMode::write, gradient_out);
     const auto records = static_cast<std::size_t>(plan.highest());
     const std::size_t lists = tape_.predicted_list_bytes(tape_.mark(), records - 1);
     clear();
@@ -157,13 +157,13 @@ class TapeDerivatives final : public LossDerivatives<T> {
   /// Records the loss and its gradients. That by theta is written where the caller wants it, and costs the tape no
   /// memory, unless it is to be added up, or is differentiated by its values (reverse over reverse) after the caller
   /// has changed them.
-  void push(Record& record, LossWanted with, kernels::Start start, T* gradient_out) {
+  void push(Record& record, LossWanted with, kernels::OutputMode mode, T* gradient_out) {
     record.loss = loss_of(record);
     if (record.loss.size() != 1) {
-      throw ShapeError(message("gradient: the loss must be a scalar, its shape is ", record.loss.shape()));
+      throw ShapeError("gradient: the loss must be a scalar, its shape is ", record.loss.shape());
     }
     const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
-    const bool in_place = start == kernels::Start::fresh && !reverse_;
+    const bool in_place = mode == kernels::OutputMode::write && !reverse_;
     const std::array<bool, input_count> wanted{true, with.x, with.y, with.phi && record.inputs[3]};
     std::array<std::size_t, input_count> which{};
     std::array<Var<T>, input_count> chosen_inputs, gradients;
@@ -179,7 +179,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
     for (std::size_t i = 0; i < count; ++i) record.gradients[which[i]] = gradients[i];
     const T* g = record.gradients[0].data();
     const Index size = record.gradients[0].size();
-    if (start == kernels::Start::accumulate) {
+    if (mode == kernels::OutputMode::accumulate) {
       kernels::map(size, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
     } else if (!in_place) {
       std::copy_n(g, size, gradient_out);

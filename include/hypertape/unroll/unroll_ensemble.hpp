@@ -9,9 +9,9 @@
 namespace hypertape {
 
 /// The mean of the hypergradients of one inner loop from several initial weights: the derivative of the expected loss
-/// of a random initialisation (Wang et al. 2018, Algorithm 1).
+/// of a random initialization (Wang et al. 2018, Algorithm 1).
 ///
-/// With as many initialisations as threads or more, each thread takes whole ones, and nobody waits for anybody until
+/// With as many initializations as threads or more, each thread takes whole ones, and nobody waits for anybody until
 /// the end; with fewer, the threads share out the steps of one after the other. The bits are the same.
 template <class T, class InnerLoss>
 class UnrollEnsemble {
@@ -22,20 +22,20 @@ class UnrollEnsemble {
     for (int w = 0; w < team.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss, options), {}});
   }
 
-  /// theta0: one vector (P) for each initialisation, in place of the loop's. `outer_loss(i, worker, theta, gradient)`
-  /// is Unroll's for initialisation i; several threads call it at once, each with a worker of its own (0 .. team size
+  /// theta0: one vector (P) for each initialization, in place of the loop's. `outer_loss(i, worker, theta, gradient)`
+  /// is Unroll's for initialization i; several threads call it at once, each with a worker of its own (0 .. team size
   /// - 1), which may own the memory that it needs. Returns the mean of all but theta_T, which is that of the last
-  /// initialisation; `results` has those of each.
-  /// @throws ArgumentError if there is no initialisation, ShapeError if they are not of one shape; as Unroll does, a
-  /// DivergenceError naming the initialisation.
+  /// initialization; `results` has those of each.
+  /// @throws ArgumentError if there is no initialization, ShapeError if they are not of one shape; as Unroll does, a
+  /// DivergenceError naming the initialization.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, std::span<const Tensor<T>> theta0,
                                      const OuterLoss& outer_loss) {
-    if (theta0.empty()) throw ArgumentError("UnrollEnsemble: needs at least one initialisation");
+    if (theta0.empty()) throw ArgumentError("UnrollEnsemble: needs at least one initialization");
     for (std::size_t i = 1; i < theta0.size(); ++i) {
       if (theta0[i].shape() == theta0[0].shape()) continue;
-      throw ShapeError(message("UnrollEnsemble: initialisation ", i, " is ", theta0[i].shape(), ", the first is ",
-                               theta0[0].shape()));
+      throw ShapeError("UnrollEnsemble: initialization ", i, " is ", theta0[i].shape(), ", the first is ",
+                       theta0[0].shape());
     }
     results_.resize(theta0.size());
     const auto run = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& own, std::size_t i, int worker) {
@@ -46,7 +46,7 @@ class UnrollEnsemble {
           return outer_loss(static_cast<Index>(i), worker, theta, gradient_out);
         });
       } catch (const DivergenceError& error) {
-        throw DivergenceError(message("initialisation ", i, ": ", error.what()));
+        throw DivergenceError("initialization ", i, ": ", error.what());
       }
     };
     const auto count = static_cast<Index>(theta0.size());
@@ -62,7 +62,7 @@ class UnrollEnsemble {
     return mean_;
   }
 
-  /// The results of each initialisation of the last call.
+  /// The results of each initialization of the last call.
   std::span<const Hypergradient<T>> results() const { return results_; }
 
   /// Bytes that all of them hold.
@@ -78,7 +78,7 @@ class UnrollEnsemble {
     InnerLoop<T> loop;
   };
 
-  /// The mean over initialisations, added up in their order.
+  /// The mean over initializations, added up in their order.
   void add_up() {
     mean_ = results_.front();
     const T share = T(1) / static_cast<T>(results_.size());

@@ -14,7 +14,7 @@ enum class SecondDerivative {
 /// What is kept of the inner steps between the forward and the backward sweep. All give the same bits; `checkpoints`
 /// and `recompute` pay one more gradient for most steps.
 enum class MemoryPolicy {
-  every_tape,   ///< all that the derivatives need of each step: fastest; memory grows with T times a step's record
+  store_all,    ///< all that the derivatives need of each step: fastest; memory grows with T times a step's record
   recompute,    ///< theta_t of each step, and the record of one: memory grows with T times P
   checkpoints,  ///< theta_t of every k-th step, and the records of k: memory grows with T / k times P plus k records
 };
@@ -23,7 +23,7 @@ enum class MemoryPolicy {
 /// fastest on one thread.
 struct UnrollOptions {
   SecondDerivative second_derivative = SecondDerivative::fastest;  ///< of each inner step
-  MemoryPolicy memory_policy = MemoryPolicy::every_tape;           ///< what is kept of the steps
+  MemoryPolicy memory_policy = MemoryPolicy::store_all;            ///< what is kept of the steps
   Index checkpoint_interval = 0;  ///< k, for `checkpoints`; 0: the square root of T, rounded
 
   /// Truncated back-propagation: derivatives go through the last `window` steps only, the steps before count as given;

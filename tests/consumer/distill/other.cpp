@@ -32,6 +32,6 @@ int trained() {
 
 int trained_in_other_unit();
 int trained_in_other_unit() {
-  data::write_npz("other.npz", {{"values", {{1}, std::vector<float>{3}}}});
-  return data::read_npz("other.npz").size() == 1 ? trained<float>() + trained<double>() : 0;
+  io::write_npz("other.npz", {{"values", {{1}, std::vector<float>{3}}}});
+  return io::read_npz("other.npz").size() == 1 ? trained<float>() + trained<double>() : 0;
 }

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cmath>
+#include <span>
+
+namespace hypertape::distill {
+
+/// Mean and standard deviation (of the population) of some values.
+struct MeanAndStd {
+  double mean = 0;       ///< of all values
+  double deviation = 0;  ///< standard
+};
+
+/// Their mean and deviation.
+inline MeanAndStd mean_and_std(std::span<const double> values) {
+  MeanAndStd spread;
+  const auto count = static_cast<double>(values.size());
+  for (const double value : values) spread.mean += value / count;
+  for (const double value : values) spread.deviation += (value - spread.mean) * (value - spread.mean) / count;
+  spread.deviation = std::sqrt(spread.deviation);
+  return spread;
+}
+
+}  // namespace hypertape::distill

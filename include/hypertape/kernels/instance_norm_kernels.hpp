@@ -1,0 +1,106 @@
+#pragma once
+
+#include <algorithm>
+
+#include "hypertape/kernels/output_mode.hpp"
+#include "hypertape/kernels/simd.hpp"
+
+/// Sums over the pixels of each instance (one sample's channel) of a batch, and values that are the same for all pixels
+/// of an instance. A batch is (N, C, pixels) with N fastest, values of instances (N, C) likewise.
+namespace hypertape::kernels {
+
+namespace detail {
+
+/// The instances of up to `most` samples of one channel, and how loops run over them: in rows that are long enough for
+/// vectors even where samples are few, of `fold` whole pixels.
+template <class T>
+struct Instances {
+  static constexpr Index most = 256;  ///< values of a row; what is summed or repeated stays in the first-level cache
+
+  Index N, samples, pixels, fold = 1;
+
+  Instances(Index N_, Index samples_, Index pixels_) : N(N_), samples(samples_), pixels(pixels_) {
+    if (samples == N) fold = std::clamp<Index>(most / N, 1, pixels);
+    if (fold > native_lanes<T>) fold -= fold % native_lanes<T>;  // whole vectors
+  }
+
+  /// Calls row(offset, count) for each row; the last may be shorter.
+  template <class Row>
+  void rows(const Row& row) const {
+    for (Index p = 0; p < pixels; p += fold) row(p * N, (std::min)(fold, pixels - p) * samples);
+  }
+
+  /// sums[n] = the sum over pixels of term(offset).
+  template <class Term>
+  void sum(const Term& term, T (&sums)[most]) const {
+    std::fill_n(sums, fold * samples, T(0));
+    rows([&](Index at, Index count) {
+      for (Index i = 0; i < count; ++i) sums[i] += term(at + i);
+    });
+    for (Index i = samples; i < fold * samples; ++i) sums[i % samples] += sums[i];
+  }
+
+  /// Calls body(offset, value) for each element with the value of its instance. Repeats the `samples` values.
+  template <class Body>
+  void spread(T (&values)[most], const Body& body) const {
+    for (Index i = samples; i < fold * samples; ++i) values[i] = values[i - samples];
+    rows([&](Index at, Index count) {
+      for (Index i = 0; i < count; ++i) body(at + i, values[i]);
+    });
+  }
+};
+
+/// Calls body(instances, c, offset of the first element, offset of the first instance) until all are done.
+template <class T, class Body>
+void for_all_instances(Index N, Index C, Index pixels, const Body& body) {
+  for (Index c = 0; c < C; ++c) {
+    for (Index n = 0; n < N; n += Instances<T>::most) {
+      body(Instances<T>(N, (std::min)(Instances<T>::most, N - n), pixels), c, c * pixels * N + n, c * N + n);
+    }
+  }
+}
+
+}  // namespace detail
+
+/// out (N, C) = the sum over pixels of a b, for a, b (N, C, pixels).
+template <class T>
+void instance_dot(Index N, Index C, Index pixels, const T* a, const T* b, OutputMode mode, T* out) {
+  using Instances = detail::Instances<T>;
+  detail::for_all_instances<T>(N, C, pixels, [=](const Instances& instances, Index, Index element, Index instance) {
+    T sums[Instances::most];
+    instances.sum([=](Index i) { return a[element + i] * b[element + i]; }, sums);
+    const bool add = mode == OutputMode::accumulate;
+    for (Index n = 0; n < instances.samples; ++n) out[instance + n] = add ? out[instance + n] + sums[n] : sums[n];
+  });
+}
+
+/// out (N, C, pixels) = s x, plus the shift of its channel unless that is null, for s (N, C), x (N, C, pixels) and
+/// shift (C).
+template <class T>
+void instance_scale(Index N, Index C, Index pixels, const T* s, const T* x, const T* shift, OutputMode mode, T* out) {
+  using Instances = detail::Instances<T>;
+  detail::for_all_instances<T>(N, C, pixels, [=](const Instances& instances, Index c, Index element, Index instance) {
+    T factors[Instances::most];
+    std::copy_n(s + instance, instances.samples, factors);
+    const T constant = shift == nullptr ? T(0) : shift[c];
+    if (mode == OutputMode::accumulate) {
+      instances.spread(factors, [=](Index i, T f) { out[element + i] += constant + f * x[element + i]; });
+    } else {
+      instances.spread(factors, [=](Index i, T f) { out[element + i] = constant + f * x[element + i]; });
+    }
+  });
+}
+
+/// out (N, C, pixels) = x minus its instance's mean.
+template <class T>
+void instance_center(Index N, Index C, Index pixels, const T* x, T* out) {
+  using Instances = detail::Instances<T>;
+  detail::for_all_instances<T>(N, C, pixels, [=](const Instances& instances, Index, Index element, Index) {
+    T means[Instances::most];
+    instances.sum([=](Index i) { return x[element + i]; }, means);
+    for (Index n = 0; n < instances.samples; ++n) means[n] /= static_cast<T>(pixels);
+    instances.spread(means, [=](Index i, T mean) { out[element + i] = x[element + i] - mean; });
+  });
+}
+
+}  // namespace hypertape::kernels

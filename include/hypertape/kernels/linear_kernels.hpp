@@ -1,0 +1,152 @@
+#pragma once
+
+#include <algorithm>
+
+#include "hypertape/kernels/matrix.hpp"
+#include "hypertape/kernels/output_mode.hpp"
+
+/// The fully connected layer and its two gradients, for batches with samples innermost: input (N, F), weight (O, F)
+/// row-major, output (N, O).
+///
+/// Each pass has two ways, which agree to rounding. With enough samples, SIMD lanes run over these, which lie as they
+/// must. With few, lanes run over features, so that five samples are as well served as sixteen: the input is transposed
+/// once (N * F moves for N * F * O multiply-adds), and then each of the three products has one contiguous operand in
+/// its innermost loop. Few outputs do not repay the transposition. Rows end with an overlapping vector.
+namespace hypertape::kernels {
+
+namespace detail {
+
+/// out[c][r] = start + in[r][c] for in with `rows` rows of `columns` contiguous values.
+template <class T>
+void transpose(Index rows, Index columns, const T* in, T* out, OutputMode mode = OutputMode::write) {
+  constexpr Index tile = 16;
+  for (Index r0 = 0; r0 < rows; r0 += tile) {
+    for (Index c0 = 0; c0 < columns; c0 += tile) {
+      for (Index c = c0; c < (std::min)(columns, c0 + tile); ++c) {
+        for (Index r = r0; r < (std::min)(rows, r0 + tile); ++r) {
+          T& to = out[c * rows + r];
+          to = in[r * columns + c] + (mode == OutputMode::accumulate ? to : T(0));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+/// The three passes with lanes over features, for few samples. Functions of their own, as those below: inlined into one
+/// another, they spoil the code that g++ makes of each.
+namespace detail::over_features {
+
+template <class T>
+[[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, OutputMode mode,
+                              T* output, T* scratch) {
+  transpose(F, N, input, scratch);  // one sample's features contiguous
+  matrix::multiply_transposed<T, 1>(N, outputs.size(), F, {{scratch, weight + outputs.begin * F}}, mode,
+                                    output + outputs.begin * N, 1, N);
+}
+
+template <class T>
+[[gnu::noinline]] void input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight,
+                                      OutputMode mode, T* dinput, T* scratch) {
+  matrix::combine_rows<T, 1>(N, inputs.size(), O, {{doutput, 1, N, weight + inputs.begin, F}}, OutputMode::write,
+                             scratch);
+  transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, mode);
+}
+
+template <class T>
+[[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input,
+                                       OutputMode mode, T* dweight, T* scratch) {
+  transpose(F, N, input, scratch);
+  matrix::combine_rows<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, N, 1, scratch, F}}, mode,
+                             dweight + outputs.begin * F);
+}
+
+}  // namespace detail::over_features
+
+/// The three passes with lanes over samples, which need no scratch.
+namespace detail::over_samples {
+
+/// Whether there are so few outputs that their work does not hide a transposition.
+inline bool few_outputs(Index O) { return O <= 16; }
+
+/// Whether `linear` is one of these. As of the other two, this depends on the whole layer, not on the range of one
+/// call: the bits are the same whatever the number of threads.
+template <class T>
+bool serve_linear(Index N, Index O) {
+  return N >= native_lanes<T> || (few_outputs(O) && 2 * N >= native_lanes<T>);
+}
+template <class T>
+[[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, OutputMode mode,
+                              T* output) {
+  matrix::combine_rows<T, 1>(outputs.size(), N, F, {{weight + outputs.begin * F, F, 1, input, N}}, mode,
+                             output + outputs.begin * N);
+}
+
+/// Of many outputs, the gradient is faster written sample by sample.
+template <class T>
+bool serve_input_gradient(Index N, Index O) {
+  return few_outputs(O) && 2 * N >= native_lanes<T>;
+}
+template <class T>
+[[gnu::noinline]] void input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight,
+                                      OutputMode mode, T* dinput) {
+  matrix::combine_rows<T, 1>(inputs.size(), N, O, {{weight + inputs.begin, 1, F, doutput, N}}, mode,
+                             dinput + inputs.begin * N);
+}
+
+/// Sums over samples, which have to be long to pay.
+template <class T>
+bool serve_weight_gradient(Index N, Index O) {
+  return N >= native_lanes<T> && O <= std::min<Index>(8, N / native_lanes<T> + 1);
+}
+template <class T>
+[[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input,
+                                       OutputMode mode, T* dweight) {
+  matrix::multiply_transposed<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, input}}, mode,
+                                    dweight + outputs.begin * F, F, 1);
+}
+
+}  // namespace detail::over_samples
+
+/// Values of scratch for `linear`.
+inline Index linear_scratch(Index N, Index F) { return N * F; }
+
+/// Columns `outputs` of output (N, O) = input (N, F) weight^T. `scratch`: linear_scratch values.
+template <class T>
+void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* weight, OutputMode mode, T* output,
+            T* scratch) {
+  if (detail::over_samples::serve_linear<T>(N, O)) {
+    return detail::over_samples::linear(N, F, outputs, input, weight, mode, output);
+  }
+  detail::over_features::linear(N, F, outputs, input, weight, mode, output, scratch);
+}
+
+/// Values of scratch for `linear_input_gradient`.
+inline Index linear_input_gradient_scratch(Index N, Range inputs) { return N * inputs.size(); }
+
+/// Columns `inputs` of dinput (N, F) = doutput (N, O) weight. `scratch`: linear_input_gradient_scratch values.
+template <class T>
+void linear_input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight, OutputMode mode,
+                           T* dinput, T* scratch) {
+  if (detail::over_samples::serve_input_gradient<T>(N, O)) {
+    return detail::over_samples::input_gradient(N, F, O, inputs, doutput, weight, mode, dinput);
+  }
+  detail::over_features::input_gradient(N, F, O, inputs, doutput, weight, mode, dinput, scratch);
+}
+
+/// Values of scratch for `linear_weight_gradient`.
+inline Index linear_weight_gradient_scratch(Index N, Index F) { return N * F; }
+
+/// Rows `outputs` of dweight (O, F) = doutput^T input, for doutput (N, O) and input (N, F). `scratch`:
+/// linear_weight_gradient_scratch values.
+template <class T>
+void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* doutput, const T* input, OutputMode mode,
+                            T* dweight, T* scratch) {
+  if (detail::over_samples::serve_weight_gradient<T>(N, O)) {
+    return detail::over_samples::weight_gradient(N, F, outputs, doutput, input, mode, dweight);
+  }
+  detail::over_features::weight_gradient(N, F, outputs, doutput, input, mode, dweight, scratch);
+}
+
+}  // namespace hypertape::kernels

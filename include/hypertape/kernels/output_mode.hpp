@@ -1,0 +1,8 @@
+#pragma once
+
+namespace hypertape::kernels {
+
+/// What a kernel does with its output: write it afresh, or add to what is there.
+enum class OutputMode { write, accumulate };
+
+}  // namespace hypertape::kernels

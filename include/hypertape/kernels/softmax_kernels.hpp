@@ -1,0 +1,68 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "hypertape/core/shape.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
+
+namespace hypertape::kernels {
+
+/// a b, and 0 where that is 0 times infinity: the limit of p log p where p is the probability of a logit of -inf.
+template <class T>
+T product_or_zero(T a, T b) {
+  const T product = a * b;
+  return std::isnan(product) && !std::isnan(a) && !std::isnan(b) ? T(0) : product;
+}
+
+/// weight l for the log-probability l = z - largest - log(total) of a logit z. If weight is 0 and l is -inf, it is 0.
+/// Where l overflows though z is finite, the difference is that of products, which may be finite.
+template <class T>
+T weighted_log_probability(T weight, T l, T z, T largest) {
+  const bool overflow = std::isinf(l) && std::isfinite(z) && std::isinf(z - largest);
+  return overflow ? weight * z - weight * largest : product_or_zero(weight, l);
+}
+
+/// output (N, K) = logits (N, K) minus the logarithm of each sample's sum of exponentials, by way of the largest logit
+/// so that nothing overflows. `scratch`: 2 N values.
+template <class T>
+void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
+  T* largest = scratch;
+  T* total = scratch + N;
+  std::copy_n(logits, N, largest);
+  for (Index k = 1; k < K; ++k) {
+    for (Index n = 0; n < N; ++n) largest[n] = (std::max)(largest[n], logits[k * N + n]);
+  }
+  std::fill_n(total, N, T(0));
+  for (Index k = 0; k < K; ++k) {
+    for (Index n = 0; n < N; ++n) total[n] += std::exp(logits[k * N + n] - largest[n]);
+  }
+  for (Index n = 0; n < N; ++n) total[n] = std::log(total[n]);
+  // Two subtractions: beside a large logit, the sum of the two would lose the logarithm.
+  for (Index k = 0; k < K; ++k) {
+    for (Index n = 0; n < N; ++n) output[k * N + n] = logits[k * N + n] - largest[n] - total[n];
+  }
+}
+
+/// weight l for element i of l (N, K), the log-probabilities of logits (N, K), as `weighted_log_probability`.
+template <class T>
+T weighted_log_probability_at(Index N, Index K, const T* logits, Index i, T weight, T l) {
+  T largest = logits[i];
+  for (Index k = 0; std::isinf(l) && k < K; ++k) largest = (std::max)(largest, logits[k * N + i % N]);
+  return weighted_log_probability(weight, l, logits[i], largest);
+}
+
+/// -1/N times the sum of the products of weights (N, K) and the log-probabilities l (N, K) of logits (N, K).
+template <class T>
+T cross_entropy(Index N, Index K, const T* logits, const T* weights, const T* l) {
+  const auto samples = -static_cast<T>(N);
+  const T quick = dot(N * K, weights, l) / samples;
+  if (std::isfinite(quick)) return quick;
+  T careful = 0;
+  for (Index i = 0; i < N * K; ++i) {
+    careful += weighted_log_probability_at(N, K, logits, i, weights[i] / samples, l[i]);
+  }
+  return careful;
+}
+
+}  // namespace hypertape::kernels

@@ -1,0 +1,174 @@
+#include "hypertape/distill/distilled_parameters.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "support/check_error.hpp"
+#include "support/compare.hpp"
+#include "support/random_tensor.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+using distill::DistilledParameters;
+using distill::DistillOptions;
+
+/// Two steps of two images with two channels, of two classes; three epochs.
+const Shape image_shape{2, 2, 3, 3}, label_shape{2, 2}, rates_shape{3, 2};
+const data::Normalization scale{{0.2f, 0.6f}, {0.5f, 0.1f}};
+
+DistilledParameters small_set(const std::function<void(DistillOptions&)>& change = [](DistillOptions&) {}) {
+  DistillOptions options;
+  options.steps = 2;
+  options.clip = 0;
+  change(options);
+  return DistilledParameters({random_tensor<float>(image_shape, 1), random_tensor<float>(image_shape, 2)},
+                             {random_tensor<float>(label_shape, 3), random_tensor<float>(label_shape, 4)}, options,
+                             scale);
+}
+
+Hypergradient<float> small_gradient() {
+  Hypergradient<float> h;
+  h.x = {random_tensor<float>(image_shape, 5), random_tensor<float>(image_shape, 6)};
+  h.y = {random_tensor<float>(label_shape, 7), random_tensor<float>(label_shape, 8)};
+  h.learning_rates = random_tensor<float>(rates_shape, 9);
+  return h;
+}
+
+/// What one step of Adam(0.5, 0.999) from rest takes off where the derivative is g: its sign, but for epsilon.
+float adam_step(double rate, float g) { return static_cast<float>(rate * double{g} / (std::abs(double{g}) + 1e-8)); }
+
+TEST_CASE("distilled parameters: softplus of the raw learning rates is what was asked for, however small or large") {
+  for (const double rate : {1e-6, 0.02, 0.2, 3.0, 50.0, 1000.0}) {
+    const DistilledParameters set = small_set([&](DistillOptions& o) { o.initial_learning_rate = rate; });
+    REQUIRE(set.loop().learning_rates.shape() == rates_shape);
+    for (const float value : set.loop().learning_rates.values()) CHECK(std::abs(double{value} / rate - 1) <= 1e-6);
+  }
+}
+
+TEST_CASE(
+    "distilled parameters: one step of Adam for images, rates and soft labels, each at its own rate times the decay") {
+  const Hypergradient<float> h = small_gradient();
+  for (const bool soft : {false, true}) {
+    DistilledParameters set = small_set([&](DistillOptions& o) {
+      o.learning_rate = 0.01, o.rates_learning_rate = 0.02, o.labels_learning_rate = 0.03, o.soft_labels = soft;
+    });
+    const InnerLoop<float> before = set.loop();
+    set.update(h, 0.5);
+    const InnerLoop<float>& after = set.loop();
+    for (std::size_t s = 0; s < 2; ++s) {
+      for (Index i = 0; i < image_shape.size(); ++i) {
+        CHECK(std::abs(before.x[s][i] - adam_step(0.005, h.x[s][i]) - after.x[s][i]) <= 1e-6f);
+      }
+      for (Index i = 0; i < label_shape.size(); ++i) {
+        const float moved = soft ? adam_step(0.015, h.y[s][i]) : 0;
+        CHECK(std::abs(before.y[s][i] - moved - after.y[s][i]) <= 1e-6f);
+      }
+    }
+    const double raw = std::log(std::expm1(0.2));
+    for (Index t = 0; t < rates_shape.size(); ++t) {
+      const double expected = std::log1p(std::exp(raw - double{adam_step(0.01, h.learning_rates[t])}));
+      CHECK(std::abs(double{after.learning_rates[t]} - expected) <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives together") {
+  // Adam does not see a constant factor; two steps, the second of a much larger gradient, do.
+  const auto images_after_two = [](double clip, float factor) {
+    DistilledParameters set = small_set([&](DistillOptions& o) { o.clip = clip; });
+    Hypergradient<float> h = small_gradient();
+    set.update(h, 1);
+    for (auto* tensors : {&h.x, &h.y}) {
+      for (Tensor<float>& tensor : *tensors) {
+        for (float& value : tensor.values()) value *= factor;
+      }
+    }
+    for (float& value : h.learning_rates.values()) value *= factor;
+    set.update(h, 1);
+    return set.loop().x[0];
+  };
+  CHECK(!equal(images_after_two(0, 1), images_after_two(0, 1000)));
+  CHECK(relative_error(images_after_two(0.1, 1), images_after_two(0.1, 1000)) <= 1e-5);
+}
+
+TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 255 are in each channel") {
+  DistilledParameters set = small_set([](DistillOptions& o) { o.clamp_images = true, o.learning_rate = 100; });
+  const auto check_range = [&] {
+    const Index plane = image_shape[0] * image_shape[2] * image_shape[3];
+    for (const Tensor<float>& x : set.loop().x) {
+      for (Index i = 0; i < x.size(); ++i) {
+        const auto c = static_cast<std::size_t>(i / plane);
+        CHECK(x[i] >= (0 - scale.mean[c]) / scale.std[c]);
+        CHECK(x[i] <= (1 - scale.mean[c]) / scale.std[c]);
+      }
+    }
+  };
+  check_range();
+  set.update(small_gradient(), 1);
+  check_range();
+}
+
+TEST_CASE("distilled parameters: a hypergradient that is not finite changes nothing") {
+  DistilledParameters set = small_set([](DistillOptions& o) { o.soft_labels = true; });
+  const InnerLoop<float> before = set.loop();
+  const auto refused = [&](const std::function<void(Hypergradient<float>&)>& spoil) {
+    Hypergradient<float> h = small_gradient();
+    spoil(h);
+    check_error<DivergenceError>([&] { set.update(h, 1); }, {"not finite"});
+    for (std::size_t s = 0; s < 2; ++s) {
+      CHECK(equal(set.loop().x[s], before.x[s]));
+      CHECK(equal(set.loop().y[s], before.y[s]));
+    }
+    CHECK(equal(set.loop().learning_rates, before.learning_rates));
+  };
+  refused([](auto& h) { h.x[1][3] = std::numeric_limits<float>::quiet_NaN(); });
+  refused([](auto& h) { h.y[0][0] = std::numeric_limits<float>::infinity(); });
+  refused([](auto& h) { h.learning_rates[5] = -std::numeric_limits<float>::infinity(); });
+}
+
+TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
+  const auto change = [](DistillOptions& o) { o.soft_labels = true, o.clip_average = 2; };
+  DistilledParameters first = small_set(change);
+  first.update(small_gradient(), 1);
+  io::Npz npz;
+  first.save(npz);
+  DistilledParameters second = small_set(change);
+  second.restore(npz, "checkpoint.npz");
+  for (DistilledParameters* set : {&first, &second}) set->update(small_gradient(), 0.9);
+  for (std::size_t s = 0; s < 2; ++s) {
+    CHECK(equal(first.loop().x[s], second.loop().x[s]));
+    CHECK(equal(first.loop().y[s], second.loop().y[s]));
+  }
+  CHECK(equal(first.loop().learning_rates, second.loop().learning_rates));
+  npz.erase("raw_rates");
+  check_error<DataError>([&] { second.restore(npz, "checkpoint.npz"); }, {"checkpoint.npz", "raw_rates"});
+}
+
+TEST_CASE("distilled parameters: a state that no run leaves is refused") {
+  DistilledParameters set = small_set([](DistillOptions& o) { o.clip_average = 2; });
+  set.update(small_gradient(), 1);
+  io::Npz saved;
+  set.save(saved);
+  const auto refused = [&](const std::string& name, const auto& spoil, std::initializer_list<std::string_view> words) {
+    io::Npz npz = saved;
+    spoil(npz.at(name));
+    check_error<DataError>([&] { set.restore(npz, "checkpoint.npz"); }, words);
+  };
+  const auto doubles = [](double value) {
+    return [value](io::NpyArray& array) { std::get<std::vector<double>>(array.values)[0] = value; };
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  refused("images.adam_square", doubles(-1), {"checkpoint.npz", "images.adam_*", "the square -1 at 0"});
+  refused("raw_rates.adam_mean", doubles(nan), {"checkpoint.npz", "raw_rates.adam_*", "the mean nan at 0"});
+  refused("raw_rates", doubles(nan), {"checkpoint.npz", "'raw_rates'", "finite", "nan"});
+  refused("clip_average", doubles(-2), {"checkpoint.npz", "'clip_average'", "the average -2"});
+  refused("images.adam_steps", [](io::NpyArray& array) { std::get<std::vector<std::int64_t>>(array.values)[0] = -5; },
+          {"checkpoint.npz", "images.adam_*", "-5 steps"});
+}
+
+}  // namespace
+}  // namespace hypertape::testing

@@ -1,0 +1,412 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "baseline_run.hpp"
+#include "commands.hpp"
+#include "format.hpp"
+#include "hold_out.hpp"
+#include "hypertape/core/config.hpp"
+#include "hypertape/core/peak_memory.hpp"
+#include "hypertape/distill/hold_out.hpp"
+#include "hypertape/distill/k_nearest_neighbors.hpp"
+#include "hypertape/distill/mean_and_std.hpp"
+#include "progress.hpp"
+#include "testing.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+namespace {
+
+using distill::DistilledSet;
+
+/// @throws ArgumentError naming an option that would be ignored.
+void check_options(const BaselineCommand& command) {
+  command.common.check(command.options);
+  if (!command.method && !command.distilled) throw CLI::RequiredError("--method");
+  const Options& options = command.options;
+  options.only(command.k_nn(), "--classifier k-nn", {"--distilled"});
+  options.only(
+      !command.k_nn(), "--classifier network",
+      {"--net", "--width", "--depth", "--hidden", "--init", "--initializer", "--gain", "--pool", "--source-dataset",
+       "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
+  options.only(command.method.has_value(), "--method", {"--steps", "--images-per-class"});
+  options.only(command.optimized(), "--method optimized-real", {"--candidates"});
+  options.only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});
+  options.only(command.method == "random-real" || command.method == "k-means", "--method random-real or k-means",
+               {"--sets"});
+  if (command.k_nn()) return;
+  command.initialization.check(options);
+  options.only(!command.initialization.fixed(), "--init random or random-pretrained", {"--selection-networks"});
+}
+
+/// A schedule that is tried.
+struct GridCell {
+  distill::TrainingSchedule schedule;
+  std::optional<double> learning_rate;  ///< none: learned, one for each step
+  double accuracy = 0;                  ///< on the selection images, in percent
+
+  Index epochs() const { return schedule.learning_rates.shape()[0]; }
+  std::string rate_text() const { return learning_rate ? concat(*learning_rate) : "learned"; }
+};
+
+std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
+  std::vector<GridCell> cells;
+  for (const Index epochs : command.epochs_grid) {
+    if (epochs > distill::most_inner_steps / command.steps) {
+      throw ArgumentError("--epochs-grid ", epochs, ": at most ", distill::most_inner_steps,
+                                  " inner steps are possible, steps times epochs");
+    }
+    for (const double rate : command.learning_rates) {
+      cells.push_back({distill::constant_schedule(rate, epochs, command.steps), rate});
+    }
+  }
+  if (!command.rates) return cells;
+  DistilledSet learned = distill::load(*command.rates, classes);
+  if (learned.steps() != command.steps) {
+    throw ArgumentError("--rates ", command.rates->string(), ": has learning rates of ", learned.steps(),
+                                " steps, --steps is ", command.steps);
+  }
+  cells.push_back({{std::move(learned.learning_rates), learned.momentum}, std::nullopt});
+  return cells;
+}
+
+/// Tries the cells one after the other; the best one, the first of equals.
+GridCell choose(const BaselineRun& run, const distill::Selection& selection, std::span<const DistilledSet> sets,
+                std::vector<GridCell> cells) {
+  std::size_t best = 0, tried = 0;
+  std::string csv = "learning_rate,epochs,selection_accuracy\n";
+  do {
+    GridCell& cell = cells[tried];
+    cell.accuracy = selection.score(sets, cell.schedule, run.team);
+    if (cell.accuracy > cells[best].accuracy) best = tried;
+    ++tried;
+    csv += concat(cell.rate_text(), ',', cell.epochs(), ',', cell.accuracy, '\n');
+    io::write_atomically(run.out / "grid.csv", csv);
+    run.progress.show(concat("learning rates ", tried, "/", cells.size(), ": ", cell.rate_text(), ", ", cell.epochs(),
+                              " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
+                              fixed(cells[best].accuracy, 2), ")"));
+  } while (tried < cells.size() && !run.interrupt.requested());
+  return cells[best];
+}
+
+struct SetsTested {
+  TestResult networks;
+  std::size_t sets = 0;
+};
+
+/// Trains and tests networks, spread over the sets; writes log.csv.
+SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, const std::vector<DistilledSet>& sets,
+                     const distill::InitialWeights& weights, Index networks) {
+  SetsTested tested;
+  TestResult& result = tested.networks;
+  std::string csv = "set,network,initial_accuracy,test_accuracy\n";
+  const auto at_once = static_cast<std::size_t>(run.team.size());
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    const std::vector<Index> numbers =
+        distill::networks_of_set(static_cast<Index>(s), static_cast<Index>(sets.size()), networks);
+    ++tested.sets;
+    for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+      const std::size_t end = std::min(numbers.size(), first + at_once);
+      TestResult part;
+      try {
+        part = train_and_test(network, sets[s], weights, std::span(numbers).subspan(first, end - first),
+                              run.dataset.test, run.team, false, [](const TestResult&) { return true; });
+      } catch (const DivergenceError& error) {
+        throw DivergenceError("set ", s, ": ", error.what());
+      }
+      for (std::size_t i = first; i < end; ++i) {
+        const distill::Confusion &before = part.before[i - first], &after = part.after[i - first];
+        csv += concat(s, ',', numbers[i], ',', before.accuracy(), ',', after.accuracy(), '\n');
+        result.before.push_back(before);
+        result.after.push_back(after);
+      }
+      result.train_seconds += part.train_seconds;
+      io::write_atomically(run.out / "log.csv", csv);
+      run.progress.show(concat("set ", s + 1, "/", sets.size(), " network ", end, "/", numbers.size(),
+                                "  test accuracy ", fixed(result.after.back().accuracy(), 2), " %"));
+      if (run.interrupt.requested()) return tested;
+    }
+  }
+  return tested;
+}
+
+/// What summary.json says of the sizes of the sets.
+Json sizes_of(const DistilledSet& set) {
+  return {{"steps", set.steps()},
+          {"epochs", set.epochs()},
+          {"images_per_class", static_cast<double>(set.images_per_step()) / static_cast<double>(set.classes())}};
+}
+
+/// What a classifier adds to summary.json, and says in the end.
+struct Outcome {
+  Json summary;
+  std::string text;
+  bool complete = true;  ///< not if it was stopped; before everything was chosen nothing is tested
+};
+
+const Outcome not_tested = {{}, "not tested", false};
+
+/// The networks that learn from the images: to choose a schedule with, and to test.
+struct Learners {
+  nn::Network<float> network;
+  distill::InitialWeights selection, testing;
+};
+
+Learners make_learners(const BaselineCommand& command, const data::LabeledImages& images) {
+  nn::Network<float> network = command.network.make(images, command.options);
+  const InitialWeightFamilies weights(command.initialization, network, images, command.common.seed);
+  return {network, weights.validation(command.selection_networks), weights.testing()};
+}
+
+Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std::vector<GridCell> grid) {
+  const BaselineCommand& command = run.command;
+  std::vector<DistilledSet> sets = make_sets(run);
+  const auto& [network, selection_weights, test_weights] = learners;
+  const distill::Selection selection(network, selection_weights.first(command.selection_networks), run.dataset.train,
+                                     run.split.held_out);
+  const GridCell chosen = choose(run, selection, sets_to_choose_with(run, sets), std::move(grid));
+  sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
+    return selection.score(std::span(&set, 1), chosen.schedule, run.team);
+  });
+  if (run.interrupt.requested()) return not_tested;
+  for (DistilledSet& set : sets) {
+    set = distill::with_schedule(std::move(set), chosen.schedule);
+    if (test_weights.count() == 1) set.theta0 = test_weights[0];
+  }
+  save_first(run, sets.front());
+
+  const Index networks = command.initialization.networks_to_test();
+  const auto [result, tested] = test_sets(run, network, sets, test_weights, networks);
+  Json summary = {{"network", network.name()}, {"init", command.initialization.init}};
+  summary.update(sizes_of(sets.front()));
+  if (chosen.learning_rate) summary["learning_rate"] = *chosen.learning_rate;
+  summary.update({{"learned_rates", !chosen.learning_rate},
+                  {"selection_accuracy", rounded_percent(chosen.accuracy)},
+                  {"sets", tested}});
+  summary.update(result.summary({}, run.dataset));
+  summary["train_seconds"] = rounded(result.train_seconds, 3);
+  std::string text = concat("test accuracy: ", fixed(summary["initial_accuracy"], 2), " % before, ",
+                             fixed(summary["test_accuracy"], 2), " % after training; learning rate ",
+                             chosen.rate_text(), ", epochs ", chosen.epochs());
+  if (result.after.size() > 1) {
+    text += concat("; standard deviation ", fixed(summary["test_accuracy_std"], 2), ", networks ", result.after.size(),
+                    ", sets ", tested);
+  }
+  return {summary, text, result.after.size() == std::max(sets.size(), static_cast<std::size_t>(networks))};
+}
+
+/// A way to count neighbors.
+struct Neighborhood {
+  Index k;
+  distill::Distance distance;
+  double selection_accuracy = 0;  ///< in percent, mean over sets
+  std::vector<double> test;       ///< of each set
+
+  std::string name() const { return concat("K = ", k, ", ", distill::name_of(distance)); }
+};
+
+/// Accuracies in percent of each neighborhood, in their order, on the named images.
+std::vector<double> accuracies(const BaselineRun& run, const DistilledSet& set, const std::vector<Neighborhood>& all,
+                               const data::LabeledImages& images, std::span<const Index> which) {
+  const distill::NearestNeighbors classifier(set);
+  std::vector<double> percent;
+  for (const Neighborhood& one : all) {
+    percent.push_back(
+        classifier.classify(std::span(&one.k, 1), one.distance, images, which, run.team).front().accuracy());
+  }
+  return percent;
+}
+
+Outcome classify_by_neighbors(const BaselineRun& run) {
+  std::vector<DistilledSet> sets = make_sets(run);
+  std::vector<Neighborhood> all;
+  for (const distill::Distance distance : {distill::Distance::l1, distill::Distance::l2}) {
+    for (const Index k : {Index{1}, Index{3}}) {
+      if (k <= sets.front().steps() * sets.front().images_per_step()) all.push_back({k, distance, 0, {}});
+    }
+  }
+  const std::span<const DistilledSet> some = sets_to_choose_with(run, sets);
+  for (const DistilledSet& set : some) {
+    const std::vector<double> percent = accuracies(run, set, all, run.dataset.train, run.split.held_out);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].selection_accuracy += percent[i] / static_cast<double>(some.size());
+    }
+  }
+  const auto best = std::max_element(all.begin(), all.end(), [](const Neighborhood& a, const Neighborhood& b) {
+    return a.selection_accuracy < b.selection_accuracy;
+  });
+  sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
+    return accuracies(run, set, {*best}, run.dataset.train, run.split.held_out).front();
+  });
+  if (run.interrupt.requested()) return not_tested;
+  save_first(run, sets.front());
+
+  const std::vector<Index> every = data::all_indices(run.dataset.test.count);
+  std::string csv = "set,k,distance,test_accuracy\n";
+  std::size_t tested = 0;
+  do {
+    const std::vector<double> percent = accuracies(run, sets[tested], all, run.dataset.test, every);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i].test.push_back(percent[i]);
+      csv += concat(tested, ',', all[i].k, ',', distill::name_of(all[i].distance), ',', percent[i], '\n');
+    }
+    io::write_atomically(run.out / "log.csv", csv);
+    ++tested;
+    run.progress.show(concat("set ", tested, "/", sets.size(), "  test accuracy ", fixed(best->test.back(), 2), " %"));
+  } while (tested < sets.size() && !run.interrupt.requested());
+
+  Json neighbors = Json::array();
+  std::string text;
+  for (const Neighborhood& one : all) {
+    const distill::MeanAndStd spread = distill::mean_and_std(one.test);
+    neighbors.push_back({{"k", one.k},
+                          {"distance", distill::name_of(one.distance)},
+                          {"selection_accuracy", rounded_percent(one.selection_accuracy)},
+                          {"test_accuracy", rounded_percent(spread.mean)},
+                          {"test_accuracy_std", rounded_percent(spread.deviation)}});
+    text += concat(one.name(), ": ", fixed(spread.mean, 2), " % (standard deviation ", fixed(spread.deviation, 2),
+                    ", sets ", tested, ")", &one == &*best ? ", chosen on training images\n" : "\n");
+  }
+  text.pop_back();
+  const distill::MeanAndStd spread = distill::mean_and_std(best->test);
+  Json summary = sizes_of(sets.front());
+  summary.update({{"epochs", 0},
+                  {"k", best->k},
+                  {"distance", distill::name_of(best->distance)},
+                  {"selection_accuracy", rounded_percent(best->selection_accuracy)},
+                  {"sets", tested},
+                  {"networks_tested", 0},
+                  {"test_accuracy", rounded_percent(spread.mean)},
+                  {"test_accuracy_std", rounded_percent(spread.deviation)},
+                  {"neighbors", neighbors},
+                  {"train_seconds", 0.0}});
+  return {summary, text, tested == sets.size()};
+}
+
+/// The images of a file; nothing if there is none. Makes sure, before any work, that they go with the dataset, or that
+/// there are images enough to make some of.
+std::optional<DistilledSet> given_images(const BaselineCommand& command, const data::Dataset& dataset,
+                                         const data::Split& split) {
+  const data::LabeledImages& images = dataset.train;
+  if (command.distilled) {
+    DistilledSet set = load_distilled(*command.distilled, dataset);
+    static_cast<void>(distill::NearestNeighbors(set));  // refuses soft labels
+    return set;
+  }
+  if (command.images_per_class > images.count / (images.classes * command.steps)) {
+    throw ArgumentError(command.steps, " steps of ", command.images_per_class, " images for each of ",
+                                images.classes, " classes are more than the ", images.count, " training images");
+  }
+  const bool average = command.method == "average-real";  // one image of each class is enough for all
+  distill::draw_real_images(images, split.train, average ? 1 : command.steps, average ? 1 : command.images_per_class,
+                            Random(0));
+  return std::nullopt;
+}
+
+void run(BaselineCommand& command) {
+  const Stopwatch wall;
+  check_options(command);
+  command.options.check_paths();
+  OutputFolder out(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
+  const data::Dataset dataset = command.common.load();
+  const HoldOut hold_out = choose_hold_out("--selection-images", command.selection_images, dataset,
+                                           command.initialization, command.common.seed);
+  const data::Split split = distill::hold_out(dataset.train, hold_out.count, hold_out.seed);
+  const std::optional<DistilledSet> given = given_images(command, dataset, split);
+  std::optional<Learners> learners;
+  std::vector<GridCell> grid;
+  if (!command.k_nn()) {
+    learners = make_learners(command, dataset.train);
+    grid = make_grid(command, dataset.train.classes);
+  }
+  const WorkerTeam team(command.common.threads);
+  out.create();
+  Json config = config_of("baseline", command.options);
+  config.update(description_of(dataset));
+  config["hold_out_seed"] = hold_out.seed;
+  config["network"] = learners ? Json(learners->network.name()) : Json();
+  if (learners) config["theta_layout"] = layout_of(learners->network);
+  out.write_json("config.json", config);
+  const std::string method = command.method.value_or("distilled");
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
+            << (learners ? learners->network.name() : command.classifier) << ", " << team.size() << " threads\n"
+            << dataset.train.count << " training images, " << hold_out.count << " of them to choose with\n";
+
+  const Interrupt interrupt;
+  Progress progress;
+  const BaselineRun parts{command, dataset, split, given, team, out, interrupt, progress};
+  const Outcome outcome =
+      learners ? train_networks_on(parts, *learners, std::move(grid)) : classify_by_neighbors(parts);
+  progress.finish();
+  Json summary = {{"dataset", command.common.dataset}, {"method", method},      {"classifier", command.classifier},
+                  {"objective", "classification"},     {"iterations", 0},       {"interrupted", !outcome.complete},
+                  {"seed", command.common.seed},       {"threads", team.size()}};
+  summary.update(outcome.summary);
+  summary["hold_out_seen"] = hold_out.seen;
+  summary.update({{"wall_seconds", rounded(wall.seconds(), 3)}, {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
+  out.write_json("summary.json", summary);
+  if (!outcome.complete) std::cout << "stopped before the end\n";
+  std::cout << outcome.text << '\n';
+  if (std::filesystem::exists(out / "distilled.png"))
+    std::cout << "picture: " << (out / "distilled.png").string() << '\n';
+  std::cout << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+  if (!outcome.complete) exit_stopped(interrupt.exit_code());
+}
+
+}  // namespace
+
+void add_baseline(CLI::App& app) {
+  const auto command = std::make_shared<BaselineCommand>(
+      *app.add_subcommand("baseline", "Train networks on images that are not learned, or classify by nearest ones"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialization.add(options);
+  options.group("Images");
+  CLI::Option* method = options.add("--method", command->method, "Where the images come from")
+                            ->check(CLI::IsMember({"random-real", "optimized-real", "k-means", "average-real"}))
+                            ->default_str("required, or --distilled");
+  options
+      .add_file("--distilled", command->distilled, "Classify by the images of this distilled.npz, in place of --method")
+      ->excludes(method);
+  options.add("--steps", command->steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
+  options.add("--images-per-class", command->images_per_class, "Images of a class, in each step")->check(positive());
+  options.add("--sets", command->sets, "Sets of images, of random-real and k-means; networks are spread over them")
+      ->check(positive());
+  options.add("--candidates", command->candidates, "Random sets of which optimized-real keeps the best fifth")
+      ->check(positive());
+  options.add("--kmeans-iterations", command->kmeans_iterations, "After which k-means stops at the latest")
+      ->check(positive());
+  options.group("Classifier");
+  options
+      .add("--classifier", command->classifier,
+           "What is tested: networks trained on the images, or their nearest neighbors")
+      ->check(CLI::IsMember({"network", "k-nn"}));
+  options.add("--learning-rates", command->learning_rates, "Fixed learning rates to choose from, with commas")
+      ->check(positive())
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  options.add("--epochs-grid", command->epochs_grid, "Numbers of epochs to choose from, with commas")
+      ->check(positive())
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  options.add_file("--rates", command->rates, "A distilled.npz whose learning rates are one more choice");
+  options.group("Choice of rates, sets and neighbors");
+  options
+      .add("--selection-images", command->selection_images,
+           "Training images that are in no set, to choose learning rates, candidates and neighbors with, for networks "
+           "of a pool those that it has not seen")
+      ->check(positive())
+      ->default_str("5000, or a fifth");
+  options
+      .add("--selection-networks", command->selection_networks,
+           "Initial weights to choose with, where there are several")
+      ->check(positive());
+  options.command().callback([command] { run(*command); });
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,195 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/config.hpp"
+#include "hypertape/core/error.hpp"
+#include "hypertape/data/checksum.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/data/image_folder.hpp"
+#include "hypertape/data/load_dataset.hpp"
+#include "options.hpp"
+#include "output_folder.hpp"
+
+/// What the commands share: their common options, what config.json says of them, and the clock.
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+/// Accepts whole numbers of 64 bits; CLI11 would wrap a negative one and saturate one that is too large.
+inline CLI::Validator seed_number() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool valid = failure == std::errc() && end == text.data() + text.size();
+        return valid ? "" : "needs a whole number in 0 .. 2^64 - 1, got " + text;
+      },
+      "WHOLE");
+}
+
+/// Accepts numbers above (or, with `zero`, not below) zero and up to a billion. CLI11's own ranges let a NaN pass, and
+/// its conversion to integers takes whatever is too large for the largest integer.
+inline CLI::Validator positive(bool zero = false) {
+  constexpr double most = 1e9;
+  return CLI::Validator(
+      [zero](const std::string& text) -> std::string {
+        double value = 0;
+        const bool valid = CLI::detail::lexical_cast(text, value) && (zero ? value >= 0 : value > 0) && value <= most;
+        return valid ? ""
+                     : concat("needs a number ", zero ? "not below" : "above", " zero and at most 1e9, got ", text);
+      },
+      zero ? "NOT NEGATIVE" : "POSITIVE");
+}
+
+/// Accepts numbers from `low` to `high`, which --help shows. CLI11's own range lets a NaN pass.
+inline CLI::Validator in_range(double low, double high) {
+  const std::string range = concat('[', low, " - ", high, ']');
+  return CLI::Validator(
+      [low, high, range](const std::string& text) -> std::string {
+        double value = 0;
+        const bool valid = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
+        return valid ? "" : concat("needs a number in ", range, ", got ", text);
+      },
+      "NUMBER in " + range);
+}
+
+/// What --dataset takes: names that the library knows, and the user's own pictures.
+inline std::vector<std::string> dataset_choices() {
+  std::vector<std::string> names = data::dataset_names();
+  names.emplace_back("folder");
+  return names;
+}
+
+/// Says which pictures of a folder were left out: how many, and the first few.
+inline void report_bad_pictures(const std::vector<std::string>& bad) {
+  constexpr std::size_t shown = 3;
+  if (bad.empty()) return;
+  std::cerr << "hypertape: left out " << bad.size() << (bad.size() == 1 ? " picture" : " pictures")
+            << " that cannot be read:\n";
+  for (std::size_t i = 0; i < std::min(shown, bad.size()); ++i) std::cerr << "  " << bad[i] << '\n';
+  if (bad.size() > shown) std::cerr << "  ... and " << bad.size() - shown << " more\n";
+}
+
+/// Options of every command that reads a dataset and writes results.
+struct CommonOptions {
+  std::string dataset = "mnist";
+  std::optional<std::filesystem::path> data;
+  std::filesystem::path out;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  std::optional<Index> image_size;
+  std::optional<std::string> channels;
+  bool skip_bad = false;
+
+  void add(Options& options) {
+    using enum Options::OnResume;
+    options.group("Results");
+    options
+        .add_out(out,
+                 "Folder for the results, created if need be; those of an earlier run of the same command are replaced")
+        ->default_str("required");
+    options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
+    options
+        .add("--threads", threads,
+             "How many; 0: OpenMP's default (OMP_NUM_THREADS, or one for each processor). Results do not depend on it",
+             free)
+        ->check(CLI::Range(0, 1024));
+    options.group("Data");
+    options.add("--dataset", dataset, "What to train for (folder: the pictures in the folder --data)")
+        ->check(CLI::IsMember(dataset_choices()));
+    options
+        .add_folder("--data", data,
+                    "Folder with the dataset's files; of --dataset folder the one with train/CLASS/*.png|jpg|jpeg and "
+                    "test/CLASS/...",
+                    free)
+        ->default_str(
+            "$HYPERTAPE_DATA/DATASET, else hypertape/DATASET in the cache folder, else that of Debian's package "
+            "dataset-fashion-mnist");
+    options
+        .add("--image-size", image_size,
+             "Of --dataset folder: rows and columns that each picture is resized to; every network takes 32")
+        ->check(positive())
+        ->default_str(concat(data::ImageFolderOptions().size));
+    options.add("--channels", channels, "Of --dataset folder: what each picture is made, whatever it has")
+        ->transform([](std::string text) { return text == "grey" ? "gray" : text; })  // as it once was written
+        ->check(CLI::IsMember({"rgb", "gray"}))
+        ->default_str("rgb");
+    options.add_flag("--skip-bad", skip_bad,
+                     "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
+  }
+
+  /// Before anything is read. @throws CLI::RequiredError if there is no --out, ArgumentError if options do not go with
+  /// the dataset.
+  void check(const Options& options) const {
+    if (out.empty()) throw CLI::RequiredError("--out");
+    const bool pictures = dataset == "folder";
+    options.only(pictures, "--dataset folder", {"--image-size", "--channels", "--skip-bad"});
+    if (pictures && !data) {
+      throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
+    }
+  }
+
+  /// Reads the dataset, and resolves the options that only pictures have. @throws what `data::load_dataset` and
+  /// `data::load_image_folder` throw.
+  data::Dataset load() {
+    if (dataset != "folder") return data::load_dataset(dataset, data);
+    data::ImageFolderOptions folder;
+    folder.size = image_size.value_or(folder.size);
+    folder.channels = channels.value_or("rgb") == "rgb" ? 3 : 1;
+    folder.skip_bad = skip_bad;
+    image_size = folder.size;
+    channels = folder.channels == 3 ? "rgb" : "gray";
+    data::ImageFolder loaded = data::load_image_folder(*data, folder);
+    report_bad_pictures(loaded.bad);
+    return std::move(loaded.dataset);
+  }
+};
+
+/// What every command's config.json begins with.
+inline Json config_of(const char* command, const Options& options) {
+  Json config = {{"command", command}, {"version", HYPERTAPE_VERSION}};
+  config.update(options.json());
+  return config;
+}
+
+/// What config.json says of the data: the folder that was read, null if it was generated; the names of the classes, in
+/// their order, if they have any; and a checksum of all.
+inline Json description_of(const data::Dataset& dataset) {
+  Json json;
+  json["data_checksum"] = data::checksum_of(dataset);
+  json["data"] = dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
+  if (!dataset.class_names.empty()) json["class_names"] = dataset.class_names;
+  return json;
+}
+
+/// @throws DataError if something that an earlier run began with is another now, by its checksum `name` in config.json.
+inline void require_same(const char* name, const char* what, const Json& before, const Json& now,
+                         const std::filesystem::path& config) {
+  if (before.value(name, Json()) == now.at(name)) return;
+  throw DataError(config.string(), ": the run began with other ", what, " than are there now");
+}
+inline void require_same_data(const Json& before, const Json& now, const std::filesystem::path& config) {
+  require_same("data_checksum", "images, labels or names of classes", before, now, config);
+}
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace hypertape::cli

@@ -1,0 +1,493 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "format.hpp"
+#include "hold_out.hpp"
+#include "hypertape/core/config.hpp"
+#include "hypertape/core/peak_memory.hpp"
+#include "hypertape/distill/checkpoint.hpp"
+#include "hypertape/distill/distiller.hpp"
+#include "hypertape/distill/hold_out.hpp"
+#include "hypertape/distill/distilled_picture.hpp"
+#include "hypertape/distill/real_batches.hpp"
+#include "initialization.hpp"
+#include "interrupt.hpp"
+#include "network.hpp"
+#include "objective.hpp"
+#include "progress.hpp"
+#include "run_log.hpp"
+#include "snapshots.hpp"
+#include "testing.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+namespace {
+
+const std::map<std::string, MemoryPolicy> memory_policies = {{"every-tape", MemoryPolicy::store_all},
+                                                             {"recompute", MemoryPolicy::recompute},
+                                                             {"checkpoints", MemoryPolicy::checkpoints}};
+
+struct DistillCommand {
+  explicit DistillCommand(CLI::App& command) : options(command) {}
+
+  Options options;
+  CommonOptions common;
+  NetworkOptions network;
+  InitializationOptions initialization;
+  ObjectiveOptions objective;
+  distill::DistillOptions distill;
+  std::optional<Index> images;
+  std::string balance = "auto";
+  std::string memory_policy = "every-tape";
+  long evaluate_every = 100;
+  long checkpoint_every = 500;
+  double time_limit = 0;
+  std::optional<std::filesystem::path> resume;
+};
+
+/// The state that did best on the held-out images.
+struct Best {
+  double score = -1;
+  long iteration = 0;
+  distill::DistilledSet set;
+};
+
+/// One run of the distiller: what it has learned, what of it is kept, and where.
+class Run {
+ public:
+  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out,
+      Index classes)
+      : command_(command),
+        out_(out),
+        distiller_(distiller),
+        hold_out_(hold_out),
+        classes_(classes),
+        checkpoints_(out.path()),
+        log_(command.distill.steps) {}
+
+  const Best& best() const { return best_; }
+  /// Of training, with that before it was resumed.
+  double seconds() const { return seconds_before_ + clock_.seconds(); }
+  double seconds_before() const { return seconds_before_; }
+
+  /// Until the last iteration, a signal or the time limit. @returns the exit code of a run that was stopped, 0 if it
+  /// was not.
+  int train() {
+    const Interrupt interrupt;
+    const long iterations = command_.distill.iterations;
+    if (log_.rows().empty()) evaluate(std::nullopt);
+    std::optional<double> loss;
+    int stopped = 0;
+    while (distiller_.iteration() < iterations && stopped == 0) {
+      const double present = distiller_.iterate();
+      loss = std::isnan(present) ? std::nullopt : std::optional(present);  // none of a skipped iteration
+      const long done = distiller_.iteration();
+      if (done % command_.evaluate_every == 0 || done == iterations) evaluate(loss);
+      if (interrupt.requested()) {
+        stopped = interrupt.exit_code();
+      } else if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && done < iterations) {
+        stopped = time_limit_exit_code;
+      }
+      const bool due = command_.checkpoint_every > 0 && done % command_.checkpoint_every == 0;
+      if (due || stopped != 0 || done == iterations) save_checkpoint();
+    }
+    // Not before the checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
+    if (distiller_.iteration() < iterations && distiller_.iteration() % command_.evaluate_every != 0) evaluate(loss);
+    progress_.finish();
+    const distill::DistilledSet last = distilled();
+    distill::save(last, out_ / "last.npz");
+    std::vector<distill::Snapshot> snapshots = snapshots_.all();
+    if (snapshots.back().iteration < distiller_.iteration()) {
+      snapshots.push_back({distiller_.iteration(), last.images.front()});
+    }
+    distill::save_strip(snapshots, last.normalization, out_ / "strip.png");
+    data::write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
+    data::write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
+    return stopped;
+  }
+
+  /// Call it when the outcome of a run that came to its end has been written.
+  void finish() const { checkpoints_.remove(); }
+
+  /// Continues where the newest checkpoint was written; from the start if there is none yet.
+  void restore() {
+    const auto found = checkpoints_.read();
+    if (!found) return;
+    if (!found->warning.empty()) {
+      std::cerr << "hypertape: " << found->warning << "; continuing from " << found->path.string() << '\n';
+    }
+    distiller_.restore(found->arrays, found->path);
+    log_.restore(io::with_prefix(found->arrays, "log"), found->path);
+    snapshots_.restore(io::with_prefix(found->arrays, "snapshots"), found->path,
+                       distiller_.distilled().images.front().shape());
+    seconds_before_ = io::require_values<double>(found->arrays, found->path, "seconds", {1})[0];
+    best_.score = io::require_values<double>(found->arrays, found->path, "best_score", {1})[0];
+    best_.iteration = io::require_values<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
+    best_.set = distill::from_npz(io::with_prefix(found->arrays, "best"), found->path, classes_);
+    distill::save(best_.set, out_ / "distilled.npz");
+    std::cout << "resumed at iteration " << distiller_.iteration() << '\n';
+  }
+
+ private:
+  /// Only what was made for one fixed initialization goes with its weights, not with those of a pool's only network.
+  distill::DistilledSet distilled() const {
+    distill::DistilledSet set = distiller_.distilled();
+    if (!command_.initialization.fixed()) set.theta0.reset();
+    return set;
+  }
+
+  /// Loss is that of the iteration's real batches; there is none before the first.
+  void evaluate(std::optional<double> loss) {
+    const long done = distiller_.iteration();
+    const distill::DistilledSet set = distilled();
+    const double score = distiller_.hold_out_score();
+    if (score > best_.score) {
+      best_ = {score, done, set};
+      distill::save(best_.set, out_ / "distilled.npz");
+    }
+    log_.add({done, loss, score, seconds()}, set.learning_rates);
+    io::write_atomically(out_ / "log.csv", log_.csv());
+    snapshots_.offer(done, set.images.front());
+    if (done == 0) return;
+    const long iterations = command_.distill.iterations;
+    const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
+    progress_.show(concat(done, "/", iterations, " loss ", loss ? fixed(*loss, 3) : "(diverged)", " hold-out ",
+                           fixed(score, 1), '%', hold_out_.remark(), " (best ", fixed(best_.score, 1), ") left ",
+                           minutes(left), " eta ", rates_text(set.learning_rates)));
+  }
+
+  void save_checkpoint() {
+    io::Npz npz = distiller_.checkpoint();
+    io::add_prefixed(npz, "log", log_.arrays());
+    io::add_prefixed(npz, "snapshots", snapshots_.arrays());
+    io::add_prefixed(npz, "best", distill::to_npz(best_.set));
+    npz["seconds"] = {{1}, std::vector<double>{seconds()}};
+    npz["best_score"] = {{1}, std::vector<double>{best_.score}};
+    npz["best_iteration"] = {{1}, std::vector<std::int64_t>{best_.iteration}};
+    checkpoints_.write(npz);
+  }
+
+  static std::string rates_text(const Tensor<float>& rates) {
+    constexpr Index shown = 6;
+    std::string text;
+    for (Index t = 0; t < std::min(shown, rates.size()); ++t) text += concat(t > 0 ? " " : "", fixed(rates[t], 2));
+    return rates.size() > shown ? text + " ..." : text;
+  }
+
+  const DistillCommand& command_;
+  const OutputFolder& out_;
+  distill::Distiller& distiller_;
+  const HoldOut& hold_out_;
+  Index classes_;
+  distill::Checkpoints checkpoints_;
+  Stopwatch clock_;
+  double seconds_before_ = 0;
+  Progress progress_;
+  RunLog log_;
+  Snapshots snapshots_;
+  Best best_;
+};
+
+/// What the screen says of balanced batches: which classes have the most and the fewest images.
+std::string balance_text(const data::Dataset& dataset) {
+  const std::vector<Index> sizes = distill::class_sizes(dataset.train, data::all_indices(dataset.train.count));
+  const auto one = [&](auto at) {
+    const auto k = static_cast<std::size_t>(at - sizes.begin());
+    return concat(*at, " of class ", dataset.class_names.empty() ? concat(k) : dataset.class_names[k]);
+  };
+  return concat(" with as many of each class (--balance on: there are ", one(std::ranges::max_element(sizes)), ", ",
+                 one(std::ranges::min_element(sizes)), ')');
+}
+
+/// Warns of classes that have training images, but none of them held out, where each class counts as much as any other.
+/// @throws ArgumentError if all of a class's are held out.
+void check_balance(const data::Dataset& dataset, const distill::DistillOptions& options) {
+  const data::LabeledImages& images = dataset.train;
+  const data::Split split = distill::hold_out(images, *options.hold_out, *options.hold_out_seed);
+  const std::vector<Index> learned = distill::class_sizes(images, split.train),
+                           held_out = distill::class_sizes(images, split.held_out);
+  for (std::size_t k = 0; k < learned.size(); ++k) {
+    const std::string name = dataset.class_names.empty() ? concat(k) : dataset.class_names[k];
+    if (learned[k] == 0 && held_out[k] > 0) {
+      throw ArgumentError("--hold-out ", *options.hold_out, ": holds out all ", held_out[k],
+                                  " training images of class ", name, "; hold out fewer, or others by another --seed");
+    }
+    if (learned[k] > 0 && held_out[k] == 0) {
+      std::cerr << "hypertape: none of the " << learned[k] << " training images of class " << name
+                << " is held out, so that the best state is chosen without this class; --hold-out or --seed decide\n";
+    }
+  }
+}
+
+/// Whether the run in this folder came to its end. @throws DataError if its summary.json is damaged.
+bool is_done(const std::filesystem::path& folder) {
+  const std::filesystem::path summary = folder / "summary.json";
+  return std::filesystem::exists(summary) && !require_value<bool>(read_json(summary), summary, "interrupted");
+}
+
+/// Puts the options of an earlier run, and its folder, in place; returns its config.json. @throws ArgumentError if
+/// others are given or it is done, DataError if there is no such run.
+Json resume(DistillCommand& command) {
+  const std::filesystem::path& folder = *command.resume;
+  std::error_code ignored;
+  if (!command.common.out.empty() && !std::filesystem::equivalent(command.common.out, folder, ignored)) {
+    throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
+  }
+  Json config = OutputFolder::read_config(folder, "distill");
+  if (!config.contains("balance")) config["balance"] = "off";  // of a version that knew no other
+  if (const Json version = config.value("version", Json()); version != HYPERTAPE_VERSION) {
+    std::cerr << "hypertape: the run began with version " << version << ", this is " << HYPERTAPE_VERSION
+              << "; it may go on otherwise than it would have\n";
+  }
+  if (is_done(folder)) throw ArgumentError("--resume " + folder.string() + ": this run is done");
+  if (!distill::Checkpoints(folder).exist() && std::filesystem::exists(folder / "last.npz")) {
+    throw DataError("--resume ", folder.string(), ": has results, but no checkpoint to continue from");
+  }
+  command.options.resume(config, folder / "config.json");
+  command.common.out = folder;
+  return config;
+}
+
+/// @throws ArgumentError naming an option that would be ignored.
+void check_options(const DistillCommand& command) {
+  const Options& options = command.options;
+  command.common.check(options);
+  command.initialization.check(options);
+  options.only(command.distill.soft_labels, "--soft-labels", {"--labels-learning-rate"});
+  options.only(!command.distill.from_real_images, "a start from noise, without --from-real-images",
+               {"--initial-noise"});
+  options.only(!command.initialization.fixed(), "--init random or random-pretrained",
+               {"--networks", "--validation-networks"});
+}
+
+/// The folder of the run, of which no other process writes to it. @throws ArgumentError if a new run would lose one
+/// that was stopped there.
+OutputFolder folder_of(const DistillCommand& command) {
+  if (command.resume) return OutputFolder::open("--resume", *command.resume);
+  const std::filesystem::path& path = command.common.out;
+  OutputFolder out(path, "distill",
+                   {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
+                    "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
+  if (distill::Checkpoints(path).exist() && !is_done(path)) {
+    throw ArgumentError("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
+                                shell_word(path), ", or remove the folder");
+  }
+  return out;
+}
+
+void distil(DistillCommand& command) {
+  const Stopwatch wall;
+  if (!command.resume) check_options(command);
+  OutputFolder out = folder_of(command);
+  const Json earlier = command.resume ? resume(command) : Json();
+  if (command.resume) check_options(command);
+  command.options.check_paths();
+  distill::DistillOptions& d = command.distill;
+  d.seed = command.common.seed;
+  const data::Dataset dataset = command.common.load();
+  const Index classes = dataset.train.classes;
+  if (command.images) {
+    if (*command.images % classes != 0) {
+      throw ArgumentError("--images ", *command.images, ": ", classes, " classes do not divide it");
+    }
+    d.images_per_class = *command.images / classes;
+  }
+  d.objective = command.objective.make(classes);
+  d.memory_policy = memory_policies.at(command.memory_policy);
+  const HoldOut hold_out =
+      choose_hold_out("--hold-out", d.hold_out, dataset, command.initialization, command.common.seed);
+  d.hold_out_seed = hold_out.seed;
+  choose_batch(d.batch, 256, hold_out.count, dataset.train.count);
+  if (command.balance != "auto") d.balanced = command.balance == "on";
+  d = d.resolved(dataset.train);
+  command.balance = *d.balanced ? "on" : "off";
+  if (*d.balanced) check_balance(dataset, d);
+  const WorkerTeam team(command.common.threads);
+  const nn::Network<float> network = command.network.make(dataset.train, command.options);
+  const InitialWeightFamilies weights(command.initialization, network, dataset.train, command.common.seed);
+  const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation_networks);
+  const Index given = training.count().value_or(d.networks);
+  if (command.options.given("--networks") && given < d.networks) {
+    throw ArgumentError("--networks ", d.networks, ": the pool leaves ", given, " to distil for");
+  }
+  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation_networks), team);
+  Json config = config_of("distill", command.options);
+  config.update(description_of(dataset));
+  config.update({{"network", network.name()},
+                 {"theta_layout", layout_of(network)},
+                 {"hold_out_seed", hold_out.seed},
+                 {"weights_checksum", distiller.weights_checksum()}});
+  if (command.resume) {  // a checkpoint has these too, but there may be none yet
+    const std::filesystem::path path = *command.resume / "config.json";
+    require_same_data(earlier, config, path);
+    require_same("weights_checksum", "initial weights", earlier, config, path);
+  }
+  if (!command.resume) {
+    out.create();
+    out.write_json("config.json", config);
+  }
+
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
+            << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
+            << d.iterations << " iterations, " << team.size() << " threads\n"
+            << sizes_text(dataset.train.count, *d.hold_out, *d.batch)
+            << (*d.balanced ? balance_text(dataset) : std::string()) << '\n';
+  Run run(command, out, distiller, hold_out, classes);
+  if (command.resume) run.restore();
+  std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
+  const int stopped = run.train();
+  const double train_seconds = run.seconds();  // the test comes after it
+  if (distiller.skipped() > 0) {
+    std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
+  }
+  const Best& best = run.best();
+  distill::save_picture(best.set, out / "distilled.png", dataset.class_names);
+
+  Json summary = {{"dataset", command.common.dataset},
+                  {"network", network.name()},
+                  {"init", command.initialization.init},
+                  {"objective", command.objective.objective},
+                  {"steps", d.steps},
+                  {"epochs", d.epochs},
+                  {"images_per_class", static_cast<double>(d.images_per_class)},
+                  {"iterations", distiller.iteration()},
+                  {"skipped_iterations", distiller.skipped()},
+                  {"interrupted", stopped != 0},
+                  {"best_iteration", best.iteration},
+                  {"hold_out_score", rounded_percent(best.score)},
+                  {"hold_out_seen", hold_out.seen},
+                  {"seed", d.seed},
+                  {"threads", team.size()}};
+  // The test set is touched here, once: never by a run that was stopped.
+  TestResult result;
+  if (stopped == 0) {
+    result =
+        train_and_test(network, best.set, test_weights, data::all_indices(command.initialization.networks_to_test()),
+                       dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
+    io::write_atomically(out / "networks.csv", result.csv(d.objective));
+    summary.update(result.summary(d.objective, dataset));
+  }
+  summary.update({{"wall_seconds", rounded(run.seconds_before() + wall.seconds(), 3)},
+                  {"train_seconds", rounded(train_seconds, 3)},
+                  {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
+  out.write_json("summary.json", summary);
+  if (stopped == 0) run.finish();
+  if (stopped != 0) {
+    std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
+              << ", not tested; continue with --resume " << shell_word(out.path()) << '\n';
+  } else {
+    std::cout << result.text(d.objective) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
+              << best.iteration << ')' << hold_out.remark() << '\n';
+  }
+  std::cout << "picture: " << (out / "distilled.png").string() << "\n"
+            << "images:  " << (out / "distilled.npz").string() << "\n"
+            << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+  if (stopped != 0) exit_stopped(stopped);
+}
+
+}  // namespace
+
+void add_distill(CLI::App& app) {
+  using enum Options::OnResume;
+  const auto command =
+      std::make_shared<DistillCommand>(*app.add_subcommand("distill", "Learn distilled images and learning rates"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialization.add(options);
+  command->objective.add(options);
+  distill::DistillOptions& d = command->distill;
+  options.group("Distilled set and inner steps");
+  options.add("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
+  options.add("--epochs", d.epochs, "Times that the steps are repeated")->check(positive());
+  CLI::Option* per_class =
+      options.add("--images-per-class", d.images_per_class, "Distilled images of a class, in each step")
+          ->check(positive());
+  options.add("--images", command->images, "Distilled images in each step, in place of --images-per-class")
+      ->check(positive())
+      ->excludes(per_class);
+  options.add_flag("--soft-labels", d.soft_labels, "Learn the labels too");
+  options.add("--momentum", d.momentum, "Momentum of the inner steps (heavy ball); 0: plain gradient descent")
+      ->check(in_range(0, 0.9999));
+  options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
+      ->check(positive());
+  options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
+      ->check(positive());
+  options.add_flag("--from-real-images", d.from_real_images, "Start from random real images instead of noise");
+  options.add_flag("--clamp-images", d.clamp_images, "Keep the images in the range of pixels");
+  options.group("Outer steps");
+  options.add("--iterations", d.iterations, "Outer steps")->check(positive());
+  options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")
+      ->check(positive())
+      ->default_str("256, or all that are not held out");
+  options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
+      ->check(positive(true));
+  options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
+  options
+      .add("--balance", command->balance,
+           "Whether a batch has as many real images of each class, and each class counts as much in the choice of the "
+           "best state (auto: if one has more than twice the images of another)")
+      ->check(CLI::IsMember({"auto", "on", "off"}));
+  options.add("--networks", d.networks, "Initial weights of one outer step, where there are several")
+      ->check(positive());
+  options.add("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());
+  options
+      .add("--rates-learning-rate", d.rates_learning_rate,
+           "Of the outer Adam, for the learning rates; 0 leaves them as they start")
+      ->check(positive(true));
+  options.add("--labels-learning-rate", d.labels_learning_rate, "Of the outer Adam, for soft labels")
+      ->check(positive());
+  options
+      .add("--halve-every", d.halve_every,
+           "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to zero")
+      ->check(positive(true));
+  options.group("Hypergradient");
+  options.add("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(positive(true));
+  options.add("--clip-average", d.clip_average, "Largest multiple of the moving average of that norm; 0: no limit")
+      ->check(positive(true));
+  options.add("--window", d.window, "Derivatives go back through so many steps only; 0: through all")
+      ->check(positive(true));
+  options.add_flag("--random-windows", d.random_windows, "The window, and the inner loop, end at a random step");
+  options
+      .add("--memory-policy", command->memory_policy,
+           "What is kept of the inner steps (all, the weights before each, or before some), for less memory and more "
+           "time",
+           free)
+      ->check(CLI::IsMember(memory_policies));
+  options.add_flag(
+      "--skip-diverged", d.skip_diverged,
+      "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
+      "test as getting nothing right; the summary counts both");
+  options.group("Choice of the best state");
+  options
+      .add("--hold-out", d.hold_out,
+           "Training images kept back to choose the best state, for networks of a pool those that it has not seen")
+      ->check(positive())
+      ->default_str("5000, or a fifth");
+  options
+      .add("--validation-networks", d.validation_networks, "Initial weights to choose it with, where there are several")
+      ->check(positive());
+  options.add("--evaluate-every", command->evaluate_every, "Iterations between evaluations")->check(positive());
+  options.group("Stopping and continuing");
+  options
+      .add("--checkpoint-every", command->checkpoint_every,
+           "Iterations between checkpoints, which --resume continues from; 0: only when stopped", free)
+      ->check(positive(true));
+  options.add("--time-limit", command->time_limit, "Seconds after which it stops, to be resumed; 0: none", not_kept)
+      ->check(positive(true));
+  options.command()
+      .add_option("--resume", command->resume, "Folder of a run that was stopped: continues it, to the same bits")
+      ->check(Options::not_empty())
+      ->type_name("DIR")
+      ->group("Stopping and continuing");
+  options.command().callback([command] { distil(*command); });
+}
+
+}  // namespace hypertape::cli

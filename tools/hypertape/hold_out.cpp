@@ -1,0 +1,70 @@
+#include "hold_out.hpp"
+
+#include <algorithm>
+
+#include "hypertape/distill/hold_out.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+namespace {
+
+/// Whether the pool may have been trained on some of the images that the data set has now, though it has others, too:
+/// the same files, divided or chosen in another way.
+bool may_share_images(const Json& pool, const data::Dataset& dataset) {
+  if (data::dataset_files(pool.value("dataset", "")) != data::dataset_files(dataset.name)) return false;
+  return dataset.name != "folder" || pool.value("data", Json()) == description_of(dataset)["data"];
+}
+
+}  // namespace
+
+HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const data::Dataset& dataset,
+                        const InitializationOptions& initialization, std::uint64_t seed) {
+  const Index images = dataset.train.count;
+  HoldOut chosen{0, seed, false};
+  Index most = images - 1;
+  if (initialization.pretrained()) {
+    const std::string pool = "--pool " + initialization.pool_folder().string();
+    const Json config = initialization.pool_config();
+    const bool same = config.value("data_checksum", Json()) == data::checksum_of(dataset);
+    const Index unseen = same ? config.value("hold_out", Index{0}) : 0;
+    if (unseen > 0) {
+      chosen.seed = config.at("seed");
+      most = unseen;
+      if (count && *count > most) {
+        throw ArgumentError(option, ' ', *count, ": ", pool, " was trained on all but ", unseen, " of the ",
+                                    images, " training images; at most these can be held out");
+      }
+    } else if (same || may_share_images(config, dataset)) {
+      chosen.seen = true;
+      std::cerr << "hypertape: " << pool << ": its networks "
+                << (same ? "were trained on all training images, held-out ones included"
+                         : "may have seen images that are held out or tested with here")
+                << ": scores say how well they remember, too; `hypertape pretrain` of these data, with --hold-out, "
+                   "makes a pool that has not seen them\n";
+    }
+  }
+  if (images < 2) throw ArgumentError(option, ": one training image cannot be held out and learned from");
+  if (!count) count = std::min(most, distill::default_hold_out(images));
+  if (*count > most) {
+    throw ArgumentError(option, ' ', *count, ": of ", images, " training images 1 to ", most,
+                                " can be held out; without ", option, " ", distill::default_hold_out(images));
+  }
+  chosen.count = *count;
+  return chosen;
+}
+
+void choose_batch(std::optional<Index>& batch, Index most, Index hold_out, Index images) {
+  const Index rest = images - hold_out;
+  if (!batch) batch = std::min(most, rest);
+  if (*batch > rest) {
+    throw ArgumentError("--batch ", *batch, ": ", hold_out, " of ", images,
+                                " training images are held out, so that 1 to ", rest, " fit");
+  }
+}
+
+std::string sizes_text(Index images, Index hold_out, Index batch) {
+  return concat(images, " training images, ", hold_out, " of them held out, batches of ", batch);
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,154 @@
+#include "initialization.hpp"
+
+#include <map>
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+namespace {
+
+const std::map<std::string, nn::Initializer> initializers = {{"xavier-normal", nn::Initializer::xavier_normal},
+                                                             {"xavier-uniform", nn::Initializer::xavier_uniform},
+                                                             {"he-normal", nn::Initializer::he_normal},
+                                                             {"he-normal-out", nn::Initializer::he_normal_out},
+                                                             {"normal", nn::Initializer::normal},
+                                                             {"orthogonal", nn::Initializer::orthogonal}};
+
+constexpr Index default_random_networks = 200;  // as the paper
+constexpr Index default_pool_networks = 20;
+
+/// Makes sure that a pool's networks can be used for these images.
+void check_pool(const Json& config, const InitializationOptions& options, const nn::Network<float>& network,
+                const data::LabeledImages& images) {
+  const std::string folder = options.pool->string();
+  const auto expect = [&](const char* what, const Json& expected) {
+    const Json found = config.value(what, Json());
+    if (found != expected) {
+      throw DataError("--pool ", folder, ": its networks were trained with ", what, " ", found.dump(), ", not ",
+                              expected.dump());
+    }
+  };
+  expect("network", network.name());
+  expect("image", Json({images.channels, images.height, images.width}));
+  expect("classes", images.classes);
+  if (options.source_dataset) expect("dataset", *options.source_dataset);
+}
+
+/// The networks of the pool; the first alone if one is enough.
+std::vector<Tensor<float>> load_pool(const InitializationOptions& options, const nn::Network<float>& network,
+                                     const data::LabeledImages& images) {
+  check_pool(options.pool_config(), options, network, images);
+  std::vector<Tensor<float>> weights;
+  for (const auto& path : distill::pool_files(*options.pool)) {
+    weights.push_back(distill::load_pool_network(path, network));
+    if (options.fixed()) break;
+  }
+  return weights;
+}
+
+}  // namespace
+
+void InitializationOptions::add_distribution(Options& options) {
+  options.group("Initial weights");
+  std::vector<std::string> names;
+  for (const auto& [name, initializer_of_name] : initializers) names.push_back(name);
+  options.add("--initializer", initializer, "How new weights are drawn")->check(CLI::IsMember(names));
+  options.add("--gain", gain, "Factor of new weights")->check(positive());
+}
+
+void InitializationOptions::add(Options& options) {
+  options.group("Initial weights");
+  options
+      .add("--init", init,
+           "Which weights networks start from (the same each time, new ones each time, or those of one or all networks "
+           "of a pool)")
+      ->check(CLI::IsMember({"fixed", "random", "fixed-pretrained", "random-pretrained"}));
+  add_distribution(options);
+  options.add_folder("--pool", pool, "Folder of networks made by `hypertape pretrain`");
+  options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
+      ->check(CLI::IsMember(dataset_choices()))
+      ->default_str("any");
+  options
+      .add("--test-networks", test_networks,
+           "How many networks to test with in the end: new ones, or the last of a pool, kept out of everything else")
+      ->check(positive())
+      ->default_str(concat(default_random_networks, ", of a pool ", default_pool_networks));
+}
+
+void InitializationOptions::check(const Options& options) const {
+  options.only(pretrained(), "--init fixed-pretrained or random-pretrained", {"--pool", "--source-dataset"});
+  options.only(!pretrained(), "--init fixed or random", {"--initializer", "--gain"});
+  options.only(!fixed(), "--init random or random-pretrained", {"--test-networks"});
+}
+
+const std::filesystem::path& InitializationOptions::pool_folder() const {
+  if (!pool) throw ArgumentError("--init " + init + " needs --pool DIR, made by `hypertape pretrain`");
+  return *pool;
+}
+
+Json InitializationOptions::pool_config() const {
+  const std::filesystem::path file = pool_folder() / "config.json";
+  Json config = OutputFolder::read_config(pool_folder(), "pretrain");
+  require_value<std::string>(config, file, "dataset");
+  require_value<std::uint64_t>(config, file, "seed");
+  if (config.contains("hold_out"))
+    require_value<std::uint32_t>(config, file, "hold_out");  // older pools keep none back
+  return config;
+}
+
+distill::WeightDistribution InitializationOptions::distribution() const { return {initializers.at(initializer), gain}; }
+
+Index InitializationOptions::networks_to_test() const {
+  if (fixed()) return 1;
+  return test_networks.value_or(pretrained() ? default_pool_networks : default_random_networks);
+}
+
+InitialWeightFamilies::InitialWeightFamilies(const InitializationOptions& options, const nn::Network<float>& network,
+                                             const data::LabeledImages& images, std::uint64_t seed)
+    : options_(options), network_(network), seed_(seed) {
+  if (options.pretrained()) {
+    given_ = load_pool(options, network, images);
+    return;
+  }
+  if (!options.fixed()) return;
+  const distill::WeightDistribution distribution = options.distribution();
+  Random random = distill::random_stream(seed, distill::RandomPurpose::theta);
+  given_.push_back(network.parameters().initialize<float>(distribution.initializer, distribution.gain, random));
+}
+
+distill::InitialWeights InitialWeightFamilies::training(Index validation_networks) const {
+  if (options_.fixed()) return distill::InitialWeights(given_);
+  if (!options_.pretrained()) return random(distill::RandomPurpose::theta);
+  const Index others = options_.networks_to_test() + validation_networks;
+  return part_of_pool(0, static_cast<Index>(given_.size()) - others, others + 1);
+}
+
+distill::InitialWeights InitialWeightFamilies::validation(Index validation_networks) const {
+  if (options_.fixed()) return distill::InitialWeights(given_);
+  if (!options_.pretrained()) return random(distill::RandomPurpose::validation);
+  const Index end = static_cast<Index>(given_.size()) - options_.networks_to_test();
+  return part_of_pool(end - validation_networks, end, options_.networks_to_test() + validation_networks);
+}
+
+distill::InitialWeights InitialWeightFamilies::testing() const {
+  if (options_.fixed()) return distill::InitialWeights(given_);
+  if (!options_.pretrained()) return random(distill::RandomPurpose::evaluation);
+  const auto total = static_cast<Index>(given_.size());
+  return part_of_pool(total - options_.networks_to_test(), total, options_.networks_to_test());
+}
+
+distill::InitialWeights InitialWeightFamilies::random(distill::RandomPurpose stream) const {
+  return distill::InitialWeights(network_, options_.distribution(), seed_, stream);
+}
+
+/// The networks begin .. end - 1, of a pool that needs `wanted`.
+distill::InitialWeights InitialWeightFamilies::part_of_pool(Index begin, Index end, Index wanted) const {
+  if (static_cast<Index>(given_.size()) < wanted) {
+    throw ArgumentError("--pool ", options_.pool->string(), ": ", given_.size(), " networks are too few, ",
+                                wanted, " are needed with ", options_.networks_to_test(),
+                                " for the test (--test-networks) and those to choose with");
+  }
+  return distill::InitialWeights(std::vector<Tensor<float>>(given_.begin() + begin, given_.begin() + end));
+}
+
+}  // namespace hypertape::cli

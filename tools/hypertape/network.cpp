@@ -1,0 +1,59 @@
+#include "network.hpp"
+
+#include "hypertape/nn/alexcifarnet.hpp"
+#include "hypertape/nn/convnet.hpp"
+#include "hypertape/nn/lenet.hpp"
+#include "hypertape/nn/mlp.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+void NetworkOptions::add(Options& options) {
+  options.group("Network");
+  options.add("--net", net, "Which network to train")
+      ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
+  options.add("--width", width, "Channels of each layer of convnet")->check(CLI::Range(1, 4096));
+  options.add("--depth", depth, "Layers of convnet")->check(CLI::Range(1, 16));
+  options.add("--hidden", hidden, "Units of each hidden layer of mlp, as in --hidden 64 32")
+      ->check(CLI::Range(1, 65536));
+}
+
+nn::Network<float> NetworkOptions::make(const data::LabeledImages& images, const Options& options) const {
+  options.only(net == "convnet", "--net convnet", {"--width", "--depth"});
+  options.only(net == "mlp", "--net mlp", {"--hidden"});
+  const Index channels = images.channels, size = images.width, classes = images.classes;
+  try {
+    if (net == "mlp" || net == "linear") {
+      std::string name = net;
+      std::vector<Index> widths = {images.bytes_per_image()};
+      if (net == "mlp") widths.insert(widths.end(), hidden.begin(), hidden.end());
+      for (std::size_t layer = 1; layer < widths.size(); ++layer) name += concat('-', widths[layer]);
+      widths.push_back(classes);
+      return {name, nn::Mlp(widths)};
+    }
+    if (images.height != images.width) throw ShapeError("images must be square");
+    if (net == "alexcifarnet") {
+      if (channels != 3 || size != 32) {
+        throw ShapeError("images must be (3, 32, 32), not ", Shape{channels, size, size});
+      }
+      return {net, nn::AlexCifarNet(classes)};
+    }
+    if (net == "convnet") {
+      const nn::ConvNetOptions shape{
+          .channels = channels, .size = size, .classes = classes, .width = width, .depth = depth};
+      return {concat(net, "-", depth, "x", width), nn::ConvNet(shape)};
+    }
+    return {net, nn::LeNet(channels, size, classes)};
+  } catch (const ShapeError& error) {
+    throw ArgumentError("--net ", net, ": ", error.what());
+  }
+}
+
+std::string layout_of(const nn::Network<float>& network) {
+  std::string names;
+  for (const auto& entry : network.parameters().entries()) names += entry.name + ' ';
+  return names + "(each row-major in PyTorch's axis order)";
+}
+
+}  // namespace hypertape::cli

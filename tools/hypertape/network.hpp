@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common.hpp"
+#include "hypertape/nn/network.hpp"
+
+namespace hypertape::cli {
+
+/// Which network to train.
+struct NetworkOptions {
+  std::string net = "lenet";
+  Index width = 128;
+  Index depth = 3;
+  std::vector<Index> hidden = {256};
+
+  void add(Options& options);
+
+  /// The network for images of this size and these classes. @throws ArgumentError if it is not made for them, or an
+  /// option of another network is given.
+  nn::Network<float> make(const data::LabeledImages& images, const Options& options) const;
+};
+
+/// What config.json says of a network's theta: the names of its tensors, in order.
+std::string layout_of(const nn::Network<float>& network);
+
+}  // namespace hypertape::cli

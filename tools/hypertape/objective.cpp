@@ -1,0 +1,38 @@
+#include "objective.hpp"
+
+#include <utility>
+
+#include "common.hpp"
+
+namespace hypertape::cli {
+
+void ObjectiveOptions::add(Options& options) {
+  options.group("Objective");
+  options.add("--objective", objective, "What the distilled images shall teach")
+      ->check(CLI::IsMember({"classification", "attack"}));
+  options.add("--attack-class", attack_class, "Of an attack: the class whose images shall be mistaken")
+      ->check(positive(true));
+  options.add("--target-class", target_class, "Of an attack: the class that they shall be taken for")
+      ->check(positive(true));
+}
+
+distill::Objective ObjectiveOptions::make(Index classes) const {
+  if (objective == "classification") {
+    if (attack_class || target_class) {
+      throw ArgumentError("--attack-class and --target-class go with --objective attack");
+    }
+    return {};
+  }
+  if (!attack_class || !target_class) {
+    throw ArgumentError("--objective attack needs --attack-class and --target-class");
+  }
+  for (const auto& [option, k] :
+       {std::pair("--attack-class", *attack_class), std::pair("--target-class", *target_class)}) {
+    if (k >= classes) throw ArgumentError(option, ' ', k, ": classes are 0 .. ", classes - 1);
+  }
+  const distill::Attack attack{*attack_class, *target_class};
+  attack.validate(classes);
+  return {attack};
+}
+
+}  // namespace hypertape::cli

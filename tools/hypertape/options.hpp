@@ -1,0 +1,212 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/io/file.hpp"
+#include "json_file.hpp"
+#include "paths.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+/// The options of a command, each bound to a variable: given on the command line, written to config.json under its name
+/// with underscores, and read from there by a run that is resumed.
+class Options {
+ public:
+  /// What a resumed run takes of the earlier run's value.
+  enum class OnResume {
+    must_agree,  ///< it takes it, and another one that is given is an error
+    free,        ///< it takes it, if it is given none: results do not depend on it
+    not_kept,    ///< nothing
+  };
+
+  explicit Options(CLI::App& command) : command_(command) {}
+
+  CLI::App& command() { return command_; }
+
+  /// What --help lists the options under that are added from here on.
+  void group(const std::string& name) { group_ = name; }
+
+  /// An option with a value; the variable, which must stay, holds its default.
+  template <class T>
+  CLI::Option* add(const std::string& name, T& value, const std::string& help,
+                   OnResume on_resume = OnResume::must_agree) {
+    return bind(value, command_.add_option(name, value, help), on_resume);
+  }
+
+  /// An option that names a folder, or a file, which the command reads; `check_paths` looks at it.
+  template <class T>
+  CLI::Option* add_folder(const std::string& name, T& value, const std::string& help,
+                          OnResume on_resume = OnResume::must_agree) {
+    return add_path(name, value, help, on_resume, require_folder)->type_name("DIR");
+  }
+  template <class T>
+  CLI::Option* add_file(const std::string& name, T& value, const std::string& help,
+                        OnResume on_resume = OnResume::must_agree) {
+    return add_path(name, value, help, on_resume, require_file)->type_name("FILE");
+  }
+  /// The folder that the command writes to.
+  CLI::Option* add_out(std::filesystem::path& value, const std::string& help) {
+    return add("--out", value, help, OnResume::not_kept)->check(not_empty())->type_name("DIR");
+  }
+
+  /// @throws DataError naming the first option with a path that cannot be read. Before any work is done.
+  void check_paths() const {
+    for (const std::function<void()>& check : paths_) check();
+  }
+
+  /// Takes any words but none.
+  static CLI::Validator not_empty(const char* what = "a path") {
+    return CLI::Validator(
+        [what](const std::string& text) { return text.empty() ? concat("needs ", what) : std::string(); }, "");
+  }
+
+  /// An option without a value.
+  CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
+    return bind(value, command_.add_flag(name, value, help)->default_str("off"), OnResume::must_agree);
+  }
+
+  /// Whether the option is on the command line.
+  bool given(const char* name) const { return command_.get_option(name)->count() > 0; }
+
+  /// @throws ArgumentError naming the first of these options that is given but would be ignored: it is `where` that
+  /// they go with, which is not chosen unless `allowed`.
+  void only(bool allowed, const char* where, std::initializer_list<const char*> names) const {
+    for (const char* name : names) {
+      if (allowed || !given(name)) continue;
+      throw ArgumentError(name, " goes with ", where);
+    }
+  }
+
+  /// All values by their names.
+  Json json() const {
+    Json values;
+    for (const Entry& entry : entries_) values[key(entry.option)] = entry.write();
+    return values;
+  }
+
+  /// An option that must agree with an earlier run's, and does not.
+  struct Difference {
+    std::string option;  ///< "--images-per-class"
+    std::string name;    ///< "images_per_class"
+    bool given;          ///< on the command line; if not, its default differs
+    Json now, before;
+  };
+
+  /// How the present values differ from those of an earlier run's config.json. @throws DataError if it lacks one.
+  std::vector<Difference> differences(const Json& config, const std::filesystem::path& path) const {
+    std::vector<Difference> found;
+    for (const Entry& entry : entries_) {
+      if (entry.on_resume != OnResume::must_agree) continue;
+      const Json now = entry.write(), before = value_of(entry, config, path);
+      if (now == before) continue;
+      found.push_back({entry.option->get_name(), key(entry.option), entry.option->count() > 0, now, before});
+    }
+    return found;
+  }
+
+  /// Takes the values of an earlier run's config.json, as each option's OnResume says.
+  /// @throws ArgumentError naming each option that is given with another value, DataError if a value is missing or one
+  /// that the option would not take.
+  void resume(const Json& config, const std::filesystem::path& path) {
+    std::string others;
+    for (const Difference& d : differences(config, path)) {
+      if (!d.given) continue;
+      others += concat(others.empty() ? "" : ", ", d.option, " is ", d.now.dump(), " now and was ", d.before.dump());
+    }
+    if (!others.empty()) throw ArgumentError("--resume: the run has other options: " + others);
+    for (const Entry& entry : entries_) {
+      const bool given = entry.option->count() > 0;
+      if (entry.on_resume == OnResume::not_kept || (given && entry.on_resume == OnResume::free)) continue;
+      const Json& value = value_of(entry, config, path);
+      if (value == entry.write()) continue;
+      const std::string name = key(entry.option);
+      if (!entry.read(value)) throw io::bad_content(path, name, entry.kind, detail::excerpt(value));
+      const std::string complaint = complaint_about(value, entry.option);
+      if (!complaint.empty()) throw DataError(path.string(), ": ", name, ": ", complaint);
+    }
+  }
+
+ private:
+  struct Entry {
+    CLI::Option* option;
+    OnResume on_resume;
+    std::function<Json()> write;
+    std::function<bool(const Json&)> read;  // false if it is of another type
+    std::string kind;                       // the type in words
+  };
+
+  static const Json& value_of(const Entry& entry, const Json& config, const std::filesystem::path& path) {
+    const std::string name = key(entry.option);
+    if (!config.contains(name)) throw io::bad_content(path, name, entry.kind, "no such key");
+    return config[name];
+  }
+
+  /// What the option's checks have against a value; CLI11 makes them on the command line only. Empty: nothing.
+  static std::string complaint_about(const Json& value, CLI::Option* option) {
+    std::string complaint;
+    if (value.is_array()) {
+      for (const Json& element : value) complaint += complaint_about(element, option);
+      return complaint;
+    }
+    if (value.is_null()) return complaint;  // an option that may be left out
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    try {
+      for (int i = 0; complaint.empty(); ++i) complaint = (*option->get_validator(i))(text);
+    } catch (const CLI::OptionNotFound&) {  // that was the last
+    }
+    return complaint;
+  }
+
+  template <class T>
+  CLI::Option* add_path(const std::string& name, T& value, const std::string& help, OnResume on_resume,
+                        void (*require)(const std::string&, const std::filesystem::path&)) {
+    paths_.push_back([name, &value, require] {
+      const std::optional<std::filesystem::path> path = value;
+      if (path) require(name, *path);
+    });
+    return add(name, value, help, on_resume)->check(not_empty());
+  }
+
+  template <class T>
+  CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {
+    option->group(group_);
+    entries_.push_back({option, on_resume, [&value] { return to_json(value); },
+                        [&value](const Json& json) { return take_json(json, value); }, kind_of_json<T>()});
+    return option;
+  }
+
+  template <class T>
+  static Json to_json(const T& value) {
+    return value;
+  }
+  /// Absolute, so that a run can be resumed from elsewhere.
+  static Json to_json(const std::filesystem::path& value) {
+    return value.empty() ? Json("") : Json(std::filesystem::absolute(value).lexically_normal().string());
+  }
+  template <class T>
+  static Json to_json(const std::optional<T>& value) {
+    return value ? to_json(*value) : Json();
+  }
+  /// "--images-per-class" as "images_per_class".
+  static std::string key(const CLI::Option* option) {
+    std::string name = option->get_name().substr(2);
+    for (char& letter : name) letter = letter == '-' ? '_' : letter;
+    return name;
+  }
+
+  CLI::App& command_;
+  std::string group_ = "Options";
+  std::vector<Entry> entries_;
+  std::vector<std::function<void()>> paths_;
+};
+
+}  // namespace hypertape::cli

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/io/file.hpp"
+#include "json_file.hpp"
+#include "options.hpp"
+#include "paths.hpp"
+
+namespace hypertape::cli {
+
+/// The folder that a run writes to, and no other run meanwhile.
+class OutputFolder {
+ public:
+  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Looks at once,
+  /// before any work is done, whether that can be, and changes nothing before `create`.
+  /// @throws DataError if the folder cannot be written, holds the results of another command or files of these names
+  /// that are no run's, or another process is writing there.
+  OutputFolder(std::filesystem::path path, const std::string& command, std::initializer_list<const char*> files)
+      : OutputFolder("--out", std::move(path)) {
+    files_.assign(files.begin(), files.end());
+    const bool earlier_run = std::filesystem::exists(path_ / "config.json");
+    if (earlier_run) read_config(path_, command);  // not to overwrite another's results
+    for (const std::string& name : files_) {
+      if (earlier_run || !std::filesystem::exists(path_ / name)) continue;
+      throw DataError("--out ", path_.string(), ": holds ", name, " but no run's config.json; it would be lost");
+    }
+  }
+
+  /// That of an earlier run, left as it is. @throws DataError if it cannot be written, or another process is writing
+  /// there.
+  static OutputFolder open(const char* option, const std::filesystem::path& path) {
+    require_folder(option, path);
+    return OutputFolder(option, path);
+  }
+
+  /// Makes the folder, if there is none. Results of an earlier run of the same command are removed, so that a folder
+  /// never shows one run's configuration beside another's outcome. @throws DataError if it cannot be made or written.
+  void create() {
+    std::error_code failure;
+    std::filesystem::create_directories(path_, failure);
+    if (failure) throw DataError("--out ", path_.string(), ": cannot be created: ", failure.message());
+    lock("--out");
+    try {
+      io::write_atomically(path_ / ".write-test", std::string_view());
+    } catch (const DataError& error) {
+      throw DataError("--out ", path_.string(), ": cannot be written to: ", error.what());
+    }
+    std::filesystem::remove(path_ / ".write-test");
+    std::filesystem::remove(path_ / "summary.json");
+    for (const std::string& name : files_) std::filesystem::remove(path_ / name);
+    std::filesystem::remove(path_ / "config.json");  // last: it says whose the others are
+  }
+
+  /// The config.json of an earlier run of `command`. @throws DataError if there is none, it is damaged, or of another
+  /// command.
+  static Json read_config(const std::filesystem::path& path, const std::string& command) {
+    const std::filesystem::path file = path / "config.json";
+    if (!std::filesystem::exists(file)) {
+      throw DataError(path.string(), ": there is no config.json of an earlier `", command, "` here");
+    }
+    Json config = read_json(file);
+    if (const auto found = require_value<std::string>(config, file, "command"); found != command) {
+      throw io::bad_content(file, "command", '"' + command + '"', '"' + found + '"');
+    }
+    return config;
+  }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  void write_json(const char* name, const Json& json) const {
+    io::write_atomically(path_ / name, json.dump(2) + "\n");
+  }
+
+ private:
+  OutputFolder(const char* option, std::filesystem::path path) : path_(std::move(path)) {
+    require_writable_folder(option, path_);
+    if (std::filesystem::exists(path_)) lock(option);
+  }
+
+  void lock(const char* option) {
+    if (lock_) return;
+    lock_ = std::make_shared<const Lock>(path_);
+    if (!lock_->take()) {
+      throw DataError(option, ' ', path_.string(), ": another process is writing there; wait for its end");
+    }
+    io::remove_temporary_files(path_);
+  }
+
+  /// A folder's lock, which ends with the process, however that ends. Where the file system knows no locks it locks
+  /// nothing.
+  class Lock {
+   public:
+    explicit Lock(const std::filesystem::path& path)
+        : descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock() {
+      if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    /// Takes it; false if another process has it.
+    bool take() const {
+      return descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    }
+
+   private:
+    int descriptor_;
+  };
+
+  std::filesystem::path path_;
+  std::vector<std::string> files_;    // of a new run
+  std::shared_ptr<const Lock> lock_;  // of all copies
+};
+
+}  // namespace hypertape::cli

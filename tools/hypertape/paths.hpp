@@ -1,0 +1,115 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "hypertape/core/error.hpp"
+
+/// Looks at the paths that options name before any work is done: what cannot be used is said in one line, with the
+/// option, the path and the reason.
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+namespace detail {
+
+/// "--data DIR: reason".
+inline DataError bad_path(const std::string& option, const std::filesystem::path& path, const std::string& reason) {
+  return DataError(option, ' ', path.string(), ": ", reason);
+}
+
+/// What a path leads to. @throws DataError if the system does not say, as behind a folder that is closed.
+inline std::filesystem::file_type type_of(const std::string& option, const std::filesystem::path& path) {
+  std::error_code failure;
+  const auto type = std::filesystem::status(path, failure).type();
+  if (type == std::filesystem::file_type::none) throw bad_path(option, path, failure.message());
+  return type;
+}
+
+/// @throws DataError that `path` cannot be `action`, unless the process may do this (R_OK, W_OK, X_OK or several of
+/// them) with `place`.
+inline void require_access(const std::string& option, const std::filesystem::path& path, const char* action,
+                           const std::filesystem::path& place, int access) {
+  if (::access(place.c_str(), access) == 0) return;
+  const int code = errno;
+  throw bad_path(option, path, concat("cannot be ", action, ": ", std::strerror(code)));
+}
+
+}  // namespace detail
+
+/// The path as a word that a shell takes, quoted where need be.
+inline std::string shell_word(const std::filesystem::path& path) {
+  const std::string text = path.string();
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c >= 0x80 || std::strchr("._/-+,:@", c) != nullptr;
+  };
+  if (std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+/// @throws DataError unless there is such a folder, which can be read.
+inline void require_folder(const std::string& option, const std::filesystem::path& path) {
+  const auto type = detail::type_of(option, path);
+  if (type == std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "there is no such folder");
+  if (type != std::filesystem::file_type::directory) throw detail::bad_path(option, path, "is no folder");
+  detail::require_access(option, path, "read", path, R_OK | X_OK);
+}
+
+/// @throws DataError unless there is such a file, or pipe, which can be read.
+inline void require_readable(const std::string& option, const std::filesystem::path& path) {
+  const auto type = detail::type_of(option, path);
+  if (type == std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "there is no such file");
+  if (type == std::filesystem::file_type::directory) throw detail::bad_path(option, path, "is a folder, not a file");
+  detail::require_access(option, path, "read", path, R_OK);
+}
+
+/// The same, and no pipe or device: what is read must have an end.
+inline void require_file(const std::string& option, const std::filesystem::path& path) {
+  require_readable(option, path);
+  if (detail::type_of(option, path) == std::filesystem::file_type::regular) return;
+  throw detail::bad_path(option, path, "is no regular file");
+}
+
+/// @throws DataError unless files can be written to this folder, or, if there is none yet, it can be made.
+inline void require_writable_folder(const std::string& option, const std::filesystem::path& path) {
+  const auto type = detail::type_of(option, path);
+  if (type == std::filesystem::file_type::directory) {
+    return detail::require_access(option, path, "written to", path, R_OK | W_OK | X_OK);
+  }
+  if (type != std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "is no folder");
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored))) {
+    throw detail::bad_path(option, path, "is a link to a folder that is not there");
+  }
+  std::filesystem::path parent = std::filesystem::absolute(path).lexically_normal();
+  do {
+    parent = parent.parent_path();
+  } while (detail::type_of(option, parent) == std::filesystem::file_type::not_found && parent.has_relative_path());
+  if (detail::type_of(option, parent) != std::filesystem::file_type::directory) {
+    throw detail::bad_path(option, path, concat("cannot be created: ", parent.string(), " is no folder"));
+  }
+  detail::require_access(option, path, "created", parent, W_OK | X_OK);
+}
+
+/// @throws DataError unless a file can be written under this name.
+inline void require_writable_file(const std::string& option, const std::filesystem::path& path) {
+  if (detail::type_of(option, path) == std::filesystem::file_type::directory) {
+    throw detail::bad_path(option, path, "is a folder, not a file");
+  }
+  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+  if (detail::type_of(option, folder) != std::filesystem::file_type::directory) {
+    throw detail::bad_path(option, path, concat("there is no folder ", folder.string()));
+  }
+  detail::require_access(option, path, "written", folder, W_OK | X_OK);
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,194 @@
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "format.hpp"
+#include "hold_out.hpp"
+#include "hypertape/core/config.hpp"
+#include "hypertape/core/peak_memory.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/network_pool.hpp"
+#include "hypertape/distill/pretraining.hpp"
+#include "hypertape/distill/mean_and_std.hpp"
+#include "initialization.hpp"
+#include "interrupt.hpp"
+#include "network.hpp"
+#include "progress.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+namespace {
+
+struct PretrainCommand {
+  explicit PretrainCommand(CLI::App& command) : options(command) {}
+
+  Options options;
+  CommonOptions common;
+  NetworkOptions network;
+  InitializationOptions initialization;
+  distill::PretrainOptions pretrain;
+  Index networks = 70;
+};
+
+/// Whether any network of a pool is in this folder.
+bool has_networks(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with("network-")) return true;
+  }
+  return false;
+}
+
+/// Whether the pool has this network. One whose file is damaged is said, and counts as missing.
+bool is_there(const std::filesystem::path& path, const nn::Network<float>& network) {
+  if (!std::filesystem::exists(path)) return false;
+  try {
+    distill::load_pool_network(path, network);
+    return true;
+  } catch (const DataError& error) {
+    std::cerr << "hypertape: " << error.what() << "; this network is trained again\n";
+    return false;
+  }
+}
+
+/// Begins a pool, or makes sure that the one in the folder is the same: its networks depend on their numbers alone, so
+/// whatever is there already stays.
+void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder& out) {
+  const std::filesystem::path path = out / "config.json";
+  if (std::filesystem::exists(path) && has_networks(out.path())) {
+    Json before = OutputFolder::read_config(out.path(), "pretrain");
+    if (!before.contains("hold_out")) before["hold_out"] = 0;  // of a version that knew none
+    const auto differences = command.options.differences(before, path);
+    if (!differences.empty()) {
+      const Options::Difference& first = differences.front();
+      throw ArgumentError("--out ", out.path().string(), ": the pool there was begun with ", first.name, " ",
+                                  first.before.dump(), ", not ", first.now.dump());
+    }
+    require_same_data(before, config, path);
+  } else {
+    out.create();
+  }
+  out.write_json("config.json", config);
+}
+
+void run(PretrainCommand& command) {
+  const Stopwatch wall;
+  command.common.check(command.options);
+  command.options.check_paths();
+  OutputFolder out(command.common.out, "pretrain", {});
+  const data::Dataset dataset = command.common.load();
+  const data::LabeledImages& images = dataset.train;
+  const nn::Network<float> network = command.network.make(images, command.options);
+  command.pretrain.initial = command.initialization.distribution();
+  command.pretrain.seed = command.common.seed;
+  distill::PretrainOptions& p = command.pretrain;
+  if (p.hold_out != 0) choose_hold_out("--hold-out", p.hold_out, dataset, command.initialization, p.seed);
+  choose_batch(p.batch, 128, *p.hold_out, images.count);
+  const WorkerTeam team(command.common.threads);
+  Json config = config_of("pretrain", command.options);
+  config.update(description_of(dataset));
+  config.update({{"network", network.name()},
+                 {"image", {images.channels, images.height, images.width}},
+                 {"classes", images.classes}});
+  begin_pool(command, config, out);
+  const std::filesystem::path earlier = out / "summary.json";
+  const double seconds_before =
+      std::filesystem::exists(earlier) ? require_value<double>(read_json(earlier), earlier, "wall_seconds") : 0;
+
+  std::vector<Index> missing;
+  for (Index i = 0; i < command.networks; ++i) {
+    if (!is_there(out / distill::pool_file_name(i), network)) missing.push_back(i);
+  }
+  const auto there = command.networks - static_cast<Index>(missing.size());
+  std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
+            << command.networks << " networks of " << command.pretrain.epochs << " epochs, " << there
+            << " there already, " << team.size() << " threads\n"
+            << sizes_text(images.count, *p.hold_out, *p.batch) << '\n';
+
+  Json summary = {{"dataset", command.common.dataset},
+                  {"network", network.name()},
+                  {"epochs", command.pretrain.epochs},
+                  {"seed", command.common.seed},
+                  {"threads", team.size()}};
+  const auto write_summary = [&](std::size_t networks) {
+    summary["networks"] = networks;
+    summary["interrupted"] = static_cast<Index>(networks) < command.networks;
+    summary["wall_seconds"] = rounded(seconds_before + wall.seconds(), 3);
+    summary["peak_rss_mb"] = rounded(peak_memory_mb(), 1);
+    out.write_json("summary.json", summary);
+  };
+  const Interrupt interrupt;
+  Progress progress;
+  const auto at_once = static_cast<std::size_t>(team.size());
+  std::size_t done = 0;
+  while (done < missing.size() && !interrupt.requested()) {
+    const std::size_t count = std::min(at_once, missing.size() - done);
+    distill::for_each_network(team, static_cast<Index>(count), [&](Index i) {
+      const Index number = missing[done + static_cast<std::size_t>(i)];
+      const Tensor<float> theta = distill::pretrain(network, dataset, command.pretrain, number, team);
+      distill::save_pool_network(out.path(), number, theta);
+    });
+    done += count;
+    const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
+    write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed
+    progress.show(
+        concat("network ", there + static_cast<Index>(done), "/", command.networks, " left ", minutes(left)));
+  }
+  progress.finish();
+
+  if (done < missing.size()) {
+    std::cout << "stopped, not tested; the same command continues\n";
+    exit_stopped(interrupt.exit_code());
+  }
+  std::vector<double> accuracies, balanced;
+  std::string log = "network,test_accuracy\n";
+  for (const auto& path : distill::pool_files(out.path())) {
+    const Tensor<float> theta = distill::load_pool_network(path, network);
+    const distill::Confusion confusion = distill::confusion(network, theta, dataset.test, dataset.normalization, team);
+    accuracies.push_back(confusion.accuracy());
+    balanced.push_back(confusion.balanced_accuracy());
+    log += concat(path.filename().string(), ',', accuracies.back(), '\n');
+  }
+  io::write_atomically(out / "log.csv", log);
+  const distill::MeanAndStd spread = distill::mean_and_std(accuracies), of_balanced = distill::mean_and_std(balanced);
+  summary["test_accuracy"] = rounded_percent(spread.mean);
+  summary["test_accuracy_std"] = rounded_percent(spread.deviation);
+  summary["test_balanced_accuracy"] = rounded_percent(of_balanced.mean);
+  summary["test_balanced_accuracy_std"] = rounded_percent(of_balanced.deviation);
+  write_summary(accuracies.size());
+  std::cout << accuracies.size() << " networks, test accuracy " << fixed(spread.mean, 2) << " % (standard deviation "
+            << fixed(spread.deviation, 2) << "; balanced " << fixed(of_balanced.mean, 2) << " %), "
+            << minutes(wall.seconds()) << '\n';
+}
+
+}  // namespace
+
+void add_pretrain(CLI::App& app) {
+  const auto command =
+      std::make_shared<PretrainCommand>(*app.add_subcommand("pretrain", "Train and save a pool of networks"));
+  Options& options = command->options;
+  command->common.add(options);
+  command->network.add(options);
+  command->initialization.add_distribution(options);
+  distill::PretrainOptions& p = command->pretrain;
+  options.group("Training");
+  options
+      .add("--networks", command->networks, "How many; those that are there already are kept", Options::OnResume::free)
+      ->check(positive());
+  options
+      .add("--hold-out", p.hold_out,
+           "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: none")
+      ->check(positive(true))
+      ->default_str("5000, or a fifth");
+  options.add("--epochs", p.epochs, "Passes over the training images")->check(positive());
+  options.add("--batch", p.batch, "Images of one step")
+      ->check(positive())
+      ->default_str("128, or all that are not held out");
+  options.add("--learning-rate", p.learning_rate, "Of Adam; falls to zero along half a cosine")->check(positive());
+  options.command().callback([command] { run(*command); });
+}
+
+}  // namespace hypertape::cli

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "format.hpp"
+#include "hypertape/core/tensor.hpp"
+#include "hypertape/data/line_chart.hpp"
+#include "hypertape/io/npz.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+/// The course of a run: one row an evaluation.
+class RunLog {
+ public:
+  struct Row {
+    long iteration = 0;
+    std::optional<double> loss;
+    double score = 0;    ///< on the held-out images, in percent
+    double seconds = 0;  ///< of training so far
+    std::vector<float> rates = {};
+  };
+
+  /// Of a run of so many inner steps in an epoch.
+  explicit RunLog(Index steps) : steps_(static_cast<std::size_t>(steps)) {}
+
+  const std::vector<Row>& rows() const { return rows_; }
+
+  void add(Row row, const Tensor<float>& rates) {
+    row.rates.assign(rates.values().begin(), rates.values().end());
+    rows_.push_back(std::move(row));
+  }
+
+  /// A table with a column for the learning rate of each inner step.
+  std::string csv() const {
+    std::string text = "iteration,loss,hold_out_score,seconds";
+    for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += concat(',', rate_name(t));
+    text += '\n';
+    for (const Row& row : rows_) {
+      text +=
+          concat(row.iteration, ',', row.loss ? concat(*row.loss) : "", ',', row.score, ',', fixed(row.seconds, 2));
+      for (const float rate : row.rates) text += concat(',', rate);
+      text += '\n';
+    }
+    return text;
+  }
+
+  /// The score on the held-out images over iterations.
+  data::LineChart accuracy_chart() const {
+    data::LineChart chart =
+        empty_chart("Accuracy of networks trained on the distilled images", "held-out images right, percent");
+    chart.series.push_back(series("hold-out", [](const Row& row) { return row.score; }));
+    return chart;
+  }
+
+  /// The learning rates of some inner steps, evenly spaced, over iterations.
+  data::LineChart rates_chart() const {
+    data::LineChart chart = empty_chart("Learning rates eta of inner steps", "eta");
+    constexpr std::size_t most = 8;
+    const std::size_t rates = rows_.front().rates.size(), shown = std::min(most, rates);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const std::size_t t = shown == 1 ? 0 : i * (rates - 1) / (shown - 1);
+      chart.series.push_back(series(rate_name(t), [t](const Row& row) { return static_cast<double>(row.rates[t]); }));
+    }
+    return chart;
+  }
+
+  /// For a checkpoint; a loss that is not there is a NaN.
+  io::Npz arrays() const {
+    std::vector<std::int64_t> iterations;
+    std::vector<double> figures;
+    std::vector<float> rates;
+    for (const Row& row : rows_) {
+      iterations.push_back(row.iteration);
+      figures.insert(figures.end(),
+                     {row.loss.value_or(std::numeric_limits<double>::quiet_NaN()), row.score, row.seconds});
+      rates.insert(rates.end(), row.rates.begin(), row.rates.end());
+    }
+    const auto count = static_cast<Index>(rows_.size());
+    io::Npz npz;
+    npz["iterations"] = {{count}, std::move(iterations)};
+    npz["figures"] = {{count, 3}, std::move(figures)};
+    npz["rates"] = {{count, static_cast<Index>(rates.size()) / count}, std::move(rates)};
+    return npz;
+  }
+
+  /// Takes back what `arrays` gave. @throws DataError naming the array of `path` that does not fit.
+  void restore(const io::Npz& npz, const std::filesystem::path& path) {
+    const auto& iterations = io::require_values<std::int64_t>(npz, path, "iterations", {-1});
+    const auto count = static_cast<Index>(iterations.size());
+    const auto& figures = io::require_values<double>(npz, path, "figures", {count, 3});
+    const auto& rates = io::require_values<float>(npz, path, "rates", {count, -1});
+    const std::size_t each = rates.size() / iterations.size();
+    rows_.clear();
+    for (std::size_t i = 0; i < iterations.size(); ++i) {
+      const double* row = figures.data() + 3 * i;
+      const auto first = rates.begin() + static_cast<std::ptrdiff_t>(i * each);
+      rows_.push_back({iterations[i], std::isnan(row[0]) ? std::nullopt : std::optional(row[0]), row[1], row[2],
+                       std::vector<float>(first, first + static_cast<std::ptrdiff_t>(each))});
+    }
+  }
+
+ private:
+  /// eta of one step in one epoch, both counted from 1 as in the pictures; an epoch's steps follow one another.
+  std::string rate_name(std::size_t t) const { return concat("eta_step", t % steps_ + 1, "_epoch", t / steps_ + 1); }
+
+  static data::LineChart empty_chart(const char* title, const char* y_label) {
+    data::LineChart chart;
+    chart.title = title;
+    chart.x_label = "iteration";
+    chart.y_label = y_label;
+    return chart;
+  }
+
+  /// One value of each row over its iteration.
+  template <class Value>
+  data::LineSeries series(std::string name, const Value& value) const {
+    data::LineSeries points;
+    points.name = std::move(name);
+    for (const Row& row : rows_) {
+      points.x.push_back(static_cast<double>(row.iteration));
+      points.y.push_back(value(row));
+    }
+    return points;
+  }
+
+  std::size_t steps_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace hypertape::cli

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/io/file.hpp"
+#include "hypertape/io/npz.hpp"
+#include "hypertape/distill/distilled_picture.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+/// The images of the first step as they were at some evaluations of a run: about twice as late each time.
+class Snapshots {
+ public:
+  void offer(long iteration, const Tensor<float>& images) {
+    if (iteration < next_) return;
+    snapshots_.push_back({iteration, images});
+    next_ = 2 * iteration;
+    if (iteration == 0) next_ = 1;
+  }
+
+  const std::vector<distill::Snapshot>& all() const { return snapshots_; }
+
+  /// For a checkpoint.
+  io::Npz arrays() const {
+    std::vector<std::int64_t> iterations;
+    std::vector<float> images;
+    for (const distill::Snapshot& snapshot : snapshots_) {
+      iterations.push_back(snapshot.iteration);
+      images.insert(images.end(), snapshot.images.values().begin(), snapshot.images.values().end());
+    }
+    const auto count = static_cast<Index>(snapshots_.size());
+    io::Npz npz;
+    npz["iterations"] = {{count}, std::move(iterations)};
+    npz["images"] = {{count, static_cast<Index>(images.size()) / count}, std::move(images)};
+    return npz;
+  }
+
+  /// Takes back what `arrays` gave, of images of this shape. @throws DataError naming the array of `path` that does not
+  /// fit.
+  void restore(const io::Npz& npz, const std::filesystem::path& path, const Shape& shape) {
+    const auto& iterations = io::require_values<std::int64_t>(npz, path, "iterations", {-1});
+    const auto& images =
+        io::require_values<float>(npz, path, "images", {static_cast<Index>(iterations.size()), shape.size()});
+    const auto size = static_cast<std::size_t>(shape.size());
+    snapshots_.clear();
+    next_ = 0;
+    for (std::size_t i = 0; i < iterations.size(); ++i) {
+      constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
+      if (iterations[i] < next_ || iterations[i] > most) {
+        throw io::bad_content(path, "array 'iterations'", concat("an iteration in ", next_, " .. ", most),
+                                concat(iterations[i]));
+      }
+      offer(iterations[i], Tensor<float>(shape, std::span(images).subspan(i * size, size)));
+    }
+  }
+
+ private:
+  std::vector<distill::Snapshot> snapshots_;
+  long next_ = 0;
+};
+
+}  // namespace hypertape::cli

@@ -1,0 +1,200 @@
+#include "testing.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "format.hpp"
+#include "hypertape/distill/mean_and_std.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+namespace {
+
+using distill::Confusion;
+
+/// Mean and deviation of one figure over networks.
+template <class Figure>
+distill::MeanAndStd spread(const std::vector<Confusion>& confusions, const Figure& figure) {
+  std::vector<double> values;
+  for (const Confusion& confusion : confusions) values.push_back(figure(confusion));
+  return distill::mean_and_std(values);
+}
+
+double accuracy_of(const Confusion& confusion) { return confusion.accuracy(); }
+double balanced_accuracy_of(const Confusion& confusion) { return confusion.balanced_accuracy(); }
+
+/// How many classes no image of a set is of, not even in part.
+Index classes_without_images(const distill::DistilledSet& set) {
+  Index missing = 0;
+  for (Index k = 0; k < set.classes(); ++k) {
+    const bool found = std::ranges::any_of(set.labels, [&](const Tensor<float>& labels) {
+      const Index count = labels.shape()[0];
+      return std::ranges::any_of(
+          labels.values().subspan(static_cast<std::size_t>(k * count), static_cast<std::size_t>(count)),
+          [](float weight) { return weight != 0; });
+    });
+    if (!found) ++missing;
+  }
+  return missing;
+}
+
+template <class T>
+std::string joined(const std::vector<T>& values) {
+  std::string text;
+  for (const T& value : values) text += concat(text.empty() ? "" : ", ", value);
+  return text;
+}
+
+/// Whether two are the same, but for the rounding of another processor.
+bool same(const data::Normalization& one, const data::Normalization& other) {
+  const auto near = [](float a, float b) { return std::abs(a - b) <= 1e-5F * std::abs(b); };
+  return std::ranges::equal(one.mean, other.mean, near) && std::ranges::equal(one.std, other.std, near);
+}
+
+/// Mean accuracy of each class that has images, by its name.
+Json of_classes(const std::vector<Confusion>& confusions, const std::vector<std::string>& names) {
+  Json accuracies = Json::object();
+  for (Index k = 0; k < confusions.front().classes(); ++k) {
+    const double percent = spread(confusions, [k](const Confusion& c) { return c.rate(k, k); }).mean;
+    if (std::isnan(percent)) continue;
+    accuracies[names.empty() ? concat(k) : names[static_cast<std::size_t>(k)]] = rounded_percent(percent);
+  }
+  return accuracies;
+}
+
+}  // namespace
+
+distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::Dataset& dataset) {
+  const data::LabeledImages& images = dataset.train;
+  const std::string option = "--distilled " + path.string();
+  distill::DistilledSet set = distill::load(path, images.classes);
+  const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
+  if (set.images.front().shape() != expected) {
+    throw DataError(option, ": its images are ", set.images.front().shape(), ", ", dataset.name, " needs ", expected);
+  }
+  if (const Index missing = classes_without_images(set); missing > 0) {
+    throw DataError(option, ": has images of ", images.classes - missing, " classes, ", dataset.name, " has ",
+                            images.classes);
+  }
+  const auto& names = dataset.class_names;
+  std::string warning;
+  if (set.origin) {
+    const auto& made_for = set.origin->class_names;
+    if (!made_for.empty() && !names.empty() && made_for != names) {
+      throw DataError(option, ": was made for the classes ", joined(made_for), "; ", dataset.name, " has ", joined(names));
+    }
+    if (set.origin->dataset != dataset.name) {
+      warning = concat("was made from ", set.origin->dataset, ", not from ", dataset.name);
+    } else if (*set.origin != distill::origin_of(dataset)) {
+      warning = concat("was made from other images than those of ", dataset.name, " here");
+    }
+  }
+  if (!same(set.normalization, dataset.normalization)) {
+    warning +=
+        concat(warning.empty() ? "" : "; ", "its normalization, which is used, has mean ",
+                joined(set.normalization.mean), " and standard deviation ", joined(set.normalization.std), ", that of ",
+                dataset.name, ' ', joined(dataset.normalization.mean), " and ", joined(dataset.normalization.std));
+  }
+  if (!warning.empty()) std::cerr << "hypertape: " << option << ": " << warning << '\n';
+  return set;
+}
+
+Json TestResult::summary(const distill::Objective& objective, const data::Dataset& dataset) const {
+  Json json = {{"networks_tested", after.size()}, {"diverged_networks", diverged}};
+  const auto add = [&](const std::string& name, const distill::MeanAndStd& figure) {
+    json[name] = rounded_percent(figure.mean);
+    json[name + "_std"] = rounded_percent(figure.deviation);
+  };
+  add("test_accuracy", spread(after, accuracy_of));
+  add("initial_accuracy", spread(before, accuracy_of));
+  add("test_balanced_accuracy", spread(after, balanced_accuracy_of));
+  add("initial_balanced_accuracy", spread(before, balanced_accuracy_of));
+  json["class_accuracies"] = of_classes(after, dataset.class_names);
+  json["initial_class_accuracies"] = of_classes(before, dataset.class_names);
+  if (!objective.attack) return json;
+  const auto [from, to] = std::pair(objective.attack->from, objective.attack->to);
+  const auto both = [&](const char* name, const auto& figure) {
+    const distill::MeanAndStd first = spread(before, figure), last = spread(after, figure);
+    json["attack"][name] = {{"before", rounded_percent(first.mean)},
+                            {"after", rounded_percent(last.mean)},
+                            {"after_std", rounded_percent(last.deviation)}};
+  };
+  json["attack"] = {{"attack_class", from}, {"target_class", to}};
+  both("success_ratio", [from = from, to = to](const Confusion& c) { return c.rate(from, to); });
+  both("relabeled_accuracy", [from = from, to = to](const Confusion& c) { return c.relabeled_accuracy(from, to); });
+  both("other_classes_accuracy", [from = from](const Confusion& c) { return c.accuracy_without(from); });
+  return json;
+}
+
+std::string TestResult::text(const distill::Objective& objective) const {
+  const auto percent = [](const std::vector<Confusion>& confusions, const auto& figure) {
+    return fixed(spread(confusions, figure).mean, 2) + " %";
+  };
+  std::string text = concat("test accuracy: ", percent(before, accuracy_of), " before, ", percent(after, accuracy_of),
+                             " after training on the distilled images");
+  if (after.size() > 1) {
+    text += concat(" (standard deviation ", fixed(spread(after, accuracy_of).deviation, 2), " over ", after.size(),
+                    " networks)");
+  }
+  if (diverged > 0) text += concat("; ", diverged, " diverged, and count as getting nothing right");
+  text += concat("\nbalanced:      ", percent(before, balanced_accuracy_of), " before, ",
+                  percent(after, balanced_accuracy_of), " after (mean over classes)");
+  if (!objective.attack) return text;
+  const auto [from, to] = *objective.attack;
+  const auto success = [from = from, to = to](const Confusion& c) { return c.rate(from, to); };
+  const auto others = [from = from](const Confusion& c) { return c.accuracy_without(from); };
+  return text + concat("\nattack: ", percent(after, success), " of class ", from, " taken for ", to, " (",
+                        percent(before, success), " before); other classes ", percent(after, others), " right (",
+                        percent(before, others), " before)");
+}
+
+std::string TestResult::csv(const distill::Objective& objective) const {
+  std::string text = "network,initial_accuracy,test_accuracy";
+  if (objective.attack) text += ",initial_success_ratio,success_ratio";
+  text += '\n';
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    text += concat(i, ',', before[i].accuracy(), ',', after[i].accuracy());
+    if (objective.attack) {
+      const auto [from, to] = *objective.attack;
+      text += concat(',', before[i].rate(from, to), ',', after[i].rate(from, to));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+TestResult train_and_test(const nn::Network<float>& network, const distill::DistilledSet& set,
+                          const distill::InitialWeights& weights, std::span<const Index> numbers,
+                          const data::LabeledImages& images, const WorkerTeam& team, bool skip_diverged,
+                          const std::function<bool(const TestResult&)>& proceed) {
+  const std::vector<Index> all = data::all_indices(images.count);
+  TestResult result;
+  const auto at_once = static_cast<std::size_t>(team.size());
+  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+    const std::span<const Index> some = numbers.subspan(first, std::min(at_once, numbers.size() - first));
+    std::vector<Tensor<float>> theta0;
+    for (const Index number : some) theta0.push_back(weights[number]);
+    const Stopwatch training;
+    const std::vector<distill::TrainingResult> trained =
+        distill::train_networks(network, set.inner_loop(theta0.front()), theta0, team);
+    result.train_seconds += training.seconds();
+    std::vector<distill::TrainingResult> untrained;
+    for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
+    const auto test = [&](const std::vector<distill::TrainingResult>& networks) {
+      return distill::test_networks(network, networks, images, all, set.normalization, team);
+    };
+    const std::vector<distill::TestResult> after = test(trained), before = test(untrained);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (!skip_diverged) distill::require_success(after[i], some[i]);
+      if (after[i].failure) ++result.diverged;
+      result.after.push_back(after[i].confusion);
+      result.before.push_back(before[i].confusion);
+    }
+    if (!proceed(result)) break;
+  }
+  return result;
+}
+
+}  // namespace hypertape::cli
