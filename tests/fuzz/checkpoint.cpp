@@ -1,14 +1,45 @@
+#include <optional>
+
 #include "fuzz/arrays.hpp"
 #include "fuzz/reader.hpp"
+#include "run_log.hpp"
+#include "snapshots.hpp"
 
+/// What a run is resumed from: each part for itself, that a fault in one does not hide the others. A state that was
+/// taken must serve.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hypertape;
   static distill::DistilledParameters set = testing::small_learned_set();
-  try {
-    set.restore(testing::arrays_from(std::span(data, size), testing::checkpoint_arrays), "checkpoint.npz");
-    set.update(testing::small_hypergradient(), 1);  // a state that was taken must serve
-  } catch (const DataError&) {
-  } catch (const DivergenceError&) {
-  }
+  const std::filesystem::path path = "checkpoint.npz";
+  io::Npz arrays;
+  const auto attempt = [](const auto& restore) {
+    try {
+      restore();
+    } catch (const DataError&) {
+    } catch (const DivergenceError&) {
+    }
+  };
+  attempt([&] { arrays = testing::arrays_from(std::span(data, size), testing::checkpoint_arrays); });
+  attempt([&] {
+    set.restore(arrays, path);
+    set.update(testing::small_hypergradient(), 1);
+  });
+  const InnerLoop<float>& loop = set.loop();
+  attempt([&] {
+    cli::RunLog log(1);
+    log.restore(io::with_prefix(arrays, "log"), path, loop.learning_rates.size());
+    log.add({2, std::nullopt, 50, 1}, loop.learning_rates);
+    log.csv();
+    for (const data::LineChart& chart : {log.accuracy_chart(), log.rates_chart()}) {
+      data::detail::check_chart(chart);
+      data::detail::ChartWriter(chart).svg();
+    }
+  });
+  attempt([&] {
+    cli::Snapshots snapshots;
+    snapshots.restore(io::with_prefix(arrays, "snapshots"), path, loop.x.front().shape());
+    snapshots.offer(2, loop.x.front());
+  });
+  attempt([&] { distill::from_npz(io::with_prefix(arrays, "best"), path, 2); });
   return 0;
 }

@@ -1,12 +1,18 @@
 #include <doctest/doctest.h>
+#include <zip.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "fuzz/arrays.hpp"
+#include "fuzz/checksums.hpp"
 #include "fuzz/reader.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/io/idx.hpp"
+#include "run_log.hpp"
+#include "snapshots.hpp"
 #include "support/gzip_file.hpp"
 #include "support/picture_files.hpp"
 #include "support/stored_datasets.hpp"
@@ -22,6 +28,17 @@ std::filesystem::path seeds_of(const char* target) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
+}
+
+/// Writes an .npz file of one array, deflated as np.savez_compressed does it.
+void put_deflated_npz(const std::filesystem::path& path, const std::string& name, const std::string& npy) {
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  REQUIRE(archive != nullptr);
+  zip_source_t* source = zip_source_buffer(archive, npy.data(), npy.size(), 0);
+  const zip_int64_t index = zip_file_add(archive, (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
+  REQUIRE(index == 0);
+  REQUIRE(zip_set_file_compression(archive, 0, ZIP_CM_DEFLATE, 0) == 0);
+  REQUIRE(zip_close(archive) == 0);
 }
 
 const std::vector<std::uint8_t> eight_bytes{1, 2, 3, 4, 5, 6, 7, 8}, two_labels{1, 0};
@@ -40,10 +57,11 @@ TEST_CASE("seeds: idx, gzip, mnist") {
 TEST_CASE("seeds: npy, npz") {
   const auto npy = seeds_of("npy"), npz = seeds_of("npz");
   const io::Npz arrays{{"floats", {{2, 1}, std::vector<float>{1, 2}}},
-                       {"doubles", {{2}, std::vector<double>{1, 2}}},
-                       {"numbers", {{}, std::vector<std::int64_t>{3}}}};
+                         {"doubles", {{2}, std::vector<double>{1, 2}}},
+                         {"numbers", {{}, std::vector<std::int64_t>{3}}}};
   for (const auto& [name, array] : arrays) put_file(npy / name, io::encode_npy(array));
   io::write_npz(npz / "three", arrays);
+  put_deflated_npz(npz / "packed", "floats", io::encode_npy(arrays.at("floats")));
 }
 
 TEST_CASE("seeds: png, jpeg, image_folder") {
@@ -81,10 +99,17 @@ TEST_CASE("seeds: distilled_set, checkpoint") {
   set.theta0 = Tensor<float>(Shape{3}, {1, 2, 3});
   set.origin = distill::Origin{"glyphs", 7, 2, {"ring", "stroke"}};
   put_file(sets / "fixed", bytes_of(distill::to_npz(set), distilled_arrays));
-  for (const char* name : {"new", "one step"}) {
+  cli::RunLog log(1);
+  cli::Snapshots snapshots;
+  for (const long iteration : {0, 1}) {
+    log.add({iteration, iteration == 0 ? std::nullopt : std::optional(0.5), 50, 1}, loop.learning_rates);
+    snapshots.offer(iteration, loop.x.front());
     io::Npz state;
     learned.save(state);
-    put_file(checkpoints / name, bytes_of(state, checkpoint_arrays));
+    io::add_prefixed(state, "log", log.arrays());
+    io::add_prefixed(state, "snapshots", snapshots.arrays());
+    io::add_prefixed(state, "best", distill::to_npz(set));
+    put_file(checkpoints / (iteration == 0 ? "new" : "one step"), bytes_of(state, checkpoint_arrays));
     learned.update(small_hypergradient(), 1);
   }
 }
@@ -92,6 +117,39 @@ TEST_CASE("seeds: distilled_set, checkpoint") {
 TEST_CASE("seeds: config") {
   put_file(seeds_of("config") / "run", R"({"command": "distill", "version": "0.2.0", "net": "mlp", "steps": 2,
   "learning_rate": 0.5, "soft_labels": true, "seed": 7, "hidden": [64, 32], "window": null, "pool": "/pool"})");
+}
+
+/// `repair` leaves the bytes as they are, and puts them right where checksums that are `stored` so were broken.
+template <class Repair>
+void check_repair(const std::string& good, const std::vector<std::size_t>& stored, const Repair& repair) {
+  const auto repaired = [&](std::string bytes) {
+    repair(MutableBytes(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()));
+    return bytes;
+  };
+  CHECK(repaired(good) == good);
+  std::string broken = good;
+  for (const std::size_t at : stored) {
+    for (std::size_t i = at; i < at + 4; ++i) broken.at(i) = static_cast<char>(~broken[i]);
+  }
+  CHECK(broken != good);
+  CHECK(repaired(broken) == good);
+  for (std::size_t size = 0; size < good.size(); ++size) repaired(good.substr(0, size));
+}
+
+TEST_CASE("checksums: broken ones are put right, all others left as they are") {
+  const TemporaryFolder folder;
+  put_png(folder / "a.png", 4, {}, {{1, 2, 3, 4}, {5, 6, 7, 8}});
+  const std::string png = file_bytes(folder / "a.png");
+  const std::size_t first = 8 + 4 + 4 + 13;  // behind signature, and length, type and content of the header
+  check_repair(png, {first, png.size() - 4}, repair_png);
+  const io::NpyArray array{{2}, std::vector<float>{1, 2}};
+  io::write_npz(folder / "stored.npz", {{"a", array}});
+  put_deflated_npz(folder / "packed.npz", "a", io::encode_npy(array));
+  for (const char* name : {"stored.npz", "packed.npz"}) {
+    CAPTURE(name);
+    const std::string zip = file_bytes(folder / name);
+    check_repair(zip, {14, zip.rfind("PK\1\2") + 16}, repair_zip);
+  }
 }
 
 }  // namespace

@@ -88,3 +88,44 @@ TEST_CASE("read_jpeg: a file that is damaged, claims too much or is no JPEG is n
   put_file(path, whole);
   CHECK(read_jpeg(path).width() == 64);
 }
+
+TEST_CASE("read_jpeg: a picture whose blocks cannot be in so small a file is refused, a flat one is not") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.jpg";
+  for (const bool progressive : {false, true}) {
+    put_jpeg(path, 1024, 512, 3, Bytes(3 * 1024 * 512, 90), progressive);
+    CHECK(read_jpeg(path).bytes().front() == 90);
+  }
+  put_jpeg(path, 64, 48, 1, slopes(64, 48, 1));
+  std::string bytes = file_bytes(path);
+  const std::size_t frame = bytes.find("\xff\xc0");  // marker, length (2), bits, height (2), width (2)
+  REQUIRE(frame != std::string::npos);
+  const auto claim = [&](std::size_t height, std::size_t width) {
+    for (const std::size_t i : {0, 1}) {
+      bytes[frame + 5 + i] = static_cast<char>(height >> (8 - 8 * i) & 0xff);
+      bytes[frame + 7 + i] = static_cast<char>(width >> (8 - 8 * i) & 0xff);
+    }
+    put_file(path, bytes);
+  };
+  claim(8 * 8, 8 * bytes.size());  // a block for each bit: the next check is that of the pixels
+  check_error<DataError>([&] { read_jpeg(path); }, {path.string(), "the pixels", "premature end"});
+  claim(8 * 8 + 1, 8 * bytes.size());
+  check_error<DataError>([&] { read_jpeg(path); },
+                         {path.string(), "the header", concat("a picture that ", bytes.size(), " bytes can hold"),
+                          concat(8 * bytes.size(), " x 65")});
+}
+
+TEST_CASE("read_jpeg: at most 100 scans") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.jpg";
+  // The mean of each block, then each of its 63 frequencies to all bits but the last, then these last bits.
+  std::vector<jpeg_scan_info> scans{{1, {0}, 0, 0, 0, 0}};
+  for (int k = 1; k < 64; ++k) scans.push_back({1, {0}, k, k, 0, 1});
+  for (int k = 1; k < 38; ++k) scans.push_back({1, {0}, k, k, 1, 0});
+  REQUIRE(scans.size() == 101);
+  put_jpeg(path, 8, 8, 1, slopes(8, 8, 1), true, scans);
+  check_error<DataError>([&] { read_jpeg(path); }, {path.string(), "the pixels", "more than 100 scans"});
+  scans.pop_back();
+  put_jpeg(path, 8, 8, 1, slopes(8, 8, 1), true, scans);
+  CHECK(largest_difference(read_jpeg(path).bytes(), slopes(8, 8, 1)) <= 3);
+}

@@ -20,9 +20,11 @@
 
 namespace hypertape::testing {
 
-/// Writes rows of 1 (gray), 3 (red, green, blue) or 4 (CMYK) bytes a pixel as JPEG of the best quality.
+/// Writes rows of 1 (gray), 3 (red, green, blue) or 4 (CMYK) bytes a pixel as JPEG of the best quality; progressive
+/// with the usual scans, or with these.
 inline void put_jpeg(const std::filesystem::path& path, Index width, Index height, int channels,
-                     std::vector<std::uint8_t> bytes, bool progressive = false) {
+                     std::vector<std::uint8_t> bytes, bool progressive = false,
+                     const std::vector<jpeg_scan_info>& scans = {}) {
   REQUIRE(static_cast<Index>(bytes.size()) == width * height * channels);
   const io::detail::InputFile file(std::fopen(path.c_str(), "wb"));
   REQUIRE(file);
@@ -38,6 +40,10 @@ inline void put_jpeg(const std::filesystem::path& path, Index width, Index heigh
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, 100, TRUE);
   if (progressive) jpeg_simple_progression(&info);
+  if (!scans.empty()) {
+    info.scan_info = scans.data();
+    info.num_scans = static_cast<int>(scans.size());
+  }
   jpeg_start_compress(&info, TRUE);
   for (Index y = 0; y < height; ++y) {
     JSAMPROW row = bytes.data() + y * width * channels;

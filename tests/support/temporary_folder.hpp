@@ -1,10 +1,15 @@
 #pragma once
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -46,22 +51,40 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// Takes all rights to a folder away while it lives.
-class ClosedFolder {
+/// Takes all rights to a file or folder away while it lives. Nothing is closed to the superuser, who becomes somebody
+/// else for that time.
+class Closed {
  public:
-  explicit ClosedFolder(std::filesystem::path path) : path_(std::move(path)) { set(std::filesystem::perms::none); }
-  ClosedFolder(const ClosedFolder&) = delete;
-  ClosedFolder& operator=(const ClosedFolder&) = delete;
-  ~ClosedFolder() { set(std::filesystem::perms::owner_all); }
-  /// False for the superuser, for whom no folder is closed.
-  explicit operator bool() const { return ::access(path_.c_str(), R_OK) != 0; }
+  explicit Closed(std::filesystem::path path) : path_(std::move(path)) {
+    set(path_, std::filesystem::perms::none);
+    if (::geteuid() != superuser) return;
+    set(path_.parent_path(), std::filesystem::perms::all);  // where the test's other files are
+    became_another_ = ::seteuid(nobody) == 0;
+  }
+  Closed(const Closed&) = delete;
+  Closed& operator=(const Closed&) = delete;
+  ~Closed() {
+    if (became_another_ && ::seteuid(superuser) != 0) std::abort();
+#ifdef __linux__
+    if (became_another_) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // lost with the rights; the leak sanitizer needs it
+#endif
+    set(path_, std::filesystem::perms::owner_all);
+  }
+  /// False where the superuser cannot become somebody else, or that one cannot look into the folder it is in.
+  explicit operator bool() const {
+    const bool beside = ::faccessat(AT_FDCWD, path_.parent_path().c_str(), R_OK | X_OK, AT_EACCESS) == 0;
+    return beside && ::faccessat(AT_FDCWD, path_.c_str(), R_OK, AT_EACCESS) != 0;
+  }
 
  private:
-  void set(std::filesystem::perms rights) const {
+  static constexpr uid_t superuser = 0, nobody = 65534;
+
+  static void set(const std::filesystem::path& path, std::filesystem::perms rights) {
     std::error_code ignored;
-    std::filesystem::permissions(path_, rights, ignored);
+    std::filesystem::permissions(path, rights, ignored);
   }
   std::filesystem::path path_;
+  bool became_another_ = false;
 };
 
 /// The bytes of a file.

@@ -1,9 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
+#include <variant>
+#include <vector>
 
+#include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -165,6 +170,7 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check_file("[1]", "byte 0: expected an object, found [1]");
   check_file("", "byte 0: expected sound JSON, found the end of the file");
   check_file("{\"command\": \"distill\" oops", "byte 22: expected sound JSON, found oops");
+  check_file("{\"momentum\": 1e999}", "its numbers: expected such as 64 bits can hold, found a larger one");
   check_file("{\"seed\": " + std::string(100'000, '['), "expected at most 32 levels, found more");
   nlohmann::json of_other_version = right;
   of_other_version["version"] = 7;
@@ -172,6 +178,50 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   CHECK(tool("distill --resume " + out.string() + " --time-limit 0.000001").says("began with version 7, this is"));
   put_file(config, right.dump());
   CHECK(tool("distill --resume " + out.string()).exit_code == 0);
+}
+
+TEST_CASE("tool: a checkpoint that is sound, but holds what no run leaves, is refused") {
+  using Integers = std::vector<std::int64_t>;
+  using Doubles = std::vector<double>;
+  using Floats = std::vector<float>;
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "run", whole = folder.path() / "whole", path = out / "checkpoint.npz";
+  const std::string options =
+      "distill --dataset mnist --net linear --iterations 4 --batch 32 --evaluate-every 1 --hold-out 64 --out ";
+  REQUIRE(tool(options + whole.string()).exit_code == 0);
+  REQUIRE(tool(options + out.string() + " --time-limit 0.000001").exit_code == 124);
+  const io::Npz right = io::read_npz(path);
+  const auto check = [&](const std::string& name, const io::NpyArray& array, const std::string& complaint) {
+    REQUIRE(right.contains(name));
+    io::Npz edited = right;
+    edited[name] = array;
+    io::write_npz(path, edited);
+    check_exit("distill --resume " + out.string(), 1, {path.string() + ": array", complaint});
+  };
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  check("snapshots.iterations", {{2}, Integers{-1, 1}}, "'iterations': expected an iteration in 0 .. ");
+  check("snapshots.iterations", {{2}, Integers{0, 0}}, "'iterations': expected an iteration in 1 .. ");
+  check("snapshots.iterations", {{2}, Integers{0, most}}, "found 9223372036854775807");
+  check("snapshots.iterations", {{1}, Integers{0}}, "'images': expected float32 (1, ");
+  check("log.iterations", {{1}, Integers{0}}, "'figures': expected float64 (1, 3)");
+  check("log.rates", {{2, 1}, Floats{1, 1}}, "'rates': expected float32 (2, ");
+  const auto rates = std::get<Floats>(right.at("log.rates").values);
+  check("log.rates", {right.at("log.rates").shape, Floats(rates.size(), std::numeric_limits<float>::infinity())},
+        "'rates': expected finite values, found inf");
+  check("log.figures", {{2, 3}, Doubles{infinity, 50, 1, 1, 50, 1}}, "'figures': expected finite losses, found inf");
+  check("log.figures", {{2, 3}, Doubles{nan, 1e305, 1, 1, 50, 1}},
+        "'figures': expected scores in percent, found 1e+305");
+  check("log.figures", {{2, 3}, Doubles{nan, nan, 1, 1, 50, 1}}, "'figures': expected scores in percent, found nan");
+  check("log.figures", {{2, 3}, Doubles{nan, 50, nan, 1, 50, 1}}, "'figures': expected finite seconds, found nan");
+  check("seconds", {{1}, Doubles{infinity}}, "'seconds': expected a finite number, found inf");
+  check("best_score", {{1}, Doubles{nan}}, "'best_score': expected a finite number, found nan");
+  const io::NpyArray& best_rates = right.at("best.learning_rates");
+  check("best.learning_rates", {{1, best_rates.shape[1]}, Floats(static_cast<std::size_t>(best_rates.shape[1]), 0.5F)},
+        "s 'best.*': expected steps, epochs and images of this run");
+  io::write_npz(path, right);
+  CHECK(tool("distill --resume " + out.string()).exit_code == 0);
+  CHECK(file_bytes(out / "distilled.npz") == file_bytes(whole / "distilled.npz"));
 }
 
 TEST_CASE("tool: a folder where a run is going on is no folder of a run that was stopped") {

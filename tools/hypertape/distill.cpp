@@ -124,13 +124,24 @@ class Run {
       std::cerr << "hypertape: " << found->warning << "; continuing from " << found->path.string() << '\n';
     }
     distiller_.restore(found->arrays, found->path);
-    log_.restore(io::with_prefix(found->arrays, "log"), found->path);
-    snapshots_.restore(io::with_prefix(found->arrays, "snapshots"), found->path,
-                       distiller_.distilled().images.front().shape());
-    seconds_before_ = io::require_values<double>(found->arrays, found->path, "seconds", {1})[0];
-    best_.score = io::require_values<double>(found->arrays, found->path, "best_score", {1})[0];
+    const distill::DistilledSet present = distiller_.distilled();
+    log_.restore(io::with_prefix(found->arrays, "log"), found->path, present.learning_rates.size());
+    snapshots_.restore(io::with_prefix(found->arrays, "snapshots"), found->path, present.images.front().shape());
+    const auto finite = [&](const char* name) {
+      const double value = io::require_values<double>(found->arrays, found->path, name, {1})[0];
+      if (std::isfinite(value)) return value;
+      throw io::bad_content(found->path, concat("array '", name, "'"), "a finite number", concat(value));
+    };
+    seconds_before_ = finite("seconds");
+    best_.score = finite("best_score");
     best_.iteration = io::require_values<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
     best_.set = distill::from_npz(io::with_prefix(found->arrays, "best"), found->path, classes_);
+    if (best_.set.images.size() != present.images.size() ||
+        best_.set.images.front().shape() != present.images.front().shape() ||
+        best_.set.learning_rates.shape() != present.learning_rates.shape()) {
+      throw DataError(found->path.string() +
+                      ": arrays 'best.*': expected steps, epochs and images of this run, found others");
+    }
     distill::save(best_.set, out_ / "distilled.npz");
     std::cout << "resumed at iteration " << distiller_.iteration() << '\n';
   }

@@ -116,7 +116,8 @@ T require_value(const Json& json, const std::filesystem::path& path, const std::
   return value;
 }
 
-/// The object that a JSON file holds. @throws DataError with the byte offset if it is none.
+/// The object that a JSON file holds. @throws DataError if it is none, or too large; with the byte offset where it is
+/// no JSON.
 inline Json read_json(const std::filesystem::path& path) {
   constexpr std::size_t most_bytes = std::size_t{1} << 24;
   constexpr int most_levels = 32;  // it is written and compared level by level, on the stack
@@ -143,6 +144,8 @@ inline Json read_json(const std::filesystem::path& path) {
     std::string here = at < text.size() ? text.substr(at, 12) : "";
     for (char& letter : here) letter = letter < ' ' || letter > '~' ? '?' : letter;
     throw io::bad_content(path, concat("byte ", at), "sound JSON", here.empty() ? "the end of the file" : here);
+  } catch (const Json::out_of_range&) {
+    throw io::bad_content(path, "its numbers", "such as 64 bits can hold", "a larger one");
   }
 }
 

@@ -93,16 +93,26 @@ class RunLog {
     return npz;
   }
 
-  /// Takes back what `arrays` gave. @throws DataError naming the array of `path` that does not fit.
-  void restore(const io::Npz& npz, const std::filesystem::path& path) {
+  /// Takes back what `arrays` gave, of a run of so many learning rates. @throws DataError naming the array of `path`
+  /// that does not fit, or holds what cannot be drawn.
+  void restore(const io::Npz& npz, const std::filesystem::path& path, Index rate_count) {
     const auto& iterations = io::require_values<std::int64_t>(npz, path, "iterations", {-1});
     const auto count = static_cast<Index>(iterations.size());
     const auto& figures = io::require_values<double>(npz, path, "figures", {count, 3});
-    const auto& rates = io::require_values<float>(npz, path, "rates", {count, -1});
-    const std::size_t each = rates.size() / iterations.size();
+    const auto& rates = io::require_values<float>(npz, path, "rates", {count, rate_count});
+    const auto each = static_cast<std::size_t>(rate_count);
+    const auto refuse = [&](const char* name, const char* expected, double value) {
+      throw io::bad_content(path, concat("array '", name, "'"), expected, concat(value));
+    };
+    for (const float rate : rates) {
+      if (!std::isfinite(rate)) refuse("rates", "finite values", static_cast<double>(rate));
+    }
     rows_.clear();
     for (std::size_t i = 0; i < iterations.size(); ++i) {
       const double* row = figures.data() + 3 * i;
+      if (std::isinf(row[0])) refuse("figures", "finite losses", row[0]);
+      if (!(row[1] >= 0 && row[1] <= 100)) refuse("figures", "scores in percent", row[1]);
+      if (!std::isfinite(row[2])) refuse("figures", "finite seconds", row[2]);
       const auto first = rates.begin() + static_cast<std::ptrdiff_t>(i * each);
       rows_.push_back({iterations[i], std::isnan(row[0]) ? std::nullopt : std::optional(row[0]), row[1], row[2],
                        std::vector<float>(first, first + static_cast<std::ptrdiff_t>(each))});

@@ -273,6 +273,9 @@ inline std::pair<std::string, MatVariable> read_compressed_mat(UnpackingReader& 
 
 }  // namespace detail
 
+// Why not libmatio: it allocates what a header claims, before it looks at what the file holds, which a program cannot
+// limit for packed data. An array of which the file holds a part it returns whole and without an error, the rest
+// uninitialized (version 1.5.23).
 /// Reads a MAT file of version 5, of either byte order: a header of 128 bytes, then an element for each variable,
 /// plain or compressed. @throws DataError naming the file and the byte offset, what was expected and what was found,
 /// if it is no such file, was cut off, is damaged where it is compressed, or its sizes do not fit one another.
