@@ -149,6 +149,19 @@ TEST_CASE("load_usps: bad lines") {
   tiny.check_refused_line("\n", {"line 2: expected a label and 256 values, found 0 numbers"});
 }
 
+TEST_CASE("load_usps: more lines than USPS has by far, as a small packed file may hold them") {
+  const TinyUsps tiny;
+  std::string line = "7", lines;
+  for (int i = 0; i < 256; ++i) line += " 0";
+  line += '\n';
+  for (Index n = 0; n < most_usps_images; ++n) lines += line;
+  const auto path = tiny.folder / "zip.train";
+  put_file(path, lines);
+  CHECK(data::detail::read_usps(path).count == most_usps_images);
+  put_file(path, lines + line);
+  tiny.check_refused({path.string(), "line 65537: expected at most 65536 lines, found more"});
+}
+
 TEST_CASE("load_usps: an empty file") {
   const TinyUsps tiny;
   put_file(tiny.folder / "zip.test", "");

@@ -31,6 +31,9 @@ inline constexpr std::array<const char*, 2> usps_files = {"zip.train", "zip.test
 /// Each may be gzipped.
 inline constexpr DatasetFiles usps_dataset_files{usps_files, true};
 
+/// The most images in one of them; USPS itself has 7,291. Packed, a small file may hold any number.
+inline constexpr Index most_usps_images = 65'536;
+
 namespace detail {
 
 /// Cuts the first word off a line; empty if there is none.
@@ -55,6 +58,9 @@ inline void append_usps_line(std::string_view line, std::size_t number, const st
                              LabeledImages& images) {
   const auto levels = static_cast<std::size_t>(images.bytes_per_image());
   const std::string where = concat("line ", number);
+  if (images.count == most_usps_images) {
+    throw bad_content(path, where, concat("at most ", most_usps_images, " lines"), "more");
+  }
   std::size_t words = 0;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line), ++words) {
     const double value = parse_number(word).value_or(std::numeric_limits<double>::quiet_NaN());
