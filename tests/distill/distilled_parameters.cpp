@@ -165,6 +165,7 @@ TEST_CASE("distilled parameters: a state that no run leaves is refused") {
   refused("images.adam_square", doubles(-1), {"checkpoint.npz", "images.adam_*", "the square -1 at 0"});
   refused("raw_rates.adam_mean", doubles(nan), {"checkpoint.npz", "raw_rates.adam_*", "the mean nan at 0"});
   refused("raw_rates", doubles(nan), {"checkpoint.npz", "'raw_rates'", "finite", "nan"});
+  refused("raw_rates", doubles(1e300), {"checkpoint.npz", "'raw_rates'", "finite learning rates", "inf"});
   refused("clip_average", doubles(-2), {"checkpoint.npz", "'clip_average'", "the average -2"});
   refused("images.adam_steps", [](io::NpyArray& array) { std::get<std::vector<std::int64_t>>(array.values)[0] = -5; },
           {"checkpoint.npz", "images.adam_*", "-5 steps"});

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     set.restore(arrays, path);
     set.update(testing::small_hypergradient(), 1);
   });
-  const InnerLoop<float>& loop = set.loop();
+  static const InnerLoop<float> loop = testing::small_learned_set().loop();
   attempt([&] {
     cli::RunLog log(1);
     log.restore(io::with_prefix(arrays, "log"), path, loop.learning_rates.size());

@@ -57,8 +57,8 @@ TEST_CASE("seeds: idx, gzip, mnist") {
 TEST_CASE("seeds: npy, npz") {
   const auto npy = seeds_of("npy"), npz = seeds_of("npz");
   const io::Npz arrays{{"floats", {{2, 1}, std::vector<float>{1, 2}}},
-                         {"doubles", {{2}, std::vector<double>{1, 2}}},
-                         {"numbers", {{}, std::vector<std::int64_t>{3}}}};
+                       {"doubles", {{2}, std::vector<double>{1, 2}}},
+                       {"numbers", {{}, std::vector<std::int64_t>{3}}}};
   for (const auto& [name, array] : arrays) put_file(npy / name, io::encode_npy(array));
   io::write_npz(npz / "three", arrays);
   put_deflated_npz(npz / "packed", "floats", io::encode_npy(arrays.at("floats")));

@@ -59,7 +59,7 @@ inline void append_usps_line(std::string_view line, std::size_t number, const st
   const auto levels = static_cast<std::size_t>(images.bytes_per_image());
   const std::string where = concat("line ", number);
   if (images.count == most_usps_images) {
-    throw bad_content(path, where, concat("at most ", most_usps_images, " lines"), "more");
+    throw io::bad_content(path, where, concat("at most ", most_usps_images, " lines"), "more");
   }
   std::size_t words = 0;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line), ++words) {

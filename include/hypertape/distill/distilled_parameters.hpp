@@ -88,6 +88,9 @@ class DistilledParameters {
     refuse_as_data(path, "array 'clip_average'",
                    [&] { clip_.restore({io::require_values<double>(npz, path, "clip_average", {1})[0]}); });
     publish();
+    for (const float rate : loop_.learning_rates.values()) {
+      if (!std::isfinite(rate)) throw io::bad_content(path, "array 'raw_rates'", "finite learning rates", concat(rate));
+    }
   }
 
  private:
