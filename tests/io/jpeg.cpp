@@ -101,7 +101,7 @@ TEST_CASE("read_jpeg: a picture whose blocks cannot be in so small a file is ref
   const std::size_t frame = bytes.find("\xff\xc0");  // marker, length (2), bits, height (2), width (2)
   REQUIRE(frame != std::string::npos);
   const auto claim = [&](std::size_t height, std::size_t width) {
-    for (const std::size_t i : {0, 1}) {
+    for (std::size_t i = 0; i < 2; ++i) {
       bytes[frame + 5 + i] = static_cast<char>(height >> (8 - 8 * i) & 0xff);
       bytes[frame + 7 + i] = static_cast<char>(width >> (8 - 8 * i) & 0xff);
     }
