@@ -36,12 +36,12 @@ int main(int argc, char** argv) {
   const distill::InitialWeights theta0(
       {network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
   distill::DistillOptions options;
-  options.iterations = 150;
-  options.batch = 32;
-  options.hold_out = images.train.count / 5;
+  options.outer_loop.iterations = 150;
+  options.real.batch = 32;
+  options.validation.hold_out = images.train.count / 5;
   const WorkerTeam team(2);
   distill::Distiller distiller(network, images, options, theta0, theta0, team);
-  while (distiller.iteration() < options.iterations) distiller.iterate();
+  while (distiller.iteration() < options.outer_loop.iterations) distiller.iterate();
 
   const distill::DistilledSet set = distiller.distilled();
   Unroll<float, nn::ClassificationLoss<nn::Network<float>>> training({&network});

@@ -39,9 +39,9 @@ int main() {
   const distill::InitialWeights theta0(
       {network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
   distill::DistillOptions options;
-  options.iterations = 200;
-  options.batch = 64;
-  options.hold_out = 200;
+  options.outer_loop.iterations = 200;
+  options.real.batch = 64;
+  options.validation.hold_out = 200;
   const WorkerTeam team(2);
   distill::Distiller distiller(network, digits, options, theta0, theta0, team);
 
@@ -50,7 +50,7 @@ int main() {
               << " % of the test images right\n";
   };
   report("as it starts", theta0[0]);
-  while (distiller.iteration() < options.iterations) distiller.iterate();
+  while (distiller.iteration() < options.outer_loop.iterations) distiller.iterate();
   const distill::DistilledSet set = distiller.distilled();
   Unroll<float, nn::ClassificationLoss<nn::Network<float>>> training({&network});
   report("after three steps on ten learned images", training.train(set.inner_loop(theta0[0])));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
@@ -22,8 +23,8 @@ const data::Normalization scale{{0.2f, 0.6f}, {0.5f, 0.1f}};
 
 DistilledParameters small_set(const std::function<void(DistillOptions&)>& change = [](DistillOptions&) {}) {
   DistillOptions options;
-  options.steps = 2;
-  options.clip = 0;
+  options.inner_loop.steps = 2;
+  options.outer_loop.clip.reset();
   change(options);
   return DistilledParameters({random_tensor<float>(image_shape, 1), random_tensor<float>(image_shape, 2)},
                              {random_tensor<float>(label_shape, 3), random_tensor<float>(label_shape, 4)}, options,
@@ -43,7 +44,7 @@ float adam_step(double rate, float g) { return static_cast<float>(rate * double{
 
 TEST_CASE("distilled parameters: softplus of the raw learning rates is what was asked for, however small or large") {
   for (const double rate : {1e-6, 0.02, 0.2, 3.0, 50.0, 1000.0}) {
-    const DistilledParameters set = small_set([&](DistillOptions& o) { o.initial_learning_rate = rate; });
+    const DistilledParameters set = small_set([&](DistillOptions& o) { o.inner_loop.initial_learning_rate = rate; });
     REQUIRE(set.loop().learning_rates.shape() == rates_shape);
     for (const float value : set.loop().learning_rates.values()) CHECK(std::abs(double{value} / rate - 1) <= 1e-6);
   }
@@ -54,7 +55,8 @@ TEST_CASE(
   const Hypergradient<float> h = small_gradient();
   for (const bool soft : {false, true}) {
     DistilledParameters set = small_set([&](DistillOptions& o) {
-      o.learning_rate = 0.01, o.rates_learning_rate = 0.02, o.labels_learning_rate = 0.03, o.soft_labels = soft;
+      o.images.learning_rate = 0.01, o.inner_loop.rates_learning_rate = 0.02, o.labels.learning_rate = 0.03,
+      o.labels.soft = soft;
     });
     const InnerLoop<float> before = set.loop();
     set.update(h, 0.5);
@@ -78,8 +80,8 @@ TEST_CASE(
 
 TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives together") {
   // Adam does not see a constant factor; two steps, the second of a much larger gradient, do.
-  const auto images_after_two = [](double clip, float factor) {
-    DistilledParameters set = small_set([&](DistillOptions& o) { o.clip = clip; });
+  const auto images_after_two = [](std::optional<double> clip, float factor) {
+    DistilledParameters set = small_set([&](DistillOptions& o) { o.outer_loop.clip = clip; });
     Hypergradient<float> h = small_gradient();
     set.update(h, 1);
     for (auto* tensors : {&h.x, &h.y}) {
@@ -91,12 +93,12 @@ TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives tog
     set.update(h, 1);
     return set.loop().x[0];
   };
-  CHECK(!equal(images_after_two(0, 1), images_after_two(0, 1000)));
+  CHECK(!equal(images_after_two(std::nullopt, 1), images_after_two(std::nullopt, 1000)));
   CHECK(relative_error(images_after_two(0.1, 1), images_after_two(0.1, 1000)) <= 1e-5);
 }
 
 TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 255 are in each channel") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.clamp_images = true, o.learning_rate = 100; });
+  DistilledParameters set = small_set([](DistillOptions& o) { o.images.clamp = true, o.images.learning_rate = 100; });
   const auto check_range = [&] {
     const Index plane = image_shape[0] * image_shape[2] * image_shape[3];
     for (const Tensor<float>& x : set.loop().x) {
@@ -113,7 +115,7 @@ TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 25
 }
 
 TEST_CASE("distilled parameters: a hypergradient that is not finite changes nothing") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.soft_labels = true; });
+  DistilledParameters set = small_set([](DistillOptions& o) { o.labels.soft = true; });
   const InnerLoop<float> before = set.loop();
   const auto refused = [&](const std::function<void(Hypergradient<float>&)>& spoil) {
     Hypergradient<float> h = small_gradient();
@@ -131,7 +133,7 @@ TEST_CASE("distilled parameters: a hypergradient that is not finite changes noth
 }
 
 TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
-  const auto change = [](DistillOptions& o) { o.soft_labels = true, o.clip_average = 2; };
+  const auto change = [](DistillOptions& o) { o.labels.soft = true, o.outer_loop.clip_average = 2; };
   DistilledParameters first = small_set(change);
   first.update(small_gradient(), 1);
   io::Npz npz;
@@ -149,7 +151,7 @@ TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
 }
 
 TEST_CASE("distilled parameters: a state that no run leaves is refused") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.clip_average = 2; });
+  DistilledParameters set = small_set([](DistillOptions& o) { o.outer_loop.clip_average = 2; });
   set.update(small_gradient(), 1);
   io::Npz saved;
   set.save(saved);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -29,9 +30,9 @@ const data::Dataset& glyphs() {
 
 DistillOptions small_options() {
   DistillOptions options;
-  options.iterations = 60;
-  options.batch = 64;
-  options.hold_out = 100;
+  options.outer_loop.iterations = 60;
+  options.real.batch = 64;
+  options.validation.hold_out = 100;
   options.seed = 3;
   return options;
 }
@@ -82,7 +83,7 @@ TEST_CASE("distiller: a linear model learns digits from ten images, far above ch
 TEST_CASE("distiller: it learns for random initializations too, and for soft labels, momentum and clipping") {
   const auto gain = [](const std::function<void(DistillOptions&)>& change) {
     DistillOptions options = small_options();
-    options.epochs = 5;
+    options.inner_loop.epochs = 5;
     change(options);
     const auto distiller = random_distiller(options, 2);
     const double before = distiller->hold_out_score();
@@ -90,17 +91,17 @@ TEST_CASE("distiller: it learns for random initializations too, and for soft lab
     return distiller->hold_out_score() - before;
   };
   CHECK(gain([](DistillOptions&) {}) >= 30);
-  CHECK(gain([](DistillOptions& o) { o.soft_labels = true; }) >= 50);
-  CHECK(gain([](DistillOptions& o) { o.momentum = 0.5; }) >= 30);
-  CHECK(gain([](DistillOptions& o) { o.clip = 0.05; }) >= 30);
+  CHECK(gain([](DistillOptions& o) { o.labels.soft = true; }) >= 50);
+  CHECK(gain([](DistillOptions& o) { o.inner_loop.momentum = 0.5; }) >= 30);
+  CHECK(gain([](DistillOptions& o) { o.outer_loop.clip = 0.05; }) >= 30);
 }
 
 TEST_CASE("distiller: the same bits on one thread and on more") {
   const auto distil = [](int threads, bool random) {
     DistillOptions options = small_options();
-    options.steps = 2;
-    options.soft_labels = true;
-    options.networks = 3;
+    options.inner_loop.steps = 2;
+    options.labels.soft = true;
+    options.outer_loop.networks = 3;
     const auto distiller = random ? random_distiller(options, threads) : distiller_for(lenet(), options, threads);
     for (int i = 0; i < 3; ++i) distiller->iterate();
     return std::pair(distiller->distilled(), distiller->hold_out_score());
@@ -117,14 +118,14 @@ TEST_CASE("distiller: the same bits on one thread and on more") {
 
 TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits of one that was not stopped") {
   DistillOptions options = small_options();
-  options.steps = 3;
-  options.soft_labels = true;
-  options.momentum = 0.9;
-  options.clip_average = 1.5;
-  options.window = 4;
-  options.random_windows = true;
-  options.augmentation = {.padding = 2, .flip = true};
-  options.networks = 2;
+  options.inner_loop.steps = 3;
+  options.labels.soft = true;
+  options.inner_loop.momentum = 0.9;
+  options.outer_loop.clip_average = 1.5;
+  options.outer_loop.window = 4;
+  options.outer_loop.random_windows = true;
+  options.real.augmentation = {.padding = 2, .flip = true};
+  options.outer_loop.networks = 2;
   const auto whole = random_distiller(options);
   for (int i = 0; i < 12; ++i) whole->iterate();
   for (const int stop : {0, 5}) {
@@ -171,15 +172,15 @@ TEST_CASE("distiller: options do what they say") {
     return distiller->distilled();
   };
   const distill::DistilledSet plain = after_one([](DistillOptions&) {});
-  CHECK(equal(after_one([](DistillOptions& o) { o.rates_learning_rate = 0; }).learning_rates,
+  CHECK(equal(after_one([](DistillOptions& o) { o.inner_loop.rates_learning_rate = 0; }).learning_rates,
               Tensor<float>(Shape{3, 1}, 0.2f)));
   CHECK(!equal(plain.learning_rates, Tensor<float>(Shape{3, 1}, 0.2f)));
-  const auto soft = after_one([](DistillOptions& o) { o.soft_labels = true; });
+  const auto soft = after_one([](DistillOptions& o) { o.labels.soft = true; });
   CHECK(soft.soft_labels);
   CHECK(!equal(soft.labels[0], plain.labels[0]));
-  CHECK(after_one([](DistillOptions& o) { o.momentum = 0.5; }).momentum == 0.5f);
+  CHECK(after_one([](DistillOptions& o) { o.inner_loop.momentum = 0.5; }).momentum == 0.5f);
   // Pixel 0 and pixel 255 in normalized space.
-  const auto clamped = after_one([](DistillOptions& o) { o.clamp_images = true, o.initial_noise = 10; });
+  const auto clamped = after_one([](DistillOptions& o) { o.images.clamp = true, o.images.initial_noise = 10; });
   const data::Normalization& scale = glyphs().normalization;
   for (const float value : clamped.images[0].values()) {
     REQUIRE(value >= (0 - scale.mean[0]) / scale.std[0]);
@@ -188,10 +189,10 @@ TEST_CASE("distiller: options do what they say") {
 }
 
 TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
-  const auto steps_of_second_iteration = [](long halve_every) {
+  const auto steps_of_second_iteration = [](std::optional<long> halve_every) {
     DistillOptions options = small_options();
-    options.halve_every = halve_every;
-    options.clip = 0;
+    options.outer_loop.halve_every = halve_every;
+    options.outer_loop.clip.reset();
     const auto distiller = distiller_for(linear(), options);
     distiller->iterate();
     const Tensor<float> before = distiller->distilled().images[0];
@@ -205,7 +206,7 @@ TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
   Tensor<double> twice = half;
   for (double& value : twice.values()) value *= 2;
   CHECK(relative_error(twice, whole) <= 1e-5);  // of floats that are a hundred times as large as the steps
-  const Tensor<double> cosine = steps_of_second_iteration(0);
+  const Tensor<double> cosine = steps_of_second_iteration(std::nullopt);
   Tensor<double> scaled = whole;
   for (double& value : scaled.values()) value *= 0.5 * (1 + std::cos(std::acos(-1.0) / 60));
   CHECK(relative_error(cosine, scaled) <= 1e-5);
@@ -213,7 +214,7 @@ TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
 
 TEST_CASE("distiller: it can start from real images, each of its class") {
   DistillOptions options = small_options();
-  options.from_real_images = true;
+  options.images.from_real = true;
   const Tensor<float> images = distiller_for(linear(), options)->distilled().images[0];
   for (Index k = 0; k < 10; ++k) {
     bool found = false;
@@ -228,9 +229,9 @@ TEST_CASE("distiller: it can start from real images, each of its class") {
 
 TEST_CASE("distiller: a window gives derivatives to its last steps alone") {
   DistillOptions options = small_options();
-  options.steps = 3;
-  options.epochs = 1;
-  options.window = 1;
+  options.inner_loop.steps = 3;
+  options.inner_loop.epochs = 1;
+  options.outer_loop.window = 1;
   const auto distiller = distiller_for(linear(), options);
   const auto before = distiller->distilled();
   distiller->iterate();
@@ -258,17 +259,17 @@ TEST_CASE("distiller: an attack teaches the target's label for the attacked clas
 
 TEST_CASE("distiller: a learning rate that diverges stops the run, and says where") {
   DistillOptions options = small_options();
-  options.initial_learning_rate = 1e30;
+  options.inner_loop.initial_learning_rate = 1e9;
   const auto distiller = distiller_for(lenet(), options, 2);
   const distill::DistilledSet before = distiller->distilled();
-  check_error<DivergenceError>([&] { distiller->iterate(); }, {"iteration 0", "inner step 1", "learning rates 1e+30"});
+  check_error<DivergenceError>([&] { distiller->iterate(); }, {"iteration 0", "inner step 1", "learning rates 1e+09"});
   check_same(distiller->distilled(), before);
 }
 
 TEST_CASE("distiller: steps in which a network diverges can be skipped, and are counted") {
   DistillOptions options = small_options();
-  options.initial_learning_rate = 1e30;
-  options.skip_diverged = true;
+  options.inner_loop.initial_learning_rate = 1e9;
+  options.outer_loop.skip_diverged = true;
   const auto distiller = distiller_for(lenet(), options);
   const distill::DistilledSet before = distiller->distilled();
   CHECK(std::isnan(distiller->iterate()));
@@ -283,9 +284,9 @@ TEST_CASE("distiller: steps in which a network diverges can be skipped, and are 
 
 TEST_CASE("distiller: validation networks that diverge score nothing where they are skipped, else stop the run") {
   DistillOptions options = small_options();
-  options.validation_networks = 2;
+  options.validation.networks = 2;
   const auto score = [&](float weight, bool skip) {
-    options.skip_diverged = skip;
+    options.outer_loop.skip_diverged = skip;
     const InitialWeights good = fixed(linear(), options);
     Tensor<float> bad = good[0];
     for (float& value : bad.values()) value = weight;
@@ -302,7 +303,7 @@ TEST_CASE("distiller: validation networks that diverge score nothing where they 
 TEST_CASE("distiller: the held-out images are those of the seed that draws them") {
   const auto score = [](std::uint64_t hold_out_seed) {
     DistillOptions options = small_options();
-    options.hold_out_seed = hold_out_seed;
+    options.validation.hold_out_seed = hold_out_seed;
     return distiller_for(linear(), options)->hold_out_score();
   };
   const distill::DistilledSet set = distiller_for(linear(), small_options())->distilled();
@@ -326,15 +327,10 @@ TEST_CASE("distiller: options out of range, and a dataset that is too small") {
     change(options);
     check_error<ArgumentError>([&] { distiller_for(linear(), options); }, words);
   };
-  refused([](DistillOptions& o) { o.hold_out = 590; },
+  refused([](DistillOptions& o) { o.validation.hold_out = 590; },
           {"training set of 600 images", "hold-out of 590", "batch of 64"});
-  refused([](DistillOptions& o) { o.steps = 0; }, {"steps must be at least 1", "0"});
-  refused([](DistillOptions& o) { o.initial_learning_rate = std::nan(""); },
-          {"initial learning rate must be positive"});
-  refused([](DistillOptions& o) { o.momentum = 1; }, {"momentum", "1"});
-  refused([](DistillOptions& o) { o.window = 4; }, {"window must be within the inner loop", "4"});
-  refused([](DistillOptions& o) { o.random_windows = true; }, {"random windows need a window"});
-  refused([](DistillOptions& o) { o.from_real_images = true, o.images_per_class = 60; }, {"class 0 has", "60"});
+  refused([](DistillOptions& o) { o.inner_loop.steps = 0; }, {"steps needs a number above zero", "got 0"});
+  refused([](DistillOptions& o) { o.images.from_real = true, o.images.per_class = 60; }, {"class 0 has", "60"});
 }
 
 }  // namespace

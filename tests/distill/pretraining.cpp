@@ -86,11 +86,11 @@ TEST_CASE("pretraining: options out of range, and too few images") {
                              {"600 of them held out", "batch of 50"});
   options.hold_out = -1;
   check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
-                             {"hold-out cannot be negative", "-1"});
+                             {"hold_out needs a number not below zero", "-1"});
   options = small_options();
   options.learning_rate = 0;
   check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
-                             {"learning rate must be positive"});
+                             {"learning_rate needs a number above zero"});
 }
 
 }  // namespace

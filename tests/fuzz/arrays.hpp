@@ -44,8 +44,8 @@ inline constexpr std::array checkpoint_arrays{"images",
 /// One step of two images of 2 x 2 pixels, with soft labels of two classes; three epochs.
 inline distill::DistilledParameters small_learned_set() {
   distill::DistillOptions options;
-  options.soft_labels = true;
-  options.clip_average = 2;
+  options.labels.soft = true;
+  options.outer_loop.clip_average = 2;
   return distill::DistilledParameters({random_tensor<float>(Shape{2, 1, 2, 2}, 1)},
                                       {random_tensor<float>(Shape{2, 2}, 2)}, options,
                                       data::Normalization{{0.5F}, {0.5F}});

@@ -124,7 +124,7 @@ TEST_CASE("tool: help lists options in groups, each with its default, and wraps 
     }
   }
   const Result help = tool("distill --help");
-  for (const char* words : {"\nData:\n", "\nNetwork:\n", "\nInitial weights:\n", "\nOuter steps:\n", "--hold-out N",
+  for (const char* words : {"\nData:\n", "\nNetwork:\n", "\nInitial weights:\n", "\nOuter loop:\n", "--hold-out N",
                             "--net NAME", "--data DIR", "--clip X", "lenet, alexcifarnet", "[0; 0 to 1024]", "[off]"}) {
     CHECK_MESSAGE(help.says(words), words);
   }

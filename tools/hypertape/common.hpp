@@ -39,32 +39,6 @@ inline CLI::Validator seed_number() {
       "WHOLE");
 }
 
-/// Accepts numbers above (or, with `zero`, not below) zero and up to a billion. CLI11's own ranges let a NaN pass, and
-/// its conversion to integers takes whatever is too large for the largest integer.
-inline CLI::Validator positive(bool zero = false) {
-  constexpr double most = 1e9;
-  return CLI::Validator(
-      [zero](const std::string& text) -> std::string {
-        double value = 0;
-        const bool valid = CLI::detail::lexical_cast(text, value) && (zero ? value >= 0 : value > 0) && value <= most;
-        return valid ? ""
-                     : concat("needs a number ", zero ? "not below" : "above", " zero and at most 1e9, got ", text);
-      },
-      zero ? "NOT NEGATIVE" : "POSITIVE");
-}
-
-/// Accepts numbers from `low` to `high`, which --help shows. CLI11's own range lets a NaN pass.
-inline CLI::Validator in_range(double low, double high) {
-  const std::string range = concat('[', low, " - ", high, ']');
-  return CLI::Validator(
-      [low, high, range](const std::string& text) -> std::string {
-        double value = 0;
-        const bool valid = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
-        return valid ? "" : concat("needs a number in ", range, ", got ", text);
-      },
-      "NUMBER in " + range);
-}
-
 /// What --dataset takes: names that the library knows, and the user's own pictures.
 inline std::vector<std::string> dataset_choices() {
   std::vector<std::string> names = data::dataset_names();

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,10 +29,6 @@ namespace hypertape::cli {
 using hypertape::detail::concat;
 namespace {
 
-const std::map<std::string, MemoryPolicy> memory_policies = {{"every-tape", MemoryPolicy::store_all},
-                                                             {"recompute", MemoryPolicy::recompute},
-                                                             {"checkpoints", MemoryPolicy::checkpoints}};
-
 struct DistillCommand {
   explicit DistillCommand(CLI::App& command) : options(command) {}
 
@@ -44,9 +39,6 @@ struct DistillCommand {
   ObjectiveOptions objective;
   distill::DistillOptions distill;
   std::optional<Index> images;
-  std::string balance = "auto";
-  std::string memory_policy = "every-tape";
-  long evaluate_every = 100;
   long checkpoint_every = 500;
   double time_limit = 0;
   std::optional<std::filesystem::path> resume;
@@ -70,7 +62,7 @@ class Run {
         hold_out_(hold_out),
         classes_(classes),
         checkpoints_(out.path()),
-        log_(command.distill.steps) {}
+        log_(command.distill.inner_loop.steps) {}
 
   const Best& best() const { return best_; }
   /// Of training, with that before it was resumed.
@@ -81,7 +73,7 @@ class Run {
   /// was not.
   int train() {
     const Interrupt interrupt;
-    const long iterations = command_.distill.iterations;
+    const long iterations = command_.distill.outer_loop.iterations;
     if (log_.rows().empty()) evaluate(std::nullopt);
     std::optional<double> loss;
     int stopped = 0;
@@ -89,7 +81,7 @@ class Run {
       const double present = distiller_.iterate();
       loss = std::isnan(present) ? std::nullopt : std::optional(present);  // none of a skipped iteration
       const long done = distiller_.iteration();
-      if (done % command_.evaluate_every == 0 || done == iterations) evaluate(loss);
+      if (done % command_.distill.validation.evaluate_every == 0 || done == iterations) evaluate(loss);
       if (interrupt.requested()) {
         stopped = interrupt.exit_code();
       } else if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && done < iterations) {
@@ -99,7 +91,7 @@ class Run {
       if (due || stopped != 0 || done == iterations) save_checkpoint();
     }
     // Not before the checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
-    if (distiller_.iteration() < iterations && distiller_.iteration() % command_.evaluate_every != 0) evaluate(loss);
+    if (distiller_.iteration() < iterations && distiller_.iteration() % command_.distill.validation.evaluate_every != 0) evaluate(loss);
     progress_.finish();
     const distill::DistilledSet last = distilled();
     distill::save(last, out_ / "last.npz");
@@ -167,7 +159,7 @@ class Run {
     io::write_atomically(out_ / "log.csv", log_.csv());
     snapshots_.offer(done, set.images.front());
     if (done == 0) return;
-    const long iterations = command_.distill.iterations;
+    const long iterations = command_.distill.outer_loop.iterations;
     const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
     progress_.show(concat(done, "/", iterations, " loss ", loss ? fixed(*loss, 3) : "(diverged)", " hold-out ",
                            fixed(score, 1), '%', hold_out_.remark(), " (best ", fixed(best_.score, 1), ") left ",
@@ -221,13 +213,13 @@ std::string balance_text(const data::Dataset& dataset) {
 /// @throws ArgumentError if all of a class's are held out.
 void check_balance(const data::Dataset& dataset, const distill::DistillOptions& options) {
   const data::LabeledImages& images = dataset.train;
-  const data::Split split = distill::hold_out(images, *options.hold_out, *options.hold_out_seed);
+  const data::Split split = distill::hold_out(images, *options.validation.hold_out, *options.validation.hold_out_seed);
   const std::vector<Index> learned = distill::class_sizes(images, split.train),
                            held_out = distill::class_sizes(images, split.held_out);
   for (std::size_t k = 0; k < learned.size(); ++k) {
     const std::string name = dataset.class_names.empty() ? concat(k) : dataset.class_names[k];
     if (learned[k] == 0 && held_out[k] > 0) {
-      throw ArgumentError("--hold-out ", *options.hold_out, ": holds out all ", held_out[k],
+      throw ArgumentError("--hold-out ", *options.validation.hold_out, ": holds out all ", held_out[k],
                                   " training images of class ", name, "; hold out fewer, or others by another --seed");
     }
     if (learned[k] > 0 && held_out[k] == 0) {
@@ -271,8 +263,8 @@ void check_options(const DistillCommand& command) {
   const Options& options = command.options;
   command.common.check(options);
   command.initialization.check(options);
-  options.only(command.distill.soft_labels, "--soft-labels", {"--labels-learning-rate"});
-  options.only(!command.distill.from_real_images, "a start from noise, without --from-real-images",
+  options.only(command.distill.labels.soft, "--soft-labels", {"--labels-learning-rate"});
+  options.only(!command.distill.images.from_real, "a start from noise, without --from-real-images",
                {"--initial-noise"});
   options.only(!command.initialization.fixed(), "--init random or random-pretrained",
                {"--networks", "--validation-networks"});
@@ -308,27 +300,24 @@ void distil(DistillCommand& command) {
     if (*command.images % classes != 0) {
       throw ArgumentError("--images ", *command.images, ": ", classes, " classes do not divide it");
     }
-    d.images_per_class = *command.images / classes;
+    d.images.per_class = *command.images / classes;
   }
   d.objective = command.objective.make(classes);
-  d.memory_policy = memory_policies.at(command.memory_policy);
   const HoldOut hold_out =
-      choose_hold_out("--hold-out", d.hold_out, dataset, command.initialization, command.common.seed);
-  d.hold_out_seed = hold_out.seed;
-  choose_batch(d.batch, 256, hold_out.count, dataset.train.count);
-  if (command.balance != "auto") d.balanced = command.balance == "on";
+      choose_hold_out("--hold-out", d.validation.hold_out, dataset, command.initialization, command.common.seed);
+  d.validation.hold_out_seed = hold_out.seed;
+  choose_batch(d.real.batch, 256, hold_out.count, dataset.train.count);
   d = d.resolved(dataset.train);
-  command.balance = *d.balanced ? "on" : "off";
-  if (*d.balanced) check_balance(dataset, d);
+  if (*d.real.balanced) check_balance(dataset, d);
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train, command.options);
   const InitialWeightFamilies weights(command.initialization, network, dataset.train, command.common.seed);
-  const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation_networks);
-  const Index given = training.count().value_or(d.networks);
-  if (command.options.given("--networks") && given < d.networks) {
-    throw ArgumentError("--networks ", d.networks, ": the pool leaves ", given, " to distil for");
+  const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation.networks);
+  const Index given = training.count().value_or(d.outer_loop.networks);
+  if (command.options.given("--networks") && given < d.outer_loop.networks) {
+    throw ArgumentError("--networks ", d.outer_loop.networks, ": the pool leaves ", given, " to distil for");
   }
-  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation_networks), team);
+  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team);
   Json config = config_of("distill", command.options);
   config.update(description_of(dataset));
   config.update({{"network", network.name()},
@@ -346,10 +335,10 @@ void distil(DistillCommand& command) {
   }
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
-            << d.images_per_class * classes * d.steps << " images, " << d.steps << " x " << d.epochs << " steps, "
-            << d.iterations << " iterations, " << team.size() << " threads\n"
-            << sizes_text(dataset.train.count, *d.hold_out, *d.batch)
-            << (*d.balanced ? balance_text(dataset) : std::string()) << '\n';
+            << d.images.per_class * classes * d.inner_loop.steps << " images, " << d.inner_loop.steps << " x " << d.inner_loop.epochs << " steps, "
+            << d.outer_loop.iterations << " iterations, " << team.size() << " threads\n"
+            << sizes_text(dataset.train.count, *d.validation.hold_out, *d.real.batch)
+            << (*d.real.balanced ? balance_text(dataset) : std::string()) << '\n';
   Run run(command, out, distiller, hold_out, classes);
   if (command.resume) run.restore();
   std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
@@ -365,9 +354,9 @@ void distil(DistillCommand& command) {
                   {"network", network.name()},
                   {"init", command.initialization.init},
                   {"objective", command.objective.objective},
-                  {"steps", d.steps},
-                  {"epochs", d.epochs},
-                  {"images_per_class", static_cast<double>(d.images_per_class)},
+                  {"steps", d.inner_loop.steps},
+                  {"epochs", d.inner_loop.epochs},
+                  {"images_per_class", static_cast<double>(d.images.per_class)},
                   {"iterations", distiller.iteration()},
                   {"skipped_iterations", distiller.skipped()},
                   {"interrupted", stopped != 0},
@@ -381,7 +370,7 @@ void distil(DistillCommand& command) {
   if (stopped == 0) {
     result =
         train_and_test(network, best.set, test_weights, data::all_indices(command.initialization.networks_to_test()),
-                       dataset.test, team, d.skip_diverged, [](const TestResult&) { return true; });
+                       dataset.test, team, d.outer_loop.skip_diverged, [](const TestResult&) { return true; });
     io::write_atomically(out / "networks.csv", result.csv(d.objective));
     summary.update(result.summary(d.objective, dataset));
   }
@@ -391,7 +380,7 @@ void distil(DistillCommand& command) {
   out.write_json("summary.json", summary);
   if (stopped == 0) run.finish();
   if (stopped != 0) {
-    std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.iterations
+    std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.outer_loop.iterations
               << ", not tested; continue with --resume " << shell_word(out.path()) << '\n';
   } else {
     std::cout << result.text(d.objective) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
@@ -414,78 +403,11 @@ void add_distill(CLI::App& app) {
   command->network.add(options);
   command->initialization.add(options);
   command->objective.add(options);
-  distill::DistillOptions& d = command->distill;
-  options.group("Distilled set and inner steps");
-  options.add("--steps", d.steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
-  options.add("--epochs", d.epochs, "Times that the steps are repeated")->check(positive());
-  CLI::Option* per_class =
-      options.add("--images-per-class", d.images_per_class, "Distilled images of a class, in each step")
-          ->check(positive());
+  options.add_declared(command->distill);
   options.add("--images", command->images, "Distilled images in each step, in place of --images-per-class")
       ->check(positive())
-      ->excludes(per_class);
-  options.add_flag("--soft-labels", d.soft_labels, "Learn the labels too");
-  options.add("--momentum", d.momentum, "Momentum of the inner steps (heavy ball); 0: plain gradient descent")
-      ->check(in_range(0, 0.9999));
-  options.add("--initial-learning-rate", d.initial_learning_rate, "Of each inner step, before it is learned")
-      ->check(positive());
-  options.add("--initial-noise", d.initial_noise, "Standard deviation of the images that it starts from")
-      ->check(positive());
-  options.add_flag("--from-real-images", d.from_real_images, "Start from random real images instead of noise");
-  options.add_flag("--clamp-images", d.clamp_images, "Keep the images in the range of pixels");
-  options.group("Outer steps");
-  options.add("--iterations", d.iterations, "Outer steps")->check(positive());
-  options.add("--batch", d.batch, "Real images that each network of an outer step is tested with")
-      ->check(positive())
-      ->default_str("256, or all that are not held out");
-  options.add("--crop-padding", d.augmentation.padding, "Real images are cropped at random after padding by so much")
-      ->check(positive(true));
-  options.add_flag("--flip", d.augmentation.flip, "Real images are flipped left to right at random");
-  options
-      .add("--balance", command->balance,
-           "Whether a batch has as many real images of each class, and each class counts as much in the choice of the "
-           "best state (auto: if one has more than twice the images of another)")
-      ->check(CLI::IsMember({"auto", "on", "off"}));
-  options.add("--networks", d.networks, "Initial weights of one outer step, where there are several")
-      ->check(positive());
-  options.add("--learning-rate", d.learning_rate, "Of the outer Adam, for the images")->check(positive());
-  options
-      .add("--rates-learning-rate", d.rates_learning_rate,
-           "Of the outer Adam, for the learning rates; 0 leaves them as they start")
-      ->check(positive(true));
-  options.add("--labels-learning-rate", d.labels_learning_rate, "Of the outer Adam, for soft labels")
-      ->check(positive());
-  options
-      .add("--halve-every", d.halve_every,
-           "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to zero")
-      ->check(positive(true));
-  options.group("Hypergradient");
-  options.add("--clip", d.clip, "Largest norm of the hypergradient; 0: no limit")->check(positive(true));
-  options.add("--clip-average", d.clip_average, "Largest multiple of the moving average of that norm; 0: no limit")
-      ->check(positive(true));
-  options.add("--window", d.window, "Derivatives go back through so many steps only; 0: through all")
-      ->check(positive(true));
-  options.add_flag("--random-windows", d.random_windows, "The window, and the inner loop, end at a random step");
-  options
-      .add("--memory-policy", command->memory_policy,
-           "What is kept of the inner steps (all, the weights before each, or before some), for less memory and more "
-           "time",
-           free)
-      ->check(CLI::IsMember(memory_policies));
-  options.add_flag(
-      "--skip-diverged", d.skip_diverged,
-      "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
-      "test as getting nothing right; the summary counts both");
-  options.group("Choice of the best state");
-  options
-      .add("--hold-out", d.hold_out,
-           "Training images kept back to choose the best state, for networks of a pool those that it has not seen")
-      ->check(positive())
-      ->default_str("5000, or a fifth");
-  options
-      .add("--validation-networks", d.validation_networks, "Initial weights to choose it with, where there are several")
-      ->check(positive());
-  options.add("--evaluate-every", command->evaluate_every, "Iterations between evaluations")->check(positive());
+      ->excludes(options.command().get_option("--images-per-class"))
+      ->group("Distilled images");
   options.group("Stopping and continuing");
   options
       .add("--checkpoint-every", command->checkpoint_every,

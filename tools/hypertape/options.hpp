@@ -1,14 +1,18 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/distill/option.hpp"
 #include "hypertape/io/file.hpp"
 #include "json_file.hpp"
 #include "paths.hpp"
@@ -16,6 +20,21 @@
 namespace hypertape::cli {
 
 using hypertape::detail::concat;
+
+/// Accepts numbers within the bounds. CLI11's own ranges let a NaN pass, and its conversion to integers takes whatever
+/// is too large for the largest integer.
+inline CLI::Validator within(const distill::Bounds& bounds) {
+  const std::string words = bounds.text();
+  return CLI::Validator(
+      [bounds, words](const std::string& text) -> std::string {
+        double value = 0;
+        const bool valid = CLI::detail::lexical_cast(text, value) &&
+                           (bounds.contain(value) || (bounds.zero_is_none && value == 0));
+        return valid ? "" : concat("needs ", words, ", got ", text);
+      },
+      "NUMBER" + words.substr(std::string("a number").size()));
+}
+inline CLI::Validator positive(bool zero = false) { return within(zero ? distill::not_negative : distill::positive); }
 
 /// The options of a command, each bound to a variable: given on the command line, written to config.json under its name
 /// with underscores, and read from there by a run that is resumed.
@@ -72,6 +91,12 @@ class Options {
   /// An option without a value.
   CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
     return bind(value, command_.add_flag(name, value, help)->default_str("off"), OnResume::must_agree);
+  }
+
+  /// The options that the library declares (distill/option.hpp), under its headings.
+  template <class Declared>
+  void add_declared(Declared& values) {
+    Declared::for_each_option(values, Declarations{*this});
   }
 
   /// Whether the option is on the command line.
@@ -136,6 +161,71 @@ class Options {
   }
 
  private:
+  /// Adds an option for each declaration.
+  struct Declarations {
+    Options& options;
+
+    void heading(const char* text) const { options.group(text); }
+
+    template <class T>
+    void operator()(T& value, const distill::Option& declared, const auto&... choices) const {
+      const std::string name = option_name(declared.name);
+      const OnResume on_resume = declared.affects_results ? OnResume::must_agree : OnResume::free;
+      if constexpr (sizeof...(choices) > 0) {
+        options.add_choice(name, value, declared.help, on_resume, choices...);
+      } else if constexpr (std::is_same_v<T, bool>) {
+        options.add_flag(name, value, declared.help);
+      } else {
+        CLI::Option* option = nullptr;
+        if constexpr (detail::is_optional<T>) {
+          if (declared.bounds.zero_is_none) option = options.add_zero_or(name, value, declared.help, on_resume);
+        }
+        if (option == nullptr) option = options.add(name, value, declared.help, on_resume);
+        option->check(within(declared.bounds));
+        if (*declared.without != '\0') option->default_str(declared.without);
+      }
+    }
+  };
+
+  /// A number that is there only sometimes; where it is not, it is 0 on the command line and in config.json.
+  template <class T>
+  CLI::Option* add_zero_or(const std::string& name, std::optional<T>& value, const std::string& help,
+                           OnResume on_resume) {
+    const auto set = [&value](const T& number) { value = number == 0 ? std::nullopt : std::optional(number); };
+    CLI::Option* option =
+        command_.add_option_function<T>(name, set, help)->default_str(concat(value.value_or(T(0))));
+    const auto read = [set](const Json& json) {
+      T number{};
+      if (!take_json(json, number)) return false;
+      set(number);
+      return true;
+    };
+    return bind(option, on_resume, [&value] { return Json(value.value_or(T(0))); }, read, kind_of_json<T>());
+  }
+
+  /// A value by its name.
+  template <class T>
+  CLI::Option* add_choice(const std::string& name, T& value, const std::string& help, OnResume on_resume,
+                          const distill::Choices<T>& choices) {
+    std::vector<std::string> names;
+    for (const auto& choice : choices) names.push_back(choice.first);
+    const auto set = [&value, choices](const std::string& chosen) {
+      for (const auto& [choice, meant] : choices) {
+        if (choice == chosen) value = meant;
+      }
+    };
+    const auto present = [&value, choices] {
+      return std::ranges::find(choices, value, &std::pair<std::string, T>::second)->first;
+    };
+    CLI::Option* option = command_.add_option_function<std::string>(name, set, help)->default_str(present());
+    const auto read = [set](const Json& json) {
+      if (json.is_string()) set(json.get<std::string>());
+      return json.is_string();
+    };
+    return bind(option->check(CLI::IsMember(names)), on_resume, [present] { return Json(present()); }, read,
+                kind_of_json<std::string>());
+  }
+
   struct Entry {
     CLI::Option* option;
     OnResume on_resume;
@@ -176,12 +266,16 @@ class Options {
     return add(name, value, help, on_resume)->check(not_empty());
   }
 
+  CLI::Option* bind(CLI::Option* option, OnResume on_resume, std::function<Json()> write,
+                    std::function<bool(const Json&)> read, std::string kind) {
+    option->group(group_);
+    entries_.push_back({option, on_resume, std::move(write), std::move(read), std::move(kind)});
+    return option;
+  }
   template <class T>
   CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {
-    option->group(group_);
-    entries_.push_back({option, on_resume, [&value] { return to_json(value); },
-                        [&value](const Json& json) { return take_json(json, value); }, kind_of_json<T>()});
-    return option;
+    return bind(option, on_resume, [&value] { return to_json(value); },
+                [&value](const Json& json) { return take_json(json, value); }, kind_of_json<T>());
   }
 
   template <class T>
@@ -196,10 +290,15 @@ class Options {
   static Json to_json(const std::optional<T>& value) {
     return value ? to_json(*value) : Json();
   }
+  /// "images_per_class" as "--images-per-class".
+  static std::string option_name(std::string key) {
+    std::ranges::replace(key, '_', '-');
+    return "--" + key;
+  }
   /// "--images-per-class" as "images_per_class".
   static std::string key(const CLI::Option* option) {
     std::string name = option->get_name().substr(2);
-    for (char& letter : name) letter = letter == '-' ? '_' : letter;
+    std::ranges::replace(name, '-', '_');
     return name;
   }
 

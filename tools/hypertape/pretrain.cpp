@@ -173,21 +173,11 @@ void add_pretrain(CLI::App& app) {
   command->common.add(options);
   command->network.add(options);
   command->initialization.add_distribution(options);
-  distill::PretrainOptions& p = command->pretrain;
   options.group("Training");
   options
       .add("--networks", command->networks, "How many; those that are there already are kept", Options::OnResume::free)
       ->check(positive());
-  options
-      .add("--hold-out", p.hold_out,
-           "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: none")
-      ->check(positive(true))
-      ->default_str("5000, or a fifth");
-  options.add("--epochs", p.epochs, "Passes over the training images")->check(positive());
-  options.add("--batch", p.batch, "Images of one step")
-      ->check(positive())
-      ->default_str("128, or all that are not held out");
-  options.add("--learning-rate", p.learning_rate, "Of Adam; falls to zero along half a cosine")->check(positive());
+  options.add_declared(command->pretrain);
   options.command().callback([command] { run(*command); });
 }
 

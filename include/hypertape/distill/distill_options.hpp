@@ -8,6 +8,7 @@
 #include "hypertape/data/augment.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/objective.hpp"
+#include "hypertape/distill/option.hpp"
 #include "hypertape/distill/real_batches.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
@@ -16,84 +17,176 @@ namespace hypertape::distill {
 /// No inner loop may have more steps.
 inline constexpr Index most_inner_steps = 100000;
 
+/// Gradient descent on the distilled images, and its learning rates.
+struct InnerLoopOptions {
+  Index steps = 1;                     ///< of one epoch, each with images of its own
+  Index epochs = 3;                    ///< times that the steps are repeated
+  double momentum = 0;                 ///< of the steps
+  double initial_learning_rate = 0.2;  ///< of every step
+  double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
+  MemoryPolicy memory_policy = MemoryPolicy::store_all;  ///< what is kept of the steps
+
+  /// Steps in all.
+  Index length() const { return steps * epochs; }
+};
+
+/// The distilled images.
+struct ImageOptions {
+  Index per_class = 1;          ///< in each step
+  double initial_noise = 0.3;   ///< standard deviation of the images that it starts from, in normalized space
+  bool from_real = false;       ///< start from random real images instead
+  bool clamp = false;           ///< keep images in the range of pixels
+  double learning_rate = 0.02;  ///< of Adam
+};
+
+/// The labels of the distilled images.
+struct LabelOptions {
+  bool soft = false;            ///< learn the labels too
+  double learning_rate = 0.02;  ///< of Adam, for soft labels
+};
+
+/// The real images that outer steps are tested with.
+struct RealImageOptions {
+  std::optional<Index> batch;  ///< for each network of an outer step; without: 256, or all that are not held out if
+                               ///< these are fewer
+  data::Augmentation augmentation;  ///< of the images
+  std::optional<bool> balanced;  ///< batches have as many images of each class, and each counts as much in the score;
+                                 ///< without: if `unequal_classes` says so
+};
+
+/// The steps that learn images, labels and learning rates.
+struct OuterLoopOptions {
+  long iterations = 12000;           ///< outer steps
+  Index networks = 4;                ///< initial weights of one outer step, where there are several
+  std::optional<long> halve_every;   ///< iterations after which Adam's rates are halved; without: half a cosine to zero
+  std::optional<double> clip = 0.5;  ///< largest norm of the hypergradient
+  std::optional<double> clip_average;  ///< largest multiple of the moving average of that norm
+  std::optional<Index> window;         ///< truncated back-propagation through so many steps; without: through all
+  bool random_windows = false;         ///< the window ends at a random step, and so does the inner loop
+  bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
+};
+
+/// The choice of the best state.
+struct ValidationOptions {
+  std::optional<Index> hold_out;  ///< training images kept back to choose with; without: `default_hold_out`
+  std::optional<std::uint64_t> hold_out_seed;  ///< draws these; without: the seed of the run. A pool's, of networks
+                                               ///< that must not have seen them
+  Index networks = 8;                          ///< initial weights to score with, where there are several
+  long evaluate_every = 100;                   ///< iterations between scores
+};
+
 /// How to distil; the defaults are those of the tool (docs/distillation.md says how they were found).
 struct DistillOptions {
-  Objective objective;         ///< what training on the images is for
-  Index steps = 1;             ///< gradient steps of one epoch, each with images of its own
-  Index epochs = 3;            ///< times that the steps are repeated
-  Index images_per_class = 1;  ///< in each step
-  bool soft_labels = false;    ///< learn the labels too
-  double momentum = 0;         ///< of the inner steps
+  Objective objective;           ///< what training on the images is for
+  InnerLoopOptions inner_loop;   ///< gradient descent on the distilled images
+  ImageOptions images;           ///< the distilled images
+  LabelOptions labels;           ///< their labels
+  RealImageOptions real;         ///< the real images
+  OuterLoopOptions outer_loop;   ///< the steps that learn
+  ValidationOptions validation;  ///< the choice of the best state
+  std::uint64_t seed = 1;        ///< of everything random
 
-  long iterations = 12000;      ///< outer steps
-  std::optional<Index> batch;   ///< real images that each network of an outer step is tested with; without: 256, or all
-                                ///< that are not held out if these are fewer
-  Index networks = 4;           ///< initial weights of one outer step, where there are several
-  double learning_rate = 0.02;  ///< of Adam, for the images
-  double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
-  double labels_learning_rate = 0.02;  ///< of Adam, for soft labels
-  long halve_every = 0;                ///< iterations after which these three are halved; 0: half a cosine down to zero
-  double initial_learning_rate = 0.2;  ///< of every inner step
-  double initial_noise = 0.3;          ///< standard deviation of the images that it starts from, in normalized space
-  bool from_real_images = false;       ///< start from random real images instead
-  bool clamp_images = false;           ///< keep images in the range of pixels
-  double clip = 0.5;                   ///< largest norm of the hypergradient; 0: no limit
-  double clip_average = 0;             ///< largest multiple of the moving average of that norm; 0: no limit
-  Index window = 0;                    ///< truncated back-propagation through so many steps; 0: through all
-  bool random_windows = false;         ///< the window ends at a random step, and so does the inner loop
-  data::Augmentation augmentation;     ///< of the real images
-  bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
-  std::optional<bool> balanced;        ///< batches have as many images of each class, and each counts as much in the
-                                       ///< score; without: if `unequal_classes` says so
-  std::optional<Index> hold_out;       ///< training images kept back to choose with; without: `default_hold_out`
-  std::optional<std::uint64_t> hold_out_seed;  ///< draws these; without: `seed`. A pool's, of networks that must not
-                                               ///< have seen them
-  Index validation_networks = 8;               ///< initial weights to score with, where there are several
-  std::uint64_t seed = 1;                      ///< of everything random
-  MemoryPolicy memory_policy = MemoryPolicy::store_all;  ///< what is kept of the inner loop
+  /// Declares the options (distill/option.hpp) that are numbers, flags or have names for their values.
+  template <class Self, class Visit>
+  static void for_each_option(Self& self, const Visit& visit) {
+    auto& [objective, inner, images, labels, real, outer, validation, seed] = self;
+    visit.heading("Inner loop");
+    visit(inner.steps, Option{"steps", "Gradient steps of one epoch, each with images of its own"});
+    visit(inner.epochs, Option{"epochs", "Times that the steps are repeated"});
+    visit(inner.momentum,
+          Option{"momentum", "Momentum of the inner steps (heavy ball); 0: plain gradient descent", Bounds{0, 0.9999}});
+    visit(inner.initial_learning_rate, Option{"initial_learning_rate", "Of each inner step, before it is learned"});
+    visit(inner.rates_learning_rate,
+          Option{"rates_learning_rate", "Of the outer Adam, for the learning rates; 0 leaves them as they start",
+                 not_negative});
+    visit(inner.memory_policy,
+          Option{.name = "memory_policy",
+                 .help = "What is kept of the inner steps (all, the weights before each, or before some), for less "
+                         "memory and more time",
+                 .affects_results = false},
+          Choices<MemoryPolicy>{{"every-tape", MemoryPolicy::store_all},
+                                {"recompute", MemoryPolicy::recompute},
+                                {"checkpoints", MemoryPolicy::checkpoints}});
+    visit.heading("Distilled images");
+    visit(images.per_class, Option{"images_per_class", "Distilled images of a class, in each step"});
+    visit(images.initial_noise, Option{"initial_noise", "Standard deviation of the images that it starts from"});
+    visit(images.from_real, Option{"from_real_images", "Start from random real images instead of noise"});
+    visit(images.clamp, Option{"clamp_images", "Keep the images in the range of pixels"});
+    visit(images.learning_rate, Option{"learning_rate", "Of the outer Adam, for the images"});
+    visit(labels.soft, Option{"soft_labels", "Learn the labels too"});
+    visit(labels.learning_rate, Option{"labels_learning_rate", "Of the outer Adam, for soft labels"});
+    visit.heading("Real images");
+    visit(real.batch, Option{"batch", "Real images that each network of an outer step is tested with", positive,
+                             "256, or all that are not held out"});
+    visit(real.augmentation.padding,
+          Option{"crop_padding", "Real images are cropped at random after padding by so much", not_negative});
+    visit(real.augmentation.flip, Option{"flip", "Real images are flipped left to right at random"});
+    visit(
+        real.balanced,
+        Option{"balance",
+               "Whether a batch has as many real images of each class, and each class counts as much in the choice of "
+               "the best state (auto: if one has more than twice the images of another)"},
+        Choices<std::optional<bool>>{{"auto", std::nullopt}, {"on", true}, {"off", false}});
+    visit.heading("Outer loop");
+    visit(outer.iterations, Option{"iterations", "Outer steps"});
+    visit(outer.networks, Option{"networks", "Initial weights of one outer step, where there are several"});
+    visit(
+        outer.halve_every,
+        Option{"halve_every",
+               "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to "
+               "zero",
+               positive_or_none});
+    visit(outer.clip, Option{"clip", "Largest norm of the hypergradient; 0: no limit", positive_or_none});
+    visit(outer.clip_average,
+          Option{"clip_average", "Largest multiple of the moving average of that norm; 0: no limit", positive_or_none});
+    visit(outer.window,
+          Option{"window", "Derivatives go back through so many steps only; 0: through all", positive_or_none});
+    visit(outer.random_windows, Option{"random_windows", "The window, and the inner loop, end at a random step"});
+    visit(outer.skip_diverged,
+          Option{"skip_diverged",
+                 "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so "
+                 "in a test as getting nothing right; the summary counts both"});
+    visit.heading("Choice of the best state");
+    visit(
+        validation.hold_out,
+        Option{"hold_out",
+               "Training images kept back to choose the best state, for networks of a pool those that it has not seen",
+               positive, "5000, or a fifth"});
+    visit(validation.networks,
+          Option{"validation_networks", "Initial weights to choose it with, where there are several"});
+    visit(validation.evaluate_every, Option{"evaluate_every", "Iterations between evaluations"});
+  }
 
   /// The same with what depends on the training images, or on other options, in place of nothing.
   /// @throws ArgumentError as `validate`, or if there are too few images for the hold-out and one batch.
   DistillOptions resolved(const data::LabeledImages& train) const {
     validate();
     DistillOptions all = *this;
-    all.hold_out = hold_out.value_or(default_hold_out(train.count));
-    all.hold_out_seed = hold_out_seed.value_or(seed);
-    all.balanced = balanced.has_value() ? *balanced : unequal_classes(train);
-    all.batch = batch.value_or(std::clamp<Index>(train.count - *all.hold_out, 1, 256));
-    if (*all.batch > train.count - *all.hold_out) {
+    const Index held_out = validation.hold_out.value_or(default_hold_out(train.count));
+    all.validation.hold_out = held_out;
+    all.validation.hold_out_seed = validation.hold_out_seed.value_or(seed);
+    all.real.balanced = real.balanced.has_value() ? *real.balanced : unequal_classes(train);
+    all.real.batch = real.batch.value_or(std::clamp<Index>(train.count - held_out, 1, 256));
+    if (*all.real.batch > train.count - held_out) {
       throw ArgumentError("distill: the training set of ", train.count, " images is too small for a hold-out of ",
-                          *all.hold_out, " and a batch of ", *all.batch);
+                          held_out, " and a batch of ", *all.real.batch);
     }
     return all;
   }
 
-  /// @throws ArgumentError naming the first value that is out of range.
+  /// @throws ArgumentError naming the first option that is out of its bounds, or does not go with the others.
   void validate() const {
-    const auto need = [](bool valid, const char* what, auto value) {
-      if (!valid) throw ArgumentError("DistillOptions: ", what, ", got ", value);
-    };
-    need(steps >= 1, "steps must be at least 1", steps);
-    need(epochs >= 1, "epochs must be at least 1", epochs);
-    need(epochs <= most_inner_steps / steps, "at most 100000 inner steps are possible, steps times epochs", epochs);
-    need(images_per_class >= 1, "images per class must be at least 1", images_per_class);
-    need(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
-    need(iterations >= 1, "iterations must be at least 1", iterations);
-    need(batch.value_or(1) >= 1, "batch must be at least 1", batch.value_or(1));
-    need(networks >= 1, "networks must be at least 1", networks);
-    need(learning_rate > 0, "the learning rate must be positive", learning_rate);
-    need(rates_learning_rate >= 0, "the rates' learning rate cannot be negative", rates_learning_rate);
-    need(labels_learning_rate > 0, "the labels' learning rate must be positive", labels_learning_rate);
-    need(halve_every >= 0, "iterations between halvings cannot be negative", halve_every);
-    need(initial_learning_rate > 0, "the initial learning rate must be positive", initial_learning_rate);
-    need(initial_noise > 0, "the initial noise must be positive", initial_noise);
-    need(clip >= 0, "clip cannot be negative", clip);
-    need(clip_average >= 0, "clip at a multiple of the average cannot be negative", clip_average);
-    need(window >= 0 && window <= steps * epochs, "the window must be within the inner loop", window);
-    need(!random_windows || (window > 0 && window < steps * epochs),
-         "random windows need a window shorter than the loop", window);
-    need(hold_out.value_or(1) >= 1, "hold-out must be at least 1", hold_out.value_or(1));
-    need(validation_networks >= 1, "validation networks must be at least 1", validation_networks);
+    for_each_option(*this, CheckOptions{"DistillOptions"});
+    const auto refuse = [](const auto&... parts) { throw ArgumentError("DistillOptions: ", parts...); };
+    if (inner_loop.epochs > most_inner_steps / inner_loop.steps) {
+      refuse("epochs: at most ", most_inner_steps, " inner steps are possible, steps times epochs, got ",
+             inner_loop.steps, " times ", inner_loop.epochs);
+    }
+    const Index length = inner_loop.length(), window = outer_loop.window.value_or(length);
+    if (window > length) refuse("the window must be within the inner loop of ", length, " steps, got ", window);
+    if (outer_loop.random_windows && window == length) {
+      refuse("random_windows needs a window shorter than the loop of ", length, " steps");
+    }
   }
 };
 

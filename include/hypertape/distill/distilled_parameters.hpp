@@ -28,17 +28,17 @@ class DistilledParameters {
   /// `normalization` if the options ask for that.
   DistilledParameters(std::vector<Tensor<float>> images, std::vector<Tensor<float>> labels,
                       const DistillOptions& options, const data::Normalization& normalization)
-      : options_(options), clip_(options.clip, options.clip_average) {
+      : options_(options), clip_(options.outer_loop.clip.value_or(0), options.outer_loop.clip_average.value_or(0)) {
     loop_.x = std::move(images);
     loop_.y = std::move(labels);
-    loop_.learning_rates = Tensor<float>(Shape{options.epochs, options.steps});
-    loop_.momentum = static_cast<float>(options.momentum);
+    loop_.learning_rates = Tensor<float>(Shape{options.inner_loop.epochs, options.inner_loop.steps});
+    loop_.momentum = static_cast<float>(options.inner_loop.momentum);
     images_.read(loop_.x);
     labels_.read(loop_.y);
     // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow.
-    const double eta = options.initial_learning_rate;
+    const double eta = options.inner_loop.initial_learning_rate;
     rates_.values.assign(static_cast<std::size_t>(loop_.length()), eta + std::log(-std::expm1(-eta)));
-    if (options.clamp_images) range_ = normalization;
+    if (options.images.clamp) range_ = normalization;
     publish();
   }
 
@@ -55,19 +55,19 @@ class DistilledParameters {
       rates_.gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
     }
     double square = images_.square_norm(), rates_square = rates_.square_norm();
-    if (options_.soft_labels) {
+    if (options_.labels.soft) {
       labels_.read_gradient(h.y);
       square += labels_.square_norm();
     }
     if (!std::isfinite(square + rates_square)) {
       throw DivergenceError("the hypergradient is not finite (norm ", std::sqrt(square),
-                            options_.soft_labels ? " for images and labels, " : " for the images, ",
+                            options_.labels.soft ? " for images and labels, " : " for the images, ",
                             std::sqrt(rates_square), " for the learning rates)");
     }
     const double factor = clip_.factor(std::sqrt(square + rates_square));
-    images_.step(factor, decay * options_.learning_rate);
-    if (options_.soft_labels) labels_.step(factor, decay * options_.labels_learning_rate);
-    rates_.step(factor, decay * options_.rates_learning_rate);
+    images_.step(factor, decay * options_.images.learning_rate);
+    if (options_.labels.soft) labels_.step(factor, decay * options_.labels.learning_rate);
+    rates_.step(factor, decay * options_.inner_loop.rates_learning_rate);
     publish();
   }
 

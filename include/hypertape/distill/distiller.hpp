@@ -48,9 +48,9 @@ class Distiller {
         options_(checked(options, dataset)),
         team_(team),
         training_(std::move(training)),
-        validation_(validation.first(options.validation_networks)),
-        split_(hold_out(dataset.train, *options_.hold_out, *options_.hold_out_seed)),
-        real_batches_(dataset.train, split_.train, *options_.batch, *options_.balanced, options.seed),
+        validation_(validation.first(options.validation.networks)),
+        split_(hold_out(dataset.train, *options_.validation.hold_out, *options_.validation.hold_out_seed)),
+        real_batches_(dataset.train, split_.train, *options_.real.batch, *options_.real.balanced, options.seed),
         learned_(first_images(), first_labels(), options, dataset.normalization),
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
@@ -76,7 +76,7 @@ class Distiller {
     try {
       loss = named([&] { return outer_step(); });
     } catch (const DivergenceError&) {
-      if (!options_.skip_diverged) throw;
+      if (!options_.outer_loop.skip_diverged) throw;
       ++skipped_;
     }
     ++iteration_;
@@ -93,8 +93,8 @@ class Distiller {
                         split_.held_out, dataset_.normalization, team_);
       double sum = 0;
       for (std::size_t i = 0; i < tested.size(); ++i) {
-        if (!options_.skip_diverged) require_success(tested[i], static_cast<Index>(i));
-        sum += options_.objective.score(tested[i].confusion, *options_.balanced);
+        if (!options_.outer_loop.skip_diverged) require_success(tested[i], static_cast<Index>(i));
+        sum += options_.objective.score(tested[i].confusion, *options_.real.balanced);
       }
       return sum / static_cast<double>(validation_.size());
     });
@@ -103,7 +103,7 @@ class Distiller {
   /// A copy of what has been learned.
   DistilledSet distilled() const {
     const InnerLoop<float>& loop = learned_.loop();
-    DistilledSet set{loop.x, loop.y, options_.soft_labels, loop.learning_rates, loop.momentum, dataset_.normalization,
+    DistilledSet set{loop.x, loop.y, options_.labels.soft, loop.learning_rates, loop.momentum, dataset_.normalization,
                      {},     origin_};
     if (training_.count() == 1) set.theta0 = training_[0];
     return set;
@@ -138,7 +138,7 @@ class Distiller {
       if (value >= 0 && value <= most) return static_cast<long>(value);
       throw io::bad_content(path, concat("array '", name, "'"), concat("a count in 0 .. ", most), concat(value));
     };
-    iteration_ = count("iteration", options_.iterations);
+    iteration_ = count("iteration", options_.outer_loop.iterations);
     skipped_ = count("skipped", iteration_);
     learned_.restore(npz, path);
   }
@@ -149,14 +149,15 @@ class Distiller {
   static DistillOptions checked(const DistillOptions& given, const data::Dataset& dataset) {
     DistillOptions options = given.resolved(dataset.train);
     const Index count = dataset.train.count;
-    if (options.images_per_class > count / (dataset.train.classes * options.steps)) {
-      throw ArgumentError("distill: ", options.steps, " steps of ", options.images_per_class, " images for each of ",
-                          dataset.train.classes, " classes are more than the ", count, " training images");
+    if (options.images.per_class > count / (dataset.train.classes * options.inner_loop.steps)) {
+      throw ArgumentError("distill: ", options.inner_loop.steps, " steps of ", options.images.per_class,
+                          " images for each of ", dataset.train.classes, " classes are more than the ", count,
+                          " training images");
     }
     const Index side = (std::min)(dataset.train.height, dataset.train.width);
-    if (options.augmentation.padding >= side) {
+    if (options.real.augmentation.padding >= side) {
       throw ArgumentError("distill: crops need less padding than images of ", dataset.train.height, " x ",
-                          dataset.train.width, " have pixels, got ", options.augmentation.padding);
+                          dataset.train.width, " have pixels, got ", options.real.augmentation.padding);
     }
     if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
@@ -164,26 +165,28 @@ class Distiller {
 
   UnrollOptions unroll_options() const {
     UnrollOptions unroll;
-    unroll.samples_per_block = inner_samples_per_block(options_.images_per_class * dataset_.train.classes);
-    unroll.differentiate_y = options_.soft_labels;
-    unroll.memory_policy = options_.memory_policy;
-    unroll.window = options_.window;
+    unroll.samples_per_block = inner_samples_per_block(options_.images.per_class * dataset_.train.classes);
+    unroll.differentiate_y = options_.labels.soft;
+    unroll.memory_policy = options_.inner_loop.memory_policy;
+    unroll.window = options_.outer_loop.window.value_or(0);
     return unroll;
   }
 
   std::vector<Tensor<float>> first_images() const {
     const data::LabeledImages& real = dataset_.train;
     const Random random = random_stream(options_.seed, RandomPurpose::images);
-    if (!options_.from_real_images) {
-      return noise_images(real, options_.steps, options_.images_per_class, options_.initial_noise, random);
+    if (!options_.images.from_real) {
+      return noise_images(real, options_.inner_loop.steps, options_.images.per_class, options_.images.initial_noise,
+                          random);
     }
-    return real_images(real, draw_real_images(real, split_.train, options_.steps, options_.images_per_class, random),
-                       dataset_.normalization);
+    return real_images(
+        real, draw_real_images(real, split_.train, options_.inner_loop.steps, options_.images.per_class, random),
+        dataset_.normalization);
   }
 
   std::vector<Tensor<float>> first_labels() const {
-    const Tensor<float> of_step = balanced_labels(dataset_.train.classes, options_.images_per_class);
-    return std::vector(to_size(options_.steps), of_step);
+    const Tensor<float> of_step = balanced_labels(dataset_.train.classes, options_.images.per_class);
+    return std::vector(to_size(options_.inner_loop.steps), of_step);
   }
 
   /// Runs the body, and adds to what it says of a divergence where in the run that was.
@@ -200,17 +203,19 @@ class Distiller {
 
   /// Returns the loss.
   double outer_step() {
-    const std::vector<Tensor<float>> theta0 = training_.of_iteration(options_.networks, iteration_, options_.seed);
+    const std::vector<Tensor<float>> theta0 =
+        training_.of_iteration(options_.outer_loop.networks, iteration_, options_.seed);
     draw_batches(static_cast<Index>(theta0.size()));
     InnerLoop<float> loop = learned_.loop();
     loop.theta0 = theta0.front();
-    if (options_.random_windows) loop.max_steps = random_stop(loop.length());
+    if (options_.outer_loop.random_windows) loop.max_steps = random_stop(loop.length());
     const auto outer_loss = [&](Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
       return real_loss(network, worker, theta, gradient);
     };
     const Hypergradient<float>& h = unroll_(loop, theta0, outer_loss);
-    learned_.update(h, options_.halve_every > 0 ? optim::step_schedule(iteration_, options_.halve_every, 0.5)
-                                                : optim::cosine_schedule(iteration_, options_.iterations));
+    const std::optional<long> halve_every = options_.outer_loop.halve_every;
+    learned_.update(h, halve_every ? optim::step_schedule(iteration_, *halve_every, 0.5)
+                                   : optim::cosine_schedule(iteration_, options_.outer_loop.iterations));
     return static_cast<double>(h.outer_loss);
   }
 
@@ -226,18 +231,18 @@ class Distiller {
     const auto number = static_cast<std::uint64_t>(iteration_ * static_cast<long>(batches_.size()) + network);
     const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
       const auto which = batch.subspan(to_size(range.begin), to_size(range.size()));
-      data::gather_augmented(dataset_.train, which, dataset_.normalization, options_.augmentation,
+      data::gather_augmented(dataset_.train, which, dataset_.normalization, options_.real.augmentation,
                              {options_.seed, number, range.begin}, x);
       data::gather_one_hot(dataset_.train, which, y);
       options_.objective.relabel(y);
     };
-    return outer_gradients_[static_cast<std::size_t>(worker)](theta, *options_.batch, load, gradient);
+    return outer_gradients_[static_cast<std::size_t>(worker)](theta, *options_.real.batch, load, gradient);
   }
 
   /// Where this iteration's inner loop stops: the window fits before, and every end is as likely.
   Index random_stop(Index length) const {
-    return options_.window +
-           random_stream(options_.seed, RandomPurpose::windows, iteration_).below(length - options_.window + 1);
+    const Index window = *options_.outer_loop.window;
+    return window + random_stream(options_.seed, RandomPurpose::windows, iteration_).below(length - window + 1);
   }
 
   static std::size_t to_size(Index i) { return static_cast<std::size_t>(i); }

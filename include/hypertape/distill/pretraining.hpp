@@ -9,6 +9,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
+#include "hypertape/distill/option.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/optimizer.hpp"
@@ -43,16 +44,22 @@ struct PretrainOptions {
     return all;
   }
 
-  /// @throws ArgumentError naming the first value that is out of range.
-  void validate() const {
-    const auto need = [](bool valid, const char* what, auto value) {
-      if (!valid) throw ArgumentError("PretrainOptions: ", what, ", got ", value);
-    };
-    need(epochs >= 1, "epochs must be at least 1", epochs);
-    need(batch.value_or(1) >= 1, "batch must be at least 1", batch.value_or(1));
-    need(hold_out.value_or(0) >= 0, "hold-out cannot be negative", hold_out.value_or(0));
-    need(learning_rate > 0, "the learning rate must be positive", learning_rate);
+  /// Declares the options (distill/option.hpp) that are numbers.
+  template <class Self, class Visit>
+  static void for_each_option(Self& self, const Visit& visit) {
+    visit.heading("Training");
+    visit(self.hold_out,
+          Option{"hold_out",
+                 "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: "
+                 "none",
+                 not_negative, "5000, or a fifth"});
+    visit(self.epochs, Option{"epochs", "Passes over the training images"});
+    visit(self.batch, Option{"batch", "Images of one step", positive, "128, or all that are not held out"});
+    visit(self.learning_rate, Option{"learning_rate", "Of Adam; falls to zero along half a cosine"});
   }
+
+  /// @throws ArgumentError naming the first option that is out of its bounds.
+  void validate() const { for_each_option(*this, CheckOptions{"PretrainOptions"}); }
 };
 
 /// Trains network `number` of a pool on the training images that are not held out: initial weights and the order of the
