@@ -49,5 +49,4 @@ int main(int argc, char** argv) {
   std::cout << distill::confusion(network, theta, images.test, images.normalization, team).accuracy()
             << " % of the test images right after three steps on one image of each class\n";
   distill::save(set, "own_images.npz");
-  distill::save_picture(set, "own_images.png", images.class_names);
 }

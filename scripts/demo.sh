@@ -54,7 +54,7 @@ for folder in --build="$build" --out="$out"; do
 done
 
 packages=(cmake make g++ libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev libzip-dev
-  pkg-config)
+  libcairo2-dev pkg-config)
 if [ -n "$data" ]; then
   source=(--dataset mnist --data "$(realpath "$data")")
   what="MNIST in $data"

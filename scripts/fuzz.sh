@@ -25,7 +25,7 @@ done
 read -ra targets <<<"${*:-$all}"
 
 scripts/install.sh cmake make clang libeigen3-dev doctest-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev \
-  libjpeg-dev libzip-dev libmatio-dev pkg-config
+  libjpeg-dev libzip-dev libcairo2-dev libmatio-dev pkg-config
 clang=$(clang++ -dumpversion | cut -d. -f1)
 scripts/install.sh "libomp-$clang-dev" "libclang-rt-$clang-dev"
 cmake --preset fuzz >/dev/null

@@ -8,6 +8,7 @@ summaries say, or if a row of rows.py has no summary, or one of another command,
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,11 @@ def readme(present):
     return renewed(renewed(present, "caption", caption(rows)), "results", TABLE_HEAD + lines)
 
 
+def meaning(path, text):
+    """What a file must say: everything; of a chart its title and description, for its outlines depend on the fonts here."""
+    return re.findall("<(?:title|desc)>.*", text) if path.suffix == ".svg" else text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", default=str(ROOT / "build/tool/bin/hypertape"))
@@ -155,7 +161,7 @@ def main():
     for path, text in made.items():
         if not options.check:
             path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
+        elif not path.exists() or meaning(path, path.read_text()) != meaning(path, text):
             sys.exit(f"{path.name} is not what docs/results/*.json say; run bench/reproduce/results.py")
 
 

@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/io/file.hpp"
+#include "support/read_png.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tool.hpp"
 
@@ -25,6 +27,11 @@ TEST_CASE("tool: chart draws columns, leaving out rows without a value") {
   for (const char* words : {"Steps", "loss", "score"}) CHECK(two.find(words) != std::string::npos);
   check_exit(hypertape::detail::concat("chart ", csv.string(), " --x score --y loss --out ", out.string()), 0, {});
   check_exit(hypertape::detail::concat("chart --y loss --y score ", csv.string(), " --out ", out.string()), 0, {});
+  check_exit(hypertape::detail::concat("chart ", csv.string(), " --y score --out ", (folder / "a.png").string()), 0,
+             {});
+  const Pixels picture = read_png(folder / "a.png", 3);
+  CHECK(picture.width > 1200);
+  CHECK(std::ranges::count(picture.bytes, 255) > 3 * picture.width * picture.height / 2);
   // Other columns may hold anything; the last line may be blank.
   io::write_atomically(csv, std::string_view("\xEF\xBB\xBF"
                                              "a,name,b\n1,one,2\n2,two,3\n\n"));
@@ -46,8 +53,9 @@ TEST_CASE("tool: chart draws deviations, lines to compare with, and logarithms")
   const std::string logarithmic = drawn("y --log-y");
   for (const std::string& one : {band, bars, logarithmic}) CHECK(one != plain);
   CHECK(band != bars);
+  CHECK(drawn("y --deviation s") == band);  // the same bytes again
   const std::string compared = drawn("y,z --reference 'the paper=93.8' --reference a=b=7");
-  for (const char* words : {"the paper", "a=b"}) CHECK(compared.find(words) != std::string::npos);
+  for (const char* words : {"the paper: 93.8", "a=b: 7"}) CHECK(compared.find(words) != std::string::npos);
   check_exit(chart + "y,z --deviation s", 2, {"--deviation: needs a column for each of the 2 of --y, got 1"});
   check_exit(chart + "y --error-bars", 2, {"--error-bars goes with --deviation"});
   for (const char* bad : {"paper", "paper=", "paper=9x", "paper=nan"}) {
@@ -78,6 +86,12 @@ TEST_CASE("tool: chart names what is wrong with its table") {
              {"--out", "none/x.svg: there is no folder"});
   check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", folder.path().string()), 1,
              {"--out", "is a folder"});
+  io::write_atomically(csv, std::string_view("a,b\n1,2\n"));
+  for (const char* name : {"x.pdf", "x", "x.PNG"}) {
+    check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", (folder / name).string()), 2,
+               {name, "needs a name that ends in .svg or .png"});
+    CHECK(!std::filesystem::exists(folder / name));
+  }
   CHECK(!std::filesystem::exists(out));
 }
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "common.hpp"
+#include "distilled_picture.hpp"
 #include "format.hpp"
 #include "hypertape/distill/baselines.hpp"
 #include "hypertape/distill/distill_options.hpp"
-#include "hypertape/distill/distilled_picture.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -125,7 +125,7 @@ std::vector<distill::DistilledSet> keep_best(const BaselineRun& run, std::vector
 inline void save_first(const BaselineRun& run, distill::DistilledSet set) {
   if (!run.given) set.origin = distill::origin_of(run.dataset);
   distill::save(set, run.out / "distilled.npz");
-  distill::save_picture(set, run.out / "distilled.png", run.dataset.class_names);
+  write_drawing(run.out / "distilled.png", draw_set(set, run.dataset.class_names));
 }
 
 }  // namespace hypertape::cli

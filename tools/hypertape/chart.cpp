@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "hypertape/data/line_chart.hpp"
+#include "line_chart.hpp"
 #include "paths.hpp"
 
 namespace hypertape::cli {
@@ -94,10 +94,10 @@ std::vector<double> Table::numbers(const std::string& name) const {
 }
 
 /// "paper=93.8": a line of that name at that height.
-data::ReferenceLine reference_line(const std::string& text) {
+ReferenceLine reference_line(const std::string& text) {
   const std::size_t sign = text.rfind('=');
   const char* const end = text.data() + text.size();
-  data::ReferenceLine line{text.substr(0, sign), 0};
+  ReferenceLine line{text.substr(0, sign), 0};
   const char* const number = sign == std::string::npos ? end : text.data() + sign + 1;
   const auto [read, failure] = std::from_chars(number, end, line.y);
   if (failure != std::errc() || read != end || !std::isfinite(line.y)) {
@@ -114,6 +114,9 @@ void run(const ChartCommand& command) {
   if (std::filesystem::equivalent(command.csv, command.out, ignored)) {
     throw ArgumentError("--out ", command.out.string(), ": is the file that is read");
   }
+  if (const auto ending = command.out.extension(); ending != ".svg" && ending != ".png") {
+    throw ArgumentError("--out ", command.out.string(), ": needs a name that ends in .svg or .png");
+  }
   const std::string x_name = command.x.value_or(table.names.front());
   const std::vector<double> x = table.numbers(x_name);
   if (!command.deviation.empty() && command.deviation.size() != command.y.size()) {
@@ -122,30 +125,28 @@ void run(const ChartCommand& command) {
   }
   if (command.error_bars && command.deviation.empty()) throw ArgumentError("--error-bars goes with --deviation");
 
-  data::LineChart chart;
-  chart.title = command.title;
-  chart.x_label = command.x_label.empty() ? x_name : command.x_label;
-  chart.y_label = !command.y_label.empty() || command.y.size() > 1 ? command.y_label : command.y.front();
-  if (command.log_y) chart.y_scale = data::AxisScale::logarithmic;
+  LineChart chart{
+      .title = command.title,
+      .x_label = command.x_label.empty() ? x_name : command.x_label,
+      .y_label = !command.y_label.empty() || command.y.size() > 1 ? command.y_label : command.y.front(),
+      .logarithmic = command.log_y,
+      .error_bars = command.error_bars};
   for (const std::string& text : command.references) chart.references.push_back(reference_line(text));
   for (std::size_t k = 0; k < command.y.size(); ++k) {
     const std::string& name = command.y[k];
     const std::vector<double> y = table.numbers(name);
     const std::vector<double> deviation =
         command.deviation.empty() ? std::vector<double>() : table.numbers(command.deviation[k]);
-    data::LineSeries series;
-    if (command.y.size() > 1) series.name = name;
-    if (command.error_bars) series.spread = data::SpreadStyle::error_bars;
+    LineSeries series{command.y.size() > 1 ? name : "", {}};
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (std::isnan(x[i]) || std::isnan(y[i])) continue;  // a row without it
-      series.x.push_back(x[i]);
-      series.y.push_back(y[i]);
-      if (!deviation.empty()) series.deviation.push_back(std::isnan(deviation[i]) ? 0 : deviation[i]);
+      const bool deviates = !deviation.empty() && !std::isnan(deviation[i]);
+      series.points.push_back({x[i], y[i], deviates ? deviation[i] : 0});
     }
-    if (series.x.empty()) throw DataError(command.csv.string(), ": no row has both ", x_name, " and ", name);
+    if (series.points.empty()) throw DataError(command.csv.string(), ": no row has both ", x_name, " and ", name);
     chart.series.push_back(series);
   }
-  data::write_line_chart(command.out, chart);
+  write_line_chart(command.out, chart);
   std::cout << "chart: " << command.out.string() << '\n';
 }
 
@@ -154,7 +155,7 @@ void run(const ChartCommand& command) {
 void add_chart(CLI::App& app) {
   const auto command = std::make_shared<ChartCommand>();
   CLI::App& parser =
-      *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG picture");
+      *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG or PNG picture");
   parser.add_option("csv", command->csv, "The file; its first line has the columns' names")->required();
   parser.add_option("--x", command->x, "The column along the horizontal axis")
       ->check(Options::not_empty("a column's name"))
@@ -178,7 +179,7 @@ void add_chart(CLI::App& app) {
   parser.add_option("--title", command->title, "Above the chart");
   parser.add_option("--x-label", command->x_label, "Below it")->default_str("the column's name");
   parser.add_option("--y-label", command->y_label, "Beside it")->default_str("the column's name, if there is one only");
-  parser.add_option("--out", command->out, "The picture")->type_name("FILE")->required()->check(Options::not_empty());
+  parser.add_option("--out", command->out, "The picture, FILE.svg or FILE.png")->type_name("FILE")->required()->check(Options::not_empty());
   parser.callback([command] { run(*command); });
 }
 

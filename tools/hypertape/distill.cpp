@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "distilled_picture.hpp"
 #include "format.hpp"
 #include "hold_out.hpp"
 #include "hypertape/core/config.hpp"
@@ -13,7 +14,6 @@
 #include "hypertape/distill/checkpoint.hpp"
 #include "hypertape/distill/distiller.hpp"
 #include "hypertape/distill/hold_out.hpp"
-#include "hypertape/distill/distilled_picture.hpp"
 #include "hypertape/distill/real_batches.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
@@ -95,13 +95,13 @@ class Run {
     progress_.finish();
     const distill::DistilledSet last = distilled();
     distill::save(last, out_ / "last.npz");
-    std::vector<distill::Snapshot> snapshots = snapshots_.all();
+    std::vector<Snapshot> snapshots = snapshots_.all();
     if (snapshots.back().iteration < distiller_.iteration()) {
       snapshots.push_back({distiller_.iteration(), last.images.front()});
     }
-    distill::save_strip(snapshots, last.normalization, out_ / "strip.png");
-    data::write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
-    data::write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
+    write_drawing(out_ / "strip.png", draw_snapshots(snapshots, last.normalization));
+    write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
+    write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
     return stopped;
   }
 
@@ -348,7 +348,7 @@ void distil(DistillCommand& command) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
   const Best& best = run.best();
-  distill::save_picture(best.set, out / "distilled.png", dataset.class_names);
+  write_drawing(out / "distilled.png", draw_set(best.set, dataset.class_names));
 
   Json summary = {{"dataset", command.common.dataset},
                   {"network", network.name()},

@@ -2,11 +2,11 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "distilled_picture.hpp"
 #include "format.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/distilled_set.hpp"
-#include "hypertape/distill/distilled_picture.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -93,7 +93,7 @@ void run(EvaluateCommand& command) {
   config["network"] = network.name();
   out.write_json("config.json", config);
   distill::save(saved, out / "distilled.npz");
-  distill::save_picture(saved, out / "distilled.png", dataset.class_names);
+  write_drawing(out / "distilled.png", draw_set(saved, dataset.class_names));
 
   const Interrupt interrupt;
   Progress progress;

@@ -12,9 +12,9 @@
 #include "format.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
-#include "hypertape/data/line_chart.hpp"
 #include "hypertape/distill/linear_case.hpp"
 #include "interrupt.hpp"
+#include "line_chart.hpp"
 #include "progress.hpp"
 
 namespace hypertape::cli {
@@ -65,28 +65,20 @@ std::string csv_of(const std::vector<Row>& rows) {
   return csv.str();
 }
 
-data::LineChart chart_of(const std::vector<Row>& rows, Index dimension) {
-  data::LineChart chart;
-  chart.title = concat("One gradient step toward least squares in ", dimension, " dimensions");
-  chart.x_label = "distilled points";
-  chart.y_label = "expected squared distance";
-  data::LineSeries bound, random, learned;
-  bound.name = "least possible";
-  random.name = "random points";
-  learned.name = "learned points";
-  learned.line = false;  // which would hide the bound
+LineChart chart_of(const std::vector<Row>& rows, Index dimension) {
+  LineSeries bound{"least possible", {}}, random{"random points", {}};
+  LineSeries learned{"learned points", {}, false};  // a line would hide the bound
   for (const Row& row : rows) {
     const auto points = static_cast<double>(row.points);
-    bound.x.push_back(points);
-    bound.y.push_back(static_cast<double>(row.bound));
-    random.x.push_back(points);
-    random.y.push_back(row.random);
-    if (!row.learned) continue;
-    learned.x.push_back(points);
-    learned.y.push_back(*row.learned);
+    bound.points.push_back({points, static_cast<double>(row.bound)});
+    random.points.push_back({points, row.random});
+    if (row.learned) learned.points.push_back({points, *row.learned});
   }
-  chart.series = {bound, random};
-  if (!learned.x.empty()) chart.series.push_back(learned);
+  LineChart chart{.title = concat("One gradient step toward least squares in ", dimension, " dimensions"),
+                  .x_label = "distilled points",
+                  .y_label = "expected squared distance",
+                  .series = {bound, random}};
+  if (!learned.points.empty()) chart.series.push_back(learned);
   return chart;
 }
 
@@ -161,7 +153,7 @@ void run(const LinearCommand& command) {
   const bool interrupted = rows.empty() || !rows.back().learned || rows.back().points < command.dimension;
   if (interrupted) std::cout << "stopped at " << rows.size() << " of " << command.dimension << " points\n";
   print(rows);
-  if (!rows.empty()) data::write_line_chart(out / "linear.svg", chart_of(rows, command.dimension));
+  if (!rows.empty()) write_line_chart(out / "linear.svg", chart_of(rows, command.dimension));
 
   Json points = Json::array(), bound = points, constructed = points, sampled = points, random_points = points,
        learned = points;

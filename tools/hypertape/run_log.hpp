@@ -12,8 +12,8 @@
 
 #include "format.hpp"
 #include "hypertape/core/tensor.hpp"
-#include "hypertape/data/line_chart.hpp"
 #include "hypertape/io/npz.hpp"
+#include "line_chart.hpp"
 
 namespace hypertape::cli {
 
@@ -55,16 +55,16 @@ class RunLog {
   }
 
   /// The score on the held-out images over iterations.
-  data::LineChart accuracy_chart() const {
-    data::LineChart chart =
+  LineChart accuracy_chart() const {
+    LineChart chart =
         empty_chart("Accuracy of networks trained on the distilled images", "held-out images right, percent");
     chart.series.push_back(series("hold-out", [](const Row& row) { return row.score; }));
     return chart;
   }
 
   /// The learning rates of some inner steps, evenly spaced, over iterations.
-  data::LineChart rates_chart() const {
-    data::LineChart chart = empty_chart("Learning rates eta of inner steps", "eta");
+  LineChart rates_chart() const {
+    LineChart chart = empty_chart("Learning rates eta of inner steps", "eta");
     constexpr std::size_t most = 8;
     const std::size_t rates = rows_.front().rates.size(), shown = std::min(most, rates);
     for (std::size_t i = 0; i < shown; ++i) {
@@ -123,24 +123,19 @@ class RunLog {
   /// eta of one step in one epoch, both counted from 1 as in the pictures; an epoch's steps follow one another.
   std::string rate_name(std::size_t t) const { return concat("eta_step", t % steps_ + 1, "_epoch", t / steps_ + 1); }
 
-  static data::LineChart empty_chart(const char* title, const char* y_label) {
-    data::LineChart chart;
-    chart.title = title;
-    chart.x_label = "iteration";
-    chart.y_label = y_label;
-    return chart;
+  static LineChart empty_chart(const char* title, const char* y_label) {
+    return {.title = title, .x_label = "iteration", .y_label = y_label};
   }
 
   /// One value of each row over its iteration.
   template <class Value>
-  data::LineSeries series(std::string name, const Value& value) const {
-    data::LineSeries points;
-    points.name = std::move(name);
+  LineSeries series(std::string name, const Value& value) const {
+    LineSeries all;
+    all.name = std::move(name);
     for (const Row& row : rows_) {
-      points.x.push_back(static_cast<double>(row.iteration));
-      points.y.push_back(value(row));
+      all.points.push_back({static_cast<double>(row.iteration), value(row)});
     }
-    return points;
+    return all;
   }
 
   std::size_t steps_;

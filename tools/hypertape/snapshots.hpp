@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "distilled_picture.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/npz.hpp"
-#include "hypertape/distill/distilled_picture.hpp"
 
 namespace hypertape::cli {
 
@@ -26,13 +26,13 @@ class Snapshots {
     if (iteration == 0) next_ = 1;
   }
 
-  const std::vector<distill::Snapshot>& all() const { return snapshots_; }
+  const std::vector<Snapshot>& all() const { return snapshots_; }
 
   /// For a checkpoint.
   io::Npz arrays() const {
     std::vector<std::int64_t> iterations;
     std::vector<float> images;
-    for (const distill::Snapshot& snapshot : snapshots_) {
+    for (const Snapshot& snapshot : snapshots_) {
       iterations.push_back(snapshot.iteration);
       images.insert(images.end(), snapshot.images.values().begin(), snapshot.images.values().end());
     }
@@ -63,7 +63,7 @@ class Snapshots {
   }
 
  private:
-  std::vector<distill::Snapshot> snapshots_;
+  std::vector<Snapshot> snapshots_;
   long next_ = 0;
 };
 

@@ -16,7 +16,6 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/data/draw.hpp"
 #include "hypertape/data/resize.hpp"
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/input_file.hpp"

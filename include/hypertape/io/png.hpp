@@ -52,11 +52,6 @@ inline void write_png(const std::filesystem::path& path, Index width, Index heig
   write_atomically(path, file);
 }
 
-/// Writes the picture. @throws DataError if the file cannot be written.
-inline void write_png(const std::filesystem::path& path, const Picture& picture) {
-  write_png(path, picture.width(), picture.height(), picture.channels(), picture.bytes());
-}
-
 namespace detail {
 
 /// Checks what libpng does not, for it asks for the memory that the header claims, and looks at nothing behind the last

@@ -1,0 +1,208 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iomanip>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drawing.hpp"
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/tensor.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/distilled_set.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+/// The images of the first step as they were after so many iterations.
+struct Snapshot {
+  long iteration = 0;    ///< outer steps before it
+  Tensor<float> images;  ///< (n, C, H, W), in normalized space
+};
+
+/// Image n of a normalized batch (N, 1 or 3, H, W), stretched for the eye: its least value is black and the greatest
+/// white, over all channels together, as distilled images leave the range of pixels. A constant image is gray.
+/// @throws ArgumentError if a value is not finite.
+inline Image stretched_image(const Tensor<float>& images, Index n, const data::Normalization& normalization) {
+  const Index channels = images.shape()[1], height = images.shape()[2], width = images.shape()[3];
+  const auto level = [&](Index c, Index y, Index x) {
+    const auto channel = static_cast<std::size_t>(c);
+    return double{normalization.std[channel]} * images(n, c, y, x) + normalization.mean[channel];
+  };
+  double low = std::numeric_limits<double>::max(), high = std::numeric_limits<double>::lowest();
+  for (Index i = 0; i < channels * height * width; ++i) {
+    const double value = level(i / (height * width), i / width % height, i % width);
+    if (!std::isfinite(value)) throw ArgumentError("picture: image ", n, " has a value of ", value);
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  Image image{{}, width, height, 1, {}};
+  for (Index i = 0; i < height * width; ++i) {
+    std::uint32_t pixel = 0;
+    for (Index c = 0; c < 3; ++c) {
+      const double value = level(std::min(c, channels - 1), i / width, i % width);
+      const double gray = high > low ? 255 * (value - low) / (high - low) : 128;
+      pixel = pixel << 8 | static_cast<std::uint32_t>(gray + 0.5);
+    }
+    image.pixels.push_back(pixel);
+  }
+  return image;
+}
+
+/// The text, cut before a word (its only one, before a letter), with "..." for what is left out, if it is too wide.
+inline Text elided(Text text, double width) {
+  for (std::string left = text.words; text_width(text) > width && !left.empty();) {
+    const std::size_t space = left.rfind(' ');
+    std::size_t end = left.size() - 1;
+    while (end > 0 && (left[end] & 0xC0) == 0x80) --end;  // to the letter's first byte in UTF-8
+    left.resize(space == std::string::npos ? end : space);
+    text.words = left + (space == std::string::npos ? "..." : " ...");
+  }
+  return text;
+}
+
+/// Blocks of images under one another, each with a heading and, under each image, lines of text.
+class Gallery {
+ public:
+  /// Images as those of `shape` (n, C, H, W), with so many lines under each.
+  Gallery(const Shape& shape, int lines)
+      : count_(shape[0]),
+        scale_(std::max<Index>(1, (image_side + shape[3] / 2) / shape[3])),
+        image_width_(shape[3] * scale_),
+        image_height_(shape[2] * scale_),
+        row_height_(image_height_ + lines * label_height + gap),
+        columns_(std::clamp<Index>(most_side / (image_width_ + gap), 1, std::min(most_columns, count_))),
+        width_(std::clamp(columns_ * (image_width_ + gap) + gap, least_width, most_side)) {}
+
+  Index rows() const { return (count_ + columns_ - 1) / columns_; }
+  /// Rows of images that fit into a block that stands alone.
+  Index most_rows() const { return std::max<Index>(1, (most_side - 2 * heading_height - 3 * gap) / row_height_); }
+  /// Blocks of so many rows that fit.
+  Index most_blocks(Index rows) const {
+    return std::max<Index>(1, (most_side - heading_height - gap) / (heading_height + rows * row_height_ + gap));
+  }
+  Index images_in(Index rows) const { return std::min(count_, rows * columns_); }
+
+  /// One line over the whole width.
+  void add_line(const std::string& words) {
+    put(elided({words, {gap, static_cast<double>(bottom_ + 17)}}, static_cast<double>(width_ - 2 * gap)));
+    bottom_ += heading_height;
+  }
+
+  /// The first images of a batch; `labels(n)` are the lines under one.
+  template <class Labels>
+  void add_images(const Tensor<float>& images, const data::Normalization& normalization, Index rows,
+                  const Labels& labels) {
+    for (Index n = 0; n < images_in(rows); ++n) {
+      const Index left = gap + n % columns_ * (image_width_ + gap), top = bottom_ + n / columns_ * row_height_;
+      Image image = stretched_image(images, n, normalization);
+      image.at = {static_cast<double>(left), static_cast<double>(top)};
+      image.scale = scale_;
+      put(std::move(image));
+      Point at{static_cast<double>(left) + static_cast<double>(image_width_) / 2,
+               static_cast<double>(top + image_height_)};
+      for (const std::string& words : labels(n)) {
+        at.y += label_height;
+        put_label({words, at, Align::center});
+      }
+    }
+    bottom_ += rows * row_height_ + gap;
+  }
+
+  Drawing drawing() && {
+    drawing_.page = {0, 0, static_cast<double>(width_), static_cast<double>(std::min(bottom_, most_side))};
+    return std::move(drawing_);
+  }
+
+ private:
+  static constexpr Index image_side = 112;  // about the width that an image is magnified to
+  static constexpr Index gap = 8, heading_height = 24, label_height = 17, least_width = 400;
+  static constexpr Index most_columns = 20, most_side = 4096;
+
+  void put(Shape2d shape) { drawing_.shapes.push_back(std::move(shape)); }
+
+  /// In smaller print if it would not fit, and cut if even then.
+  void put_label(Text text) {
+    const auto width = static_cast<double>(image_width_ + gap - 2);
+    while (text.size > 10 && text_width(text) > width) text.size -= 1;
+    put(elided(std::move(text), width));
+  }
+
+  Index count_, scale_, image_width_, image_height_, row_height_, columns_, width_;
+  Index bottom_ = gap;
+  Drawing drawing_;
+};
+
+/// "3" for a hard label, or the name of class 3; for a soft one the two classes of most weight, each with its weight in
+/// percent: "3 72%", "5 11%".
+inline std::vector<std::string> label_lines(const distill::DistilledSet& set, Index step, Index n,
+                                            std::span<const std::string> names) {
+  const Tensor<float>& labels = set.labels[static_cast<std::size_t>(step)];
+  std::vector<Index> order(static_cast<std::size_t>(set.classes()));
+  std::iota(order.begin(), order.end(), Index{0});
+  std::ranges::stable_sort(order, [&](Index a, Index b) { return labels(n, a) > labels(n, b); });
+  order.resize(std::min<std::size_t>(order.size(), set.soft_labels ? 2 : 1));
+  std::vector<std::string> lines;
+  for (const Index k : order) {
+    lines.push_back(names.empty() ? concat(k) : names[static_cast<std::size_t>(k)]);
+    if (set.soft_labels) lines.back() += concat(' ', std::round(100 * labels(n, k)) + 0., '%');  // never -0
+  }
+  return lines;
+}
+
+/// "Step 1: learning rates 1.31, 0.17, 0.12", one for each epoch.
+inline std::string step_heading(const distill::DistilledSet& set, Index step) {
+  std::ostringstream text = hypertape::detail::plain_stream();
+  text << std::setprecision(3) << "Step " << step + 1 << ": learning rate" << (set.epochs() > 1 ? "s" : "");
+  for (Index e = 0; e < set.epochs(); ++e) {
+    text << (e > 0 ? ", " : " ") << set.learning_rates[e * set.steps() + step];
+  }
+  return text.str();
+}
+
+/// A distilled set: over each step its learning rates, and under each image its label, by its name if there are names
+/// of the classes. At most 20 images a row and 4,096 pixels a side; of a set too large for that, the first images and
+/// steps, and how many more there are. @throws ArgumentError if a value is not finite.
+inline Drawing draw_set(const distill::DistilledSet& set, std::span<const std::string> class_names) {
+  Gallery gallery(set.images.front().shape(), set.soft_labels ? 2 : 1);
+  const Index rows = std::min(gallery.rows(), gallery.most_rows());
+  const Index steps = std::min(set.steps(), gallery.most_blocks(rows));
+  for (Index s = 0; s < steps; ++s) {
+    gallery.add_line(step_heading(set, s));
+    gallery.add_images(set.images[static_cast<std::size_t>(s)], set.normalization, rows,
+                       [&](Index n) { return label_lines(set, s, n, class_names); });
+  }
+  const Index more_steps = set.steps() - steps, more_images = set.images.front().shape()[0] - gallery.images_in(rows);
+  std::string more;
+  if (more_steps > 0) more = concat("... ", more_steps, more_steps == 1 ? " more step" : " more steps");
+  if (more_images > 0) more += concat(more.empty() ? "" : ", ", "... ", more_images, " more images a step");
+  if (!more.empty()) gallery.add_line(more);
+  return std::move(gallery).drawing();
+}
+
+/// How images changed over a run: a row for each snapshot, "Iteration 400" over its first 20 images at most. Of more
+/// snapshots than fit into 4,096 pixels, evenly spaced ones, the first and the last among them.
+/// @throws ArgumentError if a value is not finite.
+inline Drawing draw_snapshots(std::span<const Snapshot> snapshots, const data::Normalization& normalization) {
+  Gallery gallery(snapshots.front().images.shape(), 0);
+  const std::size_t count = snapshots.size();
+  const std::size_t shown = std::min(count, static_cast<std::size_t>(gallery.most_blocks(1)));
+  for (std::size_t row = 0; row < shown; ++row) {
+    const Snapshot& snapshot = snapshots[shown > 1 ? row * (count - 1) / (shown - 1) : count - 1];
+    gallery.add_line(concat("Iteration ", snapshot.iteration));
+    gallery.add_images(snapshot.images, normalization, 1, [](Index) { return std::vector<std::string>(); });
+  }
+  return std::move(gallery).drawing();
+}
+
+}  // namespace hypertape::cli

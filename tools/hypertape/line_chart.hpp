@@ -1,0 +1,243 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "chart_axis.hpp"
+#include "drawing.hpp"
+#include "hypertape/core/error.hpp"
+
+namespace hypertape::cli {
+
+using hypertape::detail::concat;
+
+struct ChartPoint {
+  double x = 0, y = 0;
+  double deviation = 0;  ///< drawn as y +- deviation
+};
+
+/// Points joined by a line, in the order given; with markers where there are at most 30, or no line.
+struct LineSeries {
+  std::string name;  ///< in the legend; empty: not there
+  std::vector<ChartPoint> points;
+  bool line = true;  ///< whether points are joined
+};
+
+/// A horizontal line to compare with, say a published figure.
+struct ReferenceLine {
+  std::string name;  ///< in the legend
+  double y = 0;
+};
+
+/// On a logarithmic axis a deviation reaches at most a decade below its point, where y - deviation may be negative.
+struct LineChart {
+  std::string title = {}, x_label = {}, y_label = {};
+  bool logarithmic = false;  ///< the vertical axis
+  bool error_bars = false;   ///< for deviations, in place of bands
+  std::vector<LineSeries> series = {};
+  std::vector<ReferenceLine> references = {};
+};
+
+/// Lays a chart out around the plot, whose top left corner is (0, 0): round ticks, a legend beside it.
+class ChartLayout {
+ public:
+  static constexpr double plot_width = 560, plot_height = 330;
+
+  /// @throws ArgumentError if there is nothing to draw, or a value cannot be drawn: not finite, larger than 1e300, below
+  /// 1e-300 on a logarithmic axis, or a negative deviation.
+  explicit ChartLayout(const LineChart& chart) : chart_(chart), x_(x_axis()), y_(y_axis()) {
+    axes();
+    for (std::size_t i = 0; i < chart.references.size(); ++i) {
+      const double y = y_of(chart.references[i].y);
+      put(Path{{{0, y}, {plot_width, y}}, gray(0.33), 1.5, dashes(i)});
+    }
+    for (std::size_t i = 0; i < chart.series.size(); ++i) series(chart.series[i], color(i));
+    legend();
+    drawing_.title = chart.title;
+    drawing_.description = description();
+    drawing_.page = page();
+  }
+
+  const Drawing& drawing() const { return drawing_; }
+
+ private:
+  static constexpr double room = 8;  // between things
+  static constexpr std::size_t most_markers = 30;
+
+  static Color color(std::size_t i) {
+    constexpr std::array<unsigned, 8> colors = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
+                                                0x8c6d00, 0x56b4e9, 0x5b3a8c, 0xe69f00};  // also for the color-blind
+    const unsigned rgb = colors[i % colors.size()];
+    return {(rgb >> 16) / 255., (rgb >> 8 & 255) / 255., (rgb & 255) / 255.};
+  }
+  static Color gray(double level) { return {level, level, level}; }
+  static std::vector<double> dashes(std::size_t i) {
+    const std::array<std::vector<double>, 3> all = {{{7, 4}, {2, 3}, {10, 3, 2, 3}}};
+    return all[i % all.size()];
+  }
+  static bool has_markers(const LineSeries& series) { return !series.line || series.points.size() <= most_markers; }
+
+  /// So many intervals that texts do not touch.
+  Axis x_axis() const {
+    std::vector<double> all;
+    for (const LineSeries& series : chart_.series) {
+      for (const ChartPoint& point : series.points) all.push_back(checked(point.x, "x of", series.name));
+    }
+    if (all.empty()) throw ArgumentError("chart: needs at least one point");
+    const auto [least, greatest] = std::ranges::minmax_element(all);
+    for (int most = 8;; --most) {
+      Axis axis(false, *least, *greatest, most);
+      const double each = plot_width / static_cast<double>(axis.ticks().size() - 1);
+      if (most == 1 || widest(axis) + 2 * room <= each) return axis;
+    }
+  }
+
+  Axis y_axis() const {
+    std::vector<double> all;
+    for (const LineSeries& series : chart_.series) {
+      for (const ChartPoint& point : series.points) {
+        checked(point.y, "y of", series.name, chart_.logarithmic);
+        if (checked(point.deviation, "the deviation of", series.name) < 0) {
+          throw ArgumentError("chart: '", series.name, "' has a negative deviation of ", point.deviation);
+        }
+        all.insert(all.end(), {lower_end(point), point.y + point.deviation});
+      }
+    }
+    for (const ReferenceLine& line : chart_.references) {
+      all.push_back(checked(line.y, "reference", line.name, chart_.logarithmic));
+    }
+    const auto [least, greatest] = std::ranges::minmax_element(all);
+    return {chart_.logarithmic, *least, *greatest, 6};
+  }
+
+  static double checked(double value, const char* what, const std::string& name, bool logarithmic = false) {
+    if (std::abs(value) <= 1e300 && (!logarithmic || value >= 1e-300)) return value;
+    throw ArgumentError("chart: ", what, " '", name, "' has a value of ", value, "; needs ",
+                        logarithmic ? "1e-300 to 1e300 on a logarithmic axis" : "finite ones up to 1e300");
+  }
+
+  double lower_end(const ChartPoint& point) const {
+    return chart_.logarithmic ? std::max(point.y - point.deviation, point.y / 10) : point.y - point.deviation;
+  }
+
+  static double widest(const Axis& axis) {
+    double width = 0;
+    for (const Tick& tick : axis.ticks()) width = std::max(width, text_width({tick.text, {}}));
+    return width;
+  }
+
+  double y_of(double value) const { return plot_height * (1 - y_.fraction(value)); }
+  Point point(double x, double y) const { return {plot_width * x_.fraction(x), y_of(y)}; }
+
+  void put(Shape2d shape) { drawing_.shapes.push_back(std::move(shape)); }
+  void put_text(Text text) {
+    if (!text.words.empty()) put(std::move(text));
+  }
+
+  void axes() {
+    const Color line = gray(0.27);
+    for (const Tick& tick : y_.ticks()) {
+      const double y = plot_height * (1 - y_.fraction_at(tick.at));
+      put(Path{{{0, y}, {plot_width, y}}, gray(0.9)});
+      put_text({tick.text, {-room, y + 4.5}, Align::right});
+    }
+    for (const Tick& tick : x_.ticks()) {
+      const double x = plot_width * x_.fraction_at(tick.at);
+      put(Path{{{x, plot_height}, {x, plot_height + 5}}, line});
+      put_text({tick.text, {x, plot_height + 21}, Align::center});
+    }
+    put(Path{{{0, 0}, {0, plot_height}, {plot_width, plot_height}}, line});
+    put_text({chart_.x_label, {plot_width / 2, plot_height + 44}, Align::center});
+    put_text({chart_.y_label, {-widest(y_) - 3 * room, plot_height / 2}, Align::center, 13, false, true});
+    put_text({chart_.title, {0, -2.5 * room}, Align::left, 16, true});
+  }
+
+  void series(const LineSeries& series, const Color& color) {
+    std::vector<Point> line, band;
+    for (const ChartPoint& p : series.points) {
+      const Point center = point(p.x, p.y), high = point(p.x, p.y + p.deviation), low = point(p.x, lower_end(p));
+      line.push_back(center);
+      if (!(p.deviation > 0) || !chart_.error_bars) {
+        band.insert(band.begin(), low);
+        band.push_back(high);
+        continue;
+      }
+      put(Path{{low, high}, color});
+      for (const Point& end : {low, high}) put(Path{{{end.x - 4, end.y}, {end.x + 4, end.y}}, color});
+    }
+    const bool deviates = std::ranges::any_of(series.points, [](const ChartPoint& p) { return p.deviation > 0; });
+    if (deviates && !chart_.error_bars) put(Path{band, {color.red, color.green, color.blue, 0.15}, 0});
+    if (series.line) put(Path{line, color, 2});
+    if (!has_markers(series)) return;
+    for (const Point& center : line) put(Dot{center, color});
+  }
+
+  /// Right of the plot, where it covers nothing.
+  void legend() {
+    const double left = plot_width + 2 * room;
+    double y = room;
+    const auto name = [&](const std::string& words) {
+      put_text({words, {left + 38, y + 4.5}});
+      y += 22;
+    };
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      const LineSeries& series = chart_.series[i];
+      if (series.name.empty()) continue;
+      if (series.line) put(Path{{{left, y}, {left + 30, y}}, color(i), 2});
+      if (has_markers(series)) put(Dot{{left + 15, y}, color(i)});
+      name(series.name);
+    }
+    for (std::size_t i = 0; i < chart_.references.size(); ++i) {
+      put(Path{{{left, y}, {left + 30, y}}, gray(0.33), 1.5, dashes(i)});
+      name(chart_.references[i].name);
+    }
+  }
+
+  /// What the chart says, in words; of series with markers every point.
+  std::string description() const {
+    std::string text = concat(chart_.y_label, " over ", chart_.x_label);
+    for (const LineSeries& series : chart_.series) {
+      text += concat("; ", series.name, series.name.empty() ? "" : ": ");
+      if (!has_markers(series)) text += concat(series.points.size(), " points");
+      for (std::size_t i = 0; has_markers(series) && i < series.points.size(); ++i) {
+        const ChartPoint& p = series.points[i];
+        text += concat(i > 0 ? ", " : "", '(', p.x, ", ", p.y, p.deviation > 0 ? concat(" +- ", p.deviation) : "", ')');
+      }
+    }
+    for (const ReferenceLine& line : chart_.references) text += concat("; ", line.name, ": ", line.y);
+    return text;
+  }
+
+  /// All that was placed, and a margin.
+  Box page() const {
+    Box box{0, 0, plot_width, plot_height};
+    for (const Shape2d& shape : drawing_.shapes) {
+      const Text* text = std::get_if<Text>(&shape);
+      if (text == nullptr) continue;
+      const Box words = bounds(*text);
+      box = {std::min(box.left, words.left), std::min(box.top, words.top), std::max(box.right, words.right),
+             std::max(box.bottom, words.bottom)};
+    }
+    constexpr double margin = 12;
+    return {std::floor(box.left - margin), std::floor(box.top - margin), std::ceil(box.right + margin),
+            std::ceil(box.bottom + margin)};
+  }
+
+  const LineChart& chart_;
+  Axis x_, y_;
+  Drawing drawing_;
+};
+
+/// Writes a chart as SVG, or as PNG of twice as many pixels if the name ends in .png. @throws what `ChartLayout` and
+/// `write_drawing` throw.
+inline void write_line_chart(const std::filesystem::path& path, const LineChart& chart) {
+  write_drawing(path, ChartLayout(chart).drawing(), path.extension() == ".png" ? 2 : 1);
+}
+
+}  // namespace hypertape::cli
