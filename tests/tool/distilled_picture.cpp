@@ -47,11 +47,11 @@ Parts parts(const Drawing& drawing) {
   Parts found{drawing.page.right, drawing.page.bottom, {}, {}};
   std::vector<Box> boxes;
   for (const Shape2d& shape : drawing.shapes) {
-    if (const Text* text = std::get_if<Text>(&shape)) {
+    if (const auto* text = std::get_if<Text>(&shape)) {
       found.texts.push_back(*text);
       boxes.push_back(bounds(*text));
     } else {
-      const Image& image = std::get<Image>(shape);
+      const auto& image = std::get<Image>(shape);
       found.images.push_back(image);
       boxes.push_back({image.at.x, image.at.y, image.at.x + static_cast<double>(image.width * image.scale),
                        image.at.y + static_cast<double>(image.height * image.scale)});
