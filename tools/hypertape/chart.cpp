@@ -65,7 +65,7 @@ Table read_table(const std::filesystem::path& path) {
     std::vector<std::string> cells = cells_of(line);
     if (cells.size() != table.names.size()) {
       throw DataError(path.string(), ", line ", number, ": has ", cells.size(), " cells, the first line has ",
-                              table.names.size());
+                      table.names.size());
     }
     table.rows.push_back(std::move(cells));
   }
@@ -121,16 +121,15 @@ void run(const ChartCommand& command) {
   const std::vector<double> x = table.numbers(x_name);
   if (!command.deviation.empty() && command.deviation.size() != command.y.size()) {
     throw ArgumentError("--deviation: needs a column for each of the ", command.y.size(), " of --y, got ",
-                                command.deviation.size());
+                        command.deviation.size());
   }
   if (command.error_bars && command.deviation.empty()) throw ArgumentError("--error-bars goes with --deviation");
 
-  LineChart chart{
-      .title = command.title,
-      .x_label = command.x_label.empty() ? x_name : command.x_label,
-      .y_label = !command.y_label.empty() || command.y.size() > 1 ? command.y_label : command.y.front(),
-      .logarithmic = command.log_y,
-      .error_bars = command.error_bars};
+  LineChart chart{.title = command.title,
+                  .x_label = command.x_label.empty() ? x_name : command.x_label,
+                  .y_label = !command.y_label.empty() || command.y.size() > 1 ? command.y_label : command.y.front(),
+                  .logarithmic = command.log_y,
+                  .error_bars = command.error_bars};
   for (const std::string& text : command.references) chart.references.push_back(reference_line(text));
   for (std::size_t k = 0; k < command.y.size(); ++k) {
     const std::string& name = command.y[k];
@@ -179,7 +178,10 @@ void add_chart(CLI::App& app) {
   parser.add_option("--title", command->title, "Above the chart");
   parser.add_option("--x-label", command->x_label, "Below it")->default_str("the column's name");
   parser.add_option("--y-label", command->y_label, "Beside it")->default_str("the column's name, if there is one only");
-  parser.add_option("--out", command->out, "The picture, FILE.svg or FILE.png")->type_name("FILE")->required()->check(Options::not_empty());
+  parser.add_option("--out", command->out, "The picture, FILE.svg or FILE.png")
+      ->type_name("FILE")
+      ->required()
+      ->check(Options::not_empty());
   parser.callback([command] { run(*command); });
 }
 

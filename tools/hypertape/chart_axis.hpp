@@ -66,7 +66,8 @@ class Axis {
     const int stride = (last - first + most - 1) / most;
     constexpr std::array<int, 3> digits = {1, 2, 5};
     for (int i = 0; ticks_.size() < 2 || ticks_.back().at < high_ - 1e-9; ++i) {
-      const int exponent = first + (fine ? i / 3 : i * stride), digit = fine ? digits[static_cast<std::size_t>(i) % 3] : 1;
+      const int exponent = first + (fine ? i / 3 : i * stride),
+                digit = fine ? digits[static_cast<std::size_t>(i) % 3] : 1;
       const double position = exponent + std::log10(digit);
       if (position <= low_ + 1e-9) ticks_.clear();  // the axis begins at the last of these
       ticks_.push_back({position, text(digit * std::pow(10., exponent), std::chars_format::general, 6)});

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <numbers>
 #include <string>
 #include <type_traits>
@@ -15,13 +16,12 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/io/file.hpp"
 
-// What is drawn for people: shapes that a layout has placed, painted by Cairo. Lengths are in pixels, y grows downwards.
+// What is drawn for people: shapes that a layout has placed, painted by Cairo. Lengths are in pixels, y grows
+// downwards.
 
 namespace hypertape::cli {
 
@@ -88,7 +88,8 @@ using CairoSurface = std::unique_ptr<cairo_surface_t, ReleaseCairo>;
 
 /// Text that Cairo takes: UTF-8 without control characters.
 inline std::string drawable_text(std::string words) {
-  std::ranges::replace_if(words, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }, '?');
+  std::ranges::replace_if(
+      words, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }, '?');
   const auto replace = nlohmann::json::error_handler_t::replace;
   return nlohmann::json::parse(nlohmann::json(words).dump(-1, ' ', false, replace)).get<std::string>();
 }
@@ -164,8 +165,8 @@ class Painter {
     std::vector<std::uint32_t> pixels = image.pixels;  // Cairo might write to them, and does not
     const auto width = static_cast<int>(image.width);
     const CairoSurface surface(cairo_image_surface_create_for_data(reinterpret_cast<unsigned char*>(pixels.data()),
-                                                              CAIRO_FORMAT_RGB24, width,
-                                                              static_cast<int>(image.height), 4 * width));
+                                                                   CAIRO_FORMAT_RGB24, width,
+                                                                   static_cast<int>(image.height), 4 * width));
     cairo_save(context_);
     cairo_translate(context_, image.at.x, image.at.y);
     cairo_scale(context_, static_cast<double>(image.scale), static_cast<double>(image.scale));
@@ -220,7 +221,7 @@ inline void write_drawing(const std::filesystem::path& path, const Drawing& draw
   std::string bytes;
   if (path.extension() == ".png") {
     const CairoSurface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(std::ceil(width)),
-                                                            static_cast<int>(std::ceil(height))));
+                                                          static_cast<int>(std::ceil(height))));
     paint(path, surface.get(), drawing, scale);
     check_cairo(path, cairo_surface_write_to_png_stream(surface.get(), append_bytes, &bytes));
   } else {
@@ -230,8 +231,8 @@ inline void write_drawing(const std::filesystem::path& path, const Drawing& draw
     cairo_surface_finish(surface.get());
     check_cairo(path, cairo_surface_status(surface.get()));
     const std::size_t content = bytes.find("<svg");
-    bytes.insert(bytes.find(">\n", content) + 2, xml_element("title", drawing.title) +
-                                                     xml_element("desc", drawing.description));
+    bytes.insert(bytes.find(">\n", content) + 2,
+                 xml_element("title", drawing.title) + xml_element("desc", drawing.description));
   }
   io::write_atomically(path, bytes);
 }

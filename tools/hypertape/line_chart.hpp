@@ -49,8 +49,8 @@ class ChartLayout {
  public:
   static constexpr double plot_width = 560, plot_height = 330;
 
-  /// @throws ArgumentError if there is nothing to draw, or a value cannot be drawn: not finite, larger than 1e300, below
-  /// 1e-300 on a logarithmic axis, or a negative deviation.
+  /// @throws ArgumentError if there is nothing to draw, or a value cannot be drawn: not finite, larger than 1e300,
+  /// below 1e-300 on a logarithmic axis, or a negative deviation.
   explicit ChartLayout(const LineChart& chart) : chart_(chart), x_(x_axis()), y_(y_axis()) {
     axes();
     for (std::size_t i = 0; i < chart.references.size(); ++i) {
@@ -72,7 +72,7 @@ class ChartLayout {
 
   static Color color(std::size_t i) {
     constexpr std::array<unsigned, 8> colors = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
-                                                0x8c6d00, 0x56b4e9, 0x5b3a8c, 0xe69f00};  // also for the color-blind
+                                                0x8c6d00, 0x56b4e9, 0x5b3a8c, 0xe69f00};  // most are Okabe and Ito's
     const unsigned rgb = colors[i % colors.size()];
     return {(rgb >> 16) / 255., (rgb >> 8 & 255) / 255., (rgb & 255) / 255.};
   }

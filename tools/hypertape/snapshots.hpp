@@ -56,7 +56,7 @@ class Snapshots {
       constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
       if (iterations[i] < next_ || iterations[i] > most) {
         throw io::bad_content(path, "array 'iterations'", concat("an iteration in ", next_, " .. ", most),
-                                concat(iterations[i]));
+                              concat(iterations[i]));
       }
       offer(iterations[i], Tensor<float>(shape, std::span(images).subspan(i * size, size)));
     }
