@@ -160,7 +160,7 @@ TEST_CASE("distilled_picture: classes that have names show them, in small print 
   const DistilledSet set = example(1, {10, 1, 28, 28});
   std::vector<std::string> names;
   for (char letter = 'a'; letter < 'k'; ++letter) names.emplace_back(5, letter);
-  names[4] = "twenty characters ok";
+  for (names[4].clear(); text_width({names[4], {}}) <= 118;) names[4] += 'n';  // a little too wide
   names[5] = std::string(300, 'x');
   names[6] = "a name of many words that are not short";
   std::string letters;  // of two bytes each

@@ -213,7 +213,8 @@ inline std::string xml_element(const std::string& name, const std::string& text)
 }
 
 /// Writes a drawing as SVG, its letters as outlines, or as PNG with `scale` x `scale` pixels for each of the drawing,
-/// if the name ends in .png. The same drawing gives the same bytes, given the same version of Cairo and the same fonts.
+/// if the name ends in .png. The same drawing gives the same bytes, given the same version of Cairo and the same fonts
+/// (where there is none, Cairo has a plain one, whose outlines it does not always write alike).
 /// @throws DataError if it cannot be drawn or written.
 inline void write_drawing(const std::filesystem::path& path, const Drawing& drawing, double scale = 1) {
   const double width = scale * (drawing.page.right - drawing.page.left),
