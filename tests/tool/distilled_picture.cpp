@@ -143,13 +143,13 @@ TEST_CASE("distilled_picture: soft labels show their two largest classes in perc
   set.labels[0](0, 5) = 0.114f;
   set.labels[0](1, 9) = -0.5f;
   set.labels[0](1, 8) = 1.25f;
-  CHECK(label_lines(set, 0, 0, {}) == std::vector<std::string>{"3 72%", "5 11%"});
-  CHECK(label_lines(set, 0, 1, {}) == std::vector<std::string>{"8 125%", "0 0%"});
+  CHECK(label_lines(set, 0, 0, {}) == std::vector<std::string>{"3: 72%", "5: 11%"});
+  CHECK(label_lines(set, 0, 1, {}) == std::vector<std::string>{"8: 125%", "0: 0%"});
   Parts picture = parts(draw_set(set, {}));
   check_within_page(picture);
   const Point under{picture.images[0].at.x + 56, picture.images[0].at.y + 112};
-  CHECK(picture.at(under.x, under.y + 17).words == "3 72%");
-  CHECK(picture.at(under.x, under.y + 34).words == "5 11%");
+  CHECK(picture.at(under.x, under.y + 17).words == "3: 72%");
+  CHECK(picture.at(under.x, under.y + 34).words == "5: 11%");
   set.labels[0](0, 3) = 1e30f;  // cut
   check_within_page(parts(draw_set(set, {})));
   set.soft_labels = false;
@@ -184,7 +184,7 @@ TEST_CASE("distilled_picture: classes that have names show them, in small print 
   CHECK(letters.starts_with(left));
   DistilledSet soft = set;
   soft.soft_labels = true;
-  CHECK(label_lines(soft, 0, 3, names) == std::vector<std::string>{"ddddd 100%", "aaaaa 0%"});
+  CHECK(label_lines(soft, 0, 3, names) == std::vector<std::string>{"ddddd: 100%", "aaaaa: 0%"});
 }
 
 TEST_CASE("distilled_picture: learning rates that do not fit become three dots") {

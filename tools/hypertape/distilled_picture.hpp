@@ -144,7 +144,7 @@ class Gallery {
 };
 
 /// "3" for a hard label, or the name of class 3; for a soft one the two classes of most weight, each with its weight in
-/// percent: "3 72%", "5 11%".
+/// percent: "3: 72%", "5: 11%".
 inline std::vector<std::string> label_lines(const distill::DistilledSet& set, Index step, Index n,
                                             std::span<const std::string> names) {
   const Tensor<float>& labels = set.labels[static_cast<std::size_t>(step)];
@@ -155,7 +155,7 @@ inline std::vector<std::string> label_lines(const distill::DistilledSet& set, In
   std::vector<std::string> lines;
   for (const Index k : order) {
     lines.push_back(names.empty() ? concat(k) : names[static_cast<std::size_t>(k)]);
-    if (set.soft_labels) lines.back() += concat(' ', std::round(100 * labels(n, k)) + 0., '%');  // never -0
+    if (set.soft_labels) lines.back() += concat(": ", std::round(100 * labels(n, k)) + 0., '%');  // never -0
   }
   return lines;
 }
