@@ -55,5 +55,4 @@ int main() {
   Unroll<float, nn::ClassificationLoss<nn::Network<float>>> training({&network});
   report("after three steps on ten learned images", training.train(set.inner_loop(theta0[0])));
   distill::save(set, "own_network.npz");
-  data::write_image_grid("own_network.png", set.images.front(), set.normalization, 5, 4, data::DisplayRange::stretch);
 }
