@@ -167,11 +167,11 @@ TEST_CASE("line_chart: deviations as a band or as error bars, and reference line
   Drawing drawing = laid_out(chart);
   const double unit = (y_tick(drawing, "80").y - y_tick(drawing, "20").y) / 60;
   const std::vector<Point> line = lines_of_series(drawing).at(0).points;
-  const Path band = paths(drawing, 0).at(0);  // the lower ends backwards, then the upper ones
+  const Path band = paths(drawing, 0).at(0);  // the upper ends, then the lower ones backwards
   REQUIRE(band.points.size() == 6);
-  CHECK(std::abs(band.points[3].y - (line[0].y + 5 * unit)) <= near);
-  CHECK(std::abs(band.points[2].y - (line[0].y - 5 * unit)) <= near);
-  CHECK(std::abs(band.points[0].y - (line[2].y - 10 * unit)) <= near);
+  CHECK(std::abs(band.points[0].y - (line[0].y + 5 * unit)) <= near);
+  CHECK(std::abs(band.points[5].y - (line[0].y - 5 * unit)) <= near);
+  CHECK(std::abs(band.points[3].y - (line[2].y - 10 * unit)) <= near);
   CHECK(band.color.opacity < 0.5);
   CHECK(holds(words(drawing), "paper 93.8"));
   CHECK(drawing.description.ends_with("(0, 10 +- 5), (50, 60), (100, 90 +- 10); paper 93.8: 93.8"));
@@ -187,7 +187,7 @@ TEST_CASE("line_chart: deviations as a band or as error bars, and reference line
 
   // A deviation larger than the mean has no lower end on a logarithmic axis; it is drawn to a tenth.
   drawing = laid_out({.logarithmic = true, .series = {{"", {{0, 1, 3}, {1, 1}}}}});
-  CHECK(std::abs(paths(drawing, 0).at(0).points[1].y - ChartLayout::plot_height) <= near);
+  CHECK(std::abs(paths(drawing, 0).at(0).points[3].y - ChartLayout::plot_height) <= near);
   CHECK(holds(words(drawing), "0.1"));
 }
 
@@ -230,7 +230,8 @@ TEST_CASE("line_chart: what cannot be drawn is an error, and no file appears") {
   const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
   refused([](LineChart& c) { c.series.clear(); }, {"chart", "at least one point"});
   refused([](LineChart& c) { c.series[0].points.clear(); }, {"chart", "at least one point"});
-  refused([](LineChart& c) { c.series[0].points[1].deviation = -1; }, {"'learned'", "negative deviation of -1"});
+  refused([](LineChart& c) { c.series[0].points[1].deviation = -1; },
+          {"deviation of 'learned'", "value of -1", "needs 0 to 1e300"});
   refused([&](LineChart& c) { c.series[0].points[1].y = nan; }, {"y of 'learned'", "nan"});
   refused([&](LineChart& c) { c.series[0].points[1].x = infinity; }, {"x of 'learned'", "inf"});
   refused([&](LineChart& c) { c.series[0].points[1].deviation = nan; }, {"deviation of 'learned'", "nan"});

@@ -20,9 +20,9 @@ struct Tick {
 /// One axis: what it spans, widened to round numbers, and its ticks.
 class Axis {
  public:
-  /// `most` is about how many intervals there may be. The values are finite, and positive for a logarithm.
-  Axis(bool logarithmic, double least, double greatest, int most)
-      : logarithmic_(logarithmic), low_(at(least)), high_(at(greatest)) {
+  /// Of all these values, which are finite, and positive for a logarithm; of about `most` intervals.
+  Axis(bool logarithmic, const std::vector<double>& values, int most)
+      : logarithmic_(logarithmic), low_(at(std::ranges::min(values))), high_(at(std::ranges::max(values))) {
     logarithmic ? logarithmic_ticks(most) : linear_ticks(most);
     low_ = ticks_.front().at;
     high_ = ticks_.back().at;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <ranges>
 #include <string>
 #include <variant>
 #include <vector>
@@ -53,12 +54,15 @@ class ChartLayout {
   /// below 1e-300 on a logarithmic axis, or a negative deviation.
   explicit ChartLayout(const LineChart& chart) : chart_(chart), x_(x_axis()), y_(y_axis()) {
     axes();
-    for (std::size_t i = 0; i < chart.references.size(); ++i) {
-      const double y = y_of(chart.references[i].y);
-      put(Path{{{0, y}, {plot_width, y}}, gray(0.33), 1.5, dashes(i)});
+    const std::array<std::vector<double>, 3> dashes = {{{7, 4}, {2, 3}, {10, 3, 2, 3}}};
+    std::vector<Path> references;
+    for (const ReferenceLine& line : chart.references) {
+      const double y = y_of(line.y);
+      references.push_back({{{0, y}, {plot_width, y}}, gray(0.33), 1.5, dashes[references.size() % dashes.size()]});
+      put(references.back());
     }
     for (std::size_t i = 0; i < chart.series.size(); ++i) series(chart.series[i], color(i));
-    legend();
+    for (std::size_t i = 0; i < references.size(); ++i) legend(chart.references[i].name, references[i], false);
     drawing_.title = chart.title;
     drawing_.description = description();
     drawing_.page = page();
@@ -77,49 +81,40 @@ class ChartLayout {
     return {(rgb >> 16) / 255., (rgb >> 8 & 255) / 255., (rgb & 255) / 255.};
   }
   static Color gray(double level) { return {level, level, level}; }
-  static std::vector<double> dashes(std::size_t i) {
-    const std::array<std::vector<double>, 3> all = {{{7, 4}, {2, 3}, {10, 3, 2, 3}}};
-    return all[i % all.size()];
-  }
   static bool has_markers(const LineSeries& series) { return !series.line || series.points.size() <= most_markers; }
 
   /// So many intervals that texts do not touch.
   Axis x_axis() const {
     std::vector<double> all;
     for (const LineSeries& series : chart_.series) {
-      for (const ChartPoint& point : series.points) all.push_back(checked(point.x, "x of", series.name));
+      for (const ChartPoint& point : series.points) all.push_back(checked(point.x, -1e300, "x of", series.name));
     }
     if (all.empty()) throw ArgumentError("chart: needs at least one point");
-    const auto [least, greatest] = std::ranges::minmax_element(all);
     for (int most = 8;; --most) {
-      Axis axis(false, *least, *greatest, most);
+      Axis axis(false, all, most);
       const double each = plot_width / static_cast<double>(axis.ticks().size() - 1);
       if (most == 1 || widest(axis) + 2 * room <= each) return axis;
     }
   }
 
   Axis y_axis() const {
+    const double least = chart_.logarithmic ? 1e-300 : -1e300;
     std::vector<double> all;
     for (const LineSeries& series : chart_.series) {
       for (const ChartPoint& point : series.points) {
-        checked(point.y, "y of", series.name, chart_.logarithmic);
-        if (checked(point.deviation, "the deviation of", series.name) < 0) {
-          throw ArgumentError("chart: '", series.name, "' has a negative deviation of ", point.deviation);
-        }
+        checked(point.y, least, "y of", series.name);
+        checked(point.deviation, 0, "the deviation of", series.name);
         all.insert(all.end(), {lower_end(point), point.y + point.deviation});
       }
     }
-    for (const ReferenceLine& line : chart_.references) {
-      all.push_back(checked(line.y, "reference", line.name, chart_.logarithmic));
-    }
-    const auto [least, greatest] = std::ranges::minmax_element(all);
-    return {chart_.logarithmic, *least, *greatest, 6};
+    for (const ReferenceLine& line : chart_.references) all.push_back(checked(line.y, least, "reference", line.name));
+    return {chart_.logarithmic, all, 6};
   }
 
-  static double checked(double value, const char* what, const std::string& name, bool logarithmic = false) {
-    if (std::abs(value) <= 1e300 && (!logarithmic || value >= 1e-300)) return value;
-    throw ArgumentError("chart: ", what, " '", name, "' has a value of ", value, "; needs ",
-                        logarithmic ? "1e-300 to 1e300 on a logarithmic axis" : "finite ones up to 1e300");
+  double checked(double value, double least, const char* what, const std::string& name) const {
+    if (value >= least && value <= 1e300) return value;
+    throw ArgumentError("chart: ", what, " '", name, "' has a value of ", value, "; needs ", least, " to 1e300",
+                        chart_.logarithmic ? ", the axis being logarithmic" : "");
   }
 
   double lower_end(const ChartPoint& point) const {
@@ -158,45 +153,35 @@ class ChartLayout {
     put_text({chart_.title, {0, -2.5 * room}, Align::left, 16, true});
   }
 
-  void series(const LineSeries& series, const Color& color) {
-    std::vector<Point> line, band;
+  void series(const LineSeries& series, Color color) {
+    Path line{{}, color, series.line ? 2. : 0.}, band{{}, {color.red, color.green, color.blue, 0.15}, 0};
     for (const ChartPoint& p : series.points) {
-      const Point center = point(p.x, p.y), high = point(p.x, p.y + p.deviation), low = point(p.x, lower_end(p));
-      line.push_back(center);
-      if (!(p.deviation > 0) || !chart_.error_bars) {
-        band.insert(band.begin(), low);
-        band.push_back(high);
-        continue;
-      }
+      const Point low = point(p.x, lower_end(p)), high = point(p.x, p.y + p.deviation);
+      line.points.push_back(point(p.x, p.y));
+      band.points.push_back(high);
+      if (!chart_.error_bars || !(p.deviation > 0)) continue;
       put(Path{{low, high}, color});
       for (const Point& end : {low, high}) put(Path{{{end.x - 4, end.y}, {end.x + 4, end.y}}, color});
     }
+    for (const ChartPoint& p : std::views::reverse(series.points)) band.points.push_back(point(p.x, lower_end(p)));
     const bool deviates = std::ranges::any_of(series.points, [](const ChartPoint& p) { return p.deviation > 0; });
-    if (deviates && !chart_.error_bars) put(Path{band, {color.red, color.green, color.blue, 0.15}, 0});
-    if (series.line) put(Path{line, color, 2});
-    if (!has_markers(series)) return;
-    for (const Point& center : line) put(Dot{center, color});
+    if (deviates && !chart_.error_bars) put(band);
+    if (series.line) put(line);
+    if (has_markers(series)) {
+      for (const Point& center : line.points) put(Dot{center, color});
+    }
+    legend(series.name, line, has_markers(series));
   }
 
-  /// Right of the plot, where it covers nothing.
-  void legend() {
+  /// The next line right of the plot, where it covers nothing.
+  void legend(const std::string& name, Path line, bool marker) {
+    if (name.empty()) return;
     const double left = plot_width + 2 * room;
-    double y = room;
-    const auto name = [&](const std::string& words) {
-      put_text({words, {left + 38, y + 4.5}});
-      y += 22;
-    };
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      const LineSeries& series = chart_.series[i];
-      if (series.name.empty()) continue;
-      if (series.line) put(Path{{{left, y}, {left + 30, y}}, color(i), 2});
-      if (has_markers(series)) put(Dot{{left + 15, y}, color(i)});
-      name(series.name);
-    }
-    for (std::size_t i = 0; i < chart_.references.size(); ++i) {
-      put(Path{{{left, y}, {left + 30, y}}, gray(0.33), 1.5, dashes(i)});
-      name(chart_.references[i].name);
-    }
+    line.points = {{left, legend_end_}, {left + 30, legend_end_}};
+    if (line.width > 0) put(line);
+    if (marker) put(Dot{{left + 15, legend_end_}, line.color});
+    put_text({name, {left + 38, legend_end_ + 4.5}});
+    legend_end_ += 22;
   }
 
   /// What the chart says, in words; of series with markers every point.
@@ -218,9 +203,8 @@ class ChartLayout {
   Box page() const {
     Box box{0, 0, plot_width, plot_height};
     for (const Shape2d& shape : drawing_.shapes) {
-      const Text* text = std::get_if<Text>(&shape);
-      if (text == nullptr) continue;
-      const Box words = bounds(*text);
+      const auto* text = std::get_if<Text>(&shape);
+      const Box words = text == nullptr ? box : bounds(*text);
       box = {std::min(box.left, words.left), std::min(box.top, words.top), std::max(box.right, words.right),
              std::max(box.bottom, words.bottom)};
     }
@@ -232,6 +216,7 @@ class ChartLayout {
   const LineChart& chart_;
   Axis x_, y_;
   Drawing drawing_;
+  double legend_end_ = room;
 };
 
 /// Writes a chart as SVG, or as PNG of twice as many pixels if the name ends in .png. @throws what `ChartLayout` and
