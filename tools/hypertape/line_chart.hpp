@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <ranges>
 #include <string>
 #include <variant>
 #include <vector>
@@ -155,15 +154,17 @@ class ChartLayout {
 
   void series(const LineSeries& series, Color color) {
     Path line{{}, color, series.line ? 2. : 0.}, band{{}, {color.red, color.green, color.blue, 0.15}, 0};
+    std::vector<Point> lower;
     for (const ChartPoint& p : series.points) {
       const Point low = point(p.x, lower_end(p)), high = point(p.x, p.y + p.deviation);
       line.points.push_back(point(p.x, p.y));
       band.points.push_back(high);
+      lower.push_back(low);
       if (!chart_.error_bars || !(p.deviation > 0)) continue;
       put(Path{{low, high}, color});
       for (const Point& end : {low, high}) put(Path{{{end.x - 4, end.y}, {end.x + 4, end.y}}, color});
     }
-    for (const ChartPoint& p : std::views::reverse(series.points)) band.points.push_back(point(p.x, lower_end(p)));
+    band.points.insert(band.points.end(), lower.rbegin(), lower.rend());
     const bool deviates = std::ranges::any_of(series.points, [](const ChartPoint& p) { return p.deviation > 0; });
     if (deviates && !chart_.error_bars) put(band);
     if (series.line) put(line);
