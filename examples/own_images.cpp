@@ -32,21 +32,11 @@ int main(int argc, char** argv) {
   std::cout << '\n';
 
   const nn::Network<float> network("lenet", nn::LeNet(1, 28, images.train.classes));
-  Random random(1);
-  const distill::InitialWeights theta0(
-      {network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
   distill::DistillOptions options;
   options.outer_loop.iterations = 150;
   options.real.batch = 32;
-  options.validation.hold_out = images.train.count / 5;
-  const WorkerTeam team(2);
-  distill::Distiller distiller(network, images, options, theta0, theta0, team);
-  while (distiller.iteration() < options.outer_loop.iterations) distiller.iterate();
-
-  const distill::DistilledSet set = distiller.distilled();
-  Unroll<float, nn::ClassificationLoss<nn::Network<float>>> training({&network});
-  const Tensor<float>& theta = training.train(set.inner_loop(theta0[0]));
-  std::cout << distill::confusion(network, theta, images.test, images.normalization, team).accuracy()
+  const distill::DistilledSet set = distill::distill(network, images, options).set;
+  std::cout << distill::evaluate(network, set, images, {}).accuracy().mean
             << " % of the test images right after three steps on one image of each class\n";
   distill::save(set, "own_images.npz");
 }

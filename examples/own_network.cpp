@@ -35,24 +35,14 @@ int main() {
   const nn::Network<float> network("residual-8", ResidualNet());
   const data::Dataset digits = data::generate_glyphs(2000, 500, 1);
 
-  Random random(1);
-  const distill::InitialWeights theta0(
-      {network.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random)});
   distill::DistillOptions options;
   options.outer_loop.iterations = 200;
   options.real.batch = 64;
   options.validation.hold_out = 200;
-  const WorkerTeam team(2);
-  distill::Distiller distiller(network, digits, options, theta0, theta0, team);
+  const distill::DistilledSet set = distill::distill(network, digits, options).set;
 
-  const auto report = [&](const char* when, const Tensor<float>& theta) {
-    std::cout << when << ": " << distill::confusion(network, theta, digits.test, digits.normalization, team).accuracy()
-              << " % of the test images right\n";
-  };
-  report("as it starts", theta0[0]);
-  while (distiller.iteration() < options.outer_loop.iterations) distiller.iterate();
-  const distill::DistilledSet set = distiller.distilled();
-  Unroll<float, nn::ClassificationLoss<nn::Network<float>>> training({&network});
-  report("after three steps on ten learned images", training.train(set.inner_loop(theta0[0])));
+  const distill::Evaluation tested = distill::evaluate(network, set, digits, {});
+  std::cout << "as it starts: " << tested.initial_accuracy().mean << " % of the test images right\n"
+            << "after three steps on ten learned images: " << tested.accuracy().mean << " %\n";
   distill::save(set, "own_network.npz");
 }

@@ -87,6 +87,12 @@ def check_commands(text, options):
                     yield from (f"{program} has no option {word}" for word in words[1:] if word.startswith("--") and word.partition("=")[0] not in known)
 
 
+def declared_options(headers):
+    """Those that the library declares (distill/option.hpp)."""
+    names = {name for path in headers for name in re.findall(r'visit\([\w.]+,\s*\{(?:\.name = )?"(\w+)"', path.read_text())}
+    return {"--" + name.replace("_", "-") for name in names}
+
+
 def options_in(sources):
     return {option for path in sources for option in re.findall(r'"(--[a-z-]+)', path.read_text())}
 
@@ -123,7 +129,8 @@ def check_speed():
 
 
 def main():
-    options = options_in((ROOT / "examples" / "cli").glob("*.[ch]pp"))
+    options = options_in((ROOT / "tools" / "hypertape").glob("*.[ch]pp"))
+    options |= declared_options((ROOT / "include" / "hypertape" / "distill").glob("*.hpp"))
     of_programs = {"hypertape": options, "bench_": options_in((ROOT / "bench").glob("*.[ch]pp"))}
     rows = all_rows()
     errors = []

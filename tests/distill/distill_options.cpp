@@ -24,9 +24,14 @@ struct Spoil {
   std::set<std::string>& names;
 
   void heading(const char*) const {}
+  template <class T>
+  void operator()(T&, const distill::Option& option, const distill::Choices<std::type_identity_t<T>>& choices) const {
+    CHECK(names.insert(option.name).second);
+    CHECK(choices.size() == 3);
+  }
 
   template <class T>
-  void operator()(T& value, const distill::Option& option, const auto&...) const {
+  void operator()(T& value, const distill::Option& option) const {
     CHECK(names.insert(option.name).second);
     CHECK(!std::string(option.help).empty());
     const T before = value;

@@ -71,13 +71,13 @@ void check_same(const distill::DistilledSet& a, const distill::DistilledSet& b) 
 
 TEST_CASE("distiller: a linear model learns digits from ten images, far above chance") {
   const auto distiller = distiller_for(linear(), small_options(), 2);
-  const double before = distiller->hold_out_score();
+  const double before = distiller->evaluate();
   const double first_loss = distiller->iterate();
   double last_loss = first_loss;
   while (distiller->iteration() < 60) last_loss = distiller->iterate();
   CHECK(last_loss < first_loss);
   CHECK(before <= 40);
-  CHECK(distiller->hold_out_score() >= 60);
+  CHECK(distiller->evaluate() >= 60);
 }
 
 TEST_CASE("distiller: it learns for random initializations too, and for soft labels, momentum and clipping") {
@@ -86,9 +86,9 @@ TEST_CASE("distiller: it learns for random initializations too, and for soft lab
     options.inner_loop.epochs = 5;
     change(options);
     const auto distiller = random_distiller(options, 2);
-    const double before = distiller->hold_out_score();
+    const double before = distiller->evaluate();
     while (distiller->iteration() < 30) distiller->iterate();
-    return distiller->hold_out_score() - before;
+    return distiller->evaluate() - before;
   };
   CHECK(gain([](DistillOptions&) {}) >= 30);
   CHECK(gain([](DistillOptions& o) { o.labels.soft = true; }) >= 50);
@@ -104,7 +104,7 @@ TEST_CASE("distiller: the same bits on one thread and on more") {
     options.outer_loop.networks = 3;
     const auto distiller = random ? random_distiller(options, threads) : distiller_for(lenet(), options, threads);
     for (int i = 0; i < 3; ++i) distiller->iterate();
-    return std::pair(distiller->distilled(), distiller->hold_out_score());
+    return std::pair(distiller->distilled(), distiller->evaluate());
   };
   for (const bool random : {false, true}) {
     const auto one = distil(1, random);
@@ -290,9 +290,9 @@ TEST_CASE("distiller: validation networks that diverge score nothing where they 
     const InitialWeights good = fixed(linear(), options);
     Tensor<float> bad = good[0];
     for (float& value : bad.values()) value = weight;
-    return Distiller(linear(), glyphs(), options, good, InitialWeights({good[0], bad}), WorkerTeam(1)).hold_out_score();
+    return Distiller(linear(), glyphs(), options, good, InitialWeights({good[0], bad}), WorkerTeam(1)).evaluate();
   };
-  const double alone = distiller_for(linear(), options)->hold_out_score();
+  const double alone = distiller_for(linear(), options)->evaluate();
   // In training, and by outputs of a network that training leaves finite: its gradient is that of equal logits.
   for (const float weight : {std::nanf(""), 3e36f}) {
     CHECK(score(weight, true) == alone / 2);
@@ -304,7 +304,7 @@ TEST_CASE("distiller: the held-out images are those of the seed that draws them"
   const auto score = [](std::uint64_t hold_out_seed) {
     DistillOptions options = small_options();
     options.validation.hold_out_seed = hold_out_seed;
-    return distiller_for(linear(), options)->hold_out_score();
+    return distiller_for(linear(), options)->evaluate();
   };
   const distill::DistilledSet set = distiller_for(linear(), small_options())->distilled();
   const auto expected = [&](std::uint64_t seed) {
@@ -317,7 +317,7 @@ TEST_CASE("distiller: the held-out images are those of the seed that draws them"
   };
   for (const std::uint64_t seed : {1U, 2U, 3U}) CHECK(score(seed) == expected(seed));
   CHECK(expected(1) != expected(2));
-  CHECK(distiller_for(linear(), small_options())->hold_out_score() == expected(small_options().seed));
+  CHECK(distiller_for(linear(), small_options())->evaluate() == expected(small_options().seed));
 }
 
 TEST_CASE("distiller: options out of range, and a dataset that is too small") {

@@ -94,7 +94,7 @@ GridCell choose(const BaselineRun& run, const distill::Selection& selection, std
 }
 
 struct SetsTested {
-  TestResult networks;
+  distill::Evaluation networks;
   std::size_t sets = 0;
 };
 
@@ -102,7 +102,7 @@ struct SetsTested {
 SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, const std::vector<DistilledSet>& sets,
                      const distill::InitialWeights& weights, Index networks) {
   SetsTested tested;
-  TestResult& result = tested.networks;
+  distill::Evaluation& result = tested.networks;
   std::string csv = "set,network,initial_accuracy,test_accuracy\n";
   const auto at_once = static_cast<std::size_t>(run.team.size());
   for (std::size_t s = 0; s < sets.size(); ++s) {
@@ -111,10 +111,10 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
     ++tested.sets;
     for (std::size_t first = 0; first < numbers.size(); first += at_once) {
       const std::size_t end = std::min(numbers.size(), first + at_once);
-      TestResult part;
+      distill::Evaluation part;
       try {
-        part = train_and_test(network, sets[s], weights, std::span(numbers).subspan(first, end - first),
-                              run.dataset.test, run.team, false, [](const TestResult&) { return true; });
+        part = distill::evaluate(network, sets[s], weights, std::span(numbers).subspan(first, end - first),
+                                 run.dataset.test, false, {}, run.team);
       } catch (const DivergenceError& error) {
         throw DivergenceError("set ", s, ": ", error.what());
       }
@@ -187,7 +187,7 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
   summary.update({{"learned_rates", !chosen.learning_rate},
                   {"selection_accuracy", rounded_percent(chosen.accuracy)},
                   {"sets", tested}});
-  summary.update(result.summary({}, run.dataset));
+  summary.update(summary_of(result, {}, run.dataset));
   summary["train_seconds"] = rounded(result.train_seconds, 3);
   std::string text = concat("test accuracy: ", fixed(summary["initial_accuracy"], 2), " % before, ",
                              fixed(summary["test_accuracy"], 2), " % after training; learning rate ",

@@ -12,7 +12,7 @@
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/checkpoint.hpp"
-#include "hypertape/distill/distiller.hpp"
+#include "hypertape/distill/distillation.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/real_batches.hpp"
 #include "initialization.hpp"
@@ -44,27 +44,17 @@ struct DistillCommand {
   std::optional<std::filesystem::path> resume;
 };
 
-/// The state that did best on the held-out images.
-struct Best {
-  double score = -1;
-  long iteration = 0;
-  distill::DistilledSet set;
-};
-
-/// One run of the distiller: what it has learned, what of it is kept, and where.
+/// One run of the distiller in its folder: its log, its checkpoints, and what stops it.
 class Run {
  public:
-  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out,
-      Index classes)
+  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out)
       : command_(command),
         out_(out),
         distiller_(distiller),
         hold_out_(hold_out),
-        classes_(classes),
         checkpoints_(out.path()),
         log_(command.distill.inner_loop.steps) {}
 
-  const Best& best() const { return best_; }
   /// Of training, with that before it was resumed.
   double seconds() const { return seconds_before_ + clock_.seconds(); }
   double seconds_before() const { return seconds_before_; }
@@ -73,27 +63,9 @@ class Run {
   /// was not.
   int train() {
     const Interrupt interrupt;
-    const long iterations = command_.distill.outer_loop.iterations;
-    if (log_.rows().empty()) evaluate(std::nullopt);
-    std::optional<double> loss;
-    int stopped = 0;
-    while (distiller_.iteration() < iterations && stopped == 0) {
-      const double present = distiller_.iterate();
-      loss = std::isnan(present) ? std::nullopt : std::optional(present);  // none of a skipped iteration
-      const long done = distiller_.iteration();
-      if (done % command_.distill.validation.evaluate_every == 0 || done == iterations) evaluate(loss);
-      if (interrupt.requested()) {
-        stopped = interrupt.exit_code();
-      } else if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && done < iterations) {
-        stopped = time_limit_exit_code;
-      }
-      const bool due = command_.checkpoint_every > 0 && done % command_.checkpoint_every == 0;
-      if (due || stopped != 0 || done == iterations) save_checkpoint();
-    }
-    // Not before the checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
-    if (distiller_.iteration() < iterations && distiller_.iteration() % command_.distill.validation.evaluate_every != 0) evaluate(loss);
+    distill::distill(distiller_, [&](const distill::Progress& progress) { return proceed(progress, interrupt); });
     progress_.finish();
-    const distill::DistilledSet last = distilled();
+    const distill::DistilledSet last = distiller_.distilled();
     distill::save(last, out_ / "last.npz");
     std::vector<Snapshot> snapshots = snapshots_.all();
     if (snapshots.back().iteration < distiller_.iteration()) {
@@ -102,7 +74,7 @@ class Run {
     write_drawing(out_ / "strip.png", draw_snapshots(snapshots, last.normalization));
     write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
     write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
-    return stopped;
+    return stopped_;
   }
 
   /// Call it when the outcome of a run that came to its end has been written.
@@ -119,61 +91,52 @@ class Run {
     const distill::DistilledSet present = distiller_.distilled();
     log_.restore(io::with_prefix(found->arrays, "log"), found->path, present.learning_rates.size());
     snapshots_.restore(io::with_prefix(found->arrays, "snapshots"), found->path, present.images.front().shape());
-    const auto finite = [&](const char* name) {
-      const double value = io::require_values<double>(found->arrays, found->path, name, {1})[0];
-      if (std::isfinite(value)) return value;
-      throw io::bad_content(found->path, concat("array '", name, "'"), "a finite number", concat(value));
-    };
-    seconds_before_ = finite("seconds");
-    best_.score = finite("best_score");
-    best_.iteration = io::require_values<std::int64_t>(found->arrays, found->path, "best_iteration", {1})[0];
-    best_.set = distill::from_npz(io::with_prefix(found->arrays, "best"), found->path, classes_);
-    if (best_.set.images.size() != present.images.size() ||
-        best_.set.images.front().shape() != present.images.front().shape() ||
-        best_.set.learning_rates.shape() != present.learning_rates.shape()) {
-      throw DataError(found->path.string() +
-                      ": arrays 'best.*': expected steps, epochs and images of this run, found others");
+    seconds_before_ = io::require_values<double>(found->arrays, found->path, "seconds", {1})[0];
+    if (!std::isfinite(seconds_before_)) {
+      throw io::bad_content(found->path, "array 'seconds'", "a finite number", concat(seconds_before_));
     }
-    distill::save(best_.set, out_ / "distilled.npz");
+    if (distiller_.best()) distill::save(distiller_.best()->set, out_ / "distilled.npz");
     std::cout << "resumed at iteration " << distiller_.iteration() << '\n';
   }
 
  private:
-  /// Only what was made for one fixed initialization goes with its weights, not with those of a pool's only network.
-  distill::DistilledSet distilled() const {
-    distill::DistilledSet set = distiller_.distilled();
-    if (!command_.initialization.fixed()) set.theta0.reset();
-    return set;
+  /// Called after each iteration, and once more where the run was stopped, to log its last state. That comes after the
+  /// checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
+  bool proceed(const distill::Progress& now, const Interrupt& interrupt) {
+    if (now.score) log(now);
+    if (now.iteration == 0 || stopped_ != 0) return true;
+    const bool done = now.iteration == command_.distill.outer_loop.iterations;
+    if (interrupt.requested()) {
+      stopped_ = interrupt.exit_code();
+    } else if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && !done) {
+      stopped_ = time_limit_exit_code;
+    }
+    const bool due = command_.checkpoint_every > 0 && now.iteration % command_.checkpoint_every == 0;
+    if (due || stopped_ != 0 || done) save_checkpoint();
+    return stopped_ == 0;
   }
 
-  /// Loss is that of the iteration's real batches; there is none before the first.
-  void evaluate(std::optional<double> loss) {
-    const long done = distiller_.iteration();
-    const distill::DistilledSet set = distilled();
-    const double score = distiller_.hold_out_score();
-    if (score > best_.score) {
-      best_ = {score, done, set};
-      distill::save(best_.set, out_ / "distilled.npz");
-    }
-    log_.add({done, loss, score, seconds()}, set.learning_rates);
+  void log(const distill::Progress& now) {
+    const distill::DistilledSet set = distiller_.distilled();
+    const distill::BestState& best = *distiller_.best();
+    if (best.iteration == now.iteration) distill::save(best.set, out_ / "distilled.npz");
+    log_.add({now.iteration, now.loss, *now.score, seconds()}, set.learning_rates);
     io::write_atomically(out_ / "log.csv", log_.csv());
-    snapshots_.offer(done, set.images.front());
-    if (done == 0) return;
+    snapshots_.offer(now.iteration, set.images.front());
+    if (now.iteration == 0) return;
     const long iterations = command_.distill.outer_loop.iterations;
-    const double left = seconds() / static_cast<double>(done) * static_cast<double>(iterations - done);
-    progress_.show(concat(done, "/", iterations, " loss ", loss ? fixed(*loss, 3) : "(diverged)", " hold-out ",
-                           fixed(score, 1), '%', hold_out_.remark(), " (best ", fixed(best_.score, 1), ") left ",
-                           minutes(left), " eta ", rates_text(set.learning_rates)));
+    const double left =
+        seconds() / static_cast<double>(now.iteration) * static_cast<double>(iterations - now.iteration);
+    progress_.show(concat(now.iteration, "/", iterations, " loss ", now.loss ? fixed(*now.loss, 3) : "(diverged)",
+                          " hold-out ", fixed(*now.score, 1), '%', hold_out_.remark(), " (best ", fixed(best.score, 1),
+                          ") left ", minutes(left), " eta ", rates_text(set.learning_rates)));
   }
 
   void save_checkpoint() {
     io::Npz npz = distiller_.checkpoint();
     io::add_prefixed(npz, "log", log_.arrays());
     io::add_prefixed(npz, "snapshots", snapshots_.arrays());
-    io::add_prefixed(npz, "best", distill::to_npz(best_.set));
     npz["seconds"] = {{1}, std::vector<double>{seconds()}};
-    npz["best_score"] = {{1}, std::vector<double>{best_.score}};
-    npz["best_iteration"] = {{1}, std::vector<std::int64_t>{best_.iteration}};
     checkpoints_.write(npz);
   }
 
@@ -188,14 +151,13 @@ class Run {
   const OutputFolder& out_;
   distill::Distiller& distiller_;
   const HoldOut& hold_out_;
-  Index classes_;
   distill::Checkpoints checkpoints_;
   Stopwatch clock_;
   double seconds_before_ = 0;
+  int stopped_ = 0;  // the exit code
   Progress progress_;
   RunLog log_;
   Snapshots snapshots_;
-  Best best_;
 };
 
 /// What the screen says of balanced batches: which classes have the most and the fewest images.
@@ -303,6 +265,7 @@ void distil(DistillCommand& command) {
     d.images.per_class = *command.images / classes;
   }
   d.objective = command.objective.make(classes);
+  d.initialization = command.initialization.of_new_weights();
   const HoldOut hold_out =
       choose_hold_out("--hold-out", d.validation.hold_out, dataset, command.initialization, command.common.seed);
   d.validation.hold_out_seed = hold_out.seed;
@@ -339,7 +302,7 @@ void distil(DistillCommand& command) {
             << d.outer_loop.iterations << " iterations, " << team.size() << " threads\n"
             << sizes_text(dataset.train.count, *d.validation.hold_out, *d.real.batch)
             << (*d.real.balanced ? balance_text(dataset) : std::string()) << '\n';
-  Run run(command, out, distiller, hold_out, classes);
+  Run run(command, out, distiller, hold_out);
   if (command.resume) run.restore();
   std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
   const int stopped = run.train();
@@ -347,7 +310,7 @@ void distil(DistillCommand& command) {
   if (distiller.skipped() > 0) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
-  const Best& best = run.best();
+  const distill::BestState& best = *distiller.best();
   write_drawing(out / "distilled.png", draw_set(best.set, dataset.class_names));
 
   Json summary = {{"dataset", command.common.dataset},
@@ -366,13 +329,13 @@ void distil(DistillCommand& command) {
                   {"seed", d.seed},
                   {"threads", team.size()}};
   // The test set is touched here, once: never by a run that was stopped.
-  TestResult result;
+  distill::Evaluation result;
   if (stopped == 0) {
     result =
-        train_and_test(network, best.set, test_weights, data::all_indices(command.initialization.networks_to_test()),
-                       dataset.test, team, d.outer_loop.skip_diverged, [](const TestResult&) { return true; });
-    io::write_atomically(out / "networks.csv", result.csv(d.objective));
-    summary.update(result.summary(d.objective, dataset));
+        distill::evaluate(network, best.set, test_weights, data::all_indices(command.initialization.networks_to_test()),
+                          dataset.test, d.outer_loop.skip_diverged, {}, team);
+    io::write_atomically(out / "networks.csv", csv_of(result, d.objective));
+    summary.update(summary_of(result, d.objective, dataset));
   }
   summary.update({{"wall_seconds", rounded(run.seconds_before() + wall.seconds(), 3)},
                   {"train_seconds", rounded(train_seconds, 3)},
@@ -383,7 +346,7 @@ void distil(DistillCommand& command) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.outer_loop.iterations
               << ", not tested; continue with --resume " << shell_word(out.path()) << '\n';
   } else {
-    std::cout << result.text(d.objective) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
+    std::cout << text_of(result, d.objective) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
               << best.iteration << ')' << hold_out.remark() << '\n';
   }
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"

@@ -38,34 +38,11 @@ distill::InitialWeights weights_for(const EvaluateCommand& command, const distil
   if (command.initialization.init != "fixed") {
     return InitialWeightFamilies(command.initialization, network, images, command.common.seed).testing();
   }
-  const std::string file = command.distilled.string();
-  if (!set.theta0) {
-    throw DataError(file,
-                            ": has no array 'theta0', so it was not made for one fixed initialization; use "
-                            "--init random");
+  try {
+    return distill::fixed_weights(set, network);
+  } catch (const ArgumentError& error) {
+    throw DataError(command.distilled.string(), ": ", error.what(), "; --init random takes new weights");
   }
-  const Index weights = network.parameters().size();
-  if (set.theta0->size() != weights) {
-    throw DataError(file, ": array 'theta0': expected (", weights, ") for ", network.name(), ", found ",
-                            set.theta0->shape());
-  }
-  return distill::InitialWeights({*set.theta0});
-}
-
-/// The same steps, each once, in random order: every epoch has an order of its own, learning rates stay in theirs.
-distill::DistilledSet shuffled(const distill::DistilledSet& set, std::uint64_t seed) {
-  distill::DistilledSet out = set;
-  out.images.clear();
-  out.labels.clear();
-  for (Index epoch = 0; epoch < set.epochs(); ++epoch) {
-    Random random = distill::random_stream(seed, distill::RandomPurpose::order, epoch);
-    for (const Index s : random.permutation(set.steps())) {
-      out.images.push_back(set.images[static_cast<std::size_t>(s)]);
-      out.labels.push_back(set.labels[static_cast<std::size_t>(s)]);
-    }
-  }
-  out.learning_rates = Tensor<float>(Shape{1, set.learning_rates.size()}, set.learning_rates.values());
-  return out;
 }
 
 void run(EvaluateCommand& command) {
@@ -84,7 +61,7 @@ void run(EvaluateCommand& command) {
   if (command.shuffle && saved.steps() == 1) {
     throw ArgumentError("--shuffle: " + command.distilled.string() + " has one step, there is nothing to shuffle");
   }
-  const distill::DistilledSet set = command.shuffle ? shuffled(saved, command.common.seed) : saved;
+  const distill::DistilledSet set = command.shuffle ? distill::shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);
   const Index networks = command.initialization.networks_to_test();
   out.create();
@@ -97,16 +74,17 @@ void run(EvaluateCommand& command) {
 
   const Interrupt interrupt;
   Progress progress;
-  const TestResult result =
-      train_and_test(network, set, weights, data::all_indices(networks), images, team, command.skip_diverged,
-                     [&](const TestResult& so_far) {
-                       io::write_atomically(out / "log.csv", so_far.csv(objective));
-                       if (networks > 1) {
-                         progress.show(concat("network ", so_far.after.size(), "/", networks, "  test accuracy ",
-                                               fixed(so_far.after.back().accuracy(), 2), " %"));
-                       }
-                       return !interrupt.requested();
-                     });
+  const distill::Evaluation result = distill::evaluate(
+      network, set, weights, data::all_indices(networks), images, command.skip_diverged,
+      [&](const distill::Evaluation& so_far) {
+        io::write_atomically(out / "log.csv", csv_of(so_far, objective));
+        if (networks > 1) {
+          progress.show(concat("network ", so_far.after.size(), "/", networks, "  test accuracy ",
+                               fixed(so_far.after.back().accuracy(), 2), " %"));
+        }
+        return !interrupt.requested();
+      },
+      team);
   progress.finish();
   const auto tested = static_cast<Index>(result.after.size());
   if (tested < networks) std::cout << "stopped after " << tested << " of " << networks << " networks\n";
@@ -124,12 +102,12 @@ void run(EvaluateCommand& command) {
       {"seed", command.common.seed},
       {"threads", team.size()}};
   if (saved.origin) summary["distilled_from"] = saved.origin->dataset;
-  summary.update(result.summary(objective, dataset));
+  summary.update(summary_of(result, objective, dataset));
   summary.update({{"wall_seconds", rounded(wall.seconds(), 3)},
                   {"train_seconds", rounded(result.train_seconds, 3)},
                   {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
-  std::cout << result.text(objective) << '\n';
+  std::cout << text_of(result, objective) << '\n';
   if (tested < networks) exit_stopped(interrupt.exit_code());
 }
 

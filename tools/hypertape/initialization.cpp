@@ -96,7 +96,9 @@ Json InitializationOptions::pool_config() const {
   return config;
 }
 
-distill::WeightDistribution InitializationOptions::distribution() const { return {initializers.at(initializer), gain}; }
+distill::Initialization InitializationOptions::of_new_weights() const {
+  return {!fixed(), {initializers.at(initializer), gain}};
+}
 
 Index InitializationOptions::networks_to_test() const {
   if (fixed()) return 1;
@@ -106,49 +108,38 @@ Index InitializationOptions::networks_to_test() const {
 InitialWeightFamilies::InitialWeightFamilies(const InitializationOptions& options, const nn::Network<float>& network,
                                              const data::LabeledImages& images, std::uint64_t seed)
     : options_(options), network_(network), seed_(seed) {
-  if (options.pretrained()) {
-    given_ = load_pool(options, network, images);
-    return;
-  }
-  if (!options.fixed()) return;
-  const distill::WeightDistribution distribution = options.distribution();
-  Random random = distill::random_stream(seed, distill::RandomPurpose::theta);
-  given_.push_back(network.parameters().initialize<float>(distribution.initializer, distribution.gain, random));
+  if (options.pretrained()) pool_ = load_pool(options, network, images);
 }
 
 distill::InitialWeights InitialWeightFamilies::training(Index validation_networks) const {
-  if (options_.fixed()) return distill::InitialWeights(given_);
-  if (!options_.pretrained()) return random(distill::RandomPurpose::theta);
   const Index others = options_.networks_to_test() + validation_networks;
-  return part_of_pool(0, static_cast<Index>(given_.size()) - others, others + 1);
+  return part(distill::RandomPurpose::theta, 0, static_cast<Index>(pool_.size()) - others, others + 1);
 }
 
 distill::InitialWeights InitialWeightFamilies::validation(Index validation_networks) const {
-  if (options_.fixed()) return distill::InitialWeights(given_);
-  if (!options_.pretrained()) return random(distill::RandomPurpose::validation);
-  const Index end = static_cast<Index>(given_.size()) - options_.networks_to_test();
-  return part_of_pool(end - validation_networks, end, options_.networks_to_test() + validation_networks);
+  const Index end = static_cast<Index>(pool_.size()) - options_.networks_to_test();
+  return part(distill::RandomPurpose::validation, end - validation_networks, end,
+              options_.networks_to_test() + validation_networks);
 }
 
 distill::InitialWeights InitialWeightFamilies::testing() const {
-  if (options_.fixed()) return distill::InitialWeights(given_);
-  if (!options_.pretrained()) return random(distill::RandomPurpose::evaluation);
-  const auto total = static_cast<Index>(given_.size());
-  return part_of_pool(total - options_.networks_to_test(), total, options_.networks_to_test());
+  const auto total = static_cast<Index>(pool_.size()), wanted = options_.networks_to_test();
+  return part(distill::RandomPurpose::evaluation, total - wanted, total, wanted);
 }
 
-distill::InitialWeights InitialWeightFamilies::random(distill::RandomPurpose stream) const {
-  return distill::InitialWeights(network_, options_.distribution(), seed_, stream);
-}
-
-/// The networks begin .. end - 1, of a pool that needs `wanted`.
-distill::InitialWeights InitialWeightFamilies::part_of_pool(Index begin, Index end, Index wanted) const {
-  if (static_cast<Index>(given_.size()) < wanted) {
-    throw ArgumentError("--pool ", options_.pool->string(), ": ", given_.size(), " networks are too few, ",
+/// New weights for the purpose; of a pool, which needs `wanted`, the networks begin .. end - 1, or the one there is.
+distill::InitialWeights InitialWeightFamilies::part(distill::RandomPurpose purpose, Index begin, Index end,
+                                                    Index wanted) const {
+  if (!options_.pretrained()) {
+    return distill::initial_weights(network_, options_.of_new_weights(), seed_, purpose);
+  }
+  if (options_.fixed()) return distill::InitialWeights(pool_);
+  if (static_cast<Index>(pool_.size()) < wanted) {
+    throw ArgumentError("--pool ", options_.pool->string(), ": ", pool_.size(), " networks are too few, ",
                                 wanted, " are needed with ", options_.networks_to_test(),
                                 " for the test (--test-networks) and those to choose with");
   }
-  return distill::InitialWeights(std::vector<Tensor<float>>(given_.begin() + begin, given_.begin() + end));
+  return distill::InitialWeights(std::vector<Tensor<float>>(pool_.begin() + begin, pool_.begin() + end));
 }
 
 }  // namespace hypertape::cli

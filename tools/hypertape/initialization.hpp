@@ -33,8 +33,8 @@ struct InitializationOptions {
   const std::filesystem::path& pool_folder() const;
   Json pool_config() const;
 
-  /// Of new networks. @throws ArgumentError if the options do not go together.
-  distill::WeightDistribution distribution() const;
+  /// How new weights are drawn, where there is no pool.
+  distill::Initialization of_new_weights() const;
 
   /// Networks to test with: of a fixed initialization one, else --test-networks or its default.
   Index networks_to_test() const;
@@ -57,13 +57,12 @@ class InitialWeightFamilies {
   distill::InitialWeights testing() const;
 
  private:
-  distill::InitialWeights random(distill::RandomPurpose stream) const;
-  distill::InitialWeights part_of_pool(Index begin, Index end, Index wanted) const;
+  distill::InitialWeights part(distill::RandomPurpose purpose, Index begin, Index end, Index wanted) const;
 
   InitializationOptions options_;
   nn::Network<float> network_;
   std::uint64_t seed_;
-  std::vector<Tensor<float>> given_;  // the fixed one, or the pool; none if they are random
+  std::vector<Tensor<float>> pool_;  // if there is one
 };
 
 }  // namespace hypertape::cli

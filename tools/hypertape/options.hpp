@@ -168,62 +168,59 @@ class Options {
     void heading(const char* text) const { options.group(text); }
 
     template <class T>
-    void operator()(T& value, const distill::Option& declared, const auto&... choices) const {
+    void operator()(T& value, const distill::Option& declared) const {
       const std::string name = option_name(declared.name);
-      const OnResume on_resume = declared.affects_results ? OnResume::must_agree : OnResume::free;
-      if constexpr (sizeof...(choices) > 0) {
-        options.add_choice(name, value, declared.help, on_resume, choices...);
-      } else if constexpr (std::is_same_v<T, bool>) {
+      CLI::Option* option = nullptr;
+      if constexpr (std::is_same_v<T, bool>) {
         options.add_flag(name, value, declared.help);
-      } else {
-        CLI::Option* option = nullptr;
-        if constexpr (detail::is_optional<T>) {
-          if (declared.bounds.zero_is_none) option = options.add_zero_or(name, value, declared.help, on_resume);
+        return;
+      } else if constexpr (detail::is_optional<T>) {
+        using Number = typename T::value_type;
+        if (declared.bounds.zero_is_none) {
+          option = options.add_converted<Number>(
+              declared, [&value] { return value.value_or(Number(0)); },
+              [&value](Number number) { value = number == 0 ? std::nullopt : T(number); });
         }
-        if (option == nullptr) option = options.add(name, value, declared.help, on_resume);
-        option->check(within(declared.bounds));
-        if (*declared.without != '\0') option->default_str(declared.without);
       }
+      if (option == nullptr) option = options.add(name, value, declared.help, on_resume(declared));
+      option->check(within(declared.bounds));
+      if (*declared.without != '\0') option->default_str(declared.without);
+    }
+
+    template <class T>
+    void operator()(T& value, const distill::Option& declared,
+                    const distill::Choices<std::type_identity_t<T>>& choices) const {
+      std::vector<std::string> names;
+      for (const auto& choice : choices) names.push_back(choice.first);
+      const auto name_of_value = [&value, choices] {
+        return std::ranges::find(choices, value, [](const auto& choice) { return choice.second; })->first;
+      };
+      const auto choose = [&value, choices](const std::string& name) {
+        for (const auto& choice : choices) {
+          if (choice.first == name) value = choice.second;
+        }
+      };
+      options.add_converted<std::string>(declared, name_of_value, choose)->check(CLI::IsMember(names));
     }
   };
 
-  /// A number that is there only sometimes; where it is not, it is 0 on the command line and in config.json.
-  template <class T>
-  CLI::Option* add_zero_or(const std::string& name, std::optional<T>& value, const std::string& help,
-                           OnResume on_resume) {
-    const auto set = [&value](const T& number) { value = number == 0 ? std::nullopt : std::optional(number); };
-    CLI::Option* option =
-        command_.add_option_function<T>(name, set, help)->default_str(concat(value.value_or(T(0))));
-    const auto read = [set](const Json& json) {
-      T number{};
-      if (!take_json(json, number)) return false;
-      set(number);
-      return true;
-    };
-    return bind(option, on_resume, [&value] { return Json(value.value_or(T(0))); }, read, kind_of_json<T>());
+  static OnResume on_resume(const distill::Option& declared) {
+    return declared.affects_results ? OnResume::must_agree : OnResume::free;
   }
 
-  /// A value by its name.
+  /// An option that is another type on the command line and in config.json than in its field.
   template <class T>
-  CLI::Option* add_choice(const std::string& name, T& value, const std::string& help, OnResume on_resume,
-                          const distill::Choices<T>& choices) {
-    std::vector<std::string> names;
-    for (const auto& choice : choices) names.push_back(choice.first);
-    const auto set = [&value, choices](const std::string& chosen) {
-      for (const auto& [choice, meant] : choices) {
-        if (choice == chosen) value = meant;
-      }
-    };
-    const auto present = [&value, choices] {
-      return std::ranges::find(choices, value, &std::pair<std::string, T>::second)->first;
-    };
-    CLI::Option* option = command_.add_option_function<std::string>(name, set, help)->default_str(present());
+  CLI::Option* add_converted(const distill::Option& declared, const std::function<T()>& get,
+                             const std::function<void(const T&)>& set) {
     const auto read = [set](const Json& json) {
-      if (json.is_string()) set(json.get<std::string>());
-      return json.is_string();
+      T value{};
+      if (!take_json(json, value)) return false;
+      set(value);
+      return true;
     };
-    return bind(option->check(CLI::IsMember(names)), on_resume, [present] { return Json(present()); }, read,
-                kind_of_json<std::string>());
+    CLI::Option* option = command_.add_option_function<T>(option_name(declared.name), set, declared.help);
+    return bind(option->default_str(concat(get())), on_resume(declared), [get] { return Json(get()); }, read,
+                kind_of_json<T>());
   }
 
   struct Entry {

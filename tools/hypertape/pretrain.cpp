@@ -82,7 +82,7 @@ void run(PretrainCommand& command) {
   const data::Dataset dataset = command.common.load();
   const data::LabeledImages& images = dataset.train;
   const nn::Network<float> network = command.network.make(images, command.options);
-  command.pretrain.initial = command.initialization.distribution();
+  command.pretrain.initial = command.initialization.of_new_weights().distribution;
   command.pretrain.seed = command.common.seed;
   distill::PretrainOptions& p = command.pretrain;
   if (p.hold_out != 0) choose_hold_out("--hold-out", p.hold_out, dataset, command.initialization, p.seed);

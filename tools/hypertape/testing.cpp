@@ -13,17 +13,7 @@ using hypertape::detail::concat;
 namespace {
 
 using distill::Confusion;
-
-/// Mean and deviation of one figure over networks.
-template <class Figure>
-distill::MeanAndStd spread(const std::vector<Confusion>& confusions, const Figure& figure) {
-  std::vector<double> values;
-  for (const Confusion& confusion : confusions) values.push_back(figure(confusion));
-  return distill::mean_and_std(values);
-}
-
-double accuracy_of(const Confusion& confusion) { return confusion.accuracy(); }
-double balanced_accuracy_of(const Confusion& confusion) { return confusion.balanced_accuracy(); }
+using distill::Evaluation;
 
 /// How many classes no image of a set is of, not even in part.
 Index classes_without_images(const distill::DistilledSet& set) {
@@ -57,7 +47,7 @@ bool same(const data::Normalization& one, const data::Normalization& other) {
 Json of_classes(const std::vector<Confusion>& confusions, const std::vector<std::string>& names) {
   Json accuracies = Json::object();
   for (Index k = 0; k < confusions.front().classes(); ++k) {
-    const double percent = spread(confusions, [k](const Confusion& c) { return c.rate(k, k); }).mean;
+    const double percent = Evaluation::mean_and_std(confusions, [k](const Confusion& c) { return c.rate(k, k); }).mean;
     if (std::isnan(percent)) continue;
     accuracies[names.empty() ? concat(k) : names[static_cast<std::size_t>(k)]] = rounded_percent(percent);
   }
@@ -101,22 +91,23 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
   return set;
 }
 
-Json TestResult::summary(const distill::Objective& objective, const data::Dataset& dataset) const {
-  Json json = {{"networks_tested", after.size()}, {"diverged_networks", diverged}};
+Json summary_of(const Evaluation& result, const distill::Objective& objective, const data::Dataset& dataset) {
+  const std::vector<Confusion>&before = result.before, &after = result.after;
+  Json json = {{"networks_tested", after.size()}, {"diverged_networks", result.diverged}};
   const auto add = [&](const std::string& name, const distill::MeanAndStd& figure) {
     json[name] = rounded_percent(figure.mean);
     json[name + "_std"] = rounded_percent(figure.deviation);
   };
-  add("test_accuracy", spread(after, accuracy_of));
-  add("initial_accuracy", spread(before, accuracy_of));
-  add("test_balanced_accuracy", spread(after, balanced_accuracy_of));
-  add("initial_balanced_accuracy", spread(before, balanced_accuracy_of));
+  add("test_accuracy", result.accuracy());
+  add("initial_accuracy", result.initial_accuracy());
+  add("test_balanced_accuracy", Evaluation::mean_and_std(after, &Confusion::balanced_accuracy));
+  add("initial_balanced_accuracy", Evaluation::mean_and_std(before, &Confusion::balanced_accuracy));
   json["class_accuracies"] = of_classes(after, dataset.class_names);
   json["initial_class_accuracies"] = of_classes(before, dataset.class_names);
   if (!objective.attack) return json;
   const auto [from, to] = std::pair(objective.attack->from, objective.attack->to);
   const auto both = [&](const char* name, const auto& figure) {
-    const distill::MeanAndStd first = spread(before, figure), last = spread(after, figure);
+    const distill::MeanAndStd first = Evaluation::mean_and_std(before, figure), last = Evaluation::mean_and_std(after, figure);
     json["attack"][name] = {{"before", rounded_percent(first.mean)},
                             {"after", rounded_percent(last.mean)},
                             {"after_std", rounded_percent(last.deviation)}};
@@ -128,19 +119,20 @@ Json TestResult::summary(const distill::Objective& objective, const data::Datase
   return json;
 }
 
-std::string TestResult::text(const distill::Objective& objective) const {
+std::string text_of(const Evaluation& result, const distill::Objective& objective) {
+  const std::vector<Confusion>&before = result.before, &after = result.after;
   const auto percent = [](const std::vector<Confusion>& confusions, const auto& figure) {
-    return fixed(spread(confusions, figure).mean, 2) + " %";
+    return fixed(Evaluation::mean_and_std(confusions, figure).mean, 2) + " %";
   };
-  std::string text = concat("test accuracy: ", percent(before, accuracy_of), " before, ", percent(after, accuracy_of),
+  std::string text = concat("test accuracy: ", percent(before, &Confusion::accuracy), " before, ", percent(after, &Confusion::accuracy),
                              " after training on the distilled images");
   if (after.size() > 1) {
-    text += concat(" (standard deviation ", fixed(spread(after, accuracy_of).deviation, 2), " over ", after.size(),
+    text += concat(" (standard deviation ", fixed(result.accuracy().deviation, 2), " over ", after.size(),
                     " networks)");
   }
-  if (diverged > 0) text += concat("; ", diverged, " diverged, and count as getting nothing right");
-  text += concat("\nbalanced:      ", percent(before, balanced_accuracy_of), " before, ",
-                  percent(after, balanced_accuracy_of), " after (mean over classes)");
+  if (result.diverged > 0) text += concat("; ", result.diverged, " diverged, and count as getting nothing right");
+  text += concat("\nbalanced:      ", percent(before, &Confusion::balanced_accuracy), " before, ",
+                  percent(after, &Confusion::balanced_accuracy), " after (mean over classes)");
   if (!objective.attack) return text;
   const auto [from, to] = *objective.attack;
   const auto success = [from = from, to = to](const Confusion& c) { return c.rate(from, to); };
@@ -150,7 +142,8 @@ std::string TestResult::text(const distill::Objective& objective) const {
                         percent(before, others), " before)");
 }
 
-std::string TestResult::csv(const distill::Objective& objective) const {
+std::string csv_of(const Evaluation& result, const distill::Objective& objective) {
+  const std::vector<Confusion>&before = result.before, &after = result.after;
   std::string text = "network,initial_accuracy,test_accuracy";
   if (objective.attack) text += ",initial_success_ratio,success_ratio";
   text += '\n';
@@ -163,38 +156,6 @@ std::string TestResult::csv(const distill::Objective& objective) const {
     text += '\n';
   }
   return text;
-}
-
-TestResult train_and_test(const nn::Network<float>& network, const distill::DistilledSet& set,
-                          const distill::InitialWeights& weights, std::span<const Index> numbers,
-                          const data::LabeledImages& images, const WorkerTeam& team, bool skip_diverged,
-                          const std::function<bool(const TestResult&)>& proceed) {
-  const std::vector<Index> all = data::all_indices(images.count);
-  TestResult result;
-  const auto at_once = static_cast<std::size_t>(team.size());
-  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
-    const std::span<const Index> some = numbers.subspan(first, std::min(at_once, numbers.size() - first));
-    std::vector<Tensor<float>> theta0;
-    for (const Index number : some) theta0.push_back(weights[number]);
-    const Stopwatch training;
-    const std::vector<distill::TrainingResult> trained =
-        distill::train_networks(network, set.inner_loop(theta0.front()), theta0, team);
-    result.train_seconds += training.seconds();
-    std::vector<distill::TrainingResult> untrained;
-    for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
-    const auto test = [&](const std::vector<distill::TrainingResult>& networks) {
-      return distill::test_networks(network, networks, images, all, set.normalization, team);
-    };
-    const std::vector<distill::TestResult> after = test(trained), before = test(untrained);
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      if (!skip_diverged) distill::require_success(after[i], some[i]);
-      if (after[i].failure) ++result.diverged;
-      result.after.push_back(after[i].confusion);
-      result.before.push_back(before[i].confusion);
-    }
-    if (!proceed(result)) break;
-  }
-  return result;
 }
 
 }  // namespace hypertape::cli

@@ -7,6 +7,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/augment.hpp"
 #include "hypertape/distill/hold_out.hpp"
+#include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/objective.hpp"
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/real_batches.hpp"
@@ -47,114 +48,108 @@ struct LabelOptions {
 
 /// The real images that outer steps are tested with.
 struct RealImageOptions {
-  std::optional<Index> batch;  ///< for each network of an outer step; without: 256, or all that are not held out if
-                               ///< these are fewer
-  data::Augmentation augmentation;  ///< of the images
-  std::optional<bool> balanced;  ///< batches have as many images of each class, and each counts as much in the score;
-                                 ///< without: if `unequal_classes` says so
+  std::optional<Index> batch = {};       ///< for each network; without: 256, or all that are not held out if fewer
+  data::Augmentation augmentation = {};  ///< of the images
+  std::optional<bool> balanced = {};     ///< batches have as many images of each class, and each counts as much in the
+                                         ///< score; without: if `unequal_classes` says so
 };
 
 /// The steps that learn images, labels and learning rates.
 struct OuterLoopOptions {
-  long iterations = 12000;           ///< outer steps
-  Index networks = 4;                ///< initial weights of one outer step, where there are several
-  std::optional<long> halve_every;   ///< iterations after which Adam's rates are halved; without: half a cosine to zero
-  std::optional<double> clip = 0.5;  ///< largest norm of the hypergradient
-  std::optional<double> clip_average;  ///< largest multiple of the moving average of that norm
-  std::optional<Index> window;         ///< truncated back-propagation through so many steps; without: through all
-  bool random_windows = false;         ///< the window ends at a random step, and so does the inner loop
-  bool skip_diverged = false;          ///< leave out an outer step in which a network diverges, instead of stopping
+  long iterations = 12000;                  ///< outer steps
+  Index networks = 4;                       ///< initial weights of one outer step, where there are several
+  std::optional<long> halve_every = {};     ///< iterations that halve Adam's rates; without: half a cosine down to zero
+  std::optional<double> clip = 0.5;         ///< largest norm of the hypergradient
+  std::optional<double> clip_average = {};  ///< largest multiple of the moving average of that norm
+  std::optional<Index> window = {};         ///< truncated back-propagation through so many steps; without: through all
+  bool random_windows = false;              ///< the window ends at a random step, and so does the inner loop
+  bool skip_diverged = false;               ///< leave out a step in which a network diverges, instead of stopping
 };
 
 /// The choice of the best state.
 struct ValidationOptions {
-  std::optional<Index> hold_out;  ///< training images kept back to choose with; without: `default_hold_out`
-  std::optional<std::uint64_t> hold_out_seed;  ///< draws these; without: the seed of the run. A pool's, of networks
-                                               ///< that must not have seen them
-  Index networks = 8;                          ///< initial weights to score with, where there are several
-  long evaluate_every = 100;                   ///< iterations between scores
+  std::optional<Index> hold_out = {};  ///< training images kept back to choose with; without: `default_hold_out`
+  std::optional<std::uint64_t> hold_out_seed = {};  ///< draws these; without: the run's. A pool's, of networks that
+                                                    ///< must not have seen them
+  Index networks = 8;                               ///< initial weights to score with, where there are several
+  long evaluate_every = 100;                        ///< iterations between scores
 };
 
 /// How to distil; the defaults are those of the tool (docs/distillation.md says how they were found).
 struct DistillOptions {
-  Objective objective;           ///< what training on the images is for
-  InnerLoopOptions inner_loop;   ///< gradient descent on the distilled images
-  ImageOptions images;           ///< the distilled images
-  LabelOptions labels;           ///< their labels
-  RealImageOptions real;         ///< the real images
-  OuterLoopOptions outer_loop;   ///< the steps that learn
-  ValidationOptions validation;  ///< the choice of the best state
-  std::uint64_t seed = 1;        ///< of everything random
+  Objective objective = {};            ///< what training on the images is for
+  Initialization initialization = {};  ///< which weights networks start from
+  InnerLoopOptions inner_loop = {};    ///< gradient descent on the distilled images
+  ImageOptions images = {};            ///< the distilled images
+  LabelOptions labels = {};            ///< their labels
+  RealImageOptions real = {};          ///< the real images
+  OuterLoopOptions outer_loop = {};    ///< the steps that learn
+  ValidationOptions validation = {};   ///< the choice of the best state
+  std::uint64_t seed = 1;              ///< of everything random
 
   /// Declares the options (distill/option.hpp) that are numbers, flags or have names for their values.
   template <class Self, class Visit>
   static void for_each_option(Self& self, const Visit& visit) {
-    auto& [objective, inner, images, labels, real, outer, validation, seed] = self;
+    auto& [objective, initialization, inner, images, labels, real, outer, validation, seed] = self;
     visit.heading("Inner loop");
-    visit(inner.steps, Option{"steps", "Gradient steps of one epoch, each with images of its own"});
-    visit(inner.epochs, Option{"epochs", "Times that the steps are repeated"});
+    visit(inner.steps, {"steps", "Gradient steps of one epoch, each with images of its own"});
+    visit(inner.epochs, {"epochs", "Times that the steps are repeated"});
     visit(inner.momentum,
-          Option{"momentum", "Momentum of the inner steps (heavy ball); 0: plain gradient descent", Bounds{0, 0.9999}});
-    visit(inner.initial_learning_rate, Option{"initial_learning_rate", "Of each inner step, before it is learned"});
+          {"momentum", "Momentum of the inner steps (heavy ball); 0: plain gradient descent", {0, 0.9999}});
+    visit(inner.initial_learning_rate, {"initial_learning_rate", "Of each inner step, before it is learned"});
     visit(inner.rates_learning_rate,
-          Option{"rates_learning_rate", "Of the outer Adam, for the learning rates; 0 leaves them as they start",
-                 not_negative});
+          {"rates_learning_rate", "Of the outer Adam, for the learning rates; 0 leaves them as they start",
+           not_negative});
     visit(inner.memory_policy,
-          Option{.name = "memory_policy",
-                 .help = "What is kept of the inner steps (all, the weights before each, or before some), for less "
-                         "memory and more time",
-                 .affects_results = false},
-          Choices<MemoryPolicy>{{"every-tape", MemoryPolicy::store_all},
-                                {"recompute", MemoryPolicy::recompute},
-                                {"checkpoints", MemoryPolicy::checkpoints}});
+          {.name = "memory_policy",
+           .help = "What is kept of the inner steps (all, the weights before each, or before some), for less memory "
+                   "and more time",
+           .affects_results = false},
+          {{"every-tape", MemoryPolicy::store_all},
+           {"recompute", MemoryPolicy::recompute},
+           {"checkpoints", MemoryPolicy::checkpoints}});
     visit.heading("Distilled images");
-    visit(images.per_class, Option{"images_per_class", "Distilled images of a class, in each step"});
-    visit(images.initial_noise, Option{"initial_noise", "Standard deviation of the images that it starts from"});
-    visit(images.from_real, Option{"from_real_images", "Start from random real images instead of noise"});
-    visit(images.clamp, Option{"clamp_images", "Keep the images in the range of pixels"});
-    visit(images.learning_rate, Option{"learning_rate", "Of the outer Adam, for the images"});
-    visit(labels.soft, Option{"soft_labels", "Learn the labels too"});
-    visit(labels.learning_rate, Option{"labels_learning_rate", "Of the outer Adam, for soft labels"});
+    visit(images.per_class, {"images_per_class", "Distilled images of a class, in each step"});
+    visit(images.initial_noise, {"initial_noise", "Standard deviation of the images that it starts from"});
+    visit(images.from_real, {"from_real_images", "Start from random real images instead of noise"});
+    visit(images.clamp, {"clamp_images", "Keep the images in the range of pixels"});
+    visit(images.learning_rate, {"learning_rate", "Of the outer Adam, for the images"});
+    visit(labels.soft, {"soft_labels", "Learn the labels too"});
+    visit(labels.learning_rate, {"labels_learning_rate", "Of the outer Adam, for soft labels"});
     visit.heading("Real images");
-    visit(real.batch, Option{"batch", "Real images that each network of an outer step is tested with", positive,
-                             "256, or all that are not held out"});
+    visit(real.batch, {"batch", "Real images that each network of an outer step is tested with", positive,
+                       "256, or all that are not held out"});
     visit(real.augmentation.padding,
-          Option{"crop_padding", "Real images are cropped at random after padding by so much", not_negative});
-    visit(real.augmentation.flip, Option{"flip", "Real images are flipped left to right at random"});
-    visit(
-        real.balanced,
-        Option{"balance",
-               "Whether a batch has as many real images of each class, and each class counts as much in the choice of "
-               "the best state (auto: if one has more than twice the images of another)"},
-        Choices<std::optional<bool>>{{"auto", std::nullopt}, {"on", true}, {"off", false}});
+          {"crop_padding", "Real images are cropped at random after padding by so much", not_negative});
+    visit(real.augmentation.flip, {"flip", "Real images are flipped left to right at random"});
+    visit(real.balanced,
+          {"balance",
+           "Whether a batch has as many real images of each class, and each class counts as much in the choice of the "
+           "best state (auto: if one has more than twice the images of another)"},
+          {{"auto", std::nullopt}, {"on", true}, {"off", false}});
     visit.heading("Outer loop");
-    visit(outer.iterations, Option{"iterations", "Outer steps"});
-    visit(outer.networks, Option{"networks", "Initial weights of one outer step, where there are several"});
-    visit(
-        outer.halve_every,
-        Option{"halve_every",
-               "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to "
-               "zero",
-               positive_or_none});
-    visit(outer.clip, Option{"clip", "Largest norm of the hypergradient; 0: no limit", positive_or_none});
+    visit(outer.iterations, {"iterations", "Outer steps"});
+    visit(outer.networks, {"networks", "Initial weights of one outer step, where there are several"});
+    visit(outer.halve_every,
+          {"halve_every",
+           "Iterations after which the outer learning rates are halved, as in the paper; 0: half a cosine down to zero",
+           positive_or_none});
+    visit(outer.clip, {"clip", "Largest norm of the hypergradient; 0: no limit", positive_or_none});
     visit(outer.clip_average,
-          Option{"clip_average", "Largest multiple of the moving average of that norm; 0: no limit", positive_or_none});
-    visit(outer.window,
-          Option{"window", "Derivatives go back through so many steps only; 0: through all", positive_or_none});
-    visit(outer.random_windows, Option{"random_windows", "The window, and the inner loop, end at a random step"});
+          {"clip_average", "Largest multiple of the moving average of that norm; 0: no limit", positive_or_none});
+    visit(outer.window, {"window", "Derivatives go back through so many steps only; 0: through all", positive_or_none});
+    visit(outer.random_windows, {"random_windows", "The window, and the inner loop, end at a random step"});
     visit(outer.skip_diverged,
-          Option{"skip_diverged",
-                 "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so "
-                 "in a test as getting nothing right; the summary counts both"});
+          {"skip_diverged",
+           "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
+           "test as getting nothing right; the summary counts both"});
     visit.heading("Choice of the best state");
-    visit(
-        validation.hold_out,
-        Option{"hold_out",
-               "Training images kept back to choose the best state, for networks of a pool those that it has not seen",
-               positive, "5000, or a fifth"});
-    visit(validation.networks,
-          Option{"validation_networks", "Initial weights to choose it with, where there are several"});
-    visit(validation.evaluate_every, Option{"evaluate_every", "Iterations between evaluations"});
+    visit(validation.hold_out,
+          {"hold_out",
+           "Training images kept back to choose the best state, for networks of a pool those that it has not seen",
+           positive, "5000, or a fifth"});
+    visit(validation.networks, {"validation_networks", "Initial weights to choose it with, where there are several"});
+    visit(validation.evaluate_every, {"evaluate_every", "Iterations between evaluations"});
   }
 
   /// The same with what depends on the training images, or on other options, in place of nothing.

@@ -11,26 +11,22 @@
 #include <vector>
 
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/data/augment.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/batch_sampler.hpp"
 #include "hypertape/distill/distill_options.hpp"
-#include "hypertape/distill/distilled_parameters.hpp"
-#include "hypertape/distill/distilled_set.hpp"
-#include "hypertape/distill/evaluation.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/random_purpose.hpp"
-#include "hypertape/distill/real_batches.hpp"
+#include "hypertape/distill/training_state.hpp"
+#include "hypertape/distill/validator.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 
 namespace hypertape::distill {
-
-using hypertape::detail::concat;
 
 /// Dataset distillation (Wang et al. 2018, Algorithm 1): learns images and learning rates, and labels if they are soft,
 /// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data.
@@ -48,25 +44,35 @@ class Distiller {
         options_(checked(options, dataset)),
         team_(team),
         training_(std::move(training)),
-        validation_(validation.first(options.validation.networks)),
         split_(hold_out(dataset.train, *options_.validation.hold_out, *options_.validation.hold_out_seed)),
-        real_batches_(dataset.train, split_.train, *options_.real.batch, *options_.real.balanced, options.seed),
-        learned_(first_images(), first_labels(), options, dataset.normalization),
+        batches_(dataset, split_.train, options_),
+        validator_(network_, dataset, split_.held_out, validation.first(options_.validation.networks), options_),
+        state_{{first_images(), first_labels(), options_, dataset.normalization}},
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
     data_checksum_.add(dataset);
     origin_ = {dataset.name, data_checksum_.value(), dataset.train.classes, dataset.class_names};
-    for (const auto* weights : {&training_.given(), &std::as_const(validation_)}) {
+    for (const auto* weights : {&training_.given(), &validator_.theta0()}) {
       for (const Tensor<float>& theta : *weights) weights_checksum_.add(theta.values());
     }
   }
+  /// One for new weights, as the options have it.
+  Distiller(const nn::Network<float>& network, const data::Dataset& dataset, const DistillOptions& options,
+            const WorkerTeam& team)
+      : Distiller(network, dataset, options,
+                  initial_weights(network, options.initialization, options.seed, RandomPurpose::theta),
+                  initial_weights(network, options.initialization, options.seed, RandomPurpose::validation), team) {}
   Distiller(const Distiller&) = delete;
   Distiller& operator=(const Distiller&) = delete;
 
+  /// The options, with a value for what depends on the dataset.
+  const DistillOptions& options() const { return options_; }
   /// Outer steps so far.
-  long iteration() const { return iteration_; }
+  long iteration() const { return state_.iteration; }
   /// How many of the iterations so far changed nothing, because a network diverged.
-  long skipped() const { return skipped_; }
+  long skipped() const { return state_.skipped; }
+  /// The best of the states that `evaluate` has scored, the first of equals.
+  const std::optional<BestState>& best() const { return state_.best; }
 
   /// One outer step; returns the loss on its real images, averaged over its networks. Where networks that diverge are
   /// to be skipped, that is a NaN in such a step. @throws DivergenceError naming the iteration and the inner step if
@@ -77,35 +83,26 @@ class Distiller {
       loss = named([&] { return outer_step(); });
     } catch (const DivergenceError&) {
       if (!options_.outer_loop.skip_diverged) throw;
-      ++skipped_;
+      ++state_.skipped;
     }
-    ++iteration_;
+    ++state_.iteration;
     return loss;
   }
 
-  /// Percent of the held-out images that networks trained on the present images take for what the objective wants,
-  /// averaged over the validation networks (where batches are balanced, the mean over classes); 0 for one that
-  /// diverges, where that is skipped. @throws as `iterate`.
-  double hold_out_score() {
-    return named([&] {
-      const std::vector<TestResult> tested =
-          test_networks(network_, train_networks(network_, learned_.loop(), validation_, team_), dataset_.train,
-                        split_.held_out, dataset_.normalization, team_);
-      double sum = 0;
-      for (std::size_t i = 0; i < tested.size(); ++i) {
-        if (!options_.outer_loop.skip_diverged) require_success(tested[i], static_cast<Index>(i));
-        sum += options_.objective.score(tested[i].confusion, *options_.real.balanced);
-      }
-      return sum / static_cast<double>(validation_.size());
-    });
+  /// The score of the present state on the held-out images (`Validator`), in percent; keeps the state if it is the best
+  /// so far. @throws as `iterate`.
+  double evaluate() {
+    const double score = named([&] { return validator_.score(state_.parameters.loop(), team_); });
+    if (!state_.best || score > state_.best->score) state_.best = {distilled(), score, state_.iteration};
+    return score;
   }
 
-  /// A copy of what has been learned.
+  /// A copy of what has been learned, with the initial weights that it was learned for if these are fixed.
   DistilledSet distilled() const {
-    const InnerLoop<float>& loop = learned_.loop();
+    const InnerLoop<float>& loop = state_.parameters.loop();
     DistilledSet set{loop.x, loop.y, options_.labels.soft, loop.learning_rates, loop.momentum, dataset_.normalization,
                      {},     origin_};
-    if (training_.count() == 1) set.theta0 = training_[0];
+    if (!options_.initialization.random && training_.count() == 1) set.theta0 = training_[0];
     return set;
   }
 
@@ -116,11 +113,9 @@ class Distiller {
   /// checksums.
   io::Npz checkpoint() const {
     io::Npz npz;
-    npz["iteration"] = {{1}, std::vector<std::int64_t>{iteration_}};
-    npz["skipped"] = {{1}, std::vector<std::int64_t>{skipped_}};
     npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};
     npz["weights_checksum"] = {{1}, std::vector<std::int64_t>{weights_checksum_.value()}};
-    learned_.save(npz);
+    state_.save(npz);
     return npz;
   }
 
@@ -133,14 +128,7 @@ class Distiller {
     };
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
-    const auto count = [&](const char* name, long most) {
-      const std::int64_t value = io::require_values<std::int64_t>(npz, path, name, {1})[0];
-      if (value >= 0 && value <= most) return static_cast<long>(value);
-      throw io::bad_content(path, concat("array '", name, "'"), concat("a count in 0 .. ", most), concat(value));
-    };
-    iteration_ = count("iteration", options_.outer_loop.iterations);
-    skipped_ = count("skipped", iteration_);
-    learned_.restore(npz, path);
+    state_.restore(npz, path, options_.outer_loop.iterations);
   }
 
  private:
@@ -186,7 +174,7 @@ class Distiller {
 
   std::vector<Tensor<float>> first_labels() const {
     const Tensor<float> of_step = balanced_labels(dataset_.train.classes, options_.images.per_class);
-    return std::vector(to_size(options_.inner_loop.steps), of_step);
+    return std::vector(static_cast<std::size_t>(options_.inner_loop.steps), of_step);
   }
 
   /// Runs the body, and adds to what it says of a divergence where in the run that was.
@@ -196,72 +184,44 @@ class Distiller {
       return body();
     } catch (const DivergenceError& error) {
       std::ostringstream rates = hypertape::detail::plain_stream();
-      for (const float rate : learned_.loop().learning_rates.values()) rates << ' ' << rate;
-      throw DivergenceError("iteration ", iteration_, ": ", error.what(), "; learning rates", rates.str());
+      for (const float rate : state_.parameters.loop().learning_rates.values()) rates << ' ' << rate;
+      throw DivergenceError("iteration ", state_.iteration, ": ", error.what(), "; learning rates", rates.str());
     }
   }
 
   /// Returns the loss.
   double outer_step() {
-    const std::vector<Tensor<float>> theta0 =
-        training_.of_iteration(options_.outer_loop.networks, iteration_, options_.seed);
-    draw_batches(static_cast<Index>(theta0.size()));
-    InnerLoop<float> loop = learned_.loop();
+    const long iteration = state_.iteration;
+    const OuterLoopOptions& outer = options_.outer_loop;
+    const std::vector<Tensor<float>> theta0 = training_.of_iteration(outer.networks, iteration, options_.seed);
+    batches_.draw(iteration, static_cast<Index>(theta0.size()));
+    InnerLoop<float> loop = state_.parameters.loop();
     loop.theta0 = theta0.front();
-    if (options_.outer_loop.random_windows) loop.max_steps = random_stop(loop.length());
-    const auto outer_loss = [&](Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
-      return real_loss(network, worker, theta, gradient);
+    if (outer.random_windows) {  // the window fits before where the loop stops, and every end is as likely
+      Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
+      loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
+    }
+    const auto real_loss = [&](Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
+      const auto load = [&](Range places, Tensor<float>& x, Tensor<float>& y) { batches_.load(network, places, x, y); };
+      return outer_gradients_[static_cast<std::size_t>(worker)](theta, batches_.size(), load, gradient);
     };
-    const Hypergradient<float>& h = unroll_(loop, theta0, outer_loss);
-    const std::optional<long> halve_every = options_.outer_loop.halve_every;
-    learned_.update(h, halve_every ? optim::step_schedule(iteration_, *halve_every, 0.5)
-                                   : optim::cosine_schedule(iteration_, options_.outer_loop.iterations));
+    const Hypergradient<float>& h = unroll_(loop, theta0, real_loss);
+    state_.parameters.update(h, outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
+                                                  : optim::cosine_schedule(iteration, outer.iterations));
     return static_cast<double>(h.outer_loss);
   }
-
-  /// Each network of an iteration gets the next batch.
-  void draw_batches(Index networks) {
-    batches_.resize(to_size(networks));
-    for (Index i = 0; i < networks; ++i) real_batches_.draw(iteration_ * networks + i, batches_[to_size(i)]);
-  }
-
-  /// The loss of one network on its batch of real images, and its gradient.
-  float real_loss(Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
-    const std::span<const Index> batch = batches_[to_size(network)];
-    const auto number = static_cast<std::uint64_t>(iteration_ * static_cast<long>(batches_.size()) + network);
-    const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
-      const auto which = batch.subspan(to_size(range.begin), to_size(range.size()));
-      data::gather_augmented(dataset_.train, which, dataset_.normalization, options_.real.augmentation,
-                             {options_.seed, number, range.begin}, x);
-      data::gather_one_hot(dataset_.train, which, y);
-      options_.objective.relabel(y);
-    };
-    return outer_gradients_[static_cast<std::size_t>(worker)](theta, *options_.real.batch, load, gradient);
-  }
-
-  /// Where this iteration's inner loop stops: the window fits before, and every end is as likely.
-  Index random_stop(Index length) const {
-    const Index window = *options_.outer_loop.window;
-    return window + random_stream(options_.seed, RandomPurpose::windows, iteration_).below(length - window + 1);
-  }
-
-  static std::size_t to_size(Index i) { return static_cast<std::size_t>(i); }
 
   nn::Network<float> network_;
   const data::Dataset& dataset_;
   DistillOptions options_;
   WorkerTeam team_;
   InitialWeights training_;
-  std::vector<Tensor<float>> validation_;
   data::Split split_;
-  RealBatches real_batches_;
-  DistilledParameters learned_;
+  BatchSampler batches_;
+  Validator validator_;
+  TrainingState state_;
   UnrollEnsemble<float, Loss> unroll_;
   std::vector<BatchGradient<float, Loss>> outer_gradients_;  // one for each thread
-
-  std::vector<std::vector<Index>> batches_;  // of each network of this iteration
-  long iteration_ = 0;
-  long skipped_ = 0;
   data::Checksum data_checksum_, weights_checksum_;
   Origin origin_;
 };

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/tape.hpp"
@@ -10,6 +15,9 @@
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/confusion.hpp"
+#include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/initial_weights.hpp"
+#include "hypertape/distill/mean_and_std.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/network.hpp"
@@ -135,6 +143,113 @@ inline std::vector<TestResult> test_networks(const nn::Network<float>& network, 
 /// @throws DivergenceError, naming the network by its number, if it failed.
 inline void require_success(const TestResult& tested, Index number) {
   if (tested.failure) throw DivergenceError("network ", number, ": ", tested.failure->what());
+}
+
+/// What several networks take images for, before and after training on a distilled set.
+struct Evaluation {
+  std::vector<Confusion> before, after;  ///< of each network
+  Index diverged = 0;                    ///< how many got nothing right because they diverged
+  double train_seconds = 0;              ///< of all networks
+
+  /// Percent of the images that are right after training, over networks.
+  MeanAndStd accuracy() const { return mean_and_std(after, &Confusion::accuracy); }
+  /// The same before training.
+  MeanAndStd initial_accuracy() const { return mean_and_std(before, &Confusion::accuracy); }
+
+  /// One figure of each network's `before` or `after`.
+  template <class Figure>
+  static MeanAndStd mean_and_std(const std::vector<Confusion>& confusions, const Figure& figure) {
+    std::vector<double> values;
+    for (const Confusion& confusion : confusions) values.push_back(std::invoke(figure, confusion));
+    return distill::mean_and_std(values);
+  }
+};
+
+/// Called now and then with what was found so far; stops an evaluation by returning false.
+using OnEvaluation = std::function<bool(const Evaluation&)>;
+
+/// Trains the networks that start from the initial weights of these numbers on a distilled set, as many at once as the
+/// team has threads, and tests each with all images. @throws DivergenceError naming the number of a network that
+/// diverges, unless such are to be skipped; as `confusion`.
+inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const InitialWeights& weights,
+                           std::span<const Index> numbers, const data::LabeledImages& images, bool skip_diverged,
+                           const OnEvaluation& on_progress, const WorkerTeam& team) {
+  const std::vector<Index> all = data::all_indices(images.count);
+  Evaluation result;
+  const auto at_once = static_cast<std::size_t>(team.size());
+  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+    const std::span<const Index> some = numbers.subspan(first, (std::min)(at_once, numbers.size() - first));
+    std::vector<Tensor<float>> theta0;
+    for (const Index number : some) theta0.push_back(weights[number]);
+    const auto start = std::chrono::steady_clock::now();
+    const std::vector<TrainingResult> trained = train_networks(network, set.inner_loop(theta0.front()), theta0, team);
+    result.train_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    std::vector<TrainingResult> untrained;
+    for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
+    const std::vector<TestResult> after = test_networks(network, trained, images, all, set.normalization, team),
+                                  before = test_networks(network, untrained, images, all, set.normalization, team);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (!skip_diverged) require_success(after[i], some[i]);
+      if (after[i].failure) ++result.diverged;
+      result.after.push_back(after[i].confusion);
+      result.before.push_back(before[i].confusion);
+    }
+    if (on_progress && !on_progress(result)) break;
+  }
+  return result;
+}
+
+/// The weights that a set for a fixed initialization was made for. @throws ArgumentError if the set has none, or they
+/// are not the network's.
+inline InitialWeights fixed_weights(const DistilledSet& set, const nn::Network<float>& network) {
+  if (!set.theta0) {
+    throw ArgumentError("the distilled set has no theta0, so it was not made for one fixed initialization");
+  }
+  if (const Index weights = network.parameters().size(); set.theta0->size() != weights) {
+    throw ArgumentError("theta0 of the distilled set: expected (", weights, ") for ", network.name(), ", found ",
+                        set.theta0->shape());
+  }
+  return InitialWeights({*set.theta0});
+}
+
+/// The same steps, each once, in random order: every epoch has an order of its own, learning rates stay in theirs.
+inline DistilledSet shuffled(const DistilledSet& set, std::uint64_t seed) {
+  DistilledSet out = set;
+  out.images.clear();
+  out.labels.clear();
+  for (Index epoch = 0; epoch < set.epochs(); ++epoch) {
+    Random random = random_stream(seed, RandomPurpose::order, epoch);
+    for (const Index s : random.permutation(set.steps())) {
+      out.images.push_back(set.images[static_cast<std::size_t>(s)]);
+      out.labels.push_back(set.labels[static_cast<std::size_t>(s)]);
+    }
+  }
+  out.learning_rates = Tensor<float>(Shape{1, set.learning_rates.size()}, set.learning_rates.values());
+  return out;
+}
+
+/// How to evaluate a distilled set.
+struct EvaluateOptions {
+  Initialization initialization = {};  ///< fixed: the weights that the set was made for
+  Index networks = 200;                ///< how many, where weights are random
+  bool shuffle = false;                ///< take the steps of each epoch in random order
+  bool skip_diverged = false;          ///< a network that diverges gets nothing right, instead of stopping
+  std::uint64_t seed = 1;              ///< of weights and order
+};
+
+/// Trains networks on a distilled set and tests them with the dataset's test images, as `hypertape evaluate` does.
+/// @throws ArgumentError for less than one network, and as `fixed_weights`; DivergenceError naming a network that
+/// diverges, unless that is skipped; as `confusion`.
+inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
+                           const EvaluateOptions& options, const OnEvaluation& on_progress = {},
+                           const WorkerTeam& team = WorkerTeam()) {
+  if (options.networks < 1) throw ArgumentError("evaluate: needs at least one network, got ", options.networks);
+  const bool random = options.initialization.random;
+  return evaluate(network, options.shuffle ? shuffled(set, options.seed) : set,
+                  random ? initial_weights(network, options.initialization, options.seed, RandomPurpose::evaluation)
+                         : fixed_weights(set, network),
+                  data::all_indices(random ? options.networks : 1), dataset.test, options.skip_diverged, on_progress,
+                  team);
 }
 
 }  // namespace hypertape::distill

@@ -19,6 +19,12 @@ struct WeightDistribution {
   double gain = 1;                                               ///< factor of all weights
 };
 
+/// Which new weights networks start from.
+struct Initialization {
+  bool random = false;                   ///< others each time; else one initialization, always the same
+  WeightDistribution distribution = {};  ///< of the weights
+};
+
 /// The initial weights that networks start from (section 3.5 of the paper), numbered from 0: given ones, of which there
 /// may be a single one, or endlessly many random ones.
 class InitialWeights {
@@ -89,5 +95,14 @@ class InitialWeights {
   std::vector<Tensor<float>> given_;
   std::optional<RandomWeights> random_;
 };
+
+/// New weights for a purpose: random ones are drawn from a stream of each purpose, a fixed one is the same for all.
+inline InitialWeights initial_weights(const nn::Network<float>& network, const Initialization& initialization,
+                                      std::uint64_t seed, RandomPurpose purpose) {
+  const WeightDistribution& distribution = initialization.distribution;
+  if (initialization.random) return InitialWeights(network, distribution, seed, purpose);
+  Random random = random_stream(seed, RandomPurpose::theta);
+  return InitialWeights({network.parameters().initialize<float>(distribution.initializer, distribution.gain, random)});
+}
 
 }  // namespace hypertape::distill

@@ -51,18 +51,19 @@ using Choices = std::vector<std::pair<std::string, T>>;
 struct CheckOptions {
   const char* operation;  ///< what the message of an error starts with
 
-  void heading(const char*) const {}
-
   /// @throws ArgumentError, naming the option, if the value is out of its bounds.
   template <class T>
-  void operator()(const T& value, const Option& option, const auto&...) const {
+  void operator()(const T& value, const Option& option) const {
     if constexpr (requires { value.has_value(); }) {
       if (value) (*this)(*value, option);
-    } else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+    } else if constexpr (!std::is_same_v<T, bool>) {
       if (option.bounds.contain(static_cast<double>(value))) return;
       throw ArgumentError(operation, ": ", option.name, " needs ", option.bounds.text(), ", got ", value);
     }
   }
+  template <class T>
+  void operator()(const T&, const Option&, const Choices<std::type_identity_t<T>>&) const {}
+  void heading(const char*) const {}
 };
 
 }  // namespace hypertape::distill

@@ -49,13 +49,13 @@ struct PretrainOptions {
   static void for_each_option(Self& self, const Visit& visit) {
     visit.heading("Training");
     visit(self.hold_out,
-          Option{"hold_out",
-                 "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: "
-                 "none",
-                 not_negative, "5000, or a fifth"});
-    visit(self.epochs, Option{"epochs", "Passes over the training images"});
-    visit(self.batch, Option{"batch", "Images of one step", positive, "128, or all that are not held out"});
-    visit(self.learning_rate, Option{"learning_rate", "Of Adam; falls to zero along half a cosine"});
+          {"hold_out",
+           "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: "
+           "none",
+           not_negative, "5000, or a fifth"});
+    visit(self.epochs, {"epochs", "Passes over the training images"});
+    visit(self.batch, {"batch", "Images of one step", positive, "128, or all that are not held out"});
+    visit(self.learning_rate, {"learning_rate", "Of Adam; falls to zero along half a cosine"});
   }
 
   /// @throws ArgumentError naming the first option that is out of its bounds.

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "hypertape/distill/distilled_parameters.hpp"
+#include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/io/npz.hpp"
+
+namespace hypertape::distill {
+
+/// The state that did best on the held-out images.
+struct BestState {
+  DistilledSet set;    ///< what had been learned
+  double score = -1;   ///< percent of the held-out images
+  long iteration = 0;  ///< outer steps until then
+};
+
+/// What outer steps change: all that the rest of a run depends on besides options, dataset and initial weights.
+struct TrainingState {
+  DistilledParameters parameters;                ///< images, labels, learning rates and their optimizers
+  long iteration = 0;                            ///< outer steps so far
+  long skipped = 0;                              ///< how many of them changed nothing, because a network diverged
+  std::optional<BestState> best = std::nullopt;  ///< of those that were scored
+
+  /// Adds it to the arrays of a checkpoint.
+  void save(io::Npz& npz) const {
+    npz["iteration"] = {{1}, std::vector<std::int64_t>{iteration}};
+    npz["skipped"] = {{1}, std::vector<std::int64_t>{skipped}};
+    parameters.save(npz);
+    if (!best) return;
+    io::add_prefixed(npz, "best", to_npz(best->set));
+    npz["best_score"] = {{1}, std::vector<double>{best->score}};
+    npz["best_iteration"] = {{1}, std::vector<std::int64_t>{best->iteration}};
+  }
+
+  /// Takes back what `save` wrote, of a run of so many iterations at most. @throws DataError naming the array of `path`
+  /// that is missing, does not fit, or holds what no run leaves; the state is then undefined.
+  void restore(const io::Npz& npz, const std::filesystem::path& path, long iterations) {
+    const auto count = [&](const char* name, long most) {
+      const std::int64_t value = io::require_values<std::int64_t>(npz, path, name, {1})[0];
+      if (value >= 0 && value <= most) return static_cast<long>(value);
+      throw io::bad_content(path, concat("array '", name, "'"), concat("a count in 0 .. ", most), concat(value));
+    };
+    iteration = count("iteration", iterations);
+    skipped = count("skipped", iteration);
+    parameters.restore(npz, path);
+    best.reset();
+    const io::Npz arrays = io::with_prefix(npz, "best");
+    if (arrays.empty() && !npz.contains("best_score")) return;  // none was scored
+    const InnerLoop<float>& loop = parameters.loop();
+    best = {from_npz(arrays, path, loop.y.front().shape()[1]),
+            io::require_values<double>(npz, path, "best_score", {1})[0], count("best_iteration", iteration)};
+    if (!std::isfinite(best->score)) {
+      throw io::bad_content(path, "array 'best_score'", "a finite number", concat(best->score));
+    }
+    if (best->set.images.size() != loop.x.size() || best->set.images.front().shape() != loop.x.front().shape() ||
+        best->set.learning_rates.shape() != loop.learning_rates.shape()) {
+      throw DataError(path.string(), ": arrays 'best.*': expected steps, epochs and images of this run, found others");
+    }
+  }
+};
+
+}  // namespace hypertape::distill

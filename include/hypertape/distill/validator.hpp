@@ -1,0 +1,56 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/distill_options.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/nn/network.hpp"
+
+namespace hypertape::distill {
+
+/// Scores what is learned on training images that are held out, so that the test images have no part in the choice of
+/// the best state.
+class Validator {
+ public:
+  /// Networks start from the weights `theta0` and are tested with the training images `held_out`. The dataset must
+  /// outlive it; `options` must be resolved.
+  Validator(nn::Network<float> network, const data::Dataset& dataset, std::vector<Index> held_out,
+            std::vector<Tensor<float>> theta0, const DistillOptions& options)
+      : network_(std::move(network)),
+        dataset_(dataset),
+        held_out_(std::move(held_out)),
+        theta0_(std::move(theta0)),
+        objective_(options.objective),
+        balanced_(*options.real.balanced),
+        skip_diverged_(options.outer_loop.skip_diverged) {}
+
+  /// The weights that networks start from.
+  const std::vector<Tensor<float>>& theta0() const { return theta0_; }
+
+  /// Percent of the images that networks trained by this loop take for what the objective wants, averaged over networks
+  /// (where batches are balanced, the mean over classes); 0 for one that diverges, where that is skipped.
+  /// @throws DivergenceError naming the network that diverges, where it is not.
+  double score(const InnerLoop<float>& loop, const WorkerTeam& team) const {
+    const std::vector<TestResult> tested = test_networks(network_, train_networks(network_, loop, theta0_, team),
+                                                         dataset_.train, held_out_, dataset_.normalization, team);
+    double sum = 0;
+    for (std::size_t i = 0; i < tested.size(); ++i) {
+      if (!skip_diverged_) require_success(tested[i], static_cast<Index>(i));
+      sum += objective_.score(tested[i].confusion, balanced_);
+    }
+    return sum / static_cast<double>(theta0_.size());
+  }
+
+ private:
+  nn::Network<float> network_;
+  const data::Dataset& dataset_;
+  std::vector<Index> held_out_;
+  std::vector<Tensor<float>> theta0_;
+  Objective objective_;
+  bool balanced_, skip_diverged_;
+};
+
+}  // namespace hypertape::distill

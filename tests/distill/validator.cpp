@@ -1,0 +1,73 @@
+#include "hypertape/distill/validator.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "hypertape/data/glyphs.hpp"
+#include "hypertape/nn/mlp.hpp"
+#include "support/check_error.hpp"
+#include "support/compare.hpp"
+#include "support/random_tensor.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+const data::Dataset& glyphs() {
+  static const data::Dataset dataset = data::generate_glyphs(200, 10, 1);
+  return dataset;
+}
+
+nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
+
+InnerLoop<float> small_loop() {
+  InnerLoop<float> loop;
+  loop.x.resize(1);
+  loop.y.resize(1);
+  const std::vector<Index> first = data::all_indices(40);
+  data::gather(glyphs().train, first, glyphs().normalization, loop.x[0]);
+  data::gather_one_hot(glyphs().train, first, loop.y[0]);
+  loop.learning_rates = Tensor<float>(Shape{2, 1}, 0.05f);
+  return loop;
+}
+
+TEST_CASE("validator: the mean score of trained networks on the held-out images, as the objective has it") {
+  const std::vector<Tensor<float>> theta0 = {random_tensor<float>(Shape{7850}, 1),
+                                             random_tensor<float>(Shape{7850}, 2)};
+  std::vector<Index> held_out;
+  for (Index i = 40; i < 147; ++i) held_out.push_back(i);
+  for (const bool balanced : {false, true}) {
+    for (const bool attack : {false, true}) {
+      distill::DistillOptions options;
+      options.real.balanced = balanced;
+      if (attack) options.objective.attack = distill::Attack{1, 7};
+      const distill::Validator validator(linear(), glyphs(), held_out, theta0, options);
+      double expected = 0;
+      for (const auto& trained : distill::train_networks(linear(), small_loop(), theta0, WorkerTeam(1))) {
+        const distill::Confusion confusion = distill::confusion(linear(), trained.theta, glyphs().train, held_out,
+                                                                glyphs().normalization, WorkerTeam(1));
+        expected += options.objective.score(confusion, balanced) / 2;
+      }
+      for (const int threads : {1, 3}) CHECK(validator.score(small_loop(), WorkerTeam(threads)) == expected);
+      CHECK(expected > 5);
+    }
+  }
+}
+
+TEST_CASE("validator: a network that diverges stops it, or counts as nothing right") {
+  std::vector<Tensor<float>> theta0(2, random_tensor<float>(Shape{7850}, 1));
+  theta0[1][0] = std::numeric_limits<float>::quiet_NaN();
+  distill::DistillOptions options;
+  options.real.balanced = false;
+  const auto score = [&](std::span<const Tensor<float>> from) {
+    return distill::Validator(linear(), glyphs(), data::all_indices(100), {from.begin(), from.end()}, options)
+        .score(small_loop(), WorkerTeam(2));
+  };
+  check_error<DivergenceError>([&] { score(theta0); }, {"network 1: "});
+  options.outer_loop.skip_diverged = true;
+  CHECK(score(theta0) == score(std::span(theta0).first(1)) / 2);
+}
+
+}  // namespace
+}  // namespace hypertape::testing
