@@ -16,7 +16,7 @@ namespace {
 
 TEST_CASE("tool: no option takes a NaN, an infinity, nothing, or a number beyond its type; each is named") {
   const TemporaryFolder folder;
-  const auto csv = folder / "log.csv", out = folder / "out";
+  const auto csv = folder / "log.csv", out = folder / "out.svg";  // where a chart goes, and a folder may be, too
   put_file(csv, "a,b\n1,2\n");
   // What a command needs besides its --out, by the options that give it.
   const std::map<std::string, std::map<std::string, std::string>> commands = {
