@@ -4,7 +4,10 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <string>
 
+#include "hypertape/core/shape.hpp"
 #include "support/check_error.hpp"
 
 namespace hypertape::testing {

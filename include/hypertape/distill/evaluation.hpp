@@ -147,9 +147,10 @@ inline void require_success(const TestResult& tested, Index number) {
 
 /// What several networks take images for, before and after training on a distilled set.
 struct Evaluation {
-  std::vector<Confusion> before, after;  ///< of each network
-  Index diverged = 0;                    ///< how many got nothing right because they diverged
-  double train_seconds = 0;              ///< of all networks
+  std::vector<Confusion> before;  ///< of each network as it started
+  std::vector<Confusion> after;   ///< of each when it was trained
+  Index diverged = 0;             ///< how many got nothing right because they diverged
+  double train_seconds = 0;       ///< of all networks
 
   /// Percent of the images that are right after training, over networks.
   MeanAndStd accuracy() const { return mean_and_std(after, &Confusion::accuracy); }

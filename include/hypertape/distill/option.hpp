@@ -30,9 +30,10 @@ struct Bounds {
     return concat("a number ", low_excluded ? "above" : "not below", " zero and at most 1e9");
   }
 };
-/// What most options take.
-inline constexpr Bounds not_negative{}, positive{.low_excluded = true},
-    positive_or_none{.low_excluded = true, .zero_is_none = true};
+inline constexpr Bounds not_negative{};                  ///< zero is one of them
+inline constexpr Bounds positive{.low_excluded = true};  ///< zero is none; what most options take
+/// Those of an optional field where a user writes 0 for no value.
+inline constexpr Bounds positive_or_none{.low_excluded = true, .zero_is_none = true};
 
 /// What an option is besides the field that holds its value.
 struct Option {
@@ -61,8 +62,10 @@ struct CheckOptions {
       throw ArgumentError(operation, ": ", option.name, " needs ", option.bounds.text(), ", got ", value);
     }
   }
+  /// Nothing: a field can have no other value than those that have names.
   template <class T>
   void operator()(const T&, const Option&, const Choices<std::type_identity_t<T>>&) const {}
+  /// Nothing.
   void heading(const char*) const {}
 };
 
