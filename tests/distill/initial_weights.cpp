@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 #include <vector>
 
@@ -67,6 +69,30 @@ TEST_CASE("initial weights: the first few, and numbers that are not there") {
   CHECK(random_weights(1).first(5).size() == 5);
   check_error<ArgumentError>([] { pool(3)[3]; }, {"no number 3 among 3"});
   check_error<ArgumentError>([] { InitialWeights({}); }, {"at least one network"});
+}
+
+TEST_CASE("initial weights: a fixed initialization is the same for every purpose, random ones are not") {
+  const nn::Network<float> network("mlp", nn::Mlp({3, 2}));
+  const auto first = [&](bool random, std::uint64_t seed, RandomPurpose purpose) {
+    return distill::initial_weights(network, {random, {}}, seed, purpose)[0];
+  };
+  const Tensor<float> fixed = first(false, 1, RandomPurpose::theta), random = first(true, 1, RandomPurpose::theta);
+  CHECK(distill::initial_weights(network, {}, 1, RandomPurpose::theta).count() == 1);
+  CHECK(equal(first(false, 1, RandomPurpose::evaluation), fixed));
+  CHECK(!equal(first(false, 2, RandomPurpose::theta), fixed));
+  CHECK(equal(random, random_weights(1)[0]));
+  CHECK(!equal(first(true, 1, RandomPurpose::evaluation), random));
+}
+
+TEST_CASE("initial weights: a gain that no weights can have") {
+  const nn::Network<float> network("mlp", nn::Mlp({3, 2}));
+  for (const double gain : {0., -1., std::nan(""), std::numeric_limits<double>::infinity()}) {
+    for (const bool random : {false, true}) {
+      const distill::Initialization initialization{random, {nn::Initializer::he_normal, gain}};
+      check_error<ArgumentError>([&] { distill::initial_weights(network, initialization, 1, RandomPurpose::theta)[0]; },
+                                 {"WeightDistribution: gain needs a number above zero"});
+    }
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/distill/option.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/nn/initializers.hpp"
 #include "hypertape/nn/network.hpp"
@@ -17,6 +18,12 @@ namespace hypertape::distill {
 struct WeightDistribution {
   nn::Initializer initializer = nn::Initializer::xavier_normal;  ///< of weights; biases start at zero
   double gain = 1;                                               ///< factor of all weights
+
+  /// New weights of the network, theta (P). @throws ArgumentError for a gain out of its bounds.
+  Tensor<float> draw(const nn::Network<float>& network, Random random) const {
+    CheckOptions{"WeightDistribution"}(gain, {"gain", "Factor of new weights"});
+    return network.parameters().initialize<float>(initializer, gain, random);
+  }
 };
 
 /// Which new weights networks start from.
@@ -86,10 +93,7 @@ class InitialWeights {
     std::uint64_t seed;
     RandomPurpose purpose;
 
-    Tensor<float> operator()(Index i) const {
-      Random random = random_stream(seed, purpose, i);
-      return network.parameters().initialize<float>(distribution.initializer, distribution.gain, random);
-    }
+    Tensor<float> operator()(Index i) const { return distribution.draw(network, random_stream(seed, purpose, i)); }
   };
 
   std::vector<Tensor<float>> given_;
@@ -101,8 +105,7 @@ inline InitialWeights initial_weights(const nn::Network<float>& network, const I
                                       std::uint64_t seed, RandomPurpose purpose) {
   const WeightDistribution& distribution = initialization.distribution;
   if (initialization.random) return InitialWeights(network, distribution, seed, purpose);
-  Random random = random_stream(seed, RandomPurpose::theta);
-  return InitialWeights({network.parameters().initialize<float>(distribution.initializer, distribution.gain, random)});
+  return InitialWeights({distribution.draw(network, random_stream(seed, RandomPurpose::theta))});
 }
 
 }  // namespace hypertape::distill
