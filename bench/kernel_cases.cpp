@@ -220,7 +220,7 @@ void for_each_window_position(const kernels::Pool2dGeometry& g, const Visit& vis
           for (Index y = oy * g.stride - g.padding; y < oy * g.stride - g.padding + g.K; ++y) {
             for (Index x = ox * g.stride - g.padding; x < ox * g.stride - g.padding + g.K; ++x) {
               if (y < 0 || y >= g.H || x < 0 || x >= g.W) continue;
-              visit(batch_offset(g.input(), n, c, y, x), batch_offset(g.output(), n, c, oy, ox));
+              visit(offset_of(g.input(), n, c, y, x), offset_of(g.output(), n, c, oy, ox));
             }
           }
         }
@@ -284,7 +284,7 @@ PreparedKernel log_softmax(Index N, Index K) {
 
 /// The probabilities of the loss's gradient.
 PreparedKernel exponential(Index N, Index K) {
-  const Shape shape{N, K};
+  const Shape shape = Shape::batch(N, K);
   return unary(
       shape, shape, shape.size(),
       [=](const float* x, float* y) { kernels::map(shape.size(), x, y, [](float v) { return std::exp(v); }); },
@@ -295,7 +295,7 @@ PreparedKernel exponential(Index N, Index K) {
 
 /// Labels times logarithms of probabilities.
 PreparedKernel dot(Index N, Index K) {
-  const Shape shape{N, K};
+  const Shape shape = Shape::batch(N, K);
   return bilinear(
       shape, shape, Shape{}, shape.size(),
       [=](const float* a, const float* b, float* out) { *out = kernels::dot(shape.size(), a, b); },

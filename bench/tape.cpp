@@ -133,7 +133,7 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
   const Index N = options.hessian_batch;
   Random random(1);
   Tensor<double> theta = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
-  const Tensor<double> x = noise<double>({N, I}, random), y = ten_classes<double>(N);
+  const Tensor<double> x = noise<double>(Shape::batch(N, I), random), y = ten_classes<double>(N);
   const Tensor<double> u = noise<double>(theta.shape(), random), v = noise<double>(theta.shape(), random);
 
   Tape<double> tape;

@@ -10,10 +10,10 @@ int main() {
   const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) {
     return mean_squared_error(linear(x, reshape(theta, {1, 2})), y);
   };
-  // Features (1, x) of four samples; samples are innermost in memory, x(n, f) is feature f of sample n.
-  const Tensor<double> x(Shape{4, 2}, std::vector{1., 1., 1., 1., -1., 0., 1., 2.});
-  const Tensor<double> y(Shape{4, 1}, std::vector{-3., -1., 1.2, 2.8});
-  const Tensor<double> x_valid(Shape{2, 2}, std::vector{1., 1., -2., 3.}), y_valid(Shape{2, 1}, std::vector{-5., 5.});
+  // Features (1, x) of four samples: a batch, written sample by sample.
+  const auto x = from_row_major(Shape::batch(4, 2), std::vector{1., -1., 1., 0., 1., 1., 1., 2.});
+  const auto x_valid = from_row_major(Shape::batch(2, 2), std::vector{1., -2., 1., 3.});
+  const Tensor<double> y({4, 1}, {-3, -1, 1.2, 2.8}), y_valid({2, 1}, {-5, 5});
 
   InnerLoop<double> loop{Tensor<double>(Shape{2}), {x}, {y}, Tensor<double>(Shape{100, 1}, 0.001)};
   for (int iteration = 0; iteration <= 50; ++iteration) {

@@ -9,7 +9,7 @@ using namespace hypertape;
 int main() {
   constexpr Index N = 200, D = 20;
   Random random(1);
-  Tensor<double> x(Shape{N, D}), y(Shape{N, 1}), w(Shape{D});
+  Tensor<double> x(Shape::batch(N, D)), y(Shape{N, 1}), w(Shape{D});
   for (double& value : x.values()) value = random.normal();
   for (Index n = 0; n < N; ++n) y[n] = x(n, 0) + x(n, 1) + random.normal() > 0 ? 1 : 0;
 

@@ -24,7 +24,8 @@ void show(const char* call, const Var<double>& result) { std::cout << call << ":
 int main() {
   Tape<double> tape;
   const auto s = tape.scalar(2), theta = leaf(tape, {I * O + O});
-  const auto x = leaf(tape, {N, I}), y = leaf(tape, {N, I}), images = leaf(tape, {N, C, H, W});
+  const auto x = leaf(tape, Shape::batch(N, I)), y = leaf(tape, Shape::batch(N, I));
+  const auto images = leaf(tape, Shape::batch(N, C, H, W));
   const auto weight = theta.slice(0, {O, I}), bias = theta.slice(I * O, {O});  // views of theta, each row-major
   const auto kernel = leaf(tape, {O, C, 3, 3}), gamma = leaf(tape, {C}), beta = leaf(tape, {C});
   const auto logits = linear(x, weight, bias), labels = softmax(logits);
@@ -45,6 +46,8 @@ int main() {
   // Views of the same memory.
   show("theta.slice(offset, {O, I})", weight);
   show("reshape(images, {N, C * H * W})", reshape(images, {N, C * H * W}));
+  // The same elements in another order in memory.
+  show("relayout(x, Layout::row_major)", relayout(x, Layout::row_major));
   // Layers.
   show("linear(x, weight, bias)", logits);
   show("conv2d(images, kernel)", conv2d(images, kernel));

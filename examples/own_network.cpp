@@ -9,26 +9,20 @@ using namespace hypertape;
 /// A model is a layout of its weights and a function from weights and images (N, 1, 28, 28) to logits (N, 10).
 class ResidualNet {
  public:
-  ResidualNet() {
-    parameters_.add("stem.weight", {8, 1, 3, 3});
-    parameters_.add("stem.bias", {8});
-    parameters_.add("block.weight", {8, 8, 3, 3});
-    parameters_.add("block.bias", {8});
-    parameters_.add("head.weight", {10, 8 * 14 * 14});
-    parameters_.add("head.bias", {10});
-  }
   const nn::Parameters& parameters() const { return parameters_; }
 
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
-    const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
-    Var<T> h = average_pool2d(relu(conv2d(x, p(0), p(1), {.padding = 1})), {.size = 2});
-    h = h + relu(conv2d(h, p(2), p(3), {.padding = 1}));
-    return linear(reshape(h, {h.shape()[0], h.shape().features()}), p(4), p(5));
+    Var<T> h = average_pool2d(relu(stem_(theta, x)));
+    h = h + relu(block_(theta, h));
+    return head_(theta, reshape(h, {h.shape()[0], h.shape().features()}));
   }
 
  private:
   nn::Parameters parameters_;
+  nn::Conv2d stem_{parameters_, "stem", 1, 8, 3, {.padding = 1}};
+  nn::Conv2d block_{parameters_, "block", 8, 8, 3, {.padding = 1}};
+  nn::Linear head_{parameters_, "head", 8 * 14 * 14, 10};
 };
 
 int main() {

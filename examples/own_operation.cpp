@@ -39,10 +39,12 @@ struct LogSumExp final : Operation<T> {
   }
 };
 
-/// (N, K) -> (N). @throws ShapeError for another rank.
+/// A batch (N, K) -> (N). @throws ShapeError for another rank or layout.
 template <class T>
 Var<T> log_sum_exp(Var<T> z) {
-  if (z.shape().rank() != 2) throw ShapeError("log_sum_exp: needs a matrix (N, K), got ", z.shape());
+  if (z.shape().rank() != 2 || !z.shape().is_batch()) {
+    throw ShapeError("log_sum_exp: needs a batch (N, K), got ", z.shape());
+  }
   return z.tape().apply(LogSumExp<T>(), Shape{z.shape()[0]}, {z});
 }
 
@@ -53,7 +55,7 @@ bool derivatives_agree(const Tensor<double>& z) {
 }
 
 int main() {
-  const Tensor<double> z({2, 3}, {1, 0, 2, 0, 3, 0});  // the rows (1, 2, 3) and (0, 0, 0)
+  const auto z = from_row_major(Shape::batch(2, 3), std::vector{1., 2., 3., 0., 0., 0.});
   Tape<double> tape;
   const Var<double> x = tape.leaf(z), y = log_sum_exp(x);
   const Tensor<double> slope = gradient(sum(y), x).value();

@@ -11,7 +11,7 @@ int main() {
   Random random(1);
   // Two classes, apart along every feature; of the training labels three in ten are wrong.
   const auto sample = [&](Index n, Tensor<double>& x, Tensor<double>& y) {
-    x = Tensor<double>(Shape{n, features});
+    x = Tensor<double>(Shape::batch(n, features));
     std::vector<std::int32_t> classes;
     for (Index i = 0; i < n; ++i) {
       classes.push_back(random.uniform() < 0.5 ? 0 : 1);

@@ -65,7 +65,7 @@ TEST_CASE("gradient: an argument that is a slice or a reshape counts as independ
   const Var<double> v = tape.leaf(random_tensor<double>({2, 3}, 2));
   CHECK(equal(hvp(sum(w * w), w, v).value(), (v + v).value()));
 
-  const Tensor<double> x(Shape{4, 3}, 1.0), fours({2, 3}, 4.0);
+  const Tensor<double> x(Shape::batch(4, 3), 1.0), fours({2, 3}, 4.0);
   const Var<double> rows = theta.slice(0, {2, 3}), loss = sum(linear(tape.leaf(x), rows, b));
   const auto both = gradient(loss, {theta, rows});
   CHECK(equal(both[1].value(), fours));
@@ -138,7 +138,7 @@ Var<double> loss_of_slices(Var<double> theta, Var<double> x) {
 TEST_CASE("vjp and jvp: results go where the caller wants them, and are those of the tape's own memory") {
   Tape<double> tape;
   const Var<double> theta = tape.leaf(random_tensor<double>(Shape{21}, 1)),
-                    x = tape.leaf(random_tensor<double>({4, 3}, 2));
+                    x = tape.leaf(random_tensor<double>(Shape::batch(4, 3), 2));
   const Var<double> direction = tape.leaf(random_tensor<double>(Shape{21}, 3));
   const Var<double> arguments[] = {theta, x}, loss = loss_of_slices(theta, x), one = tape.scalar(1);
   const std::vector<Var<double>> expected = gradient(loss, {theta, x});
@@ -147,8 +147,8 @@ TEST_CASE("vjp and jvp: results go where the caller wants them, and are those of
 
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const bool with_x : {false, true}) {
-    Tensor<double> by_theta(Shape{21}, nan), by_x(Shape{4, 3}, nan), tangent(Shape{21}, nan),
-        tangent_x(Shape{4, 3}, nan);
+    Tensor<double> by_theta(Shape{21}, nan), by_x(Shape::batch(4, 3), nan), tangent(Shape{21}, nan),
+        tangent_x(Shape::batch(4, 3), nan);
     double* destinations[] = {by_theta.data(), with_x ? by_x.data() : nullptr};
     Var<double> result[2], tangents[2];
     vjp<double>(std::span(&loss, 1), std::span(&one, 1), arguments, result, destinations);
@@ -169,7 +169,8 @@ TEST_CASE("vjp and jvp: results go where the caller wants them, and are those of
 }
 
 TEST_CASE("gradient: of slices that overlap, by differences") {
-  const std::vector<Tensor<double>> inputs{random_tensor<double>(Shape{21}, 1), random_tensor<double>({4, 3}, 2)};
+  const std::vector<Tensor<double>> inputs{random_tensor<double>(Shape{21}, 1),
+                                           random_tensor<double>(Shape::batch(4, 3), 2)};
   check_operation([](std::span<const Var<double>> in) { return loss_of_slices(in[0], in[1]); }, inputs);
 }
 
@@ -192,7 +193,7 @@ TEST_CASE("vjp, jvp and gradient: a Var of another tape, none or dropped, is an 
   const Var<double> dropped = tape.full({3}, 1);
   tape.rewind(mark);
   const Var<double> outputs[] = {relu(x), x.slice(0, {3}), x, square(x)};
-  const auto stale = Var<double>(tape, dropped.id() + 1000);
+  const auto& stale = dropped;  // its number is another's now
   for (const Var<double>& y : outputs) {
     for (const Var<double>& wrong : {foreign, stale}) {
       CHECK_THROWS_AS(vjp(y, wrong, x), ArgumentError);

@@ -30,8 +30,8 @@ Var<double> network_loss(std::span<const Var<double>> x) {
 }
 
 std::vector<Tensor<double>> network_inputs() {
-  return {random_tensor<double>({2, 2, 7, 7}, 1), random_tensor<double>({57}, 2), random_tensor<double>({4, 27}, 3),
-          random_tensor<double>({4}, 4)};
+  return {random_tensor<double>(Shape::batch(2, 2, 7, 7), 1), random_tensor<double>({57}, 2),
+          random_tensor<double>({4, 27}, 3), random_tensor<double>({4}, 4)};
 }
 
 }  // namespace

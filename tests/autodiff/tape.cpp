@@ -86,4 +86,27 @@ TEST_CASE("Tape: an operand that was dropped is an error") {
   const Var<double> y = square(x);
   tape.rewind(mark);
   CHECK_THROWS_WITH_AS(sum(y), "sum: one operand was dropped when the tape was rewound", ArgumentError);
+  const Var<double> other = square(x);  // takes its number
+  CHECK(other.id() == y.id());
+  CHECK(other.is_recorded());
+  CHECK(!y.is_recorded());
+  CHECK_THROWS_WITH_AS(sum(y), "sum: one operand was dropped when the tape was rewound", ArgumentError);
+  CHECK_THROWS_WITH_AS(gradient(other, y), "vjp: one argument was dropped when the tape was rewound", ArgumentError);
+  tape.reset();
+  tape.scalar(1);
+  CHECK_THROWS_AS(sum(x), ArgumentError);
+}
+
+TEST_CASE("Tape: a mark below which the tape was rewound is an error, however far it has grown again") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(2);
+  square(x);
+  const auto mark = tape.mark();
+  square(x);
+  tape.rewind(mark);
+  CHECK(tape.size() == 2);
+  tape.reset();
+  tape.rewind(tape.mark());
+  for (int i = 0; i < 3; ++i) tape.scalar(1);
+  CHECK_THROWS_WITH_AS(tape.rewind(mark), "Tape: rewound to a mark of 2 nodes, others than it has now", ArgumentError);
 }

@@ -20,6 +20,18 @@ TEST_CASE("Var: shape, size and values of its node") {
   CHECK(equal(x.value(), values));
 }
 
+#if HYPERTAPE_CHECK_VARS
+TEST_CASE("Var: one that its tape was rewound past says so") {
+  Tape<double> tape;
+  const Var<double> x = tape.scalar(3);
+  tape.reset();
+  tape.scalar(4);
+  CHECK_THROWS_WITH_AS(x.item(), "Var: its tape was rewound past it", ArgumentError);
+  CHECK_THROWS_AS(x.shape(), ArgumentError);
+  CHECK_THROWS_AS(x.data(), ArgumentError);
+}
+#endif
+
 TEST_CASE("Var: a default one is none") { CHECK(!Var<float>()); }
 
 TEST_CASE("Var: item is the value of a single element, of any rank") {

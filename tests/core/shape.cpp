@@ -39,20 +39,42 @@ TEST_CASE("Shape: equal only with the same rank and extents") {
   CHECK(Shape{} != Shape{1});
 }
 
+TEST_CASE("Shape: the layout is part of it, where the two differ") {
+  const Shape parameter{2, 3}, batch = Shape::batch(2, 3);
+  CHECK(parameter.layout() == Layout::row_major);
+  CHECK(batch.layout() == Layout::samples_innermost);
+  CHECK(parameter != batch);
+  CHECK(parameter.same_extents(batch));
+  CHECK(parameter.with_layout(Layout::samples_innermost) == batch);
+  CHECK((parameter.is_row_major() && !parameter.is_batch()));
+  CHECK((batch.is_batch() && !batch.is_row_major()));
+  for (const Shape& either : {Shape{}, Shape{5}, Shape{1, 5}, Shape{5, 1}, Shape{1, 2, 3, 4}, Shape{5, 1, 1}}) {
+    CHECK(either.layouts_agree());
+    CHECK(either == either.with_layout(Layout::samples_innermost));
+    CHECK((either.is_batch() && either.is_row_major()));
+  }
+  CHECK(!Shape{2, 1, 2}.layouts_agree());
+}
+
 TEST_CASE("Shape: str and the stream operator") {
   CHECK(Shape{}.str() == "()");
   CHECK(Shape{5}.str() == "(5)");
+  CHECK(Shape::batch(10, 3).str() == "batch (10, 3)");
+  CHECK(Shape::batch(1, 3).str() == "(1, 3)");
   CHECK(hypertape::detail::concat(Shape{10, 1, 28, 28}) == "(10, 1, 28, 28)");
 }
 
 TEST_CASE("Shape: with_samples changes axis 0 only") {
-  CHECK(Shape{10, 3, 4}.with_samples(2) == Shape{2, 3, 4});
-  CHECK_THROWS_WITH_AS(Shape({10, 3}).with_samples(0), "Shape: every extent must be at least 1, got (0, 3)",
+  CHECK(Shape::batch(10, 3, 4).with_samples(2) == Shape::batch(2, 3, 4));
+  CHECK_THROWS_WITH_AS(Shape({10, 3}).with_samples(2),
+                       "Shape: (10, 3) is row-major, only a batch has another number of samples", ShapeError);
+  CHECK_THROWS_WITH_AS(Shape::batch(10, 3).with_samples(0), "Shape: every extent must be at least 1, got batch (0, 3)",
                        ShapeError);
 }
 
 TEST_CASE("Shape: other numbers of samples") {
-  CHECK(Shape{2, 3}.with_samples(5) == Shape{5, 3});
+  CHECK(Shape::batch(2, 3).with_samples(5) == Shape::batch(5, 3));
+  CHECK(Shape{1, 3}.with_samples(5) == Shape::batch(5, 3));
   CHECK_THROWS_WITH_AS(Shape{}.with_samples(5), "Shape: a scalar has no axis of samples", ShapeError);
 }
 

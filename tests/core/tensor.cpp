@@ -23,20 +23,56 @@ TEST_CASE("Tensor: another number of values than the shape has is an error") {
 }
 
 TEST_CASE("Tensor: a batch has samples innermost, then columns, rows and channels") {
-  const Shape shape{2, 3, 4, 5};
+  const Shape shape = Shape::batch(2, 3, 4, 5);
   Tensor<double> batch(shape);
   Index offset = 0;
   for (Index c = 0; c < 3; ++c) {
     for (Index h = 0; h < 4; ++h) {
       for (Index w = 0; w < 5; ++w) {
         for (Index n = 0; n < 2; ++n, ++offset) {
-          CHECK(batch_offset(shape, n, c, h, w) == offset);
+          CHECK(offset_of(shape, n, c, h, w) == offset);
           batch(n, c, h, w) = static_cast<double>(offset);
           CHECK(batch[offset] == static_cast<double>(offset));
         }
       }
     }
   }
+}
+
+TEST_CASE("Tensor: a parameter is row-major") {
+  const Tensor<double> weight({2, 3}, {1, 2, 3, 4, 5, 6});
+  CHECK(weight(0, 2) == 3);
+  CHECK(weight(1, 0) == 4);
+  CHECK(weight.row_major_matrix()(1, 2) == 6);
+  CHECK_THROWS_WITH_AS(weight.matrix(),
+                       "Tensor::matrix: the tensor must be a batch, with its samples innermost in memory; (2, 3) is "
+                       "row-major: make it with Shape::batch, or call relayout",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(Tensor<double>(Shape::batch(2, 3)).row_major_matrix(),
+                       "Tensor::row_major_matrix: the tensor must be row-major; batch (2, 3) has its samples innermost "
+                       "in memory: make it with Shape{...}, or call relayout",
+                       ShapeError);
+  CHECK(Tensor<double>(Shape::batch(1, 3), 7.).row_major_matrix()(0, 2) == 7);  // either layout says the same
+}
+
+TEST_CASE("Tensor: from Eigen's vectors, matrices of either order and expressions") {
+  Eigen::MatrixXd columns(2, 3);
+  columns << 1, 2, 3, 4, 5, 6;
+  const Eigen::Matrix<double, 2, 3, Eigen::RowMajor> rows = columns;
+  const Tensor<double> batch(columns), parameter(rows);
+  CHECK(batch.shape() == Shape::batch(2, 3));
+  CHECK(parameter.shape() == Shape{2, 3});
+  CHECK(parameter[1] == 2);
+  for (Index i = 0; i < 2; ++i) {
+    for (Index j = 0; j < 3; ++j) {
+      CHECK(batch(i, j) == columns(i, j));
+      CHECK(parameter(i, j) == columns(i, j));
+    }
+  }
+  CHECK(equal(Tensor<double>(2 * columns.col(1)), Tensor<double>({2}, {4, 10})));
+  CHECK(equal(Tensor<double>(columns.row(1)), Tensor<double>({3}, {4, 5, 6})));
+  CHECK(Tensor<double>(columns.topLeftCorner(2, 2)).shape() == Shape::batch(2, 2));
+  CHECK_THROWS_AS(Tensor<double>(Eigen::MatrixXd(0, 3)), ShapeError);
 }
 
 TEST_CASE_TEMPLATE("Tensor: values start at a cache line", T, float, double) {
@@ -47,12 +83,12 @@ TEST_CASE_TEMPLATE("Tensor: values start at a cache line", T, float, double) {
 }
 
 TEST_CASE("Tensor: matrix() views a batch as samples by features") {
-  Tensor<double> batch({2, 3}, {1, 2, 3, 4, 5, 6});
+  Tensor<double> batch(Shape::batch(2, 3), {1, 2, 3, 4, 5, 6});
   CHECK(batch.matrix().rows() == 2);
   CHECK(batch.matrix().cols() == 3);
   batch.matrix()(1, 2) = 60;
   CHECK(batch(1, 2) == 60);
-  const Tensor<double> images({2, 3, 4, 5});
+  const Tensor<double> images(Shape::batch(2, 3, 4, 5));
   CHECK(images.matrix().cols() == 60);
   CHECK(images.matrix().data() == images.data());
 }
@@ -68,13 +104,13 @@ TEST_CASE("Tensor: all_finite sees NaN and infinities") {
 }
 
 TEST_CASE("samples: some samples of a batch, with all their features") {
-  const Tensor<double> batch({3, 2}, {1, 2, 3, 10, 20, 30});
-  CHECK(equal(samples(batch, 1, 2), Tensor<double>({2, 2}, {2, 3, 20, 30})));
+  const Tensor<double> batch(Shape::batch(3, 2), {1, 2, 3, 10, 20, 30});
+  CHECK(equal(samples(batch, 1, 2), Tensor<double>(Shape::batch(2, 2), {2, 3, 20, 30})));
   CHECK(equal(samples(batch, 0, 3), batch));
 }
 
 TEST_CASE("samples: outside of the batch is an error") {
-  const Tensor<double> batch({3, 2});
+  const Tensor<double> batch(Shape::batch(3, 2));
   CHECK_THROWS_WITH_AS(samples(batch, 1, 3), "samples: 3 from 1 on are not within 3 samples", ArgumentError);
   CHECK_THROWS_AS(samples(batch, -1, 1), ArgumentError);
   CHECK_THROWS_AS(samples(batch, 0, 0), ArgumentError);

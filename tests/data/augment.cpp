@@ -63,7 +63,7 @@ TEST_CASE("gather_augmented: each image is one of its crops, flipped or not, eac
   Indices which;
   for (Index n = 0; n < samples; ++n) which.push_back(n % 2);
   const Tensor<double> out = augmented(images, which, {padding, true}, {1, 3, 0});
-  REQUIRE(out.shape() == Shape{samples, 2, 5, 4});
+  REQUIRE(out.shape() == Shape::batch(samples, 2, 5, 4));
   std::map<std::tuple<Index, Index, bool>, Index> found;
   for (Index n = 0; n < samples; ++n) {
     Index matches = 0;

@@ -44,7 +44,7 @@ TEST_CASE_TEMPLATE("gather: (pixel / 255 - mean) / std of each channel, in the o
       for (Index n = 0; n < samples; ++n) which.push_back(random.below(images.count));
       Tensor<T> out;
       gather<T>(images, which, normalization, out);
-      REQUIRE(out.shape() == Shape{samples, 3, 3, width});
+      REQUIRE(out.shape() == Shape::batch(samples, 3, 3, width));
       double worst = 0;
       for (Index n = 0; n < samples; ++n) {
         for (Index c = 0; c < 3; ++c) {
@@ -99,7 +99,7 @@ TEST_CASE("gather: arguments that do not fit are errors, and the batch stays as 
 TEST_CASE("gather_one_hot: a row for each label asked for") {
   Tensor<float> rows;
   gather_one_hot(two_images(), Indices{1, 0, 1}, rows);
-  CHECK(rows.shape() == Shape{3, two_images().classes});
+  CHECK(rows.shape() == Shape::batch(3, two_images().classes));
   for (Index n = 0; n < 3; ++n) {
     for (Index k = 0; k < rows.shape()[1]; ++k) CHECK(rows(n, k) == (k == (n == 1 ? 3 : 4) ? 1 : 0));
   }

@@ -48,7 +48,7 @@ TEST_CASE("baselines: average images are the means of the classes, the same in a
   const std::vector<Index> which = {0, 1, 2, 3};  // not the last
   const auto batches = distill::average_images(images, which, normalization, 2, 3);
   REQUIRE(batches.size() == 2);
-  REQUIRE(batches[0].shape() == Shape{6, 2, 1, 2});
+  REQUIRE(batches[0].shape() == Shape::batch(6, 2, 1, 2));
   const double means[2][4] = {{15, 30, 45, 60}, {2, 3, 4, 5}};
   for (const Tensor<float>& batch : batches) {
     for (Index n = 0; n < 6; ++n) {
@@ -105,8 +105,9 @@ TEST_CASE("baselines: k-means images are centroids of their own class, each in o
 }
 
 TEST_CASE("baselines: a set has hard labels class by class and the schedule's rates") {
-  const DistilledSet set = distill::baseline_set(std::vector<Tensor<float>>(2, random_tensor<float>(Shape{6, 1, 2, 2})),
-                                                 3, 2, {{0.5f}, {0.5f}}, distill::constant_schedule(0.25, 4, 2));
+  const DistilledSet set =
+      distill::baseline_set(std::vector<Tensor<float>>(2, random_tensor<float>(Shape::batch(6, 1, 2, 2))), 3, 2,
+                            {{0.5f}, {0.5f}}, distill::constant_schedule(0.25, 4, 2));
   CHECK(!set.soft_labels);
   CHECK(set.steps() == 2);
   CHECK(set.learning_rates.shape() == Shape{4, 2});

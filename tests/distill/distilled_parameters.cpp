@@ -18,7 +18,7 @@ using distill::DistilledParameters;
 using distill::DistillOptions;
 
 /// Two steps of two images with two channels, of two classes; three epochs.
-const Shape image_shape{2, 2, 3, 3}, label_shape{2, 2}, rates_shape{3, 2};
+const Shape image_shape = Shape::batch(2, 2, 3, 3), label_shape = Shape::batch(2, 2), rates_shape{3, 2};
 const data::Normalization scale{{0.2f, 0.6f}, {0.5f, 0.1f}};
 
 DistilledParameters small_set(const std::function<void(DistillOptions&)>& change = [](DistillOptions&) {}) {

@@ -24,8 +24,8 @@ DistilledSet example(bool soft) {
   set.soft_labels = soft;
   const std::vector<std::int32_t> classes = {2, 0, 1, 2};
   for (std::uint64_t s = 0; s < 3; ++s) {
-    set.images.push_back(random_tensor<float>(Shape{4, 2, 5, 6}, s));
-    set.labels.push_back(soft ? random_tensor<float>(Shape{4, 3}, 10 + s)
+    set.images.push_back(random_tensor<float>(Shape::batch(4, 2, 5, 6), s));
+    set.labels.push_back(soft ? random_tensor<float>(Shape::batch(4, 3), 10 + s)
                               : one_hot<float>(std::span<const std::int32_t>(classes), 3));
   }
   set.learning_rates = positive_tensor<float>(Shape{2, 3}, 5);

@@ -65,8 +65,8 @@ TEST_CASE("evaluation: a network of other classes, and a label that is none, are
 
 TEST_CASE("evaluation: networks are trained one by one or side by side, to the same bits") {
   InnerLoop<float> loop;
-  loop.x = {random_tensor<float>(Shape{10, 1, 28, 28}, 2)};
-  loop.y = {random_tensor<float>(Shape{10, 10}, 3)};
+  loop.x = {random_tensor<float>(Shape::batch(10, 1, 28, 28), 2)};
+  loop.y = {random_tensor<float>(Shape::batch(10, 10), 3)};
   loop.learning_rates = Tensor<float>(Shape{2, 1}, 0.01f);
   std::vector<Tensor<float>> theta0;
   for (unsigned i = 0; i < 3; ++i) theta0.push_back(random_tensor<float>(Shape{7850}, 10 + i));
@@ -80,8 +80,8 @@ TEST_CASE("evaluation: networks are trained one by one or side by side, to the s
 
 TEST_CASE("evaluation: a network whose training fails is named, and the others are there") {
   InnerLoop<float> loop;
-  loop.x = {random_tensor<float>(Shape{10, 1, 28, 28}, 2)};
-  loop.y = {random_tensor<float>(Shape{10, 10}, 3)};
+  loop.x = {random_tensor<float>(Shape::batch(10, 1, 28, 28), 2)};
+  loop.y = {random_tensor<float>(Shape::batch(10, 10), 3)};
   loop.learning_rates = Tensor<float>(Shape{1, 1}, 0.01f);
   std::vector<Tensor<float>> theta0(3, random_tensor<float>(Shape{7850}, 1));
   theta0[1][0] = std::numeric_limits<float>::quiet_NaN();

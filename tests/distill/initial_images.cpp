@@ -20,7 +20,7 @@ const data::Dataset& glyphs() {
 
 TEST_CASE("initial images: labels are class by class") {
   const Tensor<float> labels = distill::balanced_labels(3, 2);
-  REQUIRE(labels.shape() == Shape{6, 3});
+  REQUIRE(labels.shape() == Shape::batch(6, 3));
   for (Index n = 0; n < 6; ++n) {
     for (Index k = 0; k < 3; ++k) CHECK(labels(n, k) == (n / 2 == k ? 1.0f : 0.0f));
   }
@@ -29,7 +29,7 @@ TEST_CASE("initial images: labels are class by class") {
 TEST_CASE("initial images: noise of the deviation that is asked for") {
   const auto images = distill::noise_images(glyphs().train, 2, 3, 0.5, Random(1));
   REQUIRE(images.size() == 2);
-  REQUIRE(images[0].shape() == Shape{30, 1, 28, 28});
+  REQUIRE(images[0].shape() == Shape::batch(30, 1, 28, 28));
   double sum = 0, square = 0;
   for (const float value : images[1].values()) sum += double{value}, square += double{value} * double{value};
   const auto count = static_cast<double>(images[1].size());

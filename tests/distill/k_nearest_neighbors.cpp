@@ -127,7 +127,7 @@ TEST_CASE("k_nearest_neighbors: most votes win, of equals the nearest") {
 TEST_CASE("k_nearest_neighbors: the distances differ where they should") {
   // From (0, 0): to (3, 3) 6 and 18, to (5, 0) 5 and 25.
   DistilledSet set;
-  set.images.push_back(from_row_major(Shape{2, 1, 1, 2}, std::vector<float>{3, 3, 5, 0}));
+  set.images.push_back(from_row_major(Shape::batch(2, 1, 1, 2), std::vector<float>{3, 3, 5, 0}));
   const std::array<std::int32_t, 2> labels = {0, 1};
   set.labels.push_back(one_hot<float>(std::span(labels), 2));
   set.learning_rates = Tensor<float>(Shape{1, 1});

@@ -54,7 +54,7 @@ double least_cost(const Tensor<float>& points, Index k) {
 TEST_CASE("kmeans: of several seeds the best reaches the least cost there is, and none goes below") {
   for (const Index k : {1, 2, 3}) {
     CAPTURE(k);
-    const Tensor<float> points = random_tensor<float>(Shape{7, 2}, 3);
+    const Tensor<float> points = random_tensor<float>(Shape::batch(7, 2), 3);
     const double least = least_cost(points, k);
     double best = std::numeric_limits<double>::infinity();
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -67,10 +67,10 @@ TEST_CASE("kmeans: of several seeds the best reaches the least cost there is, an
 }
 
 TEST_CASE("kmeans: in the end every point is with the nearest centroid, and those are the means") {
-  const Tensor<float> points = random_tensor<float>(Shape{700, 3, 5, 4}, 4);
+  const Tensor<float> points = random_tensor<float>(Shape::batch(700, 3, 5, 4), 4);
   const Index k = 9;
   const KMeans found = kmeans(points, k, 1000, Random(1), WorkerTeam(2));
-  REQUIRE(found.centroids.shape() == Shape{k, 3, 5, 4});
+  REQUIRE(found.centroids.shape() == Shape::batch(k, 3, 5, 4));
   REQUIRE(found.costs.size() < 1000);
   double cost = 0;
   for (Index n = 0; n < 700; ++n) {
@@ -87,7 +87,7 @@ TEST_CASE("kmeans: in the end every point is with the nearest centroid, and thos
 
 TEST_CASE("kmeans: no iteration raises the cost") {
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
-    const Tensor<float> points = random_tensor<float>(Shape{300, 6}, seed);
+    const Tensor<float> points = random_tensor<float>(Shape::batch(300, 6), seed);
     const std::vector<double> costs = kmeans(points, 12, 100, Random(seed), WorkerTeam(1)).costs;
     REQUIRE(costs.size() > 3);
     for (std::size_t i = 1; i < costs.size(); ++i) CHECK(costs[i] <= costs[i - 1] * (1 + 1e-6));
@@ -96,7 +96,7 @@ TEST_CASE("kmeans: no iteration raises the cost") {
 }
 
 TEST_CASE("kmeans: it stops after so many iterations") {
-  CHECK(kmeans(random_tensor<float>(Shape{300, 6}), 12, 2, Random(1), WorkerTeam(1)).costs.size() == 2);
+  CHECK(kmeans(random_tensor<float>(Shape::batch(300, 6)), 12, 2, Random(1), WorkerTeam(1)).costs.size() == 2);
 }
 
 TEST_CASE("kmeans: an empty cluster gets the farthest point") {
@@ -117,7 +117,7 @@ TEST_CASE("kmeans: an empty cluster gets the farthest point") {
 
 TEST_CASE("kmeans: seeds are points, far ones as a rule") {
   // A hundred points around 0 and one far away, which uniform seeds would miss nine times of ten.
-  Tensor<float> points = random_tensor<float>(Shape{101, 2}, 1);
+  Tensor<float> points = random_tensor<float>(Shape::batch(101, 2), 1);
   points(100, 0) = 1000;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     const KMeans found = kmeans(points, 2, 1, Random(seed), WorkerTeam(1));
@@ -126,7 +126,7 @@ TEST_CASE("kmeans: seeds are points, far ones as a rule") {
 }
 
 TEST_CASE("kmeans: the same bits for the same seed on one thread and on more") {
-  const Tensor<float> points = random_tensor<float>(Shape{1000, 17}, 5);
+  const Tensor<float> points = random_tensor<float>(Shape::batch(1000, 17), 5);
   const KMeans one = kmeans(points, 7, 20, Random(3), WorkerTeam(1));
   for (const int threads : {2, 3}) {
     const KMeans many = kmeans(points, 7, 20, Random(3), WorkerTeam(threads));
@@ -138,7 +138,7 @@ TEST_CASE("kmeans: the same bits for the same seed on one thread and on more") {
 }
 
 TEST_CASE("kmeans: clusters and iterations that cannot be are refused") {
-  const Tensor<float> points = random_tensor<float>(Shape{5, 2});
+  const Tensor<float> points = random_tensor<float>(Shape::batch(5, 2));
   check_error<ArgumentError>([&] { kmeans(points, 0, 1, Random(1), WorkerTeam(1)); }, {"kmeans", "0 clusters of 5"});
   check_error<ArgumentError>([&] { kmeans(points, 6, 1, Random(1), WorkerTeam(1)); }, {"kmeans", "6 clusters of 5"});
   check_error<ArgumentError>([&] { kmeans(points, 2, 0, Random(1), WorkerTeam(1)); }, {"kmeans", "iteration, got 0"});

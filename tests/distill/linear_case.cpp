@@ -17,7 +17,8 @@ Tensor<double> solution_of(Index dimension, std::uint64_t seed = 3) {
 }
 
 LinearPoints random_points(Index points, Index dimension, double step_size) {
-  return {random_tensor<double>(Shape{points, dimension}, 1), random_tensor<double>(Shape{points, 1}, 2), step_size};
+  return {random_tensor<double>(Shape::batch(points, dimension), 1), random_tensor<double>(Shape{points, 1}, 2),
+          step_size};
 }
 
 /// ||I - A||^2 + ||b - theta*||^2 of theta_1 = (I - A) theta_0 + b.

@@ -6,9 +6,9 @@ using namespace hypertape;
 using kernels::conv2d_geometry;
 
 TEST_CASE("Conv2dGeometry: output size with stride and padding") {
-  const auto g = conv2d_geometry({10, 3, 28, 30}, {6, 3, 5, 5}, 2, 1);
-  CHECK(g.output() == Shape{10, 6, 13, 14});
-  CHECK(g.input() == Shape{10, 3, 28, 30});
+  const auto g = conv2d_geometry(Shape::batch(10, 3, 28, 30), {6, 3, 5, 5}, 2, 1);
+  CHECK(g.output() == Shape::batch(10, 6, 13, 14));
+  CHECK(g.input() == Shape::batch(10, 3, 28, 30));
   CHECK(g.weight() == Shape{6, 3, 5, 5});
   CHECK(g.multiply_adds() == 10 * 6 * 13 * 14 * 3 * 5 * 5);
 }

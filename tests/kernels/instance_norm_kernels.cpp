@@ -19,7 +19,7 @@ TEST_CASE_TEMPLATE("instance_norm kernels: against the obvious loops, for few, s
       CAPTURE(N);
       CAPTURE(pixels);
       const Index C = 2;
-      const Shape batch{N, C, 1, pixels}, instances{N, C};
+      const Shape batch = Shape::batch(N, C, 1, pixels), instances = Shape::batch(N, C);
       const Tensor<T> a = whole_numbers<T>(batch, 1), b = whole_numbers<T>(batch, 2), old = whole_numbers<T>(batch, 3);
       const Tensor<T> s = whole_numbers<T>(instances, 4), shift = whole_numbers<T>(Shape{C}, 5);
       const Tensor<T> old_instances = whole_numbers<T>(instances, 6);

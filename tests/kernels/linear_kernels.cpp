@@ -27,7 +27,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
   CAPTURE(N);
   CAPTURE(I);
   CAPTURE(O);
-  const Shape input{N, I}, weight{O, I}, output{N, O};
+  const Shape input = Shape::batch(N, I), weight{O, I}, output = Shape::batch(N, O);
   check_pass<T>(
       input, weight, output, O, seed,
       [&](const Tensor<T>& x, const Tensor<T>& w, Range outputs, OutputMode mode, Tensor<T>& y) {

@@ -20,7 +20,7 @@ TEST_CASE_TEMPLATE("channel_window_sum: against the obvious loop, for every wind
     const Index C = 1 + random.below(6), before = random.below(5), after = random.below(5);
     CAPTURE(each);
     CAPTURE(C);
-    const Shape shape{each, C};
+    const Shape shape = Shape::batch(each, C);
     const Tensor<T> a = whole_numbers<T>(shape, 1), b = whole_numbers<T>(shape, 2), old = whole_numbers<T>(shape, 3);
     Tensor<T> terms(shape), sums(shape), out(shape, std::numeric_limits<T>::quiet_NaN());
     for (Index c = 0; c < C; ++c) {

@@ -26,7 +26,7 @@ void for_each_position(const Pool2dGeometry& g, const Visit& visit) {
             for (Index kx = 0; kx < g.K; ++kx) {
               const Index y = oy * g.stride + ky - g.padding, x = ox * g.stride + kx - g.padding;
               if (y < 0 || y >= g.H || x < 0 || x >= g.W) continue;
-              visit(batch_offset(g.input(), n, c, y, x), batch_offset(g.output(), n, c, oy, ox));
+              visit(offset_of(g.input(), n, c, y, x), offset_of(g.output(), n, c, oy, ox));
             }
           }
         }
@@ -140,8 +140,8 @@ TEST_CASE_TEMPLATE("average_pool2d_adjoint: each output's share goes to its wind
 }
 
 TEST_CASE("pool2d_geometry: output size with stride and padding") {
-  CHECK(kernels::pool2d_geometry("pool", {10, 6, 28, 27}, 2, 2, 0).output() == Shape{10, 6, 14, 13});
-  CHECK(kernels::pool2d_geometry("pool", {10, 6, 28, 27}, 3, 2, 1).output() == Shape{10, 6, 14, 14});
+  CHECK(kernels::pool2d_geometry("pool", Shape::batch(10, 6, 28, 27), 2, 2, 0).output() == Shape::batch(10, 6, 14, 13));
+  CHECK(kernels::pool2d_geometry("pool", Shape::batch(10, 6, 28, 27), 3, 2, 1).output() == Shape::batch(10, 6, 14, 14));
 }
 
 TEST_CASE("pool2d_geometry: each rule has its error") {

@@ -26,7 +26,7 @@ Tensor<T> log_softmax(const Tensor<T>& logits) {
 TEST_CASE_TEMPLATE("log_softmax: agrees with the formula", T, float, double) {
   for (const Index N : {1, 2, 7, 16}) {
     for (const Index K : {1, 2, 10}) {
-      const Tensor<T> logits = random_tensor<T>({N, K});
+      const Tensor<T> logits = random_tensor<T>(Shape::batch(N, K));
       check_values(log_softmax(logits), [&](Index i) {
         double total = 0;
         for (Index k = 0; k < K; ++k) total += std::exp(static_cast<double>(logits(i % N, k)));
@@ -48,7 +48,7 @@ TEST_CASE("log_softmax: keeps its precision beside large logits") {
 }
 
 TEST_CASE("log_softmax: a NaN spoils its own sample only") {
-  Tensor<float> logits = random_tensor<float>({3, 4});
+  Tensor<float> logits = random_tensor<float>(Shape::batch(3, 4));
   for (Index k = 0; k < 4; ++k) {
     Tensor<float> spoiled = logits;
     spoiled(1, k) = std::numeric_limits<float>::quiet_NaN();

@@ -30,8 +30,8 @@ TEST_CASE("alexcifarnet: any number of classes") {
   Random random(1);
   Tape<float> tape;
   const auto theta = tape.leaf(net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random));
-  const auto logits = net(theta, tape.leaf(random_tensor<float>(Shape{2, 3, 32, 32})));
-  CHECK(logits.shape() == Shape{2, 3});
+  const auto logits = net(theta, tape.leaf(random_tensor<float>(Shape::batch(2, 3, 32, 32))));
+  CHECK(logits.shape() == Shape::batch(2, 3));
   CHECK(logits.value().all_finite());
 }
 
@@ -40,9 +40,9 @@ TEST_CASE("alexcifarnet: wrong shapes") {
   const nn::AlexCifarNet net;
   Tape<float> tape;
   const auto theta = tape.full(Shape{1756426}, 0);
-  CHECK_THROWS_WITH_AS(net(theta, tape.full(Shape{2, 1, 28, 28}, 0)),
-                       "AlexCifarNet: built for images (1, 3, 32, 32), got (2, 1, 28, 28)", ShapeError);
-  CHECK_THROWS_WITH_AS(net(tape.full(Shape{100}, 0), tape.full(Shape{2, 3, 32, 32}, 0)),
+  CHECK_THROWS_WITH_AS(net(theta, tape.full(Shape::batch(2, 1, 28, 28), 0)),
+                       "AlexCifarNet: built for images (1, 3, 32, 32), got batch (2, 1, 28, 28)", ShapeError);
+  CHECK_THROWS_WITH_AS(net(tape.full(Shape{100}, 0), tape.full(Shape::batch(2, 3, 32, 32), 0)),
                        "Parameters: theta must be (1756426), got (100)", ShapeError);
 }
 
@@ -54,14 +54,15 @@ void check_golden(double tolerance) {
   const nn::AlexCifarNet net;
   Tape<T> tape;
   const Var<T> theta = tape.leaf(golden_weights<T>(1, net.parameters()));
-  const Var<T> x = tape.leaf(golden_images<T>(10, Shape{2, 3, 32, 32}));
+  const Var<T> x = tape.leaf(golden_images<T>(10, Shape::batch(2, 3, 32, 32)));
   const std::int32_t labels[] = {3, 8};
   const Var<T> logits = net(theta, x), loss = softmax_cross_entropy(logits, std::span<const std::int32_t>(labels));
   const std::vector<Var<T>> gradients = gradient(loss, {theta, x});
   const Var<T> hvp = jvp(gradients[0], theta, tape.leaf(golden_weights<T>(2, net.parameters())));
 
   const std::vector<double>& want = golden.at("logits");
-  CHECK(relative_error(logits.value(), from_row_major(Shape{2, 10}, std::span<const double>(want))) <= tolerance);
+  CHECK(relative_error(logits.value(), from_row_major(Shape::batch(2, 10), std::span<const double>(want))) <=
+        tolerance);
   CHECK(std::abs(static_cast<double>(loss.item()) - golden.at("loss").at(0)) <= tolerance * golden.at("loss").at(0));
   check_parts(golden, "images", to_row_major(gradients[1].value()), 31, tolerance);
   for (const auto& [name, values] : {std::pair{"theta", gradients[0]}, std::pair{"hvp", hvp}}) {
@@ -87,7 +88,7 @@ TEST_CASE("alexcifarnet: PyTorch's logits, loss, gradient and Hessian-vector pro
 
 TEST_CASE("alexcifarnet: pooling before relu changes neither values nor gradients where windows overlap") {
   Tape<double> tape;
-  const auto x = tape.leaf(random_tensor<double>(Shape{3, 2, 7, 7}));
+  const auto x = tape.leaf(random_tensor<double>(Shape::batch(3, 2, 7, 7)));
   const Pool2dOptions pool{.size = 3, .stride = 2, .padding = 1};
   const auto ours = relu(max_pool2d(x, pool)), usual = max_pool2d(relu(x), pool);
   CHECK(equal(ours.value(), usual.value()));

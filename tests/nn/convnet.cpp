@@ -40,8 +40,8 @@ TEST_CASE("convnet: other images, classes, widths and depths") {
       Random random(1);
       Tape<float> tape;
       const auto theta = tape.leaf(net.parameters().initialize<float>(nn::Initializer::he_normal, 1, random));
-      const auto logits = net(theta, tape.leaf(random_tensor<float>(Shape{2, 1, size, size})));
-      CHECK(logits.shape() == Shape{2, 7});
+      const auto logits = net(theta, tape.leaf(random_tensor<float>(Shape::batch(2, 1, size, size))));
+      CHECK(logits.shape() == Shape::batch(2, 7));
       CHECK(logits.value().all_finite());
     }
   }
@@ -58,9 +58,9 @@ TEST_CASE("convnet: what cannot be built, and wrong images") {
   const nn::ConvNet net({.width = 2});
   Tape<float> tape;
   const auto theta = tape.full(Shape{net.parameters().size()}, 0);
-  CHECK_THROWS_WITH_AS(net(theta, tape.full(Shape{2, 1, 28, 28}, 0)),
-                       "ConvNet: built for images (1, 3, 32, 32), got (2, 1, 28, 28)", ShapeError);
-  CHECK_THROWS_AS(net(theta, tape.full(Shape{2, 3}, 0)), ShapeError);
+  CHECK_THROWS_WITH_AS(net(theta, tape.full(Shape::batch(2, 1, 28, 28), 0)),
+                       "ConvNet: built for images (1, 3, 32, 32), got batch (2, 1, 28, 28)", ShapeError);
+  CHECK_THROWS_AS(net(theta, tape.full(Shape::batch(2, 3), 0)), ShapeError);
 }
 
 template <class T>
@@ -78,12 +78,13 @@ void check_values_of_net(double tolerance) {
   const nn::ConvNet net;
   Tape<T> tape;
   const Var<T> theta = tape.leaf(golden_weights<T>(1, net.parameters()));
-  const Var<T> x = tape.leaf(golden_images<T>(10, Shape{2, 3, 32, 32}));
+  const Var<T> x = tape.leaf(golden_images<T>(10, Shape::batch(2, 3, 32, 32)));
   const std::int32_t labels[] = {3, 8};
   const Var<T> logits = net(theta, x), loss = softmax_cross_entropy(logits, std::span<const std::int32_t>(labels));
   const std::vector<Var<T>> gradients = gradient(loss, {theta, x});
   const std::vector<double>& want = golden().at("logits");
-  CHECK(relative_error(logits.value(), from_row_major(Shape{2, 10}, std::span<const double>(want))) <= tolerance);
+  CHECK(relative_error(logits.value(), from_row_major(Shape::batch(2, 10), std::span<const double>(want))) <=
+        tolerance);
   const double expected = golden().at("loss").at(0);
   CHECK(std::abs(static_cast<double>(loss.item()) - expected) <= tolerance * expected);
   check_parts(golden(), "theta", flat(gradients[0].value()), 1009, tolerance);
@@ -92,7 +93,7 @@ void check_values_of_net(double tolerance) {
 
 template <class T>
 Tensor<T> one_hot_labels(Index count, Index factor, Index offset) {
-  Tensor<T> labels(Shape{count, 10});
+  Tensor<T> labels(Shape::batch(count, 10));
   for (Index n = 0; n < count; ++n) labels(n, (factor * n + offset) % 10) = 1;
   return labels;
 }
@@ -103,12 +104,12 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
   InnerLoop<T> loop;
   loop.theta0 = golden_weights<T>(1, net.parameters());
   for (Index s = 0; s < 2; ++s) {
-    loop.x.push_back(golden_images<T>(static_cast<std::uint64_t>(10 + s), Shape{3, 1, 28, 28}));
+    loop.x.push_back(golden_images<T>(static_cast<std::uint64_t>(10 + s), Shape::batch(3, 1, 28, 28)));
     loop.y.push_back(one_hot_labels<T>(3, 1, 3 * s));
   }
   loop.learning_rates = Tensor<T>(Shape{1, 2}, {T(0.05), T(0.1)});
   loop.momentum = T(0.5);
-  const Tensor<T> real = golden_images<T>(20, Shape{8, 1, 28, 28}), labels = one_hot_labels<T>(8, 7, 3);
+  const Tensor<T> real = golden_images<T>(20, Shape::batch(8, 1, 28, 28)), labels = one_hot_labels<T>(8, 7, 3);
   UnrollOptions options;
   options.second_derivative = second;
   options.differentiate_momentum = true;

@@ -34,8 +34,8 @@ struct Problem {
   Problem(Index channels, Index size, Index classes, Index samples)
       : net(channels, size, classes),
         direction(random_tensor<T>(Shape{net.parameters().size()}, 2)),
-        x(random_tensor<T>(Shape{samples, channels, size, size}, 3)),
-        y(positive_tensor<T>(Shape{samples, classes}, 4)) {
+        x(random_tensor<T>(Shape::batch(samples, channels, size, size), 3)),
+        y(positive_tensor<T>(Shape::batch(samples, classes), 4)) {
     Random random(1);
     theta = net.parameters().initialize<T>(nn::Initializer::xavier_normal, 1, random);
     for (const auto& entry : net.parameters().entries()) {  // biases are zero at first: not here
@@ -126,7 +126,7 @@ TEST_CASE_TEMPLATE("fused_lenet: a difference of logits that overflows, as on th
   for (const Index k : {0, 1, 2}) problem.theta[bias.offset + k] = k == 0 ? huge : k == 1 ? -huge : 0;
   const auto derivatives = problem.net.template cross_entropy_derivatives<T>();
   for (const T far : {T(0), T(0.25)}) {  // the label of a class whose log-probability is below every finite number
-    problem.y = Tensor<T>(Shape{2, 3}, T(0));
+    problem.y = Tensor<T>(Shape::batch(2, 3), T(0));
     for (const Index n : {0, 1}) {
       problem.y(n, 0) = 1 - far;
       problem.y(n, 1) = far;
@@ -201,11 +201,11 @@ TEST_CASE("fused_lenet: what does not fit is named") {
   };
   CHECK_THROWS_WITH_AS(gradient_of(Tensor<float>(Shape{7}), problem.x, problem.y),
                        "LeNet: theta must be (61706), got (7)", ShapeError);
-  CHECK_THROWS_WITH_AS(gradient_of(problem.theta, Tensor<float>(Shape{2, 1, 32, 32}), problem.y),
-                       "LeNet: built for images (1, 1, 28, 28), got (2, 1, 32, 32)", ShapeError);
-  CHECK_THROWS_WITH_AS(gradient_of(problem.theta, problem.x, Tensor<float>(Shape{3, 10})),
-                       "softmax_cross_entropy: logits (2, 10) and labels (3, 10) must have one shape (N, K)",
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(gradient_of(problem.theta, Tensor<float>(Shape::batch(2, 1, 32, 32)), problem.y),
+                       "LeNet: built for images (1, 1, 28, 28), got batch (2, 1, 32, 32)", ShapeError);
+  CHECK_THROWS_WITH_AS(
+      gradient_of(problem.theta, problem.x, Tensor<float>(Shape::batch(3, 10))),
+      "softmax_cross_entropy: logits batch (2, 10) and labels batch (3, 10) must have one shape (N, K)", ShapeError);
 }
 
 TEST_CASE("fused_lenet: for other numbers of channels there is none, and a tape is taken") {

@@ -20,7 +20,7 @@ Tensor<double> filled(Initializer initializer, double gain, const Shape& shape) 
 }
 
 double variance(const Tensor<double>& weight) {
-  return weight.matrix().squaredNorm() / static_cast<double>(weight.size());
+  return weight.row_major_matrix().squaredNorm() / static_cast<double>(weight.size());
 }
 
 TEST_CASE("initializers: variances, for fans of dense and convolution weights") {

@@ -30,8 +30,8 @@ TEST_CASE("lenet: both image sizes, one and three channels, any number of classe
       Random random(1);
       Tape<float> tape;
       const auto theta = tape.leaf(net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random));
-      const auto logits = net(theta, tape.leaf(random_tensor<float>(Shape{2, channels, size, size})));
-      CHECK(logits.shape() == Shape{2, 7});
+      const auto logits = net(theta, tape.leaf(random_tensor<float>(Shape::batch(2, channels, size, size))));
+      CHECK(logits.shape() == Shape::batch(2, 7));
       CHECK(logits.value().all_finite());
     }
   }
@@ -39,7 +39,7 @@ TEST_CASE("lenet: both image sizes, one and three channels, any number of classe
 
 TEST_CASE("lenet: pooling before relu changes neither values nor gradients") {
   Tape<double> tape;
-  const auto x = tape.leaf(random_tensor<double>(Shape{3, 2, 6, 6}));
+  const auto x = tape.leaf(random_tensor<double>(Shape::batch(3, 2, 6, 6)));
   const auto ours = relu(max_pool2d(x)), usual = max_pool2d(relu(x));
   CHECK(equal(ours.value(), usual.value()));
   const auto cotangent = tape.leaf(random_tensor<double>(ours.shape(), 2));
@@ -65,11 +65,11 @@ TEST_CASE("lenet: wrong shapes") {
   CHECK_THROWS_WITH_AS(nn::LeNet(1, 30), "LeNet: images must be 28x28 or 32x32, got 30", ShapeError);
   const nn::LeNet net;
   Tape<float> tape;
-  const auto image = tape.full(Shape{2, 1, 28, 28}, 0);
+  const auto image = tape.full(Shape::batch(2, 1, 28, 28), 0);
   CHECK_THROWS_WITH_AS(net(tape.full(Shape{100}, 0), image), "Parameters: theta must be (61706), got (100)",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(net(tape.full(Shape{61706}, 0), tape.full(Shape{2, 3, 28, 28}, 0)),
-                       "LeNet: built for images (1, 1, 28, 28), got (2, 3, 28, 28)", ShapeError);
+  CHECK_THROWS_WITH_AS(net(tape.full(Shape{61706}, 0), tape.full(Shape::batch(2, 3, 28, 28), 0)),
+                       "LeNet: built for images (1, 1, 28, 28), got batch (2, 3, 28, 28)", ShapeError);
 }
 
 }  // namespace

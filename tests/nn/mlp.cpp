@@ -17,7 +17,7 @@ TEST_CASE("mlp: value against the obvious loop, derivatives for every activation
     CHECK(net.parameters().size() == 3 * 4 + 4 + 4 * 2 + 2);
     const auto f = [&](std::span<const Var<double>> in) { return net(in[0], in[1]); };
     const auto theta = random_tensor<double>(Shape{net.parameters().size()}, 1);
-    CHECK(check_gradient<double>(f, {theta, random_tensor<double>(Shape{5, 3}, 2)}).within(1e-7, 1e-12));
+    CHECK(check_gradient<double>(f, {theta, random_tensor<double>(Shape::batch(5, 3), 2)}).within(1e-7, 1e-12));
   }
   const nn::Mlp linear_model({2, 2});
   Tape<double> tape;

@@ -17,7 +17,7 @@ TEST_CASE("network: any model behind one type, with its logits and its own deriv
   CHECK(network.parameters().size() == lenet.parameters().size());
   Tape<float> tape;
   const auto theta = tape.leaf(random_tensor<float>(Shape{61706}, 1));
-  const auto x = tape.leaf(random_tensor<float>(Shape{2, 1, 28, 28}, 2));
+  const auto x = tape.leaf(random_tensor<float>(Shape::batch(2, 1, 28, 28), 2));
   CHECK(equal(network(theta, x).value(), lenet(theta, x).value()));
   CHECK(network.cross_entropy_derivatives<float>() != nullptr);
   CHECK((nn::Network<float>("mlp", nn::Mlp({4, 2})).cross_entropy_derivatives<float>()) == nullptr);

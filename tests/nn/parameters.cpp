@@ -4,13 +4,14 @@
 
 #include <algorithm>
 
+#include "support/compare.hpp"
+
 namespace hypertape::testing {
 namespace {
 
 TEST_CASE("parameters: tensors one after the other, each a view of theta") {
   nn::Parameters layout;
-  CHECK(layout.add("weight", {2, 3}) == 0);
-  CHECK(layout.add("bias", {2}) == 1);
+  const nn::Parameter w = layout.add("weight", {2, 3}), b = layout.add("bias", {2});
   CHECK(layout.size() == 8);
   CHECK(layout.entries()[1].name == "bias");
   CHECK(layout.entries()[1].offset == 6);
@@ -20,6 +21,11 @@ TEST_CASE("parameters: tensors one after the other, each a view of theta") {
   CHECK(weight.shape() == Shape{2, 3});
   CHECK(weight.data() == theta.data());
   CHECK(bias.data() == theta.data() + 6);
+  CHECK(w(theta).shape() == Shape{2, 3});
+  CHECK(b(theta).data() == bias.data());
+  CHECK(layout.get(theta, "bias").data() == bias.data());
+  CHECK_THROWS_WITH_AS(b(tape.full(Shape{7}, 0)), "slice: (2) at offset 6 reaches past the 7 elements of (7)",
+                       ShapeError);
   CHECK_THROWS_WITH_AS(layout.get(tape.full(Shape{9}, 0), 0), "Parameters: theta must be (8), got (9)", ShapeError);
 }
 
@@ -29,6 +35,30 @@ TEST_CASE("parameters: a tensor that the layout has not") {
   Tape<double> tape;
   const Var<double> theta = tape.leaf(Tensor<double>(Shape{3}));
   CHECK_THROWS_WITH_AS(layout.get(theta, 1), "Parameters: no tensor 1 among 1", ArgumentError);
+}
+
+TEST_CASE("parameters: a name that is unknown, or taken") {
+  nn::Parameters layout;
+  layout.add("weight", {2, 3});
+  layout.add("bias", {2});
+  Tape<double> tape;
+  CHECK_THROWS_WITH_AS(layout.get(tape.full(Shape{8}, 0), "gamma"), "Parameters: no tensor gamma among weight, bias",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(layout.add("bias", {2}), "Parameters: there are two tensors bias", ArgumentError);
+  CHECK_THROWS_AS(layout.add("images", Shape::batch(2, 3)), ShapeError);
+}
+
+TEST_CASE("parameters: a gradient splits into tensors with names") {
+  nn::Parameters layout;
+  layout.add("weight", {2, 3});
+  layout.add("bias", {2});
+  const auto parts = layout.split(Tensor<double>(Shape{8}, {0, 1, 2, 3, 4, 5, 6, 7}));
+  REQUIRE(parts.size() == 2);
+  CHECK(parts[0].first == "weight");
+  CHECK(equal(parts[0].second, Tensor<double>({2, 3}, {0, 1, 2, 3, 4, 5})));
+  CHECK(parts[1].first == "bias");
+  CHECK(equal(parts[1].second, Tensor<double>({2}, {6, 7})));
+  CHECK_THROWS_AS(layout.split(Tensor<double>(Shape{9})), ShapeError);
 }
 
 TEST_CASE("parameters: a vector may start elsewhere, a matrix may not") {

@@ -18,7 +18,7 @@ const std::vector<Conv2dOptions> all_options = {{1, 0}, {1, 1}, {1, 3}, {2, 0}, 
 }  // namespace
 
 TEST_CASE_TEMPLATE("conv2d: values for every stride and padding, with and without bias", T, float, double) {
-  const Tensor<T> x = whole_numbers<T>({3, 2, 7, 6}, 1), w = whole_numbers<T>({4, 2, 3, 3}, 2),
+  const Tensor<T> x = whole_numbers<T>(Shape::batch(3, 2, 7, 6), 1), w = whole_numbers<T>({4, 2, 3, 3}, 2),
                   b = whole_numbers<T>({4}, 3);
   for (const Conv2dOptions& options : all_options) {
     const auto g = kernels::conv2d_geometry(x.shape(), w.shape(), options.stride, options.padding);
@@ -31,8 +31,8 @@ TEST_CASE_TEMPLATE("conv2d: values for every stride and padding, with and withou
 }
 
 TEST_CASE("conv2d: derivatives for every stride and padding, with and without bias") {
-  const Tensor<double> x = random_tensor<double>({2, 2, 5, 4}, 1), w = random_tensor<double>({2, 2, 3, 3}, 2),
-                       b = random_tensor<double>({2}, 3);
+  const Tensor<double> x = random_tensor<double>(Shape::batch(2, 2, 5, 4), 1),
+                       w = random_tensor<double>({2, 2, 3, 3}, 2), b = random_tensor<double>({2}, 3);
   for (const Conv2dOptions& options : all_options) {
     CAPTURE(options.stride);
     CAPTURE(options.padding);
@@ -42,15 +42,16 @@ TEST_CASE("conv2d: derivatives for every stride and padding, with and without bi
 }
 
 TEST_CASE("conv2d: derivatives where one operand alone moves") {
-  const Tensor<double> x = random_tensor<double>({2, 1, 4, 4}, 1), w = random_tensor<double>({2, 1, 3, 3}, 2),
-                       b = random_tensor<double>({2}, 3);
+  const Tensor<double> x = random_tensor<double>(Shape::batch(2, 1, 4, 4), 1),
+                       w = random_tensor<double>({2, 1, 3, 3}, 2), b = random_tensor<double>({2}, 3);
   check_operation([&](auto v) { return conv2d(v[0], v[0].tape().leaf(w), v[0].tape().leaf(b)); }, {x});
   check_operation([&](auto v) { return conv2d(v[0].tape().leaf(x), v[0], v[0].tape().leaf(b)); }, {w});
   check_operation([&](auto v) { return conv2d(v[0].tape().leaf(x), v[0].tape().leaf(w), v[0]); }, {b});
 }
 
 TEST_CASE("conv2d: large enough for a team, the three passes have the bits of one thread") {
-  const Tensor<float> x = random_tensor<float>({16, 6, 14, 14}, 1), w = random_tensor<float>({16, 6, 5, 5}, 2);
+  const Tensor<float> x = random_tensor<float>(Shape::batch(16, 6, 14, 14), 1),
+                      w = random_tensor<float>({16, 6, 5, 5}, 2);
   const auto passes = [&] {
     Tape<float> tape;
     const Var<float> a = tape.leaf(x), b = tape.leaf(w), y = conv2d(a, b);
@@ -65,11 +66,12 @@ TEST_CASE("conv2d: large enough for a team, the three passes have the bits of on
 
 TEST_CASE("conv2d: shapes that do not fit") {
   Tape<double> tape;
-  const Var<double> x = tape.full({10, 3, 28, 28}, 0), w = tape.full({6, 3, 5, 5}, 0);
-  CHECK_THROWS_WITH_AS(conv2d(x, tape.full({6, 1, 5, 5}, 0)),
-                       "conv2d: input (10, 3, 28, 28) and weight (6, 1, 5, 5) do not fit: the input has 3 channels, "
-                       "the weight reads 1",
-                       ShapeError);
+  const Var<double> x = tape.full(Shape::batch(10, 3, 28, 28), 0), w = tape.full({6, 3, 5, 5}, 0);
+  CHECK_THROWS_WITH_AS(
+      conv2d(x, tape.full({6, 1, 5, 5}, 0)),
+      "conv2d: input batch (10, 3, 28, 28) and weight (6, 1, 5, 5) do not fit: the input has 3 channels, "
+      "the weight reads 1",
+      ShapeError);
   CHECK_THROWS_WITH_AS(conv2d(x, w, tape.full({5}, 0)), "conv2d: weight (6, 3, 5, 5) needs a bias (6), got (5)",
                        ShapeError);
   CHECK_THROWS_AS(conv2d(x, w, {0, 0}), ShapeError);
@@ -103,7 +105,7 @@ TEST_CASE_TEMPLATE("conv2d: an infinity stays one in the weight gradient, wherev
         CAPTURE(width);
         CAPTURE(at);
         Tape<T> tape;
-        Tensor<T> image({N, 1, 1, width}, 1);
+        Tensor<T> image(Shape::batch(N, 1, 1, width), 1);
         image[at] = infinity;
         const Var<T> x = tape.leaf(image), w = tape.full({1, 1, 1, 1}, 1);
         CHECK(gradient(sum(conv2d(x, w)), w).item() == infinity);  // the sum of all pixels

@@ -58,22 +58,23 @@ TEST_CASE_TEMPLATE("instance_norm: PyTorch's values", T, float, double) {
   std::vector<T> image;
   for (int i = 0; i < 16; ++i) image.push_back(static_cast<T>(i * 7 % 11 - 5) / 2);
   Tape<T> tape;
-  const auto x = tape.leaf(from_row_major(Shape{2, 2, 2, 2}, std::span<const T>(image)));
+  const auto x = tape.leaf(from_row_major(Shape::batch(2, 2, 2, 2), std::span<const T>(image)));
   const auto gamma = tape.leaf(Tensor<T>(Shape{2}, {T(1.5), T(-0.5)}));
   const auto beta = tape.leaf(Tensor<T>(Shape{2}, {T(0.25), T(2)}));
-  const Tensor<double> expected = from_row_major(Shape{2, 2, 2, 2}, std::span<const double>(y));
+  const Tensor<double> expected = from_row_major(Shape::batch(2, 2, 2, 2), std::span<const double>(y));
   check_values(instance_norm(x, gamma, beta).value(), [&](Index i) { return expected[i]; });
 }
 
 TEST_CASE("instance_norm: derivatives") {
-  for (const Shape& x : {Shape{3, 2, 2, 3}, Shape{1, 3, 3, 1}, Shape{17, 1, 1, 4}, Shape{2, 2, 4, 4}}) {
+  for (const Shape& x :
+       {Shape::batch(3, 2, 2, 3), Shape{1, 3, 3, 1}, Shape::batch(17, 1, 1, 4), Shape::batch(2, 2, 4, 4)}) {
     check_operation(norm, inputs(x));
   }
 }
 
 TEST_CASE("instance_norm: values, gradients and third derivatives are those of the definition") {
   Tape<double> tape;
-  const Shape shape{2, 2, 1, 4};
+  const Shape shape = Shape::batch(2, 2, 1, 4);
   const auto tensors = inputs(shape);
   const auto x = tape.leaf(tensors[0]), gamma = tape.leaf(tensors[1]), beta = tape.leaf(tensors[2]);
   const auto u = tape.leaf(random_tensor<double>(shape, 4)), v = tape.leaf(random_tensor<double>(shape, 5));
@@ -97,7 +98,7 @@ TEST_CASE("instance_norm: values, gradients and third derivatives are those of t
 
 TEST_CASE("instance_norm: mean beta and deviation gamma, whatever the scale") {
   Tape<float> tape;
-  Tensor<float> images = random_tensor<float>({20, 3, 8, 8});
+  Tensor<float> images = random_tensor<float>(Shape::batch(20, 3, 8, 8));
   for (float& value : images.values()) value = 100 * value + 1000;
   const auto gamma = tape.leaf(Tensor<float>(Shape{3}, {1, 2, 3})),
              beta = tape.leaf(Tensor<float>(Shape{3}, {4, 5, 6}));
@@ -118,19 +119,19 @@ TEST_CASE("instance_norm: mean beta and deviation gamma, whatever the scale") {
 
 TEST_CASE("instance_norm: a constant instance is all beta, and its gradient is finite") {
   Tape<double> tape;
-  const auto x = tape.full({2, 1, 2, 2}, 3), gamma = tape.full({1}, 2), beta = tape.full({1}, 0.5);
+  const auto x = tape.full(Shape::batch(2, 1, 2, 2), 3), gamma = tape.full({1}, 2), beta = tape.full({1}, 0.5);
   const auto y = instance_norm(x, gamma, beta);
-  CHECK(equal(y.value(), Tensor<double>({2, 1, 2, 2}, 0.5)));
-  CHECK(vjp(y, tape.leaf(random_tensor<double>({2, 1, 2, 2})), x).value().all_finite());
+  CHECK(equal(y.value(), Tensor<double>(Shape::batch(2, 1, 2, 2), 0.5)));
+  CHECK(vjp(y, tape.leaf(random_tensor<double>(Shape::batch(2, 1, 2, 2))), x).value().all_finite());
 }
 
 TEST_CASE("instance_norm: errors name the operation") {
   Tape<double> tape;
-  const auto x = tape.full({2, 3, 4, 4}, 1), three = tape.full({3}, 1), two = tape.full({2}, 1);
+  const auto x = tape.full(Shape::batch(2, 3, 4, 4), 1), three = tape.full({3}, 1), two = tape.full({2}, 1);
   CHECK_THROWS_WITH_AS(instance_norm(three, three, three), "instance_norm: needs a batch (N, C, H, W), got (3)",
                        ShapeError);
   CHECK_THROWS_WITH_AS(instance_norm(x, three, two),
-                       "instance_norm: (2, 3, 4, 4) needs gamma and beta (3), got (3) and (2)", ShapeError);
+                       "instance_norm: batch (2, 3, 4, 4) needs gamma and beta (3), got (3) and (2)", ShapeError);
   CHECK_THROWS_AS(instance_norm(x, two, three), ShapeError);
   CHECK_THROWS_WITH_AS(instance_norm(x, three, three, 0),
                        "instance_norm: epsilon must be positive, and finite, also in the precision of x, got 0",
@@ -140,6 +141,7 @@ TEST_CASE("instance_norm: errors name the operation") {
     CHECK_THROWS_AS(instance_norm(x, three, three, epsilon), ArgumentError);
   }
   Tape<float> single;  // in which 1e-50 is 0
-  CHECK_THROWS_AS(instance_norm(single.full({2, 3, 4, 4}, 1), single.full({3}, 1), single.full({3}, 1), 1e-50),
-                  ArgumentError);
+  CHECK_THROWS_AS(
+      instance_norm(single.full(Shape::batch(2, 3, 4, 4), 1), single.full({3}, 1), single.full({3}, 1), 1e-50),
+      ArgumentError);
 }

@@ -71,12 +71,12 @@ TEST_CASE_TEMPLATE("local_response_norm: PyTorch's values for odd and even sizes
         -1.452404230194497}}};
   std::vector<T> image;
   for (int i = 0; i < 12; ++i) image.push_back(static_cast<T>(i * 7 % 11 - 5) / 2);
-  const Tensor<T> x = from_row_major(Shape{2, 3, 1, 2}, std::span<const T>(image));
+  const Tensor<T> x = from_row_major(Shape::batch(2, 3, 1, 2), std::span<const T>(image));
   for (const Golden& entry : golden) {
     CAPTURE(entry.size);
     Tape<T> tape;
     const auto y = local_response_norm(tape.leaf(x), {entry.size, 0.5, entry.beta, 2}).value();
-    const Tensor<double> expected = from_row_major(Shape{2, 3, 1, 2}, std::span<const double>(entry.y));
+    const Tensor<double> expected = from_row_major(Shape::batch(2, 3, 1, 2), std::span<const double>(entry.y));
     check_values(y, [&](Index i) { return expected[i]; });
   }
 }
@@ -85,8 +85,8 @@ TEST_CASE("local_response_norm: derivatives for every window and exponent") {
   for (const LocalResponseNormOptions& options : all_options) {
     CAPTURE(options.size);
     const auto f = [&](auto v) { return local_response_norm(v[0], options); };
-    check_operation(f, {random_tensor<double>({3, 6})});
-    check_operation(f, {random_tensor<double>({2, 3, 2, 2})});
+    check_operation(f, {random_tensor<double>(Shape::batch(3, 6))});
+    check_operation(f, {random_tensor<double>(Shape::batch(2, 3, 2, 2))});
     check_operation(f, {random_tensor<double>({1, 1})});
   }
 }
@@ -95,8 +95,10 @@ TEST_CASE("local_response_norm: values, gradient and third derivatives are those
   for (const LocalResponseNormOptions& options : all_options) {
     CAPTURE(options.size);
     Tape<double> tape;
-    const auto x = tape.leaf(random_tensor<double>({3, 6})), u = tape.leaf(random_tensor<double>({3, 6}, 2));
-    const auto v = tape.leaf(random_tensor<double>({3, 6}, 3)), w = tape.leaf(random_tensor<double>({3, 6}, 4));
+    const auto x = tape.leaf(random_tensor<double>(Shape::batch(3, 6))),
+               u = tape.leaf(random_tensor<double>(Shape::batch(3, 6), 2));
+    const auto v = tape.leaf(random_tensor<double>(Shape::batch(3, 6), 3)),
+               w = tape.leaf(random_tensor<double>(Shape::batch(3, 6), 4));
     const auto all = [&](Var<double> y) {
       const Var<double> first = vjp(y, u, x), second = jvp(first, x, v);
       return std::vector{y.value(), first.value(), second.value(), jvp(second, x, w).value(),
@@ -114,14 +116,14 @@ TEST_CASE("local_response_norm: errors name the operation") {
   Tape<double> tape;
   CHECK_THROWS_WITH_AS(local_response_norm(tape.full({3}, 1)),
                        "local_response_norm: needs a batch (N, C, ...), got (3)", ShapeError);
-  CHECK_THROWS_WITH_AS(local_response_norm(tape.full({3, 2}, 1), {.size = 0}),
+  CHECK_THROWS_WITH_AS(local_response_norm(tape.full(Shape::batch(3, 2), 1), {.size = 0}),
                        "local_response_norm: the size must be at least 1, got 0", ArgumentError);
 }
 
 TEST_CASE("local_response_norm: constants that leave no positive base are an error") {
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   Tape<double> tape;
-  const auto x = tape.full({2, 3}, 1);
+  const auto x = tape.full(Shape::batch(2, 3), 1);
   CHECK_THROWS_WITH_AS(local_response_norm(x, {.k = 0}),
                        "local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the precision of "
                        "x, got alpha 0.0001, k 0, beta 0.75",
@@ -132,14 +134,14 @@ TEST_CASE("local_response_norm: constants that leave no positive base are an err
   }
   for (const double beta : {nan, infinity}) CHECK_THROWS_AS(local_response_norm(x, {.beta = beta}), ArgumentError);
   const auto nine = local_response_norm(x, {.alpha = 0, .beta = -2, .k = 3}).value();
-  CHECK(relative_error(nine, Tensor<double>({2, 3}, 9)) <= 1e-15);
+  CHECK(relative_error(nine, Tensor<double>(Shape::batch(2, 3), 9)) <= 1e-15);
   Tape<float> single;
-  CHECK_THROWS_AS(local_response_norm(single.full({2, 3}, 1), {.k = 1e-50}), ArgumentError);
+  CHECK_THROWS_AS(local_response_norm(single.full(Shape::batch(2, 3), 1), {.k = 1e-50}), ArgumentError);
 }
 
 TEST_CASE("local_response_norm: a window of any size is that of all channels") {
   Tape<double> tape;
-  const auto x = tape.leaf(random_tensor<double>({2, 3}));
+  const auto x = tape.leaf(random_tensor<double>(Shape::batch(2, 3)));
   for (const Index size : {Index{1} << 32, std::numeric_limits<Index>::max()}) {
     const auto wide = static_cast<double>(size);
     const auto got = local_response_norm(x, {.size = size, .alpha = wide}).value();

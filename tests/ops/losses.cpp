@@ -34,7 +34,7 @@ double cross_entropy(const Tensor<T>& logits, const Tensor<T>& targets) {
 
 TEST_CASE("one_hot: rows of zeros with a single one") {
   const std::vector<std::int32_t> two = {2, 0};
-  CHECK(equal(one_hot<double>(two, 3), Tensor<double>({2, 3}, {0, 1, 0, 0, 1, 0})));
+  CHECK(equal(one_hot<double>(two, 3), Tensor<double>(Shape::batch(2, 3), {0, 1, 0, 0, 1, 0})));
 }
 
 TEST_CASE("one_hot: a label outside of the classes is an error") {
@@ -43,7 +43,7 @@ TEST_CASE("one_hot: a label outside of the classes is an error") {
 }
 
 TEST_CASE_TEMPLATE("softmax_cross_entropy: values for hard and soft labels", T, float, double) {
-  const Tensor<T> z = random_tensor<T>({5, 4}, 1), soft = positive_tensor<T>({5, 4}, 2);
+  const Tensor<T> z = random_tensor<T>(Shape::batch(5, 4), 1), soft = positive_tensor<T>(Shape::batch(5, 4), 2);
   check_values(evaluate([](auto v) { return softmax_cross_entropy(v[0], labels); }, std::vector{z}),
                [&](Index) { return cross_entropy(z, one_hot<T>(labels, 4)); });
   check_values(evaluate([](auto v) { return softmax_cross_entropy(v[0], v[1]); }, std::vector{z, soft}),
@@ -51,7 +51,8 @@ TEST_CASE_TEMPLATE("softmax_cross_entropy: values for hard and soft labels", T, 
 }
 
 TEST_CASE("softmax_cross_entropy: derivatives in logits and in soft labels") {
-  const Tensor<double> z = random_tensor<double>({5, 4}, 1), soft = positive_tensor<double>({5, 4}, 2);
+  const Tensor<double> z = random_tensor<double>(Shape::batch(5, 4), 1),
+                       soft = positive_tensor<double>(Shape::batch(5, 4), 2);
   check_operation([](auto v) { return softmax_cross_entropy(v[0], labels); }, {z});
   check_operation([](auto v) { return softmax_cross_entropy(v[0], v[1]); }, {z, soft});
   check_operation([](auto v) { return softmax_cross_entropy(v[0], softmax(v[0])); }, {z});
@@ -59,46 +60,47 @@ TEST_CASE("softmax_cross_entropy: derivatives in logits and in soft labels") {
 
 TEST_CASE("softmax_cross_entropy: the gradient is (softmax - one-hot) / N") {
   Tape<double> tape;
-  const Var<double> z = tape.leaf(random_tensor<double>({5, 4}));
+  const Var<double> z = tape.leaf(random_tensor<double>(Shape::batch(5, 4)));
   const Tensor<double> p = softmax(z).value(), y = one_hot<double>(labels, 4);
   check_values(gradient(softmax_cross_entropy(z, labels), z).value(), [&](Index i) { return (p[i] - y[i]) / 5; });
 }
 
 TEST_CASE("softmax_cross_entropy: does not overflow") {
   Tape<float> tape;
-  const Var<float> z = tape.leaf(Tensor<float>({2, 2}, {1000, 1000, -1000, -1000}));
+  const Var<float> z = tape.leaf(Tensor<float>(Shape::batch(2, 2), {1000, 1000, -1000, -1000}));
   const std::vector<std::int32_t> right_and_wrong = {0, 1};
   const Var<float> loss = softmax_cross_entropy(z, right_and_wrong);
   CHECK(loss.item() == 1000);
-  CHECK(equal(gradient(loss, z).value(), Tensor<float>({2, 2}, {0, 0.5f, 0, -0.5f})));
+  CHECK(equal(gradient(loss, z).value(), Tensor<float>(Shape::batch(2, 2), {0, 0.5f, 0, -0.5f})));
 }
 
 TEST_CASE_TEMPLATE("mean_squared_error: value", T, float, double) {
-  const Tensor<T> a({2, 2}, {1, 2, 3, 4}), b({2, 2}, {1, 0, 6, 4});
+  const Tensor<T> a(Shape::batch(2, 2), {1, 2, 3, 4}), b(Shape::batch(2, 2), {1, 0, 6, 4});
   CHECK(evaluate([](auto x) { return mean_squared_error(x[0], x[1]); }, std::vector{a, b})[0] == T(13) / 4);
 }
 
 TEST_CASE("mean_squared_error: derivatives") {
   check_operation([](auto x) { return mean_squared_error(x[0], x[1]); },
-                  {random_tensor<double>({3, 2}, 1), random_tensor<double>({3, 2}, 2)});
+                  {random_tensor<double>(Shape::batch(3, 2), 1), random_tensor<double>(Shape::batch(3, 2), 2)});
 }
 
 TEST_CASE("losses: shapes that do not fit") {
   Tape<double> tape;
-  const Var<double> z = tape.full({5, 4}, 0), other = tape.full({4, 5}, 0);
+  const Var<double> z = tape.full(Shape::batch(5, 4), 0), other = tape.full(Shape::batch(4, 5), 0);
   CHECK_THROWS_WITH_AS(softmax_cross_entropy(z, other),
-                       "softmax_cross_entropy: logits (5, 4) and labels (4, 5) must have one shape (N, K)", ShapeError);
-  CHECK_THROWS_WITH_AS(softmax_cross_entropy(other, labels),
-                       "softmax_cross_entropy: logits (4, 5) need one label for each sample, got 5", ShapeError);
-  CHECK_THROWS_WITH_AS(mean_squared_error(z, other), "mean_squared_error: (5, 4) and (4, 5) must be one shape",
+                       "softmax_cross_entropy: logits batch (5, 4) and labels batch (4, 5) must have one shape (N, K)",
                        ShapeError);
+  CHECK_THROWS_WITH_AS(softmax_cross_entropy(other, labels),
+                       "softmax_cross_entropy: logits batch (4, 5) need one label for each sample, got 5", ShapeError);
+  CHECK_THROWS_WITH_AS(mean_squared_error(z, other),
+                       "mean_squared_error: batch (5, 4) and batch (4, 5) must be one shape", ShapeError);
 }
 
 namespace {
 
 /// Logits or labels (N, 3) as class 0, 2 and 3 of (N, 4), with one value for the class that is masked out.
 Tensor<double> with_masked_class(const Tensor<double>& three, double masked) {
-  Tensor<double> out({three.shape()[0], 4}, masked);
+  Tensor<double> out(Shape::batch(three.shape()[0], 4), masked);
   for (Index n = 0; n < three.shape()[0]; ++n) {
     for (const Index k : {0, 1, 2}) out(n, k == 0 ? 0 : k + 1) = three(n, k);
   }
@@ -125,8 +127,9 @@ std::vector<Tensor<double>> all_derivatives(const Function& loss, const Tensor<d
 
 TEST_CASE("softmax_cross_entropy: a class with the logit -inf and the label 0 is as none") {
   const double infinity = std::numeric_limits<double>::infinity();
-  const Tensor<double> z = random_tensor<double>({5, 3}, 1), y = positive_tensor<double>({5, 3}, 2),
-                       v = random_tensor<double>({5, 3}, 3);
+  const Tensor<double> z = random_tensor<double>(Shape::batch(5, 3), 1),
+                       y = positive_tensor<double>(Shape::batch(5, 3), 2),
+                       v = random_tensor<double>(Shape::batch(5, 3), 3);
   const Function losses[] = {
       [](auto x) { return softmax_cross_entropy(x[0], x[1]); },
       [](auto x) { return softmax_cross_entropy(x[0], softmax(x[0])); },  // the entropy
@@ -173,9 +176,10 @@ TEST_CASE_TEMPLATE("softmax_cross_entropy: finite wherever it can be represented
   };
   CHECK(loss(Tensor<T>({1, 2}, {huge, -huge}), Tensor<T>({1, 2}, {1, 0})) == 0);
   CHECK(close(loss(Tensor<T>({1, 2}, {huge, -huge}), Tensor<T>({1, 2}, {T(0.5), T(0.5)})), huge));
-  CHECK(close(loss(Tensor<T>({2, 2}, {huge, 0, -huge, 0}), Tensor<T>({2, 2}, {0, 1, 1, 0})), huge));
+  CHECK(close(loss(Tensor<T>(Shape::batch(2, 2), {huge, 0, -huge, 0}), Tensor<T>(Shape::batch(2, 2), {0, 1, 1, 0})),
+              huge));
   CHECK(loss(Tensor<T>({1, 2}, {huge, -huge}), Tensor<T>({1, 2}, {0, 1})) == std::numeric_limits<T>::infinity());
-  Tensor<T> many({100, 2}), far({100, 2});
+  Tensor<T> many(Shape::batch(100, 2)), far(Shape::batch(100, 2));
   for (Index n = 0; n < 100; ++n) {
     many(n, 0) = huge;
     many(n, 1) = -huge;

@@ -32,7 +32,7 @@ TEST_CASE_TEMPLATE("pool2d: windows that overlap and reach into the padding", T,
 }
 
 TEST_CASE("pool2d: derivatives for every window, stride and padding") {
-  const Tensor<double> x = random_tensor<double>({2, 2, 5, 4});
+  const Tensor<double> x = random_tensor<double>(Shape::batch(2, 2, 5, 4));
   for (const Pool2dOptions& options : all_options) {
     CAPTURE(options.size);
     CAPTURE(options.stride);
@@ -63,15 +63,17 @@ TEST_CASE("max_pool2d: keeps NaN") {
 
 TEST_CASE("pool2d: shapes that do not fit name the operation") {
   Tape<double> tape;
-  const Var<double> x = tape.full({2, 3, 4, 1}, 0);
-  CHECK_THROWS_WITH_AS(max_pool2d(x),
-                       "max_pool2d: input (2, 3, 4, 1) with windows of 2, stride 2, padding 0: the window is larger "
-                       "than the padded image",
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(average_pool2d(tape.full({2, 3}, 0)),
-                       "average_pool2d: input (2, 3) with windows of 2, stride 2, padding 0: the input must be (N, C, "
-                       "H, W)",
-                       ShapeError);
+  const Var<double> x = tape.full(Shape::batch(2, 3, 4, 1), 0);
+  CHECK_THROWS_WITH_AS(
+      max_pool2d(x),
+      "max_pool2d: input batch (2, 3, 4, 1) with windows of 2, stride 2, padding 0: the window is larger "
+      "than the padded image",
+      ShapeError);
+  CHECK_THROWS_WITH_AS(
+      average_pool2d(tape.full(Shape::batch(2, 3), 0)),
+      "average_pool2d: input batch (2, 3) with windows of 2, stride 2, padding 0: the input must be (N, C, "
+      "H, W)",
+      ShapeError);
 }
 
 TEST_CASE_TEMPLATE("pool2d: windows and strides of any size give the right value or an error", T, float, double) {

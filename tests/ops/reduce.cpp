@@ -9,7 +9,7 @@ using namespace hypertape;
 using namespace hypertape::testing;
 
 TEST_CASE_TEMPLATE("reduce: values of the sums", T, float, double) {
-  const Tensor<T> x = whole_numbers<T>({5, 3, 2, 4});
+  const Tensor<T> x = whole_numbers<T>(Shape::batch(5, 3, 2, 4));
   T total = 0;
   Tensor<T> by_feature(Shape{3}), by_sample(Shape{5});
   for (Index n = 0; n < 5; ++n) {
@@ -35,7 +35,7 @@ TEST_CASE_TEMPLATE("reduce: values of the sums", T, float, double) {
 TEST_CASE_TEMPLATE("reduce: values of their adjoints", T, float, double) {
   Tape<T> tape;
   const Var<T> three = tape.leaf(Tensor<T>({3}, {1, 2, 3})), five = tape.leaf(Tensor<T>({5}, {1, 2, 3, 4, 5}));
-  const Shape shape{5, 3, 2, 4};
+  const Shape shape = Shape::batch(5, 3, 2, 4);
   CHECK(equal(fill(tape.scalar(7), shape).value(), Tensor<T>(shape, T(7))));
   const Tensor<T> repeated = repeat_per_channel(three, shape).value();
   const Tensor<T> spread = repeat_for_features(five, shape).value();
@@ -47,7 +47,8 @@ TEST_CASE_TEMPLATE("reduce: values of their adjoints", T, float, double) {
 }
 
 TEST_CASE("reduce: derivatives") {
-  const Tensor<double> matrix = random_tensor<double>({4, 3}, 1), images = random_tensor<double>({2, 3, 2, 2}, 2);
+  const Tensor<double> matrix = random_tensor<double>(Shape::batch(4, 3), 1),
+                       images = random_tensor<double>(Shape::batch(2, 3, 2, 2), 2);
   for (const Tensor<double>& x : {matrix, images}) {
     check_operation([](auto v) { return sum(v[0]); }, {x});
     check_operation([](auto v) { return mean(v[0] * v[0]); }, {x});

@@ -10,7 +10,7 @@ using namespace hypertape;
 using namespace hypertape::testing;
 
 TEST_CASE_TEMPLATE("softmax: values, and probabilities that add up to 1", T, float, double) {
-  const Tensor<T> z = random_tensor<T>({5, 4});
+  const Tensor<T> z = random_tensor<T>(Shape::batch(5, 4));
   const auto probability = [&](Index i) {
     double total = 0;
     for (Index k = 0; k < 4; ++k) total += std::exp(static_cast<double>(z(i % 5, k)));
@@ -24,7 +24,7 @@ TEST_CASE_TEMPLATE("softmax: values, and probabilities that add up to 1", T, flo
 }
 
 TEST_CASE("softmax: derivatives") {
-  const Tensor<double> z = random_tensor<double>({3, 4});
+  const Tensor<double> z = random_tensor<double>(Shape::batch(3, 4));
   check_operation([](auto v) { return log_softmax(v[0]); }, {z});
   check_operation([](auto v) { return softmax(v[0]); }, {z});
 }
@@ -42,6 +42,6 @@ TEST_CASE("softmax: neither values nor derivatives overflow") {
 TEST_CASE("log_softmax: the logits must be a matrix") {
   Tape<double> tape;
   CHECK_THROWS_WITH_AS(softmax(tape.scalar(0)), "softmax: needs logits (N, K), got ()", ShapeError);
-  CHECK_THROWS_WITH_AS(log_softmax(tape.full({2, 3, 1}, 0)), "log_softmax: needs logits (N, K), got (2, 3, 1)",
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(log_softmax(tape.full(Shape::batch(2, 3, 1), 0)),
+                       "log_softmax: needs logits (N, K), got batch (2, 3, 1)", ShapeError);
 }

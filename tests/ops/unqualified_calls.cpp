@@ -63,7 +63,7 @@ Var<T> every_operation(Var<T> theta, Var<T> images) {
   const Var<T> spread = repeat_per_channel(channels, positive.shape()) + repeat_for_features(samples, positive.shape());
   const vector<int32_t> classes(static_cast<size_t>(N), 1);
   const Var<T> soft = softmax(logits), labels = theta.tape().leaf(one_hot<T>(classes, 3));
-  return mean(spread) + sum(smooth) + norm(logits) + dot(soft, log_softmax(logits)) +
+  return mean(relayout(spread, Layout::row_major)) + sum(smooth) + norm(logits) + dot(soft, log_softmax(logits)) +
          scale(norm(x), fill(mean(x), {})) + softmax_cross_entropy(logits, labels) +
          softmax_cross_entropy(logits, classes) + mean_squared_error(soft, labels);
 }
@@ -73,7 +73,7 @@ Var<T> every_operation(Var<T> theta, Var<T> images) {
 TEST_CASE_TEMPLATE("operations: unqualified calls beside the standard library's names", T, float, double) {
   Tape<T> tape;
   Random random(1);
-  Tensor<T> weights(Shape{65}), pixels(Shape{5, 2, 4, 4});
+  Tensor<T> weights(Shape{65}), pixels(Shape::batch(5, 2, 4, 4));
   for (T& value : weights.values()) value = static_cast<T>(random.normal());
   for (T& value : pixels.values()) value = static_cast<T>(random.normal());
   const Var<T> theta = tape.leaf(weights), images = tape.leaf(pixels), loss = every_operation(theta, images);
@@ -86,7 +86,7 @@ TEST_CASE_TEMPLATE("operations: unqualified calls beside the standard library's 
 
 TEST_CASE("operations: derivatives of all of them together") {
   Random random(2);
-  Tensor<double> weights(Shape{65}), pixels(Shape{2, 2, 4, 4});
+  Tensor<double> weights(Shape{65}), pixels(Shape::batch(2, 2, 4, 4));
   for (double& value : weights.values()) value = random.normal();
   for (double& value : pixels.values()) value = random.normal();
   const auto f = [](auto x) { return every_operation(x[0], x[1]); };

@@ -28,8 +28,8 @@ InnerLoop<T> small_loop(Index steps, Index epochs, Index samples = 6) {
   loop.theta0 = random_tensor<T>(Shape{small_network().parameters().size()}, 11);
   for (Index s = 0; s < steps; ++s) {
     const auto seed = static_cast<std::uint64_t>(s);
-    loop.x.push_back(random_tensor<T>(Shape{samples, 4}, 20 + seed));
-    loop.y.push_back(positive_tensor<T>(Shape{samples, 3}, 30 + seed));
+    loop.x.push_back(random_tensor<T>(Shape::batch(samples, 4), 20 + seed));
+    loop.y.push_back(positive_tensor<T>(Shape::batch(samples, 3), 30 + seed));
   }
   loop.learning_rates = positive_tensor<T>(Shape{epochs, steps}, 40);
   return loop;

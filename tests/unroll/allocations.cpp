@@ -48,10 +48,11 @@ void check_steady(const Network& net, const Shape& sample, Index classes, Unroll
   loop.theta0 = net.parameters().template initialize<float>(nn::Initializer::xavier_normal, 1, random);
   for (std::uint64_t s = 0; s < 2; ++s) {
     loop.x.push_back(random_tensor<float>(sample.with_samples(4), s));
-    loop.y.push_back(positive_tensor<float>(Shape{4, classes}, s));
+    loop.y.push_back(positive_tensor<float>(Shape::batch(4, classes), s));
   }
   loop.learning_rates = Tensor<float>(Shape{2, 2}, 0.01F);
-  const Tensor<float> x = random_tensor<float>(sample.with_samples(9)), y = positive_tensor<float>(Shape{9, classes});
+  const Tensor<float> x = random_tensor<float>(sample.with_samples(9)),
+                      y = positive_tensor<float>(Shape::batch(9, classes));
   options.samples_per_block = 2;
   for (const int threads : {1, 2}) {
     CAPTURE(threads);

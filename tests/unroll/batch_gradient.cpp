@@ -16,7 +16,7 @@ struct Batch {
   Tensor<T> theta = random_tensor<T>(Shape{small_network().parameters().size()}, 1);
   Tensor<T> x, y;
   explicit Batch(Index samples)
-      : x(random_tensor<T>(Shape{samples, 4}, 2)), y(positive_tensor<T>(Shape{samples, 3}, 3)) {}
+      : x(random_tensor<T>(Shape::batch(samples, 4), 2)), y(positive_tensor<T>(Shape::batch(samples, 3), 3)) {}
 };
 
 TEST_CASE("batch_gradient: blocks add up to the whole batch") {

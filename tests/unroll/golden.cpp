@@ -21,7 +21,7 @@ constexpr Index images_per_step = 3, real_images = 8, classes = 10;
 
 template <class T>
 Tensor<T> golden_labels(Index s, bool soft) {
-  Tensor<T> labels(Shape{images_per_step, classes});
+  Tensor<T> labels(Shape::batch(images_per_step, classes));
   for (Index n = 0; n < images_per_step; ++n) {
     double total = 0;
     const auto u = [&](Index k) {
@@ -44,7 +44,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
   InnerLoop<T> loop;
   loop.theta0 = golden_weights<T>(1, net.parameters());
   for (Index s = 0; s < steps; ++s) {
-    loop.x.push_back(golden_images<T>(static_cast<std::uint64_t>(10 + s), Shape{images_per_step, 1, 28, 28}));
+    loop.x.push_back(golden_images<T>(static_cast<std::uint64_t>(10 + s), Shape::batch(images_per_step, 1, 28, 28)));
     loop.y.push_back(golden_labels<T>(s, soft));
   }
   loop.learning_rates = Tensor<T>(Shape{epochs, steps});
@@ -52,7 +52,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
     loop.learning_rates[t] = static_cast<T>(0.05 + 0.05 * golden_uniform(30, static_cast<std::uint64_t>(t)));
   }
   loop.momentum = static_cast<T>(momentum);
-  const Tensor<T> real = golden_images<T>(20, Shape{real_images, 1, 28, 28});
+  const Tensor<T> real = golden_images<T>(20, Shape::batch(real_images, 1, 28, 28));
   std::vector<std::int32_t> real_labels;
   for (std::int32_t n = 0; n < real_images; ++n)
     real_labels.push_back((7 * n + 3) % static_cast<std::int32_t>(classes));

@@ -18,8 +18,8 @@ namespace {
 
 Var<double> outer_loss(Var<double> theta) {
   Tape<double>& tape = theta.tape();
-  return SmallLoss()(theta, tape.leaf(random_tensor<double>(Shape{7, 4}, 50)),
-                     tape.leaf(positive_tensor<double>(Shape{7, 3}, 51)));
+  return SmallLoss()(theta, tape.leaf(random_tensor<double>(Shape::batch(7, 4), 50)),
+                     tape.leaf(positive_tensor<double>(Shape::batch(7, 3), 51)));
 }
 
 /// L(theta_T) by the loop as the equations have it, with no unrolling machinery, from step `first` on, where theta is

@@ -40,15 +40,12 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
       },
       "InnerLoop: learning rates must be (epochs, 2), got (1, 3)");
   change_refused([](auto& loop) { loop.y.pop_back(); }, "InnerLoop: 2 steps of x need as many of y, got 1");
+  change_refused([](auto& loop) { loop.y[1] = Tensor<double>(Shape::batch(5, 3)); },
+                 "InnerLoop: in step 1 x is (6, 4) but y is (5, 3); their numbers of samples differ");
   change_refused(
       [](auto& loop) {
-        loop.y[1] = Tensor<double>(Shape{5, 3});
-      },
-      "InnerLoop: in step 1 x is (6, 4) but y is (5, 3); their numbers of samples differ");
-  change_refused(
-      [](auto& loop) {
-        loop.x[1] = Tensor<double>(Shape{5, 4});
-        loop.y[1] = Tensor<double>(Shape{5, 3});
+        loop.x[1] = Tensor<double>(Shape::batch(5, 4));
+        loop.y[1] = Tensor<double>(Shape::batch(5, 3));
       },
       "InnerLoop: every step needs samples of one shape, step 0 has (6, 4) and (6, 3), step 1 (5, 4) and (5, 3)");
   change_refused([](auto& loop) { loop.x.clear(); }, "InnerLoop: needs at least one step");

@@ -60,7 +60,7 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
   const data::LabeledImages& images = dataset.train;
   const std::string option = "--distilled " + path.string();
   distill::DistilledSet set = distill::load(path, images.classes);
-  const Shape expected{set.images_per_step(), images.channels, images.height, images.width};
+  const Shape expected = Shape::batch(set.images_per_step(), images.channels, images.height, images.width);
   if (set.images.front().shape() != expected) {
     throw DataError(option, ": its images are ", set.images.front().shape(), ", ", dataset.name, " needs ", expected);
   }

@@ -74,8 +74,28 @@ struct Slice final : Operation<T> {
   }
 };
 
+namespace detail {
+
+/// The shape of what lies in x's memory from `offset` on, if `asked` for: a batch keeps its layout, and its samples
+/// together. @throws ShapeError if x's values would be read in another order than they have.
+inline Shape view_shape(const char* operation, const Shape& x, Index offset, const Shape& asked) {
+  if (x.layouts_agree() || asked.size() == 1) return asked;
+  const Shape shape = asked.with_layout(x.layout());
+  const bool kept = x.layout() == Layout::row_major
+                        ? asked.is_row_major()
+                        : asked.rank() > 0 && asked[0] == x[0] && offset % x[0] == 0 && shape.is_batch();
+  if (kept) return shape;
+  throw ShapeError(
+      operation, ": the values of ", x,
+      x.layout() == Layout::row_major ? " are row-major, those of " : " have their samples innermost, those of ", asked,
+      x.layout() == Layout::row_major ? " are not" : " would not: axis 0 must stay as it is", "; relayout first");
+}
+
+}  // namespace detail
+
 template <class T>
-Var<T> Var<T>::slice(Index offset, const Shape& shape) const {
+Var<T> Var<T>::slice(Index offset, const Shape& asked) const {
+  const Shape shape = detail::view_shape("slice", this->shape(), offset, asked);
   if (offset < 0 || offset > size() - shape.size()) {
     throw ShapeError("slice: ", shape, " at offset ", offset, " reaches past the ", size(), " elements of ",
                      this->shape());
@@ -83,12 +103,15 @@ Var<T> Var<T>::slice(Index offset, const Shape& shape) const {
   return tape().alias(Slice<T>(offset), shape, *this, offset);
 }
 
-/// The same values in the same memory order under another shape. @throws ShapeError if the sizes differ.
+/// The same values, in the same order, under another shape; nothing is copied. A batch stays a batch, with as many
+/// samples: `reshape(x, {N, 400})` flattens images. @throws ShapeError if the sizes differ, or the values would be read
+/// in another order than they have.
 template <class T>
-Var<T> reshape(Var<T> x, const Shape& shape) {
-  if (shape.size() != x.size()) {
-    throw ShapeError("reshape: ", x.shape(), " has ", x.size(), " elements, ", shape, " has ", shape.size());
+Var<T> reshape(Var<T> x, const Shape& asked) {
+  if (asked.size() != x.size()) {
+    throw ShapeError("reshape: ", x.shape(), " has ", x.size(), " elements, ", asked, " has ", asked.size());
   }
+  const Shape shape = detail::view_shape("reshape", x.shape(), 0, asked);
   return shape == x.shape() ? x : x.slice(0, shape);
 }
 

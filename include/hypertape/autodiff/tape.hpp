@@ -37,8 +37,9 @@ class Tape {
     const Operation<T>* operation;  ///< null for a leaf
     const T* values;                ///< of all elements, in the arena or the caller's memory
     Shape shape;                    ///< of the values
-    std::size_t first_input;        ///< where the numbers of its inputs begin, among those of all nodes
+    std::uint32_t first_input;      ///< where the numbers of its inputs begin, among those of all nodes
     int inputs;                     ///< how many inputs it has
+    std::uint32_t generation;       ///< how often the tape had been rewound when it was recorded
     bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
   };
 
@@ -47,6 +48,8 @@ class Tape {
     std::size_t nodes = 0;   ///< recorded so far
     std::size_t inputs = 0;  ///< of all nodes so far
     Arena::Mark arena;       ///< memory used so far
+    /// Of the last node so far: another has taken its place since, unless they agree.
+    std::uint32_t generation = 0;
   };
 
   Tape() = default;
@@ -63,7 +66,7 @@ class Tape {
 
   /// A leaf that reads the caller's memory, which must outlive its use and keep its values.
   Var<T> view(const Shape& shape, const T* values) {
-    nodes_.push_back({nullptr, values, shape, inputs_.size(), 0});
+    nodes_.push_back({nullptr, values, shape, static_cast<std::uint32_t>(inputs_.size()), 0, generation_});
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
@@ -78,8 +81,7 @@ class Tape {
 
   /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use. The
   /// caller may change them later, so that such an operation cannot read its output in a derivative's sweep.
-  /// @throws ArgumentError if an input is none, of another tape, or was dropped by `rewind`; one whose number was given
-  /// to another since is not noticed.
+  /// @throws ArgumentError if an input is none, of another tape, or was dropped by `rewind`.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs, T* memory = nullptr) {
     T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
@@ -103,13 +105,12 @@ class Tape {
   }
 
   /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
-  /// One that was dropped and whose number was given to another since is not noticed.
   void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
     for (const Var<T>& var : vars) {
       if (!var || &var.tape() != this) {
         throw ArgumentError(operation, ": every ", role, " must be recorded on one and the same tape");
       }
-      if (var.id() >= nodes_.size()) {
+      if (!var.is_recorded()) {
         throw ArgumentError(operation, ": one ", role, " was dropped when the tape was rewound");
       }
     }
@@ -126,17 +127,22 @@ class Tape {
   }
 
   /// The present height of the stack.
-  Mark mark() const { return {nodes_.size(), inputs_.size(), arena_.mark()}; }
+  Mark mark() const {
+    return {nodes_.size(), inputs_.size(), arena_.mark(), nodes_.empty() ? 0 : nodes_.back().generation};
+  }
 
   /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
-  /// @throws ArgumentError if the tape is shorter than the mark. One that was rewound past the mark and has grown again
-  /// is not noticed.
+  /// @throws ArgumentError if the tape is shorter than the mark, or was rewound past it and has grown again.
   void rewind(const Mark& mark) {
     if (mark.nodes > nodes_.size()) {
       throw ArgumentError("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size());
     }
+    if (mark.nodes > 0 && nodes_[mark.nodes - 1].generation != mark.generation) {
+      throw ArgumentError("Tape: rewound to a mark of ", mark.nodes, " nodes, others than it has now");
+    }
     most_nodes_ = (std::max)(most_nodes_, nodes_.size());
     most_inputs_ = (std::max)(most_inputs_, inputs_.size());
+    if (mark.nodes < nodes_.size()) ++generation_;
     nodes_.resize(mark.nodes, Node{});
     inputs_.resize(mark.inputs);
     arena_.rewind(mark.arena);
@@ -160,7 +166,7 @@ class Tape {
   /// Node number `id`. The reference is valid until something is recorded.
   const Node& node(NodeId id) const { return nodes_[id]; }
   /// The number of the node that is input i of node `id`.
-  NodeId input(NodeId id, int i) const { return inputs_[nodes_[id].first_input + static_cast<std::size_t>(i)]; }
+  NodeId input(NodeId id, int i) const { return inputs_[nodes_[id].first_input + static_cast<std::uint32_t>(i)]; }
 
   /// Bytes that the record takes.
   std::size_t used_bytes() const {
@@ -187,7 +193,8 @@ class Tape {
     static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
     require_nodes(operation.name(), "operand", inputs);
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
-    nodes_.push_back({stored, values, shape, inputs_.size(), static_cast<int>(inputs.size())});
+    nodes_.push_back({stored, values, shape, static_cast<std::uint32_t>(inputs_.size()),
+                      static_cast<int>(inputs.size()), generation_});
     for (const Var<T>& input : inputs) inputs_.push_back(input.id());
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
@@ -196,6 +203,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
+  std::uint32_t generation_ = 0;
 };
 
 /// What an operation reads and writes when it is evaluated.

@@ -9,16 +9,17 @@ namespace hypertape {
 template <class T>
 class Tape;
 
-/// A value recorded on a tape: a handle to one node, cheap to copy. It is valid until its tape is rewound past it.
-/// A default-constructed Var is *none*, the symbolic zero of tangents and adjoints.
+/// A value recorded on a tape: a handle to one node, cheap to copy. It is valid until its tape is rewound past it;
+/// whatever takes it as an operand then throws an ArgumentError, as does the Var itself under HYPERTAPE_CHECK_VARS
+/// (core/config.hpp). A default-constructed Var is *none*, the symbolic zero of tangents and adjoints.
 template <class T>
 class Var {
  public:
   using NodeId = std::uint32_t;  ///< the number of a node on its tape
 
   Var() = default;
-  /// Node `id` of this tape.
-  Var(Tape<T>& tape, NodeId id) : tape_(&tape), id_(id) {}
+  /// Node `id` of this tape, as it is now.
+  Var(Tape<T>& tape, NodeId id) : tape_(&tape), id_(id), generation_(tape.node(id).generation) {}
 
   /// Whether it is a node: false for none.
   explicit operator bool() const { return tape_ != nullptr; }
@@ -30,18 +31,21 @@ class Var {
   }
   /// The number of its node.
   NodeId id() const { return id_; }
+  /// Whether its node is still on the tape. @throws ArgumentError if the Var is none.
+  bool is_recorded() const { return id_ < tape().size() && tape().node(id_).generation == generation_; }
 
   /// The shape of its value.
-  Shape shape() const { return tape().node(id_).shape; }
+  Shape shape() const { return node().shape; }
   /// The number of elements of its value.
-  Index size() const { return tape().node(id_).shape.size(); }
+  Index size() const { return node().shape.size(); }
   /// Its values in memory order, valid as long as the Var.
-  const T* data() const { return tape().node(id_).values; }
+  const T* data() const { return node().values; }
 
   /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. This is how a
-  /// network's weights are read from a flat vector. A member, as std::slice is a class: `slice(x, ...)` would be
-  /// ambiguous beside `using namespace std`. Defined in autodiff/slice.hpp. @throws ShapeError if they reach past the
-  /// end.
+  /// network's weights are read from a flat vector. Of a batch, a range of features for all samples. A member, as
+  /// std::slice is a class: `slice(x, ...)` would be ambiguous beside `using namespace std`. Defined in
+  /// autodiff/slice.hpp. @throws ShapeError if they reach past the end, or would be read in another order than they
+  /// have.
   Var slice(Index offset, const Shape& shape) const;
 
   /// A copy of the values.
@@ -54,8 +58,16 @@ class Var {
   }
 
  private:
+  const auto& node() const {
+#if HYPERTAPE_CHECK_VARS
+    if (!is_recorded()) throw ArgumentError("Var: its tape was rewound past it");
+#endif
+    return tape().node(id_);
+  }
+
   Tape<T>* tape_ = nullptr;
   NodeId id_ = 0;
+  std::uint32_t generation_ = 0;  // of the node: another has taken its number since, unless they agree
 };
 
 }  // namespace hypertape

@@ -51,6 +51,16 @@
 #define HYPERTAPE_HAS_OPENMP 0
 #endif
 
+/// Whether every use of a Var sees that its tape was not rewound past it; operations always do. On by default where
+/// assertions are.
+#if !defined(HYPERTAPE_CHECK_VARS)
+#if defined(NDEBUG)
+#define HYPERTAPE_CHECK_VARS 0
+#else
+#define HYPERTAPE_CHECK_VARS 1
+#endif
+#endif
+
 /// Whether a process can be a copy of another, whose threads it lacks.
 #if defined(__unix__) || defined(__APPLE__)
 #define HYPERTAPE_HAS_FORK 1

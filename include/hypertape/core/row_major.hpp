@@ -1,41 +1,40 @@
 #pragma once
 
-#include <Eigen/Core>
+#include <algorithm>
 #include <span>
 #include <vector>
 
-#include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/core/tensor.hpp"
 
 namespace hypertape {
 
-namespace detail {
-
+/// The tensor with its values in another order in memory; the element at each index stays the same.
 template <class T>
-using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-}  // namespace detail
-
-/// The values of a batch (N, ...), whose samples are innermost in memory, in C order: w fastest, then h, c, n. This is
-/// how files and NumPy hold them.
-template <class T>
-std::vector<T> to_row_major(const Tensor<T>& batch) {
-  std::vector<T> values(static_cast<std::size_t>(batch.size()));
-  Eigen::Map<detail::RowMajorMatrix<T>>(values.data(), batch.shape()[0], batch.shape().features()) = batch.matrix();
-  return values;
+Tensor<T> relayout(const Tensor<T>& in, Layout layout) {
+  Tensor<T> out(in.shape().with_layout(layout));
+  if (out.shape() == in.shape()) {
+    std::copy(in.values().begin(), in.values().end(), out.values().begin());
+  } else if (layout == Layout::row_major) {
+    out.row_major_matrix() = in.matrix();
+  } else {
+    out.matrix() = in.row_major_matrix();
+  }
+  return out;
 }
 
-/// The batch of this shape whose values stand in C order in `values`, the inverse of `to_row_major`.
-/// @throws ShapeError if their number is not the shape's.
+/// The values in C order, the last axis fastest, whatever the layout: this is how files and NumPy hold them.
+template <class T>
+std::vector<T> to_row_major(const Tensor<T>& tensor) {
+  const Tensor<T> ordered = relayout(tensor, Layout::row_major);
+  return {ordered.values().begin(), ordered.values().end()};
+}
+
+/// The tensor of this shape, in this shape's layout, whose values stand in C order in `values`: the inverse of
+/// `to_row_major`. @throws ShapeError if their number is not the shape's.
 template <class T>
 Tensor<T> from_row_major(const Shape& shape, std::span<const T> values) {
-  if (static_cast<Index>(values.size()) != shape.size()) {
-    throw ShapeError("from_row_major: shape ", shape, " has ", shape.size(), " elements, got ", values.size());
-  }
-  Tensor<T> batch(shape);
-  batch.matrix() = Eigen::Map<const detail::RowMajorMatrix<T>>(values.data(), shape[0], shape.features());
-  return batch;
+  return relayout(Tensor<T>(shape.with_layout(Layout::row_major), values), shape.layout());
 }
 
 /// The same for a vector.

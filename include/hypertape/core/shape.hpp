@@ -3,6 +3,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <ostream>
 #include <span>
@@ -28,11 +29,19 @@ constexpr Range part_of(Index count, Index part, Index parts) {
   return {count * part / parts, count * (part + 1) / parts};
 }
 
-/// The extents of a tensor: at most five, each at least 1. `Shape{}` is a scalar. Held in place, so that it copies
+/// In which order the values of a tensor lie in memory (docs/memory-layout.md).
+enum class Layout : std::uint8_t {
+  row_major,         ///< the last axis fastest, as in C and NumPy: parameters
+  samples_innermost  ///< of a batch (N, C, H, W): n fastest, then w, then h, then c
+};
+
+/// The extents of a tensor, at most five, each at least 1, and the layout of its values. `Shape{}` is a scalar,
+/// `Shape{2, 3}` row-major, `Shape::batch(10, 1, 28, 28)` has its samples innermost. Held in place, so that it copies
 /// without touching the heap.
 ///
-/// Two readings of the same flat memory exist (docs/memory-layout.md): a *batch* (N, ...) has its samples innermost,
-/// a *parameter* is row-major. For N = 1 they agree.
+/// A shape of which either layout says the same (a vector, one sample, one feature) fits wherever the one or the other
+/// is asked for. All others are never taken for what they are not: an operation that needs one layout throws a
+/// ShapeError for the other, and `relayout` turns one into the other.
 class Shape {
   /// One extent alone, by way of which {5} is a shape and 5 is none: Tensor(2, 3) is no 3 everywhere in (2).
   struct Extent {
@@ -55,8 +64,19 @@ class Shape {
   }
   /// @}
 
+  /// @{
+  /// A batch (N, ...) with its samples innermost. @throws ShapeError as for a span of extents.
+  template <std::integral... Integers>
+  static Shape batch(Index samples, Integers... extents) {
+    static_assert(sizeof...(Integers) < max_rank, "a shape has at most five extents");
+    const std::array all{samples, Index{extents}...};
+    return Shape(all, Layout::samples_innermost);
+  }
+  static Shape batch(std::span<const Index> extents) { return Shape(extents, Layout::samples_innermost); }
+  /// @}
+
   /// @throws ShapeError for more than five extents, an extent below 1, or a product that overflows Index.
-  explicit Shape(std::span<const Index> extents) {
+  explicit Shape(std::span<const Index> extents, Layout layout = Layout::row_major) : layout_(layout) {
     if (extents.size() > max_rank) throw ShapeError("Shape: at most 5 extents, got ", extents.size());
     for (const Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = extent;
     for (const Index extent : extents) {
@@ -82,17 +102,37 @@ class Shape {
   /// The extent of each axis.
   std::span<const Index> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
 
-  /// This shape with another extent on axis 0: the same features for another number of samples. @throws ShapeError for
-  /// a scalar, which has no axis, or an extent below 1.
-  Shape with_samples(Index samples) const {
-    if (rank_ == 0) throw ShapeError("Shape: a scalar has no axis of samples");
-    std::array<Index, max_rank> extents = extents_;
-    extents[0] = samples;
-    return Shape(std::span<const Index>(extents.data(), static_cast<std::size_t>(rank_)));
+  /// The layout that it was made with.
+  Layout layout() const { return layout_; }
+  /// Whether either layout puts the values in the same order.
+  bool layouts_agree() const { return rank_ < 2 || extents_[0] == 1 || extents_[0] == size_; }
+  /// Whether the samples are innermost.
+  bool is_batch() const { return layout_ == Layout::samples_innermost || layouts_agree(); }
+  /// Whether the values are in row-major order.
+  bool is_row_major() const { return layout_ == Layout::row_major || layouts_agree(); }
+  /// The same extents in this layout.
+  Shape with_layout(Layout layout) const {
+    Shape shape = *this;
+    shape.layout_ = layout;
+    return shape;
   }
 
-  /// Whether rank and all extents agree.
+  /// This batch with another extent on axis 0: the same features for another number of samples. @throws ShapeError for
+  /// a scalar, which has no axis, a shape that is row-major, or an extent below 1.
+  Shape with_samples(Index samples) const {
+    if (rank_ == 0) throw ShapeError("Shape: a scalar has no axis of samples");
+    if (!is_batch()) throw ShapeError("Shape: ", str(), " is row-major, only a batch has another number of samples");
+    std::array<Index, max_rank> extents = extents_;
+    extents[0] = samples;
+    return batch(std::span<const Index>(extents.data(), static_cast<std::size_t>(rank_)));
+  }
+
+  /// Whether rank, all extents and the order of values agree.
   bool operator==(const Shape& other) const {
+    return same_extents(other) && (layout_ == other.layout_ || layouts_agree());
+  }
+  /// Whether rank and all extents agree, whatever the layouts are.
+  bool same_extents(const Shape& other) const {
     if (rank_ != other.rank_) return false;
     for (int axis = 0; axis < rank_; ++axis) {
       if ((*this)[axis] != other[axis]) return false;
@@ -100,9 +140,9 @@ class Shape {
     return true;
   }
 
-  /// "(10, 1, 28, 28)"; a scalar is "()".
+  /// "(120, 400)"; "batch (10, 1, 28, 28)" if the samples are innermost; a scalar is "()".
   std::string str() const {
-    std::string text = "(";
+    std::string text = layout_ == Layout::samples_innermost && !layouts_agree() ? "batch (" : "(";
     for (int axis = 0; axis < rank_; ++axis) text += (axis > 0 ? ", " : "") + std::to_string((*this)[axis]);
     return text + ")";
   }
@@ -110,10 +150,30 @@ class Shape {
  private:
   std::array<Index, max_rank> extents_{};
   int rank_ = 0;
+  Layout layout_ = Layout::row_major;
   Index size_ = 1;
 };
 
 /// Writes `str()`.
 inline std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << shape.str(); }
+
+namespace detail {
+
+/// @throws ShapeError, naming the operation, what the shape is to it and both layouts, unless the samples are
+/// innermost.
+inline void require_batch(const char* operation, const char* role, const Shape& shape) {
+  if (shape.is_batch()) return;
+  throw ShapeError(operation, ": ", role, " must be a batch, with its samples innermost in memory; ", shape,
+                   " is row-major: make it with Shape::batch, or call relayout");
+}
+
+/// @throws ShapeError, naming the operation, what the shape is to it and both layouts, unless it is row-major.
+inline void require_row_major(const char* operation, const char* role, const Shape& shape) {
+  if (shape.is_row_major()) return;
+  throw ShapeError(operation, ": ", role, " must be row-major; ", shape,
+                   " has its samples innermost in memory: make it with Shape{...}, or call relayout");
+}
+
+}  // namespace detail
 
 }  // namespace hypertape

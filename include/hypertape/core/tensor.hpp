@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <new>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "hypertape/core/shape.hpp"
@@ -33,25 +34,29 @@ struct AlignedAllocator {
   bool operator==(const AlignedAllocator&) const { return true; }
 };
 
-/// Position of (n, c, h, w) in a batch of this shape: n fastest, then w, then h, then c.
-inline Index batch_offset(const Shape& shape, Index n, Index c = 0, Index h = 0, Index w = 0) {
-  return n + shape[0] * (w + shape[3] * (h + shape[2] * c));
+/// Position of element (n, c, h, w) in memory, as the shape's layout has it.
+inline Index offset_of(const Shape& shape, Index n, Index c = 0, Index h = 0, Index w = 0) {
+  const Index feature = w + shape[3] * (h + shape[2] * c);
+  return shape.layout() == Layout::samples_innermost ? n + shape[0] * feature : n * shape.features() + feature;
 }
 
-/// Owns the values of one shape, 64-byte aligned. A batch of N samples has n fastest in memory, then w, h, c; a batch
-/// (N, F) is therefore Eigen's default column-major matrix. Parameters are row-major.
+/// Owns the values of one shape, 64-byte aligned, in the order that the shape's layout says: a batch (N, F) is Eigen's
+/// default column-major matrix, a parameter (O, F) a row-major one.
 template <class T>
 class Tensor {
  public:
   /// What `matrix` shows a batch as.
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  /// What `row_major_matrix` shows a parameter as.
+  using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
   /// A scalar 0.
   Tensor() : Tensor(Shape{}) {}
   /// A tensor of this shape with one value everywhere.
   explicit Tensor(const Shape& shape, T fill = T(0)) : shape_(shape), values_(to_size(shape.size()), fill) {}
 
-  /// Values in memory order. @throws ShapeError if their number is not the shape's.
+  /// Values in memory order: of `Shape{2, 3}` row by row; of `Shape::batch(2, 3)` feature by feature, for which
+  /// `from_row_major` takes them sample by sample. @throws ShapeError if their number is not the shape's.
   Tensor(const Shape& shape, std::span<const T> values) : shape_(shape), values_(values.begin(), values.end()) {
     if (static_cast<Index>(values.size()) != shape.size()) {
       throw ShapeError("Tensor: shape ", shape, " has ", shape.size(), " elements, got ", values.size());
@@ -61,7 +66,25 @@ class Tensor {
   Tensor(const Shape& shape, std::initializer_list<T> values)
       : Tensor(shape, std::span<const T>(values.begin(), values.size())) {}
 
-  /// How the values are to be read.
+  /// The values of an Eigen vector, with shape (n), or matrix, with shape (rows, columns): a batch if it is stored by
+  /// columns, Eigen's default, row-major if by rows. @throws ShapeError if it is empty.
+  template <class Derived>
+  requires(std::is_same_v<typename Derived::Scalar, T>) explicit Tensor(const Eigen::DenseBase<Derived>& matrix) {
+    const Index rows = matrix.rows(), columns = matrix.cols();
+    if constexpr (Derived::IsVectorAtCompileTime) {
+      resize(Shape{rows * columns});
+      Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>> out(data(), size());
+      for (Index i = 0; i < size(); ++i) out[i] = matrix.derived()(rows == 1 ? 0 : i, rows == 1 ? i : 0);
+    } else if constexpr (Derived::IsRowMajor) {
+      resize(Shape{rows, columns});
+      row_major_matrix() = matrix;
+    } else {
+      resize(Shape::batch(rows, columns));
+      this->matrix() = matrix;
+    }
+  }
+
+  /// Extents and layout of the values.
   const Shape& shape() const { return shape_; }
   /// The number of elements.
   Index size() const { return shape_.size(); }
@@ -81,15 +104,34 @@ class Tensor {
   /// @}
 
   /// @{
-  /// Element of a batch; not checked.
-  T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[batch_offset(shape_, n, c, h, w)]; }
-  T operator()(Index n, Index c, Index h = 0, Index w = 0) const { return (*this)[batch_offset(shape_, n, c, h, w)]; }
+  /// Element (n, c, h, w), whatever the layout; not checked.
+  T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[offset_of(shape_, n, c, h, w)]; }
+  T operator()(Index n, Index c, Index h = 0, Index w = 0) const { return (*this)[offset_of(shape_, n, c, h, w)]; }
   /// @}
 
   /// @{
-  /// A batch as an Eigen matrix (samples, features), without a copy.
-  Eigen::Map<Matrix> matrix() { return {data(), shape_[0], shape_.features()}; }
-  Eigen::Map<const Matrix> matrix() const { return {data(), shape_[0], shape_.features()}; }
+  /// A batch as an Eigen matrix (samples, features), without a copy. @throws ShapeError if it is row-major.
+  Eigen::Map<Matrix> matrix() {
+    detail::require_batch("Tensor::matrix", "the tensor", shape_);
+    return {data(), shape_[0], shape_.features()};
+  }
+  Eigen::Map<const Matrix> matrix() const {
+    detail::require_batch("Tensor::matrix", "the tensor", shape_);
+    return {data(), shape_[0], shape_.features()};
+  }
+  /// @}
+
+  /// @{
+  /// A parameter as an Eigen matrix (axis 0, all others), without a copy. @throws ShapeError if its samples are
+  /// innermost.
+  Eigen::Map<RowMajorMatrix> row_major_matrix() {
+    detail::require_row_major("Tensor::row_major_matrix", "the tensor", shape_);
+    return {data(), shape_[0], shape_.features()};
+  }
+  Eigen::Map<const RowMajorMatrix> row_major_matrix() const {
+    detail::require_row_major("Tensor::row_major_matrix", "the tensor", shape_);
+    return {data(), shape_[0], shape_.features()};
+  }
   /// @}
 
   /// Takes this shape, with values left undefined; without an allocation if the shape is the present one. Use it on a
@@ -123,7 +165,7 @@ class Tensor {
 };
 
 /// Copies samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it,
-/// ShapeError for a scalar.
+/// ShapeError for a scalar, or a row-major tensor.
 template <class T>
 void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& out) {
   const Index total = batch.shape()[0];
@@ -145,9 +187,11 @@ Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
 }
 
 /// Writes the samples of `part` (M, ...) to samples [begin, begin + M) of a batch with the same features.
-/// @throws ArgumentError if they are not within it, ShapeError if the features differ.
+/// @throws ArgumentError if they are not within it, ShapeError if the features differ or either is row-major.
 template <class T>
 void set_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
+  detail::require_batch("set_samples", "the batch", batch.shape());
+  detail::require_batch("set_samples", "the part", part.shape());
   const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().features();
   if (part.shape().features() != features) {
     throw ShapeError("set_samples: ", part.shape(), " has other features than ", batch.shape());

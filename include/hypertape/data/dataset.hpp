@@ -183,7 +183,7 @@ void gather(const LabeledImages& images, std::span<const Index> which, const Nor
   detail::check_normalization(images, normalization);
   if (which.empty()) throw ArgumentError("gather: needs at least one index");
   const auto samples = static_cast<Index>(which.size());
-  const Shape shape{samples, images.channels, images.height, images.width};
+  const Shape shape = Shape::batch(samples, images.channels, images.height, images.width);
   out.resize(shape);
   const Index plane = images.height * images.width;
   for (Index c = 0; c < images.channels; ++c) {
@@ -202,7 +202,7 @@ void gather_one_hot(const LabeledImages& images, std::span<const Index> which, T
   detail::check_indices(images, which, "gather_one_hot");
   if (which.empty()) throw ArgumentError("gather_one_hot: needs at least one index");
   const auto samples = static_cast<Index>(which.size());
-  out.resize(Shape{samples, images.classes});
+  out.resize(Shape::batch(samples, images.classes));
   out.fill(T(0));
   for (Index n = 0; n < samples; ++n) {
     const Index image = which[static_cast<std::size_t>(n)], label = images.labels[static_cast<std::size_t>(image)];

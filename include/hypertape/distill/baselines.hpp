@@ -54,7 +54,7 @@ inline DistilledSet with_schedule(DistilledSet set, const TrainingSchedule& sche
 inline std::vector<Tensor<float>> average_images(const data::LabeledImages& images, std::span<const Index> which,
                                                  const data::Normalization& normalization, Index steps,
                                                  Index images_per_class) {
-  Tensor<float> batch(Shape{images.classes * images_per_class, images.channels, images.height, images.width});
+  Tensor<float> batch(Shape::batch(images.classes * images_per_class, images.channels, images.height, images.width));
   const Index pixels = images.height * images.width;
   for (int k = 0; k < images.classes; ++k) {
     const std::vector<Index> of_class = data::indices_of_class(images, which, k);
@@ -83,7 +83,7 @@ inline std::vector<Tensor<float>> kmeans_images(const data::LabeledImages& image
                                                 Index images_per_class, Index most_iterations, Random random,
                                                 const WorkerTeam& team) {
   const Index wanted = steps * images_per_class;
-  const Shape shape{images.classes * images_per_class, images.channels, images.height, images.width};
+  const Shape shape = Shape::batch(images.classes * images_per_class, images.channels, images.height, images.width);
   std::vector<Tensor<float>> batches(static_cast<std::size_t>(steps), Tensor<float>(shape));
   Tensor<float> points;
   for (int k = 0; k < images.classes; ++k) {

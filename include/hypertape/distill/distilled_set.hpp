@@ -137,7 +137,7 @@ inline void read_labels(const io::Npz& npz, const std::filesystem::path& path, I
   if (set.soft_labels) {
     const auto& values = io::require_values<float>(npz, path, "labels", {steps, count, classes});
     for (Index s = 0; s < steps; ++s) {
-      set.labels.push_back(from_row_major(Shape{count, classes}, split(values, s, count * classes)));
+      set.labels.push_back(from_row_major(Shape::batch(count, classes), split(values, s, count * classes)));
     }
     return;
   }
@@ -203,7 +203,7 @@ inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& pa
   const auto& pixels = io::require_values<float>(npz, path, "images", {-1, -1, -1, -1, -1});
   const std::vector<Index>& extents = npz.at("images").shape;
   const Index steps = extents[0], channels = extents[2];
-  const Shape shape{extents[1], channels, extents[3], extents[4]};
+  const Shape shape = Shape::batch(extents[1], channels, extents[3], extents[4]);
   for (Index s = 0; s < steps; ++s) {
     const auto step =
         std::span(pixels).subspan(static_cast<std::size_t>(s * shape.size()), static_cast<std::size_t>(shape.size()));

@@ -49,9 +49,9 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
     worker.tape.reset();
     const Var<float> logits =
         network(worker.tape.view(theta.shape(), theta.data()), worker.tape.view(worker.x.shape(), worker.x.data()));
-    if (logits.shape() != Shape{range.size(), images.classes}) {
+    if (logits.shape() != Shape::batch(range.size(), images.classes)) {
       throw ShapeError("accuracy: the network gives ", logits.shape(), ", ", images.classes, " classes need ",
-                       Shape{range.size(), images.classes});
+                       Shape::batch(range.size(), images.classes));
     }
     if (!std::isfinite(kernels::sum(logits.size(), logits.data()))) {
       throw DivergenceError("accuracy: the network's outputs are not finite");

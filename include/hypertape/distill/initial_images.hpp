@@ -28,7 +28,7 @@ inline std::vector<Tensor<float>> noise_images(const data::LabeledImages& like, 
                                                double deviation, Random random) {
   std::vector<Tensor<float>> images;
   for (Index s = 0; s < steps; ++s) {
-    images.emplace_back(Shape{like.classes * images_per_class, like.channels, like.height, like.width});
+    images.emplace_back(Shape::batch(like.classes * images_per_class, like.channels, like.height, like.width));
     for (float& value : images.back().values()) value = static_cast<float>(deviation * random.normal());
   }
   return images;

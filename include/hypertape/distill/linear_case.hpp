@@ -45,7 +45,7 @@ inline LinearProblem random_linear_problem(Index samples, Index dimension, doubl
         dimension, ", ", samples, " samples and noise ", noise);
   }
   Random random = random_stream(seed, RandomPurpose::batches);
-  LinearProblem problem{Tensor<double>(Shape{samples, dimension}), Tensor<double>(Shape{samples, 1})};
+  LinearProblem problem{Tensor<double>(Shape::batch(samples, dimension)), Tensor<double>(Shape::batch(samples, 1))};
   Eigen::VectorXd weights(dimension);
   for (double& value : problem.data.values()) value = random.normal();
   for (double& value : weights) value = random.normal();
@@ -101,7 +101,8 @@ inline LinearPoints best_linear_points(const Tensor<double>& solution, Index poi
   const Eigen::Map<const Eigen::VectorXd> theta(solution.data(), dimension);
   const Eigen::HouseholderQR<Eigen::MatrixXd> factors(theta);
   const Eigen::MatrixXd basis = factors.householderQ() * Eigen::MatrixXd::Identity(dimension, points);
-  LinearPoints best{Tensor<double>(Shape{points, dimension}), Tensor<double>(Shape{points, 1}), step_size};
+  LinearPoints best{Tensor<double>(Shape::batch(points, dimension)), Tensor<double>(Shape::batch(points, 1)),
+                    step_size};
   best.x.matrix() = std::sqrt(static_cast<double>(points) / step_size) * basis.transpose();
   best.y.matrix() = best.x.matrix() * theta;
   return best;
@@ -203,7 +204,7 @@ class LinearLearner {
     const double length = std::sqrt(static_cast<double>(points) / step_size);
     learning_rate_ = learning_rate * length;
     const Index dimension = solution.size();
-    points_ = {Tensor<double>(Shape{points, dimension}), Tensor<double>(Shape{points, 1}), step_size};
+    points_ = {Tensor<double>(Shape::batch(points, dimension)), Tensor<double>(Shape::batch(points, 1)), step_size};
     Random random = random_stream(seed, RandomPurpose::images, points);
     const double deviation = length / std::sqrt(static_cast<double>(dimension));
     for (double& value : points_.x.values()) value = deviation * random.normal();

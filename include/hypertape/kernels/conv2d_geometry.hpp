@@ -25,9 +25,9 @@ struct Conv2dGeometry {
   /// Columns of the output.
   Index OW() const { return (W + 2 * padding - K) / stride + 1; }
 
-  Shape input() const { return {N, C, H, W}; }         ///< (N, C, H, W)
-  Shape weight() const { return {O, C, K, K}; }        ///< (O, C, K, K)
-  Shape output() const { return {N, O, OH(), OW()}; }  ///< (N, O, OH, OW)
+  Shape input() const { return Shape::batch(N, C, H, W); }         ///< (N, C, H, W)
+  Shape weight() const { return {O, C, K, K}; }                    ///< (O, C, K, K)
+  Shape output() const { return Shape::batch(N, O, OH(), OW()); }  ///< (N, O, OH, OW)
 
   /// Multiply-adds of one pass, counting the padding as work: the usual algorithmic count.
   Index multiply_adds() const { return N * O * OH() * OW() * C * K * K; }
@@ -43,6 +43,8 @@ inline Conv2dGeometry conv2d_geometry(const Shape& input, const Shape& weight, I
   };
   if (input.rank() != 4) fail("the input must be (N, C, H, W)");
   if (weight.rank() != 4 || weight[2] != weight[3]) fail("the weight must be (O, C, K, K)");
+  hypertape::detail::require_batch("conv2d", "the input", input);
+  hypertape::detail::require_row_major("conv2d", "the weight", weight);
   if (input[1] != weight[1]) fail("the input has ", input[1], " channels, the weight reads ", weight[1]);
   if (stride < 1) fail("the stride must be at least 1, got ", stride);
   if (padding < 0) fail("the padding cannot be negative, got ", padding);

@@ -25,8 +25,8 @@ struct Pool2dGeometry {
   Index OH() const { return (H - (K - 2 * padding)) / stride + 1; }
   /// Columns of the output.
   Index OW() const { return (W - (K - 2 * padding)) / stride + 1; }
-  Shape input() const { return {N, C, H, W}; }         ///< (N, C, H, W)
-  Shape output() const { return {N, C, OH(), OW()}; }  ///< (N, C, OH, OW)
+  Shape input() const { return Shape::batch(N, C, H, W); }         ///< (N, C, H, W)
+  Shape output() const { return Shape::batch(N, C, OH(), OW()); }  ///< (N, C, OH, OW)
 };
 
 /// @throws ShapeError unless the input is (N, C, H, W) and the windows fit; the padding may be at most half of a
@@ -37,6 +37,7 @@ inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Inde
                      rule...);
   };
   if (input.rank() != 4) fail("the input must be (N, C, H, W)");
+  hypertape::detail::require_batch(name, "the input", input);
   if (K < 1 || stride < 1) fail("window and stride must be at least 1");
   if (padding < 0 || padding > K / 2) fail("the padding must be between 0 and half of the window");
   const Index inside = K - 2 * padding;  // of the image, at least: a sum with the padding could overflow

@@ -1,9 +1,7 @@
 #pragma once
 
-#include "hypertape/nn/parameters.hpp"
+#include "hypertape/nn/layers.hpp"
 #include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/conv2d.hpp"
-#include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/local_response_norm.hpp"
 #include "hypertape/ops/pool2d.hpp"
 
@@ -20,18 +18,12 @@ namespace hypertape::nn {
 class AlexCifarNet {
  public:
   /// @throws ShapeError for less than one class.
-  explicit AlexCifarNet(Index classes = 10) {
-    parameters_.add("conv1.weight", {64, 3, 5, 5});
-    parameters_.add("conv1.bias", {64});
-    parameters_.add("conv2.weight", {64, 64, 5, 5});
-    parameters_.add("conv2.bias", {64});
-    parameters_.add("fc1.weight", {384, 4096});
-    parameters_.add("fc1.bias", {384});
-    parameters_.add("fc2.weight", {192, 384});
-    parameters_.add("fc2.bias", {192});
-    parameters_.add("fc3.weight", {classes, 192});
-    parameters_.add("fc3.bias", {classes});
-  }
+  explicit AlexCifarNet(Index classes = 10)
+      : conv1_(parameters_, "conv1", 3, 64, 5, {.padding = 2}),
+        conv2_(parameters_, "conv2", 64, 64, 5, {.padding = 2}),
+        fc1_(parameters_, "fc1", 4096, 384),
+        fc2_(parameters_, "fc2", 384, 192),
+        fc3_(parameters_, "fc3", 192, classes) {}
 
   /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
@@ -40,24 +32,26 @@ class AlexCifarNet {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     const Index N = x.shape()[0];
-    if (x.shape() != Shape{N, 3, 32, 32}) {
+    if (x.shape() != Shape::batch(N, 3, 32, 32)) {
       throw ShapeError("AlexCifarNet: built for images ", Shape{1, 3, 32, 32}, ", got ", x.shape());
     }
-    const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
+    parameters_.require_theta(theta.shape());
     const auto pool = [](Var<T> h) { return max_pool2d(h, {.size = 3, .stride = 2, .padding = 1}); };
     const auto normalize = [](Var<T> h) {
       return local_response_norm(h, {.size = 4, .alpha = 0.001 / 9, .beta = 0.75, .k = 1});
     };
-    Var<T> h = normalize(relu(pool(conv2d(x, p(0), p(1), {.padding = 2}))));
-    h = pool(normalize(relu(conv2d(h, p(2), p(3), {.padding = 2}))));
+    Var<T> h = normalize(relu(pool(conv1_(theta, x))));
+    h = pool(normalize(relu(conv2_(theta, h))));
     h = reshape(h, {N, 4096});
-    h = relu(linear(h, p(4), p(5)));
-    h = relu(linear(h, p(6), p(7)));
-    return linear(h, p(8), p(9));
+    h = relu(fc1_(theta, h));
+    h = relu(fc2_(theta, h));
+    return fc3_(theta, h);
   }
 
  private:
   Parameters parameters_;
+  Conv2d conv1_, conv2_;
+  Linear fc1_, fc2_, fc3_;
 };
 
 }  // namespace hypertape::nn

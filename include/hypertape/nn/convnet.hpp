@@ -1,10 +1,11 @@
 #pragma once
 
-#include "hypertape/nn/parameters.hpp"
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypertape/nn/layers.hpp"
 #include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/conv2d.hpp"
-#include "hypertape/ops/instance_norm.hpp"
-#include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/pool2d.hpp"
 
 namespace hypertape::nn {
@@ -36,18 +37,15 @@ class ConvNet {
       throw ArgumentError("ConvNet: images of ", options.size, " x ", options.size, " cannot have ", options.depth,
                           " blocks, each of which halves them");
     }
-    Index channels = options.channels, size = options.size;
-    for (Index block = 1; block <= options.depth; ++block) {
-      const std::string name = concat("block", block);
-      parameters_.add(name + ".conv.weight", {options.width, channels, 3, 3});
-      parameters_.add(name + ".conv.bias", {options.width});
-      parameters_.add(name + ".norm.weight", {options.width}, 1);
-      parameters_.add(name + ".norm.bias", {options.width});
+    Index channels = options.channels;
+    for (Index i = 1; i <= options.depth; ++i) {
+      const std::string name = concat("block", i);
+      blocks_.push_back({{parameters_, name + ".conv", channels, options.width, 3, {.padding = 1}},
+                         {parameters_, name + ".norm", options.width}});
       channels = options.width;
-      size /= 2;
     }
-    parameters_.add("linear.weight", {options.classes, channels * size * size});
-    parameters_.add("linear.bias", {options.classes});
+    const Index side = options.size >> options.depth;
+    linear_.emplace(parameters_, "linear", channels * side * side, options.classes);
   }
 
   /// The layout of theta.
@@ -58,23 +56,26 @@ class ConvNet {
   /// Logits (N, classes) of images x (N, channels, size, size). @throws ShapeError for other images.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
-    const Shape image = {1, options_.channels, options_.size, options_.size};
+    const Shape image = Shape::batch(1, options_.channels, options_.size, options_.size);
     if (x.shape().rank() != 4 || x.shape().with_samples(1) != image) {
       throw ShapeError("ConvNet: built for images ", image, ", got ", x.shape());
     }
-    const auto p = [&](Index i) { return parameters_.get(theta, static_cast<std::size_t>(i)); };
+    parameters_.require_theta(theta.shape());
     Var<T> h = x;
-    for (Index i = 0; i < 4 * options_.depth; i += 4) {
-      h = instance_norm(conv2d(h, p(i), p(i + 1), {.padding = 1}), p(i + 2), p(i + 3));
-      h = average_pool2d(relu(h));
-    }
-    h = reshape(h, {h.shape()[0], h.shape().features()});
-    return linear(h, p(4 * options_.depth), p(4 * options_.depth + 1));
+    for (const Block& block : blocks_) h = average_pool2d(relu(block.norm(theta, block.conv(theta, h))));
+    return (*linear_)(theta, reshape(h, {h.shape()[0], h.shape().features()}));
   }
 
  private:
+  struct Block {
+    Conv2d conv;
+    InstanceNorm norm;
+  };
+
   ConvNetOptions options_;
   Parameters parameters_;
+  std::vector<Block> blocks_;
+  std::optional<Linear> linear_;  // made last, for its weights come last
 };
 
 }  // namespace hypertape::nn

@@ -78,11 +78,11 @@ class FusedLeNet final : public LossDerivatives<T> {
       throw ShapeError("LeNet: theta must be ", Shape{weights_}, ", got ", theta.shape());
     }
     const Index N = x.shape()[0];
-    if (x.shape() != Shape{N, Channels, size_, size_}) {
+    if (x.shape() != Shape::batch(N, Channels, size_, size_)) {
       throw ShapeError("LeNet: built for images ", Shape{1, Channels, size_, size_}, ", got ", x.shape());
     }
-    if (y.shape() != Shape{N, classes_}) {
-      throw ShapeError("softmax_cross_entropy: logits ", Shape{N, classes_}, " and labels ", y.shape(),
+    if (y.shape() != Shape::batch(N, classes_)) {
+      throw ShapeError("softmax_cross_entropy: logits ", Shape::batch(N, classes_), " and labels ", y.shape(),
                        " must have one shape (N, K)");
     }
   }

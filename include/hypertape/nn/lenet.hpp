@@ -3,10 +3,8 @@
 #include <memory>
 
 #include "hypertape/nn/fused_lenet.hpp"
-#include "hypertape/nn/parameters.hpp"
+#include "hypertape/nn/layers.hpp"
 #include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/conv2d.hpp"
-#include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/pool2d.hpp"
 
 namespace hypertape::nn {
@@ -22,18 +20,14 @@ class LeNet {
  public:
   /// @throws ShapeError for another image size or less than one channel or class.
   explicit LeNet(Index channels = 1, Index size = 28, Index classes = 10)
-      : image_({1, channels, size, size}), padding_(size == 28 ? 2 : 0) {
+      : image_(Shape::batch(1, channels, size, size)),
+        classes_(classes),
+        conv1_(parameters_, "conv1", channels, 6, 5, {.padding = size == 28 ? 2 : 0}),
+        conv2_(parameters_, "conv2", 6, 16, 5),
+        fc1_(parameters_, "fc1", 400, 120),
+        fc2_(parameters_, "fc2", 120, 84),
+        fc3_(parameters_, "fc3", 84, classes) {
     if (size != 28 && size != 32) throw ShapeError("LeNet: images must be 28x28 or 32x32, got ", size);
-    parameters_.add("conv1.weight", {6, channels, 5, 5});
-    parameters_.add("conv1.bias", {6});
-    parameters_.add("conv2.weight", {16, 6, 5, 5});
-    parameters_.add("conv2.bias", {16});
-    parameters_.add("fc1.weight", {120, 400});
-    parameters_.add("fc1.bias", {120});
-    parameters_.add("fc2.weight", {84, 120});
-    parameters_.add("fc2.bias", {84});
-    parameters_.add("fc3.weight", {classes, 84});
-    parameters_.add("fc3.bias", {classes});
   }
 
   /// The layout of theta.
@@ -45,29 +39,30 @@ class LeNet {
     if (x.shape() != image_.with_samples(x.shape()[0])) {
       throw ShapeError("LeNet: built for images ", image_, ", got ", x.shape());
     }
-    const auto p = [&](std::size_t i) { return parameters_.get(theta, i); };
-    Var<T> h = relu(max_pool2d(conv2d(x, p(0), p(1), {.padding = padding_})));
-    h = relu(max_pool2d(conv2d(h, p(2), p(3))));
+    parameters_.require_theta(theta.shape());
+    Var<T> h = relu(max_pool2d(conv1_(theta, x)));
+    h = relu(max_pool2d(conv2_(theta, h)));
     h = reshape(h, {h.shape()[0], 400});
-    h = relu(linear(h, p(4), p(5)));
-    h = relu(linear(h, p(6), p(7)));
-    return linear(h, p(8), p(9));
+    h = relu(fc1_(theta, h));
+    h = relu(fc2_(theta, h));
+    return fc3_(theta, h);
   }
 
   /// The derivatives of this network with softmax cross-entropy in one pass, without a tape: for images of 1 or 3
   /// channels, else null.
   template <class T>
   std::unique_ptr<LossDerivatives<T>> cross_entropy_derivatives() const {
-    const Index size = image_[2], classes = parameters_.entries().back().shape[0];
-    if (image_[1] == 1) return std::make_unique<FusedLeNet<T, 1>>(size, classes, parameters_.size());
-    if (image_[1] == 3) return std::make_unique<FusedLeNet<T, 3>>(size, classes, parameters_.size());
+    if (image_[1] == 1) return std::make_unique<FusedLeNet<T, 1>>(image_[2], classes_, parameters_.size());
+    if (image_[1] == 3) return std::make_unique<FusedLeNet<T, 3>>(image_[2], classes_, parameters_.size());
     return nullptr;
   }
 
  private:
   Shape image_;
-  Index padding_;
+  Index classes_;
   Parameters parameters_;
+  Conv2d conv1_, conv2_;
+  Linear fc1_, fc2_, fc3_;
 };
 
 }  // namespace hypertape::nn

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "hypertape/nn/parameters.hpp"
+#include "hypertape/nn/layers.hpp"
 #include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/linear.hpp"
 
 namespace hypertape::nn {
 
@@ -33,13 +31,10 @@ Var<T> activate(Activation activation, Var<T> x) {
 class Mlp {
  public:
   /// @throws ShapeError for fewer than two widths.
-  explicit Mlp(std::vector<Index> widths, Activation activation = Activation::relu)
-      : widths_(std::move(widths)), activation_(activation) {
-    if (widths_.size() < 2) throw ShapeError("Mlp: needs at least an input and an output width");
-    for (std::size_t layer = 1; layer < widths_.size(); ++layer) {
-      const std::string name = "fc" + std::to_string(layer);
-      parameters_.add(name + ".weight", {widths_[layer], widths_[layer - 1]});
-      parameters_.add(name + ".bias", {widths_[layer]});
+  explicit Mlp(const std::vector<Index>& widths, Activation activation = Activation::relu) : activation_(activation) {
+    if (widths.size() < 2) throw ShapeError("Mlp: needs at least an input and an output width");
+    for (std::size_t layer = 1; layer < widths.size(); ++layer) {
+      layers_.emplace_back(parameters_, "fc" + std::to_string(layer), widths[layer - 1], widths[layer]);
     }
   }
 
@@ -49,18 +44,16 @@ class Mlp {
   /// Outputs (N, O) of a batch x (N, ...) with F features in all. @throws ShapeError if x has not F features.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
-    Var<T> h = reshape(x, {x.shape()[0], x.shape().features()});
-    for (std::size_t layer = 0; layer + 1 < widths_.size(); ++layer) {
-      if (layer > 0) h = activate(activation_, h);
-      h = linear(h, parameters_.get(theta, 2 * layer), parameters_.get(theta, 2 * layer + 1));
-    }
+    parameters_.require_theta(theta.shape());
+    Var<T> h = layers_.front()(theta, reshape(x, {x.shape()[0], x.shape().features()}));
+    for (std::size_t layer = 1; layer < layers_.size(); ++layer) h = layers_[layer](theta, activate(activation_, h));
     return h;
   }
 
  private:
-  std::vector<Index> widths_;
   Activation activation_;
   Parameters parameters_;
+  std::vector<Linear> layers_;
 };
 
 }  // namespace hypertape::nn

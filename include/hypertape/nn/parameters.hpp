@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,56 +13,90 @@
 
 namespace hypertape::nn {
 
+/// One named tensor of a network's weights, and where in theta it lies.
+struct Parameter {
+  std::string name;  ///< as in PyTorch: "conv1.weight"
+  Shape shape;       ///< row-major
+  Index offset;      ///< of its first value in theta
+  double start;      ///< of a vector: the value of all its elements in a new theta
+
+  /// The tensor as a view of theta. @throws ShapeError if theta is too short.
+  template <class T>
+  Var<T> operator()(Var<T> theta) const {
+    return theta.slice(offset, shape);
+  }
+};
+
 /// The layout of a network's weights in one flat vector theta: named tensors, one after the other, each row-major.
 ///
-///     Parameters layout;
-///     layout.add("fc.weight", {10, 784});
-///     layout.add("fc.bias", {10});
-///     Var<float> weight = layout.get(theta, 0);   // a view of theta
+///     Parameters parameters;
+///     const Parameter weight = parameters.add("fc.weight", {10, 784});
+///     Var<float> w = weight(theta);                                      // a view of theta
+///     Var<float> same = parameters.get(theta, "fc.weight");
+///     auto gradients = parameters.split(gradient);                       // name and tensor of each
 class Parameters {
  public:
-  /// One named tensor.
-  struct Entry {
-    std::string name;  ///< as in PyTorch: "conv1.weight"
-    Shape shape;       ///< row-major
-    Index offset;      ///< of its first value in theta
-    double start;      ///< of a vector: the value of all its elements in a new theta
-  };
-
-  /// Appends a tensor and returns its index. A vector starts as a bias should, at zero, unless told otherwise.
-  /// @throws ShapeError for a start of anything but a vector, which an initializer fills.
-  std::size_t add(std::string name, const Shape& shape, double start = 0) {
+  /// Appends a tensor, of row-major shape. A vector starts as a bias should, at zero, unless told otherwise.
+  /// @throws ShapeError for a start of anything but a vector, which an initializer fills, or a batch; ArgumentError for
+  /// a name that is taken.
+  Parameter add(std::string name, const Shape& shape, double start = 0) {
+    hypertape::detail::require_row_major("Parameters", name.c_str(), shape);
     if (!(start >= 0 && start <= 0) && shape.rank() >= 2) {
       throw ShapeError("Parameters: only a vector can start at ", start, ", ", name, " is ", shape);
     }
+    if (find(name) != nullptr) throw ArgumentError("Parameters: there are two tensors ", name);
     entries_.push_back({std::move(name), shape, size_, start});
     size_ += shape.size();
-    return entries_.size() - 1;
+    return entries_.back();
   }
 
   /// Number of values of theta.
   Index size() const { return size_; }
   /// The tensors, in the order of theta.
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<Parameter>& entries() const { return entries_; }
 
-  /// Tensor i as a view of theta. @throws ShapeError unless theta is a vector of size() values, ArgumentError if there
-  /// are not so many tensors.
+  /// @throws ShapeError unless this is the shape of a theta, a vector of size() values.
+  void require_theta(const Shape& theta) const {
+    if (theta != Shape{size_}) throw ShapeError("Parameters: theta must be ", Shape{size_}, ", got ", theta);
+  }
+
+  /// The tensor of this name as a view of theta. @throws ShapeError unless theta is a vector of size() values,
+  /// ArgumentError, which lists the names, if there is no such tensor.
+  template <class T>
+  Var<T> get(Var<T> theta, std::string_view name) const {
+    require_theta(theta.shape());
+    if (const Parameter* entry = find(name)) return (*entry)(theta);
+    std::string known;
+    for (const Parameter& entry : entries_) known += (known.empty() ? "" : ", ") + entry.name;
+    throw ArgumentError("Parameters: no tensor ", name, " among ", known);
+  }
+  /// Tensor i as a view of theta. @throws as above.
   template <class T>
   Var<T> get(Var<T> theta, std::size_t i) const {
-    if (theta.shape() != Shape{size_}) {
-      throw ShapeError("Parameters: theta must be ", Shape{size_}, ", got ", theta.shape());
+    require_theta(theta.shape());
+    if (i >= entries_.size()) throw ArgumentError("Parameters: no tensor ", i, " among ", entries_.size());
+    return entries_[i](theta);
+  }
+
+  /// Copies of all tensors of theta, or of a gradient with respect to it, with their names, in the order of theta.
+  /// @throws ShapeError unless theta is a vector of size() values.
+  template <class T>
+  std::vector<std::pair<std::string, Tensor<T>>> split(const Tensor<T>& theta) const {
+    require_theta(theta.shape());
+    std::vector<std::pair<std::string, Tensor<T>>> tensors;
+    for (const Parameter& entry : entries_) {
+      const auto values =
+          theta.values().subspan(static_cast<std::size_t>(entry.offset), static_cast<std::size_t>(entry.shape.size()));
+      tensors.emplace_back(entry.name, Tensor<T>(entry.shape, values));
     }
-    if (i >= entries_.size()) {
-      throw ArgumentError("Parameters: no tensor ", i, " among ", entries_.size());
-    }
-    return theta.slice(entries_[i].offset, entries_[i].shape);
+    return tensors;
   }
 
   /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases and the like) at their start.
   template <class T>
   Tensor<T> initialize(Initializer initializer, double gain, Random& random) const {
     Tensor<T> theta(Shape{size_});
-    for (const Entry& entry : entries_) {
+    for (const Parameter& entry : entries_) {
       T* values = theta.data() + entry.offset;
       if (entry.shape.rank() < 2) {
         std::fill_n(values, entry.shape.size(), static_cast<T>(entry.start));
@@ -72,7 +108,13 @@ class Parameters {
   }
 
  private:
-  std::vector<Entry> entries_;
+  const Parameter* find(std::string_view name) const {
+    const auto found =
+        std::find_if(entries_.begin(), entries_.end(), [&](const Parameter& e) { return e.name == name; });
+    return found == entries_.end() ? nullptr : &*found;
+  }
+
+  std::vector<Parameter> entries_;
   Index size_ = 0;
 };
 

@@ -17,7 +17,7 @@ struct InstanceForm {
   Shape operand;
 
   Index pixels() const { return operand[2] * operand[3]; }
-  Shape shape(int role) const { return role == 0 ? Shape{operand[0], operand[1]} : operand; }
+  Shape shape(int role) const { return role == 0 ? Shape::batch(operand[0], operand[1]) : operand; }
   ChannelSumMap bias() const { return {operand, Shape{operand[1]}}; }
   template <int Role>
   Index scratch() const {
@@ -84,6 +84,7 @@ struct InstanceCenterMap {
 template <class T>
 Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
   if (x.shape().rank() != 4) throw ShapeError("instance_norm: needs a batch (N, C, H, W), got ", x.shape());
+  detail::require_batch("instance_norm", "x", x.shape());
   const Shape channels{x.shape()[1]};
   if (gamma.shape() != channels || beta.shape() != channels) {
     throw ShapeError("instance_norm: ", x.shape(), " needs gamma and beta ", channels, ", got ", gamma.shape(), " and ",

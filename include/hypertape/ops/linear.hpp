@@ -12,8 +12,8 @@ struct LinearForm {
   static constexpr const char* names[3] = {"linear_input_gradient", "linear_weight_gradient", "linear"};
   Index N, F, O;
 
-  Shape shape(int role) const { return role == 0 ? Shape{N, F} : role == 1 ? Shape{O, F} : Shape{N, O}; }
-  ChannelSumMap bias() const { return {Shape{N, O}, Shape{O}}; }
+  Shape shape(int role) const { return role == 0 ? Shape::batch(N, F) : role == 1 ? Shape{O, F} : Shape::batch(N, O); }
+  ChannelSumMap bias() const { return {Shape::batch(N, O), Shape{O}}; }
 
   template <int Role>
   Index parts() const {
@@ -48,6 +48,8 @@ LinearForm linear_form(Var<T> x, Var<T> weight) {
   if (in.rank() != 2 || w.rank() != 2) {
     throw ShapeError("linear: needs an input (N, F) and a weight (O, F), got ", in, " and ", w);
   }
+  require_batch("linear", "the input", in);
+  require_row_major("linear", "the weight", w);
   if (in[1] != w[1]) {
     throw ShapeError("linear: input ", in, " needs a weight of ", in[1], " columns, got ", w);
   }

@@ -127,6 +127,7 @@ Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
   if (x.shape().rank() < 2) {
     throw ShapeError("local_response_norm: needs a batch (N, C, ...), got ", x.shape());
   }
+  detail::require_batch("local_response_norm", "x", x.shape());
   if (size < 1) throw ArgumentError("local_response_norm: the size must be at least 1, got ", size);
   const auto alpha = static_cast<T>(options.alpha), beta = static_cast<T>(options.beta), k = static_cast<T>(options.k);
   if (!(alpha >= 0 && k > 0 && std::isfinite(alpha) && std::isfinite(k) && std::isfinite(beta))) {

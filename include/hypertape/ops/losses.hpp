@@ -10,11 +10,11 @@
 /// Losses of a batch: scalars, means over the samples, so that blocks of samples can be averaged.
 namespace hypertape {
 
-/// Classes 0 .. K - 1 as rows of zeros with a single one: (N, K). @throws ArgumentError for a label outside.
+/// Classes 0 .. K - 1 as rows of zeros with a single one: a batch (N, K). @throws ArgumentError for a label outside.
 template <class T>
 Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
   const auto count = static_cast<Index>(labels.size());
-  Tensor<T> out(Shape{count, classes});
+  Tensor<T> out(Shape::batch(count, classes));
   for (Index n = 0; n < count; ++n) {
     const std::int32_t label = labels[static_cast<std::size_t>(n)];
     if (label < 0 || label >= classes) {

@@ -94,30 +94,32 @@ Var<T> fill(Var<T> x, const Shape& shape) {
 template <class T>
 Var<T> sum_per_channel(Var<T> x) {
   if (x.shape().rank() < 2) throw ShapeError("sum_per_channel: needs a batch (N, F, ...), got ", x.shape());
+  detail::require_batch("sum_per_channel", "x", x.shape());
   return apply_map(ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
 }
 
-/// (F) -> shape (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
+/// (F) -> a batch (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
 /// unless that is a batch with F features.
 template <class T>
 Var<T> repeat_per_channel(Var<T> x, const Shape& shape) {
   if (shape.rank() < 2 || x.shape() != Shape{shape[1]}) {
     throw ShapeError("repeat_per_channel: a batch ", shape, " needs ", Shape{shape[1]}, ", got ", x.shape());
   }
-  return apply_map<true>(ChannelSumMap{shape, Shape{shape[1]}}, x);
+  return apply_map<true>(ChannelSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[1]}}, x);
 }
 
 /// (N, F, ...) -> (N): each sample's sum. @throws ShapeError for a scalar.
 template <class T>
 Var<T> sum_over_features(Var<T> x) {
   if (x.shape().rank() < 1) throw ShapeError("sum_over_features: needs a batch (N, ...), got a scalar");
+  detail::require_batch("sum_over_features", "x", x.shape());
   return apply_map(FeatureSumMap{x.shape(), Shape{x.shape()[0]}}, x);
 }
 
-/// (N) -> shape (N, F, ...): one value for each sample, for every feature. @throws ShapeError unless N agrees.
+/// (N) -> a batch (N, F, ...): one value for each sample, for every feature. @throws ShapeError unless N agrees.
 template <class T>
 Var<T> repeat_for_features(Var<T> x, const Shape& shape) {
-  return apply_map<true>(FeatureSumMap{shape, Shape{shape[0]}}, x);
+  return apply_map<true>(FeatureSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[0]}}, x);
 }
 
 }  // namespace hypertape

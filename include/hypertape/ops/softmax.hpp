@@ -82,6 +82,7 @@ Var<T> log_softmax(const char* operation, Var<T> logits) {
   if (logits.shape().rank() != 2) {
     throw ShapeError(operation, ": needs logits (N, K), got ", logits.shape());
   }
+  require_batch(operation, "the logits", logits.shape());
   return logits.tape().apply(LogSoftmax<T>(), logits.shape(), {logits});
 }
 

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <string>
+
+#include "hypertape/nn/parameters.hpp"
+#include "hypertape/ops/conv2d.hpp"
+#include "hypertape/ops/instance_norm.hpp"
+#include "hypertape/ops/linear.hpp"
+
+/// Layers know where in theta their weights are. Each takes them from the Parameters of its network when it is made,
+/// under its own name, and reads them when it is called, so that a network reads as its layers:
+///
+///     Parameters parameters;                                 // declared before the layers, which it must outlive
+///     Linear hidden{parameters, "hidden", 784, 100};         //   only until they are made
+///     Linear output{parameters, "output", 100, 10};
+///     Var<float> logits = output(theta, relu(hidden(theta, x)));
+namespace hypertape::nn {
+
+/// y (N, O) = x (N, F) weight^T + bias, with `NAME.weight` (O, F) and `NAME.bias` (O).
+class Linear {
+ public:
+  /// @throws ShapeError for less than one input or output; ArgumentError if the name is taken, as all layers.
+  Linear(Parameters& parameters, const std::string& name, Index inputs, Index outputs)
+      : weight_(parameters.add(name + ".weight", {outputs, inputs})),
+        bias_(parameters.add(name + ".bias", {outputs})) {}
+
+  /// @throws ShapeError as `linear`.
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return linear(x, weight_(theta), bias_(theta));
+  }
+
+ private:
+  Parameter weight_, bias_;
+};
+
+/// Cross-correlation with square kernels, with `NAME.weight` (O, C, K, K) and `NAME.bias` (O).
+class Conv2d {
+ public:
+  /// From C = `inputs` to O = `outputs` channels. @throws ShapeError for less than one channel, row or column.
+  Conv2d(Parameters& parameters, const std::string& name, Index inputs, Index outputs, Index kernel,
+         Conv2dOptions options = {})
+      : weight_(parameters.add(name + ".weight", {outputs, inputs, kernel, kernel})),
+        bias_(parameters.add(name + ".bias", {outputs})),
+        options_(options) {}
+
+  /// @throws ShapeError as `conv2d`.
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return conv2d(x, weight_(theta), bias_(theta), options_);
+  }
+
+ private:
+  Parameter weight_, bias_;
+  Conv2dOptions options_;
+};
+
+/// Instance normalization with `NAME.weight` (C), which starts at 1, and `NAME.bias` (C).
+class InstanceNorm {
+ public:
+  /// @throws ShapeError for less than one channel.
+  InstanceNorm(Parameters& parameters, const std::string& name, Index channels, double epsilon = 1e-5)
+      : gamma_(parameters.add(name + ".weight", {channels}, 1)),
+        beta_(parameters.add(name + ".bias", {channels})),
+        epsilon_(epsilon) {}
+
+  /// @throws as `instance_norm`.
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return instance_norm(x, gamma_(theta), beta_(theta), epsilon_);
+  }
+
+ private:
+  Parameter gamma_, beta_;
+  double epsilon_;
+};
+
+}  // namespace hypertape::nn

@@ -1,0 +1,152 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypertape/core/row_major.hpp"
+#include "hypertape/hypertape.hpp"
+#include "support/random_tensor.hpp"
+
+/// What every operation makes of operands in the other layout. scripts/api.py sees that none is missing.
+namespace hypertape::testing {
+namespace {
+
+using Vars = std::vector<Var<double>>;
+
+struct Case {
+  std::string name;
+  std::vector<Shape> operands;
+  std::function<Var<double>(const Vars&)> operation;
+  bool serves_both = false;  ///< gives the same elements for either layout, in place of an error
+};
+
+const Shape batch = Shape::batch(2, 3, 4, 4), weight{5, 3}, matrix = Shape::batch(2, 3);
+
+Case elementwise(const char* name, Var<double> (*function)(Var<double>)) {
+  return {name, {matrix}, [=](const Vars& v) { return function(v[0]); }, true};
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all = {
+      elementwise("abs", abs),
+      elementwise("cos", cos),
+      elementwise("exp", exp),
+      elementwise("log", log),
+      elementwise("relu", relu),
+      elementwise("sigmoid", sigmoid),
+      elementwise("sin", sin),
+      elementwise("softplus", softplus),
+      elementwise("sqrt", sqrt),
+      elementwise("square", square),
+      elementwise("tanh", tanh),
+      elementwise("sum", sum),
+      elementwise("mean", mean),
+      elementwise("norm", norm),
+      {"operator-", {matrix}, [](const Vars& v) { return 2.0 - -v[0]; }, true},
+      {"operator+", {matrix, matrix}, [](const Vars& v) { return v[0] + v[1]; }},
+      {"operator*", {matrix, matrix}, [](const Vars& v) { return v[0] * v[1]; }},
+      {"operator/", {matrix, matrix}, [](const Vars& v) { return v[0] / v[1]; }},
+      {"scale", {Shape{}, matrix}, [](const Vars& v) { return scale(v[0], v[1]); }, true},
+      {"fill", {Shape{}}, [](const Vars& v) { return fill(v[0], matrix); }, true},
+      {"dot", {matrix, matrix}, [](const Vars& v) { return dot(v[0], v[1]); }},
+      {"mean_squared_error", {matrix, matrix}, [](const Vars& v) { return mean_squared_error(v[0], v[1]); }},
+      {"linear", {matrix, weight, Shape{5}}, [](const Vars& v) { return linear(v[0], v[1], v[2]); }},
+      {"conv2d", {batch, Shape{5, 3, 3, 3}, Shape{5}}, [](const Vars& v) { return conv2d(v[0], v[1], v[2]); }},
+      {"max_pool2d", {batch}, [](const Vars& v) { return max_pool2d(v[0]); }},
+      {"average_pool2d", {batch}, [](const Vars& v) { return average_pool2d(v[0]); }},
+      {"instance_norm", {batch, Shape{3}, Shape{3}}, [](const Vars& v) { return instance_norm(v[0], v[1], v[2]); }},
+      {"local_response_norm", {batch}, [](const Vars& v) { return local_response_norm(v[0]); }},
+      {"sum_per_channel", {batch}, [](const Vars& v) { return sum_per_channel(v[0]); }},
+      {"sum_over_features", {batch}, [](const Vars& v) { return sum_over_features(v[0]); }},
+      {"repeat_per_channel", {Shape{3}}, [](const Vars& v) { return repeat_per_channel(v[0], batch); }, true},
+      {"repeat_for_features", {Shape{2}}, [](const Vars& v) { return repeat_for_features(v[0], batch); }, true},
+      {"log_softmax", {matrix}, [](const Vars& v) { return log_softmax(v[0]); }},
+      {"softmax", {matrix}, [](const Vars& v) { return softmax(v[0]); }},
+      {"softmax_cross_entropy", {matrix, matrix}, [](const Vars& v) { return softmax_cross_entropy(v[0], v[1]); }},
+      {"reshape",
+       {batch},
+       [](const Vars& v) {
+         return reshape(v[0], {2, 48});
+       },
+       true},
+      {"slice", {matrix}, [](const Vars& v) { return v[0].slice(2, Shape::batch(2, 2)); }},
+      {"slice",
+       {weight},
+       [](const Vars& v) {
+         return v[0].slice(3, {3, 2});
+       }},
+      {"relayout", {matrix}, [](const Vars& v) { return relayout(v[0], Layout::row_major); }, true},
+  };
+  return all;
+}
+
+Layout other(Layout layout) { return layout == Layout::row_major ? Layout::samples_innermost : Layout::row_major; }
+
+/// The elements by their indices, in C order; nothing where the operation refuses.
+std::optional<std::vector<double>> elements(const Case& entry, unsigned flipped) {
+  Tape<double> tape;
+  Vars operands;
+  for (std::size_t i = 0; i < entry.operands.size(); ++i) {
+    const Tensor<double> right = positive_tensor<double>(entry.operands[i], i + 1);
+    operands.push_back(tape.leaf((flipped >> i & 1) != 0 ? relayout(right, other(right.shape().layout())) : right));
+  }
+  try {
+    return to_row_major(entry.operation(operands).value());
+  } catch (const ShapeError& error) {
+    CHECK(std::string(error.what()).find("batch (") != std::string::npos);
+    return std::nullopt;
+  }
+}
+
+TEST_CASE("layouts: every operation refuses the wrong one, or gives the same elements") {
+  for (const Case& entry : cases()) {
+    CAPTURE(entry.name);
+    const auto expected = elements(entry, 0);
+    REQUIRE(expected);
+    for (unsigned flipped = 1; flipped < 1U << entry.operands.size(); ++flipped) {
+      CAPTURE(flipped);
+      bool differs = false;
+      for (std::size_t i = 0; i < entry.operands.size(); ++i) {
+        differs |= (flipped >> i & 1) != 0 && !entry.operands[i].layouts_agree();
+      }
+      const auto got = elements(entry, flipped);
+      if (!differs || entry.serves_both) REQUIRE(got);
+      if (!got) continue;
+      REQUIRE(got->size() == expected->size());
+      for (std::size_t i = 0; i < got->size(); ++i) CHECK(std::abs((*got)[i] - (*expected)[i]) <= 1e-14);
+    }
+  }
+}
+
+TEST_CASE("layouts: weights read from a vector are no batch") {
+  Tape<double> tape;
+  const Var<double> theta = tape.leaf(Tensor<double>(Shape{6}, {1, 2, 3, 4, 5, 6}));
+  const Var<double> w = reshape(theta, {2, 3});
+  CHECK(to_row_major(w.value()) == std::vector<double>{1, 2, 3, 4, 5, 6});
+  CHECK_THROWS_WITH_AS(sum_over_features(w),
+                       "sum_over_features: x must be a batch, with its samples innermost in memory; (2, 3) is "
+                       "row-major: make it with Shape::batch, or call relayout",
+                       ShapeError);
+  CHECK_THROWS_AS(linear(w, w), ShapeError);
+  const Var<double> x = relayout(w, Layout::samples_innermost);
+  CHECK(to_row_major(sum_over_features(x).value()) == std::vector<double>{6, 15});
+  CHECK(to_row_major(linear(x, w).value()) == std::vector<double>{14, 32, 32, 77});
+  CHECK_THROWS_AS(linear(x, x), ShapeError);
+}
+
+TEST_CASE("layouts: a batch is not read in another order") {
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(Tensor<double>(Shape::batch(2, 6), 1));
+  CHECK(reshape(x, {2, 3, 2}).shape() == Shape::batch(2, 3, 2));
+  CHECK(x.slice(4, {2, 1}).shape() == Shape{2, 1});  // the third feature
+  CHECK(x.slice(5, {}).shape() == Shape{});
+  CHECK_THROWS_AS(reshape(x, {3, 4}), ShapeError);
+  CHECK_THROWS_AS(reshape(x, {12}), ShapeError);
+  CHECK_THROWS_AS(x.slice(1, {2, 2}), ShapeError);
+  CHECK_THROWS_AS(reshape(relayout(x, Layout::row_major), Shape::batch(3, 4)), ShapeError);
+}
+
+}  // namespace
+}  // namespace hypertape::testing
