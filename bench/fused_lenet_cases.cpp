@@ -23,7 +23,7 @@ PreparedKernel fused_lenet(Index N, bool second) {
     nn::LeNet net;
     Tensor<float> theta, direction, x, y;
     Tensor<float> gradient, hvp, dx;
-    Arena arena;
+    hypertape::detail::Arena arena;
     typename Kernel::Batch batch;
     typename Kernel::Record record;
     typename Kernel::Scratch scratch;

@@ -220,7 +220,8 @@ void for_each_window_position(const kernels::Pool2dGeometry& g, const Visit& vis
           for (Index y = oy * g.stride - g.padding; y < oy * g.stride - g.padding + g.K; ++y) {
             for (Index x = ox * g.stride - g.padding; x < ox * g.stride - g.padding + g.K; ++x) {
               if (y < 0 || y >= g.H || x < 0 || x >= g.W) continue;
-              visit(offset_of(g.input(), n, c, y, x), offset_of(g.output(), n, c, oy, ox));
+              visit(hypertape::detail::offset_of(g.input(), n, c, y, x),
+                    hypertape::detail::offset_of(g.output(), n, c, oy, ox));
             }
           }
         }

@@ -22,6 +22,8 @@
 namespace hypertape::bench {
 namespace {
 
+using hypertape::detail::concat;
+
 /// Blocks of samples as the library cuts them: an inner step of ten images in two, or in one, and an outer batch.
 constexpr Index sample_counts[] = {5, 10, 16};
 
@@ -42,7 +44,7 @@ class TimedKernel {
       prepared_ = kernel_.prepare(samples_);
       prepared_->run();
       try {
-        require(hypertape::detail::concat(kernel_.name, " of ", samples_, " samples"), prepared_->error(), tolerance);
+        require(concat(kernel_.name, " of ", samples_, " samples"), prepared_->error(), tolerance);
       } catch (const WrongResult& error) {
         wrong_ = error.what();
         wrong.push_back(wrong_);
@@ -71,9 +73,7 @@ class TimedKernel {
   std::string wrong_;  ///< empty if it is not
 };
 
-std::string name_of(const KernelCase& kernel, Index samples) {
-  return hypertape::detail::concat(kernel.name, '/', samples);
-}
+std::string name_of(const KernelCase& kernel, Index samples) { return concat(kernel.name, '/', samples); }
 
 /// Google Benchmark's filters may begin with a minus. @throws CLI::ValidationError if it is no regular expression,
 /// ArgumentError if nothing is left.
@@ -88,8 +88,7 @@ void check_filter(const std::string& filter) {
       }
     }
   } catch (const std::regex_error& error) {
-    throw CLI::ValidationError("--filter",
-                               hypertape::detail::concat(filter, " is no regular expression: ", error.what()));
+    throw CLI::ValidationError("--filter", concat(filter, " is no regular expression: ", error.what()));
   }
   if (!any) throw ArgumentError("no kernel's name matches ", filter);
 }

@@ -26,6 +26,8 @@
 namespace hypertape::bench {
 namespace {
 
+using hypertape::detail::concat;
+
 using Json = nlohmann::ordered_json;
 
 struct Options {
@@ -48,8 +50,8 @@ Json timed(int runs, double flop, const char* gemm, double gemm_gflops, const F&
           {"min_ms", timing.min_ms},
           {"median_ms", timing.median_ms},
           {"gflops", gflops},
-          {hypertape::detail::concat(gemm, "_gflops"), gemm_gflops},
-          {hypertape::detail::concat("share_of_", gemm), gflops / gemm_gflops},
+          {concat(gemm, "_gflops"), gemm_gflops},
+          {concat("share_of_", gemm), gflops / gemm_gflops},
           {"allocations", allocated}};
 }
 
@@ -199,9 +201,8 @@ void print(const Json& row, bool json) {
   std::cout << row["what"].get<std::string>() << ", " << row["net"].get<std::string>() << ", batch " << row["batch"]
             << ", " << row["scalar"].get<std::string>() << ": median " << row["median_ms"] << " ms, min "
             << row["min_ms"] << " ms, " << row["gflops"] << " GFLOP/s, "
-            << row[hypertape::detail::concat("share_of_", gemm)].get<double>() * 100 << " % of " << gemm << " ("
-            << row[hypertape::detail::concat(gemm, "_gflops")] << " GFLOP/s), " << row["allocations"]
-            << " allocations a call\n";
+            << row[concat("share_of_", gemm)].get<double>() * 100 << " % of " << gemm << " ("
+            << row[concat(gemm, "_gflops")] << " GFLOP/s), " << row["allocations"] << " allocations a call\n";
 }
 
 void run(const Options& options) {

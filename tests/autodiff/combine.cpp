@@ -6,6 +6,7 @@
 
 using namespace hypertape;
 using namespace hypertape::testing;
+using hypertape::detail::combine;
 
 namespace {
 
@@ -14,7 +15,7 @@ template <class T>
 Var<T> combine_three(Var<T> a, Var<T> b, Var<T> c) {
   T* factors = a.tape().template allocate<T>(3);
   factors[0] = 2, factors[1] = -1, factors[2] = 1;
-  return a.tape().apply(Combination<T>(factors, T(5)), a.shape(), {a, b, c});
+  return a.tape().apply(hypertape::detail::Combination<T>(factors, T(5)), a.shape(), {a, b, c});
 }
 
 }  // namespace

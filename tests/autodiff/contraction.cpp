@@ -17,7 +17,7 @@ struct OuterForm {
   Index rows, columns;
 
   Shape shape(int role) const { return role == 0 ? Shape{rows} : role == 1 ? Shape{columns} : Shape{rows, columns}; }
-  ChannelSumMap bias() const { return {Shape{rows, columns}, Shape{columns}}; }
+  hypertape::detail::ChannelSumMap bias() const { return {Shape{rows, columns}, Shape{columns}}; }
   template <int Role>
   Index scratch() const {
     return 0;

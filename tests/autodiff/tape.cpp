@@ -76,7 +76,8 @@ TEST_CASE("Tape: operands of two tapes, or none, are an error") {
   const char* expected = "combine: every operand must be recorded on one and the same tape";
   CHECK_THROWS_WITH_AS(x + y, expected, ArgumentError);
   CHECK_THROWS_WITH_AS(x * y, "multiply: every operand must be recorded on one and the same tape", ArgumentError);
-  CHECK_THROWS_WITH_AS(one.apply(Combination<double>(nullptr, 0), {}, {x, Var<double>()}), expected, ArgumentError);
+  CHECK_THROWS_WITH_AS(one.apply(hypertape::detail::Combination<double>(nullptr, 0), {}, {x, Var<double>()}), expected,
+                       ArgumentError);
 }
 
 TEST_CASE("Tape: an operand that was dropped is an error") {

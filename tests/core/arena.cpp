@@ -12,6 +12,7 @@
 #include "hypertape/core/random.hpp"
 
 using namespace hypertape;
+using hypertape::detail::Arena;
 
 TEST_CASE("Arena: everything is 64-byte aligned and apart") {
   Arena arena(1024);
@@ -19,7 +20,7 @@ TEST_CASE("Arena: everything is 64-byte aligned and apart") {
   for (Index count = 1; count < 200; ++count) {
     char* memory = arena.allocate<char>(count);
     std::fill_n(memory, count, 'x');
-    CHECK(reinterpret_cast<std::uintptr_t>(memory) % alignment == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory) % hypertape::detail::alignment == 0);
     CHECK(memory != previous);
     previous = memory;
   }

@@ -7,6 +7,9 @@
 #include "hypertape/core/random.hpp"
 
 using namespace hypertape;
+using hypertape::detail::Arena;
+using hypertape::detail::ArenaTrace;
+using hypertape::detail::trace;
 
 namespace {
 
@@ -38,7 +41,7 @@ TEST_CASE("ArenaForecast: the bytes that an arena really holds, for stacks of wo
     CHECK(taken_off.after == 0);
 
     Arena arena(block_bytes);
-    ArenaForecast forecast(block_bytes);
+    hypertape::detail::ArenaForecast forecast(block_bytes);
     for (const int height : {3, 7, 2}) {
       std::vector<Arena::Mark> marks;
       for (int i = 0; i < height; ++i) {
@@ -61,7 +64,7 @@ TEST_CASE("ArenaTrace: nothing is traced after the work, be it that it throws") 
   Arena arena;
   const ArenaTrace one = trace(arena, [&] { arena.allocate<char>(1); });
   CHECK(one.allocations.size() == 1);
-  CHECK(one.allocations[0].bytes == alignment);
+  CHECK(one.allocations[0].bytes == hypertape::detail::alignment);
   CHECK(one.before == 0);
   CHECK(one.after == 1);
   CHECK_THROWS_AS(trace(arena, [] { throw std::runtime_error("work"); }), std::runtime_error);

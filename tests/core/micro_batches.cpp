@@ -10,7 +10,7 @@ namespace {
 TEST_CASE("micro_batches: cover every sample once, none larger than asked, nearly equal") {
   for (Index total = 1; total <= 70; ++total) {
     for (const Index most : {0, 1, 5, 16, 100}) {
-      const MicroBatches blocks(total, most);
+      const hypertape::detail::MicroBatches blocks(total, most);
       Index next = 0, smallest = total, largest = 0;
       double weight = 0;
       for (Index b = 0; b < blocks.count(); ++b) {
@@ -30,7 +30,7 @@ TEST_CASE("micro_batches: cover every sample once, none larger than asked, nearl
 }
 
 TEST_CASE("micro_batches: ten images are shared evenly by two threads") {
-  const MicroBatches blocks(10, inner_samples_per_block(10));
+  const hypertape::detail::MicroBatches blocks(10, hypertape::detail::inner_samples_per_block(10));
   REQUIRE(blocks.count() == 2);
   CHECK(blocks[0].size() == 5);
 }

@@ -16,6 +16,7 @@
 #endif
 
 using namespace hypertape;
+using hypertape::detail::parallel_parts;
 
 namespace {
 
@@ -101,7 +102,8 @@ TEST_CASE("parallel_ranges: the ranges follow one another and cover everything")
   for (const Index parts : {1, 2, 3, 7}) {
     for (const Index count : {7, 20}) {
       std::vector<Range> ranges(static_cast<std::size_t>(parts));
-      parallel_ranges(parts, count, [&](Index part, Range range) { ranges[static_cast<std::size_t>(part)] = range; });
+      hypertape::detail::parallel_ranges(
+          parts, count, [&](Index part, Range range) { ranges[static_cast<std::size_t>(part)] = range; });
       Index reached = 0;
       for (const Range& range : ranges) {
         CHECK(range.begin == reached);
@@ -159,7 +161,7 @@ TEST_CASE("parallel_parts: as many as the session's team") {
       CHECK(WorkerTeam::here().size() == team.size());
       CHECK(parallel_parts(100, much) == team.size());
       std::vector<int> runs(100);
-      parallel_ranges(team.size(), 100, [&](Index, Range range) {
+      hypertape::detail::parallel_ranges(team.size(), 100, [&](Index, Range range) {
         for (Index i = range.begin; i < range.end; ++i) ++runs[static_cast<std::size_t>(i)];
       });
       CHECK(runs == std::vector<int>(100, 1));

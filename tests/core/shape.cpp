@@ -104,7 +104,7 @@ TEST_CASE("part_of: the parts follow one another, and their lengths differ by on
     for (Index parts = 1; parts <= 7; ++parts) {
       Index reached = 0;
       for (Index part = 0; part < parts; ++part) {
-        const Range range = part_of(count, part, parts);
+        const Range range = hypertape::detail::part_of(count, part, parts);
         CHECK(range.begin == reached);
         CHECK((range.size() == count / parts || range.size() == (count + parts - 1) / parts));
         reached = range.end;

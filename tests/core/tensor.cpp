@@ -30,7 +30,7 @@ TEST_CASE("Tensor: a batch has samples innermost, then columns, rows and channel
     for (Index h = 0; h < 4; ++h) {
       for (Index w = 0; w < 5; ++w) {
         for (Index n = 0; n < 2; ++n, ++offset) {
-          CHECK(offset_of(shape, n, c, h, w) == offset);
+          CHECK(hypertape::detail::offset_of(shape, n, c, h, w) == offset);
           batch(n, c, h, w) = static_cast<double>(offset);
           CHECK(batch[offset] == static_cast<double>(offset));
         }
@@ -78,7 +78,7 @@ TEST_CASE("Tensor: from Eigen's vectors, matrices of either order and expression
 TEST_CASE_TEMPLATE("Tensor: values start at a cache line", T, float, double) {
   for (Index size = 1; size < 40; ++size) {
     const Tensor<T> tensor(Shape{size});
-    CHECK(reinterpret_cast<std::uintptr_t>(tensor.data()) % alignment == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(tensor.data()) % hypertape::detail::alignment == 0);
   }
 }
 

@@ -30,6 +30,13 @@ reached() {  # reached HEADER: all headers that it includes, directly or not
   done
   echo "$all"
 }
+# It is there that the inline namespace begins (HYPERTAPE_ABI).
+check "headers that do not reach core/config.hpp" "$(
+  find hypertape -mindepth 2 -name '*.hpp' | while read -r header; do
+    grep -qxF hypertape/core/config.hpp <<<"$(reached "$header")" || echo "$header"
+  done)"
+check "headers that open hypertape without its inline namespace" "$(
+  grep -rlE '^namespace hypertape \{' hypertape | grep -vxF hypertape/core/error.hpp)"
 check "headers that hypertape/hypertape.hpp does not reach" "$(
   find hypertape -mindepth 2 -name '*.hpp' | grep -vE '^hypertape/(io|data|distill)/' | grep -vxF "$(reached hypertape/hypertape.hpp)")"
 check "headers that hypertape/distill.hpp does not reach" "$(

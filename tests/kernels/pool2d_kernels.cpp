@@ -26,7 +26,8 @@ void for_each_position(const Pool2dGeometry& g, const Visit& visit) {
             for (Index kx = 0; kx < g.K; ++kx) {
               const Index y = oy * g.stride + ky - g.padding, x = ox * g.stride + kx - g.padding;
               if (y < 0 || y >= g.H || x < 0 || x >= g.W) continue;
-              visit(offset_of(g.input(), n, c, y, x), offset_of(g.output(), n, c, oy, ox));
+              visit(hypertape::detail::offset_of(g.input(), n, c, y, x),
+                    hypertape::detail::offset_of(g.output(), n, c, oy, ox));
             }
           }
         }

@@ -13,5 +13,5 @@ using Precision = double;
 
 Var<double> twice(Var<double> x) {
   static const Precision two = 2;
-  return x.tape().apply(Combination<Precision>(&two, 0), x.shape(), {x});
+  return x.tape().apply(hypertape::detail::Combination<Precision>(&two, 0), x.shape(), {x});
 }

@@ -71,7 +71,7 @@ Results<T> on_a_tape(const Problem<T>& problem) {
 }
 
 template <class T>
-Results<T> fused(const Problem<T>& problem, LossDerivatives<T>& derivatives) {
+Results<T> fused(const Problem<T>& problem, hypertape::detail::LossDerivatives<T>& derivatives) {
   Results<T> out{0,
                  0,
                  Tensor<T>(problem.theta.shape()),

@@ -19,8 +19,8 @@ void for_each_product(const kernels::Conv2dGeometry& g, const Visit& visit) {
               for (Index kx = 0; kx < g.K; ++kx) {
                 const Index y = oy * g.stride + ky - g.padding, x = ox * g.stride + kx - g.padding;
                 if (y < 0 || y >= g.H || x < 0 || x >= g.W) continue;
-                visit(offset_of(input, n, c, y, x), ((o * g.C + c) * g.K + ky) * g.K + kx,
-                      offset_of(output, n, o, oy, ox));
+                visit(hypertape::detail::offset_of(input, n, c, y, x), ((o * g.C + c) * g.K + ky) * g.K + kx,
+                      hypertape::detail::offset_of(output, n, o, oy, ox));
               }
             }
           }

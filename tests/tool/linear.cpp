@@ -12,11 +12,13 @@
 namespace hypertape::testing {
 namespace {
 
+using hypertape::detail::concat;
+
 TEST_CASE("tool: linear writes its table and chart, and learned points come near the bound") {
   const TemporaryFolder folder;
   const auto out = folder.path() / "linear";
-  const std::string small = hypertape::detail::concat("linear --dimension 3 --samples 5 --out ", out.string());
-  const Result result = tool(hypertape::detail::concat(small, " --iterations 300"));
+  const std::string small = concat("linear --dimension 3 --samples 5 --out ", out.string());
+  const Result result = tool(concat(small, " --iterations 300"));
   CAPTURE(result.output);
   REQUIRE(result.exit_code == 0);
   CHECK(result.says("points        bound"));
@@ -35,10 +37,10 @@ TEST_CASE("tool: linear writes its table and chart, and learned points come near
     CHECK(summary["random"][i] > learned);
   }
 
-  const Result stopped = shell(hypertape::detail::concat(
-      HYPERTAPE_TOOL, " ", small, " --iterations 1000000000 & pid=$!; for i in $(seq 600); ", "do [ ! -e ",
-      (out / "linear.csv").string(), " ] && [ -e ", (out / "config.json").string(),
-      " ] && break; sleep 0.1; done; sleep 0.5; kill -INT $pid; wait $pid"));
+  const Result stopped =
+      shell(concat(HYPERTAPE_TOOL, " ", small, " --iterations 1000000000 & pid=$!; for i in $(seq 600); ", "do [ ! -e ",
+                   (out / "linear.csv").string(), " ] && [ -e ", (out / "config.json").string(),
+                   " ] && break; sleep 0.1; done; sleep 0.5; kill -INT $pid; wait $pid"));
   CAPTURE(stopped.output);
   CHECK(stopped.exit_code == 130);
   CHECK(stopped.says("stopped"));

@@ -32,8 +32,8 @@ void warm_up(Outer& outer, const Tensor<float>& theta, const Tensor<float>& x, c
   std::atomic<int> come{0};
   const auto load = [&](Range range, Tensor<float>& x_block, Tensor<float>& y_block) {
     for (++come; come < threads;) std::this_thread::yield();
-    copy_samples(x, range.begin, range.size(), x_block);
-    copy_samples(y, range.begin, range.size(), y_block);
+    hypertape::detail::copy_samples(x, range.begin, range.size(), x_block);
+    hypertape::detail::copy_samples(y, range.begin, range.size(), y_block);
   };
   Tensor<float> gradient_out;
   outer(theta, x.shape()[0], load, gradient_out);

@@ -60,8 +60,8 @@ TEST_CASE("batch_gradient: impossible batches are refused") {
   CHECK_THROWS_AS(batch_gradient(batch.theta, 0, load, got), ArgumentError);
   const auto load_too_many = [&](Range, Tensor<double>& x, Tensor<double>& y) { x = batch.x, y = batch.y; };
   CHECK_THROWS_WITH_AS(batch_gradient(batch.theta, 3, load_too_many, got),
-                       "BatchGradient: 3 samples were to be loaded, got (4, 4)", ShapeError);
-  CHECK_THROWS_AS(MicroBatches(4, -1), ArgumentError);
+                       "BatchGradient: 3 samples were to be loaded, got batch (4, 4)", ShapeError);
+  CHECK_THROWS_AS(hypertape::detail::MicroBatches(4, -1), ArgumentError);
 }
 
 TEST_CASE("batch_gradient: a loss or a gradient that is not finite is not returned") {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 #include "support/check_error.hpp"
 #include "support/small_problem.hpp"
@@ -41,13 +42,23 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
       "InnerLoop: learning rates must be (epochs, 2), got (1, 3)");
   change_refused([](auto& loop) { loop.y.pop_back(); }, "InnerLoop: 2 steps of x need as many of y, got 1");
   change_refused([](auto& loop) { loop.y[1] = Tensor<double>(Shape::batch(5, 3)); },
-                 "InnerLoop: in step 1 x is (6, 4) but y is (5, 3); their numbers of samples differ");
+                 "InnerLoop: in step 1 x is batch (6, 4) but y is batch (5, 3); their numbers of samples differ");
   change_refused(
       [](auto& loop) {
         loop.x[1] = Tensor<double>(Shape::batch(5, 4));
         loop.y[1] = Tensor<double>(Shape::batch(5, 3));
       },
-      "InnerLoop: every step needs samples of one shape, step 0 has (6, 4) and (6, 3), step 1 (5, 4) and (5, 3)");
+      "InnerLoop: every step needs samples of one shape, step 0 has batch (6, 4) and batch (6, 3), step 1 batch (5, 4) "
+      "and batch "
+      "(5, 3)");
+  change_refused(
+      [](auto& loop) { loop.x[0] = relayout(loop.x[0], Layout::row_major); },
+      "InnerLoop: each x must be a batch, with its samples innermost in memory; (6, 4) is row-major: make it "
+      "with Shape::batch, or call relayout");
+  change_refused(
+      [](auto& loop) { loop.learning_rates = Tensor<double>(Shape::batch(2, 2)); },
+      "InnerLoop: the learning rates must be row-major; batch (2, 2) has its samples innermost in memory: make it with "
+      "Shape{...}, or call relayout");
   change_refused([](auto& loop) { loop.x.clear(); }, "InnerLoop: needs at least one step");
   change_refused(
       [](auto& loop) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 using namespace hypertape;
+using hypertape::detail::Segments;
 
 namespace {
 

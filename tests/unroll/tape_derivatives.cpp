@@ -10,7 +10,7 @@ namespace {
 TEST_CASE("tape_derivatives: without a record there is nothing to differentiate") {
   const InnerLoop<double> loop = small_loop<double>(1, 1);
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    TapeDerivatives<double, SmallLoss> derivatives(SmallLoss(), second, {});
+    hypertape::detail::TapeDerivatives<double, SmallLoss> derivatives(SmallLoss(), second, {});
     Tensor<double> gradient(loop.theta0.shape()), out(loop.theta0.shape());
     const auto differentiate = [&] { derivatives.gradient_vjp(loop.theta0.data(), {out.data()}); };
     derivatives.record({loop.theta0, loop.x[0], loop.y[0]}, 1, kernels::OutputMode::write, gradient.data());

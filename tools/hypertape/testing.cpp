@@ -62,7 +62,8 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
   distill::DistilledSet set = distill::load(path, images.classes);
   const Shape expected = Shape::batch(set.images_per_step(), images.channels, images.height, images.width);
   if (set.images.front().shape() != expected) {
-    throw DataError(option, ": its images are ", set.images.front().shape(), ", ", dataset.name, " needs ", expected);
+    throw DataError(option, ": its images are ", set.images.front().shape().with_layout(Layout::row_major), ", ", dataset.name, " needs ",
+                    expected.with_layout(Layout::row_major));
   }
   if (const Index missing = classes_without_images(set); missing > 0) {
     throw DataError(option, ": has images of ", images.classes - missing, " classes, ", dataset.name, " has ",

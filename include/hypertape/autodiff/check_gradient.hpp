@@ -15,7 +15,7 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// How far derivatives are from what they should be; each is relative, and NaN if anything compared was NaN.
 struct GradientCheck {
@@ -251,4 +251,4 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   return result;
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

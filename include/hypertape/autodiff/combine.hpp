@@ -4,7 +4,9 @@
 
 #include "hypertape/autodiff/sweep.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// y = offset + sum over i of factor_i x_i, elementwise; all x_i have y's shape. Addition, subtraction, negation and
 /// scaling by a constant are all this one operation, and so are its derivatives. It lives here, not in ops, because
@@ -63,7 +65,7 @@ struct Combination final : Operation<T> {
 
 /// offset + factor x, elementwise.
 template <class T>
-Var<T> combine(T factor, Var<T> x, T offset = T(0)) {
+Var<T> combine(T factor, Var<T> x, T offset) {
   auto* factors = x.tape().template allocate<T>(1);
   factors[0] = factor;
   return x.tape().apply(Combination<T>(factors, offset), x.shape(), {x});
@@ -81,4 +83,6 @@ Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
   return a.tape().apply(Combination<T>(factors, T(0)), a.shape(), {a, b});
 }
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -5,7 +5,7 @@
 #include "hypertape/autodiff/sweep.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 // Declared first, so that a Form may live in a user's own namespace.
 template <int Role, class T, class Form>
@@ -13,6 +13,8 @@ Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory = 
 /// The same for operands given one by one.
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
+
+namespace detail {
 
 /// The family of bilinear operations: convolution, the linear layer, the elementwise product, scaling.
 ///
@@ -117,15 +119,17 @@ struct Contraction final : Operation<T> {
   }
 };
 
+}  // namespace detail
+
 /// Records a sum of contractions of operand pairs, and a bias after them if their number is odd. The operands' shapes
 /// must already be known to fit the form. `memory`: as in Tape::apply.
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory) {
-  return operands.front().tape().apply(Contraction<T, Form, Role>(form), form.shape(Role), operands, memory);
+  return operands.front().tape().apply(detail::Contraction<T, Form, Role>(form), form.shape(Role), operands, memory);
 }
 template <int Role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands) {
   return contract<Role, T>(form, std::span<const Var<T>>(operands.begin(), operands.size()));
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "hypertape/core/config.hpp"
+
 namespace hypertape::detail {
 
 /// The step of a central difference that leaves the smallest error where f is smooth: cbrt(epsilon), relative to

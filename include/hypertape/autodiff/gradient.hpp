@@ -9,7 +9,7 @@
 #include "hypertape/autodiff/slice.hpp"
 #include "hypertape/autodiff/sweep.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
@@ -84,7 +84,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
     }
     if (!range.is_active(outputs[j].id())) continue;
     Var<T>& sum = adjoints[outputs[j].id()].sum;
-    sum = sum ? combine(T(1), sum, T(1), cotangents[j]) : cotangents[j];
+    sum = sum ? detail::combine(T(1), sum, T(1), cotangents[j]) : cotangents[j];
   }
   for (NodeId id = range.last;; --id) {
     detail::Adjoint<T>& adjoint = adjoints[id];
@@ -139,4 +139,4 @@ Var<T> vjp(Var<T> output, Var<T> cotangent, Var<T> argument) {
   return result;
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -5,7 +5,7 @@
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/sweep.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// Jacobian-vector products: result[j] = sum over i of (d outputs[j] / d arguments[i]) tangents[i], recorded on the
 /// tape. The outputs may themselves be gradients: pushing a tangent through a recorded gradient is *forward over
@@ -89,4 +89,4 @@ Var<T> hvp(Var<T> loss, Var<T> argument, Var<T> vector) {
   return jvp(gradient(loss, argument), argument, vector);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

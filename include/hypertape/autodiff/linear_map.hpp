@@ -3,7 +3,9 @@
 #include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/sweep.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The family of linear operations of one input. A linear map is its own tangent, and its pullback is its adjoint, so
 /// a Map needs no derivatives, only
@@ -38,6 +40,8 @@ struct LinearMapOperation final : Operation<T> {
   }
 };
 
+}  // namespace detail
+
 /// Records y = A x, or with Adjoint x = A^T y. @throws ShapeError if the operand is not of the map's shape.
 template <bool Adjoint = false, class T, class Map>
 Var<T> apply_map(const Map& map, Var<T> x) {
@@ -45,7 +49,7 @@ Var<T> apply_map(const Map& map, Var<T> x) {
   if (x.shape() != from) {
     throw ShapeError(Adjoint ? Map::adjoint_name : Map::name, ": needs ", from, ", got ", x.shape());
   }
-  return x.tape().apply(LinearMapOperation<T, Map, Adjoint>(map), Adjoint ? map.domain : map.codomain, {x});
+  return x.tape().apply(detail::LinearMapOperation<T, Map, Adjoint>(map), Adjoint ? map.domain : map.codomain, {x});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

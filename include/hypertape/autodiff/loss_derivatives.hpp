@@ -8,7 +8,9 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// What a loss is given. They must stay as they are while a record of the loss is kept.
 template <class T>
@@ -78,8 +80,6 @@ class LossDerivatives {
                                       T* gradient_out, const LossOutputs<T>& out) = 0;
 };
 
-namespace detail {
-
 /// `predicted_bytes` for the arena of an object whose records lie there.
 template <class T>
 std::size_t predicted_arena_bytes(LossDerivatives<T>& probe, Arena& arena, const LossInputs<T>& inputs,
@@ -100,4 +100,4 @@ std::size_t predicted_arena_bytes(LossDerivatives<T>& probe, Arena& arena, const
 
 }  // namespace detail
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

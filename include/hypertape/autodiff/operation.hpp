@@ -2,7 +2,7 @@
 
 #include "hypertape/autodiff/var.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 template <class T>
 class Evaluation;
@@ -35,4 +35,4 @@ class Operation {
   ~Operation() = default;
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -4,7 +4,9 @@
 
 #include "hypertape/autodiff/sweep.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The adjoint of slicing: a tensor that is zero but for parts x_i at given offsets of its memory, which add up where
 /// they overlap. The reverse sweep puts the adjoints of slices together with it.
@@ -74,8 +76,6 @@ struct Slice final : Operation<T> {
   }
 };
 
-namespace detail {
-
 /// The shape of what lies in x's memory from `offset` on, if `asked` for: a batch keeps its layout, and its samples
 /// together. @throws ShapeError if x's values would be read in another order than they have.
 inline Shape view_shape(const char* operation, const Shape& x, Index offset, const Shape& asked) {
@@ -100,7 +100,7 @@ Var<T> Var<T>::slice(Index offset, const Shape& asked) const {
     throw ShapeError("slice: ", shape, " at offset ", offset, " reaches past the ", size(), " elements of ",
                      this->shape());
   }
-  return tape().alias(Slice<T>(offset), shape, *this, offset);
+  return tape().alias(detail::Slice<T>(offset), shape, *this, offset);
 }
 
 /// The same values, in the same order, under another shape; nothing is copied. A batch stays a batch, with as many
@@ -115,4 +115,4 @@ Var<T> reshape(Var<T> x, const Shape& asked) {
   return shape == x.shape() ? x : x.slice(0, shape);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -6,9 +6,15 @@
 #include "hypertape/autodiff/disjoint_ranges.hpp"
 #include "hypertape/autodiff/tape.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
+
+// Of combine.hpp, which needs the sweeps.
+template <class T>
+Var<T> combine(T factor, Var<T> x, T offset = T(0));
+template <class T>
+Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b);
 
 /// A value for each node of a stretch of the tape, in the tape's arena.
 template <class T, class Value>
@@ -200,7 +206,7 @@ class PullbackSweep {
                        ", which is ", shape);
     }
     Var<T>& sum = adjoints_[tape_.input(id_, i)].sum;
-    sum = sum ? combine(T(1), sum, T(1), contribution) : contribution;
+    sum = sum ? detail::combine(T(1), sum, T(1), contribution) : contribution;
   }
 
   /// Adds to the elements from `offset` on of the adjoint of input i. The parts of one input are put together in one
@@ -230,4 +236,4 @@ class PullbackSweep {
   detail::NodeTable<T, detail::Adjoint<T>>& adjoints_;
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -13,7 +13,7 @@
 #include "hypertape/autodiff/var.hpp"
 #include "hypertape/core/arena.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// The record of a computation: its operations in the order in which they ran, with their values. Values, operations
 /// and what they saved live in one arena, so a tape is a stack: `rewind(mark)` drops all that came after the mark, and
@@ -45,9 +45,9 @@ class Tape {
 
   /// A height of the stack, to be rewound to.
   struct Mark {
-    std::size_t nodes = 0;   ///< recorded so far
-    std::size_t inputs = 0;  ///< of all nodes so far
-    Arena::Mark arena;       ///< memory used so far
+    std::size_t nodes = 0;      ///< recorded so far
+    std::size_t inputs = 0;     ///< of all nodes so far
+    detail::Arena::Mark arena;  ///< memory used so far
     /// Of the last node so far: another has taken its place since, unless they agree.
     std::uint32_t generation = 0;
   };
@@ -87,7 +87,7 @@ class Tape {
     T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
     const Var<T> out = record(operation, shape, values, inputs);
     nodes_.back().placed = memory != nullptr;
-    const Arena::Mark before_scratch = arena_.mark();
+    const detail::Arena::Mark before_scratch = arena_.mark();
     operation.evaluate(Evaluation<T>(*this, out.id(), values));
     arena_.rewind(before_scratch);
     return out;
@@ -185,7 +185,7 @@ class Tape {
            std::bit_ceil(most_inputs_ + more * height.inputs) * sizeof(NodeId);
   }
   /// Where values, operations and what they saved lie.
-  Arena& arena() { return arena_; }
+  detail::Arena& arena() { return arena_; }
 
  private:
   template <class Op>
@@ -199,7 +199,7 @@ class Tape {
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
-  Arena arena_;
+  detail::Arena arena_;
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
@@ -234,4 +234,4 @@ class Evaluation {
   T* output_;
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

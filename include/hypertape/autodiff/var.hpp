@@ -4,7 +4,7 @@
 
 #include "hypertape/core/tensor.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 template <class T>
 class Tape;
@@ -70,4 +70,4 @@ class Var {
   std::uint32_t generation_ = 0;  // of the node: another has taken its number since, unless they agree
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

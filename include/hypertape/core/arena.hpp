@@ -12,7 +12,7 @@
 #include "hypertape/core/block_stack.hpp"
 #include "hypertape/core/tensor.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
@@ -38,8 +38,6 @@ class HeapBlock {
   std::byte* memory_;
   std::size_t size_;
 };
-
-}  // namespace detail
 
 /// A stack of raw memory. `allocate` moves a pointer; `rewind(mark)` gives back everything allocated since the mark
 /// was taken, and keeps the blocks for the next use: in a steady state nothing reaches the heap. It holds at most about
@@ -101,4 +99,6 @@ class Arena {
   std::vector<Allocation>* trace_ = nullptr;
 };
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -5,7 +5,9 @@
 
 #include "hypertape/core/arena.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The allocations of some work, and the heights of the stack before and after it.
 struct ArenaTrace {
@@ -73,4 +75,6 @@ class ArenaForecast {
   std::vector<Stack::Mark> marks_;  // before each allocation on the stack
 };
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/config.hpp"
+
 namespace hypertape::detail {
 
 /// Where the allocations of a stack go: into blocks, which are added as it grows and kept when it shrinks. A Block is

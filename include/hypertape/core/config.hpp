@@ -67,3 +67,32 @@
 #else
 #define HYPERTAPE_HAS_FORK 0
 #endif
+
+/// The namespace within hypertape that everything but the exceptions lives in, named by what changes the code: objects
+/// that are built for other vectors, or with OpenMP and without, can be linked into one program, and each calls its
+/// own. It is inline, so that nobody writes its name; a library that was built otherwise, and takes a Tensor, does not
+/// link.
+#if defined(__FMA__)
+#define HYPERTAPE_HAS_FMA 1
+#else
+#define HYPERTAPE_HAS_FMA 0
+#endif
+#define HYPERTAPE_PASTE(major, minor, vector, fma, fused, openmp, vars) \
+  v##major##_##minor##_##vector##_##fma##fused##openmp##vars
+#define HYPERTAPE_EXPAND(...) HYPERTAPE_PASTE(__VA_ARGS__)
+#define HYPERTAPE_ABI                                                                                           \
+  HYPERTAPE_EXPAND(HYPERTAPE_VERSION_MAJOR, HYPERTAPE_VERSION_MINOR, HYPERTAPE_VECTOR_BYTES, HYPERTAPE_HAS_FMA, \
+                   HYPERTAPE_FUSE_BY_HAND, HYPERTAPE_HAS_OPENMP, HYPERTAPE_CHECK_VARS)
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+// Introduced here, so that `namespace hypertape::kernels` means the one in here wherever it is opened.
+namespace detail {}
+namespace kernels {}
+namespace nn {}
+namespace optim {}
+namespace io {}
+namespace data {}
+namespace distill {}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -9,9 +9,7 @@
 
 #include "hypertape/core/config.hpp"  // for the options that it refuses
 
-namespace hypertape {
-
-namespace detail {
+namespace hypertape::detail {
 
 /// A stream that writes numbers as they are in C++, whatever the program's global locale.
 inline std::ostringstream plain_stream() {
@@ -28,7 +26,10 @@ std::string concat(const Parts&... parts) {
   return stream.str();
 }
 
-}  // namespace detail
+}  // namespace hypertape::detail
+
+// Exceptions are the same for all objects of a program, however each was built: what one throws, another catches.
+namespace hypertape {
 
 #if defined(__clang__)
 #pragma clang diagnostic push

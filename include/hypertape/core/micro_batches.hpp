@@ -5,7 +5,9 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The cut of N samples into blocks of nearly equal size. Threads own blocks, and partial results are added up in the
 /// order of blocks, so the cut must depend on N alone and never on the number of threads.
@@ -42,4 +44,6 @@ inline Index inner_samples_per_block(Index samples) { return std::clamp<Index>((
 /// The same for the large batch of an outer loss.
 inline constexpr Index outer_samples_per_block = 16;
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

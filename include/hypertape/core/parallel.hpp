@@ -20,7 +20,7 @@
 #include <unistd.h>
 #endif
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// Threads that share out independent tasks. Without OpenMP every team has one worker. Copies share their threads; one
 /// thread at a time may use a team and its copies.
@@ -78,7 +78,7 @@ class WorkerTeam {
     constexpr Index worth_sharing = 8192;
     const Index parts = std::min<Index>(size_, count / worth_sharing + 1);
     if (parts == 1) return body(Range{0, count});
-    for_each(parts, [&](Index part, int) { body(part_of(count, part, parts)); });
+    for_each(parts, [&](Index part, int) { body(detail::part_of(count, part, parts)); });
   }
 
   /// Keeps the threads at hand while the body runs, in this thread: a `for_each` in it then starts within about a
@@ -240,6 +240,8 @@ class WorkerTeam {
   std::shared_ptr<Shared> shared_;
 };
 
+namespace detail {
+
 /// How many threads one operation on a large tensor should use: as many as the team of the session that it is in, or
 /// OpenMP's default, if `multiply_adds` are worth a team; at most one for each of `count` items, and 1 inside a task.
 inline Index parallel_parts(Index count, Index multiply_adds) {
@@ -256,4 +258,6 @@ void parallel_ranges(Index parts, Index count, const Body& body) {
   WorkerTeam::here().for_each(parts, [&](Index part, int) { body(part, part_of(count, part, parts)); });
 }
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -2,7 +2,9 @@
 
 #include <sys/resource.h>
 
-namespace hypertape {
+#include "hypertape/core/config.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// The most memory that this process ever had resident, in MiB.
 inline double peak_memory_mb() {
@@ -15,4 +17,4 @@ inline double peak_memory_mb() {
 #endif
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -11,7 +11,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// A seeded stream of random numbers, the same on every compiler and machine with IEEE arithmetic: integers come from
 /// xoshiro256++ (Blackman and Vigna), and everything above them uses only operations that IEEE defines to the bit
@@ -106,4 +106,4 @@ class Random {
   std::array<std::uint64_t, 4> state_{};
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -7,7 +7,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/core/tensor.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// The tensor with its values in another order in memory; the element at each index stays the same.
 template <class T>
@@ -43,4 +43,4 @@ Tensor<T> from_row_major(const Shape& shape, const std::vector<T>& values) {
   return from_row_major(shape, std::span<const T>(values));
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -11,7 +11,7 @@
 
 #include "hypertape/core/error.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// Signed, as Eigen's: differences of sizes are sizes.
 using Index = std::ptrdiff_t;
@@ -24,10 +24,14 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
+namespace detail {
+
 /// Range `part` of 0 .. count - 1 cut into `parts` that follow one another, of lengths that differ by one at most.
 constexpr Range part_of(Index count, Index part, Index parts) {
   return {count * part / parts, count * (part + 1) / parts};
 }
+
+}  // namespace detail
 
 /// In which order the values of a tensor lie in memory (docs/memory-layout.md).
 enum class Layout : std::uint8_t {
@@ -176,4 +180,4 @@ inline void require_row_major(const char* operation, const char* role, const Sha
 
 }  // namespace detail
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -11,7 +11,9 @@
 
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// Start of every tensor and arena block: a cache line, and the widest SIMD register.
 inline constexpr std::size_t alignment = 64;
@@ -39,6 +41,8 @@ inline Index offset_of(const Shape& shape, Index n, Index c = 0, Index h = 0, In
   const Index feature = w + shape[3] * (h + shape[2] * c);
   return shape.layout() == Layout::samples_innermost ? n + shape[0] * feature : n * shape.features() + feature;
 }
+
+}  // namespace detail
 
 /// Owns the values of one shape, 64-byte aligned, in the order that the shape's layout says: a batch (N, F) is Eigen's
 /// default column-major matrix, a parameter (O, F) a row-major one.
@@ -105,8 +109,10 @@ class Tensor {
 
   /// @{
   /// Element (n, c, h, w), whatever the layout; not checked.
-  T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[offset_of(shape_, n, c, h, w)]; }
-  T operator()(Index n, Index c, Index h = 0, Index w = 0) const { return (*this)[offset_of(shape_, n, c, h, w)]; }
+  T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[detail::offset_of(shape_, n, c, h, w)]; }
+  T operator()(Index n, Index c, Index h = 0, Index w = 0) const {
+    return (*this)[detail::offset_of(shape_, n, c, h, w)];
+  }
   /// @}
 
   /// @{
@@ -161,8 +167,10 @@ class Tensor {
   static std::size_t to_size(Index i) { return static_cast<std::size_t>(i); }
 
   Shape shape_;
-  std::vector<T, AlignedAllocator<T>> values_;
+  std::vector<T, detail::AlignedAllocator<T>> values_;
 };
+
+namespace detail {
 
 /// Copies samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it,
 /// ShapeError for a scalar, or a row-major tensor.
@@ -178,11 +186,14 @@ void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& o
     std::copy_n(batch.data() + f * total + begin, count, out.data() + f * count);
   }
 }
+
+}  // namespace detail
+
 /// Samples [begin, begin + count) of a batch (N, ...). @throws as `copy_samples`.
 template <class T>
 Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
   Tensor<T> out;
-  copy_samples(batch, begin, count, out);
+  detail::copy_samples(batch, begin, count, out);
   return out;
 }
 
@@ -213,4 +224,4 @@ Tensor<To> cast(const Tensor<From>& in) {
   return out;
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

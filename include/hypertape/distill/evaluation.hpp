@@ -40,7 +40,7 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
   std::vector<Worker> workers;
   workers.reserve(static_cast<std::size_t>(team.size()));
   for (int w = 0; w < team.size(); ++w) workers.push_back({{}, {}, Confusion(images.classes)});
-  const MicroBatches blocks(static_cast<Index>(which.size()), block_size);
+  const hypertape::detail::MicroBatches blocks(static_cast<Index>(which.size()), block_size);
   team.for_each(blocks.count(), [&](Index block, int w) {
     Worker& worker = workers[static_cast<std::size_t>(w)];
     const Range range = blocks[block];
@@ -98,7 +98,7 @@ struct TrainingResult {
 inline std::vector<TrainingResult> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
                                                   std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
   UnrollOptions options;
-  options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
+  options.samples_per_block = hypertape::detail::inner_samples_per_block(loop.x.front().shape()[0]);
   std::vector<TrainingResult> trained(theta0.size());
   for_each_network(team, static_cast<Index>(theta0.size()), [&](Index i) {
     const auto number = static_cast<std::size_t>(i);

@@ -54,7 +54,7 @@ class NearestNeighbors {
                                   const WorkerTeam& team) const {
     validate(neighbors, images);
     constexpr Index block_size = 64;
-    const MicroBatches blocks(static_cast<Index>(which.size()), block_size);
+    const hypertape::detail::MicroBatches blocks(static_cast<Index>(which.size()), block_size);
     const std::vector<Confusion> none(neighbors.size(), Confusion(images.classes));
     std::vector<std::vector<Confusion>> parts(static_cast<std::size_t>(team.size()), none);
     const Index most = *std::max_element(neighbors.begin(), neighbors.end());

@@ -114,7 +114,7 @@ class Lloyd {
   template <class Body>
   void for_each_block(const Body& body) const {
     constexpr Index points_per_block = 256;
-    const MicroBatches blocks(count_, points_per_block);
+    const hypertape::detail::MicroBatches blocks(count_, points_per_block);
     team_.for_each(blocks.count(), [&](Index block, int) { body(blocks[block]); });
   }
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <span>
 
+#include "hypertape/core/config.hpp"
+
 namespace hypertape::distill {
 
 /// Mean and standard deviation (of the population) of some values.

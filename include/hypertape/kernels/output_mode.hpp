@@ -1,5 +1,7 @@
 #pragma once
 
+#include "hypertape/core/config.hpp"
+
 namespace hypertape::kernels {
 
 /// What a kernel does with its output: write it afresh, or add to what is there.

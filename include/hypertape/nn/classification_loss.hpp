@@ -20,7 +20,7 @@ struct ClassificationLoss {
 
   /// The network's own derivatives of this loss, which hypergradients take in place of a tape's; null if it has none.
   template <class T>
-  std::unique_ptr<LossDerivatives<T>> derivatives() const {
+  std::unique_ptr<hypertape::detail::LossDerivatives<T>> derivatives() const {
     if constexpr (requires { network->template cross_entropy_derivatives<T>(); }) {
       return network->template cross_entropy_derivatives<T>();
     }

@@ -13,31 +13,33 @@ namespace hypertape::nn {
 /// The derivatives of LeNet with softmax cross-entropy by the kernels of nn/fused_lenet_kernels.hpp, for images
 /// (N, Channels, size, size).
 template <class T, int Channels>
-class FusedLeNet final : public LossDerivatives<T> {
+class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
  public:
   /// `weights` is the length of theta.
   FusedLeNet(Index size, Index classes, Index weights) : size_(size), classes_(classes), weights_(weights) {}
 
-  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
-    const Arena::Mark before = arena_.mark();
+  T gradient(const hypertape::detail::LossInputs<T>& inputs, T weight, kernels::OutputMode mode,
+             T* gradient_out) override {
+    const hypertape::detail::Arena::Mark before = arena_.mark();
     const T loss = record(inputs, weight, mode, gradient_out);
     records_.pop_back();
     arena_.rewind(before);
     return loss;
   }
 
-  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
+  T record(const hypertape::detail::LossInputs<T>& inputs, T weight, kernels::OutputMode mode,
+           T* gradient_out) override {
     validate(inputs.theta, inputs.x, inputs.y);
     records_.push_back({arena_.mark(), {}, inputs.theta.data(), &inputs.x, &inputs.y, weight});
     Record& record = records_.back();
     record.kernel = Kernel::allocate_record(inputs.x.shape()[0], classes_, allocate());
-    const Arena::Mark kept = arena_.mark();
+    const hypertape::detail::Arena::Mark kept = arena_.mark();
     const T loss = Kernel::loss_and_gradient(record.theta, load(record), weight, mode, record.kernel, gradient_out);
     arena_.rewind(kept);
     return loss;
   }
 
-  T gradient_vjp(const T* direction, const LossOutputs<T>& out) override {
+  T gradient_vjp(const T* direction, const hypertape::detail::LossOutputs<T>& out) override {
     if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
     const Record record = records_.back();
     records_.pop_back();
@@ -56,8 +58,9 @@ class FusedLeNet final : public LossDerivatives<T> {
 
   std::size_t reserved_bytes() const override { return arena_.reserved_bytes() + records_.capacity() * sizeof(Record); }
 
-  std::size_t predicted_bytes(const LossInputs<T>& inputs, const LossPlan& plan, const T* direction, T* gradient_out,
-                              const LossOutputs<T>& out) override {
+  std::size_t predicted_bytes(const hypertape::detail::LossInputs<T>& inputs, const hypertape::detail::LossPlan& plan,
+                              const T* direction, T* gradient_out,
+                              const hypertape::detail::LossOutputs<T>& out) override {
     return hypertape::detail::predicted_arena_bytes(*this, arena_, inputs, plan, direction, gradient_out, out) +
            std::bit_ceil(static_cast<std::size_t>(plan.highest())) * sizeof(Record);
   }
@@ -66,7 +69,7 @@ class FusedLeNet final : public LossDerivatives<T> {
   using Kernel = LeNetKernels<T, Channels>;
 
   struct Record {
-    Arena::Mark before;
+    hypertape::detail::Arena::Mark before;
     typename Kernel::Record kernel;
     const T* theta;
     const Tensor<T>*x, *y;
@@ -99,7 +102,7 @@ class FusedLeNet final : public LossDerivatives<T> {
   }
 
   Index size_, classes_, weights_;
-  Arena arena_{std::size_t{1} << 18};
+  hypertape::detail::Arena arena_{std::size_t{1} << 18};
   std::vector<Record> records_;
 };
 

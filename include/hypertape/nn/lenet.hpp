@@ -51,7 +51,7 @@ class LeNet {
   /// The derivatives of this network with softmax cross-entropy in one pass, without a tape: for images of 1 or 3
   /// channels, else null.
   template <class T>
-  std::unique_ptr<LossDerivatives<T>> cross_entropy_derivatives() const {
+  std::unique_ptr<hypertape::detail::LossDerivatives<T>> cross_entropy_derivatives() const {
     if (image_[1] == 1) return std::make_unique<FusedLeNet<T, 1>>(image_[2], classes_, parameters_.size());
     if (image_[1] == 3) return std::make_unique<FusedLeNet<T, 3>>(image_[2], classes_, parameters_.size());
     return nullptr;

@@ -33,7 +33,7 @@ class Network {
 
   /// The model's own derivatives of softmax cross-entropy, null if it has none.
   template <std::same_as<T> U>
-  std::unique_ptr<LossDerivatives<U>> cross_entropy_derivatives() const {
+  std::unique_ptr<hypertape::detail::LossDerivatives<U>> cross_entropy_derivatives() const {
     return model_->cross_entropy_derivatives();
   }
 
@@ -43,7 +43,7 @@ class Network {
     virtual ~Concept() = default;
     virtual const Parameters& parameters() const = 0;
     virtual Var<T> logits(Var<T> theta, Var<T> x) const = 0;
-    virtual std::unique_ptr<LossDerivatives<T>> cross_entropy_derivatives() const = 0;
+    virtual std::unique_ptr<hypertape::detail::LossDerivatives<T>> cross_entropy_derivatives() const = 0;
     std::string name;
   };
 
@@ -52,7 +52,7 @@ class Network {
     Holder(std::string called, Model held) : Concept(std::move(called)), model(std::move(held)) {}
     const Parameters& parameters() const override { return model.parameters(); }
     Var<T> logits(Var<T> theta, Var<T> x) const override { return model(theta, x); }
-    std::unique_ptr<LossDerivatives<T>> cross_entropy_derivatives() const override {
+    std::unique_ptr<hypertape::detail::LossDerivatives<T>> cross_entropy_derivatives() const override {
       if constexpr (requires { model.template cross_entropy_derivatives<T>(); }) {
         return model.template cross_entropy_derivatives<T>();
       }

@@ -6,7 +6,9 @@
 #include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/ops/unary.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// A v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch); its own adjoint.
 template <class T>
@@ -37,10 +39,12 @@ struct Relu final : Operation<T> {
   static PositiveMask<T> mask(Var<T> x) { return {x.shape(), x.shape(), x.data()}; }
 };
 
+}  // namespace detail
+
 /// The larger of x and 0, elementwise, with the derivative 0 at 0.
 template <class T>
 Var<T> relu(Var<T> x) {
-  return x.tape().apply(Relu<T>(), x.shape(), {x});
+  return x.tape().apply(detail::Relu<T>(), x.shape(), {x});
 }
 
 namespace detail {
@@ -51,8 +55,6 @@ T logistic_density(T x) {
   const T e = std::exp(-std::abs(x));
   return e / ((T(1) + e) * (T(1) + e));
 }
-
-}  // namespace detail
 
 /// tanh'(x) = 1 - tanh(x)^2, which cancels where tanh(x) is near 1 or -1: four times the logistic density of 2 x.
 struct TanhSlope {
@@ -121,20 +123,22 @@ struct Softplus {
   }
 };
 
+}  // namespace detail
+
 /// The hyperbolic tangent, elementwise.
 template <class T>
 Var<T> tanh(Var<T> x) {
-  return apply_unary<Tanh>(x);
+  return apply_unary<detail::Tanh>(x);
 }
 /// 1 / (1 + exp(-x)), elementwise.
 template <class T>
 Var<T> sigmoid(Var<T> x) {
-  return apply_unary<Sigmoid>(x);
+  return apply_unary<detail::Sigmoid>(x);
 }
 /// Softplus, log(1 + exp(x)), elementwise.
 template <class T>
 Var<T> softplus(Var<T> x) {
-  return apply_unary<Softplus>(x);
+  return apply_unary<detail::Softplus>(x);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

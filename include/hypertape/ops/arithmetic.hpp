@@ -11,7 +11,9 @@
 /// Elementwise arithmetic. Operands have one shape, or one of them is a scalar (a single element, of any rank): the
 /// result has the other's shape. Of two scalars, it has that of the one with more axes, on whichever side it is:
 /// (1, 1) + () and () + (1, 1) are both (1, 1).
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// t(a, b, c) = sum over i of a_i b_i c_i: the elementwise product, symmetric in its three roles.
 struct MultiplyForm {
@@ -55,12 +57,14 @@ struct ScaleForm {
   }
 };
 
+}  // namespace detail
+
 /// s x for a scalar s and a tensor x of any shape. @throws ShapeError if s has more than one element.
 template <class T>
 Var<T> scale(Var<T> s, Var<T> x) {
   if (s.size() != 1)
     throw ShapeError("scale: the factor of ", x.shape(), " must be a scalar, its shape is ", s.shape());
-  return contract<2>(ScaleForm{s.shape(), x.shape()}, {s, x});
+  return contract<2>(detail::ScaleForm{s.shape(), x.shape()}, {s, x});
 }
 
 /// <a, b>, the sum of the products of all elements. @throws ShapeError if the shapes differ.
@@ -69,8 +73,10 @@ Var<T> dot(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape()) {
     throw ShapeError("dot: operands must have one shape, got ", a.shape(), " and ", b.shape());
   }
-  return contract<0>(ScaleForm{Shape{}, a.shape()}, {a, b});
+  return contract<0>(detail::ScaleForm{Shape{}, a.shape()}, {a, b});
 }
+
+namespace detail {
 
 /// Elementwise quotient; both of one shape.
 template <class T>
@@ -107,8 +113,6 @@ struct QuotientMap {
   void apply_adjoint(const T* in, T* out) const { apply(in, out); }
 };
 
-namespace detail {
-
 /// Whether a is the operand that takes the other's shape: a scalar, and of two the one with fewer axes.
 template <class T>
 bool gives_way(Var<T> a, Var<T> b) {
@@ -134,13 +138,13 @@ void match(const char* name, Var<T>& a, Var<T>& b) {
 template <class T>
 Var<T> operator+(Var<T> a, Var<T> b) {
   detail::match("add", a, b);
-  return combine(T(1), a, T(1), b);
+  return detail::combine(T(1), a, T(1), b);
 }
 /// a - b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator-(Var<T> a, Var<T> b) {
   detail::match("subtract", a, b);
-  return combine(T(1), a, T(-1), b);
+  return detail::combine(T(1), a, T(-1), b);
 }
 /// a b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
@@ -148,49 +152,49 @@ Var<T> operator*(Var<T> a, Var<T> b) {
   if (detail::gives_way(a, b)) return scale(a, b);
   if (detail::gives_way(b, a)) return scale(b, a);
   detail::match("multiply", a, b);
-  return contract<2>(MultiplyForm{a.shape()}, {a, b});
+  return contract<2>(detail::MultiplyForm{a.shape()}, {a, b});
 }
 /// a / b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>
 Var<T> operator/(Var<T> a, Var<T> b) {
   detail::match("divide", a, b);
-  return a.tape().apply(Divide<T>(), a.shape(), {a, b});
+  return a.tape().apply(detail::Divide<T>(), a.shape(), {a, b});
 }
 
 /// -a, elementwise.
 template <class T>
 Var<T> operator-(Var<T> a) {
-  return combine(T(-1), a);
+  return detail::combine(T(-1), a);
 }
 /// @{
 /// The same with a number, which stands for a tensor of this value.
 template <class T>
 Var<T> operator+(Var<T> a, std::type_identity_t<T> b) {
-  return combine(T(1), a, b);
+  return detail::combine(T(1), a, b);
 }
 template <class T>
 Var<T> operator+(std::type_identity_t<T> a, Var<T> b) {
-  return combine(T(1), b, a);
+  return detail::combine(T(1), b, a);
 }
 template <class T>
 Var<T> operator-(Var<T> a, std::type_identity_t<T> b) {
-  return combine(T(1), a, -b);
+  return detail::combine(T(1), a, -b);
 }
 template <class T>
 Var<T> operator-(std::type_identity_t<T> a, Var<T> b) {
-  return combine(T(-1), b, a);
+  return detail::combine(T(-1), b, a);
 }
 template <class T>
 Var<T> operator*(Var<T> a, std::type_identity_t<T> b) {
-  return combine(b, a);
+  return detail::combine(b, a);
 }
 template <class T>
 Var<T> operator*(std::type_identity_t<T> a, Var<T> b) {
-  return combine(a, b);
+  return detail::combine(a, b);
 }
 template <class T>
 Var<T> operator/(Var<T> a, std::type_identity_t<T> b) {
-  return apply_map(QuotientMap<T>{a.shape(), a.shape(), b}, a);
+  return apply_map(detail::QuotientMap<T>{a.shape(), a.shape(), b}, a);
 }
 template <class T>
 Var<T> operator/(std::type_identity_t<T> a, Var<T> b) {
@@ -198,4 +202,4 @@ Var<T> operator/(std::type_identity_t<T> a, Var<T> b) {
 }
 /// @}
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -5,7 +5,9 @@
 #include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// t(x, w, y) = sum of x[n][c][s oy + ky - p][s ox + kx - p] w[o][c][ky][kx] y[n][o][oy][ox] over all seven indices
 /// (stride s, padding p).
@@ -48,6 +50,8 @@ struct Conv2dForm {
   }
 };
 
+}  // namespace detail
+
 /// How a kernel moves over an image: zero columns and rows around it, and positions from one output to the next.
 struct Conv2dOptions {
   Index stride = 1;   ///< positions from one output to the next
@@ -60,7 +64,7 @@ struct Conv2dOptions {
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
-  return contract<2>(Conv2dForm{geometry}, {x, weight});
+  return contract<2>(detail::Conv2dForm{geometry}, {x, weight});
 }
 
 /// The same plus bias (O), one for each output channel. @throws ShapeError if these do not fit.
@@ -70,7 +74,7 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) 
   if (bias.shape() != Shape{geometry.O}) {
     throw ShapeError("conv2d: weight ", weight.shape(), " needs a bias ", Shape{geometry.O}, ", got ", bias.shape());
   }
-  return contract<2>(Conv2dForm{geometry}, {x, weight, bias});
+  return contract<2>(detail::Conv2dForm{geometry}, {x, weight, bias});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -8,7 +8,9 @@
 #include "hypertape/ops/math.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// t(s, x, y) = sum over samples n, channels c and pixels p of s[n][c] x[n][c][p] y[n][c][p]: scaling each instance
 /// (one sample's channel) by a factor of its own, and inner products of instances.
@@ -74,6 +76,8 @@ struct InstanceCenterMap {
   }
 };
 
+}  // namespace detail
+
 /// Instance normalization (Ulyanov et al. 2016) of x (N, C, H, W) with gamma (C) and beta (C):
 ///
 ///     y = gamma (x - mean) / sqrt(var + epsilon) + beta
@@ -94,12 +98,12 @@ Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5)
     throw ArgumentError("instance_norm: epsilon must be positive, and finite, also in the precision of x, got ",
                         epsilon);
   }
-  const InstanceForm form{x.shape()};
+  const detail::InstanceForm form{x.shape()};
   const Shape instances = form.shape(0);
-  const Var<T> centered = apply_map(InstanceCenterMap{x.shape(), x.shape()}, x);
-  const Var<T> squares = x.tape().apply(InstanceSquareSum<T>(form), instances, {centered});
+  const Var<T> centered = apply_map(detail::InstanceCenterMap{x.shape(), x.shape()}, x);
+  const Var<T> squares = x.tape().apply(detail::InstanceSquareSum<T>(form), instances, {centered});
   const Var<T> deviation = sqrt(squares / static_cast<T>(form.pixels()) + static_cast<T>(epsilon));
   return contract<2>(form, {repeat_per_channel(gamma, instances) / deviation, centered, beta});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

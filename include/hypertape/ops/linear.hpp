@@ -5,7 +5,9 @@
 #include "hypertape/kernels/linear_kernels.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o].
 struct LinearForm {
@@ -40,8 +42,6 @@ struct LinearForm {
   }
 };
 
-namespace detail {
-
 template <class T>
 LinearForm linear_form(Var<T> x, Var<T> weight) {
   const Shape in = x.shape(), w = weight.shape();
@@ -67,11 +67,11 @@ Var<T> linear(Var<T> x, Var<T> weight) {
 /// y (N, O) = x (N, F) weight^T + bias (O). @throws ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
-  const LinearForm form = detail::linear_form(x, weight);
+  const detail::LinearForm form = detail::linear_form(x, weight);
   if (bias.shape() != Shape{form.O}) {
     throw ShapeError("linear: weight ", weight.shape(), " needs a bias ", Shape{form.O}, ", got ", bias.shape());
   }
   return contract<2>(form, {x, weight, bias});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

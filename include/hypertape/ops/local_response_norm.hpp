@@ -6,7 +6,9 @@
 #include "hypertape/kernels/local_response_norm_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// t(a, b, c) = factor sum over channels c and j of a[j] b[j] c[c], where j goes from c - before to c + after.
 struct ChannelWindowForm {
@@ -106,6 +108,8 @@ struct PowerProduct final : Operation<T> {
   }
 };
 
+}  // namespace detail
+
 /// Defaults are PyTorch's.
 struct LocalResponseNormOptions {
   Index size = 5;       ///< channels of a window
@@ -134,10 +138,10 @@ Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
     throw ArgumentError("local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the ",
                         "precision of x, got alpha ", options.alpha, ", k ", options.k, ", beta ", options.beta);
   }
-  const ChannelWindowForm form{x.shape(), size / 2, (size - 1) / 2, options.alpha / static_cast<double>(size)};
-  const Var<T> d = x.tape().apply(WindowSquareSum<T>(form), x.shape(), {x});
-  const PowerProduct<T> quotient(T(1), k, beta);
+  const detail::ChannelWindowForm form{x.shape(), size / 2, (size - 1) / 2, options.alpha / static_cast<double>(size)};
+  const Var<T> d = x.tape().apply(detail::WindowSquareSum<T>(form), x.shape(), {x});
+  const detail::PowerProduct<T> quotient(T(1), k, beta);
   return x.tape().apply(quotient, x.shape(), {d, x});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

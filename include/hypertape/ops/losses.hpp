@@ -8,7 +8,7 @@
 #include "hypertape/ops/softmax.hpp"
 
 /// Losses of a batch: scalars, means over the samples, so that blocks of samples can be averaged.
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// Classes 0 .. K - 1 as rows of zeros with a single one: a batch (N, K). @throws ArgumentError for a label outside.
 template <class T>
@@ -24,6 +24,8 @@ Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
   }
   return out;
 }
+
+namespace detail {
 
 /// t(s, y, l) = -(s/N) sum over n, k of y[n][k] l[n][k] for weights y and log-probabilities l of logits, where 0 times
 /// infinity is 0. The logits serve where a logarithm overflows, but the loss does not.
@@ -56,6 +58,8 @@ struct CrossEntropyForm {
   }
 };
 
+}  // namespace detail
+
 /// -(1/N) sum over n, k of y[n][k] log softmax(z)[n][k] for logits z (N, K) and labels y (N, K): one-hot rows (hard
 /// labels) or any weights (soft labels), which may be differentiated too. A class of label 0 contributes 0, also where
 /// its logit is -inf, as in a mask. @throws ShapeError if the shapes differ.
@@ -66,7 +70,7 @@ Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
                      " must have one shape (N, K)");
   }
   const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits);
-  return contract<0>(CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
+  return contract<0>(detail::CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
 }
 
 /// The same for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.
@@ -88,4 +92,4 @@ Var<T> mean_squared_error(Var<T> a, Var<T> b) {
   return mean(square(a - b));
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -6,7 +6,9 @@
 #include "hypertape/ops/unary.hpp"
 
 /// Elementary functions, elementwise.
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 struct Exp {
   static constexpr const char* name = "exp";
@@ -80,36 +82,38 @@ struct Cos {
   }
 };
 
+}  // namespace detail
+
 /// The exponential function, elementwise.
 template <class T>
 Var<T> exp(Var<T> x) {
-  return apply_unary<Exp>(x);
+  return apply_unary<detail::Exp>(x);
 }
 /// The natural logarithm, elementwise.
 template <class T>
 Var<T> log(Var<T> x) {
-  return apply_unary<Log>(x);
+  return apply_unary<detail::Log>(x);
 }
 /// The square root, elementwise. Its derivative at 0 is infinite, and that of sqrt(sum(square(x))) there is NaN: use
 /// `norm` of ops/norm.hpp for a Euclidean norm.
 template <class T>
 Var<T> sqrt(Var<T> x) {
-  return apply_unary<Sqrt>(x);
+  return apply_unary<detail::Sqrt>(x);
 }
 /// x squared, elementwise.
 template <class T>
 Var<T> square(Var<T> x) {
-  return apply_unary<Square>(x);
+  return apply_unary<detail::Square>(x);
 }
 /// The sine of an angle in radians, elementwise.
 template <class T>
 Var<T> sin(Var<T> x) {
-  return apply_unary<Sin>(x);
+  return apply_unary<detail::Sin>(x);
 }
 /// The cosine of an angle in radians, elementwise.
 template <class T>
 Var<T> cos(Var<T> x) {
-  return apply_unary<Cos>(x);
+  return apply_unary<detail::Cos>(x);
 }
 /// The absolute value, elementwise, with the derivative 0 at 0.
 template <class T>
@@ -117,4 +121,4 @@ Var<T> abs(Var<T> x) {
   return relu(x) + relu(-x);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

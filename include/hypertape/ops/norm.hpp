@@ -4,7 +4,9 @@
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// y = v / s for a tensor v and a scalar s, and 0 where s is 0; closed under differentiation:
 ///
@@ -52,11 +54,13 @@ struct Norm final : Operation<T> {
   static Var<T> unit(const auto& call) { return QuotientOrZero<T>::of(call.input(0), call.output()); }
 };
 
+}  // namespace detail
+
 /// The Euclidean norm of all elements, a scalar: sqrt(sum(square(x))), but for elements of any size, and with
 /// derivatives that are 0 at 0 in every order.
 template <class T>
 Var<T> norm(Var<T> x) {
-  return x.tape().apply(Norm<T>(), Shape{}, {x});
+  return x.tape().apply(detail::Norm<T>(), Shape{}, {x});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

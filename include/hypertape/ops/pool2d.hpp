@@ -7,7 +7,9 @@
 #include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/kernels/pool2d_kernels.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// A x = x[source], one value for each output, whose source is in its own channel; A^T adds each value to its source.
 struct GatherMap {
@@ -67,6 +69,8 @@ struct AveragePool2dMap {
   }
 };
 
+}  // namespace detail
+
 /// Windows of `size` x `size`, `stride` apart (0: as their size), over an image with `padding` around it.
 struct Pool2dOptions {
   Index size = 2;     ///< rows and columns of a window
@@ -84,7 +88,7 @@ Var<T> max_pool2d(Var<T> x, Pool2dOptions options = {}) {
     throw ShapeError("max_pool2d: positions are kept in 32 bits, ", x.shape(), " has too many elements");
   }
   const Shape out = g.output();
-  return x.tape().apply(MaxPool2d<T>(g, x.tape().template allocate<std::int32_t>(out.size())), out, {x});
+  return x.tape().apply(detail::MaxPool2d<T>(g, x.tape().template allocate<std::int32_t>(out.size())), out, {x});
 }
 
 /// y (N, C, OH, OW): the mean over each window of x (N, C, H, W), the padding counted as zeros. @throws ShapeError if a
@@ -93,7 +97,7 @@ template <class T>
 Var<T> average_pool2d(Var<T> x, Pool2dOptions options = {}) {
   const Index stride = options.stride == 0 ? options.size : options.stride;
   const auto g = kernels::pool2d_geometry("average_pool2d", x.shape(), options.size, stride, options.padding);
-  return apply_map(AveragePool2dMap{g.input(), g.output(), g}, x);
+  return apply_map(detail::AveragePool2dMap{g.input(), g.output(), g}, x);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

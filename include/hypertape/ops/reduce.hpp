@@ -6,7 +6,9 @@
 #include "hypertape/kernels/reduce_kernels.hpp"
 
 /// Sums and their adjoints, which repeat a value.
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// A x = the sum of all elements; A^T fills a tensor with one value.
 struct SumMap {
@@ -71,22 +73,24 @@ struct FeatureSumMap {
   }
 };
 
+}  // namespace detail
+
 /// The sum of all elements, a scalar.
 template <class T>
 Var<T> sum(Var<T> x) {
-  return apply_map(SumMap{x.shape(), Shape{}}, x);
+  return apply_map(detail::SumMap{x.shape(), Shape{}}, x);
 }
 
 /// The mean of all elements, a scalar.
 template <class T>
 Var<T> mean(Var<T> x) {
-  return apply_map(MeanMap{x.shape(), Shape{}}, x);
+  return apply_map(detail::MeanMap{x.shape(), Shape{}}, x);
 }
 
 /// A tensor of the given shape whose elements are all the scalar x. @throws ShapeError if x is not a scalar.
 template <class T>
 Var<T> fill(Var<T> x, const Shape& shape) {
-  return apply_map<true>(SumMap{shape, x.size() == 1 ? x.shape() : Shape{}}, x);
+  return apply_map<true>(detail::SumMap{shape, x.size() == 1 ? x.shape() : Shape{}}, x);
 }
 
 /// (N, F, ...) -> (F): for each feature (channel) the sum over samples and positions. @throws ShapeError for a rank
@@ -95,7 +99,7 @@ template <class T>
 Var<T> sum_per_channel(Var<T> x) {
   if (x.shape().rank() < 2) throw ShapeError("sum_per_channel: needs a batch (N, F, ...), got ", x.shape());
   detail::require_batch("sum_per_channel", "x", x.shape());
-  return apply_map(ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
+  return apply_map(detail::ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
 }
 
 /// (F) -> a batch (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
@@ -105,7 +109,7 @@ Var<T> repeat_per_channel(Var<T> x, const Shape& shape) {
   if (shape.rank() < 2 || x.shape() != Shape{shape[1]}) {
     throw ShapeError("repeat_per_channel: a batch ", shape, " needs ", Shape{shape[1]}, ", got ", x.shape());
   }
-  return apply_map<true>(ChannelSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[1]}}, x);
+  return apply_map<true>(detail::ChannelSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[1]}}, x);
 }
 
 /// (N, F, ...) -> (N): each sample's sum. @throws ShapeError for a scalar.
@@ -113,13 +117,13 @@ template <class T>
 Var<T> sum_over_features(Var<T> x) {
   if (x.shape().rank() < 1) throw ShapeError("sum_over_features: needs a batch (N, ...), got a scalar");
   detail::require_batch("sum_over_features", "x", x.shape());
-  return apply_map(FeatureSumMap{x.shape(), Shape{x.shape()[0]}}, x);
+  return apply_map(detail::FeatureSumMap{x.shape(), Shape{x.shape()[0]}}, x);
 }
 
 /// (N) -> a batch (N, F, ...): one value for each sample, for every feature. @throws ShapeError unless N agrees.
 template <class T>
 Var<T> repeat_for_features(Var<T> x, const Shape& shape) {
-  return apply_map<true>(FeatureSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[0]}}, x);
+  return apply_map<true>(detail::FeatureSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[0]}}, x);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

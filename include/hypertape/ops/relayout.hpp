@@ -2,7 +2,9 @@
 
 #include "hypertape/autodiff/linear_map.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// A x = x with its values in another order in memory; A^T is the way back.
 struct RelayoutMap {
@@ -29,11 +31,13 @@ struct RelayoutMap {
   }
 };
 
+}  // namespace detail
+
 /// The same elements under the same indices, in another order in memory; x itself if it has that order already.
 template <class T>
 Var<T> relayout(Var<T> x, Layout layout) {
   const Shape shape = x.shape(), wanted = shape.with_layout(layout);
-  return wanted == shape ? x : apply_map(RelayoutMap{shape, wanted}, x);
+  return wanted == shape ? x : apply_map(detail::RelayoutMap{shape, wanted}, x);
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -6,7 +6,9 @@
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The elementwise product t(a, b, c) = sum over i of a_i b_i c_i in which 0 times infinity is 0: probabilities, which
 /// are 0 where a logit is -inf, times what may be infinite there.
@@ -45,15 +47,11 @@ struct ExpOfLogProbability final : Operation<T> {
   static Var<T> weigh(Var<T> p, Var<T> v) { return contract<2>(ProbabilityForm{p.shape()}, {p, v}); }
 };
 
-namespace detail {
-
 /// The probabilities of log-probabilities.
 template <class T>
 Var<T> probabilities(Var<T> l) {
   return l.tape().apply(ExpOfLogProbability<T>(), l.shape(), {l});
 }
-
-}  // namespace detail
 
 /// y[n][k] = z[n][k] - log sum over j of exp z[n][j]. With p = exp(y):
 ///     y' = z' - sum_k p_k z'_k        z_bar = y_bar - p sum_k y_bar_k
@@ -74,8 +72,6 @@ struct LogSoftmax final : Operation<T> {
     call.add(0, y - detail::probabilities(call.output()) * repeat_for_features(sum_over_features(y), y.shape()));
   }
 };
-
-namespace detail {
 
 template <class T>
 Var<T> log_softmax(const char* operation, Var<T> logits) {
@@ -102,4 +98,4 @@ Var<T> softmax(Var<T> logits) {
   return detail::probabilities(detail::log_softmax("softmax", logits));
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

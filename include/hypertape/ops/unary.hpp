@@ -3,7 +3,9 @@
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The family of smooth elementwise functions y = f(x). A Function gives
 ///
@@ -36,10 +38,12 @@ struct Unary final : Operation<T> {
   }
 };
 
+}  // namespace detail
+
 /// Records y = f(x), elementwise.
 template <class Function, class T>
 Var<T> apply_unary(Var<T> x) {
-  return x.tape().apply(Unary<T, Function>(), x.shape(), {x});
+  return x.tape().apply(detail::Unary<T, Function>(), x.shape(), {x});
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -10,7 +10,7 @@
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/tape_derivatives.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// The loss of a batch and its gradient in theta, for a loss(theta, x, y) that is a mean over samples (plus, if any,
 /// terms of theta alone), computed block by block in parallel. Keep the object: it reuses its memory.
@@ -19,9 +19,9 @@ class BatchGradient {
  public:
   /// Blocks of at most `samples_per_block`, shared out over the team.
   explicit BatchGradient(const Loss& loss, WorkerTeam team = WorkerTeam(1),
-                         Index samples_per_block = outer_samples_per_block)
+                         Index samples_per_block = detail::outer_samples_per_block)
       : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {
-    for (Worker& worker : workers_) worker.derivatives = loss_derivatives<T>(loss);
+    for (Worker& worker : workers_) worker.derivatives = detail::loss_derivatives<T>(loss);
   }
 
   /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss
@@ -30,7 +30,7 @@ class BatchGradient {
   /// loss or a derivative is not finite.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
-    const MicroBatches blocks(samples, samples_per_block_);
+    const detail::MicroBatches blocks(samples, samples_per_block_);
     groups_.resize(static_cast<std::size_t>((std::min)(blocks.count(), most_groups(theta.size()))));
     gradient_out.resize(theta.shape());
     for (Worker& worker : workers_) worker.derivatives->clear();
@@ -53,8 +53,8 @@ class BatchGradient {
       throw ShapeError("BatchGradient: x is ", x.shape(), " but y is ", y.shape(), "; their numbers of samples differ");
     }
     const auto load = [&](Range range, Tensor<T>& x_block, Tensor<T>& y_block) {
-      copy_samples(x, range.begin, range.size(), x_block);
-      copy_samples(y, range.begin, range.size(), y_block);
+      detail::copy_samples(x, range.begin, range.size(), x_block);
+      detail::copy_samples(y, range.begin, range.size(), y_block);
     };
     return (*this)(theta, x.shape()[0], load, gradient_out);
   }
@@ -80,7 +80,7 @@ class BatchGradient {
   }
 
   struct Worker {
-    std::unique_ptr<LossDerivatives<T>> derivatives;
+    std::unique_ptr<detail::LossDerivatives<T>> derivatives;
     Tensor<T> x, y;
   };
   struct Group {
@@ -97,7 +97,7 @@ class BatchGradient {
 
   /// The sums of loss and gradient over each group's blocks.
   template <class Load>
-  void accumulate(const Tensor<T>& theta, const MicroBatches& blocks, const Load& load) {
+  void accumulate(const Tensor<T>& theta, const detail::MicroBatches& blocks, const Load& load) {
     const auto groups = static_cast<Index>(groups_.size());
     team_.for_each(groups, [&](Index g, int w) {
       Worker& worker = workers_[static_cast<std::size_t>(w)];
@@ -105,7 +105,7 @@ class BatchGradient {
       group.loss = 0;
       group.gradient.resize(theta.shape());
       auto mode = kernels::OutputMode::write;
-      const Range some = part_of(blocks.count(), g, groups);
+      const Range some = detail::part_of(blocks.count(), g, groups);
       for (Index block = some.begin; block < some.end; ++block) {
         load(blocks[block], worker.x, worker.y);
         check_samples(blocks[block], worker);
@@ -135,4 +135,4 @@ class BatchGradient {
   std::vector<Group> groups_;
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -7,7 +7,7 @@
 #include "hypertape/autodiff/finite_differences.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// How far each part of a hypergradient is from central differences through the whole loop: the Euclidean norm of the
 /// difference over that of the larger of the two, 0 for a part that is not there, NaN if anything compared was NaN.
@@ -81,4 +81,4 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
   return result;
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

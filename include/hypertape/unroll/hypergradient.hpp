@@ -15,7 +15,7 @@
 #include "hypertape/unroll/step_blocks.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// dL(theta_T) by everything that the inner loop was given.
 template <class T>
@@ -124,7 +124,7 @@ class Unroll {
   /// on top. @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
     validate(loop);
-    const Segments segments(loop.steps_taken(), options_);
+    const detail::Segments segments(loop.steps_taken(), options_);
     const Index points = segments.longest() + segments.count();
     const Index vectors = keeps_velocity(loop) ? 2 * points + 4 : points + 3;
     Index values = vectors * loop.theta0.size() + 2 * loop.length() + loop.hyperparameters.size();
@@ -133,7 +133,7 @@ class Unroll {
       if (options_.differentiate_y) values += loop.y[s].size();
     }
     const Index last = segments[segments.count() - 1].size(), before = segments.count() > 1 ? segments.longest() : 0;
-    const LossPlan plan{.gradients_first = last < loop.steps_taken(), .stacks = {last, before}};
+    const detail::LossPlan plan{.gradients_first = last < loop.steps_taken(), .stacks = {last, before}};
     return blocks_.predicted_bytes(loop, plan) + static_cast<std::size_t>(values) * sizeof(T);
   }
 
@@ -145,10 +145,10 @@ class Unroll {
 
   static void validate(const InnerLoop<T>& loop) {
     loop.validate();
-    if (loop.has_hyperparameters() && !LossWithHyperparameters<InnerLoss, T>) {
+    if (loop.has_hyperparameters() && !detail::LossWithHyperparameters<InnerLoss, T>) {
       throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
     }
-    if (!loop.has_hyperparameters() && !LossOfSamples<InnerLoss, T>) {
+    if (!loop.has_hyperparameters() && !detail::LossOfSamples<InnerLoss, T>) {
       throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
     }
   }
@@ -191,7 +191,7 @@ class Unroll {
   /// Forward through the inner loop, over the outer loss, and back.
   template <class OuterLoss>
   void sweep(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
-    const Segments segments(loop.steps_taken(), options_);
+    const detail::Segments segments(loop.steps_taken(), options_);
     const Index last = segments.count() - 1;
     reserve(loop, segments);
 
@@ -220,7 +220,7 @@ class Unroll {
     result_.theta0 = lambda_;
   }
 
-  void reserve(const InnerLoop<T>& loop, const Segments& segments) {
+  void reserve(const InnerLoop<T>& loop, const detail::Segments& segments) {
     trajectory_.resize(static_cast<std::size_t>(segments.longest() + 1));
     checkpoints_.resize(static_cast<std::size_t>(segments.count() - 1));
     for (auto* points : {&trajectory_, &checkpoints_}) {
@@ -318,7 +318,7 @@ class Unroll {
 
   UnrollOptions options_;
   WorkerTeam team_;
-  StepBlocks<T, InnerLoss> blocks_;
+  detail::StepBlocks<T, InnerLoss> blocks_;
   std::vector<Point> trajectory_;   // of the present segment, and of the step after it
   std::vector<Point> checkpoints_;  // at the start of each segment but the last
   Tensor<T> lambda_, nu_;           // dL/d theta_{t+1} and, with a velocity, mu dL/d v_{t+2}
@@ -341,4 +341,4 @@ Hypergradient<T> hypergradient(const InnerLoop<T>& loop, const InnerLoss& inner_
   });
 }
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

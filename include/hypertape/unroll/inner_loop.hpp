@@ -5,7 +5,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/tensor.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// All that a training run of T = steps x epochs gradient-descent steps is given:
 ///
@@ -49,6 +49,8 @@ struct InnerLoop {
       throw ShapeError("InnerLoop: ", x.size(), " steps of x need as many of y, got ", y.size());
     }
     for (std::size_t s = 0; s < x.size(); ++s) {
+      detail::require_batch("InnerLoop", "each x", x[s].shape());
+      detail::require_batch("InnerLoop", "each y", y[s].shape());
       if (x[s].shape()[0] != y[s].shape()[0]) {
         throw ShapeError("InnerLoop: in step ", s, " x is ", x[s].shape(), " but y is ", y[s].shape(),
                          "; their numbers of samples differ");
@@ -61,6 +63,7 @@ struct InnerLoop {
     if (learning_rates.shape().rank() != 2 || learning_rates.shape()[1] != steps()) {
       throw ShapeError("InnerLoop: learning rates must be (epochs, ", steps(), "), got ", learning_rates.shape());
     }
+    detail::require_row_major("InnerLoop", "the learning rates", learning_rates.shape());
     if (!(momentum >= 0 && momentum < 1)) {
       throw ArgumentError("InnerLoop: the momentum must be in [0, 1), got ", momentum);
     }
@@ -70,4 +73,4 @@ struct InnerLoop {
   }
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

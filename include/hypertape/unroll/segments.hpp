@@ -6,7 +6,9 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The cut of T steps, from the window's start on, into segments of k. At the start of each but the last theta is kept;
 /// the last is recorded in the forward sweep, the others again from there, when the backward sweep comes to them.
@@ -46,4 +48,6 @@ class Segments {
   Index first_, end_, interval_ = 1;
 };
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -10,7 +10,9 @@
 #include "hypertape/unroll/tape_derivatives.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
 /// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
@@ -207,4 +209,6 @@ class StepBlocks {
   const Tensor<T>* phi_ = nullptr;  // the loop's; null if it has none
 };
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

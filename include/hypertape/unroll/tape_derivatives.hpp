@@ -16,7 +16,9 @@
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
 
 /// A loss(theta, x, y) that records a scalar.
 template <class Loss, class T>
@@ -207,4 +209,6 @@ std::unique_ptr<LossDerivatives<T>> loss_derivatives(const Loss& loss,
   return std::make_unique<TapeDerivatives<T, Loss>>(loss, second, wanted);
 }
 
-}  // namespace hypertape
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

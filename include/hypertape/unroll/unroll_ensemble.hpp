@@ -6,7 +6,7 @@
 
 #include "hypertape/unroll/hypergradient.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// The mean of the hypergradients of one inner loop from several initial weights: the derivative of the expected loss
 /// of a random initialization (Wang et al. 2018, Algorithm 1).
@@ -115,4 +115,4 @@ class UnrollEnsemble {
   Hypergradient<T> mean_;
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -2,7 +2,7 @@
 
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape {
+namespace hypertape::inline HYPERTAPE_ABI {
 
 /// How the second derivatives of an inner step are taken; all give the same values to rounding.
 enum class SecondDerivative {
@@ -39,4 +39,4 @@ struct UnrollOptions {
   Index samples_per_block = 0;
 };
 
-}  // namespace hypertape
+}  // namespace hypertape::inline HYPERTAPE_ABI
