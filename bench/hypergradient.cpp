@@ -234,7 +234,7 @@ class Bench {
                      const std::function<const Hypergradient<double>&()>& expected) {
     const Problem<float> problem = make_problem(net_, facts_.image, options_, epochs);
     UnrollOptions unroll_options;
-    unroll_options.samples_per_block = hypertape::detail::inner_samples_per_block(options_.images);
+    unroll_options.samples_per_block = inner_samples_per_block(options_.images);
     unroll_options.second_derivative = second_derivatives.at(second);
     unroll_options.memory_policy = memory_policies.at(memory);
     if (unroll_options.memory_policy == MemoryPolicy::checkpoints) {

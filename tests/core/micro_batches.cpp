@@ -30,7 +30,7 @@ TEST_CASE("micro_batches: cover every sample once, none larger than asked, nearl
 }
 
 TEST_CASE("micro_batches: ten images are shared evenly by two threads") {
-  const hypertape::detail::MicroBatches blocks(10, hypertape::detail::inner_samples_per_block(10));
+  const hypertape::detail::MicroBatches blocks(10, inner_samples_per_block(10));
   REQUIRE(blocks.count() == 2);
   CHECK(blocks[0].size() == 5);
 }

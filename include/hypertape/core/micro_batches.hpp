@@ -37,13 +37,13 @@ class MicroBatches {
   Index total_, count_ = 1;
 };
 
-/// How many samples of an inner step a block should have: few enough that two threads share ten images evenly, enough
-/// to fill SIMD lanes, and few enough that a block's activations stay in the second-level cache.
-inline Index inner_samples_per_block(Index samples) { return std::clamp<Index>((samples + 1) / 2, 5, 16); }
-
-/// The same for the large batch of an outer loss.
+/// How many samples of the large batch of an outer loss a block should have.
 inline constexpr Index outer_samples_per_block = 16;
 
 }  // namespace detail
+
+/// How many samples of an inner step a block should have: few enough that two threads share ten images evenly, enough
+/// to fill SIMD lanes, and few enough that a block's activations stay in the second-level cache.
+inline Index inner_samples_per_block(Index samples) { return std::clamp<Index>((samples + 1) / 2, 5, 16); }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

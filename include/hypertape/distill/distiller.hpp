@@ -153,8 +153,7 @@ class Distiller {
 
   UnrollOptions unroll_options() const {
     UnrollOptions unroll;
-    unroll.samples_per_block =
-        hypertape::detail::inner_samples_per_block(options_.images.per_class * dataset_.train.classes);
+    unroll.samples_per_block = inner_samples_per_block(options_.images.per_class * dataset_.train.classes);
     unroll.differentiate_y = options_.labels.soft;
     unroll.memory_policy = options_.inner_loop.memory_policy;
     unroll.window = options_.outer_loop.window.value_or(0);

@@ -98,7 +98,7 @@ struct TrainingResult {
 inline std::vector<TrainingResult> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
                                                   std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
   UnrollOptions options;
-  options.samples_per_block = hypertape::detail::inner_samples_per_block(loop.x.front().shape()[0]);
+  options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
   std::vector<TrainingResult> trained(theta0.size());
   for_each_network(team, static_cast<Index>(theta0.size()), [&](Index i) {
     const auto number = static_cast<std::size_t>(i);
