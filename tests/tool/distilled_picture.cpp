@@ -13,12 +13,13 @@ namespace {
 using namespace cli;
 using distill::DistilledSet;
 
-DistilledSet example(Index steps, const Shape& shape, Index epochs = 3) {
+DistilledSet example(Index steps, const Shape& extents, Index epochs = 3) {
+  const Shape shape = extents.with_layout(Layout::samples_innermost);
   DistilledSet set;
   const auto channels = static_cast<std::size_t>(shape[1]);
   for (Index s = 0; s < steps; ++s) {
     set.images.push_back(random_tensor<float>(shape, static_cast<std::uint64_t>(s)));
-    Tensor<float> labels(Shape{shape[0], 10});
+    Tensor<float> labels(Shape::batch(shape[0], 10));
     for (Index n = 0; n < shape[0]; ++n) labels(n, (n + s) % 10) = 1;
     set.labels.push_back(labels);
   }
@@ -106,7 +107,7 @@ TEST_CASE("distilled_picture: a heading over each step, a label under each image
 
 TEST_CASE("distilled_picture: each image is stretched to its own range, colors in proportion") {
   // Image 0 spans -2 .. 8, image 1 is constant.
-  Tensor<float> gray(Shape{2, 1, 1, 3});
+  Tensor<float> gray(Shape::batch(2, 1, 1, 3));
   gray.fill(5);
   gray(0, 0, 0, 0) = -2;
   gray(0, 0, 0, 1) = 3;
@@ -125,7 +126,7 @@ TEST_CASE("distilled_picture: each image is stretched to its own range, colors i
   CHECK(image.width == 3);
   CHECK(image.height == 2);
   CHECK(image.pixels == std::vector<std::uint32_t>{0, 0x333333, 0x666666, 0x999999, 0xcccccc, 0xffffff});
-  Tensor<float> bad(Shape{3, 1, 2, 2});
+  Tensor<float> bad(Shape::batch(3, 1, 2, 2));
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     bad(2, 0, 1, 1) = value;
     check_error<ArgumentError>([&] { stretched_image(bad, 2, {{0}, {1}}); }, {"picture", "image 2"});
@@ -226,7 +227,7 @@ TEST_CASE("distilled_picture: a set of any size gives a picture of bounded size 
 TEST_CASE("distilled_picture: a strip has a row for each snapshot, the first and the last always") {
   const data::Normalization normalization = example(1, {1, 3, 2, 2}).normalization;
   std::vector<Snapshot> snapshots;
-  for (long i = 0; i < 3; ++i) snapshots.push_back({400 * i, random_tensor<float>(Shape{30, 3, 28, 28}, 1)});
+  for (long i = 0; i < 3; ++i) snapshots.push_back({400 * i, random_tensor<float>(Shape::batch(30, 3, 28, 28), 1)});
   const Parts strip = parts(draw_snapshots(snapshots, normalization));
   check_within_page(strip);
   CHECK(strip.width == 8 + 20 * 120);

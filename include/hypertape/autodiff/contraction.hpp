@@ -7,11 +7,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
+/// Which operand of a trilinear form t(a, b, c) an operation gives: a, b, or their product c.
+enum class Role { first, second, product };
+
 // Declared first, so that a Form may live in a user's own namespace.
-template <int Role, class T, class Form>
+template <Role role, class T, class Form>
 Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory = nullptr);
 /// The same for operands given one by one.
-template <int Role, class T, class Form>
+template <Role role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands);
 
 namespace detail {
@@ -20,43 +23,45 @@ namespace detail {
 ///
 /// Each is one *trilinear form* t(a, b, c), linear in a, b and c. Leaving one of the three open gives three operations:
 ///
-///     role 2:  c = f(a, b)     the product             <c', f(a, b)>  = t(a, b, c')
-///     role 1:  b = h(a, c)     its adjoint in b        <b', h(a, c)>  = t(a, b', c)
-///     role 0:  a = g(b, c)     its adjoint in a        <a', g(b, c)>  = t(a', b, c)
+///     product:  c = f(a, b)     the product             <c', f(a, b)>  = t(a, b, c')
+///     second:   b = h(a, c)     its adjoint in b        <b', h(a, c)>  = t(a, b', c)
+///     first:    a = g(b, c)     its adjoint in a        <a', g(b, c)>  = t(a', b, c)
 ///
 /// The derivatives of any of the three are the other two: the set is closed, and a Form needs no derivatives, only
 ///
 ///     static constexpr const char* names[3];          // of the operations, by the role that they produce
-///     Shape shape(int role) const;
-///     template <int Role> Index scratch() const;
-///     template <int Role, class T>                    // arguments: the two other roles, in ascending order
+///     Shape shape(Role role) const;
+///     template <Role role> Index scratch() const;
+///     template <Role role, class T>                    // arguments: the two other roles, in ascending order
 ///     void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const;
 ///
 /// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule
 /// (a' b + a b') is one operation that accumulates in place. A product may start from a bias, its last input: if the
 /// Form has `bias()`, a linear map whose adjoint spreads the bias over the output. (A Form may have a second `contract`
 /// with the bias as third argument, which spares that a pass over the output.)
-template <class T, class Form, int Role>
+template <class T, class Form, Role role>
 struct Contraction final : Operation<T> {
-  static constexpr int first_role = Role == 0 ? 1 : 0;   ///< role of each pair's first operand
-  static constexpr int second_role = Role == 2 ? 1 : 2;  ///< role of each pair's second operand
+  static constexpr Role first_role =
+      role == Role::first ? Role::second : Role::first;  ///< role of each pair's first operand
+  static constexpr Role second_role =
+      role == Role::product ? Role::second : Role::product;  ///< role of each pair's second operand
 
   Form form;  ///< copied with the operation
 
   /// An operation of this form.
   explicit Contraction(const Form& form_) : form(form_) {}
 
-  const char* name() const override { return Form::names[Role]; }
+  const char* name() const override { return Form::names[static_cast<std::size_t>(role)]; }
 
   void evaluate(const Evaluation<T>& call) const override {
-    T* scratch = call.scratch(form.template scratch<Role>());
+    T* scratch = call.scratch(form.template scratch<role>());
     auto mode = kernels::OutputMode::write;
     int j = 0;
     if constexpr (may_have_bias) {
       if (has_bias(call)) {
         const T* bias = call.input(call.inputs() - 1);
         if constexpr (starts_from_bias) {
-          form.template contract<Role>(call.input(0), call.input(1), bias, mode, call.output(), scratch);
+          form.template contract<role>(call.input(0), call.input(1), bias, mode, call.output(), scratch);
           j = 2;
         } else {
           form.bias().apply_adjoint(bias, call.output());
@@ -65,7 +70,7 @@ struct Contraction final : Operation<T> {
       }
     }
     for (; j + 1 < call.inputs(); j += 2) {
-      form.template contract<Role>(call.input(j), call.input(j + 1), mode, call.output(), scratch);
+      form.template contract<role>(call.input(j), call.input(j + 1), mode, call.output(), scratch);
       mode = kernels::OutputMode::accumulate;
     }
   }
@@ -86,7 +91,7 @@ struct Contraction final : Operation<T> {
       if (bias && count == 0) return apply_map<true>(form.bias(), bias);
       if (bias) operands[count++] = bias;
     }
-    return contract<Role, T>(form, std::span<const Var<T>>(operands, count), call.place());
+    return contract<role, T>(form, std::span<const Var<T>>(operands, count), call.place());
   }
 
   void pullback(PullbackSweep<T>& call) const override {
@@ -101,21 +106,22 @@ struct Contraction final : Operation<T> {
   }
 
  private:
-  static constexpr bool may_have_bias = Role == 2 && requires(const Form& f) { f.bias(); };
+  static constexpr bool may_have_bias = role == Role::product && requires(const Form& f) { f.bias(); };
 
   /// Whether the Form's product takes a bias along.
   static constexpr bool starts_from_bias = may_have_bias && requires(const Form& f, const T* in, T* out) {
-    f.template contract<Role>(in, in, in, kernels::OutputMode::write, out, out);
+    f.template contract<role>(in, in, in, kernels::OutputMode::write, out, out);
   };
 
   static bool has_bias(const auto& call) { return call.inputs() % 2 == 1; }
 
-  /// The operand of role Wanted that belongs to this output's adjoint and the operand of role Given.
-  template <int Wanted, int Given>
+  /// The wanted operand that belongs to this output's adjoint and the given operand.
+  template <Role wanted, Role given_role>
   Var<T> other(const PullbackSweep<T>& call, Var<T> given, T* memory) const {
-    const Var<T> first = Role < Given ? call.adjoint() : given, second = Role < Given ? given : call.adjoint();
+    const Var<T> first = role < given_role ? call.adjoint() : given,
+                 second = role < given_role ? given : call.adjoint();
     const Var<T> operands[2] = {first, second};
-    return contract<Wanted, T>(form, std::span<const Var<T>>(operands), memory);
+    return contract<wanted, T>(form, std::span<const Var<T>>(operands), memory);
   }
 };
 
@@ -123,13 +129,13 @@ struct Contraction final : Operation<T> {
 
 /// Records a sum of contractions of operand pairs, and a bias after them if their number is odd. The operands' shapes
 /// must already be known to fit the form. `memory`: as in Tape::apply.
-template <int Role, class T, class Form>
+template <Role role, class T, class Form>
 Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory) {
-  return operands.front().tape().apply(detail::Contraction<T, Form, Role>(form), form.shape(Role), operands, memory);
+  return operands.front().tape().apply(detail::Contraction<T, Form, role>(form), form.shape(role), operands, memory);
 }
-template <int Role, class T, class Form>
+template <Role role, class T, class Form>
 Var<T> contract(const Form& form, std::initializer_list<Var<T>> operands) {
-  return contract<Role, T>(form, std::span<const Var<T>>(operands.begin(), operands.size()));
+  return contract<role, T>(form, std::span<const Var<T>>(operands.begin(), operands.size()));
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -20,12 +20,12 @@ struct MultiplyForm {
   static constexpr const char* names[3] = {"multiply", "multiply", "multiply"};
   Shape operand;
 
-  Shape shape(int) const { return operand; }
-  template <int Role>
+  Shape shape(Role) const { return operand; }
+  template <Role role>
   Index scratch() const {
     return 0;
   }
-  template <int Role, class T>
+  template <Role role, class T>
   void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
     if (mode == kernels::OutputMode::accumulate) {
       for (Index i = 0; i < operand.size(); ++i) out[i] += a[i] * b[i];
@@ -40,15 +40,15 @@ struct ScaleForm {
   static constexpr const char* names[3] = {"dot", "scale", "scale"};
   Shape scalar, tensor;
 
-  Shape shape(int role) const { return role == 0 ? scalar : tensor; }
-  template <int Role>
+  Shape shape(Role role) const { return role == Role::first ? scalar : tensor; }
+  template <Role role>
   Index scratch() const {
     return 0;
   }
-  template <int Role, class T>
+  template <Role role, class T>
   void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
     const bool add = mode == kernels::OutputMode::accumulate;
-    if constexpr (Role == 0) {
+    if constexpr (role == Role::first) {
       const T inner = kernels::dot(tensor.size(), a, b);
       out[0] = add ? out[0] + inner : inner;
     } else {
@@ -64,7 +64,7 @@ template <class T>
 Var<T> scale(Var<T> s, Var<T> x) {
   if (s.size() != 1)
     throw ShapeError("scale: the factor of ", x.shape(), " must be a scalar, its shape is ", s.shape());
-  return contract<2>(detail::ScaleForm{s.shape(), x.shape()}, {s, x});
+  return contract<Role::product>(detail::ScaleForm{s.shape(), x.shape()}, {s, x});
 }
 
 /// <a, b>, the sum of the products of all elements. @throws ShapeError if the shapes differ.
@@ -73,7 +73,7 @@ Var<T> dot(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape()) {
     throw ShapeError("dot: operands must have one shape, got ", a.shape(), " and ", b.shape());
   }
-  return contract<0>(detail::ScaleForm{Shape{}, a.shape()}, {a, b});
+  return contract<Role::first>(detail::ScaleForm{Shape{}, a.shape()}, {a, b});
 }
 
 namespace detail {
@@ -152,7 +152,7 @@ Var<T> operator*(Var<T> a, Var<T> b) {
   if (detail::gives_way(a, b)) return scale(a, b);
   if (detail::gives_way(b, a)) return scale(b, a);
   detail::match("multiply", a, b);
-  return contract<2>(detail::MultiplyForm{a.shape()}, {a, b});
+  return contract<Role::product>(detail::MultiplyForm{a.shape()}, {a, b});
 }
 /// a / b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
 template <class T>

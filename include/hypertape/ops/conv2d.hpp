@@ -15,37 +15,39 @@ struct Conv2dForm {
   static constexpr const char* names[3] = {"conv2d_input_gradient", "conv2d_weight_gradient", "conv2d"};
   kernels::Conv2dGeometry geometry;
 
-  Shape shape(int role) const {
-    return role == 0 ? geometry.input() : role == 1 ? geometry.weight() : geometry.output();
+  Shape shape(Role role) const {
+    return role == Role::first ? geometry.input() : role == Role::second ? geometry.weight() : geometry.output();
   }
   ChannelSumMap bias() const { return {geometry.output(), Shape{geometry.O}}; }
 
-  template <int Role>
+  template <Role role>
   Index parts() const {
-    return parallel_parts(Role == 0 ? geometry.C : geometry.O, geometry.multiply_adds());
+    return parallel_parts(role == Role::first ? geometry.C : geometry.O, geometry.multiply_adds());
   }
-  template <int Role>
+  template <Role role>
   Index scratch_of_part() const {
-    if constexpr (Role == 0) return kernels::conv2d_input_gradient_scratch(geometry);
-    if constexpr (Role == 1) return kernels::conv2d_weight_gradient_scratch(geometry);
+    if constexpr (role == Role::first) return kernels::conv2d_input_gradient_scratch(geometry);
+    if constexpr (role == Role::second) return kernels::conv2d_weight_gradient_scratch(geometry);
     return kernels::conv2d_scratch(geometry);
   }
-  template <int Role>
+  template <Role role>
   Index scratch() const {
-    return parts<Role>() * scratch_of_part<Role>();
+    return parts<role>() * scratch_of_part<role>();
   }
-  template <int Role, class T>
+  template <Role role, class T>
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
-    contract<Role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
+    contract<role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
   }
-  /// For role 2, out = bias + the product: with no pass of its own for the bias.
-  template <int Role, class T>
+  /// For the product, out = bias + the product: with no pass of its own for the bias.
+  template <Role role, class T>
   void contract(const T* first, const T* second, const T* bias, kernels::OutputMode mode, T* out, T* scratch) const {
-    parallel_ranges(parts<Role>(), Role == 0 ? geometry.C : geometry.O, [&](Index part, Range channels) {
-      T* own = scratch + part * scratch_of_part<Role>();
-      if constexpr (Role == 0) kernels::conv2d_input_gradient(geometry, channels, second, first, mode, out, own);
-      if constexpr (Role == 1) kernels::conv2d_weight_gradient(geometry, channels, second, first, mode, out, own);
-      if constexpr (Role == 2) kernels::conv2d(geometry, channels, first, second, bias, mode, out, own);
+    parallel_ranges(parts<role>(), role == Role::first ? geometry.C : geometry.O, [&](Index part, Range channels) {
+      T* own = scratch + part * scratch_of_part<role>();
+      if constexpr (role == Role::first)
+        kernels::conv2d_input_gradient(geometry, channels, second, first, mode, out, own);
+      if constexpr (role == Role::second)
+        kernels::conv2d_weight_gradient(geometry, channels, second, first, mode, out, own);
+      if constexpr (role == Role::product) kernels::conv2d(geometry, channels, first, second, bias, mode, out, own);
     });
   }
 };
@@ -64,7 +66,7 @@ struct Conv2dOptions {
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
-  return contract<2>(detail::Conv2dForm{geometry}, {x, weight});
+  return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight});
 }
 
 /// The same plus bias (O), one for each output channel. @throws ShapeError if these do not fit.
@@ -74,7 +76,7 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) 
   if (bias.shape() != Shape{geometry.O}) {
     throw ShapeError("conv2d: weight ", weight.shape(), " needs a bias ", Shape{geometry.O}, ", got ", bias.shape());
   }
-  return contract<2>(detail::Conv2dForm{geometry}, {x, weight, bias});
+  return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight, bias});
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

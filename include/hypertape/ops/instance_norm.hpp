@@ -19,20 +19,20 @@ struct InstanceForm {
   Shape operand;
 
   Index pixels() const { return operand[2] * operand[3]; }
-  Shape shape(int role) const { return role == 0 ? Shape::batch(operand[0], operand[1]) : operand; }
+  Shape shape(Role role) const { return role == Role::first ? Shape::batch(operand[0], operand[1]) : operand; }
   ChannelSumMap bias() const { return {operand, Shape{operand[1]}}; }
-  template <int Role>
+  template <Role role>
   Index scratch() const {
     return 0;
   }
-  template <int Role, class T>
+  template <Role role, class T>
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
-    contract<Role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
+    contract<role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
   }
-  /// Role 2 takes a bias on the way, null for none: out = bias + the product.
-  template <int Role, class T>
+  /// The product takes a bias on the way, null for none: out = bias + the product.
+  template <Role role, class T>
   void contract(const T* first, const T* second, const T* bias, kernels::OutputMode mode, T* out, T*) const {
-    if constexpr (Role == 0) {
+    if constexpr (role == Role::first) {
       kernels::instance_dot(operand[0], operand[1], pixels(), first, second, mode, out);
     } else {
       kernels::instance_scale(operand[0], operand[1], pixels(), first, second, bias, mode, out);
@@ -51,13 +51,13 @@ struct InstanceSquareSum final : Operation<T> {
   const char* name() const override { return "instance_square_sum"; }
   void evaluate(const Evaluation<T>& call) const override {
     const T* x = call.input(0);
-    form.template contract<0, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
+    form.template contract<Role::first, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    return T(2) * contract<0>(form, {call.input(0), call.tangent(0)});
+    return T(2) * contract<Role::first>(form, {call.input(0), call.tangent(0)});
   }
   void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, contract<1>(form, {T(2) * call.adjoint(), call.input(0)}));
+    if (call.needs(0)) call.add(0, contract<Role::second>(form, {T(2) * call.adjoint(), call.input(0)}));
   }
 };
 
@@ -99,11 +99,11 @@ Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5)
                         epsilon);
   }
   const detail::InstanceForm form{x.shape()};
-  const Shape instances = form.shape(0);
+  const Shape instances = form.shape(Role::first);
   const Var<T> centered = apply_map(detail::InstanceCenterMap{x.shape(), x.shape()}, x);
   const Var<T> squares = x.tape().apply(detail::InstanceSquareSum<T>(form), instances, {centered});
   const Var<T> deviation = sqrt(squares / static_cast<T>(form.pixels()) + static_cast<T>(epsilon));
-  return contract<2>(form, {repeat_per_channel(gamma, instances) / deviation, centered, beta});
+  return contract<Role::product>(form, {repeat_per_channel(gamma, instances) / deviation, centered, beta});
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

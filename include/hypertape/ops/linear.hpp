@@ -14,29 +14,32 @@ struct LinearForm {
   static constexpr const char* names[3] = {"linear_input_gradient", "linear_weight_gradient", "linear"};
   Index N, F, O;
 
-  Shape shape(int role) const { return role == 0 ? Shape::batch(N, F) : role == 1 ? Shape{O, F} : Shape::batch(N, O); }
+  Shape shape(Role role) const {
+    return role == Role::first ? Shape::batch(N, F) : role == Role::second ? Shape{O, F} : Shape::batch(N, O);
+  }
   ChannelSumMap bias() const { return {Shape::batch(N, O), Shape{O}}; }
 
-  template <int Role>
+  template <Role role>
   Index parts() const {
-    return parallel_parts(Role == 0 ? F : O, N * F * O);
+    return parallel_parts(role == Role::first ? F : O, N * F * O);
   }
   /// Each part has its own; for the input gradient the parts' columns add up to one.
-  template <int Role>
+  template <Role role>
   Index scratch() const {
-    return (Role == 0 ? 1 : parts<Role>()) * N * F;
+    return (role == Role::first ? 1 : parts<role>()) * N * F;
   }
-  template <int Role, class T>
+  template <Role role, class T>
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
-    if constexpr (Role == 0) {
-      parallel_ranges(parts<0>(), F, [&](Index, Range inputs) {
+    if constexpr (role == Role::first) {
+      parallel_ranges(parts<Role::first>(), F, [&](Index, Range inputs) {
         kernels::linear_input_gradient(N, F, O, inputs, second, first, mode, out, scratch + inputs.begin * N);
       });
     } else {
-      parallel_ranges(parts<Role>(), O, [&](Index part, Range outputs) {
+      parallel_ranges(parts<role>(), O, [&](Index part, Range outputs) {
         T* own = scratch + part * N * F;
-        if constexpr (Role == 1) kernels::linear_weight_gradient(N, F, O, outputs, second, first, mode, out, own);
-        if constexpr (Role == 2) kernels::linear(N, F, O, outputs, first, second, mode, out, own);
+        if constexpr (role == Role::second)
+          kernels::linear_weight_gradient(N, F, O, outputs, second, first, mode, out, own);
+        if constexpr (role == Role::product) kernels::linear(N, F, O, outputs, first, second, mode, out, own);
       });
     }
   }
@@ -61,7 +64,7 @@ LinearForm linear_form(Var<T> x, Var<T> weight) {
 /// y (N, O) = x (N, F) weight^T for a weight (O, F), row-major. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight) {
-  return contract<2>(detail::linear_form(x, weight), {x, weight});
+  return contract<Role::product>(detail::linear_form(x, weight), {x, weight});
 }
 
 /// y (N, O) = x (N, F) weight^T + bias (O). @throws ShapeError if these do not fit.
@@ -71,7 +74,7 @@ Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
   if (bias.shape() != Shape{form.O}) {
     throw ShapeError("linear: weight ", weight.shape(), " needs a bias ", Shape{form.O}, ", got ", bias.shape());
   }
-  return contract<2>(form, {x, weight, bias});
+  return contract<Role::product>(form, {x, weight, bias});
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -18,17 +18,17 @@ struct ChannelWindowForm {
   Index before, after;
   double factor;
 
-  Shape shape(int) const { return operand; }
-  template <int Role>
+  Shape shape(Role) const { return operand; }
+  template <Role role>
   Index scratch() const {
     return 0;
   }
-  /// Roles 0 and 1 are alike: the other of a and b, times the window's adjoint, which looks the other way, of c.
-  template <int Role, class T>
+  /// The first two roles are alike: the other of a and b, times the window's adjoint, which looks the other way, of c.
+  template <Role role, class T>
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T*) const {
     const Index C = operand[1], each = operand.size() / C;
     const auto f = static_cast<T>(factor);
-    if constexpr (Role == 2) {
+    if constexpr (role == Role::product) {
       kernels::channel_window_sum<kernels::Weigh::terms>(C, each, before, after, f, first, second, mode, out);
     } else {
       kernels::channel_window_sum<kernels::Weigh::sums>(C, each, after, before, f, first, second, mode, out);
@@ -47,13 +47,13 @@ struct WindowSquareSum final : Operation<T> {
   const char* name() const override { return "window_square_sum"; }
   void evaluate(const Evaluation<T>& call) const override {
     const T* x = call.input(0);
-    form.template contract<2, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
+    form.template contract<Role::product, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    return contract<2>(doubled(), {call.input(0), call.tangent(0)});
+    return contract<Role::product>(doubled(), {call.input(0), call.tangent(0)});
   }
   void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, contract<0>(doubled(), {call.input(0), call.adjoint()}));
+    if (call.needs(0)) call.add(0, contract<Role::first>(doubled(), {call.input(0), call.adjoint()}));
   }
 
  private:

@@ -36,22 +36,23 @@ struct CrossEntropyForm {
   Shape operand;
   const T* logits;
 
-  Shape shape(int role) const { return role == 0 ? Shape{} : operand; }
-  template <int Role>
+  Shape shape(Role role) const { return role == Role::first ? Shape{} : operand; }
+  template <Role role>
   Index scratch() const {
     return 0;
   }
-  template <int Role>
+  template <Role role>
   void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
     const bool add = mode == kernels::OutputMode::accumulate;
     const Index N = operand[0], K = operand[1];
-    if constexpr (Role == 0) {
+    if constexpr (role == Role::first) {
       const T loss = kernels::cross_entropy(N, K, logits, a, b);
       out[0] = add ? out[0] + loss : loss;
     } else {
       const T weight = a[0] / -static_cast<T>(N);
       for (Index i = 0; i < operand.size(); ++i) {
-        const T value = Role == 1 ? kernels::weighted_log_probability_at(N, K, logits, i, weight, b[i]) : weight * b[i];
+        const T value =
+            role == Role::second ? kernels::weighted_log_probability_at(N, K, logits, i, weight, b[i]) : weight * b[i];
         out[i] = add ? out[i] + value : value;
       }
     }
@@ -70,7 +71,7 @@ Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
                      " must have one shape (N, K)");
   }
   const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits);
-  return contract<0>(detail::CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
+  return contract<Role::first>(detail::CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
 }
 
 /// The same for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.

@@ -16,12 +16,12 @@ struct ProbabilityForm {
   static constexpr const char* names[3] = {"weigh_by_probability", "weigh_by_probability", "weigh_by_probability"};
   Shape operand;
 
-  Shape shape(int) const { return operand; }
-  template <int Role>
+  Shape shape(Role) const { return operand; }
+  template <Role role>
   Index scratch() const {
     return 0;
   }
-  template <int Role, class T>
+  template <Role role, class T>
   void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
     const bool add = mode == kernels::OutputMode::accumulate;
     for (Index i = 0; i < operand.size(); ++i) {
@@ -44,7 +44,7 @@ struct ExpOfLogProbability final : Operation<T> {
   }
 
  private:
-  static Var<T> weigh(Var<T> p, Var<T> v) { return contract<2>(ProbabilityForm{p.shape()}, {p, v}); }
+  static Var<T> weigh(Var<T> p, Var<T> v) { return contract<Role::product>(ProbabilityForm{p.shape()}, {p, v}); }
 };
 
 /// The probabilities of log-probabilities.
