@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 
-from rows import PICTURE, all_rows
+from rows import PICTURE, TABLES, all_rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -80,6 +80,9 @@ def run(row, tool, out):
     results = ROOT / "docs" / "results"
     results.mkdir(exist_ok=True)
     (results / f"{row.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    if row.name in {table.curve for table in TABLES}:
+        with open(folder / "log.csv") as log, open(results / f"{row.name}.csv", "w") as curve:
+            curve.writelines(",".join(line.split(",")[:3]) + "\n" for line in log)  # iteration, loss, hold_out_score
     if row.name == PICTURE:
         shutil.copy(folder / "distilled.png", ROOT / "docs" / "images" / f"{PICTURE}.png")
 

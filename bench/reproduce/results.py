@@ -88,6 +88,9 @@ def page():
         text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
         if table.chart:
             text += f"\n![{table.title}](images/{table.chart}.svg)\n"
+        if table.curve:
+            what = "Accuracy on the held-out images over the iterations"
+            text += f"\n{what} of `{table.curve}`:\n\n![{what}](images/curve-{table.curve}.svg)\n"
     return text
 
 
@@ -110,6 +113,16 @@ def chart(table, tool):
         csv.write_text("x,y\n" + "".join(f"{x},{record['summary']['test_accuracy']}\n" for x, record in points if record))
         subprocess.run([tool, "chart", csv, "--y", "y", "--title", table.title, "--x-label", x_label,
                         "--y-label", "test accuracy, percent", "--out", svg], check=True, stdout=subprocess.DEVNULL)
+        return svg.read_text()
+
+
+def curve(name, tool):
+    """The SVG of a run's score of held-out images over its iterations, drawn by the tool."""
+    with tempfile.TemporaryDirectory() as folder:
+        svg = pathlib.Path(folder) / "curve.svg"
+        subprocess.run([tool, "chart", ROOT / "docs" / "results" / f"{name}.csv", "--x", "iteration", "--y", "hold_out_score",
+                        "--y-label", "held-out images, percent right", "--title", name, "--out", svg], check=True,
+                       stdout=subprocess.DEVNULL)
         return svg.read_text()
 
 
@@ -158,6 +171,8 @@ def main():
     for table in TABLES:
         if table.chart and any(map(record_of, table.rows)):
             made[ROOT / "docs" / "images" / f"{table.chart}.svg"] = chart(table, options.tool)
+        if table.curve:
+            made[ROOT / "docs" / "images" / f"curve-{table.curve}.svg"] = curve(table.curve, options.tool)
     for path, text in made.items():
         if not options.check:
             path.write_text(text)
