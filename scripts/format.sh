@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 how=(--dry-run --Werror)
 [ "${1:-}" != --fix ] || how=(-i)
-find include examples tests bench cmake -name '*.[ch]pp' -print0 | xargs -0 clang-format "${how[@]}"
+find include examples tools src tests bench -name '*.[ch]pp' -print0 | xargs -0 clang-format "${how[@]}"

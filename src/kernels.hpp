@@ -8,12 +8,13 @@
 /// are in kernels.cpp (own_program.cmake).
 namespace hypertape::kernels {
 
-#define HYPERTAPE_KERNELS(prefix, T)                                                                               \
-  prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, OutputMode, T*, T*);       \
-  prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, OutputMode, T*, T*);  \
-  prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, OutputMode, T*, T*); \
-  prefix template void linear<T>(Index, Index, Index, Range, const T*, const T*, OutputMode, T*, T*);                   \
-  prefix template void linear_input_gradient<T>(Index, Index, Index, Range, const T*, const T*, OutputMode, T*, T*);    \
+#define HYPERTAPE_KERNELS(prefix, T)                                                                                   \
+  prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, OutputMode, T*, T*);      \
+  prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, OutputMode, T*, T*); \
+  prefix template void conv2d_weight_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, OutputMode, T*,     \
+                                                 T*);                                                                  \
+  prefix template void linear<T>(Index, Index, Index, Range, const T*, const T*, OutputMode, T*, T*);                  \
+  prefix template void linear_input_gradient<T>(Index, Index, Index, Range, const T*, const T*, OutputMode, T*, T*);   \
   prefix template void linear_weight_gradient<T>(Index, Index, Index, Range, const T*, const T*, OutputMode, T*, T*);
 
 HYPERTAPE_KERNELS(extern, float)

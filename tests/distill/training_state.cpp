@@ -15,8 +15,8 @@ using distill::TrainingState;
 
 /// One step of two images of 2 x 2 pixels, of two classes; three epochs.
 TrainingState small_state() {
-  return {distill::DistilledParameters({random_tensor<float>(Shape{2, 1, 2, 2}, 1)},
-                                       {Tensor<float>(Shape{2, 2}, {1, 0, 0, 1})}, {}, {{0.5F}, {0.5F}})};
+  return {distill::DistilledParameters({random_tensor<float>(Shape::batch(2, 1, 2, 2), 1)},
+                                       {Tensor<float>(Shape::batch(2, 2), {1, 0, 0, 1})}, {}, {{0.5F}, {0.5F}})};
 }
 
 TrainingState later_state() {

@@ -58,7 +58,7 @@ std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
   for (const Index epochs : command.epochs_grid) {
     if (epochs > distill::most_inner_steps / command.steps) {
       throw ArgumentError("--epochs-grid ", epochs, ": at most ", distill::most_inner_steps,
-                                  " inner steps are possible, steps times epochs");
+                          " inner steps are possible, steps times epochs");
     }
     for (const double rate : command.learning_rates) {
       cells.push_back({distill::constant_schedule(rate, epochs, command.steps), rate});
@@ -68,7 +68,7 @@ std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
   DistilledSet learned = distill::load(*command.rates, classes);
   if (learned.steps() != command.steps) {
     throw ArgumentError("--rates ", command.rates->string(), ": has learning rates of ", learned.steps(),
-                                " steps, --steps is ", command.steps);
+                        " steps, --steps is ", command.steps);
   }
   cells.push_back({{std::move(learned.learning_rates), learned.momentum}, std::nullopt});
   return cells;
@@ -87,8 +87,8 @@ GridCell choose(const BaselineRun& run, const distill::Selection& selection, std
     csv += concat(cell.rate_text(), ',', cell.epochs(), ',', cell.accuracy, '\n');
     io::write_atomically(run.out / "grid.csv", csv);
     run.progress.show(concat("learning rates ", tried, "/", cells.size(), ": ", cell.rate_text(), ", ", cell.epochs(),
-                              " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
-                              fixed(cells[best].accuracy, 2), ")"));
+                             " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
+                             fixed(cells[best].accuracy, 2), ")"));
   } while (tried < cells.size() && !run.interrupt.requested());
   return cells[best];
 }
@@ -127,7 +127,7 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
       result.train_seconds += part.train_seconds;
       io::write_atomically(run.out / "log.csv", csv);
       run.progress.show(concat("set ", s + 1, "/", sets.size(), " network ", end, "/", numbers.size(),
-                                "  test accuracy ", fixed(result.after.back().accuracy(), 2), " %"));
+                               "  test accuracy ", fixed(result.after.back().accuracy(), 2), " %"));
       if (run.interrupt.requested()) return tested;
     }
   }
@@ -190,11 +190,11 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
   summary.update(summary_of(result, {}, run.dataset));
   summary["train_seconds"] = rounded(result.train_seconds, 3);
   std::string text = concat("test accuracy: ", fixed(summary["initial_accuracy"], 2), " % before, ",
-                             fixed(summary["test_accuracy"], 2), " % after training; learning rate ",
-                             chosen.rate_text(), ", epochs ", chosen.epochs());
+                            fixed(summary["test_accuracy"], 2), " % after training; learning rate ", chosen.rate_text(),
+                            ", epochs ", chosen.epochs());
   if (result.after.size() > 1) {
     text += concat("; standard deviation ", fixed(summary["test_accuracy_std"], 2), ", networks ", result.after.size(),
-                    ", sets ", tested);
+                   ", sets ", tested);
   }
   return {summary, text, result.after.size() == std::max(sets.size(), static_cast<std::size_t>(networks))};
 }
@@ -264,12 +264,12 @@ Outcome classify_by_neighbors(const BaselineRun& run) {
   for (const Neighborhood& one : all) {
     const distill::MeanAndStd spread = distill::mean_and_std(one.test);
     neighbors.push_back({{"k", one.k},
-                          {"distance", distill::name_of(one.distance)},
-                          {"selection_accuracy", rounded_percent(one.selection_accuracy)},
-                          {"test_accuracy", rounded_percent(spread.mean)},
-                          {"test_accuracy_std", rounded_percent(spread.deviation)}});
+                         {"distance", distill::name_of(one.distance)},
+                         {"selection_accuracy", rounded_percent(one.selection_accuracy)},
+                         {"test_accuracy", rounded_percent(spread.mean)},
+                         {"test_accuracy_std", rounded_percent(spread.deviation)}});
     text += concat(one.name(), ": ", fixed(spread.mean, 2), " % (standard deviation ", fixed(spread.deviation, 2),
-                    ", sets ", tested, ")", &one == &*best ? ", chosen on training images\n" : "\n");
+                   ", sets ", tested, ")", &one == &*best ? ", chosen on training images\n" : "\n");
   }
   text.pop_back();
   const distill::MeanAndStd spread = distill::mean_and_std(best->test);
@@ -298,8 +298,8 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
     return set;
   }
   if (command.images_per_class > images.count / (images.classes * command.steps)) {
-    throw ArgumentError(command.steps, " steps of ", command.images_per_class, " images for each of ",
-                                images.classes, " classes are more than the ", images.count, " training images");
+    throw ArgumentError(command.steps, " steps of ", command.images_per_class, " images for each of ", images.classes,
+                        " classes are more than the ", images.count, " training images");
   }
   const bool average = command.method == "average-real";  // one image of each class is enough for all
   distill::draw_real_images(images, split.train, average ? 1 : command.steps, average ? 1 : command.images_per_class,

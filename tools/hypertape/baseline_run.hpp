@@ -113,7 +113,7 @@ std::vector<distill::DistilledSet> keep_best(const BaselineRun& run, std::vector
   do {
     scores.push_back(score(candidates[scores.size()]));
     run.progress.show(concat("candidate ", scores.size(), "/", candidates.size(), ": ", fixed(scores.back(), 2),
-                              " % of the selection images"));
+                             " % of the selection images"));
   } while (scores.size() < candidates.size() && !run.interrupt.requested());
   std::vector<distill::DistilledSet> kept;
   for (const Index i : distill::best_of(scores, distill::best_fifth(static_cast<Index>(scores.size())))) {

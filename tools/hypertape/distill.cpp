@@ -168,7 +168,7 @@ std::string balance_text(const data::Dataset& dataset) {
     return concat(*at, " of class ", dataset.class_names.empty() ? concat(k) : dataset.class_names[k]);
   };
   return concat(" with as many of each class (--balance on: there are ", one(std::ranges::max_element(sizes)), ", ",
-                 one(std::ranges::min_element(sizes)), ')');
+                one(std::ranges::min_element(sizes)), ')');
 }
 
 /// Warns of classes that have training images, but none of them held out, where each class counts as much as any other.
@@ -182,7 +182,7 @@ void check_balance(const data::Dataset& dataset, const distill::DistillOptions& 
     const std::string name = dataset.class_names.empty() ? concat(k) : dataset.class_names[k];
     if (learned[k] == 0 && held_out[k] > 0) {
       throw ArgumentError("--hold-out ", *options.validation.hold_out, ": holds out all ", held_out[k],
-                                  " training images of class ", name, "; hold out fewer, or others by another --seed");
+                          " training images of class ", name, "; hold out fewer, or others by another --seed");
     }
     if (learned[k] > 0 && held_out[k] == 0) {
       std::cerr << "hypertape: none of the " << learned[k] << " training images of class " << name
@@ -242,7 +242,7 @@ OutputFolder folder_of(const DistillCommand& command) {
                     "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
   if (distill::Checkpoints(path).exist() && !is_done(path)) {
     throw ArgumentError("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
-                                shell_word(path), ", or remove the folder");
+                        shell_word(path), ", or remove the folder");
   }
   return out;
 }
@@ -298,8 +298,9 @@ void distil(DistillCommand& command) {
   }
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
-            << d.images.per_class * classes * d.inner_loop.steps << " images, " << d.inner_loop.steps << " x " << d.inner_loop.epochs << " steps, "
-            << d.outer_loop.iterations << " iterations, " << team.size() << " threads\n"
+            << d.images.per_class * classes * d.inner_loop.steps << " images, " << d.inner_loop.steps << " x "
+            << d.inner_loop.epochs << " steps, " << d.outer_loop.iterations << " iterations, " << team.size()
+            << " threads\n"
             << sizes_text(dataset.train.count, *d.validation.hold_out, *d.real.batch)
             << (*d.real.balanced ? balance_text(dataset) : std::string()) << '\n';
   Run run(command, out, distiller, hold_out);

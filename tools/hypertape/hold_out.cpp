@@ -32,8 +32,8 @@ HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const d
       chosen.seed = config.at("seed");
       most = unseen;
       if (count && *count > most) {
-        throw ArgumentError(option, ' ', *count, ": ", pool, " was trained on all but ", unseen, " of the ",
-                                    images, " training images; at most these can be held out");
+        throw ArgumentError(option, ' ', *count, ": ", pool, " was trained on all but ", unseen, " of the ", images,
+                            " training images; at most these can be held out");
       }
     } else if (same || may_share_images(config, dataset)) {
       chosen.seen = true;
@@ -48,7 +48,7 @@ HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const d
   if (!count) count = std::min(most, distill::default_hold_out(images));
   if (*count > most) {
     throw ArgumentError(option, ' ', *count, ": of ", images, " training images 1 to ", most,
-                                " can be held out; without ", option, " ", distill::default_hold_out(images));
+                        " can be held out; without ", option, " ", distill::default_hold_out(images));
   }
   chosen.count = *count;
   return chosen;
@@ -59,7 +59,7 @@ void choose_batch(std::optional<Index>& batch, Index most, Index hold_out, Index
   if (!batch) batch = std::min(most, rest);
   if (*batch > rest) {
     throw ArgumentError("--batch ", *batch, ": ", hold_out, " of ", images,
-                                " training images are held out, so that 1 to ", rest, " fit");
+                        " training images are held out, so that 1 to ", rest, " fit");
   }
 }
 

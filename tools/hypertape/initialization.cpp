@@ -25,7 +25,7 @@ void check_pool(const Json& config, const InitializationOptions& options, const 
     const Json found = config.value(what, Json());
     if (found != expected) {
       throw DataError("--pool ", folder, ": its networks were trained with ", what, " ", found.dump(), ", not ",
-                              expected.dump());
+                      expected.dump());
     }
   };
   expect("network", network.name());
@@ -135,9 +135,9 @@ distill::InitialWeights InitialWeightFamilies::part(distill::RandomPurpose purpo
   }
   if (options_.fixed()) return distill::InitialWeights(pool_);
   if (static_cast<Index>(pool_.size()) < wanted) {
-    throw ArgumentError("--pool ", options_.pool->string(), ": ", pool_.size(), " networks are too few, ",
-                                wanted, " are needed with ", options_.networks_to_test(),
-                                " for the test (--test-networks) and those to choose with");
+    throw ArgumentError("--pool ", options_.pool->string(), ": ", pool_.size(), " networks are too few, ", wanted,
+                        " are needed with ", options_.networks_to_test(),
+                        " for the test (--test-networks) and those to choose with");
   }
   return distill::InitialWeights(std::vector<Tensor<float>>(pool_.begin() + begin, pool_.begin() + end));
 }

@@ -28,8 +28,8 @@ inline CLI::Validator within(const distill::Bounds& bounds) {
   return CLI::Validator(
       [bounds, words](const std::string& text) -> std::string {
         double value = 0;
-        const bool valid = CLI::detail::lexical_cast(text, value) &&
-                           (bounds.contain(value) || (bounds.zero_is_none && value == 0));
+        const bool valid =
+            CLI::detail::lexical_cast(text, value) && (bounds.contain(value) || (bounds.zero_is_none && value == 0));
         return valid ? "" : concat("needs ", words, ", got ", text);
       },
       "NUMBER" + words.substr(std::string("a number").size()));
@@ -219,8 +219,9 @@ class Options {
       return true;
     };
     CLI::Option* option = command_.add_option_function<T>(option_name(declared.name), set, declared.help);
-    return bind(option->default_str(concat(get())), on_resume(declared), [get] { return Json(get()); }, read,
-                kind_of_json<T>());
+    return bind(
+        option->default_str(concat(get())), on_resume(declared), [get] { return Json(get()); }, read,
+        kind_of_json<T>());
   }
 
   struct Entry {
@@ -271,8 +272,9 @@ class Options {
   }
   template <class T>
   CLI::Option* bind(T& value, CLI::Option* option, OnResume on_resume) {
-    return bind(option, on_resume, [&value] { return to_json(value); },
-                [&value](const Json& json) { return take_json(json, value); }, kind_of_json<T>());
+    return bind(
+        option, on_resume, [&value] { return to_json(value); },
+        [&value](const Json& json) { return take_json(json, value); }, kind_of_json<T>());
   }
 
   template <class T>

@@ -82,9 +82,7 @@ class OutputFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-  void write_json(const char* name, const Json& json) const {
-    io::write_atomically(path_ / name, json.dump(2) + "\n");
-  }
+  void write_json(const char* name, const Json& json) const { io::write_atomically(path_ / name, json.dump(2) + "\n"); }
 
  private:
   OutputFolder(const char* option, std::filesystem::path path) : path_(std::move(path)) {

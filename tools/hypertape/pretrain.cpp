@@ -9,9 +9,9 @@
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/mean_and_std.hpp"
 #include "hypertape/distill/network_pool.hpp"
 #include "hypertape/distill/pretraining.hpp"
-#include "hypertape/distill/mean_and_std.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -65,7 +65,7 @@ void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder
     if (!differences.empty()) {
       const Options::Difference& first = differences.front();
       throw ArgumentError("--out ", out.path().string(), ": the pool there was begun with ", first.name, " ",
-                                  first.before.dump(), ", not ", first.now.dump());
+                          first.before.dump(), ", not ", first.now.dump());
     }
     require_same_data(before, config, path);
   } else {
@@ -134,8 +134,7 @@ void run(PretrainCommand& command) {
     done += count;
     const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
     write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed
-    progress.show(
-        concat("network ", there + static_cast<Index>(done), "/", command.networks, " left ", minutes(left)));
+    progress.show(concat("network ", there + static_cast<Index>(done), "/", command.networks, " left ", minutes(left)));
   }
   progress.finish();
 

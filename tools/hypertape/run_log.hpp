@@ -46,8 +46,7 @@ class RunLog {
     for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += concat(',', rate_name(t));
     text += '\n';
     for (const Row& row : rows_) {
-      text +=
-          concat(row.iteration, ',', row.loss ? concat(*row.loss) : "", ',', row.score, ',', fixed(row.seconds, 2));
+      text += concat(row.iteration, ',', row.loss ? concat(*row.loss) : "", ',', row.score, ',', fixed(row.seconds, 2));
       for (const float rate : row.rates) text += concat(',', rate);
       text += '\n';
     }

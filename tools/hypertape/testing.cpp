@@ -62,19 +62,20 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
   distill::DistilledSet set = distill::load(path, images.classes);
   const Shape expected = Shape::batch(set.images_per_step(), images.channels, images.height, images.width);
   if (set.images.front().shape() != expected) {
-    throw DataError(option, ": its images are ", set.images.front().shape().with_layout(Layout::row_major), ", ", dataset.name, " needs ",
-                    expected.with_layout(Layout::row_major));
+    throw DataError(option, ": its images are ", set.images.front().shape().with_layout(Layout::row_major), ", ",
+                    dataset.name, " needs ", expected.with_layout(Layout::row_major));
   }
   if (const Index missing = classes_without_images(set); missing > 0) {
     throw DataError(option, ": has images of ", images.classes - missing, " classes, ", dataset.name, " has ",
-                            images.classes);
+                    images.classes);
   }
   const auto& names = dataset.class_names;
   std::string warning;
   if (set.origin) {
     const auto& made_for = set.origin->class_names;
     if (!made_for.empty() && !names.empty() && made_for != names) {
-      throw DataError(option, ": was made for the classes ", joined(made_for), "; ", dataset.name, " has ", joined(names));
+      throw DataError(option, ": was made for the classes ", joined(made_for), "; ", dataset.name, " has ",
+                      joined(names));
     }
     if (set.origin->dataset != dataset.name) {
       warning = concat("was made from ", set.origin->dataset, ", not from ", dataset.name);
@@ -85,8 +86,8 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
   if (!same(set.normalization, dataset.normalization)) {
     warning +=
         concat(warning.empty() ? "" : "; ", "its normalization, which is used, has mean ",
-                joined(set.normalization.mean), " and standard deviation ", joined(set.normalization.std), ", that of ",
-                dataset.name, ' ', joined(dataset.normalization.mean), " and ", joined(dataset.normalization.std));
+               joined(set.normalization.mean), " and standard deviation ", joined(set.normalization.std), ", that of ",
+               dataset.name, ' ', joined(dataset.normalization.mean), " and ", joined(dataset.normalization.std));
   }
   if (!warning.empty()) std::cerr << "hypertape: " << option << ": " << warning << '\n';
   return set;
@@ -108,7 +109,8 @@ Json summary_of(const Evaluation& result, const distill::Objective& objective, c
   if (!objective.attack) return json;
   const auto [from, to] = std::pair(objective.attack->from, objective.attack->to);
   const auto both = [&](const char* name, const auto& figure) {
-    const distill::MeanAndStd first = Evaluation::mean_and_std(before, figure), last = Evaluation::mean_and_std(after, figure);
+    const distill::MeanAndStd first = Evaluation::mean_and_std(before, figure),
+                              last = Evaluation::mean_and_std(after, figure);
     json["attack"][name] = {{"before", rounded_percent(first.mean)},
                             {"after", rounded_percent(last.mean)},
                             {"after_std", rounded_percent(last.deviation)}};
@@ -125,22 +127,22 @@ std::string text_of(const Evaluation& result, const distill::Objective& objectiv
   const auto percent = [](const std::vector<Confusion>& confusions, const auto& figure) {
     return fixed(Evaluation::mean_and_std(confusions, figure).mean, 2) + " %";
   };
-  std::string text = concat("test accuracy: ", percent(before, &Confusion::accuracy), " before, ", percent(after, &Confusion::accuracy),
-                             " after training on the distilled images");
+  std::string text = concat("test accuracy: ", percent(before, &Confusion::accuracy), " before, ",
+                            percent(after, &Confusion::accuracy), " after training on the distilled images");
   if (after.size() > 1) {
-    text += concat(" (standard deviation ", fixed(result.accuracy().deviation, 2), " over ", after.size(),
-                    " networks)");
+    text +=
+        concat(" (standard deviation ", fixed(result.accuracy().deviation, 2), " over ", after.size(), " networks)");
   }
   if (result.diverged > 0) text += concat("; ", result.diverged, " diverged, and count as getting nothing right");
   text += concat("\nbalanced:      ", percent(before, &Confusion::balanced_accuracy), " before, ",
-                  percent(after, &Confusion::balanced_accuracy), " after (mean over classes)");
+                 percent(after, &Confusion::balanced_accuracy), " after (mean over classes)");
   if (!objective.attack) return text;
   const auto [from, to] = *objective.attack;
   const auto success = [from = from, to = to](const Confusion& c) { return c.rate(from, to); };
   const auto others = [from = from](const Confusion& c) { return c.accuracy_without(from); };
   return text + concat("\nattack: ", percent(after, success), " of class ", from, " taken for ", to, " (",
-                        percent(before, success), " before); other classes ", percent(after, others), " right (",
-                        percent(before, others), " before)");
+                       percent(before, success), " before); other classes ", percent(after, others), " right (",
+                       percent(before, others), " before)");
 }
 
 std::string csv_of(const Evaluation& result, const distill::Objective& objective) {
