@@ -45,7 +45,7 @@ void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* wei
       return weight[((o * g.C + c) * g.K + ky) * g.K + kx];
     };
     return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate<K>(image, g.N, g.K, g.padding, outputs, weight_at, bias, mode, output, g.OH(), g.OW(), packed);
+      rows::correlate<K>(image, {g.N, g.K, g.padding, g.OH(), g.OW()}, outputs, weight_at, bias, mode, output, packed);
     });
   }
   const Index plane = g.N * g.OH() * g.OW();
@@ -76,8 +76,8 @@ void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutp
       return weight[((o * g.C + c) * g.K + g.K - 1 - ky) * g.K + g.K - 1 - kx];
     };
     return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate<K>(image, g.N, g.K, padding, inputs, flipped, static_cast<const T*>(nullptr), mode, dinput, g.H,
-                         g.W, packed);
+      rows::correlate<K>(image, {g.N, g.K, padding, g.H, g.W}, inputs, flipped, static_cast<const T*>(nullptr), mode,
+                         dinput, packed);
     });
   }
   const Index plane = g.N * g.H * g.W;
@@ -99,7 +99,7 @@ void conv2d_weight_gradient(const Conv2dGeometry& g, Range outputs, const T* dou
   if (detail::by_rows(g)) {
     const auto image = rows::pad(input, g.N, g.C, g.H, g.W, g.padding, scratch);
     return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate_weight<K>(image, g.N, g.K, g.padding, outputs, doutput, g.OH(), g.OW(), mode, dweight);
+      rows::correlate_weight<K>(image, {g.N, g.K, g.padding, g.OH(), g.OW()}, outputs, doutput, mode, dweight);
     });
   }
   const Index each = g.C * g.K * g.K;

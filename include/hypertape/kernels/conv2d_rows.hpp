@@ -57,13 +57,28 @@ inline Index block_of(Index channels_left) {
   return channels_left >= 4 ? 4 : 1;
 }
 
-/// One block: Outputs channels x Vectors registers at offsets `at` of a row. K = 0 reads the size at run time.
+/// A correlation of stride 1 of a padded image.
+struct Correlation {
+  Index N;        ///< samples
+  Index kernel;   ///< rows, and columns, of the kernel
+  Index padding;  ///< rows of zeros above the image, which are skipped
+  Index OH;       ///< rows of the output
+  Index OW;       ///< columns of the output
+
+  /// Values of one row of the output.
+  Index row() const { return N * OW; }
+  /// Values of one channel of the output.
+  Index plane() const { return OH * row(); }
+};
+
+/// One block: Outputs channels x Vectors registers at offsets `at` of a row, whose kernel row 0 reads image row
+/// `first_row`; of the kernel, the rows `ky` are within the image. K = 0 reads the size at run time.
 template <int K, int Lanes, int Outputs, int Vectors, class T>
-HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, Index N, Index ky_begin, Index ky_end,
-                                   Index kernel, const T* packed, const T* bias, OutputMode mode, const Index* at,
-                                   T* out, Index channel_stride) {
+HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, const Correlation g, Index first_row, Range ky_range,
+                                   const T* packed, const T* bias, OutputMode mode, const Index* at, T* out) {
+  const Index N = g.N, channel_stride = g.plane();
   using V = Simd<T, Lanes>;
-  const Index taps = K > 0 ? K : kernel;
+  const Index taps = K > 0 ? K : g.kernel;
   typename V::Vector sum[Outputs][Vectors];
   for (int o = 0; o < Outputs; ++o) {
     for (int v = 0; v < Vectors; ++v) {
@@ -73,7 +88,7 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, In
     }
   }
   for (Index c = 0; c < in.channels; ++c) {
-    for (Index ky = ky_begin; ky < ky_end; ++ky) {
+    for (Index ky = ky_range.begin; ky < ky_range.end; ++ky) {
       const T* row = in.values + (c * in.height + first_row + ky) * in.row;
       const T* w = packed + (c * taps + ky) * taps * Outputs;
       const auto tap = [&](Index kx) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
@@ -99,17 +114,14 @@ HYPERTAPE_ALWAYS_INLINE void block(const PaddedImage<T>& in, Index first_row, In
 
 /// All rows of one block of Outputs channels. `packed` holds its weights in (c, ky, kx, o) order.
 template <int K, int Lanes, int Outputs, class T>
-void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index padding, const T* packed, const T* bias,
-                   OutputMode mode, T* out, Index OH, Index OW) {
+void channel_block(const PaddedImage<T>& in, const Correlation g, const T* packed, const T* bias, OutputMode mode,
+                   T* out) {
   constexpr int widest = Lanes == native_lanes<T> ? max_vectors : Lanes > 1 ? 3 : 1;
-  const Index length = N * OW;
-  for (Index y = 0; y < OH; ++y) {
-    const Index ky_begin = std::max<Index>(0, padding - y);
-    const Index ky_end = std::min<Index>(kernel, in.height + padding - y);
-    const Index first_row = y - padding;  // of the image, that kernel row 0 reads; negative above it
-    for_each_vector_group<widest, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
-      block<K, Lanes, Outputs, Vectors>(in, first_row, N, ky_begin, ky_end, kernel, packed, bias, mode, at,
-                                        out + y * length, OH * length);
+  for (Index y = 0; y < g.OH; ++y) {
+    const Range ky = {std::max<Index>(0, g.padding - y), std::min<Index>(g.kernel, in.height + g.padding - y)};
+    const Index first_row = y - g.padding;  // negative above the image
+    for_each_vector_group<widest, Lanes>(g.row(), [&]<int Vectors>(const Index(&at)[Vectors]) {
+      block<K, Lanes, Outputs, Vectors>(in, g, first_row, ky, packed, bias, mode, at, out + y * g.row());
     });
   }
 }
@@ -118,9 +130,9 @@ void channel_block(const PaddedImage<T>& in, Index N, Index kernel, Index paddin
 /// the input gradient is the same loop with the kernel flipped and the channels exchanged. `packed` is scratch for 4 *
 /// C * K * K values.
 template <int K, class T, class WeightAt>
-void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, Range outputs, const WeightAt& weight_at,
-               const T* bias, OutputMode mode, T* out, Index OH, Index OW, T* packed) {
-  const Index taps = K > 0 ? K : kernel;
+void correlate(const PaddedImage<T>& in, const Correlation g, Range outputs, const WeightAt& weight_at, const T* bias,
+               OutputMode mode, T* out, T* packed) {
+  const Index taps = g.kernel;
   for (Index first = outputs.begin; first < outputs.end;) {
     const Index count = block_of(outputs.end - first);
     T* next = packed;
@@ -131,12 +143,12 @@ void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, R
         }
       }
     }
-    with_lanes_for<T>(N * OW, [&]<int Lanes>() {
+    with_lanes_for<T>(g.row(), [&]<int Lanes>() {
       const auto run = [&]<int Outputs>() {
         // Short rows are rare: the unrolled kernel sizes are made for full vectors only.
         constexpr int unrolled = Lanes == native_lanes<T> ? K : 0;
-        channel_block<unrolled, Lanes, Outputs>(in, N, taps, padding, packed, bias == nullptr ? nullptr : bias + first,
-                                                mode, out + first * OH * OW * N, OH, OW);
+        channel_block<unrolled, Lanes, Outputs>(in, g, packed, bias == nullptr ? nullptr : bias + first, mode,
+                                                out + first * g.plane());
       };
       if (count == 4) run.template operator()<4>();
       if (count == 3) run.template operator()<3>();
@@ -152,13 +164,14 @@ void correlate(const PaddedImage<T>& in, Index N, Index kernel, Index padding, R
 ///
 /// with Outputs x K accumulators. The last vector of a row overlaps the one before; its shared lanes are masked.
 template <int K, int Lanes, int Outputs, class T>
-void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N, Index y_begin, Index y_end,
-                const T* dout, Index channel_stride, Index OW, OutputMode mode, T* dweight, Index weight_stride) {
+void weight_row(const PaddedImage<T>& in, const Correlation g, Index first_row, Index offset, Range rows, const T* dout,
+                OutputMode mode, T* dweight) {
+  const Index N = g.N, channel_stride = g.plane(), weight_stride = in.channels * g.kernel * g.kernel;
   using V = Simd<T, Lanes>;
   typename V::Vector sum[Outputs][K] = {};
-  const Index length = N * OW;
+  const Index length = g.row();
   const Index remainder = length % Lanes;
-  for (Index y = y_begin; y < y_end; ++y) {
+  for (Index y = rows.begin; y < rows.end; ++y) {
     const T* row = in.values + (first_row + y) * in.row + offset;
     const T* d = dout + y * length;
     const auto step = [&](Index j, bool masked) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
@@ -188,27 +201,23 @@ void weight_row(const PaddedImage<T>& in, Index first_row, Index offset, Index N
 /// Output channels `outputs` of the weight gradient (O, C, K, K) of a stride-1 convolution. K = 0 reads the size at run
 /// time, one column at a time.
 template <int K, class T>
-void correlate_weight(const PaddedImage<T>& in, Index N, Index kernel, Index padding, Range outputs, const T* dout,
-                      Index OH, Index OW, OutputMode mode, T* dweight) {
-  const Index taps = K > 0 ? K : kernel;
-  const Index channel_stride = OH * OW * N;
-  const Index weight_stride = in.channels * taps * taps;
+void correlate_weight(const PaddedImage<T>& in, const Correlation g, Range outputs, const T* dout, OutputMode mode,
+                      T* dweight) {
+  const Index taps = g.kernel;
   for (Index first = outputs.begin; first < outputs.end;) {
     // Twice the blocking of `correlate` does not fit 16 registers: there, two channels at a time.
     const Index widest =
         HYPERTAPE_VECTOR_BYTES == 64 ? block_of(outputs.end - first) : std::min<Index>(2, outputs.end - first);
-    with_lanes_for<T>(N * OW, [&]<int Lanes>() {
+    with_lanes_for<T>(g.row(), [&]<int Lanes>() {
       with_count<4>(widest, [&]<int Outputs>() {
         for (Index c = 0; c < in.channels; ++c) {
           for (Index ky = 0; ky < taps; ++ky) {
-            const Index y_begin = std::max<Index>(0, padding - ky);
-            const Index y_end = std::min<Index>(OH, in.height + padding - ky);
-            const Index first_row = c * in.height + ky - padding;
+            const Range rows = {std::max<Index>(0, g.padding - ky), std::min<Index>(g.OH, in.height + g.padding - ky)};
+            const Index first_row = c * in.height + ky - g.padding;
             T* to = dweight + ((first * in.channels + c) * taps + ky) * taps;
             for (Index kx = 0; kx<taps; kx += K> 0 ? K : 1) {
-              weight_row<(K > 0 ? K : 1), Lanes, Outputs>(in, first_row, kx * N, N, y_begin, y_end,
-                                                          dout + first * channel_stride, channel_stride, OW, mode,
-                                                          to + kx, weight_stride);
+              weight_row<(K > 0 ? K : 1), Lanes, Outputs>(in, g, first_row, kx * g.N, rows, dout + first * g.plane(),
+                                                          mode, to + kx);
             }
           }
         }
