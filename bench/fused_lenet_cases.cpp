@@ -32,7 +32,7 @@ PreparedKernel fused_lenet(Index N, bool second) {
   const auto data = std::make_shared<Data>();
   data->theta = data->net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random);
   data->direction = noise<float>(data->theta.shape(), random);
-  data->x = noise<float>({N, 1, 28, 28}, random);
+  data->x = noise<float>(Shape::batch(N, 1, 28, 28), random);
   data->y = ten_classes<float>(N);
   data->gradient = data->hvp = unwritten(data->theta.shape());
   data->dx = unwritten(data->x.shape());

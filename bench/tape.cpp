@@ -60,7 +60,7 @@ Json lenet_gradient(const Options& options) {
   const nn::LeNet net;
   Random random(1);
   const Tensor<float> theta = net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random);
-  const Tensor<float> x = noise<float>({options.gradient_batch, 1, 28, 28}, random);
+  const Tensor<float> x = noise<float>(Shape::batch(options.gradient_batch, 1, 28, 28), random);
   const Tensor<float> y = ten_classes<float>(options.gradient_batch);
 
   // A lambda, and not a ClassificationLoss: nothing but the tape can differentiate it, whatever shortcuts there are for

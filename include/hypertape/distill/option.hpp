@@ -26,7 +26,10 @@ struct Bounds {
   /// In words.
   std::string text() const {
     using hypertape::detail::concat;
-    if (low != 0 || high != Bounds{}.high) return concat("a number in [", low, " - ", high, ']');
+    constexpr Bounds usual{};
+    if (low < usual.low || low > usual.low || high < usual.high) {
+      return concat("a number in [", low, " - ", high, ']');
+    }
     return concat("a number ", low_excluded ? "above" : "not below", " zero and at most 1e9");
   }
 };
