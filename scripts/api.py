@@ -31,7 +31,7 @@ The names that hypertape's headers offer, each with the first sentence of its do
 the first five sections are in `hypertape` itself. What is in a namespace `detail`, or in `hypertape::kernels`, may change with
 every version. `scripts/api.py` writes this page.
 """
-TYPE = re.compile(r"(?:template <.*> ?)?(?:class|struct|enum class|concept) (\w+)(?!.*;$)")
+TYPE = re.compile(r"(?:template <.*> ?)?(?:class|struct|enum class|concept) (\w+)\b(?!;)")
 ALIAS = re.compile(r"using (\w+) =")
 VALUE = re.compile(r"inline constexpr [\w:<>]+(?: \w+)? (\w+)\b(?= =|\[|\{)")
 FUNCTION = re.compile(r"(?:inline |constexpr |template <.*> )*[\w:]+(?:<.*?>)?(?:::\w+)?[ &*]+(operator\S+?|\w+)\(")

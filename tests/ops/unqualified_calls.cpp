@@ -50,6 +50,16 @@ using namespace hypertape;
 
 namespace {
 
+// Names that a program may well have; each is used below.
+struct Square {};
+struct Slice {};
+struct Exp {};
+struct Sin {};
+struct Divide {};
+struct Segments {};
+struct Arena {};
+struct MaxPool2d {};
+
 template <class T>
 Var<T> every_operation(Var<T> theta, Var<T> images) {
   const Index N = images.shape()[0];
@@ -91,4 +101,9 @@ TEST_CASE("operations: derivatives of all of them together") {
   for (double& value : pixels.values()) value = random.normal();
   const auto f = [](auto x) { return every_operation(x[0], x[1]); };
   CHECK(check_gradient<double>(f, {weights, pixels}, {.order = 2}).within(1e-6, 1e-11));
+}
+
+TEST_CASE("operations: a program's own types of such names are not ambiguous beside using namespace hypertape") {
+  const std::tuple<Square, Slice, Exp, Sin, Divide, Segments, Arena, MaxPool2d> own;
+  CHECK(tuple_size_v<remove_const_t<decltype(own)>> == 8);
 }
