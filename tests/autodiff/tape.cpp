@@ -86,16 +86,40 @@ TEST_CASE("Tape: an operand that was dropped is an error") {
   const auto mark = tape.mark();
   const Var<double> y = square(x);
   tape.rewind(mark);
-  CHECK_THROWS_WITH_AS(sum(y), "sum: one operand was dropped when the tape was rewound", ArgumentError);
+  CHECK_THROWS_WITH_AS(sum(y), "Var: its tape was rewound past it", ArgumentError);
   const Var<double> other = square(x);  // takes its number
   CHECK(other.id() == y.id());
   CHECK(other.is_recorded());
   CHECK(!y.is_recorded());
-  CHECK_THROWS_WITH_AS(sum(y), "sum: one operand was dropped when the tape was rewound", ArgumentError);
+  CHECK_THROWS_WITH_AS(sum(y), "Var: its tape was rewound past it", ArgumentError);
   CHECK_THROWS_WITH_AS(gradient(other, y), "vjp: one argument was dropped when the tape was rewound", ArgumentError);
   tape.reset();
   tape.scalar(1);
   CHECK_THROWS_AS(sum(x), ArgumentError);
+}
+
+TEST_CASE("Tape: a Var of what a tape was before it was moved from, or into, is an error") {
+  Tape<double> a;
+  const Var<double> u = a.scalar(1);
+  Tape<double> b = std::move(a);
+  const Var<double> v = a.scalar(7);
+  CHECK(v.item() == 7);
+  CHECK_THROWS_AS(u.item(), ArgumentError);
+  a = Tape<double>();
+  a.scalar(8);
+  CHECK_THROWS_AS(v.item(), ArgumentError);
+  CHECK(b.size() == 1);
+}
+
+TEST_CASE("Tape: a mark above the present memory is an error, also where the nodes are as many") {
+  Tape<double> tape(256);
+  const Var<double> x = tape.full({3}, 1);
+  const auto low = tape.mark();
+  for (int i = 0; i < 20; ++i) tape.allocate<double>(50);
+  const auto high = tape.mark();
+  tape.rewind(low);
+  CHECK_THROWS_AS(tape.rewind(high), ArgumentError);
+  CHECK(x.size() == 3);
 }
 
 TEST_CASE("Tape: a mark below which the tape was rewound is an error, however far it has grown again") {

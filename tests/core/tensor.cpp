@@ -71,6 +71,8 @@ TEST_CASE("Tensor: from Eigen's vectors, matrices of either order and expression
   }
   CHECK(equal(Tensor<double>(2 * columns.col(1)), Tensor<double>({2}, {4, 10})));
   CHECK(equal(Tensor<double>(columns.row(1)), Tensor<double>({3}, {4, 5, 6})));
+  CHECK(equal(Tensor<double>(columns.row(1).array() * 2), Tensor<double>({3}, {8, 10, 12})));
+  CHECK(equal(Tensor<double>(columns * columns.row(0).transpose()), Tensor<double>({2}, {14, 32})));
   CHECK(Tensor<double>(columns.topLeftCorner(2, 2)).shape() == Shape::batch(2, 2));
   CHECK_THROWS_AS(Tensor<double>(Eigen::MatrixXd(0, 3)), ShapeError);
 }

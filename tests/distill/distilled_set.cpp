@@ -9,7 +9,9 @@
 #include <variant>
 #include <vector>
 
-#include "support/check_error.hpp"
+#include "hypertape/core/row_major.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "support//check_error.hpp"
 #include "support/compare.hpp"
 #include "support/random_tensor.hpp"
 #include "support/temporary_folder.hpp"
@@ -50,6 +52,14 @@ TEST_CASE("distilled_set: what is saved is loaded, hard labels and soft") {
     CHECK(loaded.normalization.std == set.normalization.std);
     CHECK(equal(*loaded.theta0, *set.theta0));
   }
+}
+
+TEST_CASE("distilled_set: learning rates are saved as (epochs, steps), whatever their layout in memory") {
+  DistilledSet set = example(false);
+  const std::vector<float> rates = to_row_major(set.learning_rates);
+  set.learning_rates = relayout(set.learning_rates, Layout::samples_innermost);
+  CHECK(io::require_values<float>(distill::to_npz(set), "set.npz", "learning_rates", {2, 3}) == rates);
+  CHECK(to_row_major(distill::shuffled(set, 1).learning_rates) == rates);
 }
 
 TEST_CASE("distilled_set: it knows what it was made from, unless its file is an older one") {

@@ -63,6 +63,12 @@ TEST_CASE("evaluation: a network of other classes, and a label that is none, are
   check_error<ArgumentError>(confusion, {"Confusion: class", "is not in 0 .. 1"});
 }
 
+TEST_CASE("evaluation: nothing to train with is an error") {
+  const std::vector<Tensor<float>> theta0{Tensor<float>(Shape{7850})};
+  check_error<ArgumentError>([&] { distill::train_networks(linear(), InnerLoop<float>{}, theta0, WorkerTeam(1)); },
+                             {"train_networks", "no images"});
+}
+
 TEST_CASE("evaluation: networks are trained one by one or side by side, to the same bits") {
   InnerLoop<float> loop;
   loop.x = {random_tensor<float>(Shape::batch(10, 1, 28, 28), 2)};

@@ -85,10 +85,13 @@ inline Shape view_shape(const char* operation, const Shape& x, Index offset, con
                         ? asked.is_row_major()
                         : asked.rank() > 0 && asked[0] == x[0] && offset % x[0] == 0 && shape.is_batch();
   if (kept) return shape;
-  throw ShapeError(
-      operation, ": the values of ", x,
-      x.layout() == Layout::row_major ? " are row-major, those of " : " have their samples innermost, those of ", asked,
-      x.layout() == Layout::row_major ? " are not" : " would not: axis 0 must stay as it is", "; relayout first");
+  if (x.layout() == Layout::row_major) {
+    throw ShapeError(operation, ": the values of ", x, " are row-major, ", asked,
+                     " would read them with samples innermost; relayout first");
+  }
+  throw ShapeError(operation, ": ", x,
+                   " has its samples innermost: axis 0 must stay as it is and the offset be a multiple of ", "it, got ",
+                   asked, " at offset ", offset, "; to read it otherwise, relayout first");
 }
 
 }  // namespace detail

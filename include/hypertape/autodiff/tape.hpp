@@ -1,12 +1,15 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/operation.hpp"
@@ -14,6 +17,32 @@
 #include "hypertape/core/arena.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// A number that tells a tape's record from those of all other tapes, and from its own before it was rewound or moved.
+class Generation {
+ public:
+  Generation() = default;
+  Generation(Generation&& other) noexcept : value_(std::exchange(other.value_, next())) {}
+  Generation& operator=(Generation&& other) noexcept {
+    value_ = std::exchange(other.value_, next());
+    return *this;
+  }
+
+  void renew() { value_ = next(); }
+  std::uint32_t value() const { return value_; }
+
+ private:
+  static std::uint32_t next() {
+    static std::atomic<std::uint32_t> last = 0;
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
+  std::uint32_t value_ = next();
+};
+
+}  // namespace detail
 
 /// The record of a computation: its operations in the order in which they ran, with their values. Values, operations
 /// and what they saved live in one arena, so a tape is a stack: `rewind(mark)` drops all that came after the mark, and
@@ -39,7 +68,7 @@ class Tape {
     Shape shape;                    ///< of the values
     std::uint32_t first_input;      ///< where the numbers of its inputs begin, among those of all nodes
     int inputs;                     ///< how many inputs it has
-    std::uint32_t generation;       ///< how often the tape had been rewound when it was recorded
+    std::uint32_t generation;       ///< of the tape when it was recorded, to tell it from later nodes of its number
     bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
   };
 
@@ -66,7 +95,7 @@ class Tape {
 
   /// A leaf that reads the caller's memory, which must outlive its use and keep its values.
   Var<T> view(const Shape& shape, const T* values) {
-    nodes_.push_back({nullptr, values, shape, static_cast<std::uint32_t>(inputs_.size()), 0, generation_});
+    nodes_.push_back({nullptr, values, shape, static_cast<std::uint32_t>(inputs_.size()), 0, generation_.value()});
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
@@ -140,9 +169,12 @@ class Tape {
     if (mark.nodes > 0 && nodes_[mark.nodes - 1].generation != mark.generation) {
       throw ArgumentError("Tape: rewound to a mark of ", mark.nodes, " nodes, others than it has now");
     }
+    if (mark.arena.allocations > arena_.mark().allocations) {
+      throw ArgumentError("Tape: rewound to a mark that lies above the memory in use");
+    }
     most_nodes_ = (std::max)(most_nodes_, nodes_.size());
     most_inputs_ = (std::max)(most_inputs_, inputs_.size());
-    if (mark.nodes < nodes_.size()) ++generation_;
+    if (mark.nodes < nodes_.size()) generation_.renew();
     nodes_.resize(mark.nodes, Node{});
     inputs_.resize(mark.inputs);
     arena_.rewind(mark.arena);
@@ -194,7 +226,7 @@ class Tape {
     require_nodes(operation.name(), "operand", inputs);
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
     nodes_.push_back({stored, values, shape, static_cast<std::uint32_t>(inputs_.size()),
-                      static_cast<int>(inputs.size()), generation_});
+                      static_cast<int>(inputs.size()), generation_.value()});
     for (const Var<T>& input : inputs) inputs_.push_back(input.id());
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
@@ -203,7 +235,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
-  std::uint32_t generation_ = 0;
+  detail::Generation generation_;
 };
 
 /// What an operation reads and writes when it is evaluated.

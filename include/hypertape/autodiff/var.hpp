@@ -9,9 +9,9 @@ namespace hypertape::inline HYPERTAPE_ABI {
 template <class T>
 class Tape;
 
-/// A value recorded on a tape: a handle to one node, cheap to copy. It is valid until its tape is rewound past it;
-/// whatever takes it as an operand then throws an ArgumentError, as does the Var itself under HYPERTAPE_CHECK_VARS
-/// (core/config.hpp). A default-constructed Var is *none*, the symbolic zero of tangents and adjoints.
+/// A value recorded on a tape: a handle to one node, cheap to copy. It is valid until its tape is rewound past it, or
+/// moved from; every use of it then throws an ArgumentError (but see HYPERTAPE_CHECK_VARS in core/config.hpp). A
+/// default-constructed Var is *none*, the symbolic zero of tangents and adjoints.
 template <class T>
 class Var {
  public:

@@ -51,14 +51,10 @@
 #define HYPERTAPE_HAS_OPENMP 0
 #endif
 
-/// Whether every use of a Var sees that its tape was not rewound past it; operations always do. On by default where
-/// assertions are.
+/// Whether every use of a Var sees that its tape was not rewound past it. Its cost cannot be measured; where it is 0,
+/// using such a Var is undefined.
 #if !defined(HYPERTAPE_CHECK_VARS)
-#if defined(NDEBUG)
-#define HYPERTAPE_CHECK_VARS 0
-#else
 #define HYPERTAPE_CHECK_VARS 1
-#endif
 #endif
 
 /// Whether a process can be a copy of another, whose threads it lacks.

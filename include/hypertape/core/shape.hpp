@@ -50,7 +50,7 @@ class Shape {
   /// One extent alone, by way of which {5} is a shape and 5 is none: Tensor(2, 3) is no 3 everywhere in (2).
   struct Extent {
     template <std::integral Integer>
-    Extent(Integer extent) : value{extent} {}
+    Extent(Integer extent) : value{static_cast<Index>(extent)} {}
     Index value;
   };
 
@@ -63,7 +63,7 @@ class Shape {
   Shape(Extent extent) : Shape(std::span<const Index>(&extent.value, 1)) {}
   template <std::integral... Integers>
   requires(sizeof...(Integers) > 1) Shape(Integers... extents)
-      : Shape(std::span<const Index>(std::array{Index{extents}...})) {
+      : Shape(std::span<const Index>(std::array{static_cast<Index>(extents)...})) {
     static_assert(sizeof...(Integers) <= max_rank, "a shape has at most five extents");
   }
   /// @}
@@ -71,9 +71,9 @@ class Shape {
   /// @{
   /// A batch (N, ...) with its samples innermost. @throws ShapeError as for a span of extents.
   template <std::integral... Integers>
-  static Shape batch(Index samples, Integers... extents) {
-    static_assert(sizeof...(Integers) < max_rank, "a shape has at most five extents");
-    const std::array all{samples, Index{extents}...};
+  requires(sizeof...(Integers) > 0) static Shape batch(Integers... extents) {
+    static_assert(sizeof...(Integers) <= max_rank, "a shape has at most five extents");
+    const std::array all{static_cast<Index>(extents)...};
     return Shape(all, Layout::samples_innermost);
   }
   static Shape batch(std::span<const Index> extents) { return Shape(extents, Layout::samples_innermost); }

@@ -76,9 +76,9 @@ class Tensor {
   requires(std::is_same_v<typename Derived::Scalar, T>) explicit Tensor(const Eigen::DenseBase<Derived>& matrix) {
     const Index rows = matrix.rows(), columns = matrix.cols();
     if constexpr (Derived::IsVectorAtCompileTime) {
+      constexpr bool row = Derived::RowsAtCompileTime == 1;
       resize(Shape{rows * columns});
-      Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>> out(data(), size());
-      for (Index i = 0; i < size(); ++i) out[i] = matrix.derived()(rows == 1 ? 0 : i, rows == 1 ? i : 0);
+      Eigen::Map<Eigen::Matrix<T, row ? 1 : Eigen::Dynamic, row ? Eigen::Dynamic : 1>>(data(), rows, columns) = matrix;
     } else if constexpr (Derived::IsRowMajor) {
       resize(Shape{rows, columns});
       row_major_matrix() = matrix;
@@ -108,7 +108,7 @@ class Tensor {
   /// @}
 
   /// @{
-  /// Element (n, c, h, w), whatever the layout; not checked.
+  /// Element (n, c, h, w) of at most four axes, whatever the layout; not checked.
   T& operator()(Index n, Index c, Index h = 0, Index w = 0) { return (*this)[detail::offset_of(shape_, n, c, h, w)]; }
   T operator()(Index n, Index c, Index h = 0, Index w = 0) const {
     return (*this)[detail::offset_of(shape_, n, c, h, w)];
@@ -180,6 +180,7 @@ void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& o
   if (begin < 0 || count < 1 || count > total || begin > total - count) {  // begin + count could overflow
     throw ArgumentError("samples: ", count, " from ", begin, " on are not within ", total, " samples");
   }
+  detail::require_batch("samples", "the tensor", batch.shape());
   out.resize(batch.shape().with_samples(count));
   const Index features = batch.shape().features();
   for (Index f = 0; f < features; ++f) {

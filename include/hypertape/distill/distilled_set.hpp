@@ -112,12 +112,11 @@ inline io::Npz to_npz(const DistilledSet& set) {
   } else {
     npz["labels"] = {{steps, one[0]}, std::move(hard)};
   }
-  const auto plain = [](const Tensor<float>& t) { return std::vector<float>(t.values().begin(), t.values().end()); };
-  npz["learning_rates"] = {{set.epochs(), steps}, plain(set.learning_rates)};
+  npz["learning_rates"] = {{set.epochs(), steps}, to_row_major(set.learning_rates)};
   npz["mean"] = {{one[1]}, set.normalization.mean};
   npz["std"] = {{one[1]}, set.normalization.std};
   if (set.momentum > 0) npz["momentum"] = {{1}, std::vector<float>{set.momentum}};
-  if (set.theta0) npz["theta0"] = {{set.theta0->size()}, plain(*set.theta0)};
+  if (set.theta0) npz["theta0"] = {{set.theta0->size()}, to_row_major(*set.theta0)};
   if (set.origin) detail::save_origin(*set.origin, npz);
   return npz;
 }

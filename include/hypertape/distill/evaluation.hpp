@@ -95,8 +95,10 @@ struct TrainingResult {
 };
 
 /// Trains the network by one inner loop from each of several initial weights, in place of the loop's own.
+/// @throws ArgumentError if the loop has no steps, and what `Unroll::train` throws but DivergenceError.
 inline std::vector<TrainingResult> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
                                                   std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
+  if (loop.x.empty()) throw ArgumentError("train_networks: there are no images to train with");
   UnrollOptions options;
   options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
   std::vector<TrainingResult> trained(theta0.size());
@@ -225,7 +227,8 @@ inline DistilledSet shuffled(const DistilledSet& set, std::uint64_t seed) {
       out.labels.push_back(set.labels[static_cast<std::size_t>(s)]);
     }
   }
-  out.learning_rates = Tensor<float>(Shape{1, set.learning_rates.size()}, set.learning_rates.values());
+  const std::vector<float> rates = to_row_major(set.learning_rates);
+  out.learning_rates = Tensor<float>(Shape{1, set.learning_rates.size()}, std::span(rates));
   return out;
 }
 

@@ -32,6 +32,7 @@ class AlexCifarNet {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     const Index N = x.shape()[0];
+    hypertape::detail::require_batch("AlexCifarNet", "the images", x.shape());
     if (x.shape() != Shape::batch(N, 3, 32, 32)) {
       throw ShapeError("AlexCifarNet: built for images ", Shape{1, 3, 32, 32}, ", got ", x.shape());
     }

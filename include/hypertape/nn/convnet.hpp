@@ -57,6 +57,7 @@ class ConvNet {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     const Shape image = Shape::batch(1, options_.channels, options_.size, options_.size);
+    hypertape::detail::require_batch("ConvNet", "the images", x.shape());
     if (x.shape().rank() != 4 || x.shape().with_samples(1) != image) {
       throw ShapeError("ConvNet: built for images ", image, ", got ", x.shape());
     }

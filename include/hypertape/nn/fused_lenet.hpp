@@ -80,6 +80,7 @@ class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
     if (theta.shape() != Shape{weights_}) {
       throw ShapeError("LeNet: theta must be ", Shape{weights_}, ", got ", theta.shape());
     }
+    hypertape::detail::require_batch("LeNet", "the images", x.shape());
     const Index N = x.shape()[0];
     if (x.shape() != Shape::batch(N, Channels, size_, size_)) {
       throw ShapeError("LeNet: built for images ", Shape{1, Channels, size_, size_}, ", got ", x.shape());

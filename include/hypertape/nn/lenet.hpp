@@ -36,6 +36,7 @@ class LeNet {
   /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError unless x is of the network's image size.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
+    hypertape::detail::require_batch("LeNet", "the images", x.shape());
     if (x.shape() != image_.with_samples(x.shape()[0])) {
       throw ShapeError("LeNet: built for images ", image_, ", got ", x.shape());
     }

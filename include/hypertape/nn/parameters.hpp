@@ -57,7 +57,8 @@ class Parameters {
 
   /// @throws ShapeError unless this is the shape of a theta, a vector of size() values.
   void require_theta(const Shape& theta) const {
-    if (theta != Shape{size_}) throw ShapeError("Parameters: theta must be ", Shape{size_}, ", got ", theta);
+    if (theta.rank() == 1 && theta.size() == size_) return;
+    throw ShapeError("Parameters: theta must be (", size_, "), got ", theta);
   }
 
   /// The tensor of this name as a view of theta. @throws ShapeError unless theta is a vector of size() values,
