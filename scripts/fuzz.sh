@@ -36,6 +36,7 @@ fuzz() {  # fuzz TARGET: prints a line; fails at a finding
   local corpus=build/fuzz/corpus/$1 findings=build/fuzz/findings/$1 log=build/fuzz/$1.log
   mkdir -p "$corpus" "$findings" "build/fuzz/tmp/$1"
   TMPDIR=$PWD/build/fuzz/tmp/$1 ASAN_OPTIONS=quarantine_size_mb=16 \
+    LSAN_OPTIONS=suppressions=$PWD/tests/support/leaks.supp:print_suppressions=0 \
     "build/fuzz/bin/fuzz_$1" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -max_len=16384 \
     -artifact_prefix="$findings/" -print_final_stats=1 "$corpus" "build/fuzz/tests/fuzz/seeds/$1" >"$log" 2>&1 || {
     echo "$1: FINDING: $(grep -m 1 -E 'ERROR: |runtime error: |terminate called' "$log" || tail -n 1 "$log"); input: $(grep -o 'findings/.*' "$log" | tail -n 1)"
