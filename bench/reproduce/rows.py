@@ -137,7 +137,7 @@ TABLES += [
 POOLS = [
     Row("pool-mnist", "220 networks trained on MNIST", "-",
         "pretrain --dataset mnist --networks 220 --epochs 5 --seed 7 --hold-out 0"),
-    Row("pool-mnist-100", "100 networks trained on MNIST, the first of those (continued after a stop: the time is that of the last 57)", "-",
+    Row("pool-mnist-100", "the first 100 of these networks (continued after a stop; the time covers the last 57)", "-",
         "pretrain --dataset mnist --networks 100 --epochs 5 --seed 7 --hold-out 0"),
     Row("pool-usps", "220 networks trained on USPS", "-",
         "pretrain --dataset usps --networks 220 --epochs 20 --seed 7 --hold-out 0"),

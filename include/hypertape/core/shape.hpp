@@ -44,7 +44,7 @@ enum class Layout : std::uint8_t {
 /// without touching the heap.
 ///
 /// A shape of which either layout says the same (a vector, one sample, one feature) fits wherever the one or the other
-/// is asked for. All others are never taken for what they are not: an operation that needs one layout throws a
+/// is asked for. Any other is one or the other: an operation that needs one layout throws a
 /// ShapeError for the other, and `relayout` turns one into the other.
 class Shape {
   /// One extent alone, by way of which {5} is a shape and 5 is none: Tensor(2, 3) is no 3 everywhere in (2).

@@ -193,7 +193,7 @@ inline LabeledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t 
 
 /// Digits 0 .. 9 drawn by a shaky hand with a random pen: images (n, 1, 28, 28) that stand in for MNIST where no data
 /// can be had. Image n shows digit n mod 10 and depends on the seed and n alone, not on the counts, and on nothing of
-/// the machine (arithmetic and square roots of doubles only). The normalization is that of the training images.
+/// the machine (arithmetic and square roots of doubles only). The normalization is computed from the training images.
 /// @throws ArgumentError if a count is below 1.
 inline Dataset generate_glyphs(Index train_count, Index test_count, std::uint64_t seed) {
   if (train_count < 1 || test_count < 1) {

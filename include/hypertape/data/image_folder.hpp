@@ -159,7 +159,7 @@ inline LabeledImages read_image_folder(const std::filesystem::path& folder, cons
 /// Loads the pictures train/CLASS/NAME and test/CLASS/NAME of a folder, PNG or JPEG with the ending .png, .jpg or .jpeg
 /// in any case: images (n, channels, size, size), each resized as `resize` does (bicubic, antialiased). Classes are the
 /// subfolders of train/, numbered in the order of their names, images in the order of class and name; other files,
-/// what is hidden and folders within a class are left alone. The normalization is that of the training images.
+/// what is hidden and folders within a class are left alone. The normalization is computed from the training images.
 /// @throws DataError if there are not two classes or more, test/ has others, a class has no picture, or a picture
 /// cannot be read (unless options.skip_bad; then if none of a class can), naming it with the reason; ArgumentError for
 /// options out of range.

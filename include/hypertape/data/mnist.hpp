@@ -58,7 +58,7 @@ inline LabeledImages load_mnist_part(const std::filesystem::path& image_path, co
 
 /// Loads the four files of MNIST (`name` "mnist") or Fashion-MNIST ("fashion-mnist") from a folder: images (n, 1, 28,
 /// 28), labels 0 .. 9, those of Fashion-MNIST with their names; where the highest labels do not occur there are fewer
-/// classes; the normalization is that of the training images,
+/// classes; the normalization is computed from the training images,
 /// rounded to four digits. @throws DataError naming the file, the byte offset, what was expected and what was found, or
 /// every file that is missing, or a class without training images below the highest; ArgumentError for another name.
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {

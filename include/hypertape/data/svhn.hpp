@@ -69,7 +69,7 @@ inline LabeledImages read_svhn(const std::filesystem::path& path) {
 
 /// Loads the cropped digits of SVHN from train_32x32.mat and test_32x32.mat, MAT files of version 5
 /// with X uint8 (32, 32, 3, n) and y double or uint8 (n, 1), where 10 stands for the digit 0: images (n, 3, 32,
-/// 32), labels 0 .. 9. The normalization is that of the training images. @throws DataError naming the file, the
+/// 32), labels 0 .. 9. The normalization is computed from the training images. @throws DataError naming the file, the
 /// variable, what was expected and what was found, or every file that is missing.
 inline Dataset load_svhn(const std::filesystem::path& folder) {
   const auto paths = locate_files(folder, svhn_dataset_files);

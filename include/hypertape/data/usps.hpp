@@ -113,8 +113,8 @@ inline LabeledImages read_usps(const std::filesystem::path& path) {
 
 /// Loads the handwritten digits of USPS from the text files zip.train and zip.test, each plain or gzipped (7,291 and
 /// 2,007 images): images (n, 1, 28, 28), bicubically enlarged from 16 x 16 to the size of MNIST's, labels 0 .. 9. The
-/// normalization is that of the training images. @throws DataError naming the file, the line, what was expected and
-/// what was found, or every file that is missing.
+/// normalization is computed from the training images. @throws DataError naming the file, the line, what was expected
+/// and what was found, or every file that is missing.
 inline Dataset load_usps(const std::filesystem::path& folder) {
   constexpr Index side = 28;
   const auto paths = locate_files(folder, usps_dataset_files);

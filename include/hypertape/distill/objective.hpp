@@ -8,10 +8,10 @@
 
 namespace hypertape::distill {
 
-/// Images of class `from` shall be taken for class `to`, all others for what they are (section 3.6 of the paper).
+/// A network shall classify images of class `from` as `to`, and all others correctly (section 3.6 of the paper).
 struct Attack {
   Index from = 0;  ///< the attacked class
-  Index to = 1;    ///< what its images shall be taken for
+  Index to = 1;    ///< how its images shall be classified
 
   /// @throws ArgumentError unless both are classes, and differ.
   void validate(Index classes) const {

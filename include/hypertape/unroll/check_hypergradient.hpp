@@ -10,7 +10,7 @@
 namespace hypertape::inline HYPERTAPE_ABI {
 
 /// How far each part of a hypergradient is from central differences through the whole loop: the Euclidean norm of the
-/// difference over that of the larger of the two, 0 for a part that is not there, NaN if anything compared was NaN.
+/// difference divided by the larger of the two norms, 0 for an absent part, NaN if anything compared was NaN.
 struct HypergradientCheck {
   double theta0 = 0;           ///< initial weights
   double x = 0;                ///< samples of all steps together
