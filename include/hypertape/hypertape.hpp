@@ -33,5 +33,6 @@
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/check_hypergradient.hpp"
+#include "hypertape/unroll/checkpoint_schedule.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
