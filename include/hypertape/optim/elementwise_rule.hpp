@@ -1,0 +1,159 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hypertape/kernels/reduce_kernels.hpp"
+#include "hypertape/optim/update_rule.hpp"
+
+namespace hypertape::optim {
+
+/// The values of some weights, theta and slots, in the lanes of V.
+template <class V, std::size_t Slots>
+struct Weights {
+  V theta;
+  std::array<V, Slots> slots;
+};
+
+/// What a step of some weights is given, in the lanes of V; or the derivatives with respect to that, or its tangent.
+template <class V, std::size_t Slots, std::size_t Coefficients>
+struct Given {
+  Weights<V, Slots> weights;                 ///< s_t
+  V gradient;                                ///< g_t
+  V rate;                                    ///< eta_t
+  std::array<V, Coefficients> coefficients;  ///< the same in every lane
+};
+
+/// An update rule whose step treats each weight alone, made from its equations. `Equations` is a plain struct with the
+/// rule's numbers and
+///
+///     static constexpr const char* name;
+///     static constexpr std::size_t slots;
+///     static constexpr std::array<Coefficient, C> coefficients;
+///     std::array<double, C> values() const;               // of the coefficients
+///     template <class T> struct Scalars;                  // what is the same for all weights; made from
+///                                                         // (rate, std::span<const T> coefficients, step)
+///     step(k, g, w)                                       // w: s_t, becomes s_{t+1}
+///     adjoint(k, before, after, g, bar)                   // bar.weights: dL/d s_{t+1}, becomes dL/d s_t; writes the
+///                                                         // rest of bar, which is 0 until then
+///     tangent(k, before, after, g, dot, out)              // writes the tangent of s_{t+1}
+///
+/// as static templates over V, a fixed-size Eigen array; optim/heavy_ball.hpp is a short one. A sum over weights, as
+/// for the derivative with respect to a coefficient, is made chunk by chunk in one order, whatever the threads.
+template <class T, class Equations>
+class ElementwiseRule final : public UpdateRule<T> {
+  static constexpr std::size_t slot_count = Equations::slots, coefficient_count = Equations::coefficients.size();
+  static constexpr int lanes = 64 / static_cast<int>(sizeof(T));
+  using V = Eigen::Array<T, lanes, 1>;
+  using Scalars = typename Equations::template Scalars<T>;
+  using LaneWeights = Weights<V, slot_count>;
+  using LaneGiven = Given<V, slot_count, coefficient_count>;
+
+ public:
+  std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<ElementwiseRule>(); }
+  std::string name() const override { return Equations::name; }
+  std::size_t slots() const override { return slot_count; }
+  std::vector<Coefficient> coefficients() const override {
+    return {Equations::coefficients.begin(), Equations::coefficients.end()};
+  }
+  bool is_plain_descent() const override {
+    if constexpr (requires { Equations::is_plain_descent; }) return Equations::is_plain_descent;
+    return false;
+  }
+  std::size_t reserved_bytes() const override { return partial_.capacity() * sizeof(partial_[0]); }
+
+  void step(const StepInputs<T>& in, Iterate<T>& to, const WorkerTeam& team) override {
+    for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, int count, Sums&) {
+      LaneWeights w = load(in.from, i, count);
+      Equations::step(k, load(in.gradient, i, count), w);
+      store(w, to, i, count);
+    });
+  }
+
+  void adjoint(const StepInputs<T>& in, const Iterate<T>& to, const StepAdjoint<T>& out,
+               const WorkerTeam& team) override {
+    for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, int count, Sums& sums) {
+      LaneGiven bar;
+      bar.weights = load(out.iterate, i, count);
+      bar.gradient = bar.rate = V::Zero();
+      bar.coefficients.fill(V::Zero());
+      Equations::adjoint(k, load(in.from, i, count), load(to, i, count), load(in.gradient, i, count), bar);
+      store(bar.weights, out.iterate, i, count);
+      store(bar.gradient, out.gradient, i, count);
+      sums[0].head(count) += bar.rate.head(count);
+      for (std::size_t c = 0; c < coefficient_count; ++c) sums[c + 1].head(count) += bar.coefficients[c].head(count);
+    });
+    const auto chunks = in.groups.chunks();
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      out.rates[chunks[i].group] += partial_[i][0];
+      for (std::size_t c = 0; c < coefficient_count; ++c) out.coefficients[c] += partial_[i][c + 1];
+    }
+  }
+
+  void tangent(const StepInputs<T>& in, const Iterate<T>& to, const StepTangent<T>& along, Iterate<T>& out,
+               const WorkerTeam& team) override {
+    LaneGiven shared;
+    for (std::size_t c = 0; c < coefficient_count; ++c) shared.coefficients[c] = V::Constant(along.coefficients[c]);
+    for_each_lanes(in, team, [&](const Scalars& k, std::size_t group, Index i, int count, Sums&) {
+      LaneGiven dot = shared;
+      dot.weights = load(along.iterate, i, count);
+      dot.gradient = load(along.gradient, i, count);
+      dot.rate = V::Constant(along.rates[group]);
+      LaneWeights next;
+      Equations::tangent(k, load(in.from, i, count), load(to, i, count), load(in.gradient, i, count), dot, next);
+      store(next, out, i, count);
+    });
+  }
+
+ private:
+  /// Of the derivatives with respect to the rate and the coefficients.
+  using Sums = std::array<V, coefficient_count + 1>;
+
+  /// Calls body(scalars, group, i, count, sums) for the weights i .. i + count - 1, count <= lanes, of all chunks; their
+  /// sums end in partial_.
+  template <class Body>
+  void for_each_lanes(const StepInputs<T>& in, const WorkerTeam& team, const Body& body) {
+    const auto chunks = in.groups.chunks();
+    partial_.resize(chunks.size());
+    team.for_each(static_cast<Index>(chunks.size()), [&](Index number, int) {
+      const auto chunk = static_cast<std::size_t>(number);
+      const Scalars k(in.rates[chunks[chunk].group], in.coefficients, in.step);
+      Sums sums;
+      sums.fill(V::Zero());
+      const Range range = chunks[chunk].weights;
+      for (Index i = range.begin; i < range.end; i += lanes) {
+        body(k, chunks[chunk].group, i, static_cast<int>(std::min<Index>(lanes, range.end - i)), sums);
+      }
+      for (std::size_t c = 0; c < sums.size(); ++c) partial_[chunk][c] = kernels::sum(Index{lanes}, sums[c].data());
+    });
+  }
+
+  static V load(const Tensor<T>& from, Index i, int count) {
+    if (count == lanes) return Eigen::Map<const V>(from.data() + i);
+    V v = V::Zero();
+    std::copy_n(from.data() + i, count, v.data());
+    return v;
+  }
+  static LaneWeights load(const Iterate<T>& from, Index i, int count) {
+    LaneWeights w;
+    w.theta = load(from.theta, i, count);
+    for (std::size_t s = 0; s < slot_count; ++s) w.slots[s] = load(from.slots[s], i, count);
+    return w;
+  }
+  static void store(const V& v, Tensor<T>& to, Index i, int count) { std::copy_n(v.data(), count, to.data() + i); }
+  static void store(const LaneWeights& w, Iterate<T>& to, Index i, int count) {
+    store(w.theta, to.theta, i, count);
+    for (std::size_t s = 0; s < slot_count; ++s) store(w.slots[s], to.slots[s], i, count);
+  }
+
+  std::vector<std::array<T, coefficient_count + 1>> partial_;  // of each chunk
+};
+
+}  // namespace hypertape::optim

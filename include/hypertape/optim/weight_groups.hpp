@@ -1,0 +1,56 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/shape.hpp"
+
+namespace hypertape::optim {
+
+/// Which weights share a learning rate: runs of theta, one after the other.
+class WeightGroups {
+ public:
+  /// Weights of one group, few enough that threads share out a long theta, and that sums over them are exact enough.
+  struct Chunk {
+    Range weights;
+    std::size_t group;
+  };
+
+  /// Runs of these sizes that make up all `weights`; with no sizes, all are one group. @throws ShapeError if a size is
+  /// not positive, or they add up to another number.
+  void assign(Index weights, std::span<const Index> sizes) {
+    chunks_.clear();
+    Index begin = 0;
+    const auto append = [&](Index size, std::size_t group) {
+      if (size < 1 || size > weights - begin) refuse(weights, sizes);
+      for (const Index end = begin + size; begin < end;) {
+        const Index next = end - begin < longest_chunk ? end : begin + longest_chunk;
+        chunks_.push_back({{begin, next}, group});
+        begin = next;
+      }
+    };
+    if (sizes.empty()) append(weights, 0);
+    for (std::size_t group = 0; group < sizes.size(); ++group) append(sizes[group], group);
+    if (begin != weights) refuse(weights, sizes);
+  }
+
+  /// The weights, cut in a way that depends on their number and their groups alone.
+  std::span<const Chunk> chunks() const { return chunks_; }
+  /// How many groups there are.
+  std::size_t count() const { return chunks_.empty() ? 0 : chunks_.back().group + 1; }
+
+ private:
+  static constexpr Index longest_chunk = 8192;
+
+  [[noreturn]] static void refuse(Index weights, std::span<const Index> sizes) {
+    Index sum = 0;
+    for (const Index size : sizes) sum += size;
+    throw ShapeError("WeightGroups: ", sizes.size(), " groups of ", sum, " weights in all do not make up ", weights,
+                     ", or one of them is empty");
+  }
+
+  std::vector<Chunk> chunks_;
+};
+
+}  // namespace hypertape::optim
