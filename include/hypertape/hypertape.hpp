@@ -34,5 +34,5 @@
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/check_hypergradient.hpp"
 #include "hypertape/unroll/checkpoint_schedule.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
+#include <vector>
 
 #include "hypertape/core/arena_forecast.hpp"
 #include "hypertape/core/tensor.hpp"
@@ -15,38 +17,30 @@ namespace detail {
 /// What a loss is given. They must stay as they are while a record of the loss is kept.
 template <class T>
 struct LossInputs {
-  const Tensor<T>& theta;          ///< (P)
-  const Tensor<T>& x;              ///< (N, ...)
-  const Tensor<T>& y;              ///< (N, ...)
-  const Tensor<T>* phi = nullptr;  ///< (H), hyperparameters of a loss that takes some
+  const Tensor<T>& theta;           ///< (P)
+  std::span<const Tensor<T>> data;  ///< x (N, ...), y (N, ...), and whatever else there is
+  std::span<const char> wanted{};   ///< for each, whether `gradient_vjp` will be asked for its derivative; empty: none
+  const Tensor<T>* phi = nullptr;   ///< (H), hyperparameters of a loss that takes some; their derivative is wanted
+  Index step = 0;                   ///< t, of a loss that depends on it
 };
 
-/// Where derivatives go, each of its input's shape; null for one that nobody wants.
+/// Where derivatives go, each of its input's shape.
 template <class T>
 struct LossOutputs {
-  T* theta;          ///< (P), always wanted
-  T* x = nullptr;    ///< as x
-  T* y = nullptr;    ///< as y
-  T* phi = nullptr;  ///< (H)
+  T* theta;                     ///< (P), always wanted
+  std::span<T* const> data{};   ///< as the data; null for one that nobody wants, empty if that is all
+  T* phi = nullptr;             ///< (H), null if there are none
 };
 
-/// Which derivatives besides that by theta `gradient_vjp` will be asked for.
-struct LossWanted {
-  bool x = false;    ///< by the samples
-  bool y = false;    ///< by the labels
-  bool phi = false;  ///< by the hyperparameters
+/// One call to come, of a loss at inputs of this kind, where a kind is all inputs of the same shapes.
+struct LossCall {
+  enum class What : unsigned char { gradient, record, gradient_vjp };  ///< in the order of a call's traces
+  What what;
+  std::size_t kind;
 };
 
-/// How the derivatives of a loss will be used: gradients alone if there are some before the first record, then stacks
-/// of so many records, each differentiated from its top down before the next is begun.
-struct LossPlan {
-  bool gradients_first = false;                                       ///< whether there are some
-  std::array<Index, 2> stacks{};                                      ///< heights; 0 for one that there is not
-  Index highest() const { return (std::max)(stacks[0], stacks[1]); }  ///< of the two
-};
-
-/// First and second derivatives of a loss(theta, x, y) or loss(theta, x, y, phi), a mean over a block of samples: all
-/// that a gradient and a hypergradient ask of it. `TapeDerivatives` has them for any loss that is written in
+/// First and second derivatives of a loss of theta and data, a mean over a block of samples: all that a gradient and a
+/// hypergradient ask of it. `TapeDerivatives` has them for any loss that is written in
 /// operations; a network may have a faster way of its own (nn/fused_lenet.hpp), which is why the interface lies below
 /// both, and not in unroll.
 ///
@@ -74,27 +68,37 @@ class LossDerivatives {
   /// Bytes that the object holds, used or not.
   virtual std::size_t reserved_bytes() const = 0;
 
-  /// What `reserved_bytes` of a new object would be after this work with such inputs: learned from one gradient and one
-  /// record, which is differentiated, of this object, which must be new.
-  virtual std::size_t predicted_bytes(const LossInputs<T>& inputs, const LossPlan& plan, const T* direction,
-                                      T* gradient_out, const LossOutputs<T>& out) = 0;
+  /// What `reserved_bytes` of a new object would be after these calls, of inputs of these kinds: learned from one
+  /// gradient and one record of each, which is differentiated, of this object, which must be new.
+  virtual std::size_t predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls,
+                                      const T* direction, T* gradient_out, const LossOutputs<T>& out) = 0;
 };
+
+/// The highest stack of records among these calls.
+inline std::size_t most_records(std::span<const LossCall> calls) {
+  std::size_t records = 0, most = 0;
+  for (const LossCall& call : calls) {
+    if (call.what == LossCall::What::record) most = (std::max)(most, ++records);
+    if (call.what == LossCall::What::gradient_vjp) --records;
+  }
+  return most;
+}
 
 /// `predicted_bytes` for the arena of an object whose records lie there.
 template <class T>
-std::size_t predicted_arena_bytes(LossDerivatives<T>& probe, Arena& arena, const LossInputs<T>& inputs,
-                                  const LossPlan& plan, const T* direction, T* gradient_out,
+std::size_t predicted_arena_bytes(LossDerivatives<T>& probe, Arena& arena, std::span<const LossInputs<T>> kinds,
+                                  std::span<const LossCall> calls, const T* direction, T* gradient_out,
                                   const LossOutputs<T>& out) {
   const auto mode = kernels::OutputMode::write;
-  const ArenaTrace gradient = trace(arena, [&] { probe.gradient(inputs, T(1), mode, gradient_out); });
-  const ArenaTrace record = trace(arena, [&] { probe.record(inputs, T(1), mode, gradient_out); });
-  const ArenaTrace differentiate = trace(arena, [&] { probe.gradient_vjp(direction, out); });
-  ArenaForecast forecast(arena.block_bytes());
-  if (plan.gradients_first) forecast.repeat(gradient);
-  for (const Index stack : plan.stacks) {
-    for (Index i = 0; i < stack; ++i) forecast.repeat(record);
-    for (Index i = 0; i < stack; ++i) forecast.repeat(differentiate);
+  std::vector<std::array<ArenaTrace, 3>> traces;
+  for (const LossInputs<T>& inputs : kinds) {
+    auto& of = traces.emplace_back();
+    of[0] = trace(arena, [&] { probe.gradient(inputs, T(1), mode, gradient_out); });
+    of[1] = trace(arena, [&] { probe.record(inputs, T(1), mode, gradient_out); });
+    of[2] = trace(arena, [&] { probe.gradient_vjp(direction, out); });
   }
+  ArenaForecast forecast(arena.block_bytes());
+  for (const LossCall& call : calls) forecast.repeat(traces[call.kind][static_cast<std::size_t>(call.what)]);
   return forecast.reserved_bytes();
 }
 

@@ -29,10 +29,14 @@ class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
 
   T record(const hypertape::detail::LossInputs<T>& inputs, T weight, kernels::OutputMode mode,
            T* gradient_out) override {
-    validate(inputs.theta, inputs.x, inputs.y);
-    records_.push_back({arena_.mark(), {}, inputs.theta.data(), &inputs.x, &inputs.y, weight});
+    if (inputs.data.size() != 2) {
+      throw ArgumentError("LeNet: its loss takes x and y, got ", inputs.data.size(), " tensors of data");
+    }
+    const Tensor<T>&x = inputs.data[0], &y = inputs.data[1];
+    validate(inputs.theta, x, y);
+    records_.push_back({arena_.mark(), {}, inputs.theta.data(), &x, &y, weight});
     Record& record = records_.back();
-    record.kernel = Kernel::allocate_record(inputs.x.shape()[0], classes_, allocate());
+    record.kernel = Kernel::allocate_record(x.shape()[0], classes_, allocate());
     const hypertape::detail::Arena::Mark kept = arena_.mark();
     const T loss = Kernel::loss_and_gradient(record.theta, load(record), weight, mode, record.kernel, gradient_out);
     arena_.rewind(kept);
@@ -46,7 +50,8 @@ class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
     const typename Kernel::Batch batch = load(record);
     const auto scratch = Kernel::allocate_scratch(batch.N, classes_, allocate());
     const T slope = Kernel::derivative(record.theta, direction, batch, size_, record.weight, record.kernel, scratch,
-                                       out.theta, out.x, out.y);
+                                       out.theta, out.data.empty() ? nullptr : out.data[0],
+                                       out.data.empty() ? nullptr : out.data[1]);
     arena_.rewind(record.before);
     return slope;
   }
@@ -58,11 +63,11 @@ class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
 
   std::size_t reserved_bytes() const override { return arena_.reserved_bytes() + records_.capacity() * sizeof(Record); }
 
-  std::size_t predicted_bytes(const hypertape::detail::LossInputs<T>& inputs, const hypertape::detail::LossPlan& plan,
-                              const T* direction, T* gradient_out,
+  std::size_t predicted_bytes(std::span<const hypertape::detail::LossInputs<T>> kinds,
+                              std::span<const hypertape::detail::LossCall> calls, const T* direction, T* gradient_out,
                               const hypertape::detail::LossOutputs<T>& out) override {
-    return hypertape::detail::predicted_arena_bytes(*this, arena_, inputs, plan, direction, gradient_out, out) +
-           std::bit_ceil(static_cast<std::size_t>(plan.highest())) * sizeof(Record);
+    return hypertape::detail::predicted_arena_bytes(*this, arena_, kinds, calls, direction, gradient_out, out) +
+           std::bit_ceil(hypertape::detail::most_records(calls)) * sizeof(Record);
   }
 
  private:

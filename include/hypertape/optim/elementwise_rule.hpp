@@ -45,7 +45,8 @@ struct Given {
 ///                                                         // rest of bar, which is 0 until then
 ///     tangent(k, before, after, g, dot, out)              // writes the tangent of s_{t+1}
 ///
-/// as static templates over V, a fixed-size Eigen array; optim/heavy_ball.hpp is a short one. A sum over weights, as
+/// as static templates over V, a fixed-size Eigen array; with `static constexpr bool needs_gradient = false` where the
+/// adjoint does not read g, so that it need not be kept; optim/heavy_ball.hpp is a short one. A sum over weights, as
 /// for the derivative with respect to a coefficient, is made chunk by chunk in one order, whatever the threads.
 template <class T, class Equations>
 class ElementwiseRule final : public UpdateRule<T> {
@@ -55,6 +56,11 @@ class ElementwiseRule final : public UpdateRule<T> {
   using Scalars = typename Equations::template Scalars<T>;
   using LaneWeights = Weights<V, slot_count>;
   using LaneGiven = Given<V, slot_count, coefficient_count>;
+
+  static constexpr bool adjoint_reads_gradient = [] {
+    if constexpr (requires { Equations::needs_gradient; }) return Equations::needs_gradient;
+    return true;
+  }();
 
  public:
   std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<ElementwiseRule>(); }
@@ -67,6 +73,7 @@ class ElementwiseRule final : public UpdateRule<T> {
     if constexpr (requires { Equations::is_plain_descent; }) return Equations::is_plain_descent;
     return false;
   }
+  bool needs_gradient() const override { return adjoint_reads_gradient; }
   std::size_t reserved_bytes() const override { return partial_.capacity() * sizeof(partial_[0]); }
 
   void step(const StepInputs<T>& in, Iterate<T>& to, const WorkerTeam& team) override {
@@ -84,7 +91,9 @@ class ElementwiseRule final : public UpdateRule<T> {
       bar.weights = load(out.iterate, i, count);
       bar.gradient = bar.rate = V::Zero();
       bar.coefficients.fill(V::Zero());
-      Equations::adjoint(k, load(in.from, i, count), load(to, i, count), load(in.gradient, i, count), bar);
+      V gradient = V::Zero();
+      if constexpr (adjoint_reads_gradient) gradient = load(in.gradient, i, count);
+      Equations::adjoint(k, load(in.from, i, count), load(to, i, count), gradient, bar);
       store(bar.weights, out.iterate, i, count);
       store(bar.gradient, out.gradient, i, count);
       sums[0].head(count) += bar.rate.head(count);

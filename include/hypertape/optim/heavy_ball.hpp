@@ -19,6 +19,7 @@ struct HeavyBall {
   double momentum = 0.9;  ///< mu, in [0, 1)
 
   static constexpr const char* name = "heavy ball";
+  static constexpr bool needs_gradient = false;
   static constexpr std::size_t slots = 1;
   static constexpr std::array<Coefficient, 1> coefficients{{{"momentum", 0, 1}}};
   std::array<double, 1> values() const { return {momentum}; }

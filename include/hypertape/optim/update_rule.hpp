@@ -39,7 +39,7 @@ struct Coefficient {
 template <class T>
 struct StepInputs {
   const Iterate<T>& from;           ///< s_t
-  const Tensor<T>& gradient;        ///< (P): g_t, of the loss with respect to theta_t
+  const Tensor<T>& gradient;        ///< (P): g_t, of the loss with respect to theta_t; unless needed, of any shape
   std::span<const T> rates;         ///< eta_t of each group of weights
   const WeightGroups& groups;       ///< which weights have which
   std::span<const T> coefficients;  ///< as `UpdateRule::coefficients` names them
@@ -85,6 +85,8 @@ class UpdateRule {
   virtual std::vector<Coefficient> coefficients() const = 0;
   /// Whether it depends on the hyperparameters phi.
   virtual bool takes_hyperparameters() const { return false; }
+  /// Whether `adjoint` reads g_t, which is then kept for it.
+  virtual bool needs_gradient() const { return true; }
   /// Whether it is theta - eta g, whose adjoint an unroll takes from the sweep of the Hessian-vector product, so that
   /// no gradient need be kept.
   virtual bool is_plain_descent() const { return false; }

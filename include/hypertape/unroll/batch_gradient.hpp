@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -64,7 +65,7 @@ class BatchGradient {
     std::size_t bytes = 0;
     for (const Worker& worker : workers_) {
       bytes += worker.derivatives->reserved_bytes();
-      bytes += worker.x.reserved_bytes() + worker.y.reserved_bytes();
+      bytes += worker.data[0].reserved_bytes() + worker.data[1].reserved_bytes();
     }
     for (const Group& group : groups_) bytes += group.gradient.reserved_bytes();
     return bytes;
@@ -81,7 +82,7 @@ class BatchGradient {
 
   struct Worker {
     std::unique_ptr<detail::LossDerivatives<T>> derivatives;
-    Tensor<T> x, y;
+    std::array<Tensor<T>, 2> data;  // x and y
   };
   struct Group {
     T loss = 0;
@@ -89,9 +90,9 @@ class BatchGradient {
   };
 
   static void check_samples(Range wanted, const Worker& worker) {
-    for (const Tensor<T>* tensor : {&worker.x, &worker.y}) {
-      if (tensor->shape()[0] == wanted.size()) continue;
-      throw ShapeError("BatchGradient: ", wanted.size(), " samples were to be loaded, got ", tensor->shape());
+    for (const Tensor<T>& tensor : worker.data) {
+      if (tensor.shape()[0] == wanted.size()) continue;
+      throw ShapeError("BatchGradient: ", wanted.size(), " samples were to be loaded, got ", tensor.shape());
     }
   }
 
@@ -107,11 +108,11 @@ class BatchGradient {
       auto mode = kernels::OutputMode::write;
       const Range some = detail::part_of(blocks.count(), g, groups);
       for (Index block = some.begin; block < some.end; ++block) {
-        load(blocks[block], worker.x, worker.y);
+        load(blocks[block], worker.data[0], worker.data[1]);
         check_samples(blocks[block], worker);
         const T weight = blocks.template weight<T>(block);
         group.loss +=
-            weight * worker.derivatives->gradient({theta, worker.x, worker.y}, weight, mode, group.gradient.data());
+            weight * worker.derivatives->gradient({theta, worker.data}, weight, mode, group.gradient.data());
         mode = kernels::OutputMode::accumulate;
       }
     });

@@ -1,76 +1,233 @@
 #pragma once
 
+#include <algorithm>
+#include <ostream>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/tensor.hpp"
+#include "hypertape/optim/rule.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// All that a training run of T = steps x epochs gradient-descent steps is given:
+/// All that a training run of T = steps x epochs steps is given, t from 0 to T - 1 and s = t mod steps:
 ///
-///     theta_{t+1} = theta_t - eta_t grad_theta l(theta_t, x_s, y_s),   s = t mod steps
+///     g_t     = grad_theta l(theta_t, x_s, y_s)
+///     s_{t+1} = rule(s_t, g_t, eta_t),                s_t = (theta_t, slots),
 ///
-/// or, with a momentum mu (heavy ball, from v_0 = 0, as PyTorch's SGD has it):
+/// for plain descent theta_{t+1} = theta_t - eta_t g_t. The inner loss l may take more: `inner_loss.hpp`.
 ///
-///     v_{t+1} = mu v_t + grad_theta l(theta_t, x_s, y_s),   theta_{t+1} = theta_t - eta_t v_{t+1}
-///
-/// The inner loss l may take hyperparameters phi as its last argument.
+/// Tensors that are absent are scalars or missing from their vectors; which there are, `for_each` alone knows.
 template <class T>
 struct InnerLoop {
   Tensor<T> theta0;          ///< (P)
   std::vector<Tensor<T>> x;  ///< for each step, a batch (N, ...)
   std::vector<Tensor<T>> y;  ///< for each step, its labels (N, ...), one-hot or soft
-  Tensor<T> learning_rates;  ///< (epochs, steps), row-major: eta_t is element t
-  T momentum = 0;            ///< mu, in [0, 1)
-  Index max_steps = 0;       ///< steps that are taken at most; 0: all T
 
-  /// phi (H): what else the inner loss takes, the same in every step, say one L2 penalty for each group of weights; a
-  /// scalar, as it is at first, for nothing.
+  /// (epochs, steps), row-major: eta_t is element t. With groups of weights (epochs, steps, groups).
+  Tensor<T> learning_rates;
+  optim::Rule<T> rule{};  ///< with its coefficients, such as a momentum; plain gradient descent at first
+
+  /// phi (H): what else the inner loss and the rule may take, the same in every step, say one L2 penalty for each group
+  /// of weights; a scalar, as it is at first, for nothing.
   Tensor<T> hyperparameters{};
 
+  /// More tensors for each step: extra[i][s]. One whose shape is a `Shape::batch` has a sample for each of x, say its
+  /// weight, and is cut with x where steps are cut into blocks of samples; any other is given whole to each block.
+  std::vector<std::vector<Tensor<T>>> extra{};
+  optim::State<T> state0{};     ///< what the rule remembers of steps before; nothing, as it is at first, is a new start
+  std::vector<Index> groups{};  ///< sizes of the groups of weights, one after the other; none: one group
+  Index first_step = 0;         ///< steps before this one are not taken: theta0 is what they left
+  Index max_steps = 0;          ///< steps that are taken at most; 0: all from the first on
+
   /// Steps of one epoch.
-  Index steps() const { return static_cast<Index>(x.size()); }
+  Index steps() const { return learning_rates.shape()[1]; }
   /// T = steps x epochs.
-  Index length() const { return learning_rates.size(); }
-  /// T, or `max_steps` if it is not 0.
-  Index steps_taken() const { return max_steps == 0 ? length() : max_steps; }
+  Index length() const { return learning_rates.shape()[0] * learning_rates.shape()[1]; }
+  /// The steps that are taken: all T, from `first_step` on, `max_steps` at most unless that is 0.
+  Range range() const { return {first_step, max_steps == 0 ? length() : first_step + max_steps}; }
+  /// s, whose data step t trains on.
+  std::size_t data_of(Index t) const { return static_cast<std::size_t>(t % steps()); }
+  /// eta_t of each group.
+  std::span<const T> rates(Index t) const {
+    const auto count = static_cast<std::size_t>(learning_rates.size() / length());
+    return learning_rates.values().subspan(static_cast<std::size_t>(t) * count, count);
+  }
   /// Whether there are hyperparameters.
   bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
-  /// @throws ShapeError if the parts do not fit one another, ArgumentError if momentum or max_steps are out of range.
-  void validate() const {
-    if (x.empty()) throw ShapeError("InnerLoop: needs at least one step");
-    if (theta0.shape().rank() != 1) throw ShapeError("InnerLoop: theta0 must be (P), got ", theta0.shape());
-    if (hyperparameters.shape().rank() > 1) {
-      throw ShapeError("InnerLoop: hyperparameters must be (H), got ", hyperparameters.shape());
-    }
-    if (y.size() != x.size()) {
-      throw ShapeError("InnerLoop: ", x.size(), " steps of x need as many of y, got ", y.size());
-    }
-    for (std::size_t s = 0; s < x.size(); ++s) {
-      detail::require_batch("InnerLoop", "each x", x[s].shape());
-      detail::require_batch("InnerLoop", "each y", y[s].shape());
-      if (x[s].shape()[0] != y[s].shape()[0]) {
-        throw ShapeError("InnerLoop: in step ", s, " x is ", x[s].shape(), " but y is ", y[s].shape(),
-                         "; their numbers of samples differ");
-      }
-      if (x[s].shape() != x[0].shape() || y[s].shape() != y[0].shape()) {
-        throw ShapeError("InnerLoop: every step needs samples of one shape, step 0 has ", x[0].shape(), " and ",
-                         y[0].shape(), ", step ", s, " ", x[s].shape(), " and ", y[s].shape());
-      }
-    }
-    if (learning_rates.shape().rank() != 2 || learning_rates.shape()[1] != steps()) {
-      throw ShapeError("InnerLoop: learning rates must be (epochs, ", steps(), "), got ", learning_rates.shape());
-    }
-    detail::require_row_major("InnerLoop", "the learning rates", learning_rates.shape());
-    if (!(momentum >= 0 && momentum < 1)) {
-      throw ArgumentError("InnerLoop: the momentum must be in [0, 1), got ", momentum);
-    }
-    if (max_steps < 0 || max_steps > length()) {
-      throw ArgumentError("InnerLoop: cannot stop after ", max_steps, " of ", length(), " steps");
-    }
+  /// N of step s; 1 if none of its data is a batch.
+  Index samples_of(std::size_t s) const;
+
+  /// @throws ShapeError if the parts do not fit one another, ArgumentError if a number is out of range.
+  void validate() const;
+};
+
+/// What a tensor of an `InnerLoop` is, for messages: "x of step 3".
+struct InputName {
+  const char* what;       ///< "initial weights", "x", ...
+  Index step = -1;        ///< whose data it is; -1: of the whole run
+  std::size_t place = 0;  ///< among several of the kind, such as slots
+
+  /// Writes it.
+  friend std::ostream& operator<<(std::ostream& out, const InputName& name) {
+    out << name.what;
+    if (name.place > 0) out << ' ' << name.place;
+    if (name.step >= 0) out << " of step " << name.step;
+    return out;
   }
 };
+
+/// Calls f(name, tensor of the first loop, that of the second, ...) for the tensors that all of them have. Means over
+/// tasks, checks, forecasts, updates, tangents and files are written on this, and name no input: a new one is a member
+/// above and a line here.
+template <class F, class... Loop>
+void for_each_input(const F& f, Loop&... loops) {
+  const auto one = [&](const InputName& name, auto&... tensors) {
+    if (((tensors.shape().rank() > 0) && ...)) f(name, tensors...);
+  };
+  const auto each_step = [&](const char* what, std::size_t place, auto&... tensors) {
+    const std::size_t count = std::min({tensors.size()...});
+    for (std::size_t s = 0; s < count; ++s) f(InputName{what, static_cast<Index>(s), place}, tensors[s]...);
+  };
+  one({"initial weights"}, loops.theta0...);
+  each_step("x", 0, loops.x...);
+  each_step("y", 0, loops.y...);
+  for (std::size_t i = 0; i < std::min({loops.extra.size()...}); ++i) each_step("extra", i + 1, loops.extra[i]...);
+  one({"learning rates"}, loops.learning_rates...);
+  one({"coefficients of the rule"}, loops.rule.coefficients...);
+  one({"hyperparameters"}, loops.hyperparameters...);
+  for (std::size_t i = 0; i < std::min({loops.state0.slots.size()...}); ++i) {
+    one({"initial slot", -1, i + 1}, loops.state0.slots[i]...);
+  }
+}
+
+/// Calls f(whether it is cut into blocks of samples, tensor of the loop, pointer to the same of each other loop, null
+/// where that has none) for the data of step s.
+template <class F, class Loop, class... Others>
+void for_each_data(std::size_t s, const F& f, Loop& loop, Others&... others) {
+  const auto one = [&](bool batches, auto& tensors, auto*... same) {
+    if (tensors.empty()) return;
+    const bool cut = batches || tensors[s].shape().layout() == Layout::samples_innermost;
+    f(cut, tensors[s], (same != nullptr && !same->empty() ? &(*same)[s] : nullptr)...);
+  };
+  one(true, loop.x, &others.x...);
+  one(true, loop.y, &others.y...);
+  for (std::size_t i = 0; i < loop.extra.size(); ++i) {
+    one(false, loop.extra[i], (i < others.extra.size() ? &others.extra[i] : nullptr)...);
+  }
+}
+
+/// Which derivatives are wanted with respect to the data of steps; those with respect to all else are always taken.
+struct WantedData {
+  bool x = true;       ///< the samples
+  bool y = false;      ///< the labels
+  bool extra = false;  ///< all further tensors
+};
+
+namespace detail {
+
+/// Makes `out` a loop of the same inputs, as far as they are wanted, all of them zero: a place for derivatives. Slots
+/// are always among them.
+template <class T>
+void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>& out) {
+  const auto zero = [](const Tensor<T>& like, Tensor<T>& tensor) {
+    tensor.resize(like.shape());
+    tensor.fill(T(0));
+  };
+  const auto zero_steps = [&](bool wants, const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
+    tensors.resize(wants ? like.size() : 0);
+    for (std::size_t s = 0; s < tensors.size(); ++s) zero(like[s], tensors[s]);
+  };
+  zero(loop.theta0, out.theta0);
+  zero_steps(wanted.x, loop.x, out.x);
+  zero_steps(wanted.y, loop.y, out.y);
+  out.extra.resize(wanted.extra ? loop.extra.size() : 0);
+  for (std::size_t i = 0; i < out.extra.size(); ++i) zero_steps(true, loop.extra[i], out.extra[i]);
+  zero(loop.learning_rates, out.learning_rates);
+  out.rule = loop.rule;
+  out.rule.coefficients.fill(T(0));
+  zero(loop.hyperparameters, out.hyperparameters);
+  out.state0.slots.resize(loop.rule->slots());
+  for (Tensor<T>& slot : out.state0.slots) zero(loop.theta0, slot);
+  out.groups = loop.groups;
+  out.first_step = loop.first_step;
+  out.max_steps = loop.max_steps;
+}
+
+/// Bytes that the tensors of a loop hold.
+template <class T>
+std::size_t input_bytes(const InnerLoop<T>& loop) {
+  std::size_t bytes = 0;
+  for_each_input([&](const InputName&, const Tensor<T>& tensor) { bytes += tensor.reserved_bytes(); }, loop);
+  return bytes;
+}
+
+}  // namespace detail
+
+template <class T>
+Index InnerLoop<T>::samples_of(std::size_t s) const {
+  Index samples = 0;
+  for_each_data(
+      s,
+      [&](bool cut, const Tensor<T>& tensor) {
+        if (cut && samples == 0) samples = tensor.shape()[0];
+      },
+      *this);
+  return (std::max)(samples, Index{1});
+}
+
+template <class T>
+void InnerLoop<T>::validate() const {
+  const auto refuse = [](const auto&... what) { throw ShapeError("InnerLoop: ", what...); };
+  if (theta0.shape().rank() != 1) refuse("theta0 must be (P), got ", theta0.shape());
+  if (hyperparameters.shape().rank() > 1) refuse("hyperparameters must be (H), got ", hyperparameters.shape());
+  const Shape& rates = learning_rates.shape();
+  const auto group_count = static_cast<Index>(groups.size());
+  if (groups.empty() ? rates.rank() != 2 : rates.rank() != 3 || rates[2] != group_count) {
+    refuse("learning rates must be (epochs, steps", groups.empty() ? ")" : detail::concat(", ", group_count, ")"),
+           ", got ", rates);
+  }
+  detail::require_row_major("InnerLoop", "the learning rates", rates);
+  const auto fits = [&](const char* name, const std::vector<Tensor<T>>& tensors) {
+    if (tensors.empty() || static_cast<Index>(tensors.size()) == steps()) return;
+    refuse("learning rates ", rates, " are for ", steps(), " steps, there are ", tensors.size(), " of ", name);
+  };
+  fits("x", x);
+  fits("y", y);
+  for (const auto& tensors : extra) fits("extra", tensors);
+  for (const auto& [name, tensors] : {std::pair{"x", &x}, std::pair{"y", &y}}) {
+    for (const Tensor<T>& tensor : *tensors) {
+      detail::require_batch("InnerLoop", detail::concat("each ", name).c_str(), tensor.shape());
+    }
+  }
+  for (std::size_t s = 0; s < static_cast<std::size_t>(steps()); ++s) {
+    const Tensor<T>* first = nullptr;
+    const auto same_samples = [&](bool cut, const Tensor<T>& tensor) {
+      if (!cut) return;
+      if (first == nullptr) first = &tensor;
+      if (tensor.shape()[0] == first->shape()[0]) return;
+      refuse("in step ", s, " there are ", first->shape(), " and ", tensor.shape(),
+             "; their numbers of samples differ");
+    };
+    for_each_data(s, same_samples, *this);
+  }
+  rule.validate();
+  if (!state0.slots.empty() && state0.slots.size() != rule->slots()) {
+    refuse(rule->name(), " keeps ", rule->slots(), " slots, got ", state0.slots.size());
+  }
+  for (const Tensor<T>& slot : state0.slots) {
+    if (slot.shape() != theta0.shape()) refuse("a slot must be ", theta0.shape(), " as theta0, got ", slot.shape());
+  }
+  if (state0.steps < 0) throw ArgumentError("InnerLoop: the rule cannot have taken ", state0.steps, " steps");
+  if (first_step < 0 || first_step >= length()) {
+    throw ArgumentError("InnerLoop: cannot start at step ", first_step, " of ", length());
+  }
+  if (max_steps < 0 || max_steps > length() - first_step) {
+    throw ArgumentError("InnerLoop: cannot take ", max_steps, " of ", length() - first_step, " steps");
+  }
+}
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

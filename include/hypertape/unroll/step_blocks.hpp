@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -16,7 +19,7 @@ namespace detail {
 
 /// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
 /// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
-/// `add` takes it.
+/// `add_to` takes it.
 template <class T, class InnerLoss>
 class StepBlocks {
  public:
@@ -24,77 +27,68 @@ class StepBlocks {
   StepBlocks(InnerLoss inner_loss, const UnrollOptions& options, WorkerTeam team)
       : inner_loss_(std::move(inner_loss)), options_(options), team_(std::move(team)) {}
 
-  /// Takes the samples of all steps and drops all records. The loop must stay as it is until the next call.
-  void load(const InnerLoop<T>& loop) {
+  /// Takes the data of all steps and drops all records. The loop must stay as it is until the next call. Derivatives
+  /// are with respect to what `derivatives`, of the loop's shapes, has room for; null for none.
+  void load(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
     phi_ = loop.has_hyperparameters() ? &loop.hyperparameters : nullptr;
-    const MicroBatches cut(loop.x.front().shape()[0], options_.samples_per_block);
-    blocks_.resize(static_cast<std::size_t>(cut.count()));
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      Block& block = blocks_[b];
+    differentiates_phi_ = phi_ != nullptr && derivatives != nullptr;
+    wanted_.clear();
+    InnerLoop<T>& places = derivatives == nullptr ? nothing_ : *derivatives;
+    const auto mark = [&](bool, const Tensor<T>&, const Tensor<T>* place) { wanted_.push_back(place != nullptr); };
+    for_each_data(0, mark, loop, places);
+    steps_.resize(static_cast<std::size_t>(loop.steps()));
+    std::size_t most = 0;
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+      const MicroBatches cut(loop.samples_of(s), options_.samples_per_block);
+      steps_[s].resize(static_cast<std::size_t>(cut.count()));
+      most = (std::max)(most, steps_[s].size());
+      for (std::size_t b = 0; b < steps_[s].size(); ++b) {
+        load_block(loop, places, s, cut, static_cast<Index>(b), steps_[s][b]);
+      }
+    }
+    blocks_.resize(most);
+    for (Block& block : blocks_) {
       if (!block.derivatives) {
-        block.derivatives = loss_derivatives<T>(
-            inner_loss_, options_.second_derivative,
-            {options_.differentiate_x, options_.differentiate_y, LossWithHyperparameters<InnerLoss, T>});
+        block.derivatives = loss_derivatives<T>(inner_loss_, options_.second_derivative);
       }
       block.derivatives->clear();
-      block.x.resize(loop.x.size());
-      block.y.resize(loop.y.size());
-      for (std::size_t s = 0; s < loop.x.size(); ++s) {
-        const Range range = cut[static_cast<Index>(b)];
-        copy_samples(loop.x[s], range.begin, range.size(), block.x[s]);
-        copy_samples(loop.y[s], range.begin, range.size(), block.y[s]);
-      }
-      block.weight = cut.template weight<T>(static_cast<Index>(b));
       block.part.resize(loop.theta0.shape());
-    }
-  }
-
-  /// Sets the derivatives by samples and hyperparameters to zero.
-  void clear_derivatives() {
-    const auto clear = [](const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& sums, Tensor<T>& of_step) {
-      sums.resize(like.size());
-      for (std::size_t s = 0; s < like.size(); ++s) {
-        sums[s].resize(like[s].shape());
-        sums[s].fill(T(0));
+      if (differentiates_phi_) {
+        block.phi.resize(phi_->shape());
+        block.phi_sum.resize(phi_->shape());
+        block.phi_sum.fill(T(0));
       }
-      of_step.resize(like[0].shape());
-    };
-    for (Block& block : blocks_) {
-      if (options_.differentiate_x) clear(block.x, block.dx, block.dx_of_step);
-      if (options_.differentiate_y) clear(block.y, block.dy, block.dy_of_step);
-      if (phi_ == nullptr) continue;
-      block.dphi.resize(phi_->shape());
-      block.dphi.fill(T(0));
-      block.dphi_of_step.resize(phi_->shape());
     }
   }
 
-  /// Returns the loss at theta on the samples of step s, and leaves its gradient in the blocks; `keep` records it for
-  /// `gradient_vjp`, until when theta must stay as it is.
-  T gradient(const Tensor<T>& theta, std::size_t s, bool keep) {
-    for_each_block([&](Block& block) {
+  /// Returns the loss at theta of step t, on the data of step s, and leaves its gradient in the blocks; `keep` records
+  /// it for `gradient_vjp`, until when theta must stay as it is.
+  T gradient(const Tensor<T>& theta, std::size_t s, Index t, bool keep) {
+    for_each_block(s, [&](Block& block, StepBlock& data) {
       LossDerivatives<T>& derivatives = *block.derivatives;
       T* g = block.part.data();
-      const LossInputs<T> inputs{theta, block.x[s], block.y[s], phi_};
-      block.loss = keep ? derivatives.record(inputs, block.weight, kernels::OutputMode::write, g)
-                        : derivatives.gradient(inputs, block.weight, kernels::OutputMode::write, g);
+      const LossInputs<T> inputs = inputs_of(theta, data, t);
+      block.loss = keep ? derivatives.record(inputs, data.weight, kernels::OutputMode::write, g)
+                        : derivatives.gradient(inputs, data.weight, kernels::OutputMode::write, g);
     });
     T loss = 0;
-    for (const Block& block : blocks_) loss += block.weight * block.loss;
+    for (std::size_t b = 0; b < count_; ++b) loss += steps_[s][b].weight * blocks_[b].loss;
     return loss;
   }
 
-  /// For the newest record, which is of step s: returns <direction, g>, adds factor * d/dx <direction, g> to the
-  /// derivative by x_s, the same for y_s and phi, leaves d/dtheta <direction, g> in the blocks, and drops the record.
+  /// For the newest record, which is on the data of step s: returns <direction, g>, adds factor * d/dx <direction, g>
+  /// to the derivative with respect to x_s, the same for all other data and phi, leaves d/dtheta <direction, g> in the
+  /// blocks, and drops the record.
   T gradient_vjp(const Tensor<T>& direction, std::size_t s, T factor) {
-    for_each_block([&](Block& block) {
-      block.slope = block.derivatives->gradient_vjp(direction.data(), of_step(block));
-      if (options_.differentiate_x) add_to(factor, block.dx_of_step, block.dx[s]);
-      if (options_.differentiate_y) add_to(factor, block.dy_of_step, block.dy[s]);
-      if (phi_ != nullptr) add_to(factor, block.dphi_of_step, block.dphi);
+    for_each_block(s, [&](Block& block, StepBlock& data) {
+      block.slope = block.derivatives->gradient_vjp(direction.data(), outputs_of(block, data));
+      for (std::size_t i = 0; i < data.sums.size(); ++i) {
+        if (wanted_[i] != 0) add_to(factor, block.data[i], data.sums[i]);
+      }
+      if (differentiates_phi_) add_to(factor, block.phi, block.phi_sum);
     });
     T slope = 0;
-    for (const Block& block : blocks_) slope += block.slope;
+    for (std::size_t b = 0; b < count_; ++b) slope += blocks_[b].slope;
     return slope;
   }
 
@@ -102,30 +96,46 @@ class StepBlocks {
   /// two may be one.
   void add(T factor, const Tensor<T>& from, Tensor<T>& to, Range range) const {
     const T* before = from.data();
-    for (const Block& block : blocks_) {
-      const T* part = block.part.data();
+    for (std::size_t b = 0; b < count_; ++b) {
+      const T* part = blocks_[b].part.data();
       for (Index i = range.begin; i < range.end; ++i) to[i] = before[i] + factor * part[i];
       before = to.data();
     }
   }
 
-  /// Puts the derivatives by the samples back together, as the loop has its samples, and adds up those by phi.
-  void collect(const InnerLoop<T>& loop, std::vector<Tensor<T>>& dx, std::vector<Tensor<T>>& dy,
-               Tensor<T>& dphi) const {
-    dphi.resize(loop.hyperparameters.shape());
-    dphi.fill(T(0));
-    if (phi_ != nullptr) {
-      for (const Block& block : blocks_) add_to(T(1), block.dphi, dphi);
+  /// The sum of what the blocks hold, added up in their order in the first of them.
+  const Tensor<T>& sum() {
+    Tensor<T>& total = blocks_.front().part;
+    team_.for_each_range(total.size(), [&](Range range) {
+      for (std::size_t b = 1; b < count_; ++b) {
+        const T* part = blocks_[b].part.data();
+        for (Index i = range.begin; i < range.end; ++i) total[i] += part[i];
+      }
+    });
+    return total;
+  }
+
+  /// Adds the derivatives with respect to data, put back together as the loop has it, and hyperparameters.
+  void collect(const InnerLoop<T>& loop, InnerLoop<T>& out) const {
+    if (differentiates_phi_) {
+      for (const Block& block : blocks_) add_to(T(1), block.phi_sum, out.hyperparameters);
     }
-    const MicroBatches cut(loop.x.front().shape()[0], options_.samples_per_block);
-    dx.resize(options_.differentiate_x ? loop.x.size() : 0);
-    dy.resize(options_.differentiate_y ? loop.y.size() : 0);
-    for (std::size_t s = 0; s < dx.size(); ++s) dx[s].resize(loop.x[s].shape());
-    for (std::size_t s = 0; s < dy.size(); ++s) dy[s].resize(loop.y[s].shape());
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      const Index begin = cut[static_cast<Index>(b)].begin;
-      for (std::size_t s = 0; s < dx.size(); ++s) set_samples(dx[s], begin, blocks_[b].dx[s]);
-      for (std::size_t s = 0; s < dy.size(); ++s) set_samples(dy[s], begin, blocks_[b].dy[s]);
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+      const MicroBatches cut(loop.samples_of(s), options_.samples_per_block);
+      for (std::size_t b = 0; b < steps_[s].size(); ++b) {
+        const Index begin = cut[static_cast<Index>(b)].begin;
+        std::size_t i = 0;
+        const auto add_block = [&](bool is_cut, const Tensor<T>&, Tensor<T>* place) {
+          const Tensor<T>& sum = steps_[s][b].sums[i++];
+          if (place == nullptr) return;
+          if (is_cut) {
+            add_samples(*place, begin, sum);
+          } else {
+            add_to(T(1), sum, *place);
+          }
+        };
+        for_each_data(s, add_block, loop, out);
+      }
     }
   }
 
@@ -133,80 +143,164 @@ class StepBlocks {
   std::size_t reserved_bytes() const {
     std::size_t bytes = 0;
     for (const Block& block : blocks_) bytes += tensor_bytes(block) + block.derivatives->reserved_bytes();
+    for (const auto& blocks : steps_) {
+      for (const StepBlock& block : blocks) bytes += bytes_of({&block.data, &block.sums});
+    }
     return bytes;
   }
 
-  /// What `reserved_bytes` of a new object would be for this loop and a plan of its steps. Takes the time of two steps,
-  /// from which it learns what they allocate.
-  std::size_t predicted_bytes(const InnerLoop<T>& loop, const LossPlan& plan) const {
+  /// What `reserved_bytes` of a new object would be for this loop, and calls whose kinds are the numbers s of their
+  /// data. Takes the time of two steps for each shape that data has, from which it learns what they allocate.
+  std::size_t predicted_bytes(const InnerLoop<T>& loop, std::span<const LossCall> calls) const {
     StepBlocks probe(inner_loss_, options_, WorkerTeam(1));
-    InnerLoop<T> step{loop.theta0, {loop.x.front()}, {loop.y.front()}, Tensor<T>(Shape{1, 1})};
-    step.hyperparameters = loop.hyperparameters;
-    probe.load(step);
-    probe.clear_derivatives();
-    Index more_samples = 0;  // those of the other steps
-    for (std::size_t s = 1; s < loop.x.size(); ++s) {
-      more_samples += (options_.differentiate_x ? 2 : 1) * loop.x[s].size();
-      more_samples += (options_.differentiate_y ? 2 : 1) * loop.y[s].size();
+    InnerLoop<T> derivatives;
+    zeros_like(loop, options_.differentiate, derivatives);
+    probe.load(loop, &derivatives);
+    // Steps whose blocks have one shape allocate the same.
+    std::vector<std::size_t> kind_of(probe.steps_.size()), example;
+    for (std::size_t s = 0; s < kind_of.size(); ++s) {
+      const auto same = [&](std::size_t other) { return probe.same_shapes(s, other); };
+      kind_of[s] = static_cast<std::size_t>(std::ranges::find_if(example, same) - example.begin());
+      if (kind_of[s] == example.size()) example.push_back(s);
     }
-    std::size_t bytes = static_cast<std::size_t>(more_samples) * sizeof(T);
-    for (Block& block : probe.blocks_) {
-      bytes += tensor_bytes(block);
-      bytes += block.derivatives->predicted_bytes({loop.theta0, block.x[0], block.y[0], probe.phi_}, plan,
-                                                  loop.theta0.data(), block.part.data(), probe.of_step(block));
+    std::size_t bytes = 0;
+    for (std::size_t b = 0; b < probe.blocks_.size(); ++b) {
+      Block& block = probe.blocks_[b];
+      std::vector<LossInputs<T>> kinds;
+      std::vector<std::size_t> place(example.size());
+      for (std::size_t k = 0; k < example.size(); ++k) {
+        const std::vector<StepBlock>& blocks = probe.steps_[example[k]];
+        place[k] = kinds.size();
+        if (b < blocks.size()) kinds.push_back(probe.inputs_of(loop.theta0, blocks[b], 0));
+      }
+      std::vector<LossCall> own;
+      for (const LossCall& call : calls) {
+        const std::size_t k = kind_of[call.kind];
+        if (b < probe.steps_[example[k]].size()) own.push_back({call.what, place[k]});
+      }
+      StepBlock* largest = nullptr;
+      for (auto& blocks : probe.steps_) {
+        if (b >= blocks.size()) continue;
+        if (largest == nullptr || bytes_of({&blocks[b].data}) > bytes_of({&largest->data})) largest = &blocks[b];
+      }
+      const LossOutputs<T> out = probe.outputs_of(block, *largest);
+      bytes += block.derivatives->predicted_bytes(kinds, own, loop.theta0.data(), block.part.data(), out);
+    }
+    for (const Block& block : probe.blocks_) bytes += tensor_bytes(block);
+    for (const auto& blocks : probe.steps_) {
+      for (const StepBlock& block : blocks) bytes += bytes_of({&block.data, &block.sums});
     }
     return bytes;
   }
 
  private:
+  /// What a block has of the data of a step.
+  struct StepBlock {
+    std::vector<Tensor<T>> data;  // x, y, ...
+    std::vector<Tensor<T>> sums;  // the derivatives with respect to these; scalars where nobody wants them
+    T weight = 0;                 // its share of the samples
+  };
   /// Blocks share nothing that they write.
   struct Block {
     std::unique_ptr<LossDerivatives<T>> derivatives;
-    std::vector<Tensor<T>> x, y;                     // of each step
-    std::vector<Tensor<T>> dx, dy;                   // of each step
-    Tensor<T> dphi;                                  // of all
-    Tensor<T> dx_of_step, dy_of_step, dphi_of_step;  // of the present step
-    T weight = 0;                                    // its share of the samples
-    T loss = 0;
-    T slope = 0;
-    Tensor<T> part;  // (P)
+    std::vector<Tensor<T>> data;  // derivatives of the present step; scalars where nobody wants them
+    std::vector<T*> places;       // of these
+    Tensor<T> phi, phi_sum;       // derivative of the present step, and of all
+    Tensor<T> part;               // (P)
+    T loss = 0, slope = 0;
   };
 
-  /// Where the derivatives of one step go.
-  LossOutputs<T> of_step(Block& block) const {
-    return {.theta = block.part.data(),
-            .x = options_.differentiate_x ? block.dx_of_step.data() : nullptr,
-            .y = options_.differentiate_y ? block.dy_of_step.data() : nullptr,
-            .phi = phi_ != nullptr ? block.dphi_of_step.data() : nullptr};
+  /// Cuts block b from the data of step s, with zeros for the derivatives that are wanted.
+  static void load_block(const InnerLoop<T>& loop, InnerLoop<T>& derivatives, std::size_t s, const MicroBatches& cut,
+                         Index b, StepBlock& block) {
+    block.weight = cut.template weight<T>(b);
+    std::size_t i = 0;
+    const auto load = [&](bool is_cut, const Tensor<T>& tensor, const Tensor<T>* derivative) {
+      if (block.data.size() == i) {
+        block.data.emplace_back();
+        block.sums.emplace_back();
+      }
+      if (is_cut) {
+        copy_samples(tensor, cut[b].begin, cut[b].size(), block.data[i]);
+      } else {
+        block.data[i] = tensor;
+      }
+      block.sums[i].resize(derivative == nullptr ? Shape{} : block.data[i].shape());
+      block.sums[i++].fill(T(0));
+    };
+    for_each_data(s, load, loop, derivatives);
+    block.data.resize(i);
+    block.sums.resize(i);
   }
 
-  static std::size_t tensor_bytes(const Block& block) {
+  bool same_shapes(std::size_t s, std::size_t other) const {
+    const auto same_data = [](const StepBlock& a, const StepBlock& b) {
+      return std::ranges::equal(a.data, b.data, {}, &Tensor<T>::shape, &Tensor<T>::shape);
+    };
+    return std::ranges::equal(steps_[s], steps_[other], same_data);
+  }
+
+  LossInputs<T> inputs_of(const Tensor<T>& theta, const StepBlock& block, Index t) const {
+    return {theta, block.data, wanted_, phi_, t};
+  }
+
+  /// Where the derivatives of one step go.
+  LossOutputs<T> outputs_of(Block& block, const StepBlock& of_step) const {
+    block.data.resize(of_step.data.size());
+    block.places.assign(of_step.data.size(), nullptr);
+    for (std::size_t i = 0; i < of_step.data.size(); ++i) {
+      if (wanted_[i] == 0) continue;
+      block.data[i].resize(of_step.data[i].shape());
+      block.places[i] = block.data[i].data();
+    }
+    return {block.part.data(), block.places, differentiates_phi_ ? block.phi.data() : nullptr};
+  }
+
+  static std::size_t bytes_of(std::initializer_list<const std::vector<Tensor<T>>*> lists) {
     std::size_t bytes = 0;
-    for (const auto* tensors : {&block.x, &block.y, &block.dx, &block.dy}) {
+    for (const auto* tensors : lists) {
       for (const Tensor<T>& tensor : *tensors) bytes += tensor.reserved_bytes();
     }
-    for (const Tensor<T>* tensor :
-         {&block.part, &block.dx_of_step, &block.dy_of_step, &block.dphi, &block.dphi_of_step}) {
-      bytes += tensor->reserved_bytes();
-    }
     return bytes;
+  }
+  static std::size_t tensor_bytes(const Block& block) {
+    return bytes_of({&block.data}) + block.part.reserved_bytes() + block.phi.reserved_bytes() +
+           block.phi_sum.reserved_bytes();
   }
 
   static void add_to(T factor, const Tensor<T>& from, Tensor<T>& to) {
     for (Index i = 0; i < to.size(); ++i) to[i] += factor * from[i];
   }
 
+  /// Calls body(block, its data) for the blocks of the data of step s, whose number is then count_.
   template <class Body>
-  void for_each_block(const Body& body) {
-    team_.for_each(static_cast<Index>(blocks_.size()),
-                   [&](Index b, int) { body(blocks_[static_cast<std::size_t>(b)]); });
+  void for_each_block(std::size_t s, const Body& body) {
+    std::vector<StepBlock>& blocks = steps_[s];
+    count_ = blocks.size();
+    team_.for_each(static_cast<Index>(count_), [&](Index number, int) {
+      const auto b = static_cast<std::size_t>(number);
+      body(blocks_[b], blocks[b]);
+    });
+  }
+
+  /// Adds the samples of `part` (M, ...) to samples begin .. begin + M - 1.
+  static void add_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
+    const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().features();
+    for (Index f = 0; f < features; ++f) {
+      for (Index n = 0; n < count; ++n) batch[f * total + begin + n] += part[f * count + n];
+    }
   }
 
   InnerLoss inner_loss_;
   UnrollOptions options_;
   WorkerTeam team_;
-  std::vector<Block> blocks_;
-  const Tensor<T>* phi_ = nullptr;  // the loop's; null if it has none
+  std::vector<Block> blocks_;                  // as many as the step with the most has
+  std::vector<std::vector<StepBlock>> steps_;  // of each step's data
+  std::vector<char> wanted_;                   // of each tensor of data, whether its derivative is
+  const Tensor<T>* phi_ = nullptr;             // the loop's; null if it has none
+  InnerLoop<T> nothing_;           // stands for derivatives that nobody wants
+  bool differentiates_phi_ = false;
+  std::size_t count_ = 0;  // blocks of the step that was done last
 };
 
 }  // namespace detail

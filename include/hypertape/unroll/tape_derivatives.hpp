@@ -1,9 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <concepts>
 #include <memory>
 #include <span>
 #include <utility>
@@ -14,48 +12,32 @@
 #include "hypertape/autodiff/loss_derivatives.hpp"
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/ops/arithmetic.hpp"
+#include "hypertape/unroll/inner_loss.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A loss(theta, x, y) that records a scalar.
-template <class Loss, class T>
-concept LossOfSamples = requires(const Loss& loss, Var<T> v) {
-  { loss(v, v, v) } -> std::convertible_to<Var<T>>;
-};
-
-/// A loss(theta, x, y, phi) that takes hyperparameters too.
-template <class Loss, class T>
-concept LossWithHyperparameters = requires(const Loss& loss, Var<T> v) {
-  { loss(v, v, v, v) } -> std::convertible_to<Var<T>>;
-};
-
-/// The derivatives of any loss(theta, x, y) or loss(theta, x, y, phi) that records a scalar from Vars.
+/// The derivatives of any inner loss that records a scalar from Vars (`InnerLossForm`).
 template <class T, class Loss>
 class TapeDerivatives final : public LossDerivatives<T> {
-  static_assert(
-      LossOfSamples<Loss, T> || LossWithHyperparameters<Loss, T>,
-      "a loss takes Vars (theta, x, y), or (theta, x, y, phi), of the scalar type T, and returns a Var of it");
-
  public:
-  /// `wanted`: which derivatives `gradient_vjp` will be asked for.
-  TapeDerivatives(Loss loss, SecondDerivative second, LossWanted wanted)
-      : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse), wanted_(wanted) {}
+  explicit TapeDerivatives(Loss loss, SecondDerivative second = SecondDerivative::fastest)
+      : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse) {}
 
   T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
-    Record record = put_on_tape(inputs, weight);
-    push(record, {}, mode, gradient_out);
+    const Record record = put_on_tape(inputs, weight);
+    push(record, false, mode, gradient_out);
     const T value = record.loss.item();
-    tape_.rewind(record.before);
+    drop(record);
     return value;
   }
 
   T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
-    Record record = put_on_tape(inputs, weight);
+    const Record record = put_on_tape(inputs, weight);
     // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
-    push(record, reverse_ ? LossWanted{} : wanted_, mode, gradient_out);
+    push(record, !reverse_, mode, gradient_out);
     records_.push_back(record);
     return record.loss.item();
   }
@@ -66,75 +48,123 @@ class TapeDerivatives final : public LossDerivatives<T> {
     if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
     const Record record = records_.back();
     records_.pop_back();
-    const Var<T> theta = record.inputs[0], along = tape_.view(theta.shape(), direction);
-    const std::array<T*, input_count> places{out.theta, out.x, out.y, out.phi};
-    std::array<Var<T>, input_count> chosen_inputs, derivatives;
-    std::array<Var<T>, input_count + 1> outputs;
-    std::array<T*, input_count + 1> destinations{};
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < input_count; ++i) {
-      if (places[i] == nullptr) continue;
-      chosen_inputs[count] = record.inputs[i];
-      outputs[count] = record.gradients[i];
-      destinations[count++] = places[i];
+    const Var<T> theta = inputs_of(record)[0], along = tape_.view(theta.shape(), direction);
+    chosen_.clear();
+    outputs_.clear();
+    destinations_.clear();
+    for (std::size_t i = 0; i < record.inputs; ++i) {
+      T* const place = i == 0 ? out.theta : i <= record.data ? (out.data.empty() ? nullptr : out.data[i - 1]) : out.phi;
+      if (place == nullptr) continue;
+      chosen_.push_back(inputs_of(record)[i]);
+      outputs_.push_back(gradients_of(record)[i]);
+      destinations_.push_back(place);
     }
     T slope;
     if (reverse_) {
-      const Var<T> recorded_slope = dot(along, record.gradients[0]), one = tape_.scalar(T(1));
-      vjp<T>(one_of(recorded_slope), one_of(one), std::span(chosen_inputs).first(count),
-             std::span(derivatives).first(count), std::span(destinations).first(count));
+      const Var<T> recorded_slope = dot(along, gradients_of(record)[0]), one = tape_.scalar(T(1));
+      results_.resize(chosen_.size());
+      vjp<T>(one_of(recorded_slope), one_of(one), chosen_, results_, destinations_);
       slope = recorded_slope.item();
     } else {
-      outputs[count] = record.loss;
-      std::array<Var<T>, input_count + 1> tangents;
-      jvp<T>(std::span(outputs).first(count + 1), one_of(theta), one_of(along), std::span(tangents).first(count + 1),
-             std::span(destinations).first(count + 1));
-      slope = record.weight * tangents[count].item();
+      outputs_.push_back(record.loss);
+      destinations_.push_back(nullptr);
+      results_.resize(outputs_.size());
+      jvp<T>(outputs_, one_of(theta), one_of(along), results_, destinations_);
+      slope = record.weight * results_.back().item();
     }
-    tape_.rewind(record.before);
+    drop(record);
     return slope;
+  }
+
+  /// What `gradient` gives, and the tangent of it: gradient and tangent (P) get weight * d loss / d theta and its
+  /// tangent along those of the inputs, of which none may be missing. Returns the loss; `loss_tangent` is its tangent.
+  T tangent(const LossInputs<T>& inputs, const LossInputs<T>& along, T weight, T* gradient_out, T* tangent_out,
+            T& loss_tangent) {
+    const Record record = put_on_tape(inputs, weight);
+    push(record, false, kernels::OutputMode::write, gradient_out);
+    chosen_.assign(1, tape_.view(along.theta.shape(), along.theta.data()));
+    for (const Tensor<T>& tensor : along.data) chosen_.push_back(tape_.view(tensor.shape(), tensor.data()));
+    if (along.phi != nullptr) chosen_.push_back(tape_.view(along.phi->shape(), along.phi->data()));
+    outputs_.assign({gradients_of(record)[0], record.loss});
+    destinations_.assign({tangent_out, nullptr});
+    results_.resize(2);
+    jvp<T>(outputs_, inputs_of(record), chosen_, results_, destinations_);
+    loss_tangent = results_[1].item();
+    const T loss = record.loss.item();
+    drop(record);
+    return loss;
   }
 
   void clear() override {
     records_.clear();
+    vars_.clear();
     tape_.reset();
   }
 
-  std::size_t reserved_bytes() const override { return tape_.reserved_bytes() + records_.capacity() * sizeof(Record); }
+  std::size_t reserved_bytes() const override {
+    return tape_.reserved_bytes() + records_.capacity() * sizeof(Record) + vars_.capacity() * sizeof(Var<T>);
+  }
 
-  std::size_t predicted_bytes(const LossInputs<T>& inputs, const LossPlan& plan, const T* direction, T* gradient_out,
-                              const LossOutputs<T>& out) override {
-    size_blocks(inputs.theta.size());
+  std::size_t predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls, const T* direction,
+                              T* gradient_out, const LossOutputs<T>& out) override {
+    size_blocks(kinds.front().theta.size());
     const std::size_t arena =
-        detail::predicted_arena_bytes(*this, tape_.arena(), inputs, plan, direction, gradient_out, out);
-    record(inputs, T(1), kernels::OutputMode::write, gradient_out);
-    const auto records = static_cast<std::size_t>(plan.highest());
-    const std::size_t lists = tape_.predicted_list_bytes(tape_.mark(), records - 1);
-    clear();
-    return arena + lists + std::bit_ceil(records) * sizeof(Record);
+        predicted_arena_bytes(*this, tape_.arena(), kinds, calls, direction, gradient_out, out);
+    const std::size_t records = (std::max)(most_records(calls), std::size_t{1});
+    std::size_t lists = 0, vars = 0;
+    for (const LossInputs<T>& inputs : kinds) {
+      record(inputs, T(1), kernels::OutputMode::write, gradient_out);
+      lists = (std::max)(lists, tape_.predicted_list_bytes(tape_.mark(), records - 1));
+      vars = (std::max)(vars, std::bit_ceil(records * vars_.size()) * sizeof(Var<T>));
+      clear();
+    }
+    return arena + lists + vars + std::bit_ceil(records) * sizeof(Record);
   }
 
  private:
-  static constexpr std::size_t input_count = 4;  // theta, x, y, phi
-
-  /// One recorded loss: its inputs, and its gradients by those that are wanted, times the weight.
+  /// One recorded loss. Its inputs, theta, the data and, if there are some, phi, lie in vars_ from `begin` on, behind
+  /// them its gradients by these, times the weight, as far as they are wanted.
   struct Record {
     typename Tape<T>::Mark before;
-    T weight;
-    std::array<Var<T>, input_count> inputs, gradients;
+    T weight = 0;
     Var<T> loss;
+    std::size_t begin = 0, inputs = 0, data = 0;
+    std::span<const char> wanted;
   };
 
   static std::span<const Var<T>> one_of(const Var<T>& var) { return {&var, 1}; }
+  std::span<Var<T>> inputs_of(const Record& record) { return std::span(vars_).subspan(record.begin, record.inputs); }
+  std::span<Var<T>> gradients_of(const Record& record) {
+    return std::span(vars_).subspan(record.begin + record.inputs, record.inputs);
+  }
 
+  /// The inputs, and the loss of them.
   Record put_on_tape(const LossInputs<T>& in, T weight) {
     size_blocks(in.theta.size());
     Record record;
     record.before = tape_.mark();
     record.weight = weight;
-    const auto view = [&](const Tensor<T>& tensor) { return tape_.view(tensor.shape(), tensor.data()); };
-    record.inputs = {view(in.theta), view(in.x), view(in.y), in.phi == nullptr ? Var<T>() : view(*in.phi)};
+    record.begin = vars_.size();
+    record.data = in.data.size();
+    record.inputs = 1 + record.data + (in.phi == nullptr ? 0 : 1);
+    record.wanted = in.wanted;
+    const auto view = [&](const Tensor<T>& tensor) { vars_.push_back(tape_.view(tensor.shape(), tensor.data())); };
+    view(in.theta);
+    for (const Tensor<T>& tensor : in.data) view(tensor);
+    if (in.phi != nullptr) view(*in.phi);
+    const std::span<const Var<T>> inputs = inputs_of(record);
+    record.loss = InnerLossForm<Loss, T>::call(loss_, inputs[0], inputs.subspan(1, record.data),
+                                               in.phi == nullptr ? Var<T>() : inputs.back(), in.step);
+    if (record.loss.size() != 1) {
+      throw ShapeError("gradient: the loss must be a scalar, its shape is ", record.loss.shape());
+    }
+    vars_.resize(record.begin + 2 * record.inputs);
     return record;
+  }
+
+  void drop(const Record& record) {
+    vars_.resize(record.begin);
+    tape_.rewind(record.before);
   }
 
   /// Before the first record, sets the blocks of the tape's memory: large enough that little is lost at their ends. A
@@ -145,42 +175,30 @@ class TapeDerivatives final : public LossDerivatives<T> {
     tape_ = Tape<T>(std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most));
   }
 
-  Var<T> loss_of(const Record& record) {
-    const auto& [theta, x, y, phi] = record.inputs;
-    if constexpr (!LossWithHyperparameters<Loss, T>) {
-      return loss_(theta, x, y);
-    } else if constexpr (!LossOfSamples<Loss, T>) {
-      return loss_(theta, x, y, phi);
-    } else {  // it takes either
-      return phi ? loss_(theta, x, y, phi) : loss_(theta, x, y);
-    }
-  }
-
-  /// Records the loss and its gradients. That by theta is written where the caller wants it, and costs the tape no
-  /// memory, unless it is to be added up, or is differentiated by its values (reverse over reverse) after the caller
-  /// has changed them.
-  void push(Record& record, LossWanted with, kernels::OutputMode mode, T* gradient_out) {
-    record.loss = loss_of(record);
-    if (record.loss.size() != 1) {
-      throw ShapeError("gradient: the loss must be a scalar, its shape is ", record.loss.shape());
-    }
+  /// Records the gradients, by theta alone or by all that are wanted. That by theta is written where the caller wants
+  /// it, and costs the tape no memory, unless it is to be added up, or is differentiated by its values (reverse over
+  /// reverse) after the caller has changed them.
+  void push(const Record& record, bool all, kernels::OutputMode mode, T* gradient_out) {
     const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
     const bool in_place = mode == kernels::OutputMode::write && !reverse_;
-    const std::array<bool, input_count> wanted{true, with.x, with.y, with.phi && record.inputs[3]};
-    std::array<std::size_t, input_count> which{};
-    std::array<Var<T>, input_count> chosen_inputs, gradients;
-    const std::array<T*, input_count> destinations{in_place ? gradient_out : nullptr};
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < input_count; ++i) {
-      if (!wanted[i]) continue;
-      which[count] = i;
-      chosen_inputs[count++] = record.inputs[i];
+    chosen_.assign(1, inputs_of(record)[0]);
+    destinations_.assign(1, in_place ? gradient_out : nullptr);
+    const auto is_wanted = [&](std::size_t i) {  // of inputs behind theta
+      return all && (i > record.data || (!record.wanted.empty() && record.wanted[i - 1] != 0));
+    };
+    for (std::size_t i = 1; i < record.inputs; ++i) {
+      if (!is_wanted(i)) continue;
+      chosen_.push_back(inputs_of(record)[i]);
+      destinations_.push_back(nullptr);
     }
-    vjp<T>(one_of(record.loss), one_of(weight), std::span(chosen_inputs).first(count),
-           std::span(gradients).first(count), std::span(destinations).first(count));
-    for (std::size_t i = 0; i < count; ++i) record.gradients[which[i]] = gradients[i];
-    const T* g = record.gradients[0].data();
-    const Index size = record.gradients[0].size();
+    results_.resize(chosen_.size());
+    vjp<T>(one_of(record.loss), one_of(weight), chosen_, results_, destinations_);
+    gradients_of(record)[0] = results_[0];
+    for (std::size_t i = 1, next = 1; i < record.inputs; ++i) {
+      if (is_wanted(i)) gradients_of(record)[i] = results_[next++];
+    }
+    const T* g = results_[0].data();
+    const Index size = results_[0].size();
     if (mode == kernels::OutputMode::accumulate) {
       kernels::map(size, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
     } else if (!in_place) {
@@ -190,23 +208,24 @@ class TapeDerivatives final : public LossDerivatives<T> {
 
   Loss loss_;
   bool reverse_;
-  LossWanted wanted_;
   Tape<T> tape_;
   std::vector<Record> records_;
+  std::vector<Var<T>> vars_;                         // of the records, and of the loss that is being recorded
+  std::vector<Var<T>> chosen_, outputs_, results_;  // of a sweep, kept for their memory
+  std::vector<T*> destinations_;                     // likewise
 };
 
 /// The derivatives of a loss: its own, if `loss.template derivatives<T>()` gives some and the fastest way is wanted,
 /// else those of a tape.
 template <class T, class Loss>
 std::unique_ptr<LossDerivatives<T>> loss_derivatives(const Loss& loss,
-                                                     SecondDerivative second = SecondDerivative::fastest,
-                                                     LossWanted wanted = {}) {
+                                                     SecondDerivative second = SecondDerivative::fastest) {
   if constexpr (requires { loss.template derivatives<T>(); }) {
     if (second == SecondDerivative::fastest) {
       if (auto own = loss.template derivatives<T>()) return own;
     }
   }
-  return std::make_unique<TapeDerivatives<T, Loss>>(loss, second, wanted);
+  return std::make_unique<TapeDerivatives<T, Loss>>(loss, second);
 }
 
 }  // namespace detail

@@ -4,15 +4,16 @@
 #include <utility>
 #include <vector>
 
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The mean of the hypergradients of one inner loop from several initial weights: the derivative of the expected loss
-/// of a random initialization (Wang et al. 2018, Algorithm 1).
+/// The mean of the hypergradients of several inner loops: of one loop from several initial weights, the derivative of
+/// the expected loss of a random initialization (Wang et al. 2018, Algorithm 1); or of tasks with data of their own, as
+/// in meta-learning.
 ///
-/// With as many initializations as threads or more, each thread takes whole ones, and nobody waits for anybody until
-/// the end; with fewer, the threads share out the steps of one after the other. The bits are the same.
+/// With as many loops as threads or more, each thread takes whole ones, and nobody waits for anybody until the end; with
+/// fewer, the threads share out the steps of one after the other. The bits are the same.
 template <class T, class InnerLoss>
 class UnrollEnsemble {
  public:
@@ -22,47 +23,38 @@ class UnrollEnsemble {
     for (int w = 0; w < team.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss, options), {}});
   }
 
-  /// theta0: one vector (P) for each initialization, in place of the loop's. `outer_loss(i, worker, theta, gradient)`
-  /// is Unroll's for initialization i; several threads call it at once, each with a worker of its own (0 .. team size
-  /// - 1), which may own the memory that it needs. Returns the mean of all but theta_T, which is that of the last
-  /// initialization; `results` has those of each.
-  /// @throws ArgumentError if there is no initialization, ShapeError if they are not of one shape; as Unroll does, a
-  /// DivergenceError naming the initialization.
+  /// One loop for each task. `outer_loss(i, worker)` gives the outer loss of task i, in one of the forms of
+  /// unroll/outer_loss.hpp; several threads ask for one at once, each with a worker of its own (0 .. team size - 1),
+  /// which may own the memory that it needs. Returns the mean over tasks of the outer losses, of the inner losses, and
+  /// of all derivatives; a derivative whose shape differs between tasks, as those with respect to data may, is a scalar
+  /// 0 there. theta_T and state_T are those of the last task; `results` has those of each.
+  /// @throws ArgumentError if there is no task; as Unroll does, a DivergenceError naming the task.
+  template <class OuterLoss>
+  const Hypergradient<T>& operator()(std::span<const InnerLoop<T>> tasks, const OuterLoss& outer_loss) {
+    return run(
+        tasks.size(), [&](std::size_t i, InnerLoop<T>&) -> const InnerLoop<T>& { return tasks[i]; }, outer_loss,
+        "task");
+  }
+
+  /// One loop from each of several initial weights (P), in place of its own. @throws ShapeError if these are not of one
+  /// shape; else as above.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, std::span<const Tensor<T>> theta0,
                                      const OuterLoss& outer_loss) {
-    if (theta0.empty()) throw ArgumentError("UnrollEnsemble: needs at least one initialization");
     for (std::size_t i = 1; i < theta0.size(); ++i) {
       if (theta0[i].shape() == theta0[0].shape()) continue;
       throw ShapeError("UnrollEnsemble: initialization ", i, " is ", theta0[i].shape(), ", the first is ",
                        theta0[0].shape());
     }
-    results_.resize(theta0.size());
-    const auto run = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& own, std::size_t i, int worker) {
+    const auto from = [&](std::size_t i, InnerLoop<T>& own) -> const InnerLoop<T>& {
       own = loop;
       own.theta0 = theta0[i];
-      try {
-        results_[i] = unroll(own, [&](const Tensor<T>& theta, Tensor<T>& gradient_out) {
-          return outer_loss(static_cast<Index>(i), worker, theta, gradient_out);
-        });
-      } catch (const DivergenceError& error) {
-        throw DivergenceError("initialization ", i, ": ", error.what());
-      }
+      return own;
     };
-    const auto count = static_cast<Index>(theta0.size());
-    if (count < team_.size()) {
-      for (std::size_t i = 0; i < theta0.size(); ++i) run(together_, alone_[0].loop, i, 0);
-    } else {
-      team_.for_each(count, [&](Index i, int w) {
-        Worker& worker = alone_[static_cast<std::size_t>(w)];
-        run(worker.unroll, worker.loop, static_cast<std::size_t>(i), w);
-      });
-    }
-    add_up();
-    return mean_;
+    return run(theta0.size(), from, outer_loss, "initialization");
   }
 
-  /// The results of each initialization of the last call.
+  /// The results of each task of the last call.
   std::span<const Hypergradient<T>> results() const { return results_; }
 
   /// Bytes that all of them hold.
@@ -78,34 +70,54 @@ class UnrollEnsemble {
     InnerLoop<T> loop;
   };
 
-  /// The mean over initializations, added up in their order.
-  void add_up() {
-    mean_ = results_.front();
-    const T share = T(1) / static_cast<T>(results_.size());
-    mean_.outer_loss = 0;
-    if (mean_.momentum) mean_.momentum = T(0);
-    for (const Hypergradient<T>& result : results_) {
-      mean_.outer_loss += share * result.outer_loss;
-      if (mean_.momentum) *mean_.momentum += share * *result.momentum;
-    }
-    mean_.theta_T = results_.back().theta_T;
-    const auto average = [&](Tensor<T>& out, const auto& part) {
-      for (T& value : out.values()) value *= share;
-      for (std::size_t i = 1; i < results_.size(); ++i) {
-        const Tensor<T>& from = part(results_[i]);
-        for (Index j = 0; j < out.size(); ++j) out[j] += share * from[j];
+  /// `loop_of(i, room)` is the loop of task i, which may be made in a room of the thread's own.
+  template <class LoopOf, class OuterLoss>
+  const Hypergradient<T>& run(std::size_t count, const LoopOf& loop_of, const OuterLoss& outer_loss, const char* what) {
+    if (count == 0) throw ArgumentError("UnrollEnsemble: needs at least one ", what);
+    results_.resize(count);
+    const auto run_one = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& room, std::size_t i, int worker) {
+      try {
+        results_[i] = unroll(loop_of(i, room), outer_loss(static_cast<Index>(i), worker));
+      } catch (const DivergenceError& error) {
+        throw DivergenceError(what, ' ', i, ": ", error.what());
       }
     };
-    average(mean_.inner_losses, [](const auto& h) -> const Tensor<T>& { return h.inner_losses; });
-    average(mean_.theta0, [](const auto& h) -> const Tensor<T>& { return h.theta0; });
-    average(mean_.hyperparameters, [](const auto& h) -> const Tensor<T>& { return h.hyperparameters; });
-    average(mean_.learning_rates, [](const auto& h) -> const Tensor<T>& { return h.learning_rates; });
-    for (std::size_t s = 0; s < mean_.x.size(); ++s) {
-      average(mean_.x[s], [s](const auto& h) -> const Tensor<T>& { return h.x[s]; });
+    if (count < static_cast<std::size_t>(team_.size())) {
+      for (std::size_t i = 0; i < count; ++i) run_one(together_, alone_[0].loop, i, 0);
+    } else {
+      team_.for_each(static_cast<Index>(count), [&](Index i, int w) {
+        Worker& worker = alone_[static_cast<std::size_t>(w)];
+        run_one(worker.unroll, worker.loop, static_cast<std::size_t>(i), w);
+      });
     }
-    for (std::size_t s = 0; s < mean_.y.size(); ++s) {
-      average(mean_.y[s], [s](const auto& h) -> const Tensor<T>& { return h.y[s]; });
+    take_mean();
+    return mean_;
+  }
+
+  /// The mean over tasks, added up in their order.
+  void take_mean() {
+    mean_ = results_.front();
+    const T share = T(1) / static_cast<T>(results_.size());
+    const auto scale = [share](Tensor<T>& tensor) {
+      for (T& value : tensor.values()) value *= share;
+    };
+    const auto add = [share](const InputName&, Tensor<T>& to, const Tensor<T>& from) {
+      if (to.shape() != from.shape()) {
+        to = Tensor<T>();
+        return;
+      }
+      for (Index j = 0; j < to.size(); ++j) to[j] += share * from[j];
+    };
+    for_each_input([&](const InputName&, Tensor<T>& tensor) { scale(tensor); }, mean_);
+    scale(mean_.inner_losses);
+    mean_.outer_loss *= share;
+    for (std::size_t i = 1; i < results_.size(); ++i) {
+      for_each_input(add, mean_, results_[i]);
+      add({"inner losses"}, mean_.inner_losses, results_[i].inner_losses);
+      mean_.outer_loss += share * results_[i].outer_loss;
     }
+    mean_.theta_T = results_.back().theta_T;
+    mean_.state_T = results_.back().state_T;
   }
 
   WorkerTeam team_;

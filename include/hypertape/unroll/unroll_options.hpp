@@ -1,6 +1,9 @@
 #pragma once
 
-#include "hypertape/core/shape.hpp"
+#include <vector>
+
+#include "hypertape/unroll/checkpoint_schedule.hpp"
+#include "hypertape/unroll/inner_loop.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -11,28 +14,25 @@ enum class SecondDerivative {
   reverse_over_reverse,  ///< on a tape: <direction, gradient> is recorded, and pulled back
 };
 
-/// What is kept of the inner steps between the forward and the backward sweep. All give the same bits; `checkpoints`
-/// and `recompute` pay one more gradient for most steps.
-enum class MemoryPolicy {
-  store_all,    ///< all that the derivatives need of each step: fastest; memory grows with T times a step's record
-  recompute,    ///< theta_t of each step, and the record of one: memory grows with T times P
-  checkpoints,  ///< theta_t of every k-th step, and the records of k: memory grows with T / k times P plus k records
-};
-
 /// How derivatives through an unroll are taken; the defaults are right for any loss, and where memory suffices the
 /// fastest on one thread.
 struct UnrollOptions {
+  WantedData differentiate{};  ///< with respect to which data of the steps derivatives are taken
+
   SecondDerivative second_derivative = SecondDerivative::fastest;  ///< of each inner step
-  MemoryPolicy memory_policy = MemoryPolicy::store_all;            ///< what is kept of the steps
-  Index checkpoint_interval = 0;  ///< k, for `checkpoints`; 0: the square root of T, rounded
+  Schedule schedule = Schedule::store_all();                       ///< what is kept of the steps; same bits for all
+
+  /// First-order derivatives (Finn, Abbeel and Levine 2017, section 5.2): weights count as if g_t did not depend on
+  /// them, so that no Hessian is taken. With respect to data and hyperparameters they are those of each step alone.
+  bool first_order = false;
 
   /// Truncated back-propagation: derivatives go through the last `window` steps only, the steps before count as given;
   /// 0: all. Hypergradient::theta0 is then the derivative by the weights at the window's start.
   Index window = 0;
 
-  bool differentiate_x = true;          ///< take the derivatives with respect to the samples too
-  bool differentiate_y = false;         ///< take the derivatives with respect to the labels too
-  bool differentiate_momentum = false;  ///< take the derivative with respect to the momentum too, be it 0 or not
+  /// The steps t whose theta_t the outer loss is asked for; the outer loss is the sum of what it says. Empty: theta
+  /// after the last step. In ascending order, each within the window.
+  std::vector<Index> outer_steps{};
 
   /// Cuts each step's samples into blocks of at most this many, which threads share. Only for an inner loss that is a
   /// mean over samples (terms of theta alone may come on top). 0 takes all at once: right for any loss.

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <concepts>
+#include <span>
+
+#include "hypertape/autodiff/var.hpp"
+#include "hypertape/core/error.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// A callable that records a scalar from these.
+template <class Loss, class T, class... Arguments>
+concept RecordsLoss = requires(const Loss& loss, Arguments... arguments) {
+  { loss(arguments...) } -> std::convertible_to<Var<T>>;
+};
+
+/// How an inner loss may be called: with its data as Vars x and y, or as a span of any number of them; with
+/// hyperparameters phi behind it or without; and with the number t of its step as the last argument or without. A
+/// generic lambda takes anything: a fourth argument is phi if it can be a Var, and then no step.
+template <class Loss, class T>
+class InnerLossForm {
+  using V = Var<T>;
+  using Data = std::span<const Var<T>>;
+
+  /// Asked only if need be: to ask a generic lambda is to compile it for these arguments.
+  template <bool Ask, class... Arguments>
+  static consteval bool takes() {
+    if constexpr (Ask) return RecordsLoss<Loss, T, Arguments...>;
+    return false;
+  }
+
+  static constexpr bool pair = RecordsLoss<Loss, T, V, V, V>;
+  static constexpr bool pair_phi = RecordsLoss<Loss, T, V, V, V, V>;
+  static constexpr bool pair_step = takes<!pair_phi, V, V, V, Index>();
+  static constexpr bool pair_phi_step = RecordsLoss<Loss, T, V, V, V, V, Index>;
+  static constexpr bool any_pair = pair || pair_phi || pair_step || pair_phi_step;
+  static constexpr bool span = takes<!any_pair, V, Data>();
+  static constexpr bool span_phi = takes<!any_pair, V, Data, V>();
+  static constexpr bool span_step = takes<!any_pair && !span_phi, V, Data, Index>();
+  static constexpr bool span_phi_step = takes<!any_pair, V, Data, V, Index>();
+
+ public:
+  static constexpr bool with_phi = pair_phi || pair_phi_step || span_phi || span_phi_step;
+  static constexpr bool without_phi = pair || pair_step || span || span_step;
+  static_assert(with_phi || without_phi,
+                "an inner loss takes Vars of the scalar type T and returns one: loss(theta, x, y), or "
+                "loss(theta, std::span<const Var<T>> data), with a Var phi behind the data or without, and with the "
+                "Index of the step behind all or without");
+
+  /// Records the loss at step t; phi is none where there are no hyperparameters. @throws ArgumentError if there are
+  /// hyperparameters and the loss takes none, or the other way around, or if the data is not the two that it takes.
+  static V call(const Loss& loss, V theta, Data data, V phi, Index t) {
+    if constexpr (with_phi) {
+      if (phi) return call_with_phi(loss, theta, data, phi, t);
+    }
+    if constexpr (without_phi) return call_without_phi(loss, theta, data, t);
+    throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
+  }
+
+ private:
+  static V call_with_phi(const Loss& loss, V theta, Data data, V phi, Index t) {
+    if constexpr (any_pair) require_pair(data);
+    if constexpr (pair_phi_step) {
+      return loss(theta, data[0], data[1], phi, t);
+    } else if constexpr (pair_phi) {
+      return loss(theta, data[0], data[1], phi);
+    } else if constexpr (span_phi_step) {
+      return loss(theta, data, phi, t);
+    } else {
+      return loss(theta, data, phi);
+    }
+  }
+  static V call_without_phi(const Loss& loss, V theta, Data data, Index t) {
+    if constexpr (any_pair) require_pair(data);
+    if constexpr (pair_step) {
+      return loss(theta, data[0], data[1], t);
+    } else if constexpr (pair) {
+      return loss(theta, data[0], data[1]);
+    } else if constexpr (span_step) {
+      return loss(theta, data, t);
+    } else {
+      return loss(theta, data);
+    }
+  }
+  static void require_pair(Data data) {
+    if (data.size() == 2) return;
+    throw ArgumentError("hypergradient: the inner loss takes x and y, but a step has ", data.size(),
+                        " tensors of data; a loss(theta, std::span<const Var<T>>) takes any number");
+  }
+};
+
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/unroll/hypergradient.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+/// Where an outer loss is asked for, and where its derivatives go.
+template <class T>
+struct OuterPoint {
+  Index step;                  ///< t: theta is what t steps made of theta_0
+  const Tensor<T>& theta;      ///< (P), theta_t
+  const InnerLoop<T>& given;   ///< what training was given
+  Tensor<T>& theta_gradient;   ///< (P): dL/d theta_t, to be written; NaN until then
+  InnerLoop<T>& given_gradient;  ///< adds the derivatives of L with respect to what training was given that do not go
+                                 ///< through theta, say of a penalty on x; data is missing where nobody wants it
+};
+
+/// What training was given, as Vars for an outer loss that is written in operations: `given(given.loop.x[0])`.
+template <class T>
+class GivenVars {
+ public:
+  const InnerLoop<T>& loop;  ///< as it is
+
+  GivenVars(Tape<T>& tape, const OuterPoint<T>& point)
+      : loop(point.given), tape_(tape), derivatives_(point.given_gradient) {}
+
+  /// This tensor of the loop, which L may depend on. @throws ArgumentError if it is none of `loop`.
+  Var<T> operator()(const Tensor<T>& tensor) {
+    bool found = false;
+    Tensor<T>* derivative = nullptr;
+    for_each_input([&](const InputName&, const Tensor<T>& input) { found = found || &input == &tensor; }, loop);
+    for_each_input(
+        [&](const InputName&, const Tensor<T>& input, Tensor<T>& place) {
+          if (&input == &tensor) derivative = &place;
+        },
+        loop, derivatives_);
+    if (!found) throw ArgumentError("outer loss: this tensor of shape ", tensor.shape(), " is none that the loop has");
+    const Var<T> var = tape_.view(tensor.shape(), tensor.data());
+    if (derivative != nullptr) {
+      vars_.push_back(var);
+      places_.push_back(derivative);
+    }
+    return var;
+  }
+
+  /// Adds the derivatives of the loss with respect to what was asked for, and returns that with respect to theta.
+  Var<T> differentiate(Var<T> loss, Var<T> theta) {
+    vars_.push_back(theta);
+    std::vector<Var<T>> results(vars_.size());
+    gradient<T>(loss, vars_, results);
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      for (Index j = 0; j < places_[i]->size(); ++j) (*places_[i])[j] += results[i].data()[j];
+    }
+    return results.back();
+  }
+
+ private:
+  Tape<T>& tape_;
+  InnerLoop<T>& derivatives_;
+  std::vector<Var<T>> vars_;
+  std::vector<Tensor<T>*> places_;
+};
+
+namespace detail {
+
+/// Calls an outer loss, in whichever of its forms it is: of Vars, loss(theta) or loss(theta, given), with the number
+/// of steps behind it or without; or of tensors, loss(theta, gradient_out) or loss(OuterPoint), which write gradients.
+/// A generic lambda of one argument is one of a Var, of two one that writes a gradient.
+template <class OuterLoss, class T>
+T call_outer_loss(const OuterLoss& loss, const OuterPoint<T>& point) {
+  using V = Var<T>;
+  const auto record = [&](const auto& of_vars) {
+    Tape<T> tape;
+    const V theta = tape.view(point.theta.shape(), point.theta.data());
+    GivenVars<T> given(tape, point);
+    const V value = of_vars(theta, given);
+    const V gradient = given.differentiate(value, theta);
+    std::copy_n(gradient.data(), gradient.size(), point.theta_gradient.data());
+    return value.item();
+  };
+  if constexpr (std::invocable<OuterLoss, const Tensor<T>&, Tensor<T>&>) {
+    return loss(point.theta, point.theta_gradient);
+  } else if constexpr (std::invocable<OuterLoss, V>) {
+    return record([&](V theta, GivenVars<T>&) { return loss(theta); });
+  } else if constexpr (std::invocable<OuterLoss, const OuterPoint<T>&>) {
+    return loss(point);
+  } else if constexpr (std::invocable<OuterLoss, V, GivenVars<T>&>) {
+    return record([&](V theta, GivenVars<T>& given) { return loss(theta, given); });
+  } else if constexpr (std::invocable<OuterLoss, V, Index>) {
+    return record([&](V theta, GivenVars<T>&) { return loss(theta, point.step); });
+  } else if constexpr (std::invocable<OuterLoss, V, GivenVars<T>&, Index>) {
+    return record([&](V theta, GivenVars<T>& given) { return loss(theta, given, point.step); });
+  } else {
+    static_assert(sizeof(OuterLoss) == 0,
+                  "an outer loss takes a Var theta of the scalar type T (and a GivenVars<T>& given, and the Index of "
+                  "the step, if it wants them) and returns a Var; or it takes (const Tensor<T>& theta, Tensor<T>& "
+                  "gradient_out), or an OuterPoint<T>, writes the gradient and returns the value");
+  }
+}
+
+/// The outer loss at a point, checked. @throws ShapeError if a gradient of another shape was written, DivergenceError
+/// if value or gradient are not finite, also where no gradient was written.
+template <class OuterLoss, class T>
+T checked_outer_loss(const OuterLoss& loss, const OuterPoint<T>& point) {
+  point.theta_gradient.resize(point.theta.shape());
+  point.theta_gradient.fill(std::numeric_limits<T>::quiet_NaN());  // what is not written must not be the last call's
+  const T value = call_outer_loss<OuterLoss, T>(loss, point);
+  if (!std::isfinite(value)) {
+    throw DivergenceError("hypergradient: the outer loss is ", std::isnan(value) ? "NaN" : "infinite", " after ",
+                          point.step, " inner steps");
+  }
+  if (point.theta_gradient.shape() != point.theta.shape()) {
+    throw ShapeError("hypergradient: the outer loss wrote a gradient ", point.theta_gradient.shape(), " for theta ",
+                     point.theta.shape());
+  }
+  if (!point.theta_gradient.all_finite()) {
+    throw DivergenceError("hypergradient: the gradient of the outer loss is not finite, or was not written");
+  }
+  return value;
+}
+
+}  // namespace detail
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -1,0 +1,382 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/outer_loss.hpp"
+#include "hypertape/unroll/step_blocks.hpp"
+#include "hypertape/unroll/unroll_options.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+/// Derivatives through an unrolled training run, in reverse (docs/hypergradient.md). Let s_bar = dL/d s_{t+1}, of
+/// theta_{t+1} and the rule's slots, and g_t = grad_theta l(theta_t, x, y). Each step from the last to the first adds
+///
+///     s_bar, g_bar, d eta_t, d coefficients  =  rule's adjoint(s_t, s_{t+1}, g_t; s_bar)
+///     d x       += d/dx <g_bar, g_t>                    and the same for y, extra and phi
+///     theta_bar += d/dtheta <g_bar, g_t>
+///
+/// For plain descent, g_bar = - eta_t theta_bar, and d eta_t = - <theta_bar, g_t> comes with the other derivatives, so
+/// that no g_t is kept.
+///
+/// The inner loss, in one of the forms of unroll/inner_loss.hpp, records a scalar from Vars; it is called from several
+/// threads at once if the team has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one
+/// thread does them), once for each block of each step that the schedule takes (docs/hypergradient.md#memory). What
+/// depends on the step it takes by the step's number. Keep the object: it reuses its memory.
+template <class T, class InnerLoss>
+class Unroll {
+ public:
+  /// @throws ArgumentError for a negative window or size of blocks.
+  explicit Unroll(InnerLoss inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
+      : options_(std::move(options)), team_(team), blocks_(std::move(inner_loss), options_, team) {
+    if (options_.window < 0) throw ArgumentError("UnrollOptions: the window cannot be ", options_.window, " steps");
+  }
+
+  /// Runs the inner loop alone and returns theta_T, which stays valid until the next call, as `state` does.
+  /// @throws ShapeError if the loop's parts do not fit, ArgumentError if its numbers are out of range; DivergenceError,
+  /// naming the step, if a loss is not finite, or if theta_T is not.
+  const Tensor<T>& train(const InnerLoop<T>& loop) {
+    loop.validate();
+    start(loop, nullptr);
+    if (trajectory_.empty()) trajectory_.resize(1);
+    team_.session([&] {
+      start_at_first(loop);
+      for (Index t = loop.range().begin; t < loop.range().end; ++t) take(loop, t, current(), current(), false);
+    });
+    finish(loop);
+    return result_.theta_T;
+  }
+
+  /// What the rule remembers after the last call's steps.
+  const optim::State<T>& state() const { return result_.state_T; }
+
+  /// The hypergradient of an outer loss, in one of the forms of unroll/outer_loss.hpp. The result stays valid until the
+  /// next call. @throws as `train`; ArgumentError for outer steps outside of the window; ShapeError if the outer loss
+  /// leaves its gradient with another shape; DivergenceError if the outer loss or a derivative is not finite, also
+  /// where no gradient was written.
+  template <class OuterLoss>
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+    loop.validate();
+    require_outer_steps(loop);
+    plan(loop);
+    detail::zeros_like(loop, options_.differentiate, static_cast<InnerLoop<T>&>(result_));
+    start(loop, &result_);
+    result_.outer_loss = 0;
+    team_.session([&] { sweep(loop, outer_loss); });
+    blocks_.collect(loop, result_);
+    detail::require_finite_derivatives(result_);
+    return result_;
+  }
+
+  /// Bytes that trajectory, records and results hold.
+  std::size_t reserved_bytes() const {
+    std::size_t bytes = blocks_.reserved_bytes() + detail::reserved_bytes(result_) + gradient_bar_.reserved_bytes() +
+                        theta_gradient_.reserved_bytes() + bytes_of(bar_);
+    for (const Point& point : trajectory_) bytes += bytes_of(point);
+    for (const optim::Iterate<T>& point : checkpoints_) bytes += bytes_of(point);
+    if (rule_) bytes += rule_->reserved_bytes();
+    return bytes;
+  }
+
+  /// What `reserved_bytes` of a new object will be after a hypergradient through this loop, within 5 % where each step
+  /// allocates what the first of the same shape does. Takes the time of two inner steps of each shape, from which it
+  /// learns that. The outer loss comes on top. @throws ShapeError or ArgumentError as `train`.
+  std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
+    loop.validate();
+    require_use_of_hyperparameters(loop);
+    return predicted_bytes(loop, fitted(loop));
+  }
+
+ private:
+  using Action = ScheduleAction::Kind;
+
+  /// A point of the trajectory: s_t, and, where the rule's adjoint needs it, g_t.
+  struct Point {
+    optim::Iterate<T> iterate;
+    Tensor<T> gradient;
+  };
+
+  static std::size_t bytes_of(const optim::Iterate<T>& iterate) {
+    std::size_t bytes = iterate.theta.reserved_bytes();
+    for (const Tensor<T>& slot : iterate.slots) bytes += slot.reserved_bytes();
+    return bytes;
+  }
+
+  static std::size_t bytes_of(const Point& point) { return bytes_of(point.iterate) + point.gradient.reserved_bytes(); }
+
+  /// Makes ready for these steps; null for no derivatives.
+  void start(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
+    require_use_of_hyperparameters(loop);
+    if (known_rule_ == nullptr || &**known_rule_ != &*loop.rule) {
+      known_rule_ = std::make_unique<optim::Rule<T>>(loop.rule);
+      rule_ = loop.rule->clone();
+    }
+    groups_.assign(loop.theta0.size(), loop.groups);
+    blocks_.load(loop, derivatives);
+    plain_ = is_plain(loop);
+    result_.inner_losses.resize(Shape{loop.learning_rates.shape()[0], loop.steps()});
+    result_.inner_losses.fill(T(0));
+  }
+
+  static void require_use_of_hyperparameters(const InnerLoop<T>& loop) {
+    using Form = detail::InnerLossForm<InnerLoss, T>;
+    if (loop.has_hyperparameters() && !Form::with_phi && !loop.rule->takes_hyperparameters()) {
+      throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
+    }
+    if (!loop.has_hyperparameters() && !Form::without_phi) {
+      throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
+    }
+  }
+
+  /// Whether the adjoint of a step needs no gradient.
+  bool is_plain(const InnerLoop<T>& loop) const {
+    return loop.rule->is_plain_descent() && loop.groups.size() < 2 && !options_.first_order;
+  }
+
+  /// Whether steps are recorded: first-order derivatives with respect to theta alone do without.
+  bool records(const InnerLoop<T>& loop) const {
+    if (!options_.first_order) return true;
+    return (loop.has_hyperparameters() && detail::InnerLossForm<InnerLoss, T>::with_phi) ||
+           (options_.differentiate.x && !loop.x.empty()) || (options_.differentiate.y && !loop.y.empty()) ||
+           (options_.differentiate.extra && !loop.extra.empty());
+  }
+
+  /// Steps from the window's start on are differentiated.
+  Index window_begin(const InnerLoop<T>& loop) const {
+    const Range range = loop.range();
+    return options_.window == 0 ? range.begin : (std::max)(range.begin, range.end - options_.window);
+  }
+
+  void require_outer_steps(const InnerLoop<T>& loop) const {
+    Index previous = window_begin(loop) - 1;
+    for (const Index t : options_.outer_steps) {
+      if (t > previous && t <= loop.range().end) {
+        previous = t;
+        continue;
+      }
+      throw ArgumentError("UnrollOptions: outer steps must ascend within ", window_begin(loop), " to ",
+                          loop.range().end, ", got ", t);
+    }
+  }
+
+  /// The schedule for this loop: a budget's is found anew only if the loop's sizes have changed.
+  Schedule fitted(const InnerLoop<T>& loop) const {
+    return options_.schedule.fitted(loop.range().end - window_begin(loop),
+                                    [&](const Schedule& schedule) { return predicted_bytes(loop, schedule); });
+  }
+  void plan(const InnerLoop<T>& loop) {
+    std::vector<Shape> sizes;
+    if (!options_.schedule.is_concrete()) {
+      sizes.assign(1, Shape{loop.range().end + 1, window_begin(loop) + 1});
+      for_each_input([&](const InputName&, const Tensor<T>& tensor) { sizes.push_back(tensor.shape()); }, loop);
+    }
+    if (schedule_ && sizes == planned_sizes_) return;
+    schedule_ = fitted(loop);
+    planned_sizes_ = std::move(sizes);
+  }
+
+  std::size_t predicted_bytes(const InnerLoop<T>& loop, const Schedule& schedule) const {
+    const Range range = loop.range();
+    const Index steps = range.end - window_begin(loop), records_kept = schedule.records(steps);
+    const Index of_iterate = 1 + static_cast<Index>(loop.rule->slots());
+    Index vectors = of_iterate * (records_kept + 1 + schedule.checkpoints(steps) + 2);  // and s_bar, and s_T
+    if (!is_plain(loop)) vectors += (loop.rule->needs_gradient() ? records_kept : 0) + 1;  // g_t, and g_bar
+    if (!options_.outer_steps.empty()) ++vectors;
+    InnerLoop<T> derivatives;
+    detail::zeros_like(loop, options_.differentiate, derivatives);
+    return blocks_.predicted_bytes(loop, calls(loop, schedule)) + detail::input_bytes(derivatives) +
+           static_cast<std::size_t>(vectors * loop.theta0.size() + loop.length()) * sizeof(T);
+  }
+
+  /// What the schedule asks of the loss. Where one record exists at a time, memory does not depend on how often.
+  std::vector<detail::LossCall> calls(const InnerLoop<T>& loop, const Schedule& schedule) const {
+    using What = detail::LossCall::What;
+    const Range range = loop.range();
+    const Index begin = window_begin(loop);
+    std::vector<detail::LossCall> calls;
+    if (!records(loop) || schedule.records(range.end - begin) == 1) {
+      for (std::size_t s = 0; s < static_cast<std::size_t>((std::min)(loop.steps(), range.size())); ++s) {
+        if (range.size() > 1 || !records(loop)) calls.push_back({What::gradient, s});
+        if (records(loop)) calls.insert(calls.end(), {{What::record, s}, {What::gradient_vjp, s}});
+      }
+      return calls;
+    }
+    schedule.for_each_action(range.begin, begin, range.end, [&](const ScheduleAction& action) {
+      const std::size_t s = loop.data_of(action.step);
+      if (action.kind == Action::advance) calls.push_back({What::gradient, s});
+      if (action.kind == Action::record) calls.push_back({What::record, s});
+      if (action.kind == Action::reverse) calls.push_back({What::gradient_vjp, s});
+    });
+    return calls;
+  }
+
+  /// Forward through the inner loop, over the outer loss, and back.
+  template <class OuterLoss>
+  void sweep(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+    const Range range = loop.range();
+    const Index begin = window_begin(loop), steps = range.end - begin;
+    trajectory_.resize(static_cast<std::size_t>(schedule_->records(steps) + 1));
+    checkpoints_.resize(static_cast<std::size_t>(schedule_->checkpoints(steps)));
+    std::size_t saved = 0;
+    start_at_first(loop);
+    schedule_->for_each_action(range.begin, begin, range.end, [&](const ScheduleAction& action) {
+      switch (action.kind) {
+        case Action::advance:
+          take(loop, action.step, current(), current(), false);
+          break;
+        case Action::save:
+          checkpoints_[saved++] = current().iterate;
+          break;
+        case Action::restore:
+          current().iterate = checkpoints_[saved - 1];
+          break;
+        case Action::drop:
+          --saved;
+          break;
+        case Action::record:
+          ++points_;
+          take(loop, action.step, previous(), current(), true);
+          break;
+        case Action::reverse:
+          if (action.step + 1 == range.end) finish(loop);
+          add_outer_loss(loop, action.step + 1, outer_loss);
+          step_back(loop, action.step);
+          --points_;
+          break;
+      }
+    });
+    add_outer_loss(loop, begin, outer_loss);
+    add(bar_.theta, result_.theta0);
+    for (std::size_t i = 0; i < bar_.slots.size(); ++i) add(bar_.slots[i], result_.state0.slots[i]);
+  }
+
+  Point& current() { return trajectory_[points_ - 1]; }
+  Point& previous() { return trajectory_[points_ - 2]; }
+
+  void start_at_first(const InnerLoop<T>& loop) {
+    points_ = 1;
+    optim::Iterate<T>& first = current().iterate;
+    first.theta = loop.theta0;
+    first.slots.resize(loop.rule->slots());
+    for (std::size_t i = 0; i < first.slots.size(); ++i) {
+      first.slots[i].resize(loop.theta0.shape());
+      if (loop.state0.slots.empty()) {
+        first.slots[i].fill(T(0));
+      } else {
+        first.slots[i] = loop.state0.slots[i];
+      }
+    }
+  }
+
+  optim::StepInputs<T> inputs(const InnerLoop<T>& loop, Index t, const optim::Iterate<T>& from,
+                              const Tensor<T>& gradient) const {
+    return {from,        gradient, loop.rates(t), groups_, loop.rule.values(), loop.hyperparameters,
+            loop.state0.steps + t - loop.first_step};
+  }
+
+  /// Step t, from s_t to s_{t+1}; the two may be one.
+  void take(const InnerLoop<T>& loop, Index t, Point& from, Point& to, bool keep) {
+    const T loss = blocks_.gradient(from.iterate.theta, loop.data_of(t), t, keep && records(loop));
+    result_.inner_losses[t] = loss;
+    if (!std::isfinite(loss)) {
+      throw DivergenceError("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite",
+                            " at inner step ", t);
+    }
+    const Tensor<T>& gradient = blocks_.sum();
+    to.iterate.theta.resize(loop.theta0.shape());
+    to.iterate.slots.resize(loop.rule->slots());
+    for (Tensor<T>& slot : to.iterate.slots) slot.resize(loop.theta0.shape());
+    rule_->step(inputs(loop, t, from.iterate, gradient), to.iterate, team_);
+    if (keep && !plain_ && rule_->needs_gradient()) from.gradient = gradient;
+  }
+
+  /// Where training ends.
+  void finish(const InnerLoop<T>& loop) {
+    const optim::Iterate<T>& last = current().iterate;
+    const Index taken = loop.range().size();
+    if (!last.theta.all_finite()) {
+      throw DivergenceError("hypergradient: the weights are not finite after ", taken, " inner steps");
+    }
+    result_.theta_T = last.theta;
+    result_.state_T.slots = last.slots;
+    result_.state_T.steps = loop.state0.steps + taken;
+    bar_.theta.resize(loop.theta0.shape());
+    bar_.theta.fill(T(0));
+    bar_.slots.resize(last.slots.size());
+    for (Tensor<T>& slot : bar_.slots) {
+      slot.resize(loop.theta0.shape());
+      slot.fill(T(0));
+    }
+    if (!plain_) gradient_bar_.resize(loop.theta0.shape());
+  }
+
+  /// The outer loss at theta_t, the current point, if it is asked for there.
+  template <class OuterLoss>
+  void add_outer_loss(const InnerLoop<T>& loop, Index t, const OuterLoss& outer_loss) {
+    const std::vector<Index>& steps = options_.outer_steps;
+    if (steps.empty() ? t != loop.range().end : !std::ranges::binary_search(steps, t)) return;
+    const bool at_end = t == loop.range().end;
+    Tensor<T>& gradient = at_end ? bar_.theta : theta_gradient_;
+    result_.outer_loss +=
+        detail::checked_outer_loss<OuterLoss, T>(outer_loss, {t, current().iterate.theta, loop, gradient, result_});
+    if (!at_end) add(gradient, bar_.theta);
+  }
+
+  /// The equations above for step t, whose record is the newest.
+  void step_back(const InnerLoop<T>& loop, Index t) {
+    const std::size_t s = loop.data_of(t), group_count = groups_.count();
+    const std::span<T> rates_bar = result_.learning_rates.values().subspan(static_cast<std::size_t>(t) * group_count,
+                                                                           group_count);
+    T factor = 1;
+    if (plain_) {
+      factor = -loop.rates(t)[0];
+      rates_bar[0] -= blocks_.gradient_vjp(bar_.theta, s, factor);
+    } else {
+      const std::span<T> coefficients_bar = result_.rule.coefficients.values().first(loop.rule.values().size());
+      rule_->adjoint(inputs(loop, t, previous().iterate, previous().gradient), current().iterate,
+                     {bar_, gradient_bar_, rates_bar, coefficients_bar, result_.hyperparameters}, team_);
+      if (records(loop)) blocks_.gradient_vjp(gradient_bar_, s, factor);
+      if (options_.first_order) return;
+    }
+    team_.for_each_range(bar_.theta.size(), [&](Range range) { blocks_.add(factor, bar_.theta, bar_.theta, range); });
+  }
+
+  static void add(const Tensor<T>& from, Tensor<T>& to) {
+    for (Index i = 0; i < to.size(); ++i) to[i] += from[i];
+  }
+
+  UnrollOptions options_;
+  WorkerTeam team_;
+  detail::StepBlocks<T, InnerLoss> blocks_;
+  std::unique_ptr<optim::UpdateRule<T>> rule_;          // this object's own of the loop's
+  std::unique_ptr<optim::Rule<T>> known_rule_;          // which that is
+  optim::WeightGroups groups_;                          // of the loop
+  bool plain_ = false;                                  // whether step_back takes its short cut
+  std::optional<Schedule> schedule_;                    // of the loop's sizes
+  std::vector<Shape> planned_sizes_;                    // for which a budget was planned
+  std::vector<Point> trajectory_;                       // around the records
+  std::size_t points_ = 0;                              // of these, in use
+  std::vector<optim::Iterate<T>> checkpoints_;          // a stack
+  optim::Iterate<T> bar_;                               // dL/d s_{t+1}
+  Tensor<T> gradient_bar_, theta_gradient_;             // dL/d g_t; of the outer loss before the end
+  Hypergradient<T> result_;
+};
+
+/// The hypergradient of one inner loop: see Unroll.
+///
+///     auto h = hypergradient(loop, inner_loss, [&](Var<double> theta) { return softmax_cross_entropy(...); });
+template <class T, class InnerLoss, class OuterLoss>
+Hypergradient<T> hypergradient(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
+                               UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1)) {
+  Unroll<T, InnerLoss> unroll(inner_loss, std::move(options), team);
+  return unroll(loop, outer_loss);
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI
