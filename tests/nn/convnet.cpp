@@ -108,11 +108,10 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
     loop.y.push_back(one_hot_labels<T>(3, 1, 3 * s));
   }
   loop.learning_rates = Tensor<T>(Shape{1, 2}, {T(0.05), T(0.1)});
-  loop.momentum = T(0.5);
+  loop.rule = optim::HeavyBall{.momentum = 0.5};
   const Tensor<T> real = golden_images<T>(20, Shape::batch(8, 1, 28, 28)), labels = one_hot_labels<T>(8, 7, 3);
   UnrollOptions options;
   options.second_derivative = second;
-  options.differentiate_momentum = true;
   const auto h = hypergradient(
       loop, nn::ClassificationLoss<nn::ConvNet>{&net},
       [&](Var<T> theta) {
@@ -127,7 +126,7 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
   check("loss", 0, h.outer_loss);
   check("learning_rates", 0, h.learning_rates[0]);
   check("learning_rates", 1, h.learning_rates[1]);
-  check("momentum", 0, h.momentum.value());
+  check("momentum", 0, h.rule["momentum"]);
   std::vector<T> images;
   for (const Tensor<T>& step : h.x) {
     const std::vector<T> values = to_row_major(step);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -78,10 +79,11 @@ Results<T> fused(const Problem<T>& problem, hypertape::detail::LossDerivatives<T
                  Tensor<T>(problem.theta.shape()),
                  Tensor<T>(problem.x.shape()),
                  Tensor<T>(problem.y.shape())};
+  const std::array data{problem.x, problem.y};
+  const std::array places{out.dx.data(), out.dy.data()};
   out.loss = static_cast<double>(
-      derivatives.record({problem.theta, problem.x, problem.y}, T(1), OutputMode::write, out.gradient.data()));
-  out.slope = static_cast<double>(
-      derivatives.gradient_vjp(problem.direction.data(), {out.hvp.data(), out.dx.data(), out.dy.data()}));
+      derivatives.record({problem.theta, data}, T(1), OutputMode::write, out.gradient.data()));
+  out.slope = static_cast<double>(derivatives.gradient_vjp(problem.direction.data(), {out.hvp.data(), places}));
   return out;
 }
 
@@ -146,8 +148,10 @@ TEST_CASE("fused_lenet: a weight scales every result, and a gradient can be adde
   const Results<double> whole = fused(problem, *derivatives);
   Tensor<double> sum = whole.gradient;
   Results<double> part = whole;
-  derivatives->record({problem.theta, problem.x, problem.y}, 0.25, OutputMode::accumulate, sum.data());
-  part.slope = derivatives->gradient_vjp(problem.direction.data(), {part.hvp.data(), part.dx.data(), part.dy.data()});
+  const std::array data{problem.x, problem.y};
+  const std::array places{part.dx.data(), part.dy.data()};
+  derivatives->record({problem.theta, data}, 0.25, OutputMode::accumulate, sum.data());
+  part.slope = derivatives->gradient_vjp(problem.direction.data(), {part.hvp.data(), places});
   CHECK(std::abs(4 * part.slope - whole.slope) <= 1e-13 * std::abs(whole.slope));
   for (Index i = 0; i < sum.size(); ++i) sum[i] = (sum[i] - whole.gradient[i]) * 4;
   CHECK(relative_error(sum, whole.gradient) <= 1e-13);
@@ -168,14 +172,16 @@ TEST_CASE("fused_lenet: records are differentiated newest first, and their memor
   std::size_t reserved = 0;
   for (int round = 0; round < 3; ++round) {
     Results<float> got = expected_a;
-    derivatives->record({a.theta, a.x, a.y}, 1, OutputMode::write, got.gradient.data());
-    derivatives->record({b.theta, b.x, b.y}, 1, OutputMode::write, got.gradient.data());
-    derivatives->gradient({a.theta, a.x, a.y}, 1, OutputMode::write, got.gradient.data());  // leaves no record
+    const std::array data_a{a.x, a.y}, data_b{b.x, b.y};
+    derivatives->record({a.theta, data_a}, 1, OutputMode::write, got.gradient.data());
+    derivatives->record({b.theta, data_b}, 1, OutputMode::write, got.gradient.data());
+    derivatives->gradient({a.theta, data_a}, 1, OutputMode::write, got.gradient.data());  // leaves no record
     Results<float> of_b = expected_b;
-    derivatives->gradient_vjp(b.direction.data(), {of_b.hvp.data(), of_b.dx.data()});
+    const std::array<float*, 2> x_of_b{of_b.dx.data(), nullptr}, y_of_a{nullptr, got.dy.data()};
+    derivatives->gradient_vjp(b.direction.data(), {of_b.hvp.data(), x_of_b});
     CHECK(equal(of_b.hvp, expected_b.hvp));
     CHECK(equal(of_b.dx, expected_b.dx));
-    derivatives->gradient_vjp(a.direction.data(), {got.hvp.data(), nullptr, got.dy.data()});
+    derivatives->gradient_vjp(a.direction.data(), {got.hvp.data(), y_of_a});
     CHECK(equal(got.hvp, expected_a.hvp));
     CHECK(equal(got.dy, expected_a.dy));
     CHECK(equal(got.gradient, expected_a.gradient));
@@ -197,7 +203,8 @@ TEST_CASE("fused_lenet: what does not fit is named") {
   const auto derivatives = problem.net.cross_entropy_derivatives<float>();
   Tensor<float> out(problem.theta.shape());
   const auto gradient_of = [&](const Tensor<float>& theta, const Tensor<float>& x, const Tensor<float>& y) {
-    derivatives->gradient({theta, x, y}, 1, OutputMode::write, out.data());
+    const std::array data{x, y};
+    derivatives->gradient({theta, data}, 1, OutputMode::write, out.data());
   };
   CHECK_THROWS_WITH_AS(gradient_of(Tensor<float>(Shape{7}), problem.x, problem.y),
                        "LeNet: theta must be (61706), got (7)", ShapeError);

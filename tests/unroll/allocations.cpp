@@ -9,7 +9,7 @@
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 #include "support/small_problem.hpp"
 
 namespace hypertape::testing {
@@ -78,11 +78,11 @@ TEST_CASE("allocations: none in the steady state of a hypergradient, fused or on
   const nn::LeNet lenet;
   const nn::Mlp mlp({4, 5, 3}, nn::Activation::tanh);
   for (const auto second : {SecondDerivative::fastest, SecondDerivative::reverse_over_reverse}) {
-    for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto memory : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
       UnrollOptions options;
       options.second_derivative = second;
-      options.memory_policy = memory;
-      options.differentiate_y = true;
+      options.schedule = memory;
+      options.differentiate.y = true;
       check_steady(lenet, Shape{1, 1, 28, 28}, 10, options);
       check_steady(mlp, Shape{1, 4}, 3, options);
     }

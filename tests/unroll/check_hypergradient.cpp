@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "hypertape/optim/heavy_ball.hpp"
 #include "support/small_problem.hpp"
 
 namespace hypertape::testing {
@@ -67,33 +68,40 @@ struct HalfMisled final : Operation<double> {
 
 TEST_CASE("check_hypergradient: right derivatives of every part are within differences' error") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
-  loop.momentum = 0.5;
+  loop.rule = optim::HeavyBall{.momentum = 0.5};
   loop.hyperparameters = Tensor<double>(Shape{2}, {0.1, 0.3});
   const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi) {
     return SmallLoss()(theta, x, y) + dot(phi.slice(0, {1}), phi.slice(1, {1})) * sum(square(theta));
   };
   const HypergradientCheck check = check_hypergradient(loop, inner, outer_loss);
   CHECK(check.within(1e-6));
-  for (const double part :
-       {check.theta0, check.x, check.y, check.learning_rates, check.momentum, check.hyperparameters}) {
-    CHECK(part > 0);  // it was compared
+  for (const char* part : {"initial weights", "x", "y", "learning rates", "coefficients of the rule",
+                           "hyperparameters", "initial slot"}) {
+    CHECK(check[part] > 0);  // it was compared
   }
+  CHECK(check.parts.size() == 7);
+  CHECK_THROWS_WITH_AS(check["z"],
+                       "HypergradientCheck: no part z among initial weights, x, y, learning rates, coefficients of the "
+                       "rule, hyperparameters, initial slot",
+                       ArgumentError);
   HypergradientCheck bad = check;
-  bad.momentum = std::numeric_limits<double>::quiet_NaN();
+  bad.parts[4].error = std::numeric_limits<double>::quiet_NaN();
   CHECK(!bad.within(1e-6));
 }
 
 TEST_CASE("check_hypergradient: a momentum near the end of its range is not stepped out of it") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   for (const double momentum : {1e-6, 1 - 1e-6}) {
-    loop.momentum = momentum;
+    loop.rule = optim::HeavyBall{momentum};
     CHECK(check_hypergradient(loop, SmallLoss(), outer_loss).within(1e-6));
   }
 }
 
 TEST_CASE("check_hypergradient: the derivative with respect to a momentum of 0 is compared") {
-  const HypergradientCheck check = check_hypergradient(small_loop<double>(2, 2), SmallLoss(), outer_loss);
-  CHECK(check.momentum > 0);
+  InnerLoop<double> loop = small_loop<double>(2, 2);
+  loop.rule = optim::HeavyBall{.momentum = 0};
+  const HypergradientCheck check = check_hypergradient(loop, SmallLoss(), outer_loss);
+  CHECK(check["coefficients of the rule"] > 0);
   CHECK(check.within(1e-6));
 }
 
@@ -103,15 +111,16 @@ TEST_CASE("check_hypergradient: the derivatives are taken as the options say, an
     return SmallLoss()(theta.tape().apply(HalfMisled(), theta.shape(), {theta}), x, y);
   };
   const InnerLoop<double> loop = small_loop<double>(1, 2);
-  for (const MemoryPolicy memory : {MemoryPolicy::store_all, MemoryPolicy::recompute}) {
-    UnrollOptions options{.memory_policy = memory, .differentiate_x = false, .samples_per_block = 2};
+  for (const Schedule& schedule : {Schedule::store_all(), Schedule::recompute()}) {
+    UnrollOptions options{.differentiate = {.x = false}, .schedule = schedule, .samples_per_block = 2};
     CHECK(check_hypergradient(loop, inner, outer_loss, options).within(1e-6));
-    CHECK(check_hypergradient(loop, inner, outer_loss, options).x > 0);
+    CHECK(check_hypergradient(loop, inner, outer_loss, options)["x"] > 0);
     options.second_derivative = SecondDerivative::reverse_over_reverse;
     CHECK(!check_hypergradient(loop, inner, outer_loss, options).within(1e-3));
     CHECK(check_hypergradient(loop, SmallLoss(), outer_loss, options).within(1e-6));
   }
   CHECK_THROWS_AS(check_hypergradient(loop, inner, outer_loss, {.window = 1}), ArgumentError);
+  CHECK_THROWS_AS(check_hypergradient(loop, inner, outer_loss, {.first_order = true}), ArgumentError);
 }
 
 TEST_CASE("check_hypergradient: wrong derivatives are seen, in the inner loss and in the outer") {

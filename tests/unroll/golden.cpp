@@ -9,7 +9,8 @@
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/ops/losses.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/unroll/unroll.hpp"
 
 // LeNet's hypergradient through 1, 3 and 6 steps against values that PyTorch computed in double precision, from the
 // same inputs but with the whole unroll as one graph (tests/golden/lenet_hypergradient.py, momentum.py).
@@ -51,7 +52,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
   for (Index t = 0; t < loop.length(); ++t) {
     loop.learning_rates[t] = static_cast<T>(0.05 + 0.05 * golden_uniform(30, static_cast<std::uint64_t>(t)));
   }
-  loop.momentum = static_cast<T>(momentum);
+  if (momentum > 0) loop.rule = optim::HeavyBall{momentum};
   const Tensor<T> real = golden_images<T>(20, Shape::batch(real_images, 1, 28, 28));
   std::vector<std::int32_t> real_labels;
   for (std::int32_t n = 0; n < real_images; ++n)
@@ -62,8 +63,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
     return softmax_cross_entropy(net(theta, theta.tape().leaf(real)), std::span<const std::int32_t>(real_labels));
   };
   UnrollOptions options;
-  options.differentiate_y = soft;
-  options.differentiate_momentum = momentum > 0;
+  options.differentiate.y = soft;
   options.second_derivative = second;
   const Hypergradient<T> h = hypergradient(loop, inner, outer, options);
 
@@ -79,7 +79,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
   CHECK(std::sqrt(difference) <= tolerance * std::sqrt(total));
   if (momentum > 0) {
     const double expected = golden.at(run + "/momentum").at(0);
-    CHECK(std::abs(static_cast<double>(h.momentum.value()) - expected) <= tolerance * std::abs(expected));
+    CHECK(std::abs(static_cast<double>(h.rule["momentum"]) - expected) <= tolerance * std::abs(expected));
   }
 
   std::vector<T> images, labels;

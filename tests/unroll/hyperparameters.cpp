@@ -5,7 +5,8 @@
 
 #include "hypertape/autodiff/slice.hpp"
 #include "hypertape/ops/math.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/unroll/unroll.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
@@ -27,7 +28,7 @@ struct PenalizedLoss {
 
 InnerLoop<double> penalized_loop(double momentum) {
   InnerLoop<double> loop = small_loop<double>(2, 3);
-  loop.momentum = momentum;
+  if (momentum > 0) loop.rule = optim::HeavyBall{momentum};
   loop.hyperparameters = Tensor<double>(Shape{2}, std::vector{-3.0, 0.02});
   return loop;
 }
@@ -83,8 +84,8 @@ TEST_CASE("hyperparameters: the same bits for every policy and number of threads
   options.samples_per_block = 2;
   const Hypergradient<double> expected = Hyper(PenalizedLoss(), options)(loop, outer);
   for (const int threads : {1, 2, 3}) {
-    for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
-      options.memory_policy = policy;
+    for (const auto policy : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
+      options.schedule = policy;
       Hyper unroll(PenalizedLoss(), options, WorkerTeam(threads));
       CHECK(equal(unroll(loop, outer).hyperparameters, expected.hyperparameters));
     }
@@ -116,7 +117,7 @@ TEST_CASE("hyperparameters: an ensemble takes the mean") {
     for (Index i = 0; i < 2; ++i) mean[i] += h[i] / 2;
   }
   UnrollEnsemble<double, PenalizedLoss> ensemble(PenalizedLoss(), {}, WorkerTeam(2));
-  const auto& h = ensemble(loop, theta0, [](Index, int, const auto& t, auto& g) { return outer(t, g); });
+  const auto& h = ensemble(loop, theta0, [](Index, int) { return outer; });
   CHECK(relative_error(h.hyperparameters, mean) <= 1e-15);
 }
 

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <span>
 
+#include "hypertape/optim/heavy_ball.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
 
@@ -11,14 +13,16 @@ namespace hypertape::testing {
 namespace {
 
 /// |theta|^2 / 2 times i + 1, so that each initialization has an outer loss of its own.
-constexpr auto outer = [](Index i, int, const Tensor<double>& theta, Tensor<double>& gradient_out) {
-  gradient_out = theta;
-  double loss = 0;
-  for (double& value : gradient_out.values()) {
-    loss += static_cast<double>(i + 1) * value * value / 2;
-    value *= static_cast<double>(i + 1);
-  }
-  return loss;
+constexpr auto outer = [](Index i, int) {
+  return [i](const Tensor<double>& theta, Tensor<double>& gradient_out) {
+    gradient_out = theta;
+    double loss = 0;
+    for (double& value : gradient_out.values()) {
+      loss += static_cast<double>(i + 1) * value * value / 2;
+      value *= static_cast<double>(i + 1);
+    }
+    return loss;
+  };
 };
 
 std::vector<Tensor<double>> initializations(std::size_t count) {
@@ -30,14 +34,14 @@ std::vector<Tensor<double>> initializations(std::size_t count) {
 
 UnrollOptions options() {
   UnrollOptions options;
-  options.differentiate_y = options.differentiate_momentum = true;
+  options.differentiate.y = true;
   options.samples_per_block = 2;
   return options;
 }
 
 TEST_CASE("unroll_ensemble: the mean over initializations") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
-  loop.momentum = 0.9;
+  loop.rule = optim::HeavyBall{};
   const std::vector<Tensor<double>> theta0 = initializations(3);
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
   const Hypergradient<double>& mean = ensemble(loop, theta0, outer);
@@ -48,18 +52,18 @@ TEST_CASE("unroll_ensemble: the mean over initializations") {
   for (Index i = 0; i < 3; ++i) {
     loop.theta0 = theta0[static_cast<std::size_t>(i)];
     Unroll<double, SmallLoss> unroll(SmallLoss(), options());
-    const auto& h = unroll(loop, [&](const auto& t, auto& g) { return outer(i, 0, t, g); });
+    const auto& h = unroll(loop, outer(i, 0));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].x[1], h.x[1]));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].theta_T, h.theta_T));
     loss += h.outer_loss / 3;
-    momentum += h.momentum.value() / 3;
+    momentum += h.rule["momentum"] / 3;
     for (Index j = 0; j < x.size(); ++j) x[j] += h.x[1][j] / 3;
     for (Index j = 0; j < y.size(); ++j) y[j] += h.y[0][j] / 3;
     for (Index j = 0; j < rates.size(); ++j) rates[j] += h.learning_rates[j] / 3;
     for (Index j = 0; j < theta.size(); ++j) theta[j] += h.theta0[j] / 3;
   }
   CHECK(std::abs(mean.outer_loss - loss) <= 1e-14 * loss);
-  CHECK(std::abs(mean.momentum.value() - momentum) <= 1e-14 * std::abs(momentum));
+  CHECK(std::abs(mean.rule["momentum"] - momentum) <= 1e-14 * std::abs(momentum));
   CHECK(relative_error(mean.x[1], x) <= 1e-14);
   CHECK(relative_error(mean.y[0], y) <= 1e-14);
   CHECK(relative_error(mean.learning_rates, rates) <= 1e-14);
@@ -92,7 +96,7 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
 TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
   const InnerLoop<double> loop = small_loop<double>(2, 1);
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options(), WorkerTeam(2));
-  CHECK_THROWS_WITH_AS(ensemble(loop, {}, outer), "UnrollEnsemble: needs at least one initialization", ArgumentError);
+  CHECK_THROWS_WITH_AS(ensemble(loop, std::span<const Tensor<double>>(), outer), "UnrollEnsemble: needs at least one initialization", ArgumentError);
   std::vector<Tensor<double>> theta0 = initializations(3);
   theta0[2] = Tensor<double>(Shape{3});
   CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer), "UnrollEnsemble: initialization 2 is (3), the first is (43)",

@@ -3,7 +3,6 @@
 #include <span>
 #include <vector>
 
-#include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
 namespace hypertape::optim {
@@ -17,13 +16,11 @@ class WeightGroups {
     std::size_t group;
   };
 
-  /// Runs of these sizes that make up all `weights`; with no sizes, all are one group. @throws ShapeError if a size is
-  /// not positive, or they add up to another number.
+  /// Runs of these sizes, which add up to all `weights`; with no sizes, all are one group.
   void assign(Index weights, std::span<const Index> sizes) {
     chunks_.clear();
     Index begin = 0;
     const auto append = [&](Index size, std::size_t group) {
-      if (size < 1 || size > weights - begin) refuse(weights, sizes);
       for (const Index end = begin + size; begin < end;) {
         const Index next = end - begin < longest_chunk ? end : begin + longest_chunk;
         chunks_.push_back({{begin, next}, group});
@@ -32,7 +29,6 @@ class WeightGroups {
     };
     if (sizes.empty()) append(weights, 0);
     for (std::size_t group = 0; group < sizes.size(); ++group) append(sizes[group], group);
-    if (begin != weights) refuse(weights, sizes);
   }
 
   /// The weights, cut in a way that depends on their number and their groups alone.
@@ -42,13 +38,6 @@ class WeightGroups {
 
  private:
   static constexpr Index longest_chunk = 8192;
-
-  [[noreturn]] static void refuse(Index weights, std::span<const Index> sizes) {
-    Index sum = 0;
-    for (const Index size : sizes) sum += size;
-    throw ShapeError("WeightGroups: ", sizes.size(), " groups of ", sum, " weights in all do not make up ", weights,
-                     ", or one of them is empty");
-  }
 
   std::vector<Chunk> chunks_;
 };

@@ -214,6 +214,12 @@ void InnerLoop<T>::validate() const {
     };
     for_each_data(s, same_samples, *this);
   }
+  Index grouped = 0;
+  for (const Index size : groups) grouped += size;
+  if (!groups.empty() && (grouped != theta0.size() || std::ranges::any_of(groups, [](Index size) { return size < 1; }))) {
+    refuse(group_count, " groups of ", grouped, " weights in all do not make up ", theta0.size(),
+           ", or one of them is empty");
+  }
   rule.validate();
   if (!state0.slots.empty() && state0.slots.size() != rule->slots()) {
     refuse(rule->name(), " keeps ", rule->slots(), " slots, got ", state0.slots.size());

@@ -1,4 +1,4 @@
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +9,7 @@
 #include "hypertape/autodiff/check_gradient.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
@@ -26,13 +27,14 @@ Var<double> outer_loss(Var<double> theta) {
 /// the loop's theta0 and the velocity is given; at the end the velocity is that of the end.
 double trained_loss(const InnerLoop<double>& loop, Index first, Tensor<double>& velocity, Tensor<double>& theta) {
   theta = loop.theta0;
-  for (Index t = first; t < loop.steps_taken(); ++t) {
+  const double momentum = loop.rule->slots() > 0 ? loop.rule["momentum"] : 0;
+  for (Index t = first; t < loop.range().end; ++t) {
     const auto s = static_cast<std::size_t>(t % loop.steps());
     Tape<double> tape;
     const Var<double> leaf = tape.leaf(theta);
     const Tensor<double> g = gradient(SmallLoss()(leaf, tape.leaf(loop.x[s]), tape.leaf(loop.y[s])), leaf).value();
     for (Index i = 0; i < theta.size(); ++i) {
-      velocity[i] = loop.momentum * velocity[i] + g[i];
+      velocity[i] = momentum * velocity[i] + g[i];
       theta[i] -= loop.learning_rates[t] * velocity[i];
     }
   }
@@ -69,7 +71,8 @@ Hypergradient<double> differences(InnerLoop<double> loop, const Loss& loss) {
   out.learning_rates = of(loop.learning_rates);
   for (Tensor<double>& x : loop.x) out.x.push_back(of(x));
   for (Tensor<double>& y : loop.y) out.y.push_back(of(y));
-  out.momentum = differences(loop, {&loop.momentum, 1}, Shape{1}, loss)[0];  // trained_loss takes negative ones too
+  out.rule = loop.rule;
+  if (loop.rule->slots() > 0) out.rule.coefficients = of(loop.rule.coefficients);  // also below 0
   return out;
 }
 
@@ -77,7 +80,7 @@ Hypergradient<double> differences(InnerLoop<double> loop, const Loss& loss) {
 template <class T>
 double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
   double sum = relative_error(a.theta0, b.theta0) + relative_error(a.learning_rates, b.learning_rates) +
-               relative_error(Tensor<T>(Shape{1}, a.momentum.value()), Tensor<T>(Shape{1}, b.momentum.value()));
+               relative_error(a.rule.coefficients, b.rule.coefficients);
   for (std::size_t s = 0; s < b.x.size(); ++s) sum += relative_error(a.x.at(s), b.x.at(s));
   for (std::size_t s = 0; s < b.y.size(); ++s) sum += relative_error(a.y.at(s), b.y.at(s));
   return sum;
@@ -85,16 +88,16 @@ double distance(const Hypergradient<T>& a, const Hypergradient<T>& b) {
 
 InnerLoop<double> small_loop_with(double momentum, Index steps, Index epochs, Index samples = 6) {
   InnerLoop<double> loop = small_loop<double>(steps, epochs, samples);
-  loop.momentum = momentum;
+  loop.rule = optim::HeavyBall{.momentum = momentum};
   return loop;
 }
 
 UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastest,
-                              MemoryPolicy memory = MemoryPolicy::store_all) {
+                              Schedule schedule = Schedule::store_all()) {
   UnrollOptions options;
   options.second_derivative = second;
-  options.memory_policy = memory;
-  options.differentiate_y = options.differentiate_momentum = true;
+  options.schedule = schedule;
+  options.differentiate.y = true;
   return options;
 }
 
@@ -111,7 +114,7 @@ TEST_CASE("hypergradient: central differences through the whole unroll") {
       const auto h = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives());
       CHECK(std::abs(h.outer_loss - trained_loss(loop)) <= 1e-13 * h.outer_loss);
       CHECK(distance(h, differences(loop, [](const auto& l) { return trained_loss(l); })) <= tolerance);
-      CHECK((h.momentum == 0) == (loop.length() == 1));  // a single step starts from a velocity of 0
+      CHECK((h.rule["momentum"] == 0) == (loop.length() == 1));  // a single step starts from a velocity of 0
     }
   }
 }
@@ -126,22 +129,21 @@ TEST_CASE("hypergradient: both second derivatives agree to rounding") {
   }
 }
 
-void check_memory_policies(const InnerLoop<double>& loop, SecondDerivative second) {
+void check_schedules(const InnerLoop<double>& loop, SecondDerivative second) {
   const auto expected = hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second));
-  CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, MemoryPolicy::recompute)),
-                 expected) <= 0);
-  for (const Index interval : {0, 1, 2, 5, 11, 12, 100}) {  // of 12 steps
-    CAPTURE(interval);
-    UnrollOptions options = all_derivatives(second, MemoryPolicy::checkpoints);
-    options.checkpoint_interval = interval;
-    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, options), expected) <= 0);
+  std::vector<Schedule> schedules{Schedule::recompute(), Schedule::memory_budget(std::size_t{1} << 30)};
+  for (const Index interval : {0, 1, 2, 5, 11, 12, 100}) schedules.push_back(Schedule::every(interval));  // of 12 steps
+  for (const Index checkpoints : {1, 2, 3, 12}) schedules.push_back(Schedule::binomial(checkpoints));
+  for (const Schedule& schedule : schedules) {
+    CAPTURE(schedule);
+    CHECK(distance(hypergradient(loop, SmallLoss(), outer_loss, all_derivatives(second, schedule)), expected) <= 0);
   }
 }
 
-TEST_CASE("hypergradient: every memory policy gives the same bits") {
+TEST_CASE("hypergradient: every schedule gives the same bits") {
   for (const double momentum : {0.0, 0.9}) {
     for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-      check_memory_policies(small_loop_with(momentum, 3, 4), second);
+      check_schedules(small_loop_with(momentum, 3, 4), second);
     }
   }
 }
@@ -149,7 +151,7 @@ TEST_CASE("hypergradient: every memory policy gives the same bits") {
 TEST_CASE("hypergradient: a window counts only the last steps") {
   const InnerLoop<double> loop = small_loop<double>(3, 2);
   for (const Index window : {1, 2, 4}) {
-    for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto memory : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
       CAPTURE(window);
       // The last steps alone, from the weights that the first ones reach.
       InnerLoop<double> first = loop, last = loop;
@@ -194,7 +196,7 @@ TEST_CASE("hypergradient: a window counts only the last steps") {
 TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
   const InnerLoop<double> loop = small_loop_with(0.9, 3, 2);
   for (const Index window : {1, 2, 4}) {
-    for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+    for (const auto memory : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
       CAPTURE(window);
       const Index start = loop.length() - window;
       InnerLoop<double> first = loop, last = loop;
@@ -216,7 +218,7 @@ TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
 TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
   for (const double momentum : {0.0, 0.9}) {
     for (const Index window : {0, 2}) {
-      for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+      for (const auto memory : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
         UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
         options.window = window;
         Unroll<double, SmallLoss> unroll(SmallLoss(), options);
@@ -233,7 +235,7 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
           shorter.max_steps = 0;
           shorter.x.resize(static_cast<std::size_t>(std::min<Index>(stop, 3)));
           shorter.y.resize(shorter.x.size());
-          const Index steps = shorter.steps();
+          const auto steps = static_cast<Index>(shorter.x.size());
           shorter.learning_rates = Tensor<double>(Shape{stop / steps, steps},
                                                   loop.learning_rates.values().first(static_cast<std::size_t>(stop)));
           Hypergradient<double> expected = unroll(shorter, outer);
@@ -241,7 +243,7 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
           const Hypergradient<double>& h = unroll(loop, outer);
           CHECK(equal(h.theta_T, expected.theta_T));
           CHECK(equal(h.theta0, expected.theta0));
-          CHECK(h.momentum == expected.momentum);
+          CHECK(equal(h.rule.coefficients, expected.rule.coefficients));
           for (Index t = 0; t < loop.length(); ++t) {
             CHECK(h.learning_rates[t] == (t < stop ? expected.learning_rates[t] : 0.0));
           }
@@ -272,20 +274,11 @@ TEST_CASE("hypergradient: a window longer than the loop is the whole loop") {
                  hypergradient(loop, SmallLoss(), outer_loss, all_derivatives())) <= 0);
 }
 
-TEST_CASE("hypergradient: a negative window or interval is refused") {
+TEST_CASE("hypergradient: a negative window is refused") {
   UnrollOptions options;
   options.window = -1;
   CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss(), options)),
-                       "UnrollOptions: interval and window cannot be negative, got 0 and -1", ArgumentError);
-}
-
-TEST_CASE("hypergradient: an interval that the memory policy would ignore is refused") {
-  for (const auto memory : {MemoryPolicy::store_all, MemoryPolicy::recompute}) {
-    UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
-    options.checkpoint_interval = 2;
-    CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss(), options)),
-                         "UnrollOptions: checkpoint_interval goes with MemoryPolicy::checkpoints", ArgumentError);
-  }
+                       "UnrollOptions: the window cannot be -1 steps", ArgumentError);
 }
 
 /// The sum of squares, for whatever theta.
@@ -296,8 +289,8 @@ constexpr auto simple_outer = [](const Tensor<double>& theta, Tensor<double>& gr
 
 TEST_CASE("hypergradient: memory is what was predicted, and grows with the root of T for checkpoints") {
   constexpr double unit = 1 << 20;  // in which an arena reserves memory
-  const auto bytes = [&](MemoryPolicy policy, Index epochs, Index samples_per_block = 0, double momentum = 0) {
-    UnrollOptions options = all_derivatives(SecondDerivative::fastest, policy);
+  const auto bytes = [&](Schedule schedule, Index epochs, Index samples_per_block = 0, double momentum = 0) {
+    UnrollOptions options = all_derivatives(SecondDerivative::fastest, schedule);
     options.samples_per_block = samples_per_block;
     Unroll<double, SmallLoss> unroll(SmallLoss(), options);
     InnerLoop<double> loop = small_loop_with(momentum, 1, epochs, 1200);
@@ -308,15 +301,15 @@ TEST_CASE("hypergradient: memory is what was predicted, and grows with the root 
     CHECK(std::abs(predicted - reserved) <= 0.01 * reserved);
     return reserved;
   };
-  const double root4 = bytes(MemoryPolicy::checkpoints, 16), root8 = bytes(MemoryPolicy::checkpoints, 64);
-  const double root12 = bytes(MemoryPolicy::checkpoints, 144);
+  const double root4 = bytes(Schedule::every(), 16), root8 = bytes(Schedule::every(), 64);
+  const double root12 = bytes(Schedule::every(), 144);
   CHECK(root8 - root4 > 1.5 * unit);  // four records more
   CHECK(std::abs((root12 - root8) - (root8 - root4)) <= 2 * unit);
-  CHECK(bytes(MemoryPolicy::store_all, 64) > 4 * root8);  // 64 records, not 8
-  CHECK(bytes(MemoryPolicy::recompute, 64) < root8);
+  CHECK(bytes(Schedule::store_all(), 64) > 4 * root8);  // 64 records, not 8
+  CHECK(bytes(Schedule::recompute(), 64) < root8);
   for (const Index samples_per_block : {600, 500, 77}) {
     for (const Index epochs : {1, 7, 30}) {
-      for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
+      for (const auto policy : {Schedule::store_all(), Schedule::recompute(), Schedule::every()}) {
         bytes(policy, epochs, samples_per_block, epochs == 7 ? 0.5 : 0);
       }
     }
@@ -328,9 +321,9 @@ TEST_CASE("hypergradient: an object that is reused holds at most twice what its 
     return static_cast<double>(Unroll<double, SmallLoss>(SmallLoss(), options).predicted_bytes(loop));
   };
   Random random(1);
-  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::checkpoints}) {
+  for (const auto policy : {Schedule::store_all(), Schedule::every()}) {
     for (const Index samples_per_block : {0, 400}) {
-      const UnrollOptions options{.memory_policy = policy, .samples_per_block = samples_per_block};
+      const UnrollOptions options{.schedule = policy, .samples_per_block = samples_per_block};
       Unroll<double, SmallLoss> growing(SmallLoss(), options), mixed(SmallLoss(), options);
       double largest_growing = 0, largest_mixed = 0;
       for (Index call = 1; call <= 40; ++call) {
@@ -356,12 +349,12 @@ TEST_CASE("hypergradient: the derivative with respect to a momentum of 0 is not 
   const InnerLoop<double> loop{Tensor<double>(Shape{1}, {3.0}),
                                {Tensor<double>(Shape{1, 1})},
                                {Tensor<double>(Shape{1, 1})},
-                               Tensor<double>(Shape{2, 1}, 0.25)};
+                               Tensor<double>(Shape{2, 1}, 0.25),
+                               optim::HeavyBall{.momentum = 0}};
   const auto inner = [](Var<double> theta, Var<double>, Var<double>) { return 0.5 * sum(square(theta)); };
   const auto outer = [](Var<double> theta) { return sum(theta); };
-  const auto h = hypergradient(loop, inner, outer, {.differentiate_momentum = true});
-  CHECK(std::abs(h.momentum.value() - -0.25 * 3) <= 1e-15);
-  CHECK(!hypergradient(loop, inner, outer).momentum);  // not asked for
+  const auto h = hypergradient(loop, inner, outer);
+  CHECK(std::abs(h.rule["momentum"] - -0.25 * 3) <= 1e-15);
 }
 
 TEST_CASE("hypergradient: no derivative jumps where the momentum is 0") {
@@ -384,20 +377,20 @@ TEST_CASE("hypergradient: velocities are kept only where they are needed, and pr
     gradient_out = theta;
     return 1.0F;
   };
-  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute, MemoryPolicy::checkpoints}) {
-    const UnrollOptions options{.memory_policy = policy, .differentiate_y = true};
-    const auto bytes = [&](float momentum) {
+  for (const auto policy : {Schedule::store_all(), Schedule::recompute(), Schedule::every()}) {
+    const UnrollOptions options{.differentiate = {.y = true}, .schedule = policy};
+    const auto bytes = [&](const optim::Rule<float>& rule) {
       Unroll<float, Loss> unroll(Loss{&net}, options);
-      loop.momentum = momentum;
+      loop.rule = rule;
       unroll(loop, outer);
       const auto reserved = static_cast<double>(unroll.reserved_bytes());
       CHECK(std::abs(static_cast<double>(unroll.predicted_bytes(loop)) - reserved) <= 0.01 * reserved);
       return reserved;
     };
-    const double plain = bytes(0), with_momentum = bytes(0.9F);
-    const double points = policy == MemoryPolicy::checkpoints ? 10 : 26;
+    const double plain = bytes(optim::GradientDescent{}), with_momentum = bytes(optim::HeavyBall{});
+    const double points = policy == Schedule::every() ? 10 : 26;
     const double theta_bytes = static_cast<double>(loop.theta0.size()) * sizeof(float);
-    CHECK(std::abs(with_momentum - plain - (points + 1) * theta_bytes) <= 0.01 * plain);  // and one for nu
+    CHECK(std::abs(with_momentum - plain - (points + 4) * theta_bytes) <= 0.01 * plain);  // and v_T, and dL/dv, dL/dv_0 and dL/dg
   }
 }
 
@@ -413,23 +406,22 @@ TEST_CASE("hypergradient: a mean over blocks of samples is the mean over samples
   }
 }
 
-void check_thread_counts(float momentum) {
+void check_thread_counts(const optim::Rule<float>& rule) {
   InnerLoop<float> loop = small_loop<float>(3, 2, 20);
-  loop.momentum = momentum;
+  loop.rule = rule;
   const auto outer = [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
     gradient_out = theta;
     return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
   };
   UnrollOptions options;
   options.samples_per_block = 3;
-  options.differentiate_momentum = true;
   Unroll<float, SmallLoss> one(SmallLoss(), options, WorkerTeam(1));
   const Hypergradient<float> expected = one(loop, outer);
   for (const int threads : {1, 2, 5}) {
     Unroll<float, SmallLoss> unroll(SmallLoss(), options, WorkerTeam(threads));
     for (int call = 0; call < 2; ++call) {
       const Hypergradient<float>& h = unroll(loop, outer);
-      CHECK(h.momentum == expected.momentum);
+      CHECK(equal(h.rule.coefficients, expected.rule.coefficients));
       CHECK(equal(h.theta0, expected.theta0));
       CHECK(equal(h.learning_rates, expected.learning_rates));
       for (std::size_t s = 0; s < loop.x.size(); ++s) CHECK(equal(h.x[s], expected.x[s]));
@@ -438,8 +430,8 @@ void check_thread_counts(float momentum) {
 }
 
 TEST_CASE("hypergradient: the same bits whatever the number of threads, and on every call") {
-  check_thread_counts(0);
-  check_thread_counts(0.9F);
+  check_thread_counts(optim::GradientDescent{});
+  check_thread_counts(optim::HeavyBall{});
 }
 
 /// Half the sum of squares, whose Hessian is one.
@@ -456,16 +448,15 @@ TEST_CASE("hypergradient: a long theta is shared out with the same bits") {
   loop.x.push_back(Tensor<float>(Shape{1, 1}));
   loop.y.push_back(Tensor<float>(Shape{1, 1}));
   loop.learning_rates = positive_tensor<float>(Shape{4, 1}, 2);
-  loop.momentum = 0.9F;
+  loop.rule = optim::HeavyBall{.momentum = 0.9};
   const auto outer = [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
     gradient_out = theta;
     return 1.0F;
   };
-  const UnrollOptions options{.differentiate_momentum = true};
-  Unroll<float, SquaredNorm> one(SquaredNorm(), options), many(SquaredNorm(), options, WorkerTeam(3));
+  Unroll<float, SquaredNorm> one(SquaredNorm{}), many(SquaredNorm(), {}, WorkerTeam(3));
   const Hypergradient<float>& h = many(loop, outer);
   CHECK(distance(h, one(loop, outer)) <= 0);
-  CHECK(h.momentum.value() != 0);
+  CHECK(h.rule["momentum"] != 0);
 }
 
 TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
@@ -528,9 +519,9 @@ TEST_CASE("hypergradient: weights that end infinite are not returned") {
 TEST_CASE("hypergradient: the inner losses are those at the weights before each step, however steps are kept") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   loop.max_steps = 3;
-  for (const auto policy : {MemoryPolicy::store_all, MemoryPolicy::recompute}) {
+  for (const auto policy : {Schedule::store_all(), Schedule::recompute()}) {
     UnrollOptions options;
-    options.memory_policy = policy;
+    options.schedule = policy;
     const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
     REQUIRE(h.inner_losses.shape() == Shape{2, 2});
     Tensor<double> theta = loop.theta0;
@@ -570,11 +561,11 @@ TEST_CASE("hypergradient: the derivative that is not finite is named, whichever 
   };
   // sqrt has an infinite slope at 0; d/dtheta of theta sqrt(x) is sqrt(x).
   refuses([](auto theta, auto x, auto y, auto phi) { return sum(theta * sqrt(x) + y + phi); },
-          "hypergradient: the derivative by samples is not finite");
+          "hypergradient: the derivative with respect to x of step 0 is not finite");
   refuses([](auto theta, auto x, auto y, auto phi) { return sum(theta * sqrt(y) + x + phi); },
-          "hypergradient: the derivative by labels is not finite");
+          "hypergradient: the derivative with respect to y of step 0 is not finite");
   refuses([](auto theta, auto x, auto y, auto phi) { return sum(theta * sqrt(phi) + x + y); },
-          "hypergradient: the derivative by hyperparameters is not finite");
+          "hypergradient: the derivative with respect to hyperparameters is not finite");
 }
 
 TEST_CASE("hypergradient: an outer loss finds room for its gradient") {
