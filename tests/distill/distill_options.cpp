@@ -31,6 +31,12 @@ struct Spoil {
   }
 
   template <class T>
+  void operator()(T& value, const distill::Option& option, const distill::TextForm<T>& text) const {
+    CHECK(names.insert(option.name).second);
+    CHECK(text.read(text.write(value)) == value);
+  }
+
+  template <class T>
   void operator()(T& value, const distill::Option& option) const {
     CHECK(names.insert(option.name).second);
     CHECK(!std::string(option.help).empty());

@@ -120,8 +120,8 @@ TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip th
     return std::get<std::vector<float>>(npz.at("images").values);
   };
   const std::vector<float> plain = run("plain", "");
-  for (const char* policy : {"recompute", "checkpoints"}) {
-    CHECK(run(policy, std::string("--memory-policy ") + policy) == plain);
+  for (const char* policy : {"recompute", "checkpoints", "checkpoints:2", "binomial:2", "50MB"}) {
+    CHECK(run(policy, std::string("--memory ") + policy) == plain);
   }
   for (const char* other : {"--flip", "--crop-padding 2", "--clip-average 0.5"}) CHECK(run("other", other) != plain);
   const auto outside = [](const std::vector<float>& images) {

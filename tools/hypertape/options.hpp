@@ -202,6 +202,23 @@ class Options {
       };
       options.add_converted<std::string>(declared, name_of_value, choose)->check(CLI::IsMember(names));
     }
+
+    template <class T>
+    void operator()(T& value, const distill::Option& declared, const distill::TextForm<T>& text) const {
+      const auto complaint = [text](const std::string& written) {
+        try {
+          text.read(written);
+        } catch (const ArgumentError& error) {
+          return std::string(error.what());
+        }
+        return std::string();
+      };
+      options
+          .add_converted<std::string>(
+              declared, [&value, text] { return text.write(value); },
+              [&value, text](const std::string& written) { value = text.read(written); })
+          ->check(CLI::Validator(complaint, "", ""));
+    }
   };
 
   static OnResume on_resume(const distill::Option& declared) {

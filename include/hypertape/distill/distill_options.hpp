@@ -9,9 +9,9 @@
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/objective.hpp"
+#include "hypertape/distill/memory_option.hpp"
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/real_batches.hpp"
-#include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::distill {
 
@@ -25,7 +25,7 @@ struct InnerLoopOptions {
   double momentum = 0;                 ///< of the steps
   double initial_learning_rate = 0.2;  ///< of every step
   double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
-  MemoryPolicy memory_policy = MemoryPolicy::store_all;  ///< what is kept of the steps
+  Schedule schedule = Schedule::store_all();  ///< what is kept of the steps; a budget is for all threads together
 
   /// Steps in all.
   Index length() const { return steps * epochs; }
@@ -100,14 +100,13 @@ struct DistillOptions {
     visit(inner.rates_learning_rate,
           {"rates_learning_rate", "Of the outer Adam, for the learning rates; 0 leaves them as they start",
            not_negative});
-    visit(inner.memory_policy,
-          {.name = "memory_policy",
-           .help = "What is kept of the inner steps (all, the weights before each, or before some), for less memory "
-                   "and more time",
+    visit(inner.schedule,
+          {.name = "memory",
+           .help = "What is kept of the inner steps, for less memory and more time: all, recompute (the weights before "
+                   "each), checkpoints[:K] (before every K-th), binomial:C (C checkpoints), or the fastest that fits an "
+                   "amount such as 450MB",
            .affects_results = false},
-          {{"every-tape", MemoryPolicy::store_all},
-           {"recompute", MemoryPolicy::recompute},
-           {"checkpoints", MemoryPolicy::checkpoints}});
+          TextForm<Schedule>{text_of, schedule_from_text});
     visit.heading("Distilled images");
     visit(images.per_class, {"images_per_class", "Distilled images of a class, in each step"});
     visit(images.initial_noise, {"initial_noise", "Standard deviation of the images that it starts from"});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hypertape/distill/distill_options.hpp"
+#include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/io/npz.hpp"
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/optim/gradient_clip.hpp"
@@ -32,7 +33,7 @@ class DistilledParameters {
     loop_.x = std::move(images);
     loop_.y = std::move(labels);
     loop_.learning_rates = Tensor<float>(Shape{options.inner_loop.epochs, options.inner_loop.steps});
-    loop_.momentum = static_cast<float>(options.inner_loop.momentum);
+    loop_.rule = inner_rule(options.inner_loop.momentum);
     images_.read(loop_.x);
     labels_.read(loop_.y);
     // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow.

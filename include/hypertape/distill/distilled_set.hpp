@@ -16,6 +16,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/io/npz.hpp"
 #include "hypertape/ops/losses.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 
 namespace hypertape::distill {
@@ -36,6 +37,12 @@ struct Origin {
 /// What sets that are made from this dataset say of it.
 inline Origin origin_of(const data::Dataset& dataset) {
   return {dataset.name, data::checksum_of(dataset), dataset.train.classes, dataset.class_names};
+}
+
+/// Of inner steps with this momentum: heavy ball, or plain descent for 0.
+inline optim::Rule<float> inner_rule(double momentum) {
+  if (momentum > 0) return optim::HeavyBall{momentum};
+  return optim::GradientDescent{};
 }
 
 /// What distillation learns, and what it takes to train a network on it: images and labels of each step, a learning
@@ -61,7 +68,7 @@ struct DistilledSet {
 
   /// The training run on this set, from the given weights.
   InnerLoop<float> inner_loop(const Tensor<float>& from) const {
-    return {from, images, labels, learning_rates, momentum};
+    return {from, images, labels, learning_rates, inner_rule(momentum)};
   }
 };
 

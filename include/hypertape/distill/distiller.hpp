@@ -100,8 +100,8 @@ class Distiller {
   /// A copy of what has been learned, with the initial weights that it was learned for if these are fixed.
   DistilledSet distilled() const {
     const InnerLoop<float>& loop = state_.parameters.loop();
-    DistilledSet set{loop.x, loop.y, options_.labels.soft, loop.learning_rates, loop.momentum, dataset_.normalization,
-                     {},     origin_};
+    DistilledSet set{loop.x, loop.y, options_.labels.soft, loop.learning_rates,
+                     static_cast<float>(options_.inner_loop.momentum), dataset_.normalization, {}, origin_};
     if (!options_.initialization.random && training_.count() == 1) set.theta0 = training_[0];
     return set;
   }
@@ -154,8 +154,8 @@ class Distiller {
   UnrollOptions unroll_options() const {
     UnrollOptions unroll;
     unroll.samples_per_block = inner_samples_per_block(options_.images.per_class * dataset_.train.classes);
-    unroll.differentiate_y = options_.labels.soft;
-    unroll.memory_policy = options_.inner_loop.memory_policy;
+    unroll.differentiate.y = options_.labels.soft;
+    unroll.schedule = options_.inner_loop.schedule;
     unroll.window = options_.outer_loop.window.value_or(0);
     return unroll;
   }
@@ -201,9 +201,13 @@ class Distiller {
       Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
       loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
     }
-    const auto real_loss = [&](Index network, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
-      const auto load = [&](Range places, Tensor<float>& x, Tensor<float>& y) { batches_.load(network, places, x, y); };
-      return outer_gradients_[static_cast<std::size_t>(worker)](theta, batches_.size(), load, gradient);
+    const auto real_loss = [&](Index network, int worker) {
+      return [this, network, worker](const Tensor<float>& theta, Tensor<float>& gradient) {
+        const auto load = [&](Range places, Tensor<float>& x, Tensor<float>& y) {
+          batches_.load(network, places, x, y);
+        };
+        return outer_gradients_[static_cast<std::size_t>(worker)](theta, batches_.size(), load, gradient);
+      };
     };
     const Hypergradient<float>& h = unroll_(loop, theta0, real_loss);
     state_.parameters.update(h, outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)

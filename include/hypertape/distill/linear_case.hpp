@@ -131,10 +131,11 @@ class LinearResidual {
   /// The expectation over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives by the points and their targets.
   const Hypergradient<double>& expected(const LinearPoints& points) {
     return ensemble_(points.inner_loop(solution_), starts_,
-                     [this](Index, int, const Tensor<double>& theta, Tensor<double>& gradient) {
-                       gradient.resize(theta.shape());
-                       for (Index i = 0; i < theta.size(); ++i) gradient[i] = 2 * (theta[i] - solution_[i]);
-                       return squared_distance(theta);
+                     [this](Index, int) {
+                       return [this](const Tensor<double>& theta, Tensor<double>& gradient) {
+                         for (Index i = 0; i < theta.size(); ++i) gradient[i] = 2 * (theta[i] - solution_[i]);
+                         return squared_distance(theta);
+                       };
                      });
   }
 
@@ -166,7 +167,7 @@ class LinearResidual {
  private:
   static UnrollOptions options() {
     UnrollOptions options;
-    options.differentiate_y = true;
+    options.differentiate.y = true;
     return options;
   }
 

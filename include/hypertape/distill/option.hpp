@@ -10,7 +10,8 @@
 
 /// Options that are declared once, in `for_each_option(options, visit)`: what checks them, the tool's command line and
 /// help, and config.json are written upon it. It calls visit.heading(text) before each group of options, and for each
-/// field visit(field, option), or visit(field, option, choices) if its values have names.
+/// field visit(field, option), visit(field, option, choices) if its values have names, or visit(field, option, text) if
+/// they are written in words.
 namespace hypertape::distill {
 
 /// The numbers that an option takes.
@@ -51,6 +52,13 @@ struct Option {
 template <class T>
 using Choices = std::vector<std::pair<std::string, T>>;
 
+/// How a field's values are written in words.
+template <class T>
+struct TextForm {
+  std::string (*write)(const T&);
+  T (*read)(const std::string&);  ///< @throws ArgumentError for text that is no value
+};
+
 /// A visitor that checks numbers.
 struct CheckOptions {
   const char* operation;  ///< what the message of an error starts with
@@ -68,6 +76,9 @@ struct CheckOptions {
   /// Nothing: a field can have no other value than those that have names.
   template <class T>
   void operator()(const T&, const Option&, const Choices<std::type_identity_t<T>>&) const {}
+  /// Nothing: any value of the type is one.
+  template <class T>
+  void operator()(const T&, const Option&, const TextForm<T>&) const {}
   /// Nothing.
   void heading(const char*) const {}
 };

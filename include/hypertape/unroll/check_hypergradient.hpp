@@ -51,7 +51,6 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
     throw ArgumentError("check_hypergradient: the derivatives of a truncated window, or of first order, differ from "
                         "those of the whole loop");
   }
-  if (loop.state0.slots.empty()) loop.state0.slots.assign(loop.rule->slots(), Tensor<double>(loop.theta0.shape()));
   options.differentiate = {true, true, true};
   Unroll<double, InnerLoss> unroll(inner_loss, options);
   const Hypergradient<double> h = unroll(loop, outer_loss);

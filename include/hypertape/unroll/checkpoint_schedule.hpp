@@ -74,6 +74,32 @@ class Schedule {
     return {Kind::memory_budget, 0, bytes};
   }
 
+  /// The budget for each of so many that share it; any other schedule as it is. @throws ArgumentError if there is not a
+  /// byte for each.
+  Schedule shared_by(int sharers) const {
+    return is_concrete() ? *this : memory_budget(bytes_ / static_cast<std::size_t>(sharers));
+  }
+
+  /// Calls that of five functions that is for its kind: store_all(), recompute(), every(k), binomial(c),
+  /// memory_budget(bytes).
+  template <class StoreAll, class Recompute, class Every, class Binomial, class Budget>
+  auto visit(const StoreAll& store_all, const Recompute& recompute, const Every& every, const Binomial& binomial,
+             const Budget& budget) const {
+    switch (kind_) {
+      case Kind::store_all:
+        return store_all();
+      case Kind::recompute:
+        return recompute();
+      case Kind::every:
+        return every(number_);
+      case Kind::binomial:
+        return binomial(number_);
+      case Kind::memory_budget:
+        break;
+    }
+    return budget(bytes_);
+  }
+
   /// Whether the actions are known: a budget's are those of the schedule that is fitted to it.
   bool is_concrete() const { return kind_ != Kind::memory_budget; }
 

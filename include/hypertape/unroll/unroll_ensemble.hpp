@@ -17,9 +17,10 @@ namespace hypertape::inline HYPERTAPE_ABI {
 template <class T, class InnerLoss>
 class UnrollEnsemble {
  public:
-  /// As for Unroll.
+  /// As for Unroll; a budget of memory is shared by the threads.
   explicit UnrollEnsemble(const InnerLoss& inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : team_(team), together_(inner_loss, options, team) {
+    options.schedule = options.schedule.shared_by(team.size());
     for (int w = 0; w < team.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss, options), {}});
   }
 
