@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -14,6 +15,24 @@
 #include "hypertape/optim/update_rule.hpp"
 
 namespace hypertape::optim {
+
+namespace detail {
+
+/// The list with one entry more.
+template <class E, std::size_t N>
+constexpr std::array<E, N + 1> append(const std::array<E, N>& list, const E& last) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) { return std::array<E, N + 1>{list[I]..., last}; }
+  (std::make_index_sequence<N>());
+}
+
+/// Whether the adjoint of these equations reads g.
+template <class Equations>
+inline constexpr bool reads_gradient = [] {
+  if constexpr (requires { Equations::needs_gradient; }) return Equations::needs_gradient;
+  return true;
+}();
+
+}  // namespace detail
 
 /// The values of some weights, theta and slots, in the lanes of V.
 template <class V, std::size_t Slots>
@@ -29,13 +48,29 @@ struct Given {
   V gradient;                                ///< g_t
   V rate;                                    ///< eta_t
   std::array<V, Coefficients> coefficients;  ///< the same in every lane
+
+  /// Of these weights, 0 for the rest.
+  static Given of(const Weights<V, Slots>& weights) {
+    Given given{weights, V::Zero(), V::Zero(), {}};
+    given.coefficients.fill(V::Zero());
+    return given;
+  }
+};
+
+/// Equations that treat each weight alone: what `ElementwiseRule` makes a rule of.
+template <class E>
+concept ElementwiseEquations = requires(const E& equations) {
+  typename E::template Scalars<double>;
+  { equations.values().size() } -> std::convertible_to<std::size_t>;
+  { E::coefficients.size() } -> std::convertible_to<std::size_t>;
+  { E::slots.size() } -> std::convertible_to<std::size_t>;
 };
 
 /// An update rule whose step treats each weight alone, made from its equations. `Equations` is a plain struct with the
 /// rule's numbers and
 ///
-///     static constexpr const char* name;
-///     static constexpr std::size_t slots;
+///     static std::string name();
+///     static constexpr std::array<Slot, S> slots;
 ///     static constexpr std::array<Coefficient, C> coefficients;
 ///     std::array<double, C> values() const;               // of the coefficients
 ///     template <class T> struct Scalars;                  // what is the same for all weights; made from
@@ -48,24 +83,21 @@ struct Given {
 /// as static templates over V, a fixed-size Eigen array; with `static constexpr bool needs_gradient = false` where the
 /// adjoint does not read g, so that it need not be kept; optim/heavy_ball.hpp is a short one. A sum over weights, as
 /// for the derivative with respect to a coefficient, is made chunk by chunk in one order, whatever the threads.
-template <class T, class Equations>
+template <class T, ElementwiseEquations Equations>
 class ElementwiseRule final : public UpdateRule<T> {
-  static constexpr std::size_t slot_count = Equations::slots, coefficient_count = Equations::coefficients.size();
+  static constexpr std::size_t slot_count = Equations::slots.size();
+  static constexpr std::size_t coefficient_count = Equations::coefficients.size();
   static constexpr int lanes = 64 / static_cast<int>(sizeof(T));
   using V = Eigen::Array<T, lanes, 1>;
   using Scalars = typename Equations::template Scalars<T>;
   using LaneWeights = Weights<V, slot_count>;
   using LaneGiven = Given<V, slot_count, coefficient_count>;
 
-  static constexpr bool adjoint_reads_gradient = [] {
-    if constexpr (requires { Equations::needs_gradient; }) return Equations::needs_gradient;
-    return true;
-  }();
-
  public:
   std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<ElementwiseRule>(); }
-  std::string name() const override { return Equations::name; }
+  std::string name() const override { return Equations::name(); }
   std::size_t slots() const override { return slot_count; }
+  Slot slot(std::size_t i) const override { return Equations::slots.at(i); }
   std::vector<Coefficient> coefficients() const override {
     return {Equations::coefficients.begin(), Equations::coefficients.end()};
   }
@@ -73,7 +105,7 @@ class ElementwiseRule final : public UpdateRule<T> {
     if constexpr (requires { Equations::is_plain_descent; }) return Equations::is_plain_descent;
     return false;
   }
-  bool needs_gradient() const override { return adjoint_reads_gradient; }
+  bool needs_gradient() const override { return detail::reads_gradient<Equations>; }
   std::size_t reserved_bytes() const override { return partial_.capacity() * sizeof(partial_[0]); }
 
   void step(const StepInputs<T>& in, Iterate<T>& to, const WorkerTeam& team) override {
@@ -87,12 +119,9 @@ class ElementwiseRule final : public UpdateRule<T> {
   void adjoint(const StepInputs<T>& in, const Iterate<T>& to, const StepAdjoint<T>& out,
                const WorkerTeam& team) override {
     for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, int count, Sums& sums) {
-      LaneGiven bar;
-      bar.weights = load(out.iterate, i, count);
-      bar.gradient = bar.rate = V::Zero();
-      bar.coefficients.fill(V::Zero());
+      auto bar = LaneGiven::of(load(out.iterate, i, count));
       V gradient = V::Zero();
-      if constexpr (adjoint_reads_gradient) gradient = load(in.gradient, i, count);
+      if constexpr (detail::reads_gradient<Equations>) gradient = load(in.gradient, i, count);
       Equations::adjoint(k, load(in.from, i, count), load(to, i, count), gradient, bar);
       store(bar.weights, out.iterate, i, count);
       store(bar.gradient, out.gradient, i, count);
@@ -125,8 +154,8 @@ class ElementwiseRule final : public UpdateRule<T> {
   /// Of the derivatives with respect to the rate and the coefficients.
   using Sums = std::array<V, coefficient_count + 1>;
 
-  /// Calls body(scalars, group, i, count, sums) for the weights i .. i + count - 1, count <= lanes, of all chunks; their
-  /// sums end in partial_.
+  /// Calls body(scalars, group, i, count, sums) for the weights i .. i + count - 1, count <= lanes, of all chunks;
+  /// their sums end in partial_.
   template <class Body>
   void for_each_lanes(const StepInputs<T>& in, const WorkerTeam& team, const Body& body) {
     const auto chunks = in.groups.chunks();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 
 #include "hypertape/optim/update_rule.hpp"
 
@@ -13,9 +14,9 @@ namespace hypertape::optim {
 ///
 /// Adjoint: eta_bar = - <theta'_bar, g>, g_bar = - eta theta'_bar, theta_bar = theta'_bar.
 struct GradientDescent {
-  static constexpr const char* name = "gradient descent";
+  static std::string name() { return "gradient descent"; }
   static constexpr bool is_plain_descent = true;
-  static constexpr std::size_t slots = 0;
+  static constexpr std::array<Slot, 0> slots{};
   static constexpr std::array<Coefficient, 0> coefficients{};
   static std::array<double, 0> values() { return {}; }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 
 #include "hypertape/optim/update_rule.hpp"
 
@@ -18,9 +19,9 @@ namespace hypertape::optim {
 struct HeavyBall {
   double momentum = 0.9;  ///< mu, in [0, 1)
 
-  static constexpr const char* name = "heavy ball";
+  static std::string name() { return "heavy ball"; }
+  static constexpr std::array<Slot, 1> slots{{{"velocity"}}};
   static constexpr bool needs_gradient = false;
-  static constexpr std::size_t slots = 1;
   static constexpr std::array<Coefficient, 1> coefficients{{{"momentum", 0, 1}}};
   std::array<double, 1> values() const { return {momentum}; }
 

@@ -1,114 +1,112 @@
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/optim/rule.hpp"
 
-/// First-order optimizers of a flat vector: values -= update(gradient), in place. They are for outer loops and for
-/// plain training; nothing of them is recorded on a tape.
 namespace hypertape::optim {
 
-namespace detail {
-
-inline void require_same_size(const char* name, std::size_t values, std::size_t gradient, std::size_t state) {
-  if (values == gradient && values == state) return;
-  throw ArgumentError(name, ": ", values, " values, ", gradient, " derivatives, and a state of ", state);
-}
-
-}  // namespace detail
-
-/// Gradient descent, with (heavy-ball) momentum if it is not 0: m = momentum m + g, x -= lr m.
+/// Steps of a rule along gradients that somebody else computes: for plain training and for outer loops. Nothing of it
+/// is recorded.
+///
+///     optim::Optimizer<float> optimizer(optim::Adam{.beta1 = 0.5});
+///     optimizer.step(values, gradient, 0.01);
 template <class T>
-class Sgd {
+class Optimizer {
  public:
-  /// @throws ArgumentError unless the momentum is in [0, 1).
-  explicit Sgd(double momentum = 0) : momentum_(momentum) {
-    if (!(momentum >= 0 && momentum < 1)) throw ArgumentError("Sgd: momentum must be in [0, 1), got ", momentum);
+  /// Before its first step. Hyperparameters are for a rule that depends on such, as a `CustomRule` may. @throws as
+  /// `Rule::validate`.
+  explicit Optimizer(Rule<T> rule = {}, Tensor<T> hyperparameters = {})
+      : rule_(std::move(rule)),
+        coefficient_count_(rule_.values().size()),
+        stepper_(rule_->clone()),
+        phi_(std::move(hyperparameters)) {
+    rule_.validate();
   }
 
-  /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
-  /// before.
+  /// @{
+  /// Copies have a state of their own, and go on from the present one.
+  Optimizer(const Optimizer& other)
+      : rule_(other.rule_),
+        coefficient_count_(other.coefficient_count_),
+        stepper_(rule_->clone()),
+        phi_(other.phi_),
+        state_(other.state_) {}
+  Optimizer(Optimizer&&) noexcept = default;
+  Optimizer& operator=(Optimizer other) noexcept {
+    rule_ = std::move(other.rule_);
+    coefficient_count_ = other.coefficient_count_;
+    stepper_ = std::move(other.stepper_);
+    phi_ = std::move(other.phi_);
+    state_ = std::move(other.state_);
+    return *this;
+  }
+  ~Optimizer() = default;
+  /// @}
+
+  /// values -> the step's theta, in place. @throws ArgumentError if there are none, or sizes differ, from each other or
+  /// from that of the steps before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
-    detail::require_same_size("Sgd", values.size(), gradient.size(),
-                              velocity_.empty() ? values.size() : velocity_.size());
-    velocity_.resize(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      velocity_[i] = static_cast<T>(momentum_) * velocity_[i] + gradient[i];
-      values[i] -= static_cast<T>(learning_rate) * velocity_[i];
+    const auto size = static_cast<Index>(values.size());
+    const Index known = state_.slots.empty() ? size : state_.slots[0].size();
+    if (size == 0 || values.size() != gradient.size() || size != known) {
+      throw ArgumentError("Optimizer: ", size, " values, ", gradient.size(), " derivatives, and a state of ", known);
     }
-  }
-
- private:
-  double momentum_;
-  std::vector<T> velocity_;
-};
-
-/// Adam (Kingma and Ba 2015), Algorithm 1, with PyTorch's placing of epsilon.
-template <class T>
-class Adam {
- public:
-  /// What it remembers of the gradients so far, to be kept with a run.
-  struct State {
-    std::int64_t steps = 0;      ///< taken so far
-    std::vector<double> mean;    ///< of gradients; empty before the first step
-    std::vector<double> square;  ///< of their squares, likewise
-  };
-
-  /// @throws ArgumentError unless both betas are in [0, 1) and epsilon is positive.
-  explicit Adam(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8)
-      : beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
-    if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
-      throw ArgumentError("Adam: betas must be in [0, 1), got ", beta1, " and ", beta2);
+    if (now_.theta.size() != size || groups_.count() == 0) {
+      groups_.assign(size, {});
+      now_.theta.resize(Shape{size});
+      gradient_.resize(Shape{size});
     }
-    if (!(epsilon > 0)) throw ArgumentError("Adam: epsilon must be positive, got ", epsilon);
-  }
-
-  /// One step along the gradient. @throws ArgumentError if sizes differ, from each other or from those of the step
-  /// before.
-  void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
-    auto& [steps, mean, square] = state_;
-    detail::require_same_size("Adam", values.size(), gradient.size(), steps == 0 ? values.size() : mean.size());
-    mean.resize(values.size());
-    square.resize(values.size());
-    ++steps;
-    const auto taken = static_cast<double>(steps);
-    const double mean_share = 1 - std::pow(beta1_, taken), square_share = 1 - std::pow(beta2_, taken);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto g = static_cast<double>(gradient[i]);
-      mean[i] = beta1_ * mean[i] + (1 - beta1_) * g;
-      square[i] = beta2_ * square[i] + (1 - beta2_) * g * g;
-      const double update = (mean[i] / mean_share) / (std::sqrt(square[i] / square_share) + epsilon_);
-      values[i] -= static_cast<T>(learning_rate * update);
+    if (state_.slots.empty()) state_.slots.assign(rule_->slots(), Tensor<T>(Shape{size}));
+    std::copy(values.begin(), values.end(), now_.theta.data());
+    std::copy(gradient.begin(), gradient.end(), gradient_.data());
+    const T rate = static_cast<T>(learning_rate);
+    const StepInputs<T> in{
+        now_, gradient_,   {&rate, 1}, groups_, rule_.coefficients.values().first(coefficient_count_),
+        phi_, state_.steps};
+    now_.slots.swap(state_.slots);
+    try {
+      stepper_->step(in, now_, team_);
+    } catch (...) {  // before it wrote anything
+      now_.slots.swap(state_.slots);
+      throw;
     }
+    now_.slots.swap(state_.slots);
+    ++state_.steps;
+    std::copy_n(now_.theta.data(), size, values.data());
   }
 
   /// What to keep with a run.
-  const State& state() const { return state_; }
-  /// Goes on from a state. @throws ArgumentError, keeping the present one, for one that no run of steps leaves: a
-  /// number of steps that is negative or not below 2^53, vectors of two lengths, any before the first step, a mean that
-  /// is not finite, a square that is negative or not finite.
-  void restore(State state) {
-    const auto refuse = [](const auto&... what) { throw ArgumentError("Adam: a state cannot have ", what...); };
-    constexpr std::int64_t most_steps = std::int64_t{1} << 53;  // which a double counts
-    if (state.steps < 0 || state.steps >= most_steps) refuse(state.steps, " steps");
-    if (state.mean.size() != state.square.size()) {
-      refuse(state.mean.size(), " means and ", state.square.size(), " squares");
-    }
-    if (state.steps == 0 && !state.mean.empty()) refuse(state.mean.size(), " means before the first step");
-    for (std::size_t i = 0; i < state.mean.size(); ++i) {
-      if (!std::isfinite(state.mean[i])) refuse("the mean ", state.mean[i], " at ", i);
-      if (!(state.square[i] >= 0) || !std::isfinite(state.square[i])) refuse("the square ", state.square[i], " at ", i);
+  const State<T>& state() const { return state_; }
+  /// Goes on from a state. @throws ArgumentError, keeping the present one, for one that no run of steps leaves: as
+  /// `Rule::validate`, and for slots before the first step, or none after it.
+  void restore(State<T> state) {
+    rule_.validate(state);
+    const std::size_t expected = state.steps == 0 ? 0 : rule_->slots();
+    if (state.slots.size() != expected) {
+      throw ArgumentError("optim: a state of ", rule_->name(), " cannot have ", state.slots.size(), " slots after ",
+                          state.steps, " steps, but ", expected);
     }
     state_ = std::move(state);
   }
 
  private:
-  double beta1_, beta2_, epsilon_;
-  State state_;
+  Rule<T> rule_;
+  std::size_t coefficient_count_;
+  std::unique_ptr<UpdateRule<T>> stepper_;  // with memory of its own
+  Tensor<T> phi_;
+  State<T> state_;
+  WeightGroups groups_;  // of all values, one
+  Iterate<T> now_;       // of the present step, with the state's slots
+  Tensor<T> gradient_;   // of the present step
+  WorkerTeam team_{1};   // values are few beside what their gradient takes
 };
 
 }  // namespace hypertape::optim

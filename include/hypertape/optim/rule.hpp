@@ -1,8 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,11 +17,11 @@ namespace hypertape::optim {
 
 namespace detail {
 
-/// The rule of equations that know how to make one, or of those that treat each weight alone.
+/// The rule that equations make by `update_rule<T>()`, or that of equations which treat each weight alone.
 template <class T, class Equations>
 std::unique_ptr<UpdateRule<T>> make_rule(const Equations& equations) {
-  if constexpr (requires { equations.template rule<T>(); }) {
-    return equations.template rule<T>();
+  if constexpr (requires { equations.template update_rule<T>(); }) {
+    return equations.template update_rule<T>();
   } else {
     return std::make_unique<ElementwiseRule<T, Equations>>();
   }
@@ -42,8 +45,8 @@ class Rule {
   /// Of one of the structs in optim/, or one of your own: equations for each weight (`ElementwiseRule`), or a step in
   /// Vars (`CustomRule`).
   template <class Equations>
-  requires(!std::same_as<Equations, Rule>)
-  Rule(const Equations& equations) : rule_(detail::make_rule<T>(equations)) {  // NOLINT: a rule is what it is made of
+  requires(!std::same_as<Equations, Rule>) Rule(const Equations& equations)
+      : rule_(detail::make_rule<T>(equations)) {  // NOLINT: a rule is what it is made of
     const auto values = equations.values();
     if (values.empty()) return;
     coefficients.resize(Shape{static_cast<Index>(values.size())});
@@ -77,6 +80,32 @@ class Rule {
       if (value >= known[i].least && value < known[i].end) continue;
       throw ArgumentError("optim: ", rule_->name(), " needs ", known[i].name, " in [", known[i].least, ", ",
                           known[i].end, "), got ", value);
+    }
+  }
+
+  /// @throws ArgumentError for a state that no steps of this rule leave: a number of steps that is negative or not
+  /// below 2^53, slots that are neither none nor as many as the rule keeps, of two sizes, or with a value that is not
+  /// finite or below what is possible, such as a negative mean of squares.
+  void validate(const State<T>& state) const {
+    const auto refuse = [&](const auto&... what) {
+      throw ArgumentError("optim: a state of ", rule_->name(), " cannot have ", what...);
+    };
+    constexpr Index most_steps = Index{1} << 53;  // which a double counts
+    if (state.steps < 0 || state.steps >= most_steps) refuse(state.steps, " steps");
+    if (!state.slots.empty() && state.slots.size() != rule_->slots()) {
+      refuse(state.slots.size(), " slots: there are ", rule_->slots());
+    }
+    for (std::size_t s = 0; s < state.slots.size(); ++s) {
+      const Slot slot = rule_->slot(s);
+      const std::span<const T> values = state.slots[s].values();
+      if (values.size() != state.slots[0].values().size()) {
+        refuse("a ", slot.name, " of ", values.size(), " weights beside a ", rule_->slot(0).name, " of ",
+               state.slots[0].size());
+      }
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (static_cast<double>(values[i]) >= slot.least && std::isfinite(values[i])) continue;
+        refuse("the ", slot.name, " ", values[i], " at ", i);
+      }
     }
   }
 

@@ -30,9 +30,15 @@ struct State {
 
 /// A number that a rule has, such as a momentum: its name, and the range least <= value < end that it must be in.
 struct Coefficient {
-  const char* name;                                        ///< as an argument is named
-  double least = 0;                                        ///< may be taken
-  double end = std::numeric_limits<double>::infinity();    ///< may not
+  const char* name;                                      ///< as an argument is named
+  double least = 0;                                      ///< may be taken
+  double end = std::numeric_limits<double>::infinity();  ///< may not
+};
+
+/// What a rule keeps of each weight beside it, such as a velocity: its name, and the least value that it can have.
+struct Slot {
+  const char* name;                                         ///< as a checkpoint may name it
+  double least = -std::numeric_limits<double>::infinity();  ///< 0 of a mean of squares
 };
 
 /// What step t of a rule is given.
@@ -81,6 +87,8 @@ class UpdateRule {
   virtual std::string name() const = 0;
   /// How many slots it keeps.
   virtual std::size_t slots() const = 0;
+  /// Slot number i < slots().
+  virtual Slot slot(std::size_t i) const = 0;
   /// The numbers that it takes.
   virtual std::vector<Coefficient> coefficients() const = 0;
   /// Whether it depends on the hyperparameters phi.

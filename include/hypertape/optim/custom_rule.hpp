@@ -1,0 +1,188 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/autodiff/jvp.hpp"
+#include "hypertape/autodiff/tape.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
+#include "hypertape/optim/update_rule.hpp"
+
+namespace hypertape::optim {
+
+/// What a step written in Vars returns: s_{t+1}.
+template <class T>
+struct Stepped {
+  Var<T> theta;               ///< (P)
+  std::vector<Var<T>> slots;  ///< each (P), as many as the rule keeps
+};
+
+namespace detail {
+
+/// The rule of `CustomRule`: records the step on a tape of its own, which is reset each time.
+template <class T, class F>
+class RecordedRule final : public UpdateRule<T> {
+  using Slots = std::span<const Var<T>>;
+  static constexpr bool takes_step = std::is_invocable_v<const F&, Var<T>, Slots, Var<T>, Var<T>, Var<T>, Index>;
+
+ public:
+  RecordedRule(std::size_t slot_count, const F& f) : slot_count_(slot_count), f_(f) {}
+
+  std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<RecordedRule>(slot_count_, f_); }
+  std::string name() const override { return "custom rule"; }
+  std::size_t slots() const override { return slot_count_; }
+  Slot slot(std::size_t) const override { return {"slot"}; }
+  std::vector<Coefficient> coefficients() const override { return {}; }
+  bool takes_hyperparameters() const override { return true; }
+  std::size_t reserved_bytes() const override {
+    return tape_.reserved_bytes() +
+           (inputs_.capacity() + outputs_.capacity() + along_.capacity() + results_.capacity()) * sizeof(Var<T>);
+  }
+
+  void step(const StepInputs<T>& in, Iterate<T>& to, const WorkerTeam&) override {
+    record(in, &to != &in.from);
+    copy(outputs_[0], to.theta);
+    for (std::size_t s = 0; s < slot_count_; ++s) copy(outputs_[s + 1], to.slots[s]);
+  }
+
+  void adjoint(const StepInputs<T>& in, const Iterate<T>&, const StepAdjoint<T>& out, const WorkerTeam&) override {
+    record(in, true);
+    // Copied, as out.iterate is written while these, which may be the results, are read.
+    along_.clear();
+    along_.push_back(tape_.leaf(out.iterate.theta));
+    for (const Tensor<T>& slot : out.iterate.slots) along_.push_back(tape_.leaf(slot));
+    results_.resize(inputs_.size());
+    vjp<T>(outputs_, along_, inputs_, results_);
+    copy(results_[0], out.iterate.theta);
+    for (std::size_t s = 0; s < slot_count_; ++s) copy(results_[s + 1], out.iterate.slots[s]);
+    copy(results_[slot_count_ + 1], out.gradient);
+    const Var<T> rate = results_[slot_count_ + 2], phi = results_[slot_count_ + 3];
+    if (in.rates.size() == 1) {
+      out.rates[0] += rate.item();
+    } else {
+      for (const auto& [weights, group] : in.groups.chunks()) {
+        out.rates[group] += kernels::sum(weights.size(), rate.data() + weights.begin);
+      }
+    }
+    for (Index i = 0; i < phi.size(); ++i) out.phi[i] += phi.data()[i];
+  }
+
+  void tangent(const StepInputs<T>& in, const Iterate<T>&, const StepTangent<T>& along, Iterate<T>& out,
+               const WorkerTeam&) override {
+    record(in, true);
+    const bool apart = &out != &along.iterate;
+    along_.clear();
+    along_.push_back(input(along.iterate.theta, apart));
+    for (const Tensor<T>& slot : along.iterate.slots) along_.push_back(input(slot, apart));
+    along_.push_back(input(along.gradient, true));
+    along_.push_back(rate(in.groups, along.rates));
+    along_.push_back(input(along.phi, true));
+    results_.resize(outputs_.size());
+    jvp<T>(outputs_, inputs_, along_, results_);
+    copy(results_[0], out.theta);
+    for (std::size_t s = 0; s < slot_count_; ++s) copy(results_[s + 1], out.slots[s]);
+  }
+
+ private:
+  /// Records a step. `apart` says that what it is given keeps its values until the tape is reset.
+  void record(const StepInputs<T>& in, bool apart) {
+    tape_.reset();
+    inputs_.clear();
+    inputs_.push_back(input(in.from.theta, apart));
+    for (const Tensor<T>& slot : in.from.slots) inputs_.push_back(input(slot, apart));
+    inputs_.push_back(input(in.gradient, true));
+    inputs_.push_back(rate(in.groups, in.rates));
+    inputs_.push_back(input(in.phi, true));
+
+    const Slots slots(inputs_.data() + 1, slot_count_);
+    const Var<T> theta = inputs_[0], gradient = inputs_[slot_count_ + 1], rate = inputs_[slot_count_ + 2],
+                 phi = inputs_.back();
+    const Stepped<T> next = [&]() -> Stepped<T> {
+      if constexpr (takes_step) {
+        return f_(theta, slots, gradient, rate, phi, in.step);
+      } else {
+        return f_(theta, slots, gradient, rate, phi);
+      }
+    }();
+    if (next.slots.size() != slot_count_) {
+      throw ShapeError("CustomRule: the step must return ", slot_count_, " slots, it returned ", next.slots.size());
+    }
+    tape_.require_nodes("CustomRule", "result of the step", next.theta);
+    tape_.require_nodes("CustomRule", "result of the step", next.slots);
+    const auto require_shape = [&](const Var<T>& result, const auto&... what) {
+      if (result.shape() == theta.shape()) return;
+      throw ShapeError("CustomRule: the step must return ", what..., " of shape ", theta.shape(), ", it is ",
+                       result.shape());
+    };
+    require_shape(next.theta, "a theta");
+    for (std::size_t s = 0; s < slot_count_; ++s) require_shape(next.slots[s], "a slot ", s);
+    outputs_.assign(1, next.theta);
+    outputs_.insert(outputs_.end(), next.slots.begin(), next.slots.end());
+  }
+
+  Var<T> input(const Tensor<T>& tensor, bool apart) {
+    return apart ? tape_.view(tensor.shape(), tensor.data()) : tape_.leaf(tensor);
+  }
+
+  /// A scalar, or of several groups, each weight's.
+  Var<T> rate(const WeightGroups& groups, std::span<const T> rates) {
+    if (rates.size() == 1) return tape_.scalar(rates[0]);
+    const Index weights = groups.chunks().back().weights.end;
+    T* each = tape_.template allocate<T>(weights);
+    for (const auto& [range, group] : groups.chunks()) std::fill_n(each + range.begin, range.size(), rates[group]);
+    return tape_.view(Shape{weights}, each);
+  }
+
+  static void copy(const Var<T>& from, Tensor<T>& to) { std::copy_n(from.data(), from.size(), to.data()); }
+
+  std::size_t slot_count_;
+  F f_;
+  Tape<T> tape_;
+  std::vector<Var<T>> inputs_, outputs_;  // theta, slots, gradient, rate, phi; theta, slots
+  std::vector<Var<T>> along_, results_;
+};
+
+}  // namespace detail
+
+/// An update rule of your own, written in Vars, whose adjoint and tangent come from a tape:
+///
+///     optim::CustomRule{1, [](Var<double> theta, auto slots, Var<double> gradient, Var<double> rate, Var<double>) {
+///       const Var<double> velocity = 0.9 * slots[0] + gradient;
+///       return optim::Stepped<double>{theta - rate * velocity, {velocity}};
+///     }}
+///
+/// is heavy ball. The callable is given theta (P), `std::span<const Var<T>>` of the slots, each (P) and 0 at first, the
+/// gradient (P), the learning rate, a scalar, or (P) if there are several groups of weights, the loop's hyperparameters
+/// phi, a scalar 0 if there are none, and, if it takes a sixth argument, the number of steps before this one, as an
+/// `Index`. It returns a `Stepped<T>`. Numbers to be learned, such as the weights of a network that is the rule, are a
+/// part of phi. What it computes may depend on its arguments alone, as it is called again in the sweeps, and from
+/// several threads if several loops run at once.
+///
+/// The step throws ShapeError if it does not return as many slots as it keeps, or what it returns is not (P), and
+/// ArgumentError if that is not of the tape of its arguments.
+template <class F>
+struct CustomRule {
+  std::size_t slot_count;  ///< how many slots it keeps
+  F f;                     ///< the step
+
+  static std::array<double, 0> values() { return {}; }
+
+  /// The rule, for `Rule`.
+  template <class T>
+  std::unique_ptr<UpdateRule<T>> update_rule() const {
+    return std::make_unique<detail::RecordedRule<T, F>>(slot_count, f);
+  }
+};
+
+template <class F>
+CustomRule(std::size_t, F) -> CustomRule<F>;
+
+}  // namespace hypertape::optim
