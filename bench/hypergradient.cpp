@@ -3,7 +3,7 @@
 /// to compute it (double precision, one block, reverse over reverse, steps recomputed) before its time is printed; the
 /// exit code is 1 if it is off.
 
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -14,15 +14,21 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "check.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
+#include "hypertape/distill/memory_option.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/lenet.hpp"
+#include "hypertape/optim/adamw.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/optim/nesterov.hpp"
+#include "hypertape/optim/rms_prop.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 #include "program.hpp"
@@ -39,17 +45,23 @@ const std::map<std::string, SecondDerivative> second_derivatives{
     {"fastest", SecondDerivative::fastest},
     {"forward-over-reverse", SecondDerivative::forward_over_reverse},
     {"reverse-over-reverse", SecondDerivative::reverse_over_reverse}};
-const std::map<std::string, MemoryPolicy> memory_policies{{"every-tape", MemoryPolicy::store_all},
-                                                          {"recompute", MemoryPolicy::recompute},
-                                                          {"checkpoints", MemoryPolicy::checkpoints}};
+const std::map<std::string, std::pair<optim::Rule<float>, optim::Rule<double>>> rules{
+    {"gradient-descent", {optim::GradientDescent{}, optim::GradientDescent{}}},
+    {"heavy-ball", {optim::HeavyBall{}, optim::HeavyBall{}}},
+    {"nesterov", {optim::Nesterov{}, optim::Nesterov{}}},
+    {"rms-prop", {optim::RmsProp{}, optim::RmsProp{}}},
+    {"adam", {optim::Adam{}, optim::Adam{}}},
+    {"adamw", {optim::AdamW(), optim::AdamW()}}};
 
 struct Options {
   std::string net = "lenet";
   Index steps = 10, images = 10, batch = 1024;
   std::vector<Index> epochs{3};
-  std::vector<std::string> second{"fastest"}, memory{"every-tape"};
+  std::vector<std::string> second{"fastest"}, memory{"all"};
   std::vector<int> threads{0};
-  Index checkpoint_interval = 0, window = 0;
+  Index window = 0;
+  std::string rule = "gradient-descent";
+  double learning_rate = 0.02;
   Index initializations = 1;
   int runs = 9;
   bool json = false;
@@ -86,14 +98,16 @@ Problem<float> make_problem(const Network& net, const Shape& image, const Option
     problem.loop.x.push_back(noise<float>(image.with_samples(options.images), random));
     problem.loop.y.push_back(ten_classes<float>(options.images));
   }
-  problem.loop.learning_rates = Tensor<float>(Shape{epochs, options.steps}, 0.02F);
+  problem.loop.learning_rates = Tensor<float>(Shape{epochs, options.steps}, static_cast<float>(options.learning_rate));
+  problem.loop.rule = rules.at(options.rule).first;
   problem.x = noise<float>(image.with_samples(options.batch), random);
   problem.y = ten_classes<float>(options.batch);
   return problem;
 }
 
-Problem<double> in_double(const Problem<float>& problem) {
+Problem<double> in_double(const Problem<float>& problem, const std::string& rule) {
   Problem<double> out;
+  out.loop.rule = rules.at(rule).second;
   out.loop.theta0 = cast<double>(problem.loop.theta0);
   for (const auto& x : problem.loop.x) out.loop.x.push_back(cast<double>(x));
   for (const auto& y : problem.loop.y) out.loop.y.push_back(cast<double>(y));
@@ -114,7 +128,7 @@ auto plain_loss(const Network& net) {
 /// The gradient of the outer batch by the plainest way.
 template <class Network>
 Tensor<double> plain_gradient(const Problem<float>& problem, const Network& net) {
-  const Problem<double> exact = in_double(problem);
+  const Problem<double> exact = in_double(problem, "gradient-descent");
   BatchGradient<double, decltype(plain_loss(net))> outer(plain_loss(net));
   Tensor<double> gradient;
   outer(exact.loop.theta0, exact.x, exact.y, gradient);
@@ -123,13 +137,13 @@ Tensor<double> plain_gradient(const Problem<float>& problem, const Network& net)
 
 /// The hypergradient by the plainest way.
 template <class Network>
-Hypergradient<double> plain_hypergradient(const Problem<float>& problem, const Network& net, Index window) {
+Hypergradient<double> plain_hypergradient(const Problem<float>& problem, const Network& net, const Options& options) {
   using Loss = nn::ClassificationLoss<Network>;
-  const Problem<double> exact = in_double(problem);
+  const Problem<double> exact = in_double(problem, options.rule);
   UnrollOptions plain;
   plain.second_derivative = SecondDerivative::reverse_over_reverse;
-  plain.memory_policy = MemoryPolicy::recompute;
-  plain.window = window;
+  plain.schedule = Schedule::recompute();
+  plain.window = options.window;
   Unroll<double, Loss> unroll({&net}, plain);
   BatchGradient<double, decltype(plain_loss(net))> outer(plain_loss(net));
   return unroll(exact.loop,
@@ -167,7 +181,7 @@ class Report {
     std::cout << row["what"].get<std::string>() << ", " << row["threads"] << " threads";
     if (row.contains("epochs")) {
       std::cout << ", " << row["steps"] << " x " << row["epochs"] << " steps, "
-                << row["second_derivative"].get<std::string>() << ", " << row["memory_policy"].get<std::string>();
+                << row["second_derivative"].get<std::string>() << ", " << row["memory"].get<std::string>();
     }
     std::cout << ": median " << number("median_ms") << " ms, min " << number("min_ms") << " ms, " << number("gflops")
               << " GFLOP/s, " << 100 * number("share_of_sgemm") << " % of sgemm (" << number("sgemm_gflops") << ")";
@@ -236,10 +250,7 @@ class Bench {
     UnrollOptions unroll_options;
     unroll_options.samples_per_block = inner_samples_per_block(options_.images);
     unroll_options.second_derivative = second_derivatives.at(second);
-    unroll_options.memory_policy = memory_policies.at(memory);
-    if (unroll_options.memory_policy == MemoryPolicy::checkpoints) {
-      unroll_options.checkpoint_interval = options_.checkpoint_interval;
-    }
+    unroll_options.schedule = distill::schedule_from_text(memory);
     unroll_options.window = options_.window;
 
     nlohmann::ordered_json row = common("hypergradient");
@@ -248,8 +259,8 @@ class Bench {
                 {"images", options_.images},
                 {"initializations", options_.initializations},
                 {"second_derivative", second},
-                {"memory_policy", memory},
-                {"checkpoint_interval", unroll_options.checkpoint_interval},
+                {"rule", options_.rule},
+                {"memory", memory},
                 {"window", options_.window}});
     const auto time = [&](const auto& call, const auto& bytes, std::size_t predicted) {
       call();
@@ -291,8 +302,10 @@ class Bench {
     } else {  // all the same, so that their mean is what one gives
       const std::vector<Tensor<float>> theta0(static_cast<std::size_t>(options_.initializations), problem.loop.theta0);
       UnrollEnsemble<float, Loss> ensemble({&net_}, unroll_options, team_);
-      const auto outer_loss = [&](Index, int worker, const Tensor<float>& theta, Tensor<float>& gradient) {
-        return outer_of_worker_[static_cast<std::size_t>(worker)](theta, problem.x, problem.y, gradient);
+      const auto outer_loss = [&](Index, int worker) {
+        return [&, worker](const Tensor<float>& theta, Tensor<float>& gradient) {
+          return outer_of_worker_[static_cast<std::size_t>(worker)](theta, problem.x, problem.y, gradient);
+        };
       };
       time([&]() -> const Hypergradient<float>& { return ensemble(problem.loop, theta0, outer_loss); },
            [&] { return ensemble.reserved_bytes(); }, predicted);
@@ -303,7 +316,7 @@ class Bench {
   using Loss = nn::ClassificationLoss<Network>;
 
   Hypergradient<double> in_double_precision(const Problem<float>& problem, const UnrollOptions& unroll_options) const {
-    const Problem<double> exact = in_double(problem);
+    const Problem<double> exact = in_double(problem, options_.rule);
     if (options_.initializations == 1) {
       Unroll<double, Loss> unroll({&net_}, unroll_options, team_);
       BatchGradient<double, Loss> outer({&net_}, team_);
@@ -314,8 +327,10 @@ class Bench {
     UnrollEnsemble<double, Loss> ensemble({&net_}, unroll_options, team_);
     std::vector<BatchGradient<double, Loss>> outer;
     for (int w = 0; w < team_.size(); ++w) outer.emplace_back(Loss{&net_}, WorkerTeam(1));
-    return ensemble(exact.loop, theta0, [&](Index, int worker, const auto& theta, auto& gradient) {
-      return outer[static_cast<std::size_t>(worker)](theta, exact.x, exact.y, gradient);
+    return ensemble(exact.loop, theta0, [&](Index, int worker) {
+      return [&, worker](const auto& theta, auto& gradient) {
+        return outer[static_cast<std::size_t>(worker)](theta, exact.x, exact.y, gradient);
+      };
     });
   }
 
@@ -362,7 +377,7 @@ void run(const Network& net, const Facts& facts, const Options& options) {
         for (const std::string& memory : options.memory) {
           const auto exact_result = [&]() -> const Hypergradient<double>& {
             if (!exact)
-              exact = plain_hypergradient(make_problem(net, facts.image, options, epochs), net, options.window);
+              exact = plain_hypergradient(make_problem(net, facts.image, options, epochs), net, options);
             return *exact;
           };
           bench.hypergradient(epochs, second, memory, exact_result);
@@ -387,8 +402,8 @@ int main(int argc, char** argv) {
   app.add_option("--steps", options.steps, "Inner steps of one epoch")->check(count);
   app.add_option("--images", options.images, "Images of one inner step")->check(count);
   app.add_option("--batch", options.batch, "Images of the outer loss")->check(count);
-  app.add_option("--checkpoint-interval", options.checkpoint_interval, "Steps between checkpoints; 0: the root of all")
-      ->check(count_or_0);
+  app.add_option("--rule", options.rule, "The update rule of the inner steps")->check(CLI::IsMember(bench::rules));
+  app.add_option("--learning-rate", options.learning_rate, "Of the inner steps")->check(CLI::PositiveNumber);
   app.add_option("--window", options.window, "Differentiate through the last so many steps only; 0: all")
       ->check(count_or_0);
   app.add_option("--initializations", options.initializations, "So many at once")->check(count);
@@ -398,14 +413,13 @@ int main(int argc, char** argv) {
   app.add_option("--epochs", options.epochs, "Times that the steps are repeated; several: a sweep")->check(count);
   app.add_option("--second-derivative", options.second, "How it is taken; several: a sweep")
       ->check(CLI::IsMember(bench::second_derivatives));
-  app.add_option("--memory-policy", options.memory, "What is kept of the inner steps; several: a sweep")
-      ->check(CLI::IsMember(bench::memory_policies));
+  app.add_option("--memory", options.memory,
+                 "What is kept of the inner steps: all, recompute, checkpoints[:K], binomial:C, or an amount such as "
+                 "450MB; several: a sweep");
   app.add_option("--threads", options.threads, "0: as many as processors; several: a sweep")
       ->check(CLI::Range(0, 1024));
   return bench::run_program(app, argc, argv, [&] {
-    if (options.checkpoint_interval > 0 && std::ranges::find(options.memory, "checkpoints") == options.memory.end()) {
-      throw ArgumentError("--checkpoint-interval goes with --memory-policy checkpoints");
-    }
+    for (const std::string& memory : options.memory) distill::schedule_from_text(memory);
     if (options.net == "lenet") return bench::run(nn::LeNet(), {{1, 1, 28, 28}, bench::lenet_work, 1e-3}, options);
     if (options.net == "convnet")
       return bench::run(nn::ConvNet(), {{1, 3, 32, 32}, bench::convnet_work, 5e-2}, options);

@@ -41,9 +41,9 @@ int main() {
   loop.y = {y};
   loop.learning_rates = Tensor<double>(Shape{100, 1}, 0.1);
   loop.hyperparameters = Tensor<double>(Shape{count}, -9.0);
-  Unroll<double, decltype(inner)> unroll(inner, {.differentiate_x = false});
+  Unroll<double, decltype(inner)> unroll(inner, {.differentiate = {.x = false}});
   BatchGradient<double, decltype(error)> validation(error);
-  optim::Adam<double> adam_penalties, adam_rates;
+  optim::Optimizer<double> adam_penalties(optim::Adam{}), adam_rates(optim::Adam{});
 
   for (int iteration = 0;; ++iteration) {
     const auto& h = unroll(loop, [&](const auto& theta, auto& g) { return validation(theta, x_valid, y_valid, g); });

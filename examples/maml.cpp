@@ -30,7 +30,7 @@ int main() {
   const auto loss = [&](Var<double> theta, Var<double> x, Var<double> y) {
     return mean_squared_error(net(theta, x), y);
   };
-  Unroll<double, decltype(loss)> unroll(loss, {.differentiate_x = false});
+  Unroll<double, decltype(loss)> unroll(loss, {.differentiate = {.x = false}});
   BatchGradient<double, decltype(loss)> test(loss);
 
   Random random(1);
@@ -49,7 +49,7 @@ int main() {
   };
 
   report("random weights");
-  optim::Adam<double> adam;
+  optim::Optimizer<double> adam(optim::Adam{});
   constexpr std::uint64_t iterations = 1000, tasks = 10;
   for (std::uint64_t iteration = 0; iteration < iterations; ++iteration) {
     Tensor<double> mean(loop.theta0.shape());

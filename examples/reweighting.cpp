@@ -40,9 +40,9 @@ int main() {
 
   InnerLoop<double> loop{Tensor<double>(Shape{net.parameters().size()}), {x}, {y}, Tensor<double>(Shape{50, 1}, 0.5)};
   loop.hyperparameters = Tensor<double>(Shape{N});
-  Unroll<double, decltype(weighted)> unroll(weighted, {.differentiate_x = false});
+  Unroll<double, decltype(weighted)> unroll(weighted, {.differentiate = {.x = false}});
   BatchGradient<double, decltype(loss)> outer(loss);
-  optim::Adam<double> adam;
+  optim::Optimizer<double> adam(optim::Adam{});
   for (int iteration = 0;; ++iteration) {
     const auto& h = unroll(loop, [&](const auto& theta, auto& g) { return outer(theta, x_clean, y_clean, g); });
     if (iteration % 50 == 0)

@@ -26,7 +26,7 @@ expect 2 bench_hypergradient --threads "2 0"
 expect 1 bench_hypergradient --steps 1000000 --images 1000000
 expect 1 bench_hypergradient --steps 1000000 --epochs 1000000
 expect 1 bench_hypergradient --steps 1 --images 1 --epochs 1000000 --batch 1
-expect 1 bench_hypergradient --checkpoint-interval 2
+expect 1 bench_hypergradient --memory 2
 expect 2 bench_tape --gradient-batch 0
 expect 2 bench_tape --hessian-batch 99999999999999999999
 expect 2 bench_tape --runs many

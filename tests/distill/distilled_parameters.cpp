@@ -163,8 +163,11 @@ TEST_CASE("distilled parameters: a state that no run leaves is refused") {
   const auto doubles = [](double value) {
     return [value](io::NpyArray& array) { std::get<std::vector<double>>(array.values)[0] = value; };
   };
+  const auto floats = [](float value) {
+    return [value](io::NpyArray& array) { std::get<std::vector<float>>(array.values)[0] = value; };
+  };
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  refused("images.adam_square", doubles(-1), {"checkpoint.npz", "images.adam_*", "the square -1 at 0"});
+  refused("images.adam_square", floats(-1), {"checkpoint.npz", "images.adam_*", "the mean square -1 at 0"});
   refused("raw_rates.adam_mean", doubles(nan), {"checkpoint.npz", "raw_rates.adam_*", "the mean nan at 0"});
   refused("raw_rates", doubles(nan), {"checkpoint.npz", "'raw_rates'", "finite", "nan"});
   refused("raw_rates", doubles(1e300), {"checkpoint.npz", "'raw_rates'", "finite learning rates", "inf"});

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "hypertape/nn/classification_loss.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/random_tensor.hpp"

@@ -1,3 +1,4 @@
+#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/optimizer.hpp"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -9,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/io/npz.hpp"
 #include "hypertape/ops/activations.hpp"
+#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/gradient_clip.hpp"
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
@@ -105,11 +108,13 @@ class DistilledParameters {
     }
   }
 
+  static constexpr std::array adam_slots{".adam_mean", ".adam_square"};
+
   /// Values in one row, and their optimizer.
   template <class T>
   struct Group {
     std::vector<T> values, gradient;
-    optim::Adam<T> adam{0.5, 0.999};
+    optim::Optimizer<T> adam{optim::Adam{.beta1 = 0.5, .beta2 = 0.999}};
 
     static void append_all(const std::vector<Tensor<T>>& tensors, std::vector<T>& out) {
       out.clear();
@@ -137,9 +142,9 @@ class DistilledParameters {
       const auto count = static_cast<Index>(values.size());
       npz[name] = {{count}, values};
       npz[name + ".adam_steps"] = {{1}, std::vector<std::int64_t>{adam.state().steps}};
-      if (adam.state().steps == 0) return;
-      npz[name + ".adam_mean"] = {{count}, adam.state().mean};
-      npz[name + ".adam_square"] = {{count}, adam.state().square};
+      for (std::size_t i = 0; i < adam.state().slots.size(); ++i) {
+        npz[name + adam_slots[i]] = {{count}, to_row_major(adam.state().slots[i])};
+      }
     }
     void restore(const io::Npz& npz, const std::filesystem::path& path, const std::string& name) {
       const auto count = static_cast<Index>(values.size());
@@ -147,11 +152,13 @@ class DistilledParameters {
       for (const T value : values) {
         if (!std::isfinite(value)) throw io::bad_content(path, "array '" + name + "'", "finite values", concat(value));
       }
-      typename optim::Adam<T>::State state;
+      optim::State<T> state;
       state.steps = io::require_values<std::int64_t>(npz, path, name + ".adam_steps", {1})[0];
       if (state.steps > 0) {
-        state.mean = io::require_values<double>(npz, path, name + ".adam_mean", {count});
-        state.square = io::require_values<double>(npz, path, name + ".adam_square", {count});
+        for (const char* slot : adam_slots) {
+          const std::vector<T>& moments = io::require_values<T>(npz, path, name + slot, {count});
+          state.slots.emplace_back(Shape{count}, std::span(moments));
+        }
       }
       refuse_as_data(path, "arrays '" + name + ".adam_*'", [&] { adam.restore(std::move(state)); });
     }

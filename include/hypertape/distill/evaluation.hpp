@@ -21,7 +21,7 @@
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/network.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 
 namespace hypertape::distill {
 

@@ -12,6 +12,7 @@
 #include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/losses.hpp"
+#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
@@ -233,7 +234,7 @@ class LinearLearner {
   LinearPoints points_;
   long iterations_, iteration_ = 0;
   double learning_rate_ = 0;
-  optim::Adam<double> adam_x_, adam_y_;
+  optim::Optimizer<double> adam_x_{optim::Adam{}}, adam_y_{optim::Adam{}};
 };
 
 }  // namespace hypertape::distill

@@ -12,6 +12,7 @@
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
@@ -73,7 +74,7 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
   const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, RandomPurpose::pretraining)[number];
   BatchGradient<float, nn::ClassificationLoss<nn::Network<float>>> loss({&network}, team);
-  optim::Adam<float> adam;
+  optim::Optimizer<float> adam(optim::Adam{});
   Random order_random = random_stream(options.seed, RandomPurpose::order, number);
   Tensor<float> gradient;
   const auto count = static_cast<Index>(seen.size());
