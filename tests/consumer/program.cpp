@@ -14,7 +14,7 @@ int main() {
   const InnerLoop<double> loop{
       Tensor<double>({1}, {theta0}), {one}, {Tensor<double>({1}, {y})}, Tensor<double>(Shape{steps, 1}, eta)};
   UnrollOptions options;
-  options.differentiate_y = true;
+  options.differentiate.y = true;
   const auto h = hypergradient(
       loop, [](Var<double> theta, Var<double> x, Var<double> target) { return 0.5 * square(theta * x - target); },
       [](Var<double> theta) { return 0.5 * square(theta - 1); }, options);

@@ -58,6 +58,8 @@ struct InnerLoop {
   /// Whether there are hyperparameters.
   bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
+  /// How many tensors the data of a step is.
+  std::size_t tensors_of_step() const { return (x.empty() ? 0U : 1U) + (y.empty() ? 0U : 1U) + extra.size(); }
   /// N of step s; 1 if none of its data is a batch.
   Index samples_of(std::size_t s) const;
 
@@ -155,6 +157,46 @@ void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>
   out.groups = loop.groups;
   out.first_step = loop.first_step;
   out.max_steps = loop.max_steps;
+}
+
+/// The sum over all inputs that both have of the products of their elements: of a direction and a hypergradient, the
+/// derivative along it.
+template <class T>
+double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
+  double sum = 0;
+  const auto add = [&](const InputName&, const Tensor<T>& x, const Tensor<T>& y) {
+    for (Index i = 0; i < x.size(); ++i) sum += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+  };
+  for_each_input(add, a, b);
+  return sum;
+}
+
+/// s_0: the loop's initial weights, and its slots, which are zero if it has none.
+template <class T>
+void set_first_iterate(const InnerLoop<T>& loop, optim::Iterate<T>& first) {
+  first.theta = loop.theta0;
+  first.slots.resize(loop.rule->slots());
+  for (std::size_t i = 0; i < first.slots.size(); ++i) {
+    first.slots[i].resize(loop.theta0.shape());
+    if (loop.state0.slots.empty()) {
+      first.slots[i].fill(T(0));
+    } else {
+      first.slots[i] = loop.state0.slots[i];
+    }
+  }
+}
+
+/// What step t of the loop gives its rule.
+template <class T>
+optim::StepInputs<T> step_inputs(const InnerLoop<T>& loop, const optim::WeightGroups& groups, Index t,
+                                 const optim::Iterate<T>& from, const Tensor<T>& gradient) {
+  return {from,
+          gradient,
+          loop.rates(t),
+          groups,
+          loop.rule.values(),
+          loop.hyperparameters,
+          loop.state0.steps + t - loop.first_step};
 }
 
 /// Bytes that the tensors of a loop hold.

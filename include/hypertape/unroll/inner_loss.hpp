@@ -5,6 +5,7 @@
 
 #include "hypertape/autodiff/var.hpp"
 #include "hypertape/core/error.hpp"
+#include "hypertape/unroll/inner_loop.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -90,6 +91,18 @@ class InnerLossForm {
                         " tensors of data; a loss(theta, std::span<const Var<T>>) takes any number");
   }
 };
+
+/// @throws ArgumentError if loop, inner loss and rule do not agree on whether there are hyperparameters.
+template <class Loss, class T>
+void require_use_of_hyperparameters(const InnerLoop<T>& loop) {
+  using Form = InnerLossForm<Loss, T>;
+  if (loop.has_hyperparameters() && !Form::with_phi && !loop.rule->takes_hyperparameters()) {
+    throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
+  }
+  if (!loop.has_hyperparameters() && !Form::without_phi) {
+    throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
+  }
+}
 
 }  // namespace detail
 

@@ -76,23 +76,28 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return slope;
   }
 
-  /// What `gradient` gives, and the tangent of it: gradient and tangent (P) get weight * d loss / d theta and its
-  /// tangent along those of the inputs, of which none may be missing. Returns the loss; `loss_tangent` is its tangent.
-  T tangent(const LossInputs<T>& inputs, const LossInputs<T>& along, T weight, T* gradient_out, T* tangent_out,
-            T& loss_tangent) {
-    const Record record = put_on_tape(inputs, weight);
-    push(record, false, kernels::OutputMode::write, gradient_out);
-    chosen_.assign(1, tape_.view(along.theta.shape(), along.theta.data()));
-    for (const Tensor<T>& tensor : along.data) chosen_.push_back(tape_.view(tensor.shape(), tensor.data()));
-    if (along.phi != nullptr) chosen_.push_back(tape_.view(along.phi->shape(), along.phi->data()));
+  /// The tangent of the newest record, which stays: writes that of weight * d loss / d theta (P), and returns that of
+  /// the loss. The tangents of the inputs are in their order, theta, the data and phi; null for one that is zero.
+  T tangent(std::span<const Tensor<T>* const> along, T* out) {
+    const Record& record = records_.back();
+    const typename Tape<T>::Mark before = tape_.mark();
+    chosen_.clear();
+    for (const Tensor<T>* tensor : along) {
+      chosen_.push_back(tensor == nullptr ? Var<T>() : tape_.view(tensor->shape(), tensor->data()));
+    }
     outputs_.assign({gradients_of(record)[0], record.loss});
-    destinations_.assign({tangent_out, nullptr});
+    destinations_.assign({out, nullptr});
     results_.resize(2);
     jvp<T>(outputs_, inputs_of(record), chosen_, results_, destinations_);
-    loss_tangent = results_[1].item();
-    const T loss = record.loss.item();
-    drop(record);
-    return loss;
+    const T loss_tangent = results_[1].item();
+    tape_.rewind(before);
+    return loss_tangent;
+  }
+
+  /// Drops the newest record.
+  void drop_record() {
+    drop(records_.back());
+    records_.pop_back();
   }
 
   void clear() override {

@@ -46,8 +46,9 @@ class Unroll {
     loop.validate();
     start(loop, nullptr);
     if (trajectory_.empty()) trajectory_.resize(1);
+    points_ = 1;
+    detail::set_first_iterate(loop, current().iterate);
     team_.session([&] {
-      start_at_first(loop);
       for (Index t = loop.range().begin; t < loop.range().end; ++t) take(loop, t, current(), current(), false);
     });
     finish(loop);
@@ -90,7 +91,7 @@ class Unroll {
   /// learns that. The outer loss comes on top. @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
     loop.validate();
-    require_use_of_hyperparameters(loop);
+    detail::require_use_of_hyperparameters<InnerLoss>(loop);
     return predicted_bytes(loop, fitted(loop));
   }
 
@@ -113,7 +114,7 @@ class Unroll {
 
   /// Makes ready for these steps; null for no derivatives.
   void start(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
-    require_use_of_hyperparameters(loop);
+    detail::require_use_of_hyperparameters<InnerLoss>(loop);
     if (known_rule_ == nullptr || &**known_rule_ != &*loop.rule) {
       known_rule_ = std::make_unique<optim::Rule<T>>(loop.rule);
       rule_ = loop.rule->clone();
@@ -123,16 +124,6 @@ class Unroll {
     plain_ = is_plain(loop);
     result_.inner_losses.resize(Shape{loop.learning_rates.shape()[0], loop.steps()});
     result_.inner_losses.fill(T(0));
-  }
-
-  static void require_use_of_hyperparameters(const InnerLoop<T>& loop) {
-    using Form = detail::InnerLossForm<InnerLoss, T>;
-    if (loop.has_hyperparameters() && !Form::with_phi && !loop.rule->takes_hyperparameters()) {
-      throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
-    }
-    if (!loop.has_hyperparameters() && !Form::without_phi) {
-      throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
-    }
   }
 
   /// Whether the adjoint of a step needs no gradient.
@@ -225,7 +216,8 @@ class Unroll {
     trajectory_.resize(static_cast<std::size_t>(schedule_->records(steps) + 1));
     checkpoints_.resize(static_cast<std::size_t>(schedule_->checkpoints(steps)));
     std::size_t saved = 0;
-    start_at_first(loop);
+    points_ = 1;
+    detail::set_first_iterate(loop, current().iterate);
     schedule_->for_each_action(range.begin, begin, range.end, [&](const ScheduleAction& action) {
       switch (action.kind) {
         case Action::advance:
@@ -260,27 +252,6 @@ class Unroll {
   Point& current() { return trajectory_[points_ - 1]; }
   Point& previous() { return trajectory_[points_ - 2]; }
 
-  void start_at_first(const InnerLoop<T>& loop) {
-    points_ = 1;
-    optim::Iterate<T>& first = current().iterate;
-    first.theta = loop.theta0;
-    first.slots.resize(loop.rule->slots());
-    for (std::size_t i = 0; i < first.slots.size(); ++i) {
-      first.slots[i].resize(loop.theta0.shape());
-      if (loop.state0.slots.empty()) {
-        first.slots[i].fill(T(0));
-      } else {
-        first.slots[i] = loop.state0.slots[i];
-      }
-    }
-  }
-
-  optim::StepInputs<T> inputs(const InnerLoop<T>& loop, Index t, const optim::Iterate<T>& from,
-                              const Tensor<T>& gradient) const {
-    return {from,        gradient, loop.rates(t), groups_, loop.rule.values(), loop.hyperparameters,
-            loop.state0.steps + t - loop.first_step};
-  }
-
   /// Step t, from s_t to s_{t+1}; the two may be one.
   void take(const InnerLoop<T>& loop, Index t, Point& from, Point& to, bool keep) {
     const T loss = blocks_.gradient(from.iterate.theta, loop.data_of(t), t, keep && records(loop));
@@ -293,7 +264,7 @@ class Unroll {
     to.iterate.theta.resize(loop.theta0.shape());
     to.iterate.slots.resize(loop.rule->slots());
     for (Tensor<T>& slot : to.iterate.slots) slot.resize(loop.theta0.shape());
-    rule_->step(inputs(loop, t, from.iterate, gradient), to.iterate, team_);
+    rule_->step(detail::step_inputs(loop, groups_, t, from.iterate, gradient), to.iterate, team_);
     if (keep && !plain_ && rule_->needs_gradient()) from.gradient = gradient;
   }
 
@@ -340,7 +311,7 @@ class Unroll {
       rates_bar[0] -= blocks_.gradient_vjp(bar_.theta, s, factor);
     } else {
       const std::span<T> coefficients_bar = result_.rule.coefficients.values().first(loop.rule.values().size());
-      rule_->adjoint(inputs(loop, t, previous().iterate, previous().gradient), current().iterate,
+      rule_->adjoint(detail::step_inputs(loop, groups_, t, previous().iterate, previous().gradient), current().iterate,
                      {bar_, gradient_bar_, rates_bar, coefficients_bar, result_.hyperparameters}, team_);
       if (records(loop)) blocks_.gradient_vjp(gradient_bar_, s, factor);
       if (options_.first_order) return;

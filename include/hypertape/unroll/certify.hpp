@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "hypertape/core/random.hpp"
+#include "hypertape/unroll/forward_unroll.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+/// What a hypergradient and an independent computation of its derivative along one direction have in common.
+struct Certificate {
+  double tangent = 0;        ///< of L along the direction, pushed forward through training
+  double inner_product = 0;  ///< of the direction and the hypergradient
+  double difference = 0;     ///< |tangent - inner_product| / root of the number of tensors: see `certify`
+  double seconds = 0;        ///< that the tangent took
+  std::size_t bytes = 0;     ///< that it held
+};
+
+/// How near an estimate of a hypergradient, say of a truncated window, of first order or implicit, is to the full one.
+struct EstimateError {
+  double cosine = 0;      ///< of the angle between the two, over all tensors that both have
+  double norm_error = 0;  ///< |estimate - full| / |full|
+};
+
+/// Certifies a hypergradient of this loop, however it was computed, for the price of about a gradient and a tangent of
+/// it in each step. A random direction of all tensors that `h` has derivatives for is pushed forward through training
+/// (`ForwardUnroll`). In each tensor it is drawn from N(0, 1) / |derivative with respect to the tensor|, so that the two
+/// numbers are sums of one term of size 1 for each tensor, whatever their scales: a right hypergradient gives a
+/// `difference` of the size of rounding errors through the loop, one with a wrong derivative in any tensor about 1.
+///
+///     const auto h = hypergradient(loop, inner_loss, outer_loss);
+///     certify(loop, inner_loss, outer_loss, h).difference      // 1e-12, say
+///
+/// @throws as `ForwardUnroll`.
+template <class T, class InnerLoss, class OuterLoss>
+Certificate certify(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
+                    const Hypergradient<T>& h, std::uint64_t seed = 1, const std::vector<Index>& outer_steps = {}) {
+  InnerLoop<T> direction = h;
+  Random random(seed);
+  double tensors = 0;
+  const auto draw = [&](const InputName&, Tensor<T>& tensor) {
+    const auto norm = static_cast<double>(kernels::norm(tensor.size(), tensor.data()));
+    for (T& value : tensor.values()) value = static_cast<T>(random.normal() / (norm > 0 ? norm : 1));
+    ++tensors;
+  };
+  for_each_input(draw, direction);
+  Certificate result;
+  const auto start = std::chrono::steady_clock::now();
+  ForwardUnroll<T, InnerLoss> forward(inner_loss, {.outer_steps = outer_steps});
+  result.tangent = static_cast<double>(forward.tangents(loop, {&direction, 1}, outer_loss)[0]);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.bytes = forward.reserved_bytes();
+  result.inner_product = detail::inner_product(direction, static_cast<const InnerLoop<T>&>(h));
+  result.difference = std::abs(result.tangent - result.inner_product) / std::sqrt(tensors);
+  return result;
+}
+
+/// Compares an estimate with the full hypergradient, over the tensors that both have. @throws ShapeError if one has
+/// another shape in each.
+template <class T>
+EstimateError compare(const Hypergradient<T>& estimate, const Hypergradient<T>& full) {
+  double product = 0, estimate_square = 0, full_square = 0, difference_square = 0;
+  const auto add = [&](const InputName& name, const Tensor<T>& a, const Tensor<T>& b) {
+    if (a.shape() != b.shape()) throw ShapeError("compare: ", name, " is ", a.shape(), " and ", b.shape());
+    for (Index i = 0; i < a.size(); ++i) {
+      const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+      product += x * y;
+      estimate_square += x * x;
+      full_square += y * y;
+      difference_square += (x - y) * (x - y);
+    }
+  };
+  for_each_input(add, estimate, full);
+  return {product / std::sqrt(estimate_square * full_square), std::sqrt(difference_square / full_square)};
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI
