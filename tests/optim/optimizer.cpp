@@ -1,4 +1,3 @@
-#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/optimizer.hpp"
 
 #include <doctest/doctest.h>
@@ -7,6 +6,7 @@
 #include <vector>
 
 #include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/custom_rule.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "support/check_error.hpp"

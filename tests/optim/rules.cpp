@@ -198,6 +198,24 @@ TEST_CASE("rules: tangent and adjoint are one another's transpose") {
   }
 }
 
+TEST_CASE("rules: an adjoint that needs no gradient reads none") {
+  int count = 0;
+  for_each_case<double>(all_rules<double>(), 20, {}, [&](const RuleSteps<double>& steps, StepParts<double> in) {
+    if (steps.rule->needs_gradient()) return;
+    ++count;
+    const Iterate<double> bar = RuleSteps<double>::random_like(in, 9).iterate, to = steps.stepped(in);
+    const StepParts<double> expected = steps.adjoint(in, bar);
+    in.gradient = Tensor<double>();
+    StepParts<double> out = in.zeros();
+    out.iterate = bar;
+    out.gradient.resize(Shape{20});
+    steps.rule->clone()->adjoint(steps.inputs(in), to,
+                                 {out.iterate, out.gradient, out.rates, out.coefficients, out.phi}, steps.team);
+    CHECK(same_bits(out, expected));
+  });
+  CHECK(count > 0);
+}
+
 // Each weight by itself goes through the tail of a loop over lanes, all weights through its body and chunks.
 TEST_CASE_TEMPLATE("rules: a weight's step depends on no weight beside it", T, float, double) {
   for (const Index weights : {1, 7, 16, 8192, 8193, 20000}) {
