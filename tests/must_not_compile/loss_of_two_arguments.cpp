@@ -1,4 +1,4 @@
-// error: a loss takes Vars (theta, x, y), or (theta, x, y, phi)
+// error: an inner loss takes Vars of the scalar type T and returns one
 // An inner loss that forgets the targets.
 
 #include <hypertape/hypertape.hpp>

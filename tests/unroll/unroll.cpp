@@ -9,7 +9,11 @@
 #include "hypertape/autodiff/check_gradient.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/lenet.hpp"
+#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/optim/norm_clip.hpp"
+#include "hypertape/optim/weight_decay.hpp"
+#include "hypertape/unroll/check_hypergradient.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
@@ -611,6 +615,155 @@ TEST_CASE("hypergradient: divergence names the inner step") {
   loop = small_loop<double>(1, 3);
   CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), [](Var<double> theta) { return sum(theta) * std::nan(""); }),
                        "hypergradient: the outer loss is NaN after 3 inner steps", DivergenceError);
+}
+
+TEST_CASE("hypergradient: training goes on from where it stopped, to the bit") {
+  const std::vector<optim::Rule<double>> rules{optim::GradientDescent{}, optim::HeavyBall{}, optim::Adam{}};
+  for (const optim::Rule<double>& rule : rules) {
+    InnerLoop<double> loop = small_loop<double>(3, 3);
+    loop.rule = rule;
+    Unroll<double, SmallLoss> unroll{SmallLoss()};
+    const Tensor<double> expected = unroll.train(loop);
+    const optim::State<double> end = unroll.state();
+    for (const Index stop : {1, 4, 8}) {
+      InnerLoop<double> first = loop, rest = loop;
+      first.max_steps = stop;
+      rest.theta0 = unroll.train(first);
+      rest.state0 = unroll.state();
+      rest.first_step = stop;
+      CHECK(equal(unroll.train(rest), expected));
+      CHECK(unroll.state().steps == 9);
+      REQUIRE(unroll.state().slots.size() == end.slots.size());
+      for (std::size_t i = 0; i < end.slots.size(); ++i) CHECK(equal(unroll.state().slots[i], end.slots[i]));
+      // And so do the derivatives, those with respect to the state in the middle included.
+      CHECK(check_hypergradient(rest, SmallLoss(), outer_loss).within(1e-6));
+    }
+  }
+}
+
+TEST_CASE("hypergradient: learning rates of groups of weights") {
+  for (const optim::Rule<double>& rule :
+       std::vector<optim::Rule<double>>{optim::GradientDescent{}, optim::HeavyBall{}, optim::Adam{}}) {
+    InnerLoop<double> loop = small_loop<double>(2, 2);
+    loop.rule = rule;
+    const auto one = hypergradient(loop, SmallLoss(), outer_loss);
+    const Tensor<double> rates = loop.learning_rates;
+    loop.groups = {25, 10, 8};
+    loop.learning_rates = Tensor<double>(Shape{2, 2, 3});
+    for (Index i = 0; i < 12; ++i) loop.learning_rates[i] = rates[i / 3];
+    const auto grouped = hypergradient(loop, SmallLoss(), outer_loss);
+    CHECK(relative_error(grouped.theta0, one.theta0) <= 1e-14);
+    for (Index t = 0; t < 4; ++t) {
+      const double sum = grouped.learning_rates[3 * t] + grouped.learning_rates[3 * t + 1] + grouped.learning_rates[3 * t + 2];
+      CHECK(std::abs(sum - one.learning_rates[t]) <= 1e-13 * std::abs(one.learning_rates[t]));
+    }
+    for (Index i = 0; i < 12; ++i) loop.learning_rates[i] *= 1 + 0.1 * static_cast<double>(i % 5);
+    CHECK(check_hypergradient(loop, SmallLoss(), outer_loss).within(1e-6));
+    CHECK(loop.rates(3).size() == 3);
+  }
+}
+
+TEST_CASE("hypergradient: first order leaves out how gradients depend on weights") {
+  InnerLoop<double> loop = small_loop<double>(2, 2);
+  // With plain descent dL/dtheta_0 is then dL/dtheta_T, and d eta_t = - <dL/dtheta_T, g_t>.
+  const UnrollOptions options{.differentiate = {.x = false}, .first_order = true};
+  const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
+  Tape<double> tape;
+  const Var<double> end = tape.leaf(h.theta_T);
+  const Tensor<double> at_end = gradient(outer_loss(end), end).value();
+  CHECK(relative_error(h.theta0, at_end) <= 1e-14);
+  Tensor<double> theta = loop.theta0;
+  for (Index t = 0; t < 4; ++t) {
+    const auto s = static_cast<std::size_t>(t % 2);
+    const Var<double> leaf = tape.leaf(theta);
+    const Tensor<double> g = gradient(SmallLoss()(leaf, tape.leaf(loop.x[s]), tape.leaf(loop.y[s])), leaf).value();
+    CHECK(std::abs(h.learning_rates[t] + kernels::dot(g.size(), g.data(), at_end.data())) <= 1e-14);
+    for (Index i = 0; i < theta.size(); ++i) theta[i] -= loop.learning_rates[t] * g[i];
+  }
+  // Data gets what its own step says: for the last step, that is all there is.
+  InnerLoop<double> last = loop;
+  last.learning_rates = Tensor<double>(Shape{1, 2}, loop.learning_rates.values().first(2));
+  last.max_steps = 0;
+  const UnrollOptions with_x{.first_order = true};
+  CHECK(relative_error(hypergradient(last, SmallLoss(), outer_loss, with_x).x[1],
+                       hypergradient(last, SmallLoss(), outer_loss).x[1]) <= 1e-14);
+  // A heavy ball's own recursion stays.
+  loop.rule = optim::HeavyBall{0.5};
+  loop.max_steps = 2;
+  const auto two = hypergradient(loop, SmallLoss(), outer_loss, options);
+  for (Index i = 0; i < two.theta0.size(); ++i) CHECK(std::isfinite(two.theta0[i]));
+  CHECK(two.rule["momentum"] != 0);
+  for (const auto& schedule : {Schedule::recompute(), Schedule::every(), Schedule::binomial(1)}) {
+    UnrollOptions other = options;
+    other.schedule = schedule;
+    CHECK(equal(hypergradient(loop, SmallLoss(), outer_loss, other).learning_rates, two.learning_rates));
+    Unroll<double, SmallLoss> unroll(SmallLoss(), other);
+    unroll(loop, outer_loss);
+    const auto reserved = static_cast<double>(unroll.reserved_bytes());
+    CHECK(std::abs(static_cast<double>(unroll.predicted_bytes(loop)) - reserved) <= 0.05 * reserved);
+  }
+}
+
+TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fits, or says what would") {
+  const InnerLoop<double> loop = small_loop_with(0.9, 1, 64, 400);
+  const auto bytes = [&](const Schedule& schedule) {
+    return Unroll<double, SmallLoss>(SmallLoss(), {.schedule = schedule}).predicted_bytes(loop);
+  };
+  const auto expected = hypergradient(loop, SmallLoss(), simple_outer);
+  for (const Schedule& schedule : {Schedule::store_all(), Schedule::every(16), Schedule::every(), Schedule::binomial(3)}) {
+    const std::size_t budget = bytes(schedule);
+    Unroll<double, SmallLoss> unroll(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
+    CHECK(equal(unroll(loop, simple_outer).theta0, expected.theta0));
+    CHECK(static_cast<double>(unroll.reserved_bytes()) <= 1.05 * static_cast<double>(budget));
+    CHECK(unroll.predicted_bytes(loop) <= budget);
+  }
+  Unroll<double, SmallLoss> none(SmallLoss(), {.schedule = Schedule::memory_budget(1000)});
+  CHECK_THROWS_WITH_AS(none(loop, simple_outer), doctest::Contains("64 steps do not fit into 1000 bytes; the least is "),
+                       ArgumentError);
+}
+
+TEST_CASE("hypergradient: ten thousand calls take no more memory than ten") {
+  InnerLoop<double> loop = small_loop<double>(2, 1, 2);
+  loop.rule = optim::Adam{};
+  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  std::size_t before = 0;
+  for (int call = 0; call < 10000; ++call) {
+    unroll(loop, simple_outer);
+    if (call == 10) before = unroll.reserved_bytes();
+  }
+  CHECK(unroll.reserved_bytes() == before);
+}
+
+TEST_CASE("hypergradient: predicted bytes over networks, rules and schedules") {
+  const nn::LeNet lenet;
+  InnerLoop<float> loop;
+  loop.theta0 = random_tensor<float>(Shape{lenet.parameters().size()}, 1);
+  for (float& weight : loop.theta0.values()) weight *= 0.05F;
+  for (std::uint64_t s = 0; s < 3; ++s) {
+    loop.x.push_back(random_tensor<float>(Shape::batch(4, 1, 28, 28), s));
+    loop.y.push_back(positive_tensor<float>(Shape::batch(4, 10), s));
+  }
+  loop.learning_rates = Tensor<float>(Shape{4, 3}, 0.001F);
+  const std::vector<optim::Rule<float>> rules{optim::GradientDescent{}, optim::HeavyBall{}, optim::Adam{},
+                                              optim::ClippedByNorm{optim::WeightDecay{optim::GradientDescent{}, 0.1}, 1}};
+  const nn::ClassificationLoss<nn::LeNet> loss{&lenet};
+  for (const optim::Rule<float>& rule : rules) {
+    for (const Schedule& schedule : {Schedule::store_all(), Schedule::every(5), Schedule::recompute(), Schedule::binomial(3)}) {
+      for (const auto second : {SecondDerivative::fastest, SecondDerivative::reverse_over_reverse}) {
+        CAPTURE(rule->name());
+        CAPTURE(schedule);
+        loop.rule = rule;
+        Unroll<float, nn::ClassificationLoss<nn::LeNet>> unroll(
+            loss, {.second_derivative = second, .schedule = schedule, .samples_per_block = 2});
+        unroll(loop, [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
+          gradient_out = theta;
+          return 1.0F;
+        });
+        const auto reserved = static_cast<double>(unroll.reserved_bytes());
+        CHECK(std::abs(static_cast<double>(unroll.predicted_bytes(loop)) - reserved) <= 0.05 * reserved);
+      }
+    }
+  }
 }
 
 }  // namespace

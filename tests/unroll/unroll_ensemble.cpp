@@ -107,5 +107,37 @@ TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
                        "initialization 1: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
 }
 
+TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in one call") {
+  std::vector<InnerLoop<double>> tasks;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    tasks.push_back(small_loop<double>(2, 2, static_cast<Index>(3 + i % 2)));
+    tasks.back().x[0] = random_tensor<double>(tasks.back().x[0].shape(), 100 + i);
+    tasks.back().rule = optim::HeavyBall{};
+  }
+  UnrollEnsemble<double, SmallLoss> one(SmallLoss(), options());
+  const Hypergradient<double> mean = one(tasks, outer);
+  Tensor<double> theta0(tasks[0].theta0.shape());
+  double momentum = 0;
+  for (std::size_t i = 0; i < 5; ++i) {
+    const auto h = Unroll<double, SmallLoss>(SmallLoss(), options())(tasks[i], outer(static_cast<Index>(i), 0));
+    CHECK(equal(one.results()[i].theta0, h.theta0));
+    CHECK(equal(one.results()[i].x[0], h.x[0]));
+    for (Index j = 0; j < theta0.size(); ++j) theta0[j] += h.theta0[j] / 5;
+    momentum += h.rule["momentum"] / 5;
+  }
+  CHECK(relative_error(mean.theta0, theta0) <= 1e-14);
+  CHECK(std::abs(mean.rule["momentum"] - momentum) <= 1e-14 * std::abs(momentum));
+  CHECK(mean.x[0].shape() == Shape{});  // of 3 samples and of 4
+  for (const int threads : {2, 3}) {
+    UnrollEnsemble<double, SmallLoss> many(SmallLoss(), options(), WorkerTeam(threads));
+    CHECK(equal(many(tasks, outer).theta0, mean.theta0));
+  }
+  tasks[3].x[0][0] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(one(tasks, outer), "task 3: hypergradient: the inner loss is NaN at inner step 0",
+                       DivergenceError);
+  CHECK_THROWS_WITH_AS(one(std::span<const InnerLoop<double>>(), outer), "UnrollEnsemble: needs at least one task",
+                       ArgumentError);
+}
+
 }  // namespace
 }  // namespace hypertape::testing

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "hypertape/unroll/unroll.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+/// Truncated back-propagation through a long training run (Williams and Peng 1990; T1 and T2 in Sutskever 2013): every
+/// T1 steps, a hypergradient through the last T2 steps, from weights and optimizer state that carry on from one call to
+/// the next. Between calls, the loop's inputs may be changed, say by an outer step.
+///
+///     TruncatedUnroll<double, Loss> truncated(loss, 20, 60);
+///     while (!truncated.finished(loop)) update(loop, truncated(loop, outer_loss));
+///
+/// A window that is longer than T1 begins with the weights that were there when the run first came by, and its first
+/// steps are taken again, with the inputs as they are now.
+template <class T, class InnerLoss>
+class TruncatedUnroll {
+ public:
+  /// T1 steps on, T2 back. The options are Unroll's, but for the window. @throws ArgumentError unless T1 and T2 are
+  /// positive, and T2 is a multiple of T1 or shorter; or if the options have a window.
+  TruncatedUnroll(InnerLoss inner_loss, Index steps_on, Index steps_back, UnrollOptions options = {},
+                  WorkerTeam team = WorkerTeam(1))
+      : steps_on_(steps_on),
+        steps_back_(steps_back),
+        unroll_(std::move(inner_loss), windowed(std::move(options), steps_on, steps_back), std::move(team)) {}
+
+  /// Whether all steps of the loop have been taken.
+  bool finished(const InnerLoop<T>& loop) const { return end_ >= loop.range().end && end_ > 0; }
+
+  /// Takes the next T1 steps, or as many as there are, and returns the hypergradient of the outer loss behind them.
+  /// Derivatives with respect to theta0 and slots are those at the window's start. @throws ArgumentError if there are
+  /// no more steps; as Unroll, and the steps then count as not taken.
+  template <class OuterLoss>
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+    const Range range = loop.range();
+    if (finished(loop)) throw ArgumentError("TruncatedUnroll: all ", range.size(), " steps have been taken; restart()");
+    loop_ = loop;
+    if (points_.empty()) points_.push_back({range.begin, loop.theta0, loop.state0});
+    const Index from = points_.back().step, to = (std::min)(range.end, from + steps_on_);
+    const Point& start = points_.front();
+    loop_.theta0 = start.theta;
+    loop_.state0 = start.state;
+    loop_.first_step = start.step;
+    loop_.max_steps = to - start.step;
+    const Hypergradient<T>& h = unroll_(loop_, outer_loss);
+    end_ = to;
+    // The next window begins at the first point that is not more than T2 before its end.
+    points_.push_back({to, h.theta_T, h.state_T});
+    while (points_.size() > 1 && points_.front().step + (std::max)(steps_back_, steps_on_) < to + steps_on_) {
+      points_.pop_front();
+    }
+    return h;
+  }
+
+  /// Forgets the steps so far: the next call begins with the loop's own weights.
+  void restart() {
+    points_.clear();
+    end_ = 0;
+  }
+
+  /// Bytes that it holds.
+  std::size_t reserved_bytes() const {
+    std::size_t bytes = unroll_.reserved_bytes() + detail::input_bytes(loop_);
+    for (const Point& point : points_) {
+      bytes += point.theta.reserved_bytes();
+      for (const Tensor<T>& slot : point.state.slots) bytes += slot.reserved_bytes();
+    }
+    return bytes;
+  }
+
+ private:
+  /// Where the run came by.
+  struct Point {
+    Index step;
+    Tensor<T> theta;
+    optim::State<T> state;
+  };
+
+  static UnrollOptions windowed(UnrollOptions options, Index on, Index back) {
+    if (options.window != 0) throw ArgumentError("TruncatedUnroll: the window is T2, the options need none");
+    if (on < 1 || back < 1 || (back > on && back % on != 0)) {
+      throw ArgumentError("TruncatedUnroll: needs T2 steps back that are a multiple of T1 on, or fewer; got T1 = ", on,
+                          " and T2 = ", back);
+    }
+    options.window = back < on ? back : 0;
+    return options;
+  }
+
+  Index steps_on_, steps_back_, end_ = 0;
+  Unroll<T, InnerLoss> unroll_;
+  InnerLoop<T> loop_;
+  std::deque<Point> points_;  // from the next window's start on
+};
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

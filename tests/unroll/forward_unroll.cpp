@@ -1,0 +1,101 @@
+#include "hypertape/unroll/forward_unroll.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "hypertape/optim/adam.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/optim/norm_clip.hpp"
+#include "hypertape/optim/weight_decay.hpp"
+#include "hypertape/unroll/unroll.hpp"
+#include "support/compare.hpp"
+#include "support/small_problem.hpp"
+
+namespace hypertape::testing {
+namespace {
+
+const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi, Index t) {
+  return SmallLoss()(theta, x, y) + phi.slice(t % 2, Shape{}) * sum(square(theta));
+};
+const auto outer = [](Var<double> theta, GivenVars<double>& given) {
+  return sum(square(theta)) * sum(given(given.loop.hyperparameters)) + sum(square(given(given.loop.x[0])));
+};
+using Forward = ForwardUnroll<double, decltype(inner)>;
+
+InnerLoop<double> loop_with(const optim::Rule<double>& rule) {
+  InnerLoop<double> loop = small_loop<double>(3, 2);
+  loop.rule = rule;
+  loop.hyperparameters = Tensor<double>(Shape{2}, {0.1, 0.3});
+  return loop;
+}
+
+std::vector<optim::Rule<double>> some_rules() {
+  return {optim::GradientDescent{}, optim::HeavyBall{0}, optim::HeavyBall{}, optim::Adam{},
+          optim::ClippedByNorm{optim::WeightDecay{optim::HeavyBall{0.5}, 0.1}, 0.2}};
+}
+
+TEST_CASE("forward unroll: the derivatives of the reverse sweep") {
+  for (const optim::Rule<double>& rule : some_rules()) {
+    const InnerLoop<double> loop = loop_with(rule);
+    CAPTURE(rule->name());
+    for (const std::vector<Index>& steps : {std::vector<Index>{}, {0, 3, 6}}) {
+      const auto expected = hypergradient(loop, inner, outer, {.outer_steps = steps});
+      Forward forward(inner, {.learning_rates = true, .outer_steps = steps});
+      const auto& h = forward(loop, outer);
+      CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-12);
+      CHECK(relative_error(h.learning_rates, expected.learning_rates) <= 1e-12);
+      if (loop.rule.values().size() > 0) CHECK(relative_error(h.rule.coefficients, expected.rule.coefficients) <= 1e-12);
+      CHECK(std::abs(h.outer_loss - expected.outer_loss) <= 1e-14 * expected.outer_loss);
+      CHECK(relative_error(h.theta_T, expected.theta_T) <= 1e-14);
+      CHECK(relative_error(h.inner_losses, expected.inner_losses) <= 1e-14);
+      CHECK(h.theta0.shape() == Shape{});  // not taken
+      CHECK(h.x.empty());
+    }
+  }
+}
+
+TEST_CASE("forward unroll: the same bits for any number of threads, and memory that T does not change") {
+  InnerLoop<double> loop = loop_with(optim::HeavyBall{});
+  Forward one(inner, {.learning_rates = true});
+  const Hypergradient<double> expected = one(loop, outer);
+  for (const int threads : {2, 3}) {
+    Forward many(inner, {.learning_rates = true}, WorkerTeam(threads));
+    CHECK(equal(many(loop, outer).learning_rates, expected.learning_rates));
+    CHECK(equal(many(loop, outer).hyperparameters, expected.hyperparameters));
+  }
+  const auto bytes = [&](Index epochs) {
+    loop.learning_rates = Tensor<double>(Shape{epochs, 3}, 0.01);
+    Forward forward(inner, {.coefficients = false});
+    forward(loop, outer);
+    return forward.reserved_bytes();
+  };
+  const std::size_t of_a_step = 2 * 3 * sizeof(double);  // a learning rate and an inner loss
+  CHECK(bytes(200) - bytes(2) <= 198 * of_a_step);
+}
+
+TEST_CASE("forward unroll: one rate for all steps, by a direction") {
+  InnerLoop<double> loop = loop_with(optim::HeavyBall{});
+  loop.learning_rates.fill(0.2);
+  const auto full = hypergradient(loop, inner, outer);
+  double expected = 0;
+  for (const double value : full.learning_rates.values()) expected += value;
+  InnerLoop<double> direction;
+  direction.learning_rates = Tensor<double>(loop.learning_rates.shape(), 1.0);
+  direction.rule = loop.rule;
+  direction.rule.coefficients = Tensor<double>();
+  const std::vector<double> slopes = Forward(inner).tangents(loop, {&direction, 1}, outer);
+  CHECK(std::abs(slopes.at(0) - expected) <= 1e-13 * std::abs(expected));
+}
+
+TEST_CASE("forward unroll: nothing to differentiate is an error") {
+  InnerLoop<double> loop = small_loop<double>(1, 1);
+  const auto end = [](Var<double> theta) { return sum(theta); };
+  ForwardUnroll<double, SmallLoss> forward{SmallLoss()};
+  CHECK_THROWS_WITH_AS(forward(loop, end),
+                       "ForwardUnroll: the loop has none of the inputs that the options ask for", ArgumentError);
+  CHECK_THROWS_WITH_AS(forward.tangents(loop, {}, end), "ForwardUnroll: needs a direction", ArgumentError);
+}
+
+}  // namespace
+}  // namespace hypertape::testing
