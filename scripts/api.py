@@ -18,7 +18,7 @@ TITLES = {
     "core": "Tensors, errors, random numbers, threads",
     "autodiff": "Tapes and derivatives",
     "ops": "Operations",
-    "optim": "hypertape::optim, optimizers of an outer loop",
+    "optim": "hypertape::optim, update rules and optimizers",
     "unroll": "Hypergradients",
     "nn": "hypertape::nn, networks and losses",
     "io": "hypertape::io, file formats",

@@ -9,6 +9,7 @@
 #include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/custom_rule.hpp"
 #include "hypertape/optim/schedule.hpp"
+#include "support/allocations.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/optimizer_runs.hpp"
@@ -119,6 +120,19 @@ TEST_CASE("optimizer: hyperparameters go to a rule that takes them, and what it 
   CHECK(optimizer.state().steps == 1);
   REQUIRE(optimizer.state().slots.size() == 1);
   CHECK(optimizer.state().slots[0][1] == -1);
+}
+
+TEST_CASE("optimizer: steps of the library's rules allocate nothing once they know the size") {
+  for (const OptimizerRun& run : optimizer_runs()) {
+    CAPTURE(run.name);
+    Optimizer<double> optimizer(run.rule);
+    std::vector<double> x(20000, 1);
+    const std::vector<double> g(20000, 0.5);
+    optimizer.step(x, g, 0.1);
+    const std::size_t before = allocations();
+    for (int i = 0; i < 5; ++i) optimizer.step(x, g, 0.1);
+    CHECK(allocations() == before);
+  }
 }
 
 TEST_CASE("optimizer: numbers out of range") {

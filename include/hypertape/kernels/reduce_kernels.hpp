@@ -55,7 +55,7 @@ T norm(Index count, const T* a) {
   if (std::isnan(squares)) return squares;
   T largest = 0, total = 0;
   for (Index i = 0; i < count; ++i) largest = (std::max)(largest, std::abs(a[i]));
-  if (largest == 0 || std::isinf(largest)) return largest;
+  if (!(largest > 0) || std::isinf(largest)) return largest;
   for (Index i = 0; i < count; ++i) total += (a[i] / largest) * (a[i] / largest);
   return largest * std::sqrt(total);
 }

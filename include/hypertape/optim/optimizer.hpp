@@ -64,7 +64,7 @@ class Optimizer {
       now_.theta.resize(Shape{size});
       gradient_.resize(Shape{size});
     }
-    if (state_.slots.empty()) state_.slots.assign(rule_->slots(), Tensor<T>(Shape{size}));
+    if (state_.slots.size() < rule_->slots()) state_.slots.assign(rule_->slots(), Tensor<T>(Shape{size}));
     std::copy(values.begin(), values.end(), now_.theta.data());
     std::copy(gradient.begin(), gradient.end(), gradient_.data());
     const T rate = static_cast<T>(learning_rate);
