@@ -357,9 +357,9 @@ void check_zero_gradient(const Rule<double>& rule, double slope) {
   bar.theta[0] = 1;
   for (Tensor<double>& slot : bar.slots) slot[0] = 0.5;
   StepParts<double> d = steps.adjoint(in, bar);
-  for (const auto& [part, values] : d.named()) {
-    CAPTURE(part);
-    for (const double v : values) CHECK(std::isfinite(v));
+  for (const auto& part : d.named()) {
+    CAPTURE(part.first);
+    for (const double v : part.second) CHECK(std::isfinite(v));
   }
   StepParts<double> along = in.zeros();
   along.gradient[0] = 1;
