@@ -55,6 +55,13 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
   Unroll<double, InnerLoss> unroll(inner_loss, options);
   const Hypergradient<double> h = unroll(loop, outer_loss);
   const auto loss = [&] { return unroll(loop, outer_loss).outer_loss; };
+  const auto has_bound = [&](const Tensor<double>& values) {
+    const std::vector<Tensor<double>>& slots = loop.state0.slots;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (&values == &slots[i]) return loop.rule->slot(i).least >= 0;
+    }
+    return false;
+  };
   const std::vector<optim::Coefficient> coefficients = loop.rule->coefficients();
   HypergradientCheck result;
   detail::RelativeDifference difference;
@@ -65,13 +72,16 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
           result.parts.push_back({name.what});
         }
         for (Index i = 0; i < values.size(); ++i) {
+          double& value = values.values()[static_cast<std::size_t>(i)];
           constexpr double infinity = std::numeric_limits<double>::infinity();
-          double least = -infinity, end = infinity;  // the values that the loop takes: least <= value < end
           if (&values == &loop.rule.coefficients) {
-            least = coefficients[static_cast<std::size_t>(i)].least;
-            end = coefficients[static_cast<std::size_t>(i)].end;
+            const optim::Coefficient& c = coefficients[static_cast<std::size_t>(i)];
+            difference.add(derivative[i], detail::difference_within(value, c.least, c.end, loss));
+          } else if (has_bound(values) && value > 0) {  // a mean of squares, of any scale
+            difference.add(derivative[i], detail::central_difference(value, value * detail::difference_step(0.), loss));
+          } else {
+            difference.add(derivative[i], detail::difference_within(value, -infinity, infinity, loss));
           }
-          difference.add(derivative[i], detail::difference_within(values.values()[static_cast<std::size_t>(i)], least, end, loss));
         }
         result.parts.back().error = difference.value();
       },

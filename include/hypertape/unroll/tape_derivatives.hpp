@@ -175,7 +175,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
   /// Before the first record, sets the blocks of the tape's memory: large enough that little is lost at their ends. A
   /// network's activations are as a rule of the size of its weights.
   void size_blocks(Index weights) {
-    if (tape_.reserved_bytes() > 0) return;
+    if (std::exchange(sized_, true)) return;
     constexpr std::size_t least = std::size_t{1} << 20, most = std::size_t{1} << 24;
     tape_ = Tape<T>(std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most));
   }
@@ -212,7 +212,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
   }
 
   Loss loss_;
-  bool reverse_;
+  bool reverse_, sized_ = false;
   Tape<T> tape_;
   std::vector<Record> records_;
   std::vector<Var<T>> vars_;                         // of the records, and of the loss that is being recorded

@@ -182,8 +182,25 @@ class Unroll {
     if (!options_.outer_steps.empty()) ++vectors;
     InnerLoop<T> derivatives;
     detail::zeros_like(loop, options_.differentiate, derivatives);
-    return blocks_.predicted_bytes(loop, calls(loop, schedule)) + detail::input_bytes(derivatives) +
+    return blocks_.predicted_bytes(loop, calls(loop, schedule)) + detail::input_bytes(derivatives) + rule_bytes(loop) +
            static_cast<std::size_t>(vectors * loop.theta0.size() + loop.length()) * sizeof(T);
+  }
+
+  /// What the rule holds after a step and its adjoint, which only a try can say of a rule that somebody else wrote.
+  std::size_t rule_bytes(const InnerLoop<T>& loop) const {
+    const std::unique_ptr<optim::UpdateRule<T>> rule = loop.rule->clone();
+    optim::WeightGroups groups;
+    groups.assign(loop.theta0.size(), loop.groups);
+    optim::Iterate<T> from, to;
+    detail::set_first_iterate(loop, from);
+    to = from;
+    Tensor<T> gradient(loop.theta0.shape()), phi(loop.hyperparameters.shape());
+    const optim::StepInputs<T> in = detail::step_inputs(loop, groups, loop.range().begin, from, gradient);
+    rule->step(in, to, WorkerTeam(1));
+    std::vector<T> rates(groups.count()), coefficients(in.coefficients.size());
+    Tensor<T> gradient_bar = gradient;
+    if (!is_plain(loop)) rule->adjoint(in, to, {from, gradient_bar, rates, coefficients, phi}, WorkerTeam(1));
+    return rule->reserved_bytes();
   }
 
   /// What the schedule asks of the loss. Where one record exists at a time, memory does not depend on how often.
