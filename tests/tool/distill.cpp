@@ -110,6 +110,27 @@ TEST_CASE("tool: Ctrl-C stops cleanly and leaves a usable result") {
             .exit_code == 0);
 }
 
+TEST_CASE("tool: hypergradients are certified every so many iterations, and a window cannot be") {
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder.path() / "run";
+  REQUIRE(tool(quick(out) + " --net mlp --hidden 20 --evaluate-every 2 --certify 1").exit_code == 0);
+  std::ifstream log(out / "log.csv");
+  std::string line;
+  std::getline(log, line);
+  CHECK(line.ends_with(",certificate"));
+  std::getline(log, line);
+  CHECK(line.ends_with(","));  // before the first iteration
+  std::size_t certified = 0;
+  while (std::getline(log, line)) {
+    const double difference = std::stod(line.substr(line.rfind(',') + 1));
+    CHECK(difference >= 0);
+    CHECK(difference <= 1e-3);  // float, through a training run
+    ++certified;
+  }
+  CHECK(certified > 0);
+  check_exit(quick(folder.path() / "window") + " --certify 1 --window 1", 2, {"certify", "window"});
+}
+
 TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip that follows the norm, and less memory") {
   const TemporaryFolder folder;
   const auto run = [&](const char* name, const std::string& options) {

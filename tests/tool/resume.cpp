@@ -204,16 +204,19 @@ TEST_CASE("tool: a checkpoint that is sound, but holds what no run leaves, is re
   check("snapshots.iterations", {{2}, Integers{0, 0}}, "'iterations': expected an iteration in 1 .. ");
   check("snapshots.iterations", {{2}, Integers{0, most}}, "found 9223372036854775807");
   check("snapshots.iterations", {{1}, Integers{0}}, "'images': expected float32 (1, ");
-  check("log.iterations", {{1}, Integers{0}}, "'figures': expected float64 (1, 3)");
+  check("log.iterations", {{1}, Integers{0}}, "'figures': expected float64 (1, 4)");
   check("log.rates", {{2, 1}, Floats{1, 1}}, "'rates': expected float32 (2, ");
   const auto rates = std::get<Floats>(right.at("log.rates").values);
   check("log.rates", {right.at("log.rates").shape, Floats(rates.size(), std::numeric_limits<float>::infinity())},
         "'rates': expected finite values, found inf");
-  check("log.figures", {{2, 3}, Doubles{infinity, 50, 1, 1, 50, 1}}, "'figures': expected finite losses, found inf");
-  check("log.figures", {{2, 3}, Doubles{nan, 1e305, 1, 1, 50, 1}},
+  check("log.figures", {{2, 4}, Doubles{infinity, 50, 1, nan, 1, 50, 1, nan}}, "'figures': expected finite losses, found inf");
+  check("log.figures", {{2, 4}, Doubles{nan, 1e305, 1, nan, 1, 50, 1, nan}},
         "'figures': expected scores in percent, found 1e+305");
-  check("log.figures", {{2, 3}, Doubles{nan, nan, 1, 1, 50, 1}}, "'figures': expected scores in percent, found nan");
-  check("log.figures", {{2, 3}, Doubles{nan, 50, nan, 1, 50, 1}}, "'figures': expected finite seconds, found nan");
+  check("log.figures", {{2, 4}, Doubles{nan, nan, 1, nan, 1, 50, 1, nan}}, "'figures': expected scores in percent, found nan");
+  check("log.figures", {{2, 4}, Doubles{nan, 50, nan, nan, 1, 50, 1, nan}},
+        "'figures': expected finite seconds, found nan");
+  check("log.figures", {{2, 4}, Doubles{nan, 50, 1, infinity, 1, 50, 1, nan}},
+        "'figures': expected finite certificates, found inf");
   check("seconds", {{1}, Doubles{infinity}}, "'seconds': expected a finite number, found inf");
   check("best_score", {{1}, Doubles{nan}}, "'best_score': expected a finite number, found nan");
   const io::NpyArray& best_rates = right.at("best.learning_rates");

@@ -120,7 +120,7 @@ class Run {
     const distill::DistilledSet set = distiller_.distilled();
     const distill::BestState& best = *distiller_.best();
     if (best.iteration == now.iteration) distill::save(best.set, out_ / "distilled.npz");
-    log_.add({now.iteration, now.loss, *now.score, seconds()}, set.learning_rates);
+    log_.add({now.iteration, now.loss, *now.score, seconds(), now.certificate}, set.learning_rates);
     io::write_atomically(out_ / "log.csv", log_.csv());
     snapshots_.offer(now.iteration, set.images.front());
     if (now.iteration == 0) return;
@@ -128,8 +128,8 @@ class Run {
     const double left =
         seconds() / static_cast<double>(now.iteration) * static_cast<double>(iterations - now.iteration);
     progress_.show(concat(now.iteration, "/", iterations, " loss ", now.loss ? fixed(*now.loss, 3) : "(diverged)",
-                          " hold-out ", fixed(*now.score, 1), '%', hold_out_.remark(), " (best ", fixed(best.score, 1),
-                          ") left ", minutes(left), " eta ", rates_text(set.learning_rates)));
+                          " hold-out ", fixed(*now.score, 1), '%', hold_out_.remark(), " (best ", fixed(best.score, 1), ')',
+                          now.certificate ? concat(" certificate ", scientific(*now.certificate)) : "", " left ", minutes(left), " eta ", rates_text(set.learning_rates)));
   }
 
   void save_checkpoint() {

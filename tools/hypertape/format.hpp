@@ -15,6 +15,13 @@ inline std::string fixed(double value, int digits) {
   return text.str();
 }
 
+/// A small number in scientific notation: "3.1e-07".
+inline std::string scientific(double value) {
+  std::ostringstream text = hypertape::detail::plain_stream();
+  text << std::scientific << std::setprecision(1) << value;
+  return text.str();
+}
+
 /// A number for summary.json, to so many decimals: percent to four, which tell 0.01 % of one network of 100 from
 /// another, seconds to three, MiB to one.
 inline double rounded(double value, int digits) {

@@ -27,6 +27,7 @@ class RunLog {
     std::optional<double> loss;
     double score = 0;    ///< on the held-out images, in percent
     double seconds = 0;  ///< of training so far
+    std::optional<double> certificate = std::nullopt;  ///< the largest difference since the row before
     std::vector<float> rates = {};
   };
 
@@ -40,14 +41,16 @@ class RunLog {
     rows_.push_back(std::move(row));
   }
 
-  /// A table with a column for the learning rate of each inner step.
+  /// A table with a column for the learning rate of each inner step, and one for certificates if there are some.
   std::string csv() const {
     std::string text = "iteration,loss,hold_out_score,seconds";
     for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += concat(',', rate_name(t));
-    text += '\n';
+    const bool certified = std::ranges::any_of(rows_, [](const Row& row) { return row.certificate.has_value(); });
+    text += certified ? ",certificate\n" : "\n";
     for (const Row& row : rows_) {
       text += concat(row.iteration, ',', row.loss ? concat(*row.loss) : "", ',', row.score, ',', fixed(row.seconds, 2));
       for (const float rate : row.rates) text += concat(',', rate);
+      if (certified) text += concat(',', row.certificate ? concat(*row.certificate) : "");
       text += '\n';
     }
     return text;
@@ -73,21 +76,22 @@ class RunLog {
     return chart;
   }
 
-  /// For a checkpoint; a loss that is not there is a NaN.
+  /// For a checkpoint; a loss or certificate that is not there is a NaN.
   io::Npz arrays() const {
     std::vector<std::int64_t> iterations;
     std::vector<double> figures;
     std::vector<float> rates;
+    constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
     for (const Row& row : rows_) {
       iterations.push_back(row.iteration);
-      figures.insert(figures.end(),
-                     {row.loss.value_or(std::numeric_limits<double>::quiet_NaN()), row.score, row.seconds});
+      figures.insert(figures.end(), {row.loss.value_or(nothing), row.score, row.seconds,
+                                     row.certificate.value_or(nothing)});
       rates.insert(rates.end(), row.rates.begin(), row.rates.end());
     }
     const auto count = static_cast<Index>(rows_.size());
     io::Npz npz;
     npz["iterations"] = {{count}, std::move(iterations)};
-    npz["figures"] = {{count, 3}, std::move(figures)};
+    npz["figures"] = {{count, 4}, std::move(figures)};
     npz["rates"] = {{count, static_cast<Index>(rates.size()) / count}, std::move(rates)};
     return npz;
   }
@@ -97,7 +101,7 @@ class RunLog {
   void restore(const io::Npz& npz, const std::filesystem::path& path, Index rate_count) {
     const auto& iterations = io::require_values<std::int64_t>(npz, path, "iterations", {-1});
     const auto count = static_cast<Index>(iterations.size());
-    const auto& figures = io::require_values<double>(npz, path, "figures", {count, 3});
+    const auto& figures = io::require_values<double>(npz, path, "figures", {count, 4});
     const auto& rates = io::require_values<float>(npz, path, "rates", {count, rate_count});
     const auto each = static_cast<std::size_t>(rate_count);
     const auto refuse = [&](const char* name, const char* expected, double value) {
@@ -108,12 +112,14 @@ class RunLog {
     }
     rows_.clear();
     for (std::size_t i = 0; i < iterations.size(); ++i) {
-      const double* row = figures.data() + 3 * i;
+      const double* row = figures.data() + 4 * i;
       if (std::isinf(row[0])) refuse("figures", "finite losses", row[0]);
       if (!(row[1] >= 0 && row[1] <= 100)) refuse("figures", "scores in percent", row[1]);
       if (!std::isfinite(row[2])) refuse("figures", "finite seconds", row[2]);
+      if (std::isinf(row[3])) refuse("figures", "finite certificates", row[3]);
+      const auto optional = [](double value) { return std::isnan(value) ? std::nullopt : std::optional(value); };
       const auto first = rates.begin() + static_cast<std::ptrdiff_t>(i * each);
-      rows_.push_back({iterations[i], std::isnan(row[0]) ? std::nullopt : std::optional(row[0]), row[1], row[2],
+      rows_.push_back({iterations[i], optional(row[0]), row[1], row[2], optional(row[3]),
                        std::vector<float>(first, first + static_cast<std::ptrdiff_t>(each))});
     }
   }

@@ -64,6 +64,7 @@ struct OuterLoopOptions {
   std::optional<Index> window = {};         ///< truncated back-propagation through so many steps; without: through all
   bool random_windows = false;              ///< the window ends at a random step, and so does the inner loop
   bool skip_diverged = false;               ///< leave out a step in which a network diverges, instead of stopping
+  std::optional<long> certify_every = {};   ///< iterations between certificates of the hypergradient; without: none
 };
 
 /// The choice of the best state.
@@ -142,6 +143,12 @@ struct DistillOptions {
           {"skip_diverged",
            "Leave out an outer step in which a network diverges, instead of stopping, and count one that does so in a "
            "test as getting nothing right; the summary counts both"});
+    visit(outer.certify_every,
+          {.name = "certify",
+           .help = "Check the hypergradient of every so many iterations by a tangent through training, and log how far "
+                   "off it is; 0: never",
+           .bounds = positive_or_none,
+           .affects_results = false});
     visit.heading("Choice of the best state");
     visit(validation.hold_out,
           {"hold_out",
@@ -180,6 +187,9 @@ struct DistillOptions {
     if (window > length) refuse("the window must be within the inner loop of ", length, " steps, got ", window);
     if (outer_loop.random_windows && window == length) {
       refuse("random_windows needs a window shorter than the loop of ", length, " steps");
+    }
+    if (outer_loop.certify_every && outer_loop.window) {
+      refuse("certify needs derivatives through all steps, and goes without a window");
     }
   }
 };

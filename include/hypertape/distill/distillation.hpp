@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -14,6 +15,9 @@ struct Progress {
   long iteration;               ///< outer steps so far
   std::optional<double> loss;   ///< of the last one on its real images; none before the first, and of a skipped one
   std::optional<double> score;  ///< percent of the held-out images, where the state was evaluated
+
+  /// The largest difference (`Certificate`) since the last evaluation; none if no hypergradient was certified.
+  std::optional<double> certificate = std::nullopt;
 };
 
 /// Called before the first outer step and after each; stops the distillation by returning false.
@@ -25,14 +29,18 @@ using OnProgress = std::function<bool(const Progress&)>;
 inline void distill(Distiller& distiller, const OnProgress& on_progress = {}) {
   const long iterations = distiller.options().outer_loop.iterations;
   const long evaluate_every = distiller.options().validation.evaluate_every;
-  std::optional<double> loss;
+  std::optional<double> loss, certificate;
   const auto report = [&](bool evaluate) {
     const std::optional<double> score = evaluate ? std::optional(distiller.evaluate()) : std::nullopt;
-    return !on_progress || on_progress({distiller, distiller.iteration(), loss, score});
+    return !on_progress || on_progress({distiller, distiller.iteration(), loss, score, certificate});
   };
   bool evaluated = true, proceed = distiller.best().has_value() || report(true);
   while (proceed && distiller.iteration() < iterations) {
+    if (evaluated) certificate.reset();
     const double present = distiller.iterate();
+    if (const auto& taken = distiller.certificate()) {
+      certificate = (std::max)(certificate.value_or(0), taken->difference);
+    }
     loss = std::isnan(present) ? std::nullopt : std::optional(present);
     evaluated = distiller.iteration() % evaluate_every == 0 || distiller.iteration() == iterations;
     proceed = report(evaluated);

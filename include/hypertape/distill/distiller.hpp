@@ -24,6 +24,7 @@
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
+#include "hypertape/unroll/certify.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 
 namespace hypertape::distill {
@@ -71,6 +72,8 @@ class Distiller {
   long iteration() const { return state_.iteration; }
   /// How many of the iterations so far changed nothing, because a network diverged.
   long skipped() const { return state_.skipped; }
+  /// Of the last iteration's hypergradient, if it was one to be certified.
+  const std::optional<Certificate>& certificate() const { return certificate_; }
   /// The best of the states that `evaluate` has scored, the first of equals.
   const std::optional<BestState>& best() const { return state_.best; }
 
@@ -78,6 +81,7 @@ class Distiller {
   /// to be skipped, that is a NaN in such a step. @throws DivergenceError naming the iteration and the inner step if
   /// anything is not finite; what was learned until the iteration before is still there.
   double iterate() {
+    certificate_.reset();
     double loss = std::numeric_limits<double>::quiet_NaN();
     try {
       loss = named([&] { return outer_step(); });
@@ -210,6 +214,9 @@ class Distiller {
       };
     };
     const Hypergradient<float>& h = unroll_(loop, theta0, real_loss);
+    if (outer.certify_every && (iteration + 1) % *outer.certify_every == 0) {
+      certificate_ = certify(loop, Loss{&network_}, real_loss(0, 0), unroll_.results().front());
+    }
     state_.parameters.update(h, outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
                                                   : optim::cosine_schedule(iteration, outer.iterations));
     return static_cast<double>(h.outer_loss);
@@ -226,6 +233,7 @@ class Distiller {
   TrainingState state_;
   UnrollEnsemble<float, Loss> unroll_;
   std::vector<BatchGradient<float, Loss>> outer_gradients_;  // one for each thread
+  std::optional<Certificate> certificate_;
   data::Checksum data_checksum_, weights_checksum_;
   Origin origin_;
 };
