@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hypertape/unroll/check_hypergradient.hpp"
+#include "hypertape/unroll/forward_unroll.hpp"
 #include "hypertape/unroll/unroll.hpp"
 #include "support/compare.hpp"
 #include "support/learned_optimizer.hpp"
@@ -16,6 +17,10 @@
 
 namespace hypertape::testing {
 namespace {
+
+Var<double> optimizer_plain_loss(Var<double> theta, Var<double> x, Var<double> y) {
+  return mean_squared_error(optimizer_network(theta, x), y);
+}
 
 InnerLoop<double> loop_of(const OptimizerRun& run) {
   const OptimizerInputs inputs(run);
@@ -60,6 +65,19 @@ TEST_CASE("optimizers: values and hypergradients of torch.optim") {
   }
 }
 
+TEST_CASE("optimizers: tangents through the steps of torch.optim") {
+  const Golden golden = optimizer_golden();
+  ForwardUnroll<double, decltype(&optimizer_inner_loss)> forward(&optimizer_inner_loss, {.learning_rates = true});
+  for (const OptimizerRun& run : optimizer_runs()) {
+    CAPTURE(run.name);
+    const Hypergradient<double>& h = forward(loop_of(run), &optimizer_outer_loss);
+    CHECK(golden_error(golden, run.name + "/d_rates", {h.learning_rates}) <= 1e-11);
+    CHECK(golden_error(golden, run.name + "/d_phi", {h.hyperparameters}) <= 1e-11);
+    if (run.rule.values().empty()) continue;
+    CHECK(golden_error(golden, run.name + "/d_coefficients", {h.rule.coefficients}) <= 1e-11);
+  }
+}
+
 /// Six steps from a state in the middle of training, with two groups of weights.
 InnerLoop<double> short_loop(const OptimizerRun& run) {
   InnerLoop<double> loop = loop_of(run);
@@ -90,19 +108,24 @@ TEST_CASE("optimizers: hypergradients through a rule of one's own are those of t
   const std::vector<OptimizerRun> runs = optimizer_runs();
   const auto found = std::ranges::find(runs, std::string("momentum_decay"), &OptimizerRun::name);
   REQUIRE(found != runs.end());
+  const auto check = [](InnerLoop<double> loop, const auto& inner_loss) {
+    const auto expected = hypergradient(loop, inner_loss, &optimizer_outer_loss);
+    loop.rule = optim::CustomRule{1, [](Var<double> theta, auto slots, Var<double> gradient, Var<double> rate, auto) {
+                                    const Var<double> velocity = 0.9 * slots[0] + gradient + 0.05 * theta;
+                                    return optim::Stepped<double>{theta - rate * velocity, {velocity}};
+                                  }};
+    const auto got = hypergradient(loop, inner_loss, &optimizer_outer_loss);
+    for_each_input(
+        [](const InputName& name, const Tensor<double>& is, const Tensor<double>& should) {
+          CAPTURE(name.what);
+          CHECK(relative_error(is, should) <= 1e-12);
+        },
+        got, expected);
+  };
   InnerLoop<double> loop = short_loop(*found);
-  const auto expected = hypergradient(loop, &optimizer_inner_loss, &optimizer_outer_loss);
-  loop.rule = optim::CustomRule{1, [](Var<double> theta, auto slots, Var<double> gradient, Var<double> rate, auto) {
-                                  const Var<double> velocity = 0.9 * slots[0] + gradient + 0.05 * theta;
-                                  return optim::Stepped<double>{theta - rate * velocity, {velocity}};
-                                }};
-  const auto got = hypergradient(loop, &optimizer_inner_loss, &optimizer_outer_loss);
-  for_each_input(
-      [](const InputName& name, const Tensor<double>& is, const Tensor<double>& should) {
-        CAPTURE(name.what);
-        CHECK(relative_error(is, should) <= 1e-12);
-      },
-      got, expected);
+  check(loop, &optimizer_inner_loss);
+  loop.hyperparameters = Tensor<double>();
+  check(loop, &optimizer_plain_loss);
 }
 
 TEST_CASE("optimizers: a learned optimizer's weights, beside a hyperparameter of the loss") {
@@ -117,12 +140,7 @@ TEST_CASE("optimizers: a learned optimizer's weights, beside a hyperparameter of
   };
   for (const bool loss_takes_phi : {true, false}) {
     const auto check = loss_takes_phi ? check_hypergradient(loop, inner, &optimizer_outer_loss)
-                                      : check_hypergradient(
-                                            loop,
-                                            [](Var<double> theta, Var<double> x, Var<double> y) {
-                                              return mean_squared_error(optimizer_network(theta, x), y);
-                                            },
-                                            &optimizer_outer_loss);
+                                      : check_hypergradient(loop, &optimizer_plain_loss, &optimizer_outer_loss);
     CHECK(check["hyperparameters"] <= 1e-7);
     CHECK(check["initial weights"] <= 1e-7);
     CHECK(check["initial slot"] <= 1e-7);
