@@ -37,6 +37,7 @@ struct Adam {
   double beta2 = 0.999;   ///< in [0, 1)
   double epsilon = 1e-8;  ///< positive, also as a float
 
+  /// @cond equations
   static std::string name() { return "Adam"; }
   static constexpr std::array<Slot, 2> slots{{{"mean"}, {"mean square", 0}}};
   static constexpr std::array<Coefficient, 3> coefficients{
@@ -105,6 +106,7 @@ struct Adam {
   static V root_slope(const K& k, const V& root) {
     return (root > 0).select(k.inverse_root * k.inverse_root / (2 * root), V::Zero());
   }
+  /// @endcond
 };
 
 }  // namespace hypertape::optim

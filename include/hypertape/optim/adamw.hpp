@@ -15,6 +15,7 @@ struct AdamW {
   double epsilon = 1e-8;       ///< positive, also as a float
   double weight_decay = 0.01;  ///< lambda, at least 0
 
+  /// The coefficients.
   std::array<double, 4> values() const { return {beta1, beta2, epsilon, weight_decay}; }
 
   /// The rule, for `Rule`.

@@ -173,6 +173,7 @@ struct CustomRule {
   std::size_t slot_count;  ///< how many slots it keeps
   F f;                     ///< the step
 
+  /// It has no coefficients.
   static std::array<double, 0> values() { return {}; }
 
   /// The rule, for `Rule`.
@@ -182,6 +183,7 @@ struct CustomRule {
   }
 };
 
+/// Of this callable.
 template <class F>
 CustomRule(std::size_t, F) -> CustomRule<F>;
 

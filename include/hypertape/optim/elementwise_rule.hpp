@@ -37,8 +37,8 @@ inline constexpr bool reads_gradient = [] {
 /// The values of some weights, theta and slots, in the lanes of V.
 template <class V, std::size_t Slots>
 struct Weights {
-  V theta;
-  std::array<V, Slots> slots;
+  V theta;                     ///< of the weights
+  std::array<V, Slots> slots;  ///< as the equations name them
 };
 
 /// What a step of some weights is given, in the lanes of V; or the derivatives with respect to that, or its tangent.

@@ -14,6 +14,7 @@ namespace hypertape::optim {
 ///
 /// Adjoint: eta_bar = - <theta'_bar, g>, g_bar = - eta theta'_bar, theta_bar = theta'_bar.
 struct GradientDescent {
+  /// @cond equations
   static std::string name() { return "gradient descent"; }
   static constexpr bool is_plain_descent = true;
   static constexpr std::array<Slot, 0> slots{};
@@ -41,6 +42,7 @@ struct GradientDescent {
   static void tangent(const K& k, const W&, const W&, const V& g, const Dot& dot, W& out) {
     out.theta = dot.weights.theta - k.eta * dot.gradient - dot.rate * g;
   }
+  /// @endcond
 };
 
 }  // namespace hypertape::optim

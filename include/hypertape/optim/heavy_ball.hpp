@@ -19,6 +19,7 @@ namespace hypertape::optim {
 struct HeavyBall {
   double momentum = 0.9;  ///< mu, in [0, 1)
 
+  /// @cond equations
   static std::string name() { return "heavy ball"; }
   static constexpr std::array<Slot, 1> slots{{{"velocity"}}};
   static constexpr bool needs_gradient = false;
@@ -51,6 +52,7 @@ struct HeavyBall {
     out.slots[0] = k.mu * dot.weights.slots[0] + dot.coefficients[0] * before.slots[0] + dot.gradient;
     out.theta = dot.weights.theta - k.eta * out.slots[0] - dot.rate * after.slots[0];
   }
+  /// @endcond
 };
 
 }  // namespace hypertape::optim

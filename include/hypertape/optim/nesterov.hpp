@@ -21,6 +21,7 @@ namespace hypertape::optim {
 struct Nesterov {
   double momentum = 0.9;  ///< mu, in [0, 1)
 
+  /// @cond equations
   static std::string name() { return "Nesterov's momentum"; }
   static constexpr std::array<Slot, 1> slots{{{"velocity"}}};
   static constexpr std::array<Coefficient, 1> coefficients{{{"momentum", 0, 1}}};
@@ -54,6 +55,7 @@ struct Nesterov {
     out.theta = dot.weights.theta - dot.rate * (g + k.mu * after.slots[0]) -
                 k.eta * (dot.gradient + k.mu * out.slots[0] + mu_dot * after.slots[0]);
   }
+  /// @endcond
 };
 
 }  // namespace hypertape::optim

@@ -130,6 +130,7 @@ struct ClippedByNorm {
   Equations rule;       ///< of the clipped gradient
   double max_norm = 1;  ///< at least 0
 
+  /// The rule's coefficients, and max_norm.
   auto values() const { return detail::append(rule.values(), max_norm); }
 
   /// The rule, for `Rule`.
@@ -139,6 +140,7 @@ struct ClippedByNorm {
   }
 };
 
+/// Of this rule.
 template <class Equations>
 ClippedByNorm(Equations, double) -> ClippedByNorm<Equations>;
 

@@ -37,6 +37,7 @@ struct RmsPropEquations {
   double epsilon = 1e-8;  ///< positive, also as a float
   double momentum = 0;    ///< mu, in [0, 1)
 
+  /// @cond equations
   static std::string name() { return centered ? "centered RMSProp" : "RMSProp"; }
   static constexpr auto slots = [] {
     constexpr std::array<Slot, 2> both{{{"mean square", 0}, {"velocity"}}};
@@ -118,6 +119,7 @@ struct RmsPropEquations {
   static V root_slope(const V& root) {
     return (root > 0).select((2 * root).inverse(), V::Zero());
   }
+  /// @endcond
 };
 
 /// RMSProp, not centered.

@@ -46,6 +46,7 @@ struct WeightDecay {
   Equations rule;           ///< of the gradient with the decay
   double weight_decay = 0;  ///< lambda, at least 0
 
+  /// @cond equations
   static std::string name() { return Equations::name() + " with weight decay"; }
   static constexpr bool needs_gradient = detail::reads_gradient<Equations>;
   static constexpr auto slots = Equations::slots;
@@ -79,8 +80,10 @@ struct WeightDecay {
     inner.gradient += k.lambda * dot.weights.theta + dot.coefficients.back() * before.theta;
     Equations::tangent(k.inner, before, after, V(g + k.lambda * before.theta), inner, out);
   }
+  /// @endcond
 };
 
+/// Of this rule.
 template <class Equations>
 WeightDecay(Equations, double) -> WeightDecay<Equations>;
 
@@ -97,6 +100,7 @@ struct DecoupledWeightDecay {
   Equations rule;           ///< of the decayed weights
   double weight_decay = 0;  ///< lambda, at least 0
 
+  /// @cond equations
   static std::string name() { return Equations::name() + " with decoupled weight decay"; }
   static constexpr bool needs_gradient = detail::reads_gradient<Equations>;
   static constexpr auto slots = Equations::slots;
@@ -142,8 +146,10 @@ struct DecoupledWeightDecay {
     w.theta *= k.f;
     return w;
   }
+  /// @endcond
 };
 
+/// Of this rule.
 template <class Equations>
 DecoupledWeightDecay(Equations, double) -> DecoupledWeightDecay<Equations>;
 

@@ -12,8 +12,8 @@ class WeightGroups {
  public:
   /// Weights of one group, few enough that threads share out a long theta, and that sums over them are exact enough.
   struct Chunk {
-    Range weights;
-    std::size_t group;
+    Range weights;      ///< their places in theta
+    std::size_t group;  ///< which they all belong to
   };
 
   /// Runs of these sizes, which add up to all `weights`; with no sizes, all are one group.
