@@ -45,5 +45,6 @@
 #include "hypertape/unroll/check_hypergradient.hpp"
 #include "hypertape/unroll/checkpoint_schedule.hpp"
 #include "hypertape/unroll/forward_unroll.hpp"
+#include "hypertape/unroll/truncated_unroll.hpp"
 #include "hypertape/unroll/unroll.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"

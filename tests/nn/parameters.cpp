@@ -71,5 +71,31 @@ TEST_CASE("parameters: a vector may start elsewhere, a matrix may not") {
                        ShapeError);
 }
 
+TEST_CASE("parameters: named tensors of several shapes go in and out as one flat vector") {
+  const nn::NamedTensors<double> tensors{{"weight", Tensor<double>(Shape{2, 3}, {1, 2, 3, 4, 5, 6})},
+                                         {"bias", Tensor<double>(Shape{2}, {7, 8})},
+                                         {"scale", Tensor<double>(Shape{}, {9})}};
+  const nn::Parameters layout(tensors);
+  CHECK(layout.size() == 9);
+  const Tensor<double> theta = layout.join(tensors);
+  for (Index i = 0; i < 9; ++i) CHECK(theta[i] == static_cast<double>(i + 1));
+  const nn::NamedTensors<double> again = layout.split(theta);
+  REQUIRE(again.size() == 3);
+  CHECK(again[1].first == "bias");
+  CHECK(again[0].second.shape() == Shape{2, 3});
+  CHECK(again[2].second[0] == 9);
+  CHECK(equal(layout.join<double>({tensors[2], tensors[0], tensors[1]}), theta));  // in any order
+
+  CHECK_THROWS_WITH_AS(layout.join<double>({tensors[0], tensors[2]}), "Parameters: the tensor bias is missing",
+                       ArgumentError);
+  CHECK_THROWS_WITH_AS(layout.join<double>({tensors[0], tensors[1], tensors[1]}),
+                       "Parameters: there are two tensors bias", ArgumentError);
+  CHECK_THROWS_WITH_AS(layout.join<double>({{"gain", Tensor<double>()}}),
+                       "Parameters: no tensor gain among weight, bias, scale", ArgumentError);
+  CHECK_THROWS_WITH_AS(layout.join<double>({{"bias", Tensor<double>(Shape{3})}}),
+                       "Parameters: bias is (2), got (3)", ShapeError);
+  CHECK_THROWS_AS(nn::Parameters(nn::NamedTensors<double>{tensors[0], tensors[0]}), ArgumentError);
+}
+
 }  // namespace
 }  // namespace hypertape::testing

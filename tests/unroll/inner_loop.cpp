@@ -110,7 +110,7 @@ TEST_CASE("inner loop: an impossible momentum, start or stop is refused") {
   CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: cannot start at step 2 of 2", ArgumentError);
   loop.first_step = 0;
   loop.state0.steps = -1;
-  CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: the rule cannot have taken -1 steps", ArgumentError);
+  CHECK_THROWS_WITH_AS(loop.validate(), "optim: a state of heavy ball cannot have -1 steps", ArgumentError);
 }
 
 }  // namespace

@@ -13,6 +13,10 @@
 
 namespace hypertape::nn {
 
+/// Tensors with names, in an order.
+template <class T>
+using NamedTensors = std::vector<std::pair<std::string, Tensor<T>>>;
+
 /// One named tensor of a network's weights, and where in theta it lies.
 struct Parameter {
   std::string name;  ///< as in PyTorch: "conv1.weight"
@@ -34,8 +38,23 @@ struct Parameter {
 ///     Var<float> w = weight(theta);                                      // a view of theta
 ///     Var<float> same = parameters.get(theta, "fc.weight");
 ///     auto gradients = parameters.split(gradient);                       // name and tensor of each
+///
+/// It serves any flat vector, theta or the hyperparameters phi, that is given and wanted as named tensors:
+///
+///     const NamedTensors<double> start{{"weight", w}, {"bias", b}};
+///     const nn::Parameters parameters(start);
+///     loop.theta0 = parameters.join(start);
+///     auto by_name = parameters.split(h.theta0);
 class Parameters {
  public:
+  /// Of no tensors.
+  Parameters() = default;
+  /// Of tensors of these names and shapes. @throws as `add`.
+  template <class T>
+  explicit Parameters(const NamedTensors<T>& tensors) {
+    for (const auto& [name, tensor] : tensors) add(name, tensor.shape());
+  }
+
   /// Appends a tensor, of row-major shape. A vector starts as a bias should, at zero, unless told otherwise.
   /// @throws ShapeError for a start of anything but a vector, which an initializer fills, or a batch; ArgumentError for
   /// a name that is taken.
@@ -67,9 +86,7 @@ class Parameters {
   Var<T> get(Var<T> theta, std::string_view name) const {
     require_theta(theta.shape());
     if (const Parameter* entry = find(name)) return (*entry)(theta);
-    std::string known;
-    for (const Parameter& entry : entries_) known += (known.empty() ? "" : ", ") + entry.name;
-    throw ArgumentError("Parameters: no tensor ", name, " among ", known);
+    throw ArgumentError("Parameters: no tensor ", name, " among ", names());
   }
   /// Tensor i as a view of theta. @throws as above.
   template <class T>
@@ -82,15 +99,39 @@ class Parameters {
   /// Copies of all tensors of theta, or of a gradient with respect to it, with their names, in the order of theta.
   /// @throws ShapeError unless theta is a vector of size() values.
   template <class T>
-  std::vector<std::pair<std::string, Tensor<T>>> split(const Tensor<T>& theta) const {
+  NamedTensors<T> split(const Tensor<T>& theta) const {
     require_theta(theta.shape());
-    std::vector<std::pair<std::string, Tensor<T>>> tensors;
+    NamedTensors<T> tensors;
     for (const Parameter& entry : entries_) {
       const auto values =
           theta.values().subspan(static_cast<std::size_t>(entry.offset), static_cast<std::size_t>(entry.shape.size()));
       tensors.emplace_back(entry.name, Tensor<T>(entry.shape, values));
     }
     return tensors;
+  }
+
+  /// The flat vector of these tensors, which may come in any order: the inverse of `split`. @throws ArgumentError naming
+  /// a tensor that is missing, unknown or there twice, ShapeError for one of another shape.
+  template <class T>
+  Tensor<T> join(const NamedTensors<T>& tensors) const {
+    Tensor<T> theta(Shape{size_});
+    std::vector<char> found(entries_.size(), 0);
+    for (const auto& [name, tensor] : tensors) {
+      const Parameter* entry = find(name);
+      if (entry == nullptr) throw ArgumentError("Parameters: no tensor ", name, " among ", names());
+      if (tensor.shape() != entry->shape) {
+        throw ShapeError("Parameters: ", name, " is ", entry->shape, ", got ", tensor.shape());
+      }
+      char& seen = found[static_cast<std::size_t>(entry - entries_.data())];
+      if (std::exchange(seen, 1) != 0) throw ArgumentError("Parameters: there are two tensors ", name);
+      std::copy(tensor.values().begin(), tensor.values().end(), theta.data() + entry->offset);
+    }
+    const auto missing = std::ranges::find(found, 0);
+    if (missing != found.end()) {
+      throw ArgumentError("Parameters: the tensor ", entries_[static_cast<std::size_t>(missing - found.begin())].name,
+                          " is missing");
+    }
+    return theta;
   }
 
   /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases and the like) at their start.
@@ -109,6 +150,12 @@ class Parameters {
   }
 
  private:
+  std::string names() const {
+    std::string known;
+    for (const Parameter& entry : entries_) known += (known.empty() ? "" : ", ") + entry.name;
+    return known;
+  }
+
   const Parameter* find(std::string_view name) const {
     const auto found =
         std::find_if(entries_.begin(), entries_.end(), [&](const Parameter& e) { return e.name == name; });

@@ -269,7 +269,7 @@ void InnerLoop<T>::validate() const {
   for (const Tensor<T>& slot : state0.slots) {
     if (slot.shape() != theta0.shape()) refuse("a slot must be ", theta0.shape(), " as theta0, got ", slot.shape());
   }
-  if (state0.steps < 0) throw ArgumentError("InnerLoop: the rule cannot have taken ", state0.steps, " steps");
+  rule.validate(state0);
   if (first_step < 0 || first_step >= length()) {
     throw ArgumentError("InnerLoop: cannot start at step ", first_step, " of ", length());
   }
