@@ -81,8 +81,8 @@ Results<T> fused(const Problem<T>& problem, hypertape::detail::LossDerivatives<T
                  Tensor<T>(problem.y.shape())};
   const std::array data{problem.x, problem.y};
   const std::array places{out.dx.data(), out.dy.data()};
-  out.loss = static_cast<double>(
-      derivatives.record({problem.theta, data}, T(1), OutputMode::write, out.gradient.data()));
+  out.loss =
+      static_cast<double>(derivatives.record({problem.theta, data}, T(1), OutputMode::write, out.gradient.data()));
   out.slope = static_cast<double>(derivatives.gradient_vjp(problem.direction.data(), {out.hvp.data(), places}));
   return out;
 }
@@ -196,6 +196,26 @@ TEST_CASE("fused_lenet: without a record there is nothing to differentiate") {
   Tensor<float> out(problem.theta.shape());
   CHECK_THROWS_WITH_AS(derivatives->gradient_vjp(problem.direction.data(), {out.data()}),
                        "LossDerivatives: nothing is recorded that could be differentiated", ArgumentError);
+  CHECK_THROWS_AS(derivatives->hessian_product(problem.direction.data(), out.data()), ArgumentError);
+}
+
+TEST_CASE("fused_lenet: Hessian products are the sum over the records, and keep them") {
+  const Problem<double> a(1, 28, 10, 3), b(1, 28, 10, 2);
+  const auto derivatives = a.net.cross_entropy_derivatives<double>();
+  const Results<double> of_a = fused(a, *derivatives), of_b = fused(b, *derivatives);
+  const std::array data_a{a.x, a.y}, data_b{b.x, b.y};
+  Tensor<double> out(a.theta.shape()), again = out, expected = of_a.hvp;
+  derivatives->record({a.theta, data_a}, 1, OutputMode::write, out.data());
+  derivatives->record({b.theta, data_b}, 1, OutputMode::write, out.data());
+  derivatives->hessian_product(a.direction.data(), out.data());
+  const std::size_t reserved = derivatives->reserved_bytes();
+  for (int round = 0; round < 3; ++round) derivatives->hessian_product(a.direction.data(), again.data());
+  CHECK(derivatives->reserved_bytes() == reserved);
+  CHECK(equal(again, out));
+  for (Index i = 0; i < expected.size(); ++i) expected[i] += of_b.hvp[i];
+  CHECK(relative_error(out, expected) <= 1e-15);
+  derivatives->gradient_vjp(b.direction.data(), {out.data()});
+  CHECK(equal(out, of_b.hvp));
 }
 
 TEST_CASE("fused_lenet: what does not fit is named") {

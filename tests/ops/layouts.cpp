@@ -44,6 +44,7 @@ std::vector<Case> cases() {
       elementwise("sum", sum),
       elementwise("mean", mean),
       elementwise("norm", norm),
+      elementwise("stop_gradient", stop_gradient),
       {"operator-", {matrix}, [](const Vars& v) { return 2.0 - -v[0]; }, true},
       {"operator+", {matrix, matrix}, [](const Vars& v) { return v[0] + v[1]; }},
       {"operator*", {matrix, matrix}, [](const Vars& v) { return v[0] * v[1]; }},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hypertape/core/arena_forecast.hpp"
+#include "hypertape/core/error.hpp"
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
@@ -27,9 +28,9 @@ struct LossInputs {
 /// Where derivatives go, each of its input's shape.
 template <class T>
 struct LossOutputs {
-  T* theta;                     ///< (P), always wanted
-  std::span<T* const> data{};   ///< as the data; null for one that nobody wants, empty if that is all
-  T* phi = nullptr;             ///< (H), null if there are none
+  T* theta;                    ///< (P), always wanted
+  std::span<T* const> data{};  ///< as the data; null for one that nobody wants, empty if that is all
+  T* phi = nullptr;            ///< (H), null if there are none
 };
 
 /// One call to come, of a loss at inputs of this kind, where a kind is all inputs of the same shapes.
@@ -44,8 +45,8 @@ struct LossCall {
 /// operations; a network may have a faster way of its own (nn/fused_lenet.hpp), which is why the interface lies below
 /// both, and not in unroll.
 ///
-/// `record` pushes, `gradient_vjp` pops: the steps of an inner loop go forward, then back. An object is used by one
-/// thread at a time, and reuses its memory.
+/// `record` pushes, `gradient_vjp` pops: the steps of an inner loop go forward, then back; `hessian_product` serves as
+/// often as it is asked. An object is used by one thread at a time, and reuses its memory.
 template <class T>
 class LossDerivatives {
  public:
@@ -62,6 +63,10 @@ class LossDerivatives {
   /// the record. @throws ArgumentError if there is none.
   virtual T gradient_vjp(const T* direction, const LossOutputs<T>& out) = 0;
 
+  /// Writes d/dtheta <direction, weight * d loss / d theta>, summed over all records, to out (P): the product of their
+  /// Hessian and the direction. Keeps the records. @throws ArgumentError if there is none.
+  virtual void hessian_product(const T* direction, T* out) = 0;
+
   /// Drops all records.
   virtual void clear() = 0;
 
@@ -74,6 +79,11 @@ class LossDerivatives {
                                       const T* direction, T* gradient_out, const LossOutputs<T>& out) = 0;
 };
 
+/// @throws ArgumentError for a stack of records that is empty.
+inline void require_record(std::size_t records) {
+  if (records == 0) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
+}
+
 /// The highest stack of records among these calls.
 inline std::size_t most_records(std::span<const LossCall> calls) {
   std::size_t records = 0, most = 0;
@@ -82,6 +92,21 @@ inline std::size_t most_records(std::span<const LossCall> calls) {
     if (call.what == LossCall::What::gradient_vjp) --records;
   }
   return most;
+}
+
+/// `LossDerivatives::hessian_product` by differentiate(record, out), which writes the product of one, on an arena or a
+/// tape, which is left as it was.
+template <class T, class Record, class Memory, class Differentiate>
+void sum_hessian_products(std::span<const Record> records, Index weights, Memory& memory, T* out,
+                          const Differentiate& differentiate) {
+  require_record(records.size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto before = memory.mark();
+    T* const product = i == 0 ? out : memory.template allocate<T>(weights);
+    differentiate(records[i], product);
+    for (Index j = 0; i > 0 && j < weights; ++j) out[j] += product[j];
+    memory.rewind(before);
+  }
 }
 
 /// `predicted_bytes` for the arena of an object whose records lie there.

@@ -44,16 +44,17 @@ class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
   }
 
   T gradient_vjp(const T* direction, const hypertape::detail::LossOutputs<T>& out) override {
-    if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
+    hypertape::detail::require_record(records_.size());
     const Record record = records_.back();
     records_.pop_back();
-    const typename Kernel::Batch batch = load(record);
-    const auto scratch = Kernel::allocate_scratch(batch.N, classes_, allocate());
-    const T slope = Kernel::derivative(record.theta, direction, batch, size_, record.weight, record.kernel, scratch,
-                                       out.theta, out.data.empty() ? nullptr : out.data[0],
-                                       out.data.empty() ? nullptr : out.data[1]);
+    const T slope = differentiate(record, direction, out);
     arena_.rewind(record.before);
     return slope;
+  }
+
+  void hessian_product(const T* direction, T* out) override {
+    const auto one = [&](const Record& record, T* product) { differentiate(record, direction, {product}); };
+    hypertape::detail::sum_hessian_products<T, Record>(records_, weights_, arena_, out, one);
   }
 
   void clear() override {
@@ -98,6 +99,13 @@ class FusedLeNet final : public hypertape::detail::LossDerivatives<T> {
 
   auto allocate() {
     return [this]<class U>(Index count) { return arena_.allocate<U>(count); };
+  }
+
+  T differentiate(const Record& record, const T* direction, const hypertape::detail::LossOutputs<T>& out) {
+    const typename Kernel::Batch batch = load(record);
+    const auto scratch = Kernel::allocate_scratch(batch.N, classes_, allocate());
+    return Kernel::derivative(record.theta, direction, batch, size_, record.weight, record.kernel, scratch, out.theta,
+                              out.data.empty() ? nullptr : out.data[0], out.data.empty() ? nullptr : out.data[1]);
   }
 
   /// The samples as the kernels read them: made anew for each use, which is cheaper than keeping them.

@@ -131,29 +131,39 @@ struct WantedData {
 
 namespace detail {
 
-/// Makes `out` a loop of the same inputs, as far as they are wanted, all of them zero: a place for derivatives. Slots
-/// are always among them.
+/// Makes the tensor zero, of this one's shape.
 template <class T>
-void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>& out) {
-  const auto zero = [](const Tensor<T>& like, Tensor<T>& tensor) {
-    tensor.resize(like.shape());
-    tensor.fill(T(0));
-  };
+void zero_like(const Tensor<T>& like, Tensor<T>& tensor) {
+  tensor.resize(like.shape());
+  tensor.fill(T(0));
+}
+
+/// Gives `out` the data and hyperparameters of the loop, as far as they are wanted, all of them zero: a place for
+/// derivatives with respect to all that the inner loss is given.
+template <class T>
+void zero_loss_inputs_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>& out) {
   const auto zero_steps = [&](bool wants, const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
     tensors.resize(wants ? like.size() : 0);
-    for (std::size_t s = 0; s < tensors.size(); ++s) zero(like[s], tensors[s]);
+    for (std::size_t s = 0; s < tensors.size(); ++s) zero_like(like[s], tensors[s]);
   };
-  zero(loop.theta0, out.theta0);
   zero_steps(wanted.x, loop.x, out.x);
   zero_steps(wanted.y, loop.y, out.y);
   out.extra.resize(wanted.extra ? loop.extra.size() : 0);
   for (std::size_t i = 0; i < out.extra.size(); ++i) zero_steps(true, loop.extra[i], out.extra[i]);
-  zero(loop.learning_rates, out.learning_rates);
+  zero_like(loop.hyperparameters, out.hyperparameters);
+}
+
+/// Makes `out` a loop of the same inputs, as far as they are wanted, all of them zero: a place for derivatives. Slots
+/// are always among them.
+template <class T>
+void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>& out) {
+  zero_loss_inputs_like(loop, wanted, out);
+  zero_like(loop.theta0, out.theta0);
+  zero_like(loop.learning_rates, out.learning_rates);
   out.rule = loop.rule;
   out.rule.coefficients.fill(T(0));
-  zero(loop.hyperparameters, out.hyperparameters);
   out.state0.slots.resize(loop.rule->slots());
-  for (Tensor<T>& slot : out.state0.slots) zero(loop.theta0, slot);
+  for (Tensor<T>& slot : out.state0.slots) zero_like(loop.theta0, slot);
   out.groups = loop.groups;
   out.first_step = loop.first_step;
   out.max_steps = loop.max_steps;

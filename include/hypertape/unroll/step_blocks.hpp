@@ -7,15 +7,30 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/error.hpp"
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
+#include "hypertape/unroll/inner_loss.hpp"
 #include "hypertape/unroll/tape_derivatives.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
+
+/// @throws ArgumentError if there are hyperparameters and neither the inner loss nor the rule takes any, or if the loss
+/// needs some and there are none.
+template <class InnerLoss, class T>
+void require_use_of_hyperparameters(const InnerLoop<T>& loop) {
+  using Form = InnerLossForm<InnerLoss, T>;
+  if (loop.has_hyperparameters() && !Form::with_phi && !loop.rule->takes_hyperparameters()) {
+    throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
+  }
+  if (!loop.has_hyperparameters() && !Form::without_phi) {
+    throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
+  }
+}
 
 /// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
 /// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
@@ -91,6 +106,16 @@ class StepBlocks {
     T slope = 0;
     for (std::size_t b = 0; b < count_; ++b) slope += blocks_[b].slope;
     return slope;
+  }
+
+  /// Leaves d/dtheta <direction, g> in the blocks, g the sum over all records of what `gradient` left, and keeps the
+  /// records.
+  void hessian_product(const Tensor<T>& direction) {
+    count_ = blocks_.size();
+    team_.for_each(static_cast<Index>(count_), [&](Index number, int) {
+      Block& block = blocks_[static_cast<std::size_t>(number)];
+      block.derivatives->hessian_product(direction.data(), block.part.data());
+    });
   }
 
   /// to = from + factor times the sum of what the blocks hold, added up in their order, for elements of this range; the
@@ -299,7 +324,7 @@ class StepBlocks {
   std::vector<std::vector<StepBlock>> steps_;  // of each step's data
   std::vector<char> wanted_;                   // of each tensor of data, whether its derivative is
   const Tensor<T>* phi_ = nullptr;             // the loop's; null if it has none
-  InnerLoop<T> nothing_;           // stands for derivatives that nobody wants
+  InnerLoop<T> nothing_;                       // stands for derivatives that nobody wants
   bool differentiates_phi_ = false;
   std::size_t count_ = 0;  // blocks of the step that was done last
 };

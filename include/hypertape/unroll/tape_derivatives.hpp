@@ -42,38 +42,20 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return record.loss.item();
   }
 
-  /// All derivatives come from one sweep. Forward over reverse: the tangent of d loss / dx along the direction is
-  /// d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the loss is the slope.
   T gradient_vjp(const T* direction, const LossOutputs<T>& out) override {
-    if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
+    require_record(records_.size());
     const Record record = records_.back();
     records_.pop_back();
-    const Var<T> theta = inputs_of(record)[0], along = tape_.view(theta.shape(), direction);
-    chosen_.clear();
-    outputs_.clear();
-    destinations_.clear();
-    for (std::size_t i = 0; i < record.inputs; ++i) {
-      T* const place = i == 0 ? out.theta : i <= record.data ? (out.data.empty() ? nullptr : out.data[i - 1]) : out.phi;
-      if (place == nullptr) continue;
-      chosen_.push_back(inputs_of(record)[i]);
-      outputs_.push_back(gradients_of(record)[i]);
-      destinations_.push_back(place);
-    }
-    T slope;
-    if (reverse_) {
-      const Var<T> recorded_slope = dot(along, gradients_of(record)[0]), one = tape_.scalar(T(1));
-      results_.resize(chosen_.size());
-      vjp<T>(one_of(recorded_slope), one_of(one), chosen_, results_, destinations_);
-      slope = recorded_slope.item();
-    } else {
-      outputs_.push_back(record.loss);
-      destinations_.push_back(nullptr);
-      results_.resize(outputs_.size());
-      jvp<T>(outputs_, one_of(theta), one_of(along), results_, destinations_);
-      slope = record.weight * results_.back().item();
-    }
+    const T slope = differentiate(record, direction, out);
     drop(record);
     return slope;
+  }
+
+  void hessian_product(const T* direction, T* out) override {
+    const Index weights = records_.empty() ? 0 : inputs_of(records_.front())[0].size();
+    sum_hessian_products<T, Record>(records_, weights, tape_, out, [&](const Record& record, T* product) {
+      differentiate(record, direction, {product});
+    });
   }
 
   /// The tangent of the newest record, which stays: writes that of weight * d loss / d theta (P), and returns that of
@@ -113,8 +95,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
   std::size_t predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls, const T* direction,
                               T* gradient_out, const LossOutputs<T>& out) override {
     size_blocks(kinds.front().theta.size());
-    const std::size_t arena =
-        predicted_arena_bytes(*this, tape_.arena(), kinds, calls, direction, gradient_out, out);
+    const std::size_t arena = predicted_arena_bytes(*this, tape_.arena(), kinds, calls, direction, gradient_out, out);
     const std::size_t records = (std::max)(most_records(calls), std::size_t{1});
     std::size_t lists = 0, vars = 0;
     for (const LossInputs<T>& inputs : kinds) {
@@ -167,6 +148,37 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return record;
   }
 
+  /// All derivatives come from one sweep, recorded behind all else. Forward over reverse: the tangent of d loss / dx
+  /// along the direction is d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the
+  /// loss is the slope.
+  T differentiate(const Record& record, const T* direction, const LossOutputs<T>& out) {
+    const Var<T> theta = inputs_of(record)[0], along = tape_.view(theta.shape(), direction);
+    chosen_.clear();
+    outputs_.clear();
+    destinations_.clear();
+    for (std::size_t i = 0; i < record.inputs; ++i) {
+      T* const place = i == 0 ? out.theta : i <= record.data ? (out.data.empty() ? nullptr : out.data[i - 1]) : out.phi;
+      if (place == nullptr) continue;
+      chosen_.push_back(inputs_of(record)[i]);
+      outputs_.push_back(gradients_of(record)[i]);
+      destinations_.push_back(place);
+    }
+    T slope;
+    if (reverse_) {
+      const Var<T> recorded_slope = dot(along, gradients_of(record)[0]), one = tape_.scalar(T(1));
+      results_.resize(chosen_.size());
+      vjp<T>(one_of(recorded_slope), one_of(one), chosen_, results_, destinations_);
+      slope = recorded_slope.item();
+    } else {
+      outputs_.push_back(record.loss);
+      destinations_.push_back(nullptr);
+      results_.resize(outputs_.size());
+      jvp<T>(outputs_, one_of(theta), one_of(along), results_, destinations_);
+      slope = record.weight * results_.back().item();
+    }
+    return slope;
+  }
+
   void drop(const Record& record) {
     vars_.resize(record.begin);
     tape_.rewind(record.before);
@@ -215,9 +227,9 @@ class TapeDerivatives final : public LossDerivatives<T> {
   bool reverse_, sized_ = false;
   Tape<T> tape_;
   std::vector<Record> records_;
-  std::vector<Var<T>> vars_;                         // of the records, and of the loss that is being recorded
+  std::vector<Var<T>> vars_;                        // of the records, and of the loss that is being recorded
   std::vector<Var<T>> chosen_, outputs_, results_;  // of a sweep, kept for their memory
-  std::vector<T*> destinations_;                     // likewise
+  std::vector<T*> destinations_;                    // likewise
 };
 
 /// The derivatives of a loss: its own, if `loss.template derivatives<T>()` gives some and the fastest way is wanted,

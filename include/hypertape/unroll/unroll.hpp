@@ -57,6 +57,8 @@ class Unroll {
 
   /// What the rule remembers after the last call's steps.
   const optim::State<T>& state() const { return result_.state_T; }
+  /// (epochs, steps): the inner losses of the last call's steps, as in the hypergradient.
+  const Tensor<T>& inner_losses() const { return result_.inner_losses; }
 
   /// The hypergradient of an outer loss, in one of the forms of unroll/outer_loss.hpp. The result stays valid until the
   /// next call. @throws as `train`; ArgumentError for outer steps outside of the window; ShapeError if the outer loss
