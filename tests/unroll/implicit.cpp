@@ -7,7 +7,9 @@
 #include <limits>
 
 #include "hypertape/autodiff/slice.hpp"
+#include "hypertape/optim/custom_rule.hpp"
 #include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/unroll/certify.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
@@ -128,14 +130,18 @@ double error_of(const Hypergradient<double>& h, const std::vector<Tensor<double>
 TEST_CASE("implicit: every solver against a dense solve") {
   const InnerLoop<double> loop = penalized_loop();
   const Tensor<double> theta = minimum(loop);
-  const std::vector<std::pair<LinearSolver, double>> cases{
-      {ConjugateGradient{.tolerance = 1e-13}, 0},
-      {ConjugateGradient{.tolerance = 1e-13}, 0.2},
-      {NeumannSeries{.step = 0.05, .tolerance = 1e-13}, 0},
-      {FixedPoint{.tolerance = 1e-13}, 0},
-      {Nystrom{.rank = theta.size(), .seed = 3, .tolerance = 1e-11}, 0.2}};
+  struct Case {
+    LinearSolver solver;
+    double damping;
+  };
+  const std::vector<Case> cases{{ConjugateGradient{.tolerance = 1e-13}, 0},
+                                {ConjugateGradient{.tolerance = 1e-13}, 0.2},
+                                {NeumannSeries{.step = 0.05, .tolerance = 1e-13}, 0},
+                                {FixedPoint{.tolerance = 1e-13}, 0},
+                                {Nystrom{.rank = theta.size(), .seed = 3, .tolerance = 1e-11}, 0.2}};
   for (const auto& [solver, damping] : cases) {
-    CAPTURE(solver.index());
+    const std::size_t kind = solver.index();
+    CAPTURE(kind);
     const auto expected = dense(loop, theta, damping);
     for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
       ImplicitOptions options{.differentiate = everything, .solver = solver, .damping = damping};
@@ -256,7 +262,9 @@ TEST_CASE("implicit: ridge regression in closed form") {
     // The loop trains to the same point.
     InnerLoop<double> loop = ridge.loop;
     loop.learning_rates = Tensor<double>(Shape{4000, 1}, 0.2);
-    CHECK(relative_error(implicit(loop, ridge.outer()).x[0], ridge.dx) <= 1e-9);
+    const Hypergradient<double> trained = implicit(loop, ridge.outer());
+    CHECK(relative_error(trained.x[0], ridge.dx) <= 1e-9);
+    CHECK(certify(loop, RidgeLoss(), ridge.outer(), trained).difference <= 1e-9);
   }
 }
 
@@ -325,6 +333,21 @@ TEST_CASE("implicit: what a stationary point does not depend on has no derivativ
   CHECK(std::isnan(h.theta0[0]));
   CHECK_THROWS_AS(h.rule["momentum"], ArgumentError);
   CHECK(h.state0.slots.empty());
+}
+
+TEST_CASE("implicit: hyperparameters of the rule alone are among these") {
+  InnerLoop<double> loop = Ridge().loop;  // its penalty is now what scales the steps
+  const auto loss = [](Var<double> theta, Data data) { return RidgeLoss()(theta, data[0], data[1], theta); };
+  const auto step = [](Var<double> theta, auto, Var<double> g, Var<double> rate, Var<double> phi) {
+    return optim::Stepped<double>{theta - scale(rate * phi.slice(0, Shape{}), g), {}};
+  };
+  loop.rule = optim::CustomRule{0, step};
+  Implicit<double, decltype(loss)> implicit(loss, {.damping = 1, .stationarity = infinity});
+  const auto& h = implicit(loop, [](Var<double> theta) { return sum(square(theta - 1.0)); });
+  CHECK(std::isnan(h.hyperparameters[0]));
+  check_error<ArgumentError>([&] { implicit.derivative(loop, loop.hyperparameters); },
+                             {"no derivative with respect to hyperparameters"});
+  CHECK(implicit.derivative(loop, loop.x[0]).shape() == loop.x[0].shape());
 }
 
 TEST_CASE("implicit: refuses what did not converge") {
@@ -493,7 +516,8 @@ TEST_CASE("implicit: a thousand calls take no more memory than a few; single pre
   same.y = {cast<double>(single.y[0])};
   same.learning_rates = cast<double>(single.learning_rates);
   same.hyperparameters = cast<double>(single.hyperparameters);
-  const auto expected = implicit_hypergradient(same, loss, [](Var<double> t) { return sum(square(t)); });
+  Implicit<double, decltype(loss)> exact(loss);
+  const auto& expected = exact.at(same, cast<double>(h.theta_T), [](Var<double> t) { return sum(square(t)); });
   CHECK(relative_error(h.x[0], expected.x[0]) <= 1e-4);
   CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-4);
 }

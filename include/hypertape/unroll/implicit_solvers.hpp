@@ -101,7 +101,7 @@ void refine(LinearSystem<T>& system, double tolerance, Index most, const Round& 
 /// / (sqrt(c) + 1))^k at most, c the condition number of H. Costs a product an iteration, and one or two to measure the
 /// residual. @throws DivergenceError where <p, H p> <= 0: the point is no minimum.
 struct ConjugateGradient {
-  double tolerance = 1e-6;      ///< of |H q - v| / |v|
+  double tolerance = 1e-5;      ///< of |H q - v| / |v|
   Index max_iterations = 1000;  ///< at most
 };
 
@@ -114,7 +114,7 @@ struct ConjugateGradient {
 /// be is the residual, so a term costs a product, and all of them one more. @throws DivergenceError if terms grow.
 struct NeumannSeries {
   double step = 0;          ///< must be given: a little less than 2 / the largest eigenvalue, or the learning rate
-  double tolerance = 1e-6;  ///< of |H q - v| / |v|
+  double tolerance = 1e-5;  ///< of |H q - v| / |v|
   Index max_terms = 10000;  ///< at most
 };
 
@@ -130,7 +130,7 @@ struct NeumannSeries {
 /// (Adam) do not get to a small residual. Costs a product an iteration, and one more. @throws DivergenceError if it
 /// diverges.
 struct FixedPoint {
-  double tolerance = 1e-6;       ///< of |H q - v| / |v|
+  double tolerance = 1e-5;       ///< of |H q - v| / |v|
   Index max_iterations = 10000;  ///< at most
 };
 

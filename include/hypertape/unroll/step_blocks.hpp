@@ -7,30 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include "hypertape/core/error.hpp"
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
-#include "hypertape/unroll/inner_loss.hpp"
 #include "hypertape/unroll/tape_derivatives.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
-
-/// @throws ArgumentError if there are hyperparameters and neither the inner loss nor the rule takes any, or if the loss
-/// needs some and there are none.
-template <class InnerLoss, class T>
-void require_use_of_hyperparameters(const InnerLoop<T>& loop) {
-  using Form = InnerLossForm<InnerLoss, T>;
-  if (loop.has_hyperparameters() && !Form::with_phi && !loop.rule->takes_hyperparameters()) {
-    throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
-  }
-  if (!loop.has_hyperparameters() && !Form::without_phi) {
-    throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
-  }
-}
 
 /// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
 /// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
