@@ -36,8 +36,9 @@ struct ImplicitOptions {
 ///
 ///     F(theta, phi)  =  1 / S sum over s of l(theta, x_s, y_s, ..., phi, s),      g = grad_theta F
 ///
-/// Where g(theta*) = 0, theta* is a function of all that F is given, with H d theta* = - dg, H = the Hessian of F +
-/// damping I. With v = dL/d theta* and q from H q = v,
+/// (training that gets there takes one step with all the data, or learning rates that fall: steps on data of their own
+/// at constant rates circle about it). Where g(theta*) = 0, theta* is a function of all that F is given, with H d
+/// theta* = - dg, H = the Hessian of F + damping I. With v = dL/d theta* and q from H q = v,
 ///
 ///     d phi  =  dL/d phi at a fixed theta  -  d/dphi <q, g>             and the same for x_s, y_s and extra
 ///

@@ -127,8 +127,8 @@ struct NeumannSeries {
 /// For plain descent, q_{k+1} = q_k - eta (H q_k - v): these are the sums of the Neumann series with the step eta. But
 /// no step has to be chosen, groups of weights have their own, and a momentum makes it as much faster as it makes
 /// training: it converges where training does, at training's rate. Rules whose steps do not shrink with the gradient
-/// (Adam) do not get to a small residual. Costs a product an iteration, and one more. @throws DivergenceError if it
-/// diverges.
+/// (Adam), or which decay weights, do not get to a small residual. Costs a product an iteration, and one more. @throws
+/// DivergenceError if it diverges.
 struct FixedPoint {
   double tolerance = 1e-5;       ///< of |H q - v| / |v|
   Index max_iterations = 10000;  ///< at most
