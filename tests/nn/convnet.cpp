@@ -6,6 +6,7 @@
 #include <string>
 
 #include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/optim/heavy_ball.hpp"
 #include "hypertape/unroll/unroll.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"

@@ -128,13 +128,21 @@ class Schedule {
   /// @throws ArgumentError for a budget, or unless first <= window_begin <= end.
   template <class Visit>
   void for_each_action(Index first, Index window_begin, Index end, const Visit& visit) const {
+    std::vector<Index> saved;
+    for_each_action(first, window_begin, end, saved, visit);
+  }
+
+  /// The same, with the caller's memory for the steps before which checkpoints were saved.
+  template <class Visit>
+  void for_each_action(Index first, Index window_begin, Index end, std::vector<Index>& saved,
+                       const Visit& visit) const {
     if (first > window_begin || window_begin > end) {
       throw ArgumentError("Schedule: the window from step ", window_begin, " is not within steps ", first, " to ", end);
     }
     const Index k = interval(end - window_begin);
     for (Index t = first; t < window_begin; ++t) visit(ScheduleAction{Action::advance, t});
     if (kind_ == Kind::binomial) {
-      visit_binomial(window_begin, end, visit);
+      visit_binomial(window_begin, end, saved, visit);
     } else {
       visit_segments(k, window_begin, end, visit);
     }
@@ -255,8 +263,8 @@ class Schedule {
   /// Steps [at, end) are still to be reversed from their checkpoint: the next goes where both parts are cheapest, the
   /// steps behind it are reversed first, those before it after them. A single step needs no checkpoint.
   template <class Visit>
-  void visit_binomial(Index at, Index end, const Visit& visit) const {
-    std::vector<Index> saved;
+  void visit_binomial(Index at, Index end, std::vector<Index>& saved, const Visit& visit) const {
+    saved.clear();
     if (end - at > 1) {
       saved.push_back(at);
       visit(ScheduleAction{Action::save, at});

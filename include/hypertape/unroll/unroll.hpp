@@ -237,7 +237,7 @@ class Unroll {
     std::size_t saved = 0;
     points_ = 1;
     detail::set_first_iterate(loop, current().iterate);
-    schedule_->for_each_action(range.begin, begin, range.end, [&](const ScheduleAction& action) {
+    schedule_->for_each_action(range.begin, begin, range.end, saved_steps_, [&](const ScheduleAction& action) {
       switch (action.kind) {
         case Action::advance:
           take(loop, action.step, current(), current(), false);
@@ -350,6 +350,7 @@ class Unroll {
   optim::WeightGroups groups_;                          // of the loop
   bool plain_ = false;                                  // whether step_back takes its short cut
   std::optional<Schedule> schedule_;                    // of the loop's sizes
+  std::vector<Index> saved_steps_;                      // the schedule's memory
   std::vector<Shape> planned_sizes_;                    // for which a budget was planned
   std::vector<Point> trajectory_;                       // around the records
   std::size_t points_ = 0;                              // of these, in use
