@@ -516,10 +516,11 @@ TEST_CASE("implicit: a thousand calls take no more memory than a few; single pre
   same.y = {cast<double>(single.y[0])};
   same.learning_rates = cast<double>(single.learning_rates);
   same.hyperparameters = cast<double>(single.hyperparameters);
-  Implicit<double, decltype(loss)> exact(loss);
+  // At a residual of 1e-5 and a condition of the Hessian under 100.
+  Implicit<double, decltype(loss)> exact(loss, {.solver = ConjugateGradient{.tolerance = 1e-12}});
   const auto& expected = exact.at(same, cast<double>(h.theta_T), [](Var<double> t) { return sum(square(t)); });
-  CHECK(relative_error(h.x[0], expected.x[0]) <= 1e-4);
-  CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-4);
+  CHECK(relative_error(h.x[0], expected.x[0]) <= 1e-3);
+  CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-3);
 }
 
 }  // namespace
