@@ -48,6 +48,8 @@ int main() {
   show("reshape(images, {N, C * H * W})", reshape(images, {N, C * H * W}));
   // The same elements in another order in memory.
   show("relayout(x, Layout::row_major)", relayout(x, Layout::row_major));
+  // The same values, on which nothing depends.
+  show("stop_gradient(x)", stop_gradient(x));
   // Layers.
   show("linear(x, weight, bias)", logits);
   show("conv2d(images, kernel)", conv2d(images, kernel));

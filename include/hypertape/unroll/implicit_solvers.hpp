@@ -105,7 +105,7 @@ struct ConjugateGradient {
   Index max_iterations = 1000;  ///< at most
 };
 
-/// The Neumann series (Lorraine, Vicol and Duvenaud 2020),
+/// The first terms of the Neumann series of H^-1 v (Lorraine, Vicol and Duvenaud 2020):
 ///
 ///     q = step * sum over j < terms of (I - step H)^j v
 ///
@@ -118,9 +118,9 @@ struct NeumannSeries {
   Index max_terms = 10000;  ///< at most
 };
 
-/// Fixed-point iteration by the training rule's own map (Christianson 1994; Grazzi, Franceschi, Pontil and Salzo 2020):
-/// the loop's rule, with its coefficients, its last step's learning rates and groups of weights, trains q on the
-/// quadratic <q, H q> / 2 - <v, q>,
+/// Fixed-point iteration by the training rule's own map (Christianson 1994; Grazzi, Franceschi, Pontil and Salzo 2020).
+/// The loop's rule, with its coefficients, its last step's learning rates and groups of weights, trains q on the
+/// quadratic <q, H q> / 2 - <v, q>:
 ///
 ///     q_{k+1}, slots = rule(q_k, slots, H q_k - v, eta)
 ///
@@ -134,8 +134,8 @@ struct FixedPoint {
   Index max_iterations = 10000;  ///< at most
 };
 
-/// The Nystrom method (Hataya and Yamada 2023): the Hessian is taken for one of low rank that agrees with it in
-/// `rank` columns K drawn at random, and inverted with the damping rho by Woodbury's identity,
+/// The Nystrom method (Hataya and Yamada 2023). The Hessian is taken for one of low rank that agrees with it in `rank`
+/// columns K drawn at random, and inverted with the damping rho by Woodbury's identity:
 ///
 ///     Hessian ~ B B^T,    B B^T = C M^+ C^T,    C the columns K, M = their rows K
 ///     q = (v - B (rho I + B^T B)^-1 B^T v) / rho
