@@ -3,8 +3,6 @@
 /// to compute it (double precision, one block, reverse over reverse, steps recomputed) before its time is printed; the
 /// exit code is 1 if it is off.
 
-#include "hypertape/unroll/unroll.hpp"
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -30,6 +28,7 @@
 #include "hypertape/optim/nesterov.hpp"
 #include "hypertape/optim/rms_prop.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
+#include "hypertape/unroll/unroll.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 #include "program.hpp"
 #include "random_data.hpp"
@@ -376,8 +375,7 @@ void run(const Network& net, const Facts& facts, const Options& options) {
       for (const std::string& second : options.second) {
         for (const std::string& memory : options.memory) {
           const auto exact_result = [&]() -> const Hypergradient<double>& {
-            if (!exact)
-              exact = plain_hypergradient(make_problem(net, facts.image, options, epochs), net, options);
+            if (!exact) exact = plain_hypergradient(make_problem(net, facts.image, options, epochs), net, options);
             return *exact;
           };
           bench.hypergradient(epochs, second, memory, exact_result);

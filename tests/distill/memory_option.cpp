@@ -24,13 +24,33 @@ TEST_CASE("memory option: every schedule has a text, and every text its schedule
 }
 
 TEST_CASE("memory option: anything else is refused, with what there is") {
-  for (const char* text : {"", "al", "checkpoints:", "checkpoints:0", "checkpoints:-1", "checkpoints:1.5", "binomial",
-                           "binomial:0", "450", "450 MB", "MB", "-1MB", "0MB", "0.0001kB", "450mb", "nanMB", "infMB",
-                           "1e300GB", "450MBx", "binomial:1e30"}) {
+  for (const char* text : {"",
+                           "al",
+                           "checkpoints:",
+                           "checkpoints:0",
+                           "checkpoints:-1",
+                           "checkpoints:1.5",
+                           "binomial",
+                           "binomial:0",
+                           "450",
+                           "450 MB",
+                           "MB",
+                           "-1MB",
+                           "0MB",
+                           "0.0001kB",
+                           "450mb",
+                           "nanMB",
+                           "infMB",
+                           "1e300GB",
+                           "450MBx",
+                           "binomial:1e30"}) {
     CAPTURE(text);
-    CHECK_THROWS_WITH_AS(schedule_from_text(text),
-                         (std::string("memory: needs all, recompute, checkpoints, checkpoints:K, binomial:C, or an amount "
-                                      "such as 450MB, got '") + text + "'").c_str(),
-                         ArgumentError);
+    CHECK_THROWS_WITH_AS(
+        schedule_from_text(text),
+        (std::string("memory: needs all, recompute, checkpoints, checkpoints:K, binomial:C, or an amount "
+                     "such as 450MB, got '") +
+         text + "'")
+            .c_str(),
+        ArgumentError);
   }
 }

@@ -92,8 +92,8 @@ TEST_CASE("parameters: named tensors of several shapes go in and out as one flat
                        "Parameters: there are two tensors bias", ArgumentError);
   CHECK_THROWS_WITH_AS(layout.join<double>({{"gain", Tensor<double>()}}),
                        "Parameters: no tensor gain among weight, bias, scale", ArgumentError);
-  CHECK_THROWS_WITH_AS(layout.join<double>({{"bias", Tensor<double>(Shape{3})}}),
-                       "Parameters: bias is (2), got (3)", ShapeError);
+  CHECK_THROWS_WITH_AS(layout.join<double>({{"bias", Tensor<double>(Shape{3})}}), "Parameters: bias is (2), got (3)",
+                       ShapeError);
   CHECK_THROWS_AS(nn::Parameters(nn::NamedTensors<double>{tensors[0], tensors[0]}), ArgumentError);
 }
 

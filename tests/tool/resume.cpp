@@ -209,10 +209,12 @@ TEST_CASE("tool: a checkpoint that is sound, but holds what no run leaves, is re
   const auto rates = std::get<Floats>(right.at("log.rates").values);
   check("log.rates", {right.at("log.rates").shape, Floats(rates.size(), std::numeric_limits<float>::infinity())},
         "'rates': expected finite values, found inf");
-  check("log.figures", {{2, 4}, Doubles{infinity, 50, 1, nan, 1, 50, 1, nan}}, "'figures': expected finite losses, found inf");
+  check("log.figures", {{2, 4}, Doubles{infinity, 50, 1, nan, 1, 50, 1, nan}},
+        "'figures': expected finite losses, found inf");
   check("log.figures", {{2, 4}, Doubles{nan, 1e305, 1, nan, 1, 50, 1, nan}},
         "'figures': expected scores in percent, found 1e+305");
-  check("log.figures", {{2, 4}, Doubles{nan, nan, 1, nan, 1, 50, 1, nan}}, "'figures': expected scores in percent, found nan");
+  check("log.figures", {{2, 4}, Doubles{nan, nan, 1, nan, 1, 50, 1, nan}},
+        "'figures': expected scores in percent, found nan");
   check("log.figures", {{2, 4}, Doubles{nan, 50, nan, nan, 1, 50, 1, nan}},
         "'figures': expected finite seconds, found nan");
   check("log.figures", {{2, 4}, Doubles{nan, 50, 1, infinity, 1, 50, 1, nan}},

@@ -71,7 +71,11 @@ TEST_CASE("certify: an estimate is compared with the whole") {
   CHECK(std::abs(compare(full, full).cosine - 1) <= 1e-15);
   CHECK(compare(full, full).norm_error == 0);
   Hypergradient<double> twice = full;
-  for_each_input([](const InputName&, Tensor<double>& t) { for (double& v : t.values()) v *= 2; }, twice);
+  for_each_input(
+      [](const InputName&, Tensor<double>& t) {
+        for (double& v : t.values()) v *= 2;
+      },
+      twice);
   CHECK(std::abs(compare(twice, full).cosine - 1) <= 1e-15);
   CHECK(std::abs(compare(twice, full).norm_error - 1) <= 1e-15);
   double before = 2;

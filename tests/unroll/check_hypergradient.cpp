@@ -76,8 +76,8 @@ TEST_CASE("check_hypergradient: right derivatives of every part are within diffe
   };
   const HypergradientCheck check = check_hypergradient(loop, inner, outer_loss);
   CHECK(check.within(1e-6));
-  for (const char* part : {"initial weights", "x", "y", "learning rates", "coefficients of the rule",
-                           "hyperparameters", "initial slot"}) {
+  for (const char* part :
+       {"initial weights", "x", "y", "learning rates", "coefficients of the rule", "hyperparameters", "initial slot"}) {
     CHECK(check[part] > 0);  // it was compared
   }
   CHECK(check.parts.size() == 7);

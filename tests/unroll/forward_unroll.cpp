@@ -45,7 +45,8 @@ TEST_CASE("forward unroll: the derivatives of the reverse sweep") {
       const auto& h = forward(loop, outer);
       CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-12);
       CHECK(relative_error(h.learning_rates, expected.learning_rates) <= 1e-12);
-      if (loop.rule.values().size() > 0) CHECK(relative_error(h.rule.coefficients, expected.rule.coefficients) <= 1e-12);
+      if (loop.rule.values().size() > 0)
+        CHECK(relative_error(h.rule.coefficients, expected.rule.coefficients) <= 1e-12);
       CHECK(std::abs(h.outer_loss - expected.outer_loss) <= 1e-14 * expected.outer_loss);
       CHECK(relative_error(h.theta_T, expected.theta_T) <= 1e-14);
       CHECK(relative_error(h.inner_losses, expected.inner_losses) <= 1e-14);
@@ -92,8 +93,8 @@ TEST_CASE("forward unroll: nothing to differentiate is an error") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
   const auto end = [](Var<double> theta) { return sum(theta); };
   ForwardUnroll<double, SmallLoss> forward{SmallLoss()};
-  CHECK_THROWS_WITH_AS(forward(loop, end),
-                       "ForwardUnroll: the loop has none of the inputs that the options ask for", ArgumentError);
+  CHECK_THROWS_WITH_AS(forward(loop, end), "ForwardUnroll: the loop has none of the inputs that the options ask for",
+                       ArgumentError);
   CHECK_THROWS_WITH_AS(forward.tangents(loop, {}, end), "ForwardUnroll: needs a direction", ArgumentError);
 }
 

@@ -47,7 +47,8 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
         loop.learning_rates = Tensor<double>(Shape{1, 3});
       },
       "InnerLoop: learning rates (1, 3) are for 3 steps, there are 2 of x");
-  change_refused([](auto& loop) { loop.y.pop_back(); }, "InnerLoop: learning rates (1, 2) are for 2 steps, there are 1 of y");
+  change_refused([](auto& loop) { loop.y.pop_back(); },
+                 "InnerLoop: learning rates (1, 2) are for 2 steps, there are 1 of y");
   change_refused([](auto& loop) { loop.y[1] = Tensor<double>(Shape::batch(5, 3)); },
                  "InnerLoop: in step 1 there are batch (6, 4) and batch (5, 3); their numbers of samples differ");
   change_refused(
@@ -60,8 +61,11 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
       "Shape{...}, or call relayout");
   change_refused([](auto& loop) { loop.extra = {{Tensor<double>(Shape{1})}}; },
                  "InnerLoop: learning rates (1, 2) are for 2 steps, there are 1 of extra");
-  change_refused([](auto& loop) { loop.extra = {{Tensor<double>(Shape{1}), Tensor<double>(Shape::batch(5))}}; },
-                 "InnerLoop: in step 1 there are batch (6, 4) and (5); their numbers of samples differ");
+  change_refused(
+      [](auto& loop) {
+        loop.extra = {{Tensor<double>(Shape{1}), Tensor<double>(Shape::batch(5))}};
+      },
+      "InnerLoop: in step 1 there are batch (6, 4) and (5); their numbers of samples differ");
   change_refused([](auto& loop) { loop.state0.slots.resize(1); }, "InnerLoop: gradient descent keeps 0 slots, got 1");
   change_refused(
       [](auto& loop) {
@@ -69,8 +73,11 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
         loop.state0.slots.resize(1);
       },
       "InnerLoop: a slot must be (43) as theta0, got ()");
-  change_refused([](auto& loop) { loop.groups = {40, 3}; },
-                 "InnerLoop: learning rates must be (epochs, steps, 2), got (1, 2)");
+  change_refused(
+      [](auto& loop) {
+        loop.groups = {40, 3};
+      },
+      "InnerLoop: learning rates must be (epochs, steps, 2), got (1, 2)");
   change_refused(
       [](auto& loop) {
         loop.groups = {40, 4};

@@ -19,7 +19,8 @@ InnerLoop<double> adam_loop() {
 
 TEST_CASE("truncated unroll: each call is the window of a loop that stops there, to the bit") {
   const InnerLoop<double> loop = adam_loop();  // of 12 steps
-  for (const auto& [on, back] : {std::pair<Index, Index>{4, 4}, {4, 2}, {5, 5}, {5, 3}, {2, 4}, {3, 9}, {1, 5}, {12, 12}}) {
+  for (const auto& [on, back] :
+       {std::pair<Index, Index>{4, 4}, {4, 2}, {5, 5}, {5, 3}, {2, 4}, {3, 9}, {1, 5}, {12, 12}}) {
     CAPTURE(on);
     CAPTURE(back);
     TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), on, back);

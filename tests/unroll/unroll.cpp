@@ -222,7 +222,8 @@ TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
 TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
   for (const double momentum : {0.0, 0.9}) {
     for (const Index window : {0, 2}) {
-      for (const auto memory : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
+      for (const auto memory :
+           {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
         UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
         options.window = window;
         Unroll<double, SmallLoss> unroll(SmallLoss(), options);
@@ -394,7 +395,8 @@ TEST_CASE("hypergradient: velocities are kept only where they are needed, and pr
     const double plain = bytes(optim::GradientDescent{}), with_momentum = bytes(optim::HeavyBall{});
     const double points = policy == Schedule::every() ? 10 : 26;
     const double theta_bytes = static_cast<double>(loop.theta0.size()) * sizeof(float);
-    CHECK(std::abs(with_momentum - plain - (points + 4) * theta_bytes) <= 0.01 * plain);  // and v_T, and dL/dv, dL/dv_0 and dL/dg
+    CHECK(std::abs(with_momentum - plain - (points + 4) * theta_bytes) <=
+          0.01 * plain);  // and v_T, and dL/dv, dL/dv_0 and dL/dg
   }
 }
 
@@ -656,7 +658,8 @@ TEST_CASE("hypergradient: learning rates of groups of weights") {
     const auto grouped = hypergradient(loop, SmallLoss(), outer_loss);
     CHECK(relative_error(grouped.theta0, one.theta0) <= 1e-14);
     for (Index t = 0; t < 4; ++t) {
-      const double sum = grouped.learning_rates[3 * t] + grouped.learning_rates[3 * t + 1] + grouped.learning_rates[3 * t + 2];
+      const double sum =
+          grouped.learning_rates[3 * t] + grouped.learning_rates[3 * t + 1] + grouped.learning_rates[3 * t + 2];
       CHECK(std::abs(sum - one.learning_rates[t]) <= 1e-13 * std::abs(one.learning_rates[t]));
     }
     for (Index i = 0; i < 12; ++i) loop.learning_rates[i] *= 1 + 0.1 * static_cast<double>(i % 5);
@@ -712,7 +715,8 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
     return Unroll<double, SmallLoss>(SmallLoss(), {.schedule = schedule}).predicted_bytes(loop);
   };
   const auto expected = hypergradient(loop, SmallLoss(), simple_outer);
-  for (const Schedule& schedule : {Schedule::store_all(), Schedule::every(16), Schedule::every(), Schedule::binomial(3)}) {
+  for (const Schedule& schedule :
+       {Schedule::store_all(), Schedule::every(16), Schedule::every(), Schedule::binomial(3)}) {
     const std::size_t budget = bytes(schedule);
     Unroll<double, SmallLoss> unroll(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
     CHECK(equal(unroll(loop, simple_outer).theta0, expected.theta0));
@@ -720,8 +724,8 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
     CHECK(unroll.predicted_bytes(loop) <= budget);
   }
   Unroll<double, SmallLoss> none(SmallLoss(), {.schedule = Schedule::memory_budget(1000)});
-  CHECK_THROWS_WITH_AS(none(loop, simple_outer), doctest::Contains("64 steps do not fit into 1000 bytes; the least is "),
-                       ArgumentError);
+  CHECK_THROWS_WITH_AS(none(loop, simple_outer),
+                       doctest::Contains("64 steps do not fit into 1000 bytes; the least is "), ArgumentError);
 }
 
 TEST_CASE("hypergradient: ten thousand calls take no more memory than ten") {
@@ -746,11 +750,13 @@ TEST_CASE("hypergradient: predicted bytes over networks, rules and schedules") {
     loop.y.push_back(positive_tensor<float>(Shape::batch(4, 10), s));
   }
   loop.learning_rates = Tensor<float>(Shape{4, 3}, 0.001F);
-  const std::vector<optim::Rule<float>> rules{optim::GradientDescent{}, optim::HeavyBall{}, optim::Adam{},
-                                              optim::ClippedByNorm{optim::WeightDecay{optim::GradientDescent{}, 0.1}, 1}};
+  const std::vector<optim::Rule<float>> rules{
+      optim::GradientDescent{}, optim::HeavyBall{}, optim::Adam{},
+      optim::ClippedByNorm{optim::WeightDecay{optim::GradientDescent{}, 0.1}, 1}};
   const nn::ClassificationLoss<nn::LeNet> loss{&lenet};
   for (const optim::Rule<float>& rule : rules) {
-    for (const Schedule& schedule : {Schedule::store_all(), Schedule::every(5), Schedule::recompute(), Schedule::binomial(3)}) {
+    for (const Schedule& schedule :
+         {Schedule::store_all(), Schedule::every(5), Schedule::recompute(), Schedule::binomial(3)}) {
       for (const auto second : {SecondDerivative::fastest, SecondDerivative::reverse_over_reverse}) {
         CAPTURE(rule->name());
         CAPTURE(schedule);

@@ -96,7 +96,8 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
 TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
   const InnerLoop<double> loop = small_loop<double>(2, 1);
   UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options(), WorkerTeam(2));
-  CHECK_THROWS_WITH_AS(ensemble(loop, std::span<const Tensor<double>>(), outer), "UnrollEnsemble: needs at least one initialization", ArgumentError);
+  CHECK_THROWS_WITH_AS(ensemble(loop, std::span<const Tensor<double>>(), outer),
+                       "UnrollEnsemble: needs at least one initialization", ArgumentError);
   std::vector<Tensor<double>> theta0 = initializations(3);
   theta0[2] = Tensor<double>(Shape{3});
   CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer), "UnrollEnsemble: initialization 2 is (3), the first is (43)",

@@ -128,8 +128,9 @@ class Run {
     const double left =
         seconds() / static_cast<double>(now.iteration) * static_cast<double>(iterations - now.iteration);
     progress_.show(concat(now.iteration, "/", iterations, " loss ", now.loss ? fixed(*now.loss, 3) : "(diverged)",
-                          " hold-out ", fixed(*now.score, 1), '%', hold_out_.remark(), " (best ", fixed(best.score, 1), ')',
-                          now.certificate ? concat(" certificate ", scientific(*now.certificate)) : "", " left ", minutes(left), " eta ", rates_text(set.learning_rates)));
+                          " hold-out ", fixed(*now.score, 1), '%', hold_out_.remark(), " (best ", fixed(best.score, 1),
+                          ')', now.certificate ? concat(" certificate ", scientific(*now.certificate)) : "", " left ",
+                          minutes(left), " eta ", rates_text(set.learning_rates)));
   }
 
   void save_checkpoint() {

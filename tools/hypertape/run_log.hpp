@@ -25,8 +25,8 @@ class RunLog {
   struct Row {
     long iteration = 0;
     std::optional<double> loss;
-    double score = 0;    ///< on the held-out images, in percent
-    double seconds = 0;  ///< of training so far
+    double score = 0;                                  ///< on the held-out images, in percent
+    double seconds = 0;                                ///< of training so far
     std::optional<double> certificate = std::nullopt;  ///< the largest difference since the row before
     std::vector<float> rates = {};
   };
@@ -84,8 +84,8 @@ class RunLog {
     constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
     for (const Row& row : rows_) {
       iterations.push_back(row.iteration);
-      figures.insert(figures.end(), {row.loss.value_or(nothing), row.score, row.seconds,
-                                     row.certificate.value_or(nothing)});
+      figures.insert(figures.end(),
+                     {row.loss.value_or(nothing), row.score, row.seconds, row.certificate.value_or(nothing)});
       rates.insert(rates.end(), row.rates.begin(), row.rates.end());
     }
     const auto count = static_cast<Index>(rows_.size());

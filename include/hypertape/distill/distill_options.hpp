@@ -8,8 +8,8 @@
 #include "hypertape/data/augment.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
-#include "hypertape/distill/objective.hpp"
 #include "hypertape/distill/memory_option.hpp"
+#include "hypertape/distill/objective.hpp"
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/real_batches.hpp"
 
@@ -20,11 +20,11 @@ inline constexpr Index most_inner_steps = 100000;
 
 /// Gradient descent on the distilled images, and its learning rates.
 struct InnerLoopOptions {
-  Index steps = 1;                     ///< of one epoch, each with images of its own
-  Index epochs = 3;                    ///< times that the steps are repeated
-  double momentum = 0;                 ///< of the steps
-  double initial_learning_rate = 0.2;  ///< of every step
-  double rates_learning_rate = 0.02;   ///< of Adam, for the raw learning rates; 0 leaves them as they start
+  Index steps = 1;                            ///< of one epoch, each with images of its own
+  Index epochs = 3;                           ///< times that the steps are repeated
+  double momentum = 0;                        ///< of the steps
+  double initial_learning_rate = 0.2;         ///< of every step
+  double rates_learning_rate = 0.02;          ///< of Adam, for the raw learning rates; 0 leaves them as they start
   Schedule schedule = Schedule::store_all();  ///< what is kept of the steps; a budget is for all threads together
 
   /// Steps in all.
@@ -101,13 +101,14 @@ struct DistillOptions {
     visit(inner.rates_learning_rate,
           {"rates_learning_rate", "Of the outer Adam, for the learning rates; 0 leaves them as they start",
            not_negative});
-    visit(inner.schedule,
-          {.name = "memory",
-           .help = "What is kept of the inner steps, for less memory and more time: all, recompute (the weights before "
-                   "each), checkpoints[:K] (before every K-th), binomial:C (C checkpoints), or the fastest that fits an "
-                   "amount such as 450MB",
-           .affects_results = false},
-          TextForm<Schedule>{text_of, schedule_from_text});
+    visit(
+        inner.schedule,
+        {.name = "memory",
+         .help = "What is kept of the inner steps, for less memory and more time: all, recompute (the weights before "
+                 "each), checkpoints[:K] (before every K-th), binomial:C (C checkpoints), or the fastest that fits an "
+                 "amount such as 450MB",
+         .affects_results = false},
+        TextForm<Schedule>{text_of, schedule_from_text});
     visit.heading("Distilled images");
     visit(images.per_class, {"images_per_class", "Distilled images of a class, in each step"});
     visit(images.initial_noise, {"initial_noise", "Standard deviation of the images that it starts from"});

@@ -104,8 +104,14 @@ class Distiller {
   /// A copy of what has been learned, with the initial weights that it was learned for if these are fixed.
   DistilledSet distilled() const {
     const InnerLoop<float>& loop = state_.parameters.loop();
-    DistilledSet set{loop.x, loop.y, options_.labels.soft, loop.learning_rates,
-                     static_cast<float>(options_.inner_loop.momentum), dataset_.normalization, {}, origin_};
+    DistilledSet set{loop.x,
+                     loop.y,
+                     options_.labels.soft,
+                     loop.learning_rates,
+                     static_cast<float>(options_.inner_loop.momentum),
+                     dataset_.normalization,
+                     {},
+                     origin_};
     if (!options_.initialization.random && training_.count() == 1) set.theta0 = training_[0];
     return set;
   }

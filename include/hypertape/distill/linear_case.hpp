@@ -131,13 +131,12 @@ class LinearResidual {
 
   /// The expectation over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives by the points and their targets.
   const Hypergradient<double>& expected(const LinearPoints& points) {
-    return ensemble_(points.inner_loop(solution_), starts_,
-                     [this](Index, int) {
-                       return [this](const Tensor<double>& theta, Tensor<double>& gradient) {
-                         for (Index i = 0; i < theta.size(); ++i) gradient[i] = 2 * (theta[i] - solution_[i]);
-                         return squared_distance(theta);
-                       };
-                     });
+    return ensemble_(points.inner_loop(solution_), starts_, [this](Index, int) {
+      return [this](const Tensor<double>& theta, Tensor<double>& gradient) {
+        for (Index i = 0; i < theta.size(); ++i) gradient[i] = 2 * (theta[i] - solution_[i]);
+        return squared_distance(theta);
+      };
+    });
   }
 
   /// From one start.

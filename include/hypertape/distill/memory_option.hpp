@@ -41,8 +41,10 @@ inline Schedule schedule_from_text(const std::string& text) {
       }
     }
   }
-  throw ArgumentError("memory: needs all, recompute, checkpoints, checkpoints:K, binomial:C, or an amount such as "
-                      "450MB, got '", text, "'");
+  throw ArgumentError(
+      "memory: needs all, recompute, checkpoints, checkpoints:K, binomial:C, or an amount such as "
+      "450MB, got '",
+      text, "'");
 }
 
 /// What `schedule_from_text` reads.

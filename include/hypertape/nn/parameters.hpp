@@ -110,8 +110,8 @@ class Parameters {
     return tensors;
   }
 
-  /// The flat vector of these tensors, which may come in any order: the inverse of `split`. @throws ArgumentError naming
-  /// a tensor that is missing, unknown or there twice, ShapeError for one of another shape.
+  /// The flat vector of these tensors, which may come in any order: the inverse of `split`. @throws ArgumentError
+  /// naming a tensor that is missing, unknown or there twice, ShapeError for one of another shape.
   template <class T>
   Tensor<T> join(const NamedTensors<T>& tensors) const {
     Tensor<T> theta(Shape{size_});

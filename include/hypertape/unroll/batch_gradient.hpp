@@ -111,8 +111,7 @@ class BatchGradient {
         load(blocks[block], worker.data[0], worker.data[1]);
         check_samples(blocks[block], worker);
         const T weight = blocks.template weight<T>(block);
-        group.loss +=
-            weight * worker.derivatives->gradient({theta, worker.data}, weight, mode, group.gradient.data());
+        group.loss += weight * worker.derivatives->gradient({theta, worker.data}, weight, mode, group.gradient.data());
         mode = kernels::OutputMode::accumulate;
       }
     });

@@ -27,8 +27,8 @@ struct EstimateError {
 
 /// Certifies a hypergradient of this loop, however it was computed, for the price of about a gradient and a tangent of
 /// it in each step. A random direction of all tensors that `h` has derivatives for is pushed forward through training
-/// (`ForwardUnroll`). In each tensor it is drawn from N(0, 1) / |derivative with respect to the tensor|, so that the two
-/// numbers are sums of one term of size 1 for each tensor, whatever their scales: a right hypergradient gives a
+/// (`ForwardUnroll`). In each tensor it is drawn from N(0, 1) / |derivative with respect to the tensor|, so that the
+/// two numbers are sums of one term of size 1 for each tensor, whatever their scales: a right hypergradient gives a
 /// `difference` of the size of rounding errors through the loop, one with a wrong derivative in any tensor about 1.
 ///
 ///     const auto h = hypergradient(loop, inner_loss, outer_loss);

@@ -48,8 +48,9 @@ template <class InnerLoss, class OuterLoss>
 HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
                                        UnrollOptions options = {}) {
   if (options.window != 0 || options.first_order) {
-    throw ArgumentError("check_hypergradient: the derivatives of a truncated window, or of first order, differ from "
-                        "those of the whole loop");
+    throw ArgumentError(
+        "check_hypergradient: the derivatives of a truncated window, or of first order, differ from "
+        "those of the whole loop");
   }
   options.differentiate = {true, true, true};
   Unroll<double, InnerLoss> unroll(inner_loss, options);

@@ -16,9 +16,9 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 /// With respect to which inputs `ForwardUnroll` takes the hypergradient: one tangent for each number, so few of them.
 struct ForwardOptions {
-  bool hyperparameters = true;   ///< phi, H tangents
-  bool coefficients = true;      ///< of the rule, C tangents
-  bool learning_rates = false;   ///< T tangents; along one direction for all steps, `tangents` takes one
+  bool hyperparameters = true;       ///< phi, H tangents
+  bool coefficients = true;          ///< of the rule, C tangents
+  bool learning_rates = false;       ///< T tangents; along one direction for all steps, `tangents` takes one
   std::vector<Index> outer_steps{};  ///< as UnrollOptions::outer_steps
 };
 
@@ -33,8 +33,8 @@ struct ForwardOptions {
 /// and many steps; `Unroll` takes the derivatives with respect to any number of inputs in one sweep back. It does not
 /// use a loss's own derivatives, nor anything of Unroll's backward sweep, of which it is a check (`certify`).
 ///
-/// Threads share out the tangents; each goes through the training run by itself, so that inner and outer loss are called
-/// from several threads at once. Keep the object: it reuses its memory.
+/// Threads share out the tangents; each goes through the training run by itself, so that inner and outer loss are
+/// called from several threads at once. Keep the object: it reuses its memory.
 template <class T, class InnerLoss>
 class ForwardUnroll {
  public:
@@ -60,11 +60,14 @@ class ForwardUnroll {
         unit[i] = 1;
       }
     };
-    add(options_.hyperparameters, [](InnerLoop<T>& l) -> Tensor<T>& { return l.hyperparameters; },
+    add(
+        options_.hyperparameters, [](InnerLoop<T>& l) -> Tensor<T>& { return l.hyperparameters; },
         loop.hyperparameters);
-    add(options_.coefficients, [](InnerLoop<T>& l) -> Tensor<T>& { return l.rule.coefficients; },
+    add(
+        options_.coefficients, [](InnerLoop<T>& l) -> Tensor<T>& { return l.rule.coefficients; },
         loop.rule.coefficients);
-    add(options_.learning_rates, [](InnerLoop<T>& l) -> Tensor<T>& { return l.learning_rates; }, loop.learning_rates);
+    add(
+        options_.learning_rates, [](InnerLoop<T>& l) -> Tensor<T>& { return l.learning_rates; }, loop.learning_rates);
     if (directions.empty()) {
       throw ArgumentError("ForwardUnroll: the loop has none of the inputs that the options ask for");
     }
@@ -189,7 +192,8 @@ class ForwardUnroll {
       const std::size_t s = loop.data_of(t);
       data_.resize(loop.tensors_of_step());
       auto copy = data_.begin();
-      for_each_data(s, [&](bool, const Tensor<T>& tensor) { *copy++ = tensor; }, loop);
+      for_each_data(
+          s, [&](bool, const Tensor<T>& tensor) { *copy++ = tensor; }, loop);
       const bool takes_phi = loop.has_hyperparameters() && Form::with_phi;
       const detail::LossInputs<T> inputs{now_.theta, data_, {}, takes_phi ? &loop.hyperparameters : nullptr, t};
       const T loss = derivatives_.record(inputs, T(1), kernels::OutputMode::write, gradient_.data());
@@ -231,8 +235,8 @@ class ForwardUnroll {
     T add_outer_loss(const InnerLoop<T>& loop, Index t, std::span<const InnerLoop<T>> directions,
                      const OuterLoss& outer_loss, std::span<T> slopes) {
       detail::zeros_like(loop, {true, true, true}, given_gradient_);
-      const T value = detail::checked_outer_loss<OuterLoss, T>(
-          outer_loss, {t, now_.theta, loop, outer_gradient_, given_gradient_});
+      const T value =
+          detail::checked_outer_loss<OuterLoss, T>(outer_loss, {t, now_.theta, loop, outer_gradient_, given_gradient_});
       for (std::size_t k = 0; k < directions.size(); ++k) {
         const T* tangent = tangents_[k].theta.data();
         slopes[k] += kernels::dot(outer_gradient_.size(), outer_gradient_.data(), tangent) +

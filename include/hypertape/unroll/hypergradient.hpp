@@ -10,10 +10,10 @@ namespace hypertape::inline HYPERTAPE_ABI {
 /// derivative is missing. A learning rate of a step that was not taken, or was before a window, has derivative 0.
 template <class T>
 struct Hypergradient : InnerLoop<T> {
-  T outer_loss = 0;          ///< L
-  Tensor<T> inner_losses{};  ///< (epochs, steps): l(theta_t, x_s, y_s), before step t; 0 for steps not taken
-  Tensor<T> theta_T{};       ///< (P), the trained weights
-  optim::State<T> state_T{}; ///< what the rule remembers then; with theta_T, where training goes on
+  T outer_loss = 0;           ///< L
+  Tensor<T> inner_losses{};   ///< (epochs, steps): l(theta_t, x_s, y_s), before step t; 0 for steps not taken
+  Tensor<T> theta_T{};        ///< (P), the trained weights
+  optim::State<T> state_T{};  ///< what the rule remembers then; with theta_T, where training goes on
 };
 
 namespace detail {

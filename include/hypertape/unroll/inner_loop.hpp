@@ -268,7 +268,8 @@ void InnerLoop<T>::validate() const {
   }
   Index grouped = 0;
   for (const Index size : groups) grouped += size;
-  if (!groups.empty() && (grouped != theta0.size() || std::ranges::any_of(groups, [](Index size) { return size < 1; }))) {
+  if (!groups.empty() &&
+      (grouped != theta0.size() || std::ranges::any_of(groups, [](Index size) { return size < 1; }))) {
     refuse(group_count, " groups of ", grouped, " weights in all do not make up ", theta0.size(),
            ", or one of them is empty");
   }

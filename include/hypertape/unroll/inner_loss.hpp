@@ -39,8 +39,8 @@ class InnerLossForm {
   static constexpr bool any_pair = pair || pair_phi || pair_step || pair_phi_step;
   static constexpr bool span = takes<!any_pair, V, Data>();
   static constexpr bool span_phi = takes<!any_pair, V, Data, V>();
-  static constexpr bool span_step = takes<!any_pair && !span_phi, V, Data, Index>();
-  static constexpr bool span_phi_step = takes<!any_pair && !span_phi, V, Data, V, Index>();
+  static constexpr bool span_step = takes < !any_pair && !span_phi, V, Data, Index > ();
+  static constexpr bool span_phi_step = takes < !any_pair && !span_phi, V, Data, V, Index > ();
 
  public:
   static constexpr bool with_phi = pair_phi || pair_phi_step || span_phi || span_phi_step;

@@ -15,10 +15,10 @@ namespace hypertape::inline HYPERTAPE_ABI {
 /// Where an outer loss is asked for, and where its derivatives go.
 template <class T>
 struct OuterPoint {
-  Index step;                  ///< t: theta is what t steps made of theta_0
-  const Tensor<T>& theta;      ///< (P), theta_t
-  const InnerLoop<T>& given;   ///< what training was given
-  Tensor<T>& theta_gradient;   ///< (P): dL/d theta_t, to be written; NaN until then
+  Index step;                    ///< t: theta is what t steps made of theta_0
+  const Tensor<T>& theta;        ///< (P), theta_t
+  const InnerLoop<T>& given;     ///< what training was given
+  Tensor<T>& theta_gradient;     ///< (P): dL/d theta_t, to be written; NaN until then
   InnerLoop<T>& given_gradient;  ///< adds the derivatives of L with respect to what training was given that do not go
                                  ///< through theta, say of a penalty on x; data is missing where nobody wants it
 };

@@ -30,7 +30,8 @@ class StepBlocks {
   /// Takes the data of all steps and drops all records. The loop must stay as it is until the next call. Derivatives
   /// are with respect to what `derivatives`, of the loop's shapes, has room for; null for none.
   void load(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
-    const bool takes_phi = loop.has_hyperparameters() && InnerLossForm<InnerLoss, T>::with_phi;  // or the rule alone does
+    const bool takes_phi =
+        loop.has_hyperparameters() && InnerLossForm<InnerLoss, T>::with_phi;  // or the rule alone does
     phi_ = takes_phi ? &loop.hyperparameters : nullptr;
     differentiates_phi_ = phi_ != nullptr && derivatives != nullptr;
     wanted_.clear();

@@ -179,7 +179,7 @@ class Unroll {
     const Range range = loop.range();
     const Index steps = range.end - window_begin(loop), records_kept = schedule.records(steps);
     const Index of_iterate = 1 + static_cast<Index>(loop.rule->slots());
-    Index vectors = of_iterate * (records_kept + 1 + schedule.checkpoints(steps) + 2);  // and s_bar, and s_T
+    Index vectors = of_iterate * (records_kept + 1 + schedule.checkpoints(steps) + 2);     // and s_bar, and s_T
     if (!is_plain(loop)) vectors += (loop.rule->needs_gradient() ? records_kept : 0) + 1;  // g_t, and g_bar
     if (!options_.outer_steps.empty()) ++vectors;
     InnerLoop<T> derivatives;
@@ -322,8 +322,8 @@ class Unroll {
   /// The equations above for step t, whose record is the newest.
   void step_back(const InnerLoop<T>& loop, Index t) {
     const std::size_t s = loop.data_of(t), group_count = groups_.count();
-    const std::span<T> rates_bar = result_.learning_rates.values().subspan(static_cast<std::size_t>(t) * group_count,
-                                                                           group_count);
+    const std::span<T> rates_bar =
+        result_.learning_rates.values().subspan(static_cast<std::size_t>(t) * group_count, group_count);
     T factor = 1;
     if (plain_) {
       factor = -loop.rates(t)[0];
@@ -345,18 +345,18 @@ class Unroll {
   UnrollOptions options_;
   WorkerTeam team_;
   detail::StepBlocks<T, InnerLoss> blocks_;
-  std::unique_ptr<optim::UpdateRule<T>> rule_;          // this object's own of the loop's
-  std::unique_ptr<optim::Rule<T>> known_rule_;          // which that is
-  optim::WeightGroups groups_;                          // of the loop
-  bool plain_ = false;                                  // whether step_back takes its short cut
-  std::optional<Schedule> schedule_;                    // of the loop's sizes
-  std::vector<Index> saved_steps_;                      // the schedule's memory
-  std::vector<Shape> planned_sizes_;                    // for which a budget was planned
-  std::vector<Point> trajectory_;                       // around the records
-  std::size_t points_ = 0;                              // of these, in use
-  std::vector<optim::Iterate<T>> checkpoints_;          // a stack
-  optim::Iterate<T> bar_;                               // dL/d s_{t+1}
-  Tensor<T> gradient_bar_, theta_gradient_;             // dL/d g_t; of the outer loss before the end
+  std::unique_ptr<optim::UpdateRule<T>> rule_;  // this object's own of the loop's
+  std::unique_ptr<optim::Rule<T>> known_rule_;  // which that is
+  optim::WeightGroups groups_;                  // of the loop
+  bool plain_ = false;                          // whether step_back takes its short cut
+  std::optional<Schedule> schedule_;            // of the loop's sizes
+  std::vector<Index> saved_steps_;              // the schedule's memory
+  std::vector<Shape> planned_sizes_;            // for which a budget was planned
+  std::vector<Point> trajectory_;               // around the records
+  std::size_t points_ = 0;                      // of these, in use
+  std::vector<optim::Iterate<T>> checkpoints_;  // a stack
+  optim::Iterate<T> bar_;                       // dL/d s_{t+1}
+  Tensor<T> gradient_bar_, theta_gradient_;     // dL/d g_t; of the outer loss before the end
   Hypergradient<T> result_;
 };
 

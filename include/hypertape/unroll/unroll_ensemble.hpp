@@ -12,8 +12,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 /// the expected loss of a random initialization (Wang et al. 2018, Algorithm 1); or of tasks with data of their own, as
 /// in meta-learning.
 ///
-/// With as many loops as threads or more, each thread takes whole ones, and nobody waits for anybody until the end; with
-/// fewer, the threads share out the steps of one after the other. The bits are the same.
+/// With as many loops as threads or more, each thread takes whole ones, and nobody waits for anybody until the end;
+/// with fewer, the threads share out the steps of one after the other. The bits are the same.
 template <class T, class InnerLoss>
 class UnrollEnsemble {
  public:
