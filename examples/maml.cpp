@@ -1,5 +1,6 @@
 // Few-shot learning on sinusoids (MAML, Finn, Abbeel and Levine 2017): initial weights from which one gradient step on
-// ten points of a new sine wave gives a good model of it. The meta-gradient is the hypergradient by theta_0.
+// ten points of a new sine wave gives a good model of it. The meta-gradient is the mean over tasks of the hypergradient by
+// theta_0, exact, or of first order, without Hessians. Each task is an inner loop of its own; threads share them out.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -30,34 +31,38 @@ int main() {
   const auto loss = [&](Var<double> theta, Var<double> x, Var<double> y) {
     return mean_squared_error(net(theta, x), y);
   };
-  Unroll<double, decltype(loss)> unroll(loss, {.differentiate = {.x = false}});
-  BatchGradient<double, decltype(loss)> test(loss);
+  const WorkerTeam team;
+  std::vector<BatchGradient<double, decltype(loss)>> test;  // of each worker
+  for (int w = 0; w < team.size(); ++w) test.emplace_back(loss);
 
-  Random random(1);
-  InnerLoop<double> loop;
-  loop.theta0 = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
-  loop.learning_rates = Tensor<double>(Shape{1, 1}, 0.02);
-  const auto adapt = [&](const Task& task) -> const Hypergradient<double>& {
-    loop.x = {task.x};
-    loop.y = {task.y};
-    return unroll(loop, [&](const auto& theta, auto& g) { return test(theta, task.x_test, task.y_test, g); });
-  };
-  const auto report = [&](const char* when) {
-    double error = 0;
-    for (std::uint64_t number = 0; number < 100; ++number) error += adapt(Task(1000000 + number)).outer_loss / 100;
-    std::cout << when << ": squared error " << error << " after one step on a new wave\n";
-  };
-
-  report("random weights");
-  optim::Optimizer<double> adam(optim::Adam{});
-  constexpr std::uint64_t iterations = 1000, tasks = 10;
-  for (std::uint64_t iteration = 0; iteration < iterations; ++iteration) {
-    Tensor<double> mean(loop.theta0.shape());
-    for (std::uint64_t task = 0; task < tasks; ++task) {
-      const Hypergradient<double>& h = adapt(Task(iteration * tasks + task));
-      for (Index i = 0; i < mean.size(); ++i) mean[i] += h.theta0[i] / static_cast<double>(tasks);
+  /// Meta-learns initial weights, and says how well they adapt to new waves.
+  const auto learn = [&](const char* what, int iterations, bool first_order) {
+    UnrollEnsemble<double, decltype(loss)> ensemble(
+        loss, {.differentiate = {.x = false}, .first_order = first_order}, team);
+    Random random(1);
+    auto theta0 = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
+    const auto adapt = [&](std::uint64_t first, std::uint64_t count) -> const Hypergradient<double>& {
+      std::vector<Task> tasks;
+      std::vector<InnerLoop<double>> loops;
+      for (std::uint64_t i = 0; i < count; ++i) {
+        const Task& task = tasks.emplace_back(first + i);
+        loops.push_back({theta0, {task.x}, {task.y}, Tensor<double>(Shape{1, 1}, 0.02)});
+      }
+      return ensemble(loops, [&](Index i, int worker) {
+        const Task& task = tasks[static_cast<std::size_t>(i)];
+        auto& of_batch = test[static_cast<std::size_t>(worker)];
+        return [&](const auto& theta, auto& g) { return of_batch(theta, task.x_test, task.y_test, g); };
+      });
+    };
+    optim::Optimizer<double> adam(optim::Adam{});
+    constexpr std::uint64_t tasks = 32, held_out = 1000000;
+    for (int iteration = 0; iteration < iterations; ++iteration) {
+      const Hypergradient<double>& h = adapt(static_cast<std::uint64_t>(iteration) * tasks, tasks);
+      adam.step(theta0.values(), h.theta0.values(), 0.005);
     }
-    adam.step(loop.theta0.values(), mean.values(), 0.003);
-  }
-  report("meta-learned weights");
+    std::cout << what << ": squared error " << adapt(held_out, 400).outer_loss << " after one step on a new wave\n";
+  };
+  learn("random weights", 0, false);
+  learn("first order", 300, true);
+  learn("MAML", 300, false);
 }

@@ -1,0 +1,82 @@
+// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, the same for every weight, which reads
+// the weight's gradient and a mean of those before, and moves it. Its weights phi are learned by the hypergradients of
+// the losses along training on small problems; then it is compared with tuned gradient descent on new problems.
+
+#include <hypertape/hypertape.hpp>
+#include <iostream>
+
+using namespace hypertape;
+
+int main() {
+  constexpr Index points = 20, features = 10, hidden = 8, steps = 20;
+  const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) {
+    return mean_squared_error(linear(x, reshape(theta, {1, features})), y);
+  };
+
+  // The rule: momentum m' = 0.8 m + g, and theta' = theta - eta f(g, m'), f = out tanh(by_g g + by_m m' + bias).
+  nn::Parameters layout;
+  const auto by_g = layout.add("g", {hidden, 1}), by_m = layout.add("m", {hidden, 1}), bias = layout.add("b", {hidden}),
+             out = layout.add("out", {1, hidden});
+  const auto step = [=](Var<double> theta, auto slots, Var<double> g, Var<double> rate, Var<double> phi) {
+    const auto column = [](Var<double> v) { return repeat_for_features(v, {v.size(), 1}); };
+    const Var<double> m = 0.8 * slots[0] + g;
+    const Var<double> units = tanh(linear(column(g), by_g(phi), bias(phi)) + linear(column(m), by_m(phi)));
+    return optim::Stepped<double>{theta - rate * sum_over_features(linear(units, out(phi))), {m}};
+  };
+
+  /// Linear regression with features of very different sizes.
+  const auto problem = [&](std::uint64_t number) {
+    Random random(3, {number});
+    InnerLoop<double> loop{Tensor<double>(Shape{features}), {Tensor<double>(Shape::batch(points, features))},
+                           {Tensor<double>(Shape::batch(points, 1))}, Tensor<double>(Shape{steps, 1}, 0.1)};
+    for (Index k = 0; k < features; ++k) {
+      const double size = std::pow(10, random.uniform(-1, 0)), weight = random.normal() / size;
+      for (Index i = 0; i < points; ++i) {
+        loop.x[0](i, k) = size * random.normal();
+        loop.y[0][i] += weight * loop.x[0](i, k);
+      }
+    }
+    return loop;
+  };
+  const auto problems = [&](std::uint64_t first, std::uint64_t count, const optim::Rule<double>& rule,
+                            const Tensor<double>& phi, double rate) {
+    std::vector<InnerLoop<double>> loops;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      loops.push_back(problem(first + i));
+      loops.back().rule = rule;
+      loops.back().hyperparameters = phi;
+      loops.back().learning_rates.fill(rate);
+    }
+    return loops;
+  };
+
+  const auto outer_loss = [&](Index, int) {
+    return [&](Var<double> theta, GivenVars<double>& given) {
+      return loss(theta, given(given.loop.x[0]), given(given.loop.y[0]));
+    };
+  };
+  UnrollOptions options{.differentiate = {.x = false}};
+  UnrollEnsemble<double, decltype(loss)> at_end(loss, options, WorkerTeam());
+  for (Index t = 1; t <= steps; ++t) options.outer_steps.push_back(t);
+  UnrollEnsemble<double, decltype(loss)> along(loss, options, WorkerTeam());
+
+  constexpr std::uint64_t held_out = 1000000;
+  for (const double rate : {0.05, 0.1, 0.2, 0.4}) {
+    std::cout << "gradient descent, rate " << rate << ": loss ";
+    try {
+      std::cout << at_end(problems(held_out, 200, {}, {}, rate), outer_loss).outer_loss << '\n';
+    } catch (const DivergenceError&) { std::cout << "infinite\n"; }
+  }
+  Random random(1);
+  auto phi = layout.initialize<double>(nn::Initializer::xavier_normal, 1, random);
+  const optim::Rule<double> rule = optim::CustomRule{1, step};
+  optim::Optimizer<double> adam(optim::Adam{});
+  for (int iteration = 0; iteration <= 1000; ++iteration) {
+    if (iteration % 250 == 0) {
+      std::cout << "learned optimizer, iteration " << iteration << ": loss "
+                << at_end(problems(held_out, 200, rule, phi, 0.1), outer_loss).outer_loss << '\n';
+    }
+    const auto& h = along(problems(static_cast<std::uint64_t>(iteration) * 8, 8, rule, phi, 0.1), outer_loss);
+    adam.step(phi.values(), h.hyperparameters.values(), 0.01);
+  }
+}
