@@ -639,8 +639,9 @@ TEST_CASE("hypergradient: training goes on from where it stopped, to the bit") {
       CHECK(unroll.state().steps == 9);
       REQUIRE(unroll.state().slots.size() == end.slots.size());
       for (std::size_t i = 0; i < end.slots.size(); ++i) CHECK(equal(unroll.state().slots[i], end.slots[i]));
-      // And so do the derivatives, those with respect to the state in the middle included.
-      CHECK(check_hypergradient(rest, SmallLoss(), outer_loss).within(1e-6));
+      // And so do the derivatives, those with respect to the state in the middle included. Means of squares are near
+      // 1e-6 at first, so that differences with respect to them keep six digits.
+      CHECK(check_hypergradient(rest, SmallLoss(), outer_loss).within(1e-5));
     }
   }
 }

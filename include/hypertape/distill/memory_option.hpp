@@ -13,8 +13,8 @@
 namespace hypertape::distill {
 
 /// A schedule of inner steps in words, as `--memory` takes it: `all`, `recompute`, `checkpoints` (at every root of T),
-/// `checkpoints:K` (at every K-th step), `binomial:C` (of C checkpoints), or an amount of memory such as `450MB` (kB,
-/// MB, GB; KiB, MiB, GiB), for the fastest that fits. @throws ArgumentError, which lists these, for anything else.
+/// `checkpoints:K` (at every K-th step), `binomial:C` (of C checkpoints), or an amount of memory such as `450MB` (B,
+/// kB, MB, GB, KiB, MiB, GiB), for the fastest that fits. @throws ArgumentError, which lists these, for anything else.
 inline Schedule schedule_from_text(const std::string& text) {
   const auto number_behind = [&](std::string_view prefix, double& number, std::string_view& rest) {
     if (!text.starts_with(prefix)) return false;
@@ -33,8 +33,8 @@ inline Schedule schedule_from_text(const std::string& text) {
   if (number_behind("checkpoints:", number, rest) && is_count()) return Schedule::every(static_cast<Index>(number));
   if (number_behind("binomial:", number, rest) && is_count()) return Schedule::binomial(static_cast<Index>(number));
   if (number_behind("", number, rest)) {
-    constexpr std::pair<std::string_view, double> units[]{{"kB", 1e3},    {"MB", 1e6},     {"GB", 1e9},
-                                                          {"KiB", 1024.}, {"MiB", 0x1p20}, {"GiB", 0x1p30}};
+    constexpr std::pair<std::string_view, double> units[]{
+        {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 0x1p20}, {"GiB", 0x1p30}};
     for (const auto& [unit, bytes] : units) {
       if (rest == unit && number * bytes >= 1 && number * bytes <= most_bytes) {
         return Schedule::memory_budget(static_cast<std::size_t>(number * bytes));
@@ -53,7 +53,10 @@ inline std::string text_of(const Schedule& schedule) {
       [] { return std::string("all"); }, [] { return std::string("recompute"); },
       [](Index k) { return k == 0 ? std::string("checkpoints") : hypertape::detail::concat("checkpoints:", k); },
       [](Index c) { return hypertape::detail::concat("binomial:", c); },
-      [](std::size_t bytes) { return hypertape::detail::concat(static_cast<double>(bytes) / 1e6, "MB"); });
+      [](std::size_t bytes) {
+        constexpr std::size_t mega = 1000000;
+        return bytes % mega == 0 ? hypertape::detail::concat(bytes / mega, "MB") : hypertape::detail::concat(bytes, "B");
+      });
 }
 
 }  // namespace hypertape::distill
