@@ -1,5 +1,5 @@
-// Which features to use: logistic regression on 50 features, of which ten matter, trained by Adam with one L2 penalty for
-// each weight. The penalties are learned by the hypergradient of a validation loss, through Adam.
+// Which features to use: logistic regression on 50 features, of which ten matter, trained by Adam with one L2 penalty
+// for each weight. The penalties are learned by the hypergradient of a validation loss, through Adam.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>

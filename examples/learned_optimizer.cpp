@@ -1,6 +1,7 @@
-// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, the same for every weight, which reads
-// the weight's gradient and a mean of those before, and moves it. Its weights phi are learned by the hypergradients of
-// the losses along training on small problems; then it is compared with tuned gradient descent on new problems.
+// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, the same for every weight, which
+// reads the weight's gradient and a mean of those before, and moves it. Its weights phi are learned by the
+// hypergradients of the losses along training on small problems; then it is compared with tuned gradient descent on new
+// problems.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -27,8 +28,10 @@ int main() {
   /// Linear regression with features of very different sizes.
   const auto problem = [&](std::uint64_t number) {
     Random random(3, {number});
-    InnerLoop<double> loop{Tensor<double>(Shape{features}), {Tensor<double>(Shape::batch(points, features))},
-                           {Tensor<double>(Shape::batch(points, 1))}, Tensor<double>(Shape{steps, 1}, 0.1)};
+    InnerLoop<double> loop{Tensor<double>(Shape{features}),
+                           {Tensor<double>(Shape::batch(points, features))},
+                           {Tensor<double>(Shape::batch(points, 1))},
+                           Tensor<double>(Shape{steps, 1}, 0.1)};
     for (Index k = 0; k < features; ++k) {
       const double size = std::pow(10, random.uniform(-1, 0)), weight = random.normal() / size;
       for (Index i = 0; i < points; ++i) {
@@ -65,7 +68,9 @@ int main() {
     std::cout << "gradient descent, rate " << rate << ": loss ";
     try {
       std::cout << at_end(problems(held_out, 200, {}, {}, rate), outer_loss).outer_loss << '\n';
-    } catch (const DivergenceError&) { std::cout << "infinite\n"; }
+    } catch (const DivergenceError&) {
+      std::cout << "infinite\n";
+    }
   }
   Random random(1);
   auto phi = layout.initialize<double>(nn::Initializer::xavier_normal, 1, random);

@@ -1,6 +1,7 @@
 // Few-shot learning on sinusoids (MAML, Finn, Abbeel and Levine 2017): initial weights from which one gradient step on
-// ten points of a new sine wave gives a good model of it. The meta-gradient is the mean over tasks of the hypergradient by
-// theta_0, exact, or of first order, without Hessians. Each task is an inner loop of its own; threads share them out.
+// ten points of a new sine wave gives a good model of it. The meta-gradient is the mean over tasks of the hypergradient
+// by theta_0, exact, or of first order, without Hessians. Each task is an inner loop of its own; threads share them
+// out.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -37,8 +38,8 @@ int main() {
 
   /// Meta-learns initial weights, and says how well they adapt to new waves.
   const auto learn = [&](const char* what, int iterations, bool first_order) {
-    UnrollEnsemble<double, decltype(loss)> ensemble(
-        loss, {.differentiate = {.x = false}, .first_order = first_order}, team);
+    UnrollEnsemble<double, decltype(loss)> ensemble(loss, {.differentiate = {.x = false}, .first_order = first_order},
+                                                    team);
     Random random(1);
     auto theta0 = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
     const auto adapt = [&](std::uint64_t first, std::uint64_t count) -> const Hypergradient<double>& {

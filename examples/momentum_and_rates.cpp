@@ -1,5 +1,5 @@
-// Momentum and a learning rate for each of a thousand steps, learned from momentum 0 by the hypergradient through all of
-// them. Records of a thousand steps would take more memory than we grant: a budget chooses what is kept.
+// Momentum and a learning rate for each of a thousand steps, learned from momentum 0 by the hypergradient through all
+// of them. Records of a thousand steps would take more memory than we grant: a budget chooses what is kept.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>

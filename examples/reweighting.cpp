@@ -1,5 +1,5 @@
-// Learning from wrong labels: a small network gives each training example a weight, by the example's loss in a model that
-// was trained on all of them alike (after Shu et al. 2019). Its weights phi are learned so that training with the
+// Learning from wrong labels: a small network gives each training example a weight, by the example's loss in a model
+// that was trained on all of them alike (after Shu et al. 2019). Its weights phi are learned so that training with the
 // examples' weights does well on a few clean examples: by the hypergradient through the unrolled training, and by the
 // implicit one at its end, which agree.
 
@@ -71,8 +71,8 @@ int main() {
       unrolled.hyperparameters = h.hyperparameters;
       at_end.hyperparameters = other;
       std::cout << "iteration " << iteration << ": loss of clean examples " << h.outer_loss
-                << "; cosine of the unrolled and the implicit hypergradient "
-                << compare(at_end, unrolled).cosine << '\n';
+                << "; cosine of the unrolled and the implicit hypergradient " << compare(at_end, unrolled).cosine
+                << '\n';
     }
     if (iteration == 100) {
       test("weighted examples", h.theta_T);

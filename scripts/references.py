@@ -89,7 +89,7 @@ def check_commands(text, options):
 
 def declared_options(headers):
     """Those that the library declares (distill/option.hpp)."""
-    names = {name for path in headers for name in re.findall(r'visit\([\w.]+,\s*\{(?:\.name = )?"(\w+)"', path.read_text())}
+    names = {name for path in headers for name in re.findall(r'visit\(\s*[\w.]+,\s*\{(?:\.name = )?"(\w+)"', path.read_text())}
     return {"--" + name.replace("_", "-") for name in names}
 
 

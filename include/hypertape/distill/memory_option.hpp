@@ -33,8 +33,8 @@ inline Schedule schedule_from_text(const std::string& text) {
   if (number_behind("checkpoints:", number, rest) && is_count()) return Schedule::every(static_cast<Index>(number));
   if (number_behind("binomial:", number, rest) && is_count()) return Schedule::binomial(static_cast<Index>(number));
   if (number_behind("", number, rest)) {
-    constexpr std::pair<std::string_view, double> units[]{
-        {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 0x1p20}, {"GiB", 0x1p30}};
+    constexpr std::pair<std::string_view, double> units[]{{"B", 1},      {"kB", 1e3},     {"MB", 1e6},    {"GB", 1e9},
+                                                          {"KiB", 1024}, {"MiB", 0x1p20}, {"GiB", 0x1p30}};
     for (const auto& [unit, bytes] : units) {
       if (rest == unit && number * bytes >= 1 && number * bytes <= most_bytes) {
         return Schedule::memory_budget(static_cast<std::size_t>(number * bytes));
@@ -55,7 +55,8 @@ inline std::string text_of(const Schedule& schedule) {
       [](Index c) { return hypertape::detail::concat("binomial:", c); },
       [](std::size_t bytes) {
         constexpr std::size_t mega = 1000000;
-        return bytes % mega == 0 ? hypertape::detail::concat(bytes / mega, "MB") : hypertape::detail::concat(bytes, "B");
+        return bytes % mega == 0 ? hypertape::detail::concat(bytes / mega, "MB")
+                                 : hypertape::detail::concat(bytes, "B");
       });
 }
 

@@ -55,8 +55,8 @@ using Choices = std::vector<std::pair<std::string, T>>;
 /// How a field's values are written in words.
 template <class T>
 struct TextForm {
-  std::string (*write)(const T&);
-  T (*read)(const std::string&);  ///< @throws ArgumentError for text that is no value
+  std::string (*write)(const T&);  ///< what `read` reads
+  T (*read)(const std::string&);   ///< @throws ArgumentError for text that is no value
 };
 
 /// A visitor that checks numbers.

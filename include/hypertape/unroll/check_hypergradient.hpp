@@ -16,8 +16,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 struct HypergradientCheck {
   /// Of one kind of input, the data of all steps together: "initial weights", "x", "hyperparameters", ...
   struct Part {
-    std::string name;
-    double error = 0;
+    std::string name;  ///< as in messages
+    double error = 0;  ///< relative
   };
   std::vector<Part> parts;  ///< of the inputs that the loop has, in the order of `for_each_input`
 

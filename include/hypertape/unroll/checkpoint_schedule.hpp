@@ -27,6 +27,7 @@ struct ScheduleAction {
   };
   Kind kind;   ///< what to do
   Index step;  ///< t
+  /// Whether kind and step agree.
   friend bool operator==(const ScheduleAction&, const ScheduleAction&) = default;
 };
 
@@ -198,6 +199,7 @@ class Schedule {
                         bytes_, " bytes; the least is ", least, " bytes (", smallest, ")");
   }
 
+  /// Whether kind and number agree.
   friend bool operator==(const Schedule&, const Schedule&) = default;
 
   /// As in "store all", "every 7", "binomial, 5 checkpoints", "a budget of 64 MB".

@@ -38,6 +38,7 @@ struct ForwardOptions {
 template <class T, class InnerLoss>
 class ForwardUnroll {
  public:
+  /// The inner loss in one of the forms of unroll/inner_loss.hpp.
   explicit ForwardUnroll(const InnerLoss& inner_loss, ForwardOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(std::move(options)), team_(std::move(team)) {
     for (int w = 0; w < team_.size(); ++w) workers_.emplace_back(inner_loss);

@@ -29,6 +29,7 @@ class GivenVars {
  public:
   const InnerLoop<T>& loop;  ///< as it is
 
+  /// Of this point, on this tape.
   GivenVars(Tape<T>& tape, const OuterPoint<T>& point)
       : loop(point.given), tape_(tape), derivatives_(point.given_gradient) {}
 

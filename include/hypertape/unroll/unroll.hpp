@@ -28,7 +28,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 ///
 /// The inner loss, in one of the forms of unroll/inner_loss.hpp, records a scalar from Vars; it is called from several
 /// threads at once if the team has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one
-/// thread does them), once for each block of each step that the schedule takes (docs/hypergradient.md#memory). What
+/// thread does them), once for each block of each step that the schedule takes (docs/hypergradient.md, "Memory"). What
 /// depends on the step it takes by the step's number. Keep the object: it reuses its memory.
 template <class T, class InnerLoss>
 class Unroll {
