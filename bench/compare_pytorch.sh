@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Times bench_hypergradient and PyTorch on the same work, alternately in one sitting, and prints one table with their
+# Times bench_hypergradient, or bench_estimators, and PyTorch on the same work, alternately in one sitting, and prints one table with their
 # ratios: medians over the rounds. Installs and builds nothing; says what is missing.
 #
 # Either side gets its best: the number of threads with which it is fastest, and PyTorch the kernels that OpenBLAS itself
@@ -11,13 +11,14 @@ usage() {
   cat <<END
 usage: bench/compare_pytorch.sh [OPTION ...]
   --net NAME     lenet, alexcifarnet or all (default: lenet)
+  --estimators   the work of bench_estimators in its place: each piece on one thread and on all processors
   --threads N    threads of either side (default: for each side the faster of 1 and all processors, tried first)
   --rounds N     how often the two sides take turns (default: 3)
   --runs N       timed runs of a piece of work in each round (default: 9)
   --tuned        PyTorch once more, with glibc keeping freed memory: MALLOC_TRIM_THRESHOLD_ and
                  MALLOC_MMAP_THRESHOLD_ at 4000000000
   --markdown     print the table as markdown, for docs/performance.md
-  --build DIR    where bench_hypergradient was built (default: build/release)
+  --build DIR    where the program was built (default: build/release)
   --python FILE  the Python that has PyTorch (default: python3, else /usr/bin/python3)
 END
 }
@@ -31,11 +32,12 @@ misuse() {
   exit 2
 }
 
-net=lenet threads='' rounds=3 runs=9 build=$root/build/release python='' tuned='' markdown=''
+net=lenet threads='' rounds=3 runs=9 build=$root/build/release python='' tuned='' markdown='' estimators=''
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage; exit 0 ;;
     --tuned) tuned=1; shift; continue ;;
+    --estimators) estimators=1; shift; continue ;;
     --markdown) markdown=1; shift; continue ;;
     --net | --threads | --rounds | --runs | --build | --python) ;;
     *) misuse "unknown option $1" ;;
@@ -56,22 +58,24 @@ case $net in
   all) nets=(lenet alexcifarnet) ;;
   *) misuse "--net: $net is not lenet, alexcifarnet or all" ;;
 esac
+program=bench_hypergradient
+[ -z "$estimators" ] || program=bench_estimators nets=()
 for count in "${threads:-1}" "$rounds" "$runs"; do
   [[ $count =~ ^[1-9][0-9]{0,3}$ ]] || misuse "--threads, --rounds and --runs must be from 1 to 9999, got $count"
 done
 [ "${threads:-1}" -le 1024 ] || misuse "--threads must be at most 1024, got $threads"
 
 # What there is.
-bench=$build/bin/bench_hypergradient
+bench=$build/bin/$program
 if [ ! -x "$bench" ]; then
   fail "$bench is missing. Build it (Debian: g++ cmake make libeigen3-dev libcli11-dev nlohmann-json3-dev):
-  cmake --preset release && cmake --build build/release --target bench_hypergradient"
+  cmake --preset release && cmake --build build/release --target $program"
 fi
 help=$("$bench" --help)
-for name in "${nets[@]}"; do
+for name in ${nets[@]+"${nets[@]}"}; do
   [[ $help == *"$name"* ]] || fail "$bench knows no network $name; build a newer one"
 done
-if [ -n "$(find "$root/include" "$root/bench/hypergradient.cpp" -type f -newer "$bench" -print -quit)" ]; then
+if [ -n "$(find "$root/include" "$root/bench/${program#bench_}.cpp" -type f -newer "$bench" -print -quit)" ]; then
   echo "compare_pytorch.sh: warning: $bench is older than a source file; is it of this commit?" >&2
 fi
 if [ -z "$python" ]; then
@@ -95,10 +99,10 @@ peer() {  # peer SIDE OPTION ...: PyTorch, tuned or not
   shift
   [ "$side" != tuned ] || tuning=(MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000)
   env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS="${threads_of[$side]}" ${tuning[@]+"${tuning[@]}"} \
-    "$python" "$root/bench/pytorch/hypergradient.py" --threads "${threads_of[$side]}" "$@"
+    "$python" "$root/bench/pytorch/${script:-${program#bench_}}.py" --threads "${threads_of[$side]}" "$@"
 }
 
-peer pytorch --only sgemm --runs 1 >"$work/setup"
+script=hypergradient peer pytorch --only sgemm --runs 1 >"$work/setup"
 setup=$(head -n 1 "$work/setup")
 field() { "$python" -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$setup" "$1"; }
 case $(field blas) in
@@ -134,7 +138,7 @@ measure() {
 sides=(hypertape pytorch ${tuned:+tuned})
 
 # The number of threads with which a side is faster, by the first hypergradient of the list.
-if [ -z "$threads" ] && [ "$(nproc)" -gt 1 ]; then
+if [ -z "$threads$estimators" ] && [ "$(nproc)" -gt 1 ]; then
   name=$(peer pytorch --net "${nets[0]}" --list | grep -m 1 '^hypergradient')
   for side in "${sides[@]}"; do
     for count in 1 "$(nproc)"; do
@@ -148,9 +152,27 @@ print(min((row for row in rows if "net" in row), key=lambda row: row["median_ms"
     rm "$work/$side.jsonl"
   done
 fi
+# measure_task SIDE COUNT NAME: the same for a piece of work of bench_estimators.
+measure_task() {
+  local side=$1
+  threads_of[$side]=$2
+  printf '%s: %s, %s threads, %s\n' "$turn" "$3" "$2" "$side" >&2
+  case $side in
+    pytorch | tuned) peer "$side" --runs "$runs" --only "$3" >>"$work/$side.jsonl" ;;
+    hypertape) "$bench" --threads "$2" --runs "$runs" --only "$3" --json >>"$work/hypertape.jsonl" ;;
+  esac
+}
+task_threads=${threads:-$(printf '1\n%s\n' "$(nproc)" | uniq)}  # one, and all
 for round in $(seq "$rounds"); do
   turn="round $round of $rounds"
-  for net in "${nets[@]}"; do
+  if [ -n "$estimators" ]; then
+    for name in $("$bench" --list); do
+      for count in $task_threads; do
+        for side in "${sides[@]}"; do measure_task "$side" "$count" "$name"; done
+      done
+    done
+  fi
+  for net in ${nets[@]+"${nets[@]}"}; do
     names=$(peer pytorch --net "$net" --list)
     for name in $names; do
       if [ "$name" = sgemm ]; then
@@ -169,7 +191,7 @@ done
 # Where this was.
 from_cache() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler=$(from_cache CMAKE_CXX_COMPILER)
-flags=$(sed -n 's/^CXX_FLAGS = //p' "$build/bench/CMakeFiles/bench_hypergradient.dir/flags.make" 2>/dev/null || true)
+flags=$(sed -n 's/^CXX_FLAGS = //p' "$build/bench/CMakeFiles/$program.dir/flags.make" 2>/dev/null || true)
 [ -n "$flags" ] || flags="$(from_cache CMAKE_CXX_FLAGS) $(from_cache CMAKE_CXX_FLAGS_RELEASE)"
 flags=$(tr ' ' '\n' <<<"$flags" | grep -Ev '^(-W.*)?$' | paste -sd ' ')
 commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -180,7 +202,7 @@ ${bullet}machine: $(LC_ALL=C lscpu | sed -n 's/^Model name: *//p' | head -n 1), 
 ${bullet}compiler: $("$compiler" --version | head -n 1), $flags
 ${bullet}hypertape: commit $commit
 ${bullet}PyTorch: $(field torch) with $(field blas), kernels for $(field blas_kernel)
-${bullet}threads: hypertape ${threads_of[hypertape]}, PyTorch ${threads_of[pytorch]}${tuned:+, tuned ${threads_of[tuned]}}; medians of $rounds rounds of $runs runs
+${bullet}threads: ${estimators:+see the table, at most }hypertape ${threads_of[hypertape]}, PyTorch ${threads_of[pytorch]}${tuned:+, tuned ${threads_of[tuned]}}; medians of $rounds rounds of $runs runs
 ${bullet}load of the machine: $load_before before, $(load) at the end, with ${threads_of[hypertape]} or ${threads_of[pytorch]} busy threads of this comparison in it
 
 END

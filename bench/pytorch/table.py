@@ -26,11 +26,15 @@ def read(path):
 
 def work_of(row):
     """What two rows must share to be the same work."""
+    if "task" in row:
+        return (row["task"], row["threads"])
     steps = (row["steps"], row["epochs"], row["images"]) if row["what"] == "hypergradient" else ()
     return (row["net"], row["what"], *steps, row["batch"])
 
 
 def label(work):
+    if len(work) == 2:
+        return f"{work[0]}, {work[1]} thread{'s' * (work[1] > 1)}"
     net, what, *steps, batch = work
     unroll = f", {steps[0]} x {steps[1]}" if steps else ""
     return f"{NETWORKS[net]}, {what}{unroll}, batch {batch:,}"
@@ -39,7 +43,7 @@ def label(work):
 def by_work(rows, key):
     values = {}
     for row in rows:
-        if "net" in row:
+        if "net" in row or "task" in row:
             values.setdefault(work_of(row), []).append(row[key])
     return values
 
@@ -95,6 +99,12 @@ def main():
 
     sides = ["hypertape", "PyTorch", "ratio"] + (["PyTorch, tuned", "ratio, tuned"] if tuned is not None else [])
     works = list(medians(ours, "median_ms"))  # in the order in which they were first measured
+    if "task" in ours[0]:
+        print_table(["median time, ms", *sides],
+                    [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms")] for w in works],
+                    options.markdown)
+        print("\n".join(["", *notes]))
+        return
     share = medians(ours, "share_of_sgemm")
     rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms"), f"{100 * share[w]:.0f} %"]
             for w in works]
