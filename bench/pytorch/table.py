@@ -88,21 +88,23 @@ def main():
                 notes.append(f"UNSTEADY, measure again on a quiet machine: {label(work)}: {side} took from "
                              f"{number(min(values))} to {number(max(values))} ms in different rounds")
 
-    def compare(work, key):
-        us = medians(ours, key)[work]
+    def compare(work, key, of=statistics.median):
+        us = of(by_work(ours, key)[work])
         cells = [number(us)]
         for side in (theirs, tuned):
             if side is not None:
-                them = medians(side, key)[work]
+                them = of(by_work(side, key)[work])
                 cells += [number(them), number(them / us)]
         return cells
 
     sides = ["hypertape", "PyTorch", "ratio"] + (["PyTorch, tuned", "ratio, tuned"] if tuned is not None else [])
     works = list(medians(ours, "median_ms"))  # in the order in which they were first measured
     if "task" in ours[0]:
-        print_table(["median time, ms", *sides],
-                    [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms")] for w in works],
-                    options.markdown)
+        rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms")] for w in works]
+        print_table(["median time, ms", *sides], rows, options.markdown)
+        print()
+        rows = [[label(w), *compare(w, "min_ms", min)] for w in works]  # the least disturbed
+        print_table(["shortest time, ms", *sides], rows, options.markdown)
         print("\n".join(["", *notes]))
         return
     share = medians(ours, "share_of_sgemm")
