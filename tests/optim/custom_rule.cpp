@@ -44,7 +44,7 @@ TEST_CASE("custom rule: heavy ball in Vars is heavy ball, with momentum in phi")
     CHECK(relative_error(custom.stepped(in).theta, next.theta) <= 1e-15);
     CHECK(relative_error(custom.tangent(in, moved).theta, tangent.theta) <= 1e-14);
     CHECK(relative_error(got.iterate.theta, expected.iterate.theta) <= 1e-14);
-    CHECK(relative_error(got.iterate.slots[0], expected.iterate.slots[0]) <= 1e-14);
+    CHECK(relative_error(got.iterate.slot[0], expected.iterate.slot[0]) <= 1e-14);
     CHECK(relative_error(got.gradient, expected.gradient) <= 1e-14);
     CHECK(std::abs(got.phi[0] - expected.coefficients[0]) <= 1e-13);
     REQUIRE(got.rates.size() == expected.rates.size());

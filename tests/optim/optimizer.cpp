@@ -62,10 +62,10 @@ TEST_CASE("optimizer: twenty steps are those of torch.optim") {
     CHECK(optimizer.state().steps == 20);
     CAPTURE(run.name);
     CHECK(golden_error(golden, run.name + "/theta", {theta}) <= 1e-13);
-    for (std::size_t slot = 0; slot < optimizer.state().slots.size(); ++slot) {
+    for (std::size_t slot = 0; slot < optimizer.state().slot.size(); ++slot) {
       CAPTURE(slot);
       const std::string block = run.name + "/slot_" + std::to_string(slot);
-      CHECK(golden_error(golden, block, {optimizer.state().slots[slot]}) <= 1e-13);
+      CHECK(golden_error(golden, block, {optimizer.state().slot[slot]}) <= 1e-13);
     }
   }
 }
@@ -118,8 +118,8 @@ TEST_CASE("optimizer: hyperparameters go to a rule that takes them, and what it 
   CHECK_THROWS_AS(optimizer.step(x, std::vector<double>{1, -1}, 0.1), ArgumentError);
   CHECK(std::abs(x[0] - 0.7) <= 1e-15);
   CHECK(optimizer.state().steps == 1);
-  REQUIRE(optimizer.state().slots.size() == 1);
-  CHECK(optimizer.state().slots[0][1] == -1);
+  REQUIRE(optimizer.state().slot.size() == 1);
+  CHECK(optimizer.state().slot[0][1] == -1);
 }
 
 TEST_CASE("optimizer: steps of the library's rules allocate nothing once they know the size") {
@@ -155,7 +155,7 @@ TEST_CASE("optimizer: a state that no run of steps leaves is refused, and the pr
   const auto refused = [&](const optim::State<double>& state, std::initializer_list<std::string_view> words) {
     check_error<ArgumentError>([&] { adam.restore(state); }, words);
     CHECK(adam.state().steps == good.steps);
-    CHECK(equal(adam.state().slots[0], good.slots[0]));
+    CHECK(equal(adam.state().slot[0], good.slot[0]));
   };
   refused({{}, -1}, {"state of Adam", "-1 steps"});
   refused({{}, Index{1} << 53}, {"9007199254740992 steps"});

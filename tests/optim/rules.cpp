@@ -107,9 +107,9 @@ bool same_bits(std::span<const T> a, std::span<const T> b) {
 
 template <class T>
 bool same_bits(const Iterate<T>& a, const Iterate<T>& b) {
-  bool same = same_bits<T>(a.theta.values(), b.theta.values()) && a.slots.size() == b.slots.size();
-  for (std::size_t s = 0; same && s < a.slots.size(); ++s)
-    same = same_bits<T>(a.slots[s].values(), b.slots[s].values());
+  bool same = same_bits<T>(a.theta.values(), b.theta.values()) && a.slot.size() == b.slot.size();
+  for (std::size_t s = 0; same && s < a.slot.size(); ++s)
+    same = same_bits<T>(a.slot[s].values(), b.slot[s].values());
   return same;
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("rules: the tangent is that of central differences") {
       CHECK(error <= 1e-7);
     };
     check(got.theta, above.theta, below.theta);
-    for (std::size_t s = 0; s < got.slots.size(); ++s) check(got.slots[s], above.slots[s], below.slots[s]);
+    for (std::size_t s = 0; s < got.slot.size(); ++s) check(got.slot[s], above.slot[s], below.slot[s]);
   });
 }
 
@@ -228,7 +228,7 @@ TEST_CASE_TEMPLATE("rules: a weight's step depends on no weight beside it", T, f
       const Iterate<T> tangent = steps.tangent(in, derivatives);  // as good a tangent as any
       const auto of = [](const Iterate<T>& all, Index i) {
         Iterate<T> one{Tensor<T>({1}, {all.theta[i]}), {}};
-        for (const Tensor<T>& slot : all.slots) one.slots.push_back(Tensor<T>({1}, {slot[i]}));
+        for (const Tensor<T>& slot : all.slot) one.slot.push_back(Tensor<T>({1}, {slot[i]}));
         return one;
       };
       const RuleSteps<T> single(steps.rule, 1, {}, steps.step);
@@ -329,8 +329,8 @@ TEST_CASE("rules: in float as in double") {
       const auto check = [&](const Iterate<float>& is, const Iterate<double>& expected) {
         const double error = relative_error(is.theta, expected.theta);
         CHECK(error <= tolerance);
-        for (std::size_t s = 0; s < is.slots.size(); ++s) {
-          CHECK(relative_error(is.slots[s], expected.slots[s]) <= tolerance);
+        for (std::size_t s = 0; s < is.slot.size(); ++s) {
+          CHECK(relative_error(is.slot[s], expected.slot[s]) <= tolerance);
         }
       };
       check(steps.stepped(in), exact_steps.stepped(exact_in));
@@ -355,7 +355,7 @@ void check_zero_gradient(const Rule<double>& rule, double slope) {
   in.coefficients.assign(rule.values().begin(), rule.values().end());
   Iterate<double> bar = in.zeros().iterate;
   bar.theta[0] = 1;
-  for (Tensor<double>& slot : bar.slots) slot[0] = 0.5;
+  for (Tensor<double>& slot : bar.slot) slot[0] = 0.5;
   StepParts<double> d = steps.adjoint(in, bar);
   for (const auto& part : d.named()) {
     CAPTURE(part.first);
@@ -396,12 +396,12 @@ TEST_CASE("rules: adam's derivative with respect to a gradient on a kink is the 
   StepParts<double> in = steps.random_inputs(1, hyperparameters<double>()).zeros();
   in.rates = {0.1};
   in.coefficients = {0.9, 0, 1e-3};
-  in.iterate.slots[0][0] = 0.3;
+  in.iterate.slot[0][0] = 0.3;
   Iterate<double> bar = in.zeros().iterate;
   bar.theta[0] = 1;
   const StepParts<double> d = steps.adjoint(in, bar);
   CHECK(std::abs(d.gradient[0] + 0.1 * 0.1 / (1 - std::pow(0.9, 5)) / 1e-3) <= 1e-10);
-  CHECK(d.iterate.slots[1][0] == 0);
+  CHECK(d.iterate.slot[1][0] == 0);
 }
 
 TEST_CASE("rules: what steps by a zero coefficient is the plain rule, bit for bit") {
@@ -428,7 +428,7 @@ TEST_CASE("rules: a clipped rule is the rule of the clipped gradient") {
   in.coefficients.pop_back();
   const Iterate<double> expected = plain.stepped(in);
   CHECK(relative_error(next.theta, expected.theta) <= 1e-14);
-  CHECK(relative_error(next.slots[0], expected.slots[0]) <= 1e-14);
+  CHECK(relative_error(next.slot[0], expected.slot[0]) <= 1e-14);
 }
 
 TEST_CASE("rules: names, and which of them is plain descent") {

@@ -26,8 +26,8 @@ struct StepParts {
   /// The parts by name.
   std::vector<std::pair<std::string, std::span<T>>> named() {
     std::vector<std::pair<std::string, std::span<T>>> parts{{"theta", iterate.theta.values()}};
-    for (std::size_t s = 0; s < iterate.slots.size(); ++s) {
-      parts.emplace_back("slot " + std::to_string(s), iterate.slots[s].values());
+    for (std::size_t s = 0; s < iterate.slot.size(); ++s) {
+      parts.emplace_back("slot " + std::to_string(s), iterate.slot[s].values());
     }
     parts.emplace_back("gradient", gradient.values());
     parts.emplace_back("rates", rates);
@@ -47,7 +47,7 @@ struct StepParts {
   template <class U>
   StepParts<U> to() const {
     StepParts<U> out{{cast<U>(iterate.theta), {}}, cast<U>(gradient), {}, {}, cast<U>(phi)};
-    for (const Tensor<T>& slot : iterate.slots) out.iterate.slots.push_back(cast<U>(slot));
+    for (const Tensor<T>& slot : iterate.slot) out.iterate.slot.push_back(cast<U>(slot));
     for (const T rate : rates) out.rates.push_back(static_cast<U>(rate));
     for (const T c : coefficients) out.coefficients.push_back(static_cast<U>(c));
     return out;
@@ -78,9 +78,9 @@ struct RuleSteps {
     };
     StepParts<T> in{{normal(), {}}, normal(), {}, {}, phi};
     for (T& g : in.gradient.values()) g += std::copysign(T(0.5), g);
-    for (std::size_t s = 0; s < rule->slots(); ++s) {
-      in.iterate.slots.push_back(normal());
-      for (T& v : in.iterate.slots.back().values()) {
+    for (std::size_t s = 0; s < rule->slot_count(); ++s) {
+      in.iterate.slot.push_back(normal());
+      for (T& v : in.iterate.slot.back().values()) {
         v = rule->slot(s).least == 0 ? static_cast<T>(random.uniform(2, 3)) : v / 4;
       }
     }
@@ -140,7 +140,7 @@ std::pair<double, double> inner_product(const optim::Iterate<T>& a, const optim:
     }
   };
   add(a.theta, b.theta);
-  for (std::size_t s = 0; s < a.slots.size(); ++s) add(a.slots[s], b.slots[s]);
+  for (std::size_t s = 0; s < a.slot.size(); ++s) add(a.slot[s], b.slot[s]);
   return {sum, size};
 }
 

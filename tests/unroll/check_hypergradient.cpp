@@ -69,7 +69,7 @@ struct HalfMisled final : Operation<double> {
 TEST_CASE("check_hypergradient: right derivatives of every part are within differences' error") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   loop.rule = optim::HeavyBall{.momentum = 0.5};
-  loop.state0.slots = {random_tensor<double>(loop.theta0.shape(), 5)};
+  loop.state0.slot = {random_tensor<double>(loop.theta0.shape(), 5)};
   loop.hyperparameters = Tensor<double>(Shape{2}, {0.1, 0.3});
   const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi) {
     return SmallLoss()(theta, x, y) + dot(phi.slice(0, {1}), phi.slice(1, {1})) * sum(square(theta));

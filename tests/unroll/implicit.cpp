@@ -311,7 +311,7 @@ TEST_CASE("implicit: an outer loss may depend on what training was given") {
 TEST_CASE("implicit: what a stationary point does not depend on has no derivative, and asking for it is an error") {
   InnerLoop<double> loop = Ridge().loop;
   loop.rule = optim::HeavyBall{.momentum = 0.5};
-  loop.state0.slots = {Tensor<double>(loop.theta0.shape())};
+  loop.state0.slot = {Tensor<double>(loop.theta0.shape())};
   const Ridge ridge;
   Implicit<double, RidgeLoss> implicit(RidgeLoss(), {});
   const auto& h = implicit.at(loop, ridge.theta, ridge.outer());
@@ -319,7 +319,7 @@ TEST_CASE("implicit: what a stationary point does not depend on has no derivativ
   for (const auto& [tensor, name] : {std::pair{&loop.theta0, "initial weights"},
                                      {&loop.learning_rates, "learning rates"},
                                      {&loop.rule.coefficients, "coefficients of the rule"},
-                                     {&loop.state0.slots[0], "initial slot 1"}}) {
+                                     {&loop.state0.slot[0], "initial slot 1"}}) {
     check_error<ArgumentError>([&, t = tensor] { implicit.derivative(loop, *t); },
                                {"no derivative with respect to", name, "Unroll has it"});
   }
@@ -332,7 +332,7 @@ TEST_CASE("implicit: what a stationary point does not depend on has no derivativ
   CHECK(std::isnan(h.learning_rates[0]));
   CHECK(std::isnan(h.theta0[0]));
   CHECK_THROWS_AS(h.rule["momentum"], ArgumentError);
-  CHECK(h.state0.slots.empty());
+  CHECK(h.state0.slot.empty());
 }
 
 TEST_CASE("implicit: hyperparameters of the rule alone are among these") {

@@ -66,11 +66,11 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
         loop.extra = {{Tensor<double>(Shape{1}), Tensor<double>(Shape::batch(5))}};
       },
       "InnerLoop: in step 1 there are batch (6, 4) and (5); their numbers of samples differ");
-  change_refused([](auto& loop) { loop.state0.slots.resize(1); }, "InnerLoop: gradient descent keeps 0 slots, got 1");
+  change_refused([](auto& loop) { loop.state0.slot.resize(1); }, "InnerLoop: gradient descent keeps 0 slots, got 1");
   change_refused(
       [](auto& loop) {
         loop.rule = optim::HeavyBall{};
-        loop.state0.slots.resize(1);
+        loop.state0.slot.resize(1);
       },
       "InnerLoop: a slot must be (43) as theta0, got ()");
   change_refused(

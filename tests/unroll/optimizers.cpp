@@ -51,8 +51,8 @@ TEST_CASE("optimizers: values and hypergradients of torch.optim") {
       };
       check("loss", {Tensor<double>({1}, {h.outer_loss})}, 1e-13);
       check("theta", {h.theta_T}, 1e-13);
-      for (std::size_t s = 0; s < h.state_T.slots.size(); ++s) {
-        check("slot_" + std::to_string(s), {h.state_T.slots[s]}, 1e-13);
+      for (std::size_t s = 0; s < h.state_T.slot.size(); ++s) {
+        check("slot_" + std::to_string(s), {h.state_T.slot[s]}, 1e-13);
       }
       CHECK(h.state_T.steps == 20);
       check("d_theta_0", {h.theta0}, 1e-11);
@@ -85,9 +85,9 @@ InnerLoop<double> short_loop(const OptimizerRun& run) {
   loop.learning_rates = Tensor<double>(Shape{3, 2, 2});
   for (Index i = 0; i < 12; ++i) loop.learning_rates[i] = run.rate * (0.5 + 0.1 * static_cast<double>(i));
   loop.state0.steps = 4;
-  for (std::size_t s = 0; s < loop.rule->slots(); ++s) {
-    loop.state0.slots.push_back(loop.theta0);
-    for (double& v : loop.state0.slots.back().values()) v = loop.rule->slot(s).least == 0 ? 1 + v : v / 4;
+  for (std::size_t s = 0; s < loop.rule->slot_count(); ++s) {
+    loop.state0.slot.push_back(loop.theta0);
+    for (double& v : loop.state0.slot.back().values()) v = loop.rule->slot(s).least == 0 ? 1 + v : v / 4;
   }
   return loop;
 }
@@ -133,7 +133,7 @@ TEST_CASE("optimizers: a learned optimizer's weights, beside a hyperparameter of
   loop.groups.clear();
   loop.learning_rates = Tensor<double>(Shape{3, 2}, 0.1);
   loop.rule = learned_optimizer<double>();
-  loop.state0.slots = {loop.theta0};
+  loop.state0.slot = {loop.theta0};
   loop.hyperparameters = random_tensor<double>(Shape{learned_optimizer_size}, 5);
   const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi) {
     return optimizer_inner_loss(theta, x, y, phi.slice(0, Shape{}));

@@ -31,7 +31,7 @@ Var<double> outer_loss(Var<double> theta) {
 /// the loop's theta0 and the velocity is given; at the end the velocity is that of the end.
 double trained_loss(const InnerLoop<double>& loop, Index first, Tensor<double>& velocity, Tensor<double>& theta) {
   theta = loop.theta0;
-  const double momentum = loop.rule->slots() > 0 ? loop.rule["momentum"] : 0;
+  const double momentum = loop.rule->slot_count() > 0 ? loop.rule["momentum"] : 0;
   for (Index t = first; t < loop.range().end; ++t) {
     const auto s = static_cast<std::size_t>(t % loop.steps());
     Tape<double> tape;
@@ -76,7 +76,7 @@ Hypergradient<double> differences(InnerLoop<double> loop, const Loss& loss) {
   for (Tensor<double>& x : loop.x) out.x.push_back(of(x));
   for (Tensor<double>& y : loop.y) out.y.push_back(of(y));
   out.rule = loop.rule;
-  if (loop.rule->slots() > 0) out.rule.coefficients = of(loop.rule.coefficients);  // also below 0
+  if (loop.rule->slot_count() > 0) out.rule.coefficients = of(loop.rule.coefficients);  // also below 0
   return out;
 }
 
@@ -637,8 +637,8 @@ TEST_CASE("hypergradient: training goes on from where it stopped, to the bit") {
       rest.first_step = stop;
       CHECK(equal(unroll.train(rest), expected));
       CHECK(unroll.state().steps == 9);
-      REQUIRE(unroll.state().slots.size() == end.slots.size());
-      for (std::size_t i = 0; i < end.slots.size(); ++i) CHECK(equal(unroll.state().slots[i], end.slots[i]));
+      REQUIRE(unroll.state().slot.size() == end.slot.size());
+      for (std::size_t i = 0; i < end.slot.size(); ++i) CHECK(equal(unroll.state().slot[i], end.slot[i]));
       // And so do the derivatives, those with respect to the state in the middle included. Means of squares are near
       // 1e-6 at first, so that differences with respect to them keep six digits.
       CHECK(check_hypergradient(rest, SmallLoss(), outer_loss).within(1e-5));

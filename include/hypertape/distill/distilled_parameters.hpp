@@ -142,8 +142,8 @@ class DistilledParameters {
       const auto count = static_cast<Index>(values.size());
       npz[name] = {{count}, values};
       npz[name + ".adam_steps"] = {{1}, std::vector<std::int64_t>{adam.state().steps}};
-      for (std::size_t i = 0; i < adam.state().slots.size(); ++i) {
-        npz[name + adam_slots[i]] = {{count}, to_row_major(adam.state().slots[i])};
+      for (std::size_t i = 0; i < adam.state().slot.size(); ++i) {
+        npz[name + adam_slots[i]] = {{count}, to_row_major(adam.state().slot[i])};
       }
     }
     void restore(const io::Npz& npz, const std::filesystem::path& path, const std::string& name) {
@@ -157,7 +157,7 @@ class DistilledParameters {
       if (state.steps > 0) {
         for (const char* slot : adam_slots) {
           const std::vector<T>& moments = io::require_values<T>(npz, path, name + slot, {count});
-          state.slots.emplace_back(Shape{count}, std::span(moments));
+          state.slot.emplace_back(Shape{count}, std::span(moments));
         }
       }
       refuse_as_data(path, "arrays '" + name + ".adam_*'", [&] { adam.restore(std::move(state)); });

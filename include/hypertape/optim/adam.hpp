@@ -39,7 +39,7 @@ struct Adam {
 
   /// @cond equations
   static std::string name() { return "Adam"; }
-  static constexpr std::array<Slot, 2> slots{{{"mean"}, {"mean square", 0}}};
+  static constexpr std::array<Slot, 2> slot_list{{{"mean"}, {"mean square", 0}}};
   static constexpr std::array<Coefficient, 3> coefficients{
       {{"beta1", 0, 1}, {"beta2", 0, 1}, {"epsilon", (std::numeric_limits<float>::min)()}}};
   std::array<double, 3> values() const { return {beta1, beta2, epsilon}; }
@@ -67,37 +67,37 @@ struct Adam {
 
   template <class K, class V, class W>
   static void step(const K& k, const V& g, W& w) {
-    w.slots[0] = k.beta1 * w.slots[0] + (1 - k.beta1) * g;
-    w.slots[1] = k.beta2 * w.slots[1] + (1 - k.beta2) * g.square();
-    w.theta -= k.a * w.slots[0] / (w.slots[1].sqrt() * k.inverse_root + k.epsilon);
+    w.slot[0] = k.beta1 * w.slot[0] + (1 - k.beta1) * g;
+    w.slot[1] = k.beta2 * w.slot[1] + (1 - k.beta2) * g.square();
+    w.theta -= k.a * w.slot[0] / (w.slot[1].sqrt() * k.inverse_root + k.epsilon);
   }
 
   template <class K, class V, class W, class Bar>
   static void adjoint(const K& k, const W& before, const W& after, const V& g, Bar& bar) {
-    const V root = after.slots[1].sqrt() * k.inverse_root, inverse = (root + k.epsilon).inverse();
-    const V p = k.a * bar.weights.theta, update = after.slots[0] * inverse, d_bar = p * update * inverse;
-    const V m_bar = bar.weights.slots[0] - p * inverse;
-    const V v_bar = bar.weights.slots[1] + d_bar * root_slope(k, root);
+    const V root = after.slot[1].sqrt() * k.inverse_root, inverse = (root + k.epsilon).inverse();
+    const V p = k.a * bar.weights.theta, update = after.slot[0] * inverse, d_bar = p * update * inverse;
+    const V m_bar = bar.weights.slot[0] - p * inverse;
+    const V v_bar = bar.weights.slot[1] + d_bar * root_slope(k, root);
     bar.rate = -bar.weights.theta * update * k.inverse_c1;
-    bar.coefficients[0] = m_bar * (before.slots[0] - g) - k.beta1_in_rate * p * update;
-    bar.coefficients[1] = v_bar * (before.slots[1] - g.square()) + k.beta2_in_root * d_bar * root;
+    bar.coefficients[0] = m_bar * (before.slot[0] - g) - k.beta1_in_rate * p * update;
+    bar.coefficients[1] = v_bar * (before.slot[1] - g.square()) + k.beta2_in_root * d_bar * root;
     bar.coefficients[2] = d_bar;
     bar.gradient = (1 - k.beta1) * m_bar + 2 * (1 - k.beta2) * g * v_bar;
-    bar.weights.slots[0] = k.beta1 * m_bar;
-    bar.weights.slots[1] = k.beta2 * v_bar;
+    bar.weights.slot[0] = k.beta1 * m_bar;
+    bar.weights.slot[1] = k.beta2 * v_bar;
   }
 
   template <class K, class V, class W, class Dot>
   static void tangent(const K& k, const W& before, const W& after, const V& g, const Dot& dot, W& out) {
-    const V root = after.slots[1].sqrt() * k.inverse_root, inverse = (root + k.epsilon).inverse();
-    const V update = after.slots[0] * inverse;
+    const V root = after.slot[1].sqrt() * k.inverse_root, inverse = (root + k.epsilon).inverse();
+    const V update = after.slot[0] * inverse;
     const V &beta1_dot = dot.coefficients[0], &beta2_dot = dot.coefficients[1];
-    out.slots[0] = k.beta1 * dot.weights.slots[0] + (1 - k.beta1) * dot.gradient + beta1_dot * (before.slots[0] - g);
-    out.slots[1] = k.beta2 * dot.weights.slots[1] + 2 * (1 - k.beta2) * g * dot.gradient +
-                   beta2_dot * (before.slots[1] - g.square());
-    const V d_dot = out.slots[1] * root_slope(k, root) + k.beta2_in_root * beta2_dot * root + dot.coefficients[2];
+    out.slot[0] = k.beta1 * dot.weights.slot[0] + (1 - k.beta1) * dot.gradient + beta1_dot * (before.slot[0] - g);
+    out.slot[1] = k.beta2 * dot.weights.slot[1] + 2 * (1 - k.beta2) * g * dot.gradient +
+                   beta2_dot * (before.slot[1] - g.square());
+    const V d_dot = out.slot[1] * root_slope(k, root) + k.beta2_in_root * beta2_dot * root + dot.coefficients[2];
     out.theta = dot.weights.theta - dot.rate * update * k.inverse_c1 - k.beta1_in_rate * beta1_dot * k.a * update -
-                k.a * (out.slots[0] - update * d_dot) * inverse;
+                k.a * (out.slot[0] - update * d_dot) * inverse;
   }
 
  private:

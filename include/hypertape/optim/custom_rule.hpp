@@ -22,7 +22,7 @@ namespace hypertape::optim {
 template <class T>
 struct Stepped {
   Var<T> theta;               ///< (P)
-  std::vector<Var<T>> slots;  ///< each (P), as many as the rule keeps
+  std::vector<Var<T>> slot;  ///< each (P), as many as the rule keeps
 };
 
 namespace detail {
@@ -38,7 +38,7 @@ class RecordedRule final : public UpdateRule<T> {
 
   std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<RecordedRule>(slot_count_, f_); }
   std::string name() const override { return "custom rule"; }
-  std::size_t slots() const override { return slot_count_; }
+  std::size_t slot_count() const override { return slot_count_; }
   Slot slot(std::size_t) const override { return {"slot"}; }
   std::vector<Coefficient> coefficients() const override { return {}; }
   bool takes_hyperparameters() const override { return true; }
@@ -50,7 +50,7 @@ class RecordedRule final : public UpdateRule<T> {
   void step(const StepInputs<T>& in, Iterate<T>& to, const WorkerTeam&) override {
     record(in, &to != &in.from);
     copy(outputs_[0], to.theta);
-    for (std::size_t s = 0; s < slot_count_; ++s) copy(outputs_[s + 1], to.slots[s]);
+    for (std::size_t s = 0; s < slot_count_; ++s) copy(outputs_[s + 1], to.slot[s]);
   }
 
   void adjoint(const StepInputs<T>& in, const Iterate<T>&, const StepAdjoint<T>& out, const WorkerTeam&) override {
@@ -58,11 +58,11 @@ class RecordedRule final : public UpdateRule<T> {
     // Copied, as out.iterate is written while these, which may be the results, are read.
     along_.clear();
     along_.push_back(tape_.leaf(out.iterate.theta));
-    for (const Tensor<T>& slot : out.iterate.slots) along_.push_back(tape_.leaf(slot));
+    for (const Tensor<T>& slot : out.iterate.slot) along_.push_back(tape_.leaf(slot));
     results_.resize(inputs_.size());
     vjp<T>(outputs_, along_, inputs_, results_);
     copy(results_[0], out.iterate.theta);
-    for (std::size_t s = 0; s < slot_count_; ++s) copy(results_[s + 1], out.iterate.slots[s]);
+    for (std::size_t s = 0; s < slot_count_; ++s) copy(results_[s + 1], out.iterate.slot[s]);
     copy(results_[slot_count_ + 1], out.gradient);
     const Var<T> rate = results_[slot_count_ + 2], phi = results_[slot_count_ + 3];
     if (in.rates.size() == 1) {
@@ -81,14 +81,14 @@ class RecordedRule final : public UpdateRule<T> {
     const bool apart = &out != &along.iterate;
     along_.clear();
     along_.push_back(input(along.iterate.theta, apart));
-    for (const Tensor<T>& slot : along.iterate.slots) along_.push_back(input(slot, apart));
+    for (const Tensor<T>& slot : along.iterate.slot) along_.push_back(input(slot, apart));
     along_.push_back(input(along.gradient, true));
     along_.push_back(rate(in.groups, along.rates));
     along_.push_back(input(along.phi, true));
     results_.resize(outputs_.size());
     jvp<T>(outputs_, inputs_, along_, results_);
     copy(results_[0], out.theta);
-    for (std::size_t s = 0; s < slot_count_; ++s) copy(results_[s + 1], out.slots[s]);
+    for (std::size_t s = 0; s < slot_count_; ++s) copy(results_[s + 1], out.slot[s]);
   }
 
  private:
@@ -97,35 +97,35 @@ class RecordedRule final : public UpdateRule<T> {
     tape_.reset();
     inputs_.clear();
     inputs_.push_back(input(in.from.theta, apart));
-    for (const Tensor<T>& slot : in.from.slots) inputs_.push_back(input(slot, apart));
+    for (const Tensor<T>& slot : in.from.slot) inputs_.push_back(input(slot, apart));
     inputs_.push_back(input(in.gradient, true));
     inputs_.push_back(rate(in.groups, in.rates));
     inputs_.push_back(input(in.phi, true));
 
-    const Slots slots(inputs_.data() + 1, slot_count_);
+    const Slots now(inputs_.data() + 1, slot_count_);
     const Var<T> theta = inputs_[0], gradient = inputs_[slot_count_ + 1], rate = inputs_[slot_count_ + 2],
                  phi = inputs_.back();
     const Stepped<T> next = [&]() -> Stepped<T> {
       if constexpr (takes_step) {
-        return f_(theta, slots, gradient, rate, phi, in.step);
+        return f_(theta, now, gradient, rate, phi, in.step);
       } else {
-        return f_(theta, slots, gradient, rate, phi);
+        return f_(theta, now, gradient, rate, phi);
       }
     }();
-    if (next.slots.size() != slot_count_) {
-      throw ShapeError("CustomRule: the step must return ", slot_count_, " slots, it returned ", next.slots.size());
+    if (next.slot.size() != slot_count_) {
+      throw ShapeError("CustomRule: the step must return ", slot_count_, " slots, it returned ", next.slot.size());
     }
     tape_.require_nodes("CustomRule", "result of the step", next.theta);
-    tape_.require_nodes("CustomRule", "result of the step", next.slots);
+    tape_.require_nodes("CustomRule", "result of the step", next.slot);
     const auto require_shape = [&](const Var<T>& result, const auto&... what) {
       if (result.shape() == theta.shape()) return;
       throw ShapeError("CustomRule: the step must return ", what..., " of shape ", theta.shape(), ", it is ",
                        result.shape());
     };
     require_shape(next.theta, "a theta");
-    for (std::size_t s = 0; s < slot_count_; ++s) require_shape(next.slots[s], "a slot ", s);
+    for (std::size_t s = 0; s < slot_count_; ++s) require_shape(next.slot[s], "a slot ", s);
     outputs_.assign(1, next.theta);
-    outputs_.insert(outputs_.end(), next.slots.begin(), next.slots.end());
+    outputs_.insert(outputs_.end(), next.slot.begin(), next.slot.end());
   }
 
   Var<T> input(const Tensor<T>& tensor, bool apart) {

@@ -38,7 +38,7 @@ inline constexpr bool reads_gradient = [] {
 template <class V, std::size_t Slots>
 struct Weights {
   V theta;                     ///< of the weights
-  std::array<V, Slots> slots;  ///< as the equations name them
+  std::array<V, Slots> slot;  ///< as the equations name them
 };
 
 /// What a step of some weights is given, in the lanes of V; or the derivatives with respect to that, or its tangent.
@@ -63,14 +63,14 @@ concept ElementwiseEquations = requires(const E& equations) {
   typename E::template Scalars<double>;
   { equations.values().size() } -> std::convertible_to<std::size_t>;
   { E::coefficients.size() } -> std::convertible_to<std::size_t>;
-  { E::slots.size() } -> std::convertible_to<std::size_t>;
+  { E::slot_list.size() } -> std::convertible_to<std::size_t>;
 };
 
 /// An update rule whose step treats each weight alone, made from its equations. `Equations` is a plain struct with the
 /// rule's numbers and
 ///
 ///     static std::string name();
-///     static constexpr std::array<Slot, S> slots;
+///     static constexpr std::array<Slot, S> slot_list;
 ///     static constexpr std::array<Coefficient, C> coefficients;
 ///     std::array<double, C> values() const;               // of the coefficients
 ///     template <class T> struct Scalars;                  // what is the same for all weights; made from
@@ -85,19 +85,19 @@ concept ElementwiseEquations = requires(const E& equations) {
 /// for the derivative with respect to a coefficient, is made chunk by chunk in one order, whatever the threads.
 template <class T, ElementwiseEquations Equations>
 class ElementwiseRule final : public UpdateRule<T> {
-  static constexpr std::size_t slot_count = Equations::slots.size();
+  static constexpr std::size_t kept_slots = Equations::slot_list.size();
   static constexpr std::size_t coefficient_count = Equations::coefficients.size();
   static constexpr int lanes = 64 / static_cast<int>(sizeof(T));
   using V = Eigen::Array<T, lanes, 1>;
   using Scalars = typename Equations::template Scalars<T>;
-  using LaneWeights = Weights<V, slot_count>;
-  using LaneGiven = Given<V, slot_count, coefficient_count>;
+  using LaneWeights = Weights<V, kept_slots>;
+  using LaneGiven = Given<V, kept_slots, coefficient_count>;
 
  public:
   std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<ElementwiseRule>(); }
   std::string name() const override { return Equations::name(); }
-  std::size_t slots() const override { return slot_count; }
-  Slot slot(std::size_t i) const override { return Equations::slots.at(i); }
+  std::size_t slot_count() const override { return kept_slots; }
+  Slot slot(std::size_t i) const override { return Equations::slot_list.at(i); }
   std::vector<Coefficient> coefficients() const override {
     return {Equations::coefficients.begin(), Equations::coefficients.end()};
   }
@@ -182,13 +182,13 @@ class ElementwiseRule final : public UpdateRule<T> {
   static LaneWeights load(const Iterate<T>& from, Index i, int count) {
     LaneWeights w;
     w.theta = load(from.theta, i, count);
-    for (std::size_t s = 0; s < slot_count; ++s) w.slots[s] = load(from.slots[s], i, count);
+    for (std::size_t s = 0; s < kept_slots; ++s) w.slot[s] = load(from.slot[s], i, count);
     return w;
   }
   static void store(const V& v, Tensor<T>& to, Index i, int count) { std::copy_n(v.data(), count, to.data() + i); }
   static void store(const LaneWeights& w, Iterate<T>& to, Index i, int count) {
     store(w.theta, to.theta, i, count);
-    for (std::size_t s = 0; s < slot_count; ++s) store(w.slots[s], to.slots[s], i, count);
+    for (std::size_t s = 0; s < kept_slots; ++s) store(w.slot[s], to.slot[s], i, count);
   }
 
   std::vector<std::array<T, coefficient_count + 1>> partial_;  // of each chunk

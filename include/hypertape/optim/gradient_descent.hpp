@@ -17,7 +17,7 @@ struct GradientDescent {
   /// @cond equations
   static std::string name() { return "gradient descent"; }
   static constexpr bool is_plain_descent = true;
-  static constexpr std::array<Slot, 0> slots{};
+  static constexpr std::array<Slot, 0> slot_list{};
   static constexpr std::array<Coefficient, 0> coefficients{};
   static std::array<double, 0> values() { return {}; }
 

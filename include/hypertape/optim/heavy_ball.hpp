@@ -21,7 +21,7 @@ struct HeavyBall {
 
   /// @cond equations
   static std::string name() { return "heavy ball"; }
-  static constexpr std::array<Slot, 1> slots{{{"velocity"}}};
+  static constexpr std::array<Slot, 1> slot_list{{{"velocity"}}};
   static constexpr bool needs_gradient = false;
   static constexpr std::array<Coefficient, 1> coefficients{{{"momentum", 0, 1}}};
   std::array<double, 1> values() const { return {momentum}; }
@@ -34,23 +34,23 @@ struct HeavyBall {
 
   template <class K, class V, class W>
   static void step(const K& k, const V& g, W& w) {
-    w.slots[0] = k.mu * w.slots[0] + g;
-    w.theta -= k.eta * w.slots[0];
+    w.slot[0] = k.mu * w.slot[0] + g;
+    w.theta -= k.eta * w.slot[0];
   }
 
   template <class K, class V, class W, class Bar>
   static void adjoint(const K& k, const W& before, const W& after, const V&, Bar& bar) {
-    const V n = bar.weights.slots[0] - k.eta * bar.weights.theta;
-    bar.rate = -bar.weights.theta * after.slots[0];
-    bar.coefficients[0] = n * before.slots[0];
+    const V n = bar.weights.slot[0] - k.eta * bar.weights.theta;
+    bar.rate = -bar.weights.theta * after.slot[0];
+    bar.coefficients[0] = n * before.slot[0];
     bar.gradient = n;
-    bar.weights.slots[0] = k.mu * n;
+    bar.weights.slot[0] = k.mu * n;
   }
 
   template <class K, class V, class W, class Dot>
   static void tangent(const K& k, const W& before, const W& after, const V&, const Dot& dot, W& out) {
-    out.slots[0] = k.mu * dot.weights.slots[0] + dot.coefficients[0] * before.slots[0] + dot.gradient;
-    out.theta = dot.weights.theta - k.eta * out.slots[0] - dot.rate * after.slots[0];
+    out.slot[0] = k.mu * dot.weights.slot[0] + dot.coefficients[0] * before.slot[0] + dot.gradient;
+    out.theta = dot.weights.theta - k.eta * out.slot[0] - dot.rate * after.slot[0];
   }
   /// @endcond
 };

@@ -23,7 +23,7 @@ struct Nesterov {
 
   /// @cond equations
   static std::string name() { return "Nesterov's momentum"; }
-  static constexpr std::array<Slot, 1> slots{{{"velocity"}}};
+  static constexpr std::array<Slot, 1> slot_list{{{"velocity"}}};
   static constexpr std::array<Coefficient, 1> coefficients{{{"momentum", 0, 1}}};
   std::array<double, 1> values() const { return {momentum}; }
 
@@ -35,25 +35,25 @@ struct Nesterov {
 
   template <class K, class V, class W>
   static void step(const K& k, const V& g, W& w) {
-    w.slots[0] = k.mu * w.slots[0] + g;
-    w.theta -= k.eta * (g + k.mu * w.slots[0]);
+    w.slot[0] = k.mu * w.slot[0] + g;
+    w.theta -= k.eta * (g + k.mu * w.slot[0]);
   }
 
   template <class K, class V, class W, class Bar>
   static void adjoint(const K& k, const W& before, const W& after, const V& g, Bar& bar) {
-    const V d = -k.eta * bar.weights.theta, n = bar.weights.slots[0] + k.mu * d;
-    bar.rate = -bar.weights.theta * (g + k.mu * after.slots[0]);
-    bar.coefficients[0] = d * after.slots[0] + n * before.slots[0];
+    const V d = -k.eta * bar.weights.theta, n = bar.weights.slot[0] + k.mu * d;
+    bar.rate = -bar.weights.theta * (g + k.mu * after.slot[0]);
+    bar.coefficients[0] = d * after.slot[0] + n * before.slot[0];
     bar.gradient = d + n;
-    bar.weights.slots[0] = k.mu * n;
+    bar.weights.slot[0] = k.mu * n;
   }
 
   template <class K, class V, class W, class Dot>
   static void tangent(const K& k, const W& before, const W& after, const V& g, const Dot& dot, W& out) {
     const V& mu_dot = dot.coefficients[0];
-    out.slots[0] = k.mu * dot.weights.slots[0] + mu_dot * before.slots[0] + dot.gradient;
-    out.theta = dot.weights.theta - dot.rate * (g + k.mu * after.slots[0]) -
-                k.eta * (dot.gradient + k.mu * out.slots[0] + mu_dot * after.slots[0]);
+    out.slot[0] = k.mu * dot.weights.slot[0] + mu_dot * before.slot[0] + dot.gradient;
+    out.theta = dot.weights.theta - dot.rate * (g + k.mu * after.slot[0]) -
+                k.eta * (dot.gradient + k.mu * out.slot[0] + mu_dot * after.slot[0]);
   }
   /// @endcond
 };

@@ -22,7 +22,7 @@ class ClippedRule final : public UpdateRule<T> {
 
   std::unique_ptr<UpdateRule<T>> clone() const override { return std::make_unique<ClippedRule>(inner_->clone()); }
   std::string name() const override { return inner_->name() + " clipped by norm"; }
-  std::size_t slots() const override { return inner_->slots(); }
+  std::size_t slot_count() const override { return inner_->slot_count(); }
   Slot slot(std::size_t i) const override { return inner_->slot(i); }
   std::vector<Coefficient> coefficients() const override {
     std::vector<Coefficient> all = inner_->coefficients();

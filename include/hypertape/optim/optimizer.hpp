@@ -55,7 +55,7 @@ class Optimizer {
   /// from that of the steps before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
     const auto size = static_cast<Index>(values.size());
-    const Index known = state_.slots.empty() ? size : state_.slots[0].size();
+    const Index known = state_.slot.empty() ? size : state_.slot[0].size();
     if (size == 0 || values.size() != gradient.size() || size != known) {
       throw ArgumentError("Optimizer: ", size, " values, ", gradient.size(), " derivatives, and a state of ", known);
     }
@@ -64,21 +64,21 @@ class Optimizer {
       now_.theta.resize(Shape{size});
       gradient_.resize(Shape{size});
     }
-    if (state_.slots.size() < rule_->slots()) state_.slots.assign(rule_->slots(), Tensor<T>(Shape{size}));
+    if (state_.slot.size() < rule_->slot_count()) state_.slot.assign(rule_->slot_count(), Tensor<T>(Shape{size}));
     std::copy(values.begin(), values.end(), now_.theta.data());
     std::copy(gradient.begin(), gradient.end(), gradient_.data());
     const T rate = static_cast<T>(learning_rate);
     const StepInputs<T> in{
         now_, gradient_,   {&rate, 1}, groups_, rule_.coefficients.values().first(coefficient_count_),
         phi_, state_.steps};
-    now_.slots.swap(state_.slots);
+    now_.slot.swap(state_.slot);
     try {
       stepper_->step(in, now_, team_);
     } catch (...) {  // before it wrote anything
-      now_.slots.swap(state_.slots);
+      now_.slot.swap(state_.slot);
       throw;
     }
-    now_.slots.swap(state_.slots);
+    now_.slot.swap(state_.slot);
     ++state_.steps;
     std::copy_n(now_.theta.data(), size, values.data());
   }
@@ -89,9 +89,9 @@ class Optimizer {
   /// `Rule::validate`, and for slots before the first step, or none after it.
   void restore(State<T> state) {
     rule_.validate(state);
-    const std::size_t expected = state.steps == 0 ? 0 : rule_->slots();
-    if (state.slots.size() != expected) {
-      throw ArgumentError("optim: a state of ", rule_->name(), " cannot have ", state.slots.size(), " slots after ",
+    const std::size_t expected = state.steps == 0 ? 0 : rule_->slot_count();
+    if (state.slot.size() != expected) {
+      throw ArgumentError("optim: a state of ", rule_->name(), " cannot have ", state.slot.size(), " slots after ",
                           state.steps, " steps, but ", expected);
     }
     state_ = std::move(state);

@@ -39,7 +39,7 @@ struct RmsPropEquations {
 
   /// @cond equations
   static std::string name() { return centered ? "centered RMSProp" : "RMSProp"; }
-  static constexpr auto slots = [] {
+  static constexpr auto slot_list = [] {
     constexpr std::array<Slot, 2> both{{{"mean square", 0}, {"velocity"}}};
     if constexpr (centered) {
       return std::array<Slot, 3>{both[0], both[1], Slot{"mean"}};
@@ -59,30 +59,30 @@ struct RmsPropEquations {
 
   template <class K, class V, class W>
   static void step(const K& k, const V& g, W& w) {
-    w.slots[0] = k.alpha * w.slots[0] + (1 - k.alpha) * g.square();
-    if constexpr (centered) w.slots[2] = k.alpha * w.slots[2] + (1 - k.alpha) * g;
-    w.slots[1] = k.mu * w.slots[1] + g / (deviation<V>(w) + k.epsilon);
-    w.theta -= k.eta * w.slots[1];
+    w.slot[0] = k.alpha * w.slot[0] + (1 - k.alpha) * g.square();
+    if constexpr (centered) w.slot[2] = k.alpha * w.slot[2] + (1 - k.alpha) * g;
+    w.slot[1] = k.mu * w.slot[1] + g / (deviation<V>(w) + k.epsilon);
+    w.theta -= k.eta * w.slot[1];
   }
 
   template <class K, class V, class W, class Bar>
   static void adjoint(const K& k, const W& before, const W& after, const V& g, Bar& bar) {
     const V root = deviation<V>(after), inverse = (root + k.epsilon).inverse();
-    const V b_bar = bar.weights.slots[1] - k.eta * bar.weights.theta;
+    const V b_bar = bar.weights.slot[1] - k.eta * bar.weights.theta;
     const V d_bar = -b_bar * g * inverse * inverse, z_bar = d_bar * root_slope(root);
-    const V v_bar = bar.weights.slots[0] + z_bar;
-    bar.rate = -bar.weights.theta * after.slots[1];
-    bar.coefficients[0] = v_bar * (before.slots[0] - g.square());
+    const V v_bar = bar.weights.slot[0] + z_bar;
+    bar.rate = -bar.weights.theta * after.slot[1];
+    bar.coefficients[0] = v_bar * (before.slot[0] - g.square());
     bar.coefficients[1] = d_bar;
-    bar.coefficients[2] = b_bar * before.slots[1];
+    bar.coefficients[2] = b_bar * before.slot[1];
     bar.gradient = b_bar * inverse + 2 * (1 - k.alpha) * g * v_bar;
-    bar.weights.slots[0] = k.alpha * v_bar;
-    bar.weights.slots[1] = k.mu * b_bar;
+    bar.weights.slot[0] = k.alpha * v_bar;
+    bar.weights.slot[1] = k.mu * b_bar;
     if constexpr (centered) {
-      const V m_bar = bar.weights.slots[2] - 2 * after.slots[2] * z_bar;
-      bar.coefficients[0] += m_bar * (before.slots[2] - g);
+      const V m_bar = bar.weights.slot[2] - 2 * after.slot[2] * z_bar;
+      bar.coefficients[0] += m_bar * (before.slot[2] - g);
       bar.gradient += (1 - k.alpha) * m_bar;
-      bar.weights.slots[2] = k.alpha * m_bar;
+      bar.weights.slot[2] = k.alpha * m_bar;
     }
   }
 
@@ -90,17 +90,17 @@ struct RmsPropEquations {
   static void tangent(const K& k, const W& before, const W& after, const V& g, const Dot& dot, W& out) {
     const V root = deviation<V>(after), inverse = (root + k.epsilon).inverse();
     const V &alpha_dot = dot.coefficients[0], &epsilon_dot = dot.coefficients[1], &mu_dot = dot.coefficients[2];
-    out.slots[0] = k.alpha * dot.weights.slots[0] + 2 * (1 - k.alpha) * g * dot.gradient +
-                   alpha_dot * (before.slots[0] - g.square());
-    V z_dot = out.slots[0];
+    out.slot[0] = k.alpha * dot.weights.slot[0] + 2 * (1 - k.alpha) * g * dot.gradient +
+                   alpha_dot * (before.slot[0] - g.square());
+    V z_dot = out.slot[0];
     if constexpr (centered) {
-      out.slots[2] = k.alpha * dot.weights.slots[2] + (1 - k.alpha) * dot.gradient + alpha_dot * (before.slots[2] - g);
-      z_dot -= 2 * after.slots[2] * out.slots[2];
+      out.slot[2] = k.alpha * dot.weights.slot[2] + (1 - k.alpha) * dot.gradient + alpha_dot * (before.slot[2] - g);
+      z_dot -= 2 * after.slot[2] * out.slot[2];
     }
     const V d_dot = z_dot * root_slope(root) + epsilon_dot;
-    out.slots[1] =
-        k.mu * dot.weights.slots[1] + mu_dot * before.slots[1] + (dot.gradient - g * inverse * d_dot) * inverse;
-    out.theta = dot.weights.theta - dot.rate * after.slots[1] - k.eta * out.slots[1];
+    out.slot[1] =
+        k.mu * dot.weights.slot[1] + mu_dot * before.slot[1] + (dot.gradient - g * inverse * d_dot) * inverse;
+    out.theta = dot.weights.theta - dot.rate * after.slot[1] - k.eta * out.slot[1];
   }
 
  private:
@@ -108,10 +108,10 @@ struct RmsPropEquations {
   template <class V, class W>
   static V deviation(const W& after) {
     if constexpr (centered) {
-      const V z = after.slots[0] - after.slots[2].square();
+      const V z = after.slot[0] - after.slot[2].square();
       return (z > 0).select(z, V::Zero()).sqrt();
     } else {
-      return after.slots[0].sqrt();
+      return after.slot[0].sqrt();
     }
   }
   /// Of sqrt(z) by z; 0 where it is 0.

@@ -92,15 +92,15 @@ class Rule {
     };
     constexpr Index most_steps = Index{1} << 53;  // which a double counts
     if (state.steps < 0 || state.steps >= most_steps) refuse(state.steps, " steps");
-    if (!state.slots.empty() && state.slots.size() != rule_->slots()) {
-      refuse(state.slots.size(), " slots: there are ", rule_->slots());
+    if (!state.slot.empty() && state.slot.size() != rule_->slot_count()) {
+      refuse(state.slot.size(), " slots: there are ", rule_->slot_count());
     }
-    for (std::size_t s = 0; s < state.slots.size(); ++s) {
+    for (std::size_t s = 0; s < state.slot.size(); ++s) {
       const Slot slot = rule_->slot(s);
-      const std::span<const T> values = state.slots[s].values();
-      if (values.size() != state.slots[0].values().size()) {
+      const std::span<const T> values = state.slot[s].values();
+      if (values.size() != state.slot[0].values().size()) {
         refuse("a ", slot.name, " of ", values.size(), " weights beside a ", rule_->slot(0).name, " of ",
-               state.slots[0].size());
+               state.slot[0].size());
       }
       for (std::size_t i = 0; i < values.size(); ++i) {
         if (static_cast<double>(values[i]) >= slot.least && std::isfinite(values[i])) continue;

@@ -18,13 +18,13 @@ namespace hypertape::optim {
 template <class T>
 struct Iterate {
   Tensor<T> theta;               ///< (P)
-  std::vector<Tensor<T>> slots;  ///< each (P)
+  std::vector<Tensor<T>> slot;  ///< each (P)
 };
 
 /// What a rule remembers of the steps so far: with the weights, all that it takes to go on, bit for bit.
 template <class T>
 struct State {
-  std::vector<Tensor<T>> slots;  ///< each (P); empty: zeros, as a rule starts
+  std::vector<Tensor<T>> slot;  ///< each (P); empty: zeros, as a rule starts
   Index steps = 0;               ///< taken so far, for the bias corrections of Adam
 };
 
@@ -86,7 +86,7 @@ class UpdateRule {
   /// For messages: "heavy ball".
   virtual std::string name() const = 0;
   /// How many slots it keeps.
-  virtual std::size_t slots() const = 0;
+  virtual std::size_t slot_count() const = 0;
   /// Slot number i < slots().
   virtual Slot slot(std::size_t i) const = 0;
   /// The numbers that it takes.

@@ -49,7 +49,7 @@ struct WeightDecay {
   /// @cond equations
   static std::string name() { return Equations::name() + " with weight decay"; }
   static constexpr bool needs_gradient = detail::reads_gradient<Equations>;
-  static constexpr auto slots = Equations::slots;
+  static constexpr auto slot_list = Equations::slot_list;
   static constexpr auto coefficients = detail::append(Equations::coefficients, Coefficient{"weight_decay"});
   auto values() const { return detail::append(rule.values(), weight_decay); }
 
@@ -103,7 +103,7 @@ struct DecoupledWeightDecay {
   /// @cond equations
   static std::string name() { return Equations::name() + " with decoupled weight decay"; }
   static constexpr bool needs_gradient = detail::reads_gradient<Equations>;
-  static constexpr auto slots = Equations::slots;
+  static constexpr auto slot_list = Equations::slot_list;
   static constexpr auto coefficients = detail::append(Equations::coefficients, Coefficient{"weight_decay"});
   auto values() const { return detail::append(rule.values(), weight_decay); }
 

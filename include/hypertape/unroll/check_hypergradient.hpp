@@ -57,9 +57,9 @@ HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& 
   const Hypergradient<double> h = unroll(loop, outer_loss);
   const auto loss = [&] { return unroll(loop, outer_loss).outer_loss; };
   const auto has_bound = [&](const Tensor<double>& values) {
-    const std::vector<Tensor<double>>& slots = loop.state0.slots;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      if (&values == &slots[i]) return loop.rule->slot(i).least >= 0;
+    const std::vector<Tensor<double>>& tensors = loop.state0.slot;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      if (&values == &tensors[i]) return loop.rule->slot(i).least >= 0;
     }
     return false;
   };

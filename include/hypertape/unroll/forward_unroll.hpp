@@ -155,7 +155,7 @@ class ForwardUnroll {
       result->outer_loss = total;
       result->inner_losses = std::move(losses);
       result->theta_T = now_.theta;
-      result->state_T = {now_.slots, loop.state0.steps + loop.range().size()};
+      result->state_T = {now_.slot, loop.state0.steps + loop.range().size()};
     }
 
     std::size_t reserved_bytes() const {
@@ -164,7 +164,7 @@ class ForwardUnroll {
                           detail::input_bytes(given_gradient_);
       const auto add = [&](const optim::Iterate<T>& iterate) {
         bytes += iterate.theta.reserved_bytes();
-        for (const Tensor<T>& slot : iterate.slots) bytes += slot.reserved_bytes();
+        for (const Tensor<T>& slot : iterate.slot) bytes += slot.reserved_bytes();
       };
       add(now_);
       add(next_);
@@ -180,10 +180,10 @@ class ForwardUnroll {
         if (moves && from->shape().rank() > 0) std::copy_n(from->data(), from->size(), to.data());
       };
       set(true, &direction.theta0, tangent.theta);
-      tangent.slots.resize(loop.rule->slots());
-      for (std::size_t i = 0; i < tangent.slots.size(); ++i) {
-        const bool moves = i < direction.state0.slots.size();
-        set(moves, moves ? &direction.state0.slots[i] : nullptr, tangent.slots[i]);
+      tangent.slot.resize(loop.rule->slot_count());
+      for (std::size_t i = 0; i < tangent.slot.size(); ++i) {
+        const bool moves = i < direction.state0.slot.size();
+        set(moves, moves ? &direction.state0.slot[i] : nullptr, tangent.slot[i]);
       }
     }
 

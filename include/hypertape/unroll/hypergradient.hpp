@@ -32,7 +32,7 @@ void require_finite_derivatives(const Hypergradient<T>& h) {
 template <class T>
 std::size_t reserved_bytes(const Hypergradient<T>& h) {
   std::size_t bytes = input_bytes(h) + h.inner_losses.reserved_bytes() + h.theta_T.reserved_bytes();
-  for (const Tensor<T>& slot : h.state_T.slots) bytes += slot.reserved_bytes();
+  for (const Tensor<T>& slot : h.state_T.slot) bytes += slot.reserved_bytes();
   return bytes;
 }
 

@@ -179,7 +179,7 @@ class Implicit {
     if (!std::holds_alternative<FixedPoint>(options_.solver)) return;
     rule_ = loop.rule->clone();
     groups_.assign(loop.theta0.size(), loop.groups);
-    system_.iterate.slots.resize(rule_->slots());
+    system_.iterate.slot.resize(rule_->slot_count());
     system_.train = [this, &loop](optim::Iterate<T>& q, const Tensor<T>& gradient, Index k) {
       rule_->step({q, gradient, loop.rates(loop.range().end - 1), groups_, loop.rule.values(), loop.hyperparameters, k},
                   q, team_);
@@ -225,7 +225,7 @@ class Implicit {
     multiply(theta, product);
     gradient_norm_ = static_cast<double>(kernels::norm(gradient_.size(), gradient_.data()));
     const auto scale = static_cast<double>(kernels::norm(product.size(), product.data()));
-    relative_gradient_ = gradient_norm_ == 0 ? 0 : gradient_norm_ / scale;
+    relative_gradient_ = gradient_norm_ > 0 ? gradient_norm_ / scale : 0;
     if (relative_gradient_ <= options_.stationarity) return;
     throw DivergenceError("implicit: the point is not stationary: the gradient has norm ", gradient_norm_, ", ",
                           relative_gradient_, " of |H theta|, where ImplicitOptions::stationarity takes ",

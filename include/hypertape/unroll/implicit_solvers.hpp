@@ -46,7 +46,7 @@ struct LinearSystem {
   /// Bytes that the vectors hold.
   std::size_t reserved_bytes() const {
     std::size_t bytes = v.reserved_bytes() + q.reserved_bytes() + iterate.theta.reserved_bytes();
-    for (const Tensor<T>& slot : iterate.slots) bytes += slot.reserved_bytes();
+    for (const Tensor<T>& slot : iterate.slot) bytes += slot.reserved_bytes();
     for (const Tensor<T>& vector : vectors) bytes += vector.reserved_bytes();
     return bytes;
   }
@@ -241,7 +241,7 @@ void solve(const FixedPoint& solver, LinearSystem<T>& system) {
   Tensor<T>& gradient = system.vector(0);
   optim::Iterate<T>& iterate = system.iterate;
   zero_like(system.v, iterate.theta);
-  for (Tensor<T>& slot : iterate.slots) zero_like(system.v, slot);
+  for (Tensor<T>& slot : iterate.slot) zero_like(system.v, slot);
   for (;; ++system.iterations) {
     system.q = iterate.theta;
     system.measure(gradient);

@@ -101,8 +101,8 @@ void for_each_input(const F& f, Loop&... loops) {
   one({"learning rates"}, loops.learning_rates...);
   one({"coefficients of the rule"}, loops.rule.coefficients...);
   one({"hyperparameters"}, loops.hyperparameters...);
-  for (std::size_t i = 0; i < std::min({loops.state0.slots.size()...}); ++i) {
-    one({"initial slot", -1, i + 1}, loops.state0.slots[i]...);
+  for (std::size_t i = 0; i < std::min({loops.state0.slot.size()...}); ++i) {
+    one({"initial slot", -1, i + 1}, loops.state0.slot[i]...);
   }
 }
 
@@ -162,8 +162,8 @@ void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>
   zero_like(loop.learning_rates, out.learning_rates);
   out.rule = loop.rule;
   out.rule.coefficients.fill(T(0));
-  out.state0.slots.resize(loop.rule->slots());
-  for (Tensor<T>& slot : out.state0.slots) zero_like(loop.theta0, slot);
+  out.state0.slot.resize(loop.rule->slot_count());
+  for (Tensor<T>& slot : out.state0.slot) zero_like(loop.theta0, slot);
   out.groups = loop.groups;
   out.first_step = loop.first_step;
   out.max_steps = loop.max_steps;
@@ -185,13 +185,13 @@ double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
 template <class T>
 void set_first_iterate(const InnerLoop<T>& loop, optim::Iterate<T>& first) {
   first.theta = loop.theta0;
-  first.slots.resize(loop.rule->slots());
-  for (std::size_t i = 0; i < first.slots.size(); ++i) {
-    first.slots[i].resize(loop.theta0.shape());
-    if (loop.state0.slots.empty()) {
-      first.slots[i].fill(T(0));
+  first.slot.resize(loop.rule->slot_count());
+  for (std::size_t i = 0; i < first.slot.size(); ++i) {
+    first.slot[i].resize(loop.theta0.shape());
+    if (loop.state0.slot.empty()) {
+      first.slot[i].fill(T(0));
     } else {
-      first.slots[i] = loop.state0.slots[i];
+      first.slot[i] = loop.state0.slot[i];
     }
   }
 }
@@ -274,10 +274,10 @@ void InnerLoop<T>::validate() const {
            ", or one of them is empty");
   }
   rule.validate();
-  if (!state0.slots.empty() && state0.slots.size() != rule->slots()) {
-    refuse(rule->name(), " keeps ", rule->slots(), " slots, got ", state0.slots.size());
+  if (!state0.slot.empty() && state0.slot.size() != rule->slot_count()) {
+    refuse(rule->name(), " keeps ", rule->slot_count(), " slots, got ", state0.slot.size());
   }
-  for (const Tensor<T>& slot : state0.slots) {
+  for (const Tensor<T>& slot : state0.slot) {
     if (slot.shape() != theta0.shape()) refuse("a slot must be ", theta0.shape(), " as theta0, got ", slot.shape());
   }
   rule.validate(state0);

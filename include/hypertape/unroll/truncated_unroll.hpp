@@ -67,7 +67,7 @@ class TruncatedUnroll {
     std::size_t bytes = unroll_.reserved_bytes() + detail::input_bytes(loop_);
     for (const Point& point : points_) {
       bytes += point.theta.reserved_bytes();
-      for (const Tensor<T>& slot : point.state.slots) bytes += slot.reserved_bytes();
+      for (const Tensor<T>& slot : point.state.slot) bytes += slot.reserved_bytes();
     }
     return bytes;
   }

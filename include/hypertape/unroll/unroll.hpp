@@ -108,7 +108,7 @@ class Unroll {
 
   static std::size_t bytes_of(const optim::Iterate<T>& iterate) {
     std::size_t bytes = iterate.theta.reserved_bytes();
-    for (const Tensor<T>& slot : iterate.slots) bytes += slot.reserved_bytes();
+    for (const Tensor<T>& slot : iterate.slot) bytes += slot.reserved_bytes();
     return bytes;
   }
 
@@ -178,7 +178,7 @@ class Unroll {
   std::size_t predicted_bytes(const InnerLoop<T>& loop, const Schedule& schedule) const {
     const Range range = loop.range();
     const Index steps = range.end - window_begin(loop), records_kept = schedule.records(steps);
-    const Index of_iterate = 1 + static_cast<Index>(loop.rule->slots());
+    const Index of_iterate = 1 + static_cast<Index>(loop.rule->slot_count());
     Index vectors = of_iterate * (records_kept + 1 + schedule.checkpoints(steps) + 2);     // and s_bar, and s_T
     if (!is_plain(loop)) vectors += (loop.rule->needs_gradient() ? records_kept : 0) + 1;  // g_t, and g_bar
     if (!options_.outer_steps.empty()) ++vectors;
@@ -265,7 +265,7 @@ class Unroll {
     });
     add_outer_loss(loop, begin, outer_loss);
     add(bar_.theta, result_.theta0);
-    for (std::size_t i = 0; i < bar_.slots.size(); ++i) add(bar_.slots[i], result_.state0.slots[i]);
+    for (std::size_t i = 0; i < bar_.slot.size(); ++i) add(bar_.slot[i], result_.state0.slot[i]);
   }
 
   Point& current() { return trajectory_[points_ - 1]; }
@@ -281,8 +281,8 @@ class Unroll {
     }
     const Tensor<T>& gradient = blocks_.sum();
     to.iterate.theta.resize(loop.theta0.shape());
-    to.iterate.slots.resize(loop.rule->slots());
-    for (Tensor<T>& slot : to.iterate.slots) slot.resize(loop.theta0.shape());
+    to.iterate.slot.resize(loop.rule->slot_count());
+    for (Tensor<T>& slot : to.iterate.slot) slot.resize(loop.theta0.shape());
     rule_->step(detail::step_inputs(loop, groups_, t, from.iterate, gradient), to.iterate, team_);
     if (keep && !plain_ && rule_->needs_gradient()) from.gradient = gradient;
   }
@@ -295,12 +295,12 @@ class Unroll {
       throw DivergenceError("hypergradient: the weights are not finite after ", taken, " inner steps");
     }
     result_.theta_T = last.theta;
-    result_.state_T.slots = last.slots;
+    result_.state_T.slot = last.slot;
     result_.state_T.steps = loop.state0.steps + taken;
     bar_.theta.resize(loop.theta0.shape());
     bar_.theta.fill(T(0));
-    bar_.slots.resize(last.slots.size());
-    for (Tensor<T>& slot : bar_.slots) {
+    bar_.slot.resize(last.slot.size());
+    for (Tensor<T>& slot : bar_.slot) {
       slot.resize(loop.theta0.shape());
       slot.fill(T(0));
     }
