@@ -212,7 +212,8 @@ class Unroll {
     const Index begin = window_begin(loop);
     std::vector<detail::LossCall> calls;
     if (!records(loop) || schedule.records(range.end - begin) == 1) {
-      for (std::size_t s = 0; s < static_cast<std::size_t>((std::min)(loop.steps(), range.size())); ++s) {
+      for (Index t = range.begin; t < (std::min)(range.end, range.begin + loop.steps()); ++t) {
+        const std::size_t s = loop.data_of(t);
         if (range.size() > 1 || !records(loop)) calls.push_back({What::gradient, s});
         if (records(loop)) calls.insert(calls.end(), {{What::record, s}, {What::gradient_vjp, s}});
       }
