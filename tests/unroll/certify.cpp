@@ -60,7 +60,7 @@ TEST_CASE("certify: right hypergradients, and wrong ones") {
         for (double& value : tensor.values()) value = -value;
       };
       for_each_input(spoil, spoilt);
-      CHECK(((certify(loop, inner, outer, spoilt).difference > 1e-4) == (norm > 0)));
+      CHECK(((certify(loop, inner, outer, spoilt).difference > 0.1) == (norm > 0)));
     }
   }
 }

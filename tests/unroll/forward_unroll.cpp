@@ -98,5 +98,30 @@ TEST_CASE("forward unroll: nothing to differentiate is an error") {
   CHECK_THROWS_WITH_AS(forward.tangents(loop, {}, end), "ForwardUnroll: needs a direction", ArgumentError);
 }
 
+TEST_CASE("forward unroll: steps that the run does not reach, and directions that do not fit, are refused") {
+  const InnerLoop<double> loop = loop_with(optim::HeavyBall{});
+  for (const std::vector<Index>& steps : {std::vector<Index>{7}, {-1}, {4, 2}}) {
+    Forward forward(inner, {.outer_steps = steps});
+    CHECK_THROWS_WITH_AS(forward(loop, outer), doctest::Contains("outer steps must ascend within 0 to 6"),
+                         ArgumentError);
+  }
+  Forward forward(inner);
+  const auto refused = [&](const auto& change, const doctest::Contains& text) {
+    InnerLoop<double> direction;
+    direction.rule = loop.rule;
+    change(direction);
+    CHECK_THROWS_WITH_AS(forward.tangents(loop, {&direction, 1}, outer), text, ShapeError);
+  };
+  refused([](auto& d) { d.theta0 = Tensor<double>(Shape{500}); },
+          doctest::Contains("direction: initial weights is (500), in the loop (43)"));
+  refused([](auto& d) { d.learning_rates = Tensor<double>(Shape{1, 2}); },
+          doctest::Contains("direction: learning rates is (1, 2), in the loop (2, 3)"));
+  refused([](auto& d) { d.rule.coefficients = Tensor<double>(Shape{300}); },
+          doctest::Contains("direction: coefficients of the rule is (300), in the loop (1)"));
+  refused([&](auto& d) { d.x = {loop.x[0]}; }, doctest::Contains("the data of a direction is that of all steps"));
+  refused([](auto& d) { d.state0.slot.assign(2, Tensor<double>(Shape{43})); },
+          doctest::Contains("of which the loop has"));
+}
+
 }  // namespace
 }  // namespace hypertape::testing

@@ -80,10 +80,10 @@ TEST_CASE("outer loss: steps outside of the window, or not in order, are refused
     CHECK_THROWS_WITH_AS(hypergradient(loop, inner, outer, {.window = window, .outer_steps = steps}), text,
                          ArgumentError);
   };
-  refused({5}, 0, "UnrollOptions: outer steps must ascend within 0 to 4, got 5");
-  refused({-1}, 0, "UnrollOptions: outer steps must ascend within 0 to 4, got -1");
-  refused({3, 2}, 0, "UnrollOptions: outer steps must ascend within 0 to 4, got 2");
-  refused({1}, 2, "UnrollOptions: outer steps must ascend within 2 to 4, got 1");
+  refused({5}, 0, "hypergradient: outer steps must ascend within 0 to 4, got 5");
+  refused({-1}, 0, "hypergradient: outer steps must ascend within 0 to 4, got -1");
+  refused({3, 2}, 0, "hypergradient: outer steps must ascend within 0 to 4, got 2");
+  refused({1}, 2, "hypergradient: outer steps must ascend within 2 to 4, got 1");
 }
 
 TEST_CASE("outer loss: one that writes its gradients itself") {

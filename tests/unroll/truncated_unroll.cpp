@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "hypertape/optim/adam.hpp"
 #include "support/compare.hpp"
 #include "support/small_problem.hpp"
@@ -82,6 +84,17 @@ TEST_CASE("truncated unroll: memory does not grow, and impossible windows are re
   CHECK_THROWS_AS(Truncated(SmallLoss(), 1, 0), ArgumentError);
   CHECK_THROWS_WITH_AS(Truncated(SmallLoss(), 1, 1, {.window = 1}),
                        "TruncatedUnroll: the window is T2, the options need none", ArgumentError);
+}
+
+TEST_CASE("truncated unroll: a first call that failed leaves nothing behind") {
+  const InnerLoop<double> loop = adam_loop();
+  InnerLoop<double> bad = loop;
+  bad.theta0[0] = std::numeric_limits<double>::quiet_NaN();
+  TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), 4, 4);
+  CHECK_THROWS_AS(truncated(bad, outer), DivergenceError);
+  InnerLoop<double> shorter = loop;
+  shorter.max_steps = 4;
+  CHECK(equal(truncated(loop, outer).theta_T, hypergradient(shorter, SmallLoss(), outer).theta_T));
 }
 
 }  // namespace

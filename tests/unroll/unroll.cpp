@@ -724,6 +724,19 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
     CHECK(static_cast<double>(unroll.reserved_bytes()) <= 1.05 * static_cast<double>(budget));
     CHECK(unroll.predicted_bytes(loop) <= budget);
   }
+  // A rule that keeps more has a schedule of its own.
+  InnerLoop<double> plain = loop;
+  plain.rule = optim::GradientDescent{};
+  const std::size_t budget = Unroll<double, SmallLoss>(SmallLoss()).predicted_bytes(plain);
+  Unroll<double, SmallLoss> changing(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
+  changing(plain, simple_outer);
+  CHECK(changing.predicted_bytes(plain) > changing.predicted_bytes(loop));
+  changing(loop, simple_outer);
+  Unroll<double, SmallLoss> fresh(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
+  fresh(loop, simple_outer);
+  CHECK(static_cast<double>(fresh.reserved_bytes()) <= 1.05 * static_cast<double>(budget));
+  CHECK(changing.reserved_bytes() >= fresh.reserved_bytes());
+
   Unroll<double, SmallLoss> none(SmallLoss(), {.schedule = Schedule::memory_budget(1000)});
   CHECK_THROWS_WITH_AS(none(loop, simple_outer),
                        doctest::Contains("64 steps do not fit into 1000 bytes; the least is "), ArgumentError);

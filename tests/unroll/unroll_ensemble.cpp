@@ -140,5 +140,35 @@ TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in
                        ArgumentError);
 }
 
+TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
+  std::vector<InnerLoop<double>> tasks{small_loop<double>(3, 2), small_loop<double>(2, 2)};
+  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
+  const Hypergradient<double>& mean = ensemble(tasks, outer);
+  CHECK(relative_error(mean.theta0, mean.theta0) == 0);
+  CHECK(mean.learning_rates.shape() == Shape{});
+  CHECK(mean.inner_losses.shape() == Shape{});
+  CHECK(mean.x.at(1).shape() == Shape::batch(6, 4));
+  CHECK(mean.x.at(2).shape() == Shape{});  // of the first task alone
+  tasks[1] = tasks[0];
+  tasks[1].rule = optim::HeavyBall{};
+  CHECK_THROWS_WITH_AS(ensemble(tasks, outer),
+                       "UnrollEnsemble: task 1 has the rule heavy ball, the first gradient descent", ArgumentError);
+  tasks[1] = tasks[0];
+  tasks[1].y.pop_back();
+  CHECK_THROWS_WITH_AS(ensemble(tasks, outer), doctest::Contains("task 1: InnerLoop: learning rates"), ShapeError);
+}
+
+TEST_CASE("unroll_ensemble: a budget of memory holds for few tasks and for many") {
+  const InnerLoop<double> loop = small_loop<double>(1, 64, 400);
+  const std::size_t budget =
+      2 * Unroll<double, SmallLoss>(SmallLoss(), {.schedule = Schedule::every()}).predicted_bytes(loop);
+  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), {.schedule = Schedule::memory_budget(budget)}, WorkerTeam(2));
+  for (const std::size_t count : {1U, 4U, 1U}) {
+    const std::vector<InnerLoop<double>> tasks(count, loop);
+    ensemble(tasks, outer);
+    CHECK(static_cast<double>(ensemble.reserved_bytes()) <= 1.1 * static_cast<double>(budget) + 5e5);  // and results
+  }
+}
+
 }  // namespace
 }  // namespace hypertape::testing

@@ -21,7 +21,7 @@ namespace detail {
 /// The list with one entry more.
 template <class E, std::size_t N>
 constexpr std::array<E, N + 1> append(const std::array<E, N>& list, const E& last) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>) { return std::array<E, N + 1>{list[I]..., last}; }
+  return [&]<std::size_t... Place>(std::index_sequence<Place...>) { return std::array<E, N + 1>{list[Place]..., last}; }
   (std::make_index_sequence<N>());
 }
 

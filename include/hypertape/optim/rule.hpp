@@ -42,6 +42,12 @@ class Rule {
 
   /// Gradient descent.
   Rule() : Rule(GradientDescent{}) {}
+  /// @{
+  /// Moving copies, so that there is no rule without one.
+  Rule(const Rule&) = default;
+  Rule& operator=(const Rule&) = default;
+  ~Rule() = default;
+  /// @}
   /// Of one of the structs in optim/, or one of your own: equations for each weight (`ElementwiseRule`), or a step in
   /// Vars (`CustomRule`).
   template <class Equations>

@@ -27,9 +27,10 @@ struct EstimateError {
 
 /// Certifies a hypergradient of this loop, however it was computed, for the price of about a gradient and a tangent of
 /// it in each step. A random direction of all tensors that `h` has derivatives for is pushed forward through training
-/// (`ForwardUnroll`). In each tensor it is drawn from N(0, 1) / |derivative with respect to the tensor|, so that the
-/// two numbers are sums of one term of size 1 for each tensor, whatever their scales: a right hypergradient gives a
-/// `difference` of the size of rounding errors through the loop, one with a wrong derivative in any tensor about 1.
+/// (`ForwardUnroll`). In a tensor whose derivative is a, it is (a / |a| + N(0, 1) / 4) / |a|, so that the two numbers
+/// are sums of one term near 1 for each tensor, whatever their scales: a right hypergradient gives a `difference` of the
+/// size of rounding errors through the loop, one that is wrong in a tensor about its relative error there. In a tensor
+/// where `h` is 0, the direction is N(0, 1): a derivative that is wrongly 0 shows by its size.
 ///
 ///     const auto h = hypergradient(loop, inner_loss, outer_loss);
 ///     certify(loop, inner_loss, outer_loss, h).difference      // 1e-12, say
@@ -43,7 +44,11 @@ Certificate certify(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const
   double tensors = 0;
   const auto draw = [&](const InputName&, Tensor<T>& tensor) {
     const auto norm = static_cast<double>(kernels::norm(tensor.size(), tensor.data()));
-    for (T& value : tensor.values()) value = static_cast<T>(random.normal() / (norm > 0 ? norm : 1));
+    constexpr double spread = 0.25;
+    for (T& value : tensor.values()) {
+      const double noise = random.normal();
+      value = static_cast<T>(norm > 0 ? (static_cast<double>(value) / norm + spread * noise) / norm : noise);
+    }
     ++tensors;
   };
   for_each_input(draw, direction);

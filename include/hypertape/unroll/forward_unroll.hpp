@@ -86,14 +86,16 @@ class ForwardUnroll {
   }
 
   /// The derivatives of L along these directions of all that training is given, tensors that are absent being zero:
-  /// the inner products of the directions with the hypergradient. @throws ArgumentError if there is no direction; as
-  /// Unroll.
+  /// the inner products of the directions with the hypergradient. @throws ArgumentError if there is no direction,
+  /// ShapeError for one whose tensors have not the shapes of the loop's; as Unroll.
   template <class OuterLoss>
   std::vector<T> tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions,
                           const OuterLoss& outer_loss) {
     loop.validate();
     detail::require_use_of_hyperparameters<InnerLoss>(loop);
+    detail::require_outer_steps(options_.outer_steps, loop.range());
     if (directions.empty()) throw ArgumentError("ForwardUnroll: needs a direction");
+    for (const InnerLoop<T>& direction : directions) detail::require_direction(loop, direction);
     std::vector<T> slopes(directions.size());
     const auto count = static_cast<Index>(directions.size());
     const Index parts = std::min<Index>(count, team_.size());

@@ -21,11 +21,11 @@ namespace detail {
 /// @throws DivergenceError, which names it, if a derivative is not finite.
 template <class T>
 void require_finite_derivatives(const Hypergradient<T>& h) {
-  const auto check = [](const InputName& name, const Tensor<T>& tensor) {
+  const auto expect_finite = [](const InputName& name, const Tensor<T>& tensor) {
     if (tensor.all_finite()) return;
     throw DivergenceError("hypergradient: the derivative with respect to ", name, " is not finite");
   };
-  for_each_input(check, h);
+  for_each_input(expect_finite, h);
 }
 
 /// Bytes that a hypergradient holds.

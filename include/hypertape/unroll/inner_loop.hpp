@@ -91,17 +91,17 @@ void for_each_input(const F& f, Loop&... loops) {
     if (((tensors.shape().rank() > 0) && ...)) f(name, tensors...);
   };
   const auto each_step = [&](const char* what, std::size_t place, auto&... tensors) {
-    const std::size_t count = std::min({tensors.size()...});
+    const std::size_t count = (std::min)({tensors.size()...});
     for (std::size_t s = 0; s < count; ++s) f(InputName{what, static_cast<Index>(s), place}, tensors[s]...);
   };
   one({"initial weights"}, loops.theta0...);
   each_step("x", 0, loops.x...);
   each_step("y", 0, loops.y...);
-  for (std::size_t i = 0; i < std::min({loops.extra.size()...}); ++i) each_step("extra", i + 1, loops.extra[i]...);
+  for (std::size_t i = 0; i < (std::min)({loops.extra.size()...}); ++i) each_step("extra", i + 1, loops.extra[i]...);
   one({"learning rates"}, loops.learning_rates...);
   one({"coefficients of the rule"}, loops.rule.coefficients...);
   one({"hyperparameters"}, loops.hyperparameters...);
-  for (std::size_t i = 0; i < std::min({loops.state0.slot.size()...}); ++i) {
+  for (std::size_t i = 0; i < (std::min)({loops.state0.slot.size()...}); ++i) {
     one({"initial slot", -1, i + 1}, loops.state0.slot[i]...);
   }
 }
@@ -179,6 +179,33 @@ double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
   };
   for_each_input(add, a, b);
   return sum;
+}
+
+/// @throws ShapeError, which names it, if a tensor of the direction has not the shape that it has in the loop, or data is
+/// that of other steps.
+template <class T>
+void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) {
+  std::size_t present = 0, common = 0;
+  for_each_input([&](const InputName&, const Tensor<T>&) { ++present; }, direction);
+  const auto compare_shapes = [&](const InputName& name, const Tensor<T>& of_loop, const Tensor<T>& tensor) {
+    ++common;
+    if (of_loop.shape() == tensor.shape()) return;
+    throw ShapeError("direction: ", name, " is ", tensor.shape(), ", in the loop ", of_loop.shape());
+  };
+  // Slots are inputs of every loop whose rule keeps some, whether it gives them or not.
+  InnerLoop<T> whole = loop;
+  if (whole.state0.slot.empty()) whole.state0.slot.assign(loop.rule->slot_count(), Tensor<T>(loop.theta0.shape()));
+  for_each_input(compare_shapes, whole, direction);
+  const auto fits = [&](const auto& of_loop, const auto& tensors) {
+    return tensors.empty() || tensors.size() == of_loop.size();
+  };
+  bool steps_fit = fits(loop.x, direction.x) && fits(loop.y, direction.y) && fits(loop.extra, direction.extra);
+  for (std::size_t i = 0; steps_fit && i < direction.extra.size(); ++i) {
+    steps_fit = fits(loop.extra[i], direction.extra[i]);
+  }
+  if (present == common && steps_fit) return;
+  throw ShapeError("direction: it has ", present, " tensors, of which the loop has ", common,
+                   "; the data of a direction is that of all steps, or missing");
 }
 
 /// s_0: the loop's initial weights, and its slots, which are zero if it has none.

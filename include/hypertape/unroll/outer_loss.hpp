@@ -107,6 +107,17 @@ T call_outer_loss(const OuterLoss& loss, const OuterPoint<T>& point) {
   }
 }
 
+/// @throws ArgumentError unless steps at which an outer loss is asked for ascend within begin .. end.
+inline void require_outer_steps(const std::vector<Index>& steps, Range range) {
+  Index least = range.begin;
+  for (const Index t : steps) {
+    if (t < least || t > range.end) {
+      throw ArgumentError("hypergradient: outer steps must ascend within ", range.begin, " to ", range.end, ", got ", t);
+    }
+    least = t + 1;
+  }
+}
+
 /// The outer loss at a point, checked. @throws ShapeError if a gradient of another shape was written, DivergenceError
 /// if value or gradient are not finite, also where no gradient was written.
 template <class OuterLoss, class T>

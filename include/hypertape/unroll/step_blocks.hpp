@@ -127,6 +127,13 @@ class StepBlocks {
     return total;
   }
 
+  /// The same, given to `out`, whose memory the block takes in exchange.
+  void take_sum(Tensor<T>& out) {
+    sum();
+    out.resize(blocks_.front().part.shape());
+    std::swap(out, blocks_.front().part);
+  }
+
   /// Adds the derivatives with respect to data, put back together as the loop has it, and hyperparameters.
   void collect(const InnerLoop<T>& loop, InnerLoop<T>& out) const {
     if (differentiates_phi_) {

@@ -15,13 +15,14 @@ namespace hypertape::inline HYPERTAPE_ABI {
 ///     TruncatedUnroll<double, Loss> truncated(loss, 20, 60);
 ///     while (!truncated.finished(loop)) update(loop, truncated(loop, outer_loss));
 ///
-/// A window that is longer than T1 begins with the weights that were there when the run first came by, and its first
+/// The last window is shorter if T1 does not divide T. A window that is longer than T1 begins with the weights that were there when the run first came by, and its first
 /// steps are taken again, with the inputs as they are now.
 template <class T, class InnerLoss>
 class TruncatedUnroll {
  public:
-  /// T1 steps on, T2 back. The options are Unroll's, but for the window. @throws ArgumentError unless T1 and T2 are
-  /// positive, and T2 is a multiple of T1 or shorter; or if the options have a window.
+  /// T1 steps on, T2 back. The options are Unroll's, but for the window and outer steps: each window has an end of its
+  /// own. @throws ArgumentError unless T1 and T2 are positive, and T2 is a multiple of T1 or shorter; or if the options
+  /// have a window or outer steps.
   TruncatedUnroll(InnerLoss inner_loss, Index steps_on, Index steps_back, UnrollOptions options = {},
                   WorkerTeam team = WorkerTeam(1))
       : steps_on_(steps_on),
@@ -39,14 +40,15 @@ class TruncatedUnroll {
     const Range range = loop.range();
     if (finished(loop)) throw ArgumentError("TruncatedUnroll: all ", range.size(), " steps have been taken; restart()");
     loop_ = loop;
-    if (points_.empty()) points_.push_back({range.begin, loop.theta0, loop.state0});
-    const Index from = points_.back().step, to = (std::min)(range.end, from + steps_on_);
-    const Point& start = points_.front();
-    loop_.theta0 = start.theta;
-    loop_.state0 = start.state;
-    loop_.first_step = start.step;
-    loop_.max_steps = to - start.step;
+    const Index from = points_.empty() ? range.begin : points_.back().step, to = (std::min)(range.end, from + steps_on_);
+    if (!points_.empty()) {
+      loop_.theta0 = points_.front().theta;
+      loop_.state0 = points_.front().state;
+      loop_.first_step = points_.front().step;
+    }
+    loop_.max_steps = to - loop_.first_step;
     const Hypergradient<T>& h = unroll_(loop_, outer_loss);
+    if (points_.empty()) points_.push_back({range.begin, loop.theta0, loop.state0});
     end_ = to;
     // The next window begins at the first point that is not more than T2 before its end.
     points_.push_back({to, h.theta_T, h.state_T});
@@ -82,6 +84,7 @@ class TruncatedUnroll {
 
   static UnrollOptions windowed(UnrollOptions options, Index on, Index back) {
     if (options.window != 0) throw ArgumentError("TruncatedUnroll: the window is T2, the options need none");
+    if (!options.outer_steps.empty()) throw ArgumentError("TruncatedUnroll: outer steps go with Unroll");
     if (on < 1 || back < 1 || (back > on && back % on != 0)) {
       throw ArgumentError("TruncatedUnroll: needs T2 steps back that are a multiple of T1 on, or fewer; got T1 = ", on,
                           " and T2 = ", back);

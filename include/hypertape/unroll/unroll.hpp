@@ -67,7 +67,7 @@ class Unroll {
   template <class OuterLoss>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     loop.validate();
-    require_outer_steps(loop);
+    detail::require_outer_steps(options_.outer_steps, {window_begin(loop), loop.range().end});
     plan(loop);
     detail::zeros_like(loop, options_.differentiate, static_cast<InnerLoop<T>&>(result_));
     start(loop, &result_);
@@ -147,19 +147,7 @@ class Unroll {
     return options_.window == 0 ? range.begin : (std::max)(range.begin, range.end - options_.window);
   }
 
-  void require_outer_steps(const InnerLoop<T>& loop) const {
-    Index previous = window_begin(loop) - 1;
-    for (const Index t : options_.outer_steps) {
-      if (t > previous && t <= loop.range().end) {
-        previous = t;
-        continue;
-      }
-      throw ArgumentError("UnrollOptions: outer steps must ascend within ", window_begin(loop), " to ",
-                          loop.range().end, ", got ", t);
-    }
-  }
-
-  /// The schedule for this loop: a budget's is found anew only if the loop's sizes have changed.
+  /// The schedule for this loop: a budget's is found anew only if the loop's sizes or rule have changed.
   Schedule fitted(const InnerLoop<T>& loop) const {
     return options_.schedule.fitted(loop.range().end - window_begin(loop),
                                     [&](const Schedule& schedule) { return predicted_bytes(loop, schedule); });
@@ -167,7 +155,9 @@ class Unroll {
   void plan(const InnerLoop<T>& loop) {
     std::vector<Shape> sizes;
     if (!options_.schedule.is_concrete()) {
+      const bool same_rule = known_rule_ != nullptr && &**known_rule_ == &*loop.rule;
       sizes.assign(1, Shape{loop.range().end + 1, window_begin(loop) + 1});
+      if (!same_rule) schedule_.reset();
       for_each_input([&](const InputName&, const Tensor<T>& tensor) { sizes.push_back(tensor.shape()); }, loop);
     }
     if (schedule_ && sizes == planned_sizes_) return;
@@ -280,12 +270,13 @@ class Unroll {
       throw DivergenceError("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite",
                             " at inner step ", t);
     }
-    const Tensor<T>& gradient = blocks_.sum();
     to.iterate.theta.resize(loop.theta0.shape());
     to.iterate.slot.resize(loop.rule->slot_count());
     for (Tensor<T>& slot : to.iterate.slot) slot.resize(loop.theta0.shape());
+    const bool keeps_gradient = keep && !plain_ && rule_->needs_gradient();
+    if (keeps_gradient) blocks_.take_sum(from.gradient);
+    const Tensor<T>& gradient = keeps_gradient ? from.gradient : blocks_.sum();
     rule_->step(detail::step_inputs(loop, groups_, t, from.iterate, gradient), to.iterate, team_);
-    if (keep && !plain_ && rule_->needs_gradient()) from.gradient = gradient;
   }
 
   /// Where training ends.

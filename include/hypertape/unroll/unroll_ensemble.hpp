@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,17 +21,18 @@ class UnrollEnsemble {
  public:
   /// As for Unroll; a budget of memory is shared by the threads.
   explicit UnrollEnsemble(const InnerLoss& inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : team_(team), together_(inner_loss, options, team) {
-    options.schedule = options.schedule.shared_by(team.size());
-    for (int w = 0; w < team.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss, options), {}});
+      : inner_loss_(inner_loss), options_(std::move(options)), team_(team) {
+    own_ = options_;
+    own_.schedule = options_.schedule.shared_by(team.size());
+    use(true);
   }
 
   /// One loop for each task. `outer_loss(i, worker)` gives the outer loss of task i, in one of the forms of
   /// unroll/outer_loss.hpp; several threads ask for one at once, each with a worker of its own (0 .. team size - 1),
   /// which may own the memory that it needs. Returns the mean over tasks of the outer losses, of the inner losses, and
-  /// of all derivatives; a derivative whose shape differs between tasks, as those with respect to data may, is a scalar
-  /// 0 there. theta_T and state_T are those of the last task; `results` has those of each.
-  /// @throws ArgumentError if there is no task; as Unroll does, a DivergenceError naming the task.
+  /// of all derivatives; a derivative that some tasks have in another shape or not at all, as those with respect to data
+  /// may, is a scalar 0 there. theta_T and state_T are those of the last task; `results` has those of each.
+  /// @throws ArgumentError if there is no task, or tasks have different rules; as Unroll does, naming the task.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(std::span<const InnerLoop<T>> tasks, const OuterLoss& outer_loss) {
     return run(
@@ -60,8 +63,10 @@ class UnrollEnsemble {
 
   /// Bytes that all of them hold.
   std::size_t reserved_bytes() const {
-    std::size_t bytes = together_.reserved_bytes();
-    for (const Worker& worker : alone_) bytes += worker.unroll.reserved_bytes();
+    std::size_t bytes = detail::reserved_bytes(mean_);
+    for (const Hypergradient<T>& result : results_) bytes += detail::reserved_bytes(result);
+    if (together_) bytes += together_->reserved_bytes();
+    for (const Worker& worker : alone_) bytes += worker.unroll.reserved_bytes() + detail::input_bytes(worker.loop);
     return bytes;
   }
 
@@ -77,55 +82,96 @@ class UnrollEnsemble {
     if (count == 0) throw ArgumentError("UnrollEnsemble: needs at least one ", what);
     results_.resize(count);
     const auto run_one = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& room, std::size_t i, int worker) {
-      try {
-        results_[i] = unroll(loop_of(i, room), outer_loss(static_cast<Index>(i), worker));
-      } catch (const DivergenceError& error) {
-        throw DivergenceError(what, ' ', i, ": ", error.what());
-      }
+      named(what, i, [&] { results_[i] = unroll(loop_of(i, room), outer_loss(static_cast<Index>(i), worker)); });
     };
-    if (count < static_cast<std::size_t>(team_.size())) {
-      for (std::size_t i = 0; i < count; ++i) run_one(together_, alone_[0].loop, i, 0);
-    } else {
+    const bool apart = count >= static_cast<std::size_t>(team_.size());
+    use(apart);
+    if (apart) {
       team_.for_each(static_cast<Index>(count), [&](Index i, int w) {
         Worker& worker = alone_[static_cast<std::size_t>(w)];
         run_one(worker.unroll, worker.loop, static_cast<std::size_t>(i), w);
       });
+    } else {
+      for (std::size_t i = 0; i < count; ++i) run_one(*together_, room_, i, 0);
     }
-    take_mean();
+    take_mean(what);
     return mean_;
   }
 
+  /// Makes the unrolls that work apart, one a thread, or the one that all threads share; a budget of memory is for
+  /// either, and the others then go.
+  void use(bool apart) {
+    const bool budget = !options_.schedule.is_concrete();
+    if (apart && alone_.empty()) {
+      for (int w = 0; w < team_.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss_, own_), {}});
+    }
+    if (!apart && !together_) together_.emplace(inner_loss_, options_, team_);
+    if (budget && apart) together_.reset();
+    if (budget && !apart) alone_.clear();
+  }
+
+  /// Runs body, whose errors then say which task it was.
+  template <class Body>
+  static void named(const char* what, std::size_t i, const Body& body) {
+    try {
+      body();
+    } catch (const DivergenceError& error) {
+      throw DivergenceError(what, ' ', i, ": ", error.what());
+    } catch (const ShapeError& error) {
+      throw ShapeError(what, ' ', i, ": ", error.what());
+    } catch (const ArgumentError& error) {
+      throw ArgumentError(what, ' ', i, ": ", error.what());
+    }
+  }
+
   /// The mean over tasks, added up in their order.
-  void take_mean() {
+  void take_mean(const char* what) {
+    for (std::size_t i = 1; i < results_.size(); ++i) {
+      if (results_[i].rule->name() == results_[0].rule->name()) continue;
+      throw ArgumentError("UnrollEnsemble: ", what, ' ', i, " has the rule ", results_[i].rule->name(), ", the first ",
+                          results_[0].rule->name());
+    }
     mean_ = results_.front();
     const T share = T(1) / static_cast<T>(results_.size());
     const auto scale = [share](Tensor<T>& tensor) {
       for (T& value : tensor.values()) value *= share;
     };
-    const auto add = [share](const InputName&, Tensor<T>& to, const Tensor<T>& from) {
-      if (to.shape() != from.shape()) {
-        to = Tensor<T>();
-        return;
-      }
+    common_.clear();
+    const auto add = [&](const InputName&, Tensor<T>& to, const Tensor<T>& from) {
+      if (to.shape() != from.shape()) return;
       for (Index j = 0; j < to.size(); ++j) to[j] += share * from[j];
+      common_.push_back(&to);
     };
     for_each_input([&](const InputName&, Tensor<T>& tensor) { scale(tensor); }, mean_);
     scale(mean_.inner_losses);
     mean_.outer_loss *= share;
+    bool same_losses = true;
     for (std::size_t i = 1; i < results_.size(); ++i) {
+      const Tensor<T>& losses = results_[i].inner_losses;
+      same_losses = same_losses && losses.shape() == mean_.inner_losses.shape();
+      for (Index j = 0; same_losses && j < losses.size(); ++j) mean_.inner_losses[j] += share * losses[j];
       for_each_input(add, mean_, results_[i]);
-      add({"inner losses"}, mean_.inner_losses, results_[i].inner_losses);
       mean_.outer_loss += share * results_[i].outer_loss;
     }
+    // What some task has not, or has in another shape, has no mean.
+    const auto drop = [&](const InputName&, Tensor<T>& tensor) {
+      if (std::ranges::count(common_, &tensor) + 1 < static_cast<std::ptrdiff_t>(results_.size())) tensor = Tensor<T>();
+    };
+    for_each_input(drop, mean_);
+    if (!same_losses) mean_.inner_losses = Tensor<T>();
     mean_.theta_T = results_.back().theta_T;
     mean_.state_T = results_.back().state_T;
   }
 
+  InnerLoss inner_loss_;
+  UnrollOptions options_, own_;                      // of the shared one, and of each that works apart
   WorkerTeam team_;
-  Unroll<T, InnerLoss> together_;
+  std::optional<Unroll<T, InnerLoss>> together_;
+  InnerLoop<T> room_;
   std::vector<Worker> alone_;
   std::vector<Hypergradient<T>> results_;
   Hypergradient<T> mean_;
+  std::vector<const Tensor<T>*> common_;  // tensors of the mean, once for each task that has them too
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI
