@@ -108,8 +108,7 @@ bool same_bits(std::span<const T> a, std::span<const T> b) {
 template <class T>
 bool same_bits(const Iterate<T>& a, const Iterate<T>& b) {
   bool same = same_bits<T>(a.theta.values(), b.theta.values()) && a.slot.size() == b.slot.size();
-  for (std::size_t s = 0; same && s < a.slot.size(); ++s)
-    same = same_bits<T>(a.slot[s].values(), b.slot[s].values());
+  for (std::size_t s = 0; same && s < a.slot.size(); ++s) same = same_bits<T>(a.slot[s].values(), b.slot[s].values());
   return same;
 }
 

@@ -114,8 +114,11 @@ TEST_CASE("forward unroll: steps that the run does not reach, and directions tha
   };
   refused([](auto& d) { d.theta0 = Tensor<double>(Shape{500}); },
           doctest::Contains("direction: initial weights is (500), in the loop (43)"));
-  refused([](auto& d) { d.learning_rates = Tensor<double>(Shape{1, 2}); },
-          doctest::Contains("direction: learning rates is (1, 2), in the loop (2, 3)"));
+  refused(
+      [](auto& d) {
+        d.learning_rates = Tensor<double>(Shape{1, 2});
+      },
+      doctest::Contains("direction: learning rates is (1, 2), in the loop (2, 3)"));
   refused([](auto& d) { d.rule.coefficients = Tensor<double>(Shape{300}); },
           doctest::Contains("direction: coefficients of the rule is (300), in the loop (1)"));
   refused([&](auto& d) { d.x = {loop.x[0]}; }, doctest::Contains("the data of a direction is that of all steps"));

@@ -94,7 +94,7 @@ struct Adam {
     const V &beta1_dot = dot.coefficients[0], &beta2_dot = dot.coefficients[1];
     out.slot[0] = k.beta1 * dot.weights.slot[0] + (1 - k.beta1) * dot.gradient + beta1_dot * (before.slot[0] - g);
     out.slot[1] = k.beta2 * dot.weights.slot[1] + 2 * (1 - k.beta2) * g * dot.gradient +
-                   beta2_dot * (before.slot[1] - g.square());
+                  beta2_dot * (before.slot[1] - g.square());
     const V d_dot = out.slot[1] * root_slope(k, root) + k.beta2_in_root * beta2_dot * root + dot.coefficients[2];
     out.theta = dot.weights.theta - dot.rate * update * k.inverse_c1 - k.beta1_in_rate * beta1_dot * k.a * update -
                 k.a * (out.slot[0] - update * d_dot) * inverse;

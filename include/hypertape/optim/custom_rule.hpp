@@ -21,7 +21,7 @@ namespace hypertape::optim {
 /// What a step written in Vars returns: s_{t+1}.
 template <class T>
 struct Stepped {
-  Var<T> theta;               ///< (P)
+  Var<T> theta;              ///< (P)
   std::vector<Var<T>> slot;  ///< each (P), as many as the rule keeps
 };
 

@@ -37,7 +37,7 @@ inline constexpr bool reads_gradient = [] {
 /// The values of some weights, theta and slots, in the lanes of V.
 template <class V, std::size_t Slots>
 struct Weights {
-  V theta;                     ///< of the weights
+  V theta;                    ///< of the weights
   std::array<V, Slots> slot;  ///< as the equations name them
 };
 

@@ -91,15 +91,14 @@ struct RmsPropEquations {
     const V root = deviation<V>(after), inverse = (root + k.epsilon).inverse();
     const V &alpha_dot = dot.coefficients[0], &epsilon_dot = dot.coefficients[1], &mu_dot = dot.coefficients[2];
     out.slot[0] = k.alpha * dot.weights.slot[0] + 2 * (1 - k.alpha) * g * dot.gradient +
-                   alpha_dot * (before.slot[0] - g.square());
+                  alpha_dot * (before.slot[0] - g.square());
     V z_dot = out.slot[0];
     if constexpr (centered) {
       out.slot[2] = k.alpha * dot.weights.slot[2] + (1 - k.alpha) * dot.gradient + alpha_dot * (before.slot[2] - g);
       z_dot -= 2 * after.slot[2] * out.slot[2];
     }
     const V d_dot = z_dot * root_slope(root) + epsilon_dot;
-    out.slot[1] =
-        k.mu * dot.weights.slot[1] + mu_dot * before.slot[1] + (dot.gradient - g * inverse * d_dot) * inverse;
+    out.slot[1] = k.mu * dot.weights.slot[1] + mu_dot * before.slot[1] + (dot.gradient - g * inverse * d_dot) * inverse;
     out.theta = dot.weights.theta - dot.rate * after.slot[1] - k.eta * out.slot[1];
   }
 

@@ -17,7 +17,7 @@ namespace hypertape::optim {
 /// s_t = (theta_t, slots): the weights before step t, and what a rule keeps beside them, say velocities or moments.
 template <class T>
 struct Iterate {
-  Tensor<T> theta;               ///< (P)
+  Tensor<T> theta;              ///< (P)
   std::vector<Tensor<T>> slot;  ///< each (P)
 };
 
@@ -25,7 +25,7 @@ struct Iterate {
 template <class T>
 struct State {
   std::vector<Tensor<T>> slot;  ///< each (P); empty: zeros, as a rule starts
-  Index steps = 0;               ///< taken so far, for the bias corrections of Adam
+  Index steps = 0;              ///< taken so far, for the bias corrections of Adam
 };
 
 /// A number that a rule has, such as a momentum: its name, and the range least <= value < end that it must be in.

@@ -28,9 +28,9 @@ struct EstimateError {
 /// Certifies a hypergradient of this loop, however it was computed, for the price of about a gradient and a tangent of
 /// it in each step. A random direction of all tensors that `h` has derivatives for is pushed forward through training
 /// (`ForwardUnroll`). In a tensor whose derivative is a, it is (a / |a| + N(0, 1) / 4) / |a|, so that the two numbers
-/// are sums of one term near 1 for each tensor, whatever their scales: a right hypergradient gives a `difference` of the
-/// size of rounding errors through the loop, one that is wrong in a tensor about its relative error there. In a tensor
-/// where `h` is 0, the direction is N(0, 1): a derivative that is wrongly 0 shows by its size.
+/// are sums of one term near 1 for each tensor, whatever their scales: a right hypergradient gives a `difference` of
+/// the size of rounding errors through the loop, one that is wrong in a tensor about its relative error there. In a
+/// tensor where `h` is 0, the direction is N(0, 1): a derivative that is wrongly 0 shows by its size.
 ///
 ///     const auto h = hypergradient(loop, inner_loss, outer_loss);
 ///     certify(loop, inner_loss, outer_loss, h).difference      // 1e-12, say

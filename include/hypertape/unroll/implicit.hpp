@@ -44,8 +44,8 @@ struct ImplicitOptions {
 ///
 /// It needs no trajectory, and one record of g, which serves all products with H. What theta* does not depend on has no
 /// implicit derivative: theta_0, learning rates, the rule's coefficients and slots. They are absent in the result, not
-/// zero: a scalar NaN stands in the place of a tensor, there are no coefficients and no slots. `derivative` refuses them; `Unroll` has them. The
-/// same goes for hyperparameters that the rule takes and the inner loss does not.
+/// zero: a scalar NaN stands in the place of a tensor, there are no coefficients and no slots. `derivative` refuses
+/// them; `Unroll` has them. The same goes for hyperparameters that the rule takes and the inner loss does not.
 ///
 /// Blocks, threads and what is said of the inner loss are as for `Unroll`. Keep the object: it reuses its memory.
 template <class T, class InnerLoss>

@@ -181,8 +181,8 @@ double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
   return sum;
 }
 
-/// @throws ShapeError, which names it, if a tensor of the direction has not the shape that it has in the loop, or data is
-/// that of other steps.
+/// @throws ShapeError, which names it, if a tensor of the direction has not the shape that it has in the loop, or data
+/// is that of other steps.
 template <class T>
 void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) {
   std::size_t present = 0, common = 0;

@@ -112,7 +112,8 @@ inline void require_outer_steps(const std::vector<Index>& steps, Range range) {
   Index least = range.begin;
   for (const Index t : steps) {
     if (t < least || t > range.end) {
-      throw ArgumentError("hypergradient: outer steps must ascend within ", range.begin, " to ", range.end, ", got ", t);
+      throw ArgumentError("hypergradient: outer steps must ascend within ", range.begin, " to ", range.end, ", got ",
+                          t);
     }
     least = t + 1;
   }

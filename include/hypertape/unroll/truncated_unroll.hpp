@@ -15,8 +15,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 ///     TruncatedUnroll<double, Loss> truncated(loss, 20, 60);
 ///     while (!truncated.finished(loop)) update(loop, truncated(loop, outer_loss));
 ///
-/// The last window is shorter if T1 does not divide T. A window that is longer than T1 begins with the weights that were there when the run first came by, and its first
-/// steps are taken again, with the inputs as they are now.
+/// The last window is shorter if T1 does not divide T. A window that is longer than T1 begins with the weights that
+/// were there when the run first came by, and its first steps are taken again, with the inputs as they are now.
 template <class T, class InnerLoss>
 class TruncatedUnroll {
  public:
@@ -40,7 +40,8 @@ class TruncatedUnroll {
     const Range range = loop.range();
     if (finished(loop)) throw ArgumentError("TruncatedUnroll: all ", range.size(), " steps have been taken; restart()");
     loop_ = loop;
-    const Index from = points_.empty() ? range.begin : points_.back().step, to = (std::min)(range.end, from + steps_on_);
+    const Index from = points_.empty() ? range.begin : points_.back().step,
+                to = (std::min)(range.end, from + steps_on_);
     if (!points_.empty()) {
       loop_.theta0 = points_.front().theta;
       loop_.state0 = points_.front().state;

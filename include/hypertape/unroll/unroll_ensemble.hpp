@@ -30,8 +30,8 @@ class UnrollEnsemble {
   /// One loop for each task. `outer_loss(i, worker)` gives the outer loss of task i, in one of the forms of
   /// unroll/outer_loss.hpp; several threads ask for one at once, each with a worker of its own (0 .. team size - 1),
   /// which may own the memory that it needs. Returns the mean over tasks of the outer losses, of the inner losses, and
-  /// of all derivatives; a derivative that some tasks have in another shape or not at all, as those with respect to data
-  /// may, is a scalar 0 there. theta_T and state_T are those of the last task; `results` has those of each.
+  /// of all derivatives; a derivative that some tasks have in another shape or not at all, as those with respect to
+  /// data may, is a scalar 0 there. theta_T and state_T are those of the last task; `results` has those of each.
   /// @throws ArgumentError if there is no task, or tasks have different rules; as Unroll does, naming the task.
   template <class OuterLoss>
   const Hypergradient<T>& operator()(std::span<const InnerLoop<T>> tasks, const OuterLoss& outer_loss) {
@@ -164,7 +164,7 @@ class UnrollEnsemble {
   }
 
   InnerLoss inner_loss_;
-  UnrollOptions options_, own_;                      // of the shared one, and of each that works apart
+  UnrollOptions options_, own_;  // of the shared one, and of each that works apart
   WorkerTeam team_;
   std::optional<Unroll<T, InnerLoss>> together_;
   InnerLoop<T> room_;
