@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,7 +110,7 @@ class ElementwiseRule final : public UpdateRule<T> {
   std::size_t reserved_bytes() const override { return partial_.capacity() * sizeof(partial_[0]); }
 
   void step(const StepInputs<T>& in, Iterate<T>& to, const WorkerTeam& team) override {
-    for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, int count, Sums&) {
+    for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, auto count, Sums&) {
       LaneWeights w = load(in.from, i, count);
       Equations::step(k, load(in.gradient, i, count), w);
       store(w, to, i, count);
@@ -118,15 +119,15 @@ class ElementwiseRule final : public UpdateRule<T> {
 
   void adjoint(const StepInputs<T>& in, const Iterate<T>& to, const StepAdjoint<T>& out,
                const WorkerTeam& team) override {
-    for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, int count, Sums& sums) {
+    for_each_lanes(in, team, [&](const Scalars& k, std::size_t, Index i, auto count, Sums& sums) {
       auto bar = LaneGiven::of(load(out.iterate, i, count));
       V gradient = V::Zero();
       if constexpr (detail::reads_gradient<Equations>) gradient = load(in.gradient, i, count);
       Equations::adjoint(k, load(in.from, i, count), load(to, i, count), gradient, bar);
       store(bar.weights, out.iterate, i, count);
       store(bar.gradient, out.gradient, i, count);
-      sums[0].head(count) += bar.rate.head(count);
-      for (std::size_t c = 0; c < coefficient_count; ++c) sums[c + 1].head(count) += bar.coefficients[c].head(count);
+      add(bar.rate, sums[0], count);
+      for (std::size_t c = 0; c < coefficient_count; ++c) add(bar.coefficients[c], sums[c + 1], count);
     });
     const auto chunks = in.groups.chunks();
     for (std::size_t i = 0; i < chunks.size(); ++i) {
@@ -139,7 +140,7 @@ class ElementwiseRule final : public UpdateRule<T> {
                const WorkerTeam& team) override {
     LaneGiven shared;
     for (std::size_t c = 0; c < coefficient_count; ++c) shared.coefficients[c] = V::Constant(along.coefficients[c]);
-    for_each_lanes(in, team, [&](const Scalars& k, std::size_t group, Index i, int count, Sums&) {
+    for_each_lanes(in, team, [&](const Scalars& k, std::size_t group, Index i, auto count, Sums&) {
       LaneGiven dot = shared;
       dot.weights = load(along.iterate, i, count);
       dot.gradient = load(along.gradient, i, count);
@@ -154,8 +155,13 @@ class ElementwiseRule final : public UpdateRule<T> {
   /// Of the derivatives with respect to the rate and the coefficients.
   using Sums = std::array<V, coefficient_count + 1>;
 
-  /// Calls body(scalars, group, i, count, sums) for the weights i .. i + count - 1, count <= lanes, of all chunks;
-  /// their sums end in partial_.
+  /// As a count: a constant, so that the compiler keeps the lanes in registers.
+  using AllLanes = std::integral_constant<int, lanes>;
+  template <class Count>
+  static constexpr bool is_all = std::is_same_v<Count, AllLanes>;
+
+  /// Calls body(scalars, group, i, count, sums) for the weights i .. i + count - 1 of all chunks, count being AllLanes
+  /// or, at the end of a chunk, fewer; their sums end in partial_.
   template <class Body>
   void for_each_lanes(const StepInputs<T>& in, const WorkerTeam& team, const Body& body) {
     const auto chunks = in.groups.chunks();
@@ -166,29 +172,51 @@ class ElementwiseRule final : public UpdateRule<T> {
       Sums sums;
       sums.fill(V::Zero());
       const Range range = chunks[chunk].weights;
-      for (Index i = range.begin; i < range.end; i += lanes) {
-        body(k, chunks[chunk].group, i, static_cast<int>(std::min<Index>(lanes, range.end - i)), sums);
-      }
+      Index i = range.begin;
+      for (; i + lanes <= range.end; i += lanes) body(k, chunks[chunk].group, i, AllLanes(), sums);
+      if (i < range.end) body(k, chunks[chunk].group, i, static_cast<int>(range.end - i), sums);
       for (std::size_t c = 0; c < sums.size(); ++c) partial_[chunk][c] = kernels::sum(Index{lanes}, sums[c].data());
     });
   }
 
-  static V load(const Tensor<T>& from, Index i, int count) {
-    if (count == lanes) return Eigen::Map<const V>(from.data() + i);
-    V v = V::Zero();
-    std::copy_n(from.data() + i, count, v.data());
-    return v;
+  template <class Count>
+  static V load(const Tensor<T>& from, Index i, Count count) {
+    if constexpr (is_all<Count>) {
+      return Eigen::Map<const V>(from.data() + i);
+    } else {
+      V v = V::Zero();
+      std::copy_n(from.data() + i, count, v.data());
+      return v;
+    }
   }
-  static LaneWeights load(const Iterate<T>& from, Index i, int count) {
+  template <class Count>
+  static LaneWeights load(const Iterate<T>& from, Index i, Count count) {
     LaneWeights w;
     w.theta = load(from.theta, i, count);
     for (std::size_t s = 0; s < kept_slots; ++s) w.slot[s] = load(from.slot[s], i, count);
     return w;
   }
-  static void store(const V& v, Tensor<T>& to, Index i, int count) { std::copy_n(v.data(), count, to.data() + i); }
-  static void store(const LaneWeights& w, Iterate<T>& to, Index i, int count) {
+  template <class Count>
+  static void store(const V& v, Tensor<T>& to, Index i, Count count) {
+    if constexpr (is_all<Count>) {
+      Eigen::Map<V>(to.data() + i) = v;
+    } else {
+      std::copy_n(v.data(), count, to.data() + i);
+    }
+  }
+  template <class Count>
+  static void store(const LaneWeights& w, Iterate<T>& to, Index i, Count count) {
     store(w.theta, to.theta, i, count);
     for (std::size_t s = 0; s < kept_slots; ++s) store(w.slot[s], to.slot[s], i, count);
+  }
+  /// What lies behind the last weight is no weight, and must not count.
+  template <class Count>
+  static void add(const V& v, V& sum, Count count) {
+    if constexpr (is_all<Count>) {
+      sum += v;
+    } else {
+      sum.head(count) += v.head(count);
+    }
   }
 
   std::vector<std::array<T, coefficient_count + 1>> partial_;  // of each chunk
