@@ -21,8 +21,9 @@ InnerLoop<double> adam_loop() {
 
 TEST_CASE("truncated unroll: each call is the window of a loop that stops there, to the bit") {
   const InnerLoop<double> loop = adam_loop();  // of 12 steps
-  for (const auto& [on, back] :
+  for (const std::pair<Index, Index>& windows :
        {std::pair<Index, Index>{4, 4}, {4, 2}, {5, 5}, {5, 3}, {2, 4}, {3, 9}, {1, 5}, {12, 12}}) {
+    const Index on = windows.first, back = windows.second;
     CAPTURE(on);
     CAPTURE(back);
     TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), on, back);
