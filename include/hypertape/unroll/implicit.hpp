@@ -53,7 +53,7 @@ class Implicit {
  public:
   /// @throws ArgumentError for a number that is out of range.
   explicit Implicit(InnerLoss inner_loss, ImplicitOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : options_(std::move(options)),
+      : options_(options),
         team_(team),
         unroll_(inner_loss, unroll_options(options_), team),
         blocks_(std::move(inner_loss), unroll_options(options_), team) {
@@ -280,7 +280,7 @@ template <class T, class InnerLoss, class OuterLoss>
 Hypergradient<T> implicit_hypergradient(const InnerLoop<T>& loop, const InnerLoss& inner_loss,
                                         const OuterLoss& outer_loss, ImplicitOptions options = {},
                                         WorkerTeam team = WorkerTeam(1)) {
-  Implicit<T, InnerLoss> implicit(inner_loss, std::move(options), team);
+  Implicit<T, InnerLoss> implicit(inner_loss, options, team);
   return implicit(loop, outer_loss);
 }
 

@@ -24,8 +24,8 @@ template <class T, class InnerLoss>
 class StepBlocks {
  public:
   /// For steps of this loss, of which the options say how they are cut and differentiated.
-  StepBlocks(InnerLoss inner_loss, const UnrollOptions& options, WorkerTeam team)
-      : inner_loss_(std::move(inner_loss)), options_(options), team_(std::move(team)) {}
+  StepBlocks(InnerLoss inner_loss, UnrollOptions options, WorkerTeam team)
+      : inner_loss_(std::move(inner_loss)), options_(std::move(options)), team_(std::move(team)) {}
 
   /// Takes the data of all steps and drops all records. The loop must stay as it is until the next call. Derivatives
   /// are with respect to what `derivatives`, of the loop's shapes, has room for; null for none.

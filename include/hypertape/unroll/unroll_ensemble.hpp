@@ -20,7 +20,8 @@ template <class T, class InnerLoss>
 class UnrollEnsemble {
  public:
   /// As for Unroll; a budget of memory is shared by the threads.
-  explicit UnrollEnsemble(const InnerLoss& inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
+  explicit UnrollEnsemble(const InnerLoss& inner_loss, UnrollOptions options = {},
+                          const WorkerTeam& team = WorkerTeam(1))
       : inner_loss_(inner_loss), options_(std::move(options)), team_(team) {
     own_ = options_;
     own_.schedule = options_.schedule.shared_by(team.size());
