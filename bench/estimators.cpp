@@ -264,7 +264,7 @@ void reweighting(const Setting& setting, const std::string& name) {
   loop.extra = {{noise<double>(Shape::batch(samples, 1), random)}};
   loop.hyperparameters = weight_net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
   const auto x = noise<double>(Shape::batch(clean, features), random);
-  // Training converges, so that little but rounding is left of the derivatives by what it starts from.
+  // Training converges, so that the derivatives with respect to what it starts from are little but rounding.
   time_loop(setting, name, loop, weighted, outer, x, signs(clean),
             {.differentiate = {.x = false}, .samples_per_block = setting.block(samples)}, 1e-4);
 }
@@ -291,8 +291,8 @@ void momentum_and_rates(const Setting& setting, const std::string& name) {
             1e-8);
 }
 
-/// The implicit hypergradient by 10,000 penalties at the minimum of a logistic regression on 200 samples, which is
-/// found before: the solution by conjugate gradients to 1e-5 alone. In float.
+/// The implicit hypergradient with respect to 10,000 penalties at the minimum of a logistic regression on 200 samples,
+/// which is found before: the solution by conjugate gradients to 1e-5 alone. In float.
 void implicit_penalties(const Setting& setting, const std::string& name) {
   constexpr Index features = 10'000, samples = 200, validation = 1000;
   const auto logistic = [](auto theta, auto x, auto y) {

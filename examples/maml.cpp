@@ -1,7 +1,7 @@
 // Few-shot learning on sinusoids (MAML, Finn, Abbeel and Levine 2017): initial weights from which one gradient step on
 // ten points of a new sine wave gives a good model of it. The meta-gradient is the mean over tasks of the hypergradient
-// by theta_0, exact, or of first order, without Hessians. Each task is an inner loop of its own; threads share them
-// out.
+// with respect to theta_0, exact or of first order, without Hessians. Each task is an inner loop of its own; threads
+// share them out.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>

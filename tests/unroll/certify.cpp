@@ -4,43 +4,20 @@
 
 #include <vector>
 
-#include "hypertape/optim/adam.hpp"
-#include "hypertape/optim/heavy_ball.hpp"
-#include "hypertape/optim/norm_clip.hpp"
-#include "hypertape/optim/weight_decay.hpp"
 #include "hypertape/unroll/unroll.hpp"
 #include "support/compare.hpp"
-#include "support/small_problem.hpp"
+#include "support/given_problem.hpp"
 
 namespace hypertape::testing {
 namespace {
-
-const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi, Index t) {
-  return SmallLoss()(theta, x, y) + phi.slice(t % 2, Shape{}) * sum(square(theta));
-};
-const auto outer = [](Var<double> theta, GivenVars<double>& given) {
-  return sum(square(theta)) * sum(given(given.loop.hyperparameters)) + sum(square(given(given.loop.x[0])));
-};
-
-InnerLoop<double> loop_with(const optim::Rule<double>& rule) {
-  InnerLoop<double> loop = small_loop<double>(3, 2);
-  loop.rule = rule;
-  loop.hyperparameters = Tensor<double>(Shape{2}, {0.1, 0.3});
-  return loop;
-}
-
-std::vector<optim::Rule<double>> some_rules() {
-  return {optim::GradientDescent{}, optim::HeavyBall{0}, optim::HeavyBall{}, optim::Adam{},
-          optim::ClippedByNorm{optim::WeightDecay{optim::HeavyBall{0.5}, 0.1}, 0.2}};
-}
 
 TEST_CASE("certify: right hypergradients, and wrong ones") {
   for (const optim::Rule<double>& rule : some_rules()) {
     CAPTURE(rule->name());
     const InnerLoop<double> loop = loop_with(rule);
-    const auto h = hypergradient(loop, inner, outer, {.differentiate = {.y = true}});
+    const auto h = hypergradient(loop, step_loss, given_loss, {.differentiate = {.y = true}});
     for (const std::uint64_t seed : {1U, 2U}) {
-      const Certificate c = certify(loop, inner, outer, h, seed);
+      const Certificate c = certify(loop, step_loss, given_loss, h, seed);
       CHECK(c.difference <= 1e-12);
       CHECK(c.tangent != 0);
       CHECK(c.seconds > 0);
@@ -60,14 +37,14 @@ TEST_CASE("certify: right hypergradients, and wrong ones") {
         for (double& value : tensor.values()) value = -value;
       };
       for_each_input(spoil, spoilt);
-      CHECK(((certify(loop, inner, outer, spoilt).difference > 0.1) == (norm > 0)));
+      CHECK(((certify(loop, step_loss, given_loss, spoilt).difference > 0.1) == (norm > 0)));
     }
   }
 }
 
 TEST_CASE("certify: an estimate is compared with the whole") {
   const InnerLoop<double> loop = loop_with(optim::HeavyBall{});
-  const auto full = hypergradient(loop, inner, outer);
+  const auto full = hypergradient(loop, step_loss, given_loss);
   CHECK(std::abs(compare(full, full).cosine - 1) <= 1e-15);
   CHECK(compare(full, full).norm_error == 0);
   Hypergradient<double> twice = full;
@@ -80,7 +57,7 @@ TEST_CASE("certify: an estimate is compared with the whole") {
   CHECK(std::abs(compare(twice, full).norm_error - 1) <= 1e-15);
   double before = 2;
   for (const Index window : {1, 3, 5}) {  // the longer, the nearer
-    const EstimateError error = compare(hypergradient(loop, inner, outer, {.window = window}), full);
+    const EstimateError error = compare(hypergradient(loop, step_loss, given_loss, {.window = window}), full);
     CHECK(error.norm_error < before);
     CHECK(error.norm_error > 0);
     before = error.norm_error;

@@ -4,45 +4,23 @@
 
 #include <vector>
 
-#include "hypertape/optim/adam.hpp"
-#include "hypertape/optim/heavy_ball.hpp"
-#include "hypertape/optim/norm_clip.hpp"
-#include "hypertape/optim/weight_decay.hpp"
 #include "hypertape/unroll/unroll.hpp"
 #include "support/compare.hpp"
-#include "support/small_problem.hpp"
+#include "support/given_problem.hpp"
 
 namespace hypertape::testing {
 namespace {
 
-const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi, Index t) {
-  return SmallLoss()(theta, x, y) + phi.slice(t % 2, Shape{}) * sum(square(theta));
-};
-const auto outer = [](Var<double> theta, GivenVars<double>& given) {
-  return sum(square(theta)) * sum(given(given.loop.hyperparameters)) + sum(square(given(given.loop.x[0])));
-};
-using Forward = ForwardUnroll<double, decltype(inner)>;
-
-InnerLoop<double> loop_with(const optim::Rule<double>& rule) {
-  InnerLoop<double> loop = small_loop<double>(3, 2);
-  loop.rule = rule;
-  loop.hyperparameters = Tensor<double>(Shape{2}, {0.1, 0.3});
-  return loop;
-}
-
-std::vector<optim::Rule<double>> some_rules() {
-  return {optim::GradientDescent{}, optim::HeavyBall{0}, optim::HeavyBall{}, optim::Adam{},
-          optim::ClippedByNorm{optim::WeightDecay{optim::HeavyBall{0.5}, 0.1}, 0.2}};
-}
+using Forward = ForwardUnroll<double, decltype(step_loss)>;
 
 TEST_CASE("forward unroll: the derivatives of the reverse sweep") {
   for (const optim::Rule<double>& rule : some_rules()) {
     const InnerLoop<double> loop = loop_with(rule);
     CAPTURE(rule->name());
     for (const std::vector<Index>& steps : {std::vector<Index>{}, {0, 3, 6}}) {
-      const auto expected = hypergradient(loop, inner, outer, {.outer_steps = steps});
-      Forward forward(inner, {.learning_rates = true, .outer_steps = steps});
-      const auto& h = forward(loop, outer);
+      const auto expected = hypergradient(loop, step_loss, given_loss, {.outer_steps = steps});
+      Forward forward(step_loss, {.learning_rates = true, .outer_steps = steps});
+      const auto& h = forward(loop, given_loss);
       CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-12);
       CHECK(relative_error(h.learning_rates, expected.learning_rates) <= 1e-12);
       if (loop.rule.values().size() > 0)
@@ -58,17 +36,17 @@ TEST_CASE("forward unroll: the derivatives of the reverse sweep") {
 
 TEST_CASE("forward unroll: the same bits for any number of threads, and memory that T does not change") {
   InnerLoop<double> loop = loop_with(optim::HeavyBall{});
-  Forward one(inner, {.learning_rates = true});
-  const Hypergradient<double> expected = one(loop, outer);
+  Forward one(step_loss, {.learning_rates = true});
+  const Hypergradient<double> expected = one(loop, given_loss);
   for (const int threads : {2, 3}) {
-    Forward many(inner, {.learning_rates = true}, WorkerTeam(threads));
-    CHECK(equal(many(loop, outer).learning_rates, expected.learning_rates));
-    CHECK(equal(many(loop, outer).hyperparameters, expected.hyperparameters));
+    Forward many(step_loss, {.learning_rates = true}, WorkerTeam(threads));
+    CHECK(equal(many(loop, given_loss).learning_rates, expected.learning_rates));
+    CHECK(equal(many(loop, given_loss).hyperparameters, expected.hyperparameters));
   }
   const auto bytes = [&](Index epochs) {
     loop.learning_rates = Tensor<double>(Shape{epochs, 3}, 0.01);
-    Forward forward(inner, {.coefficients = false});
-    forward(loop, outer);
+    Forward forward(step_loss, {.coefficients = false});
+    forward(loop, given_loss);
     return forward.reserved_bytes();
   };
   const std::size_t of_a_step = 2 * 3 * sizeof(double);  // a learning rate and an inner loss
@@ -78,14 +56,14 @@ TEST_CASE("forward unroll: the same bits for any number of threads, and memory t
 TEST_CASE("forward unroll: one rate for all steps, by a direction") {
   InnerLoop<double> loop = loop_with(optim::HeavyBall{});
   loop.learning_rates.fill(0.2);
-  const auto full = hypergradient(loop, inner, outer);
+  const auto full = hypergradient(loop, step_loss, given_loss);
   double expected = 0;
   for (const double value : full.learning_rates.values()) expected += value;
   InnerLoop<double> direction;
   direction.learning_rates = Tensor<double>(loop.learning_rates.shape(), 1.0);
   direction.rule = loop.rule;
   direction.rule.coefficients = Tensor<double>();
-  const std::vector<double> slopes = Forward(inner).tangents(loop, {&direction, 1}, outer);
+  const std::vector<double> slopes = Forward(step_loss).tangents(loop, {&direction, 1}, given_loss);
   CHECK(std::abs(slopes.at(0) - expected) <= 1e-13 * std::abs(expected));
 }
 
@@ -101,16 +79,16 @@ TEST_CASE("forward unroll: nothing to differentiate is an error") {
 TEST_CASE("forward unroll: steps that the run does not reach, and directions that do not fit, are refused") {
   const InnerLoop<double> loop = loop_with(optim::HeavyBall{});
   for (const std::vector<Index>& steps : {std::vector<Index>{7}, {-1}, {4, 2}}) {
-    Forward forward(inner, {.outer_steps = steps});
-    CHECK_THROWS_WITH_AS(forward(loop, outer), doctest::Contains("outer steps must ascend within 0 to 6"),
+    Forward forward(step_loss, {.outer_steps = steps});
+    CHECK_THROWS_WITH_AS(forward(loop, given_loss), doctest::Contains("outer steps must ascend within 0 to 6"),
                          ArgumentError);
   }
-  Forward forward(inner);
+  Forward forward(step_loss);
   const auto refused = [&](const auto& change, const doctest::Contains& text) {
     InnerLoop<double> direction;
     direction.rule = loop.rule;
     change(direction);
-    CHECK_THROWS_WITH_AS(forward.tangents(loop, {&direction, 1}, outer), text, ShapeError);
+    CHECK_THROWS_WITH_AS(forward.tangents(loop, {&direction, 1}, given_loss), text, ShapeError);
   };
   refused([](auto& d) { d.theta0 = Tensor<double>(Shape{500}); },
           doctest::Contains("direction: initial weights is (500), in the loop (43)"));

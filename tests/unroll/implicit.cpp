@@ -403,7 +403,7 @@ TEST_CASE("implicit: refuses negative curvature, which a damping may outweigh") 
   check_error<DivergenceError>([&] { call(NeumannSeries{.step = 0.5}, 0); }, {"the Neumann series diverges"});
   check_error<DivergenceError>([&] { call(FixedPoint{}, 0); }, {"the fixed-point iteration diverges"});
   CHECK_NOTHROW(call(ConjugateGradient{}, 0.75));
-  // Where the Hessian is singular, and v within its range, the answer is that of the smallest norm.
+  // Where the Hessian is singular, and v within its range, the answer is the one of smallest norm.
   loop.extra = {{Tensor<double>({3}, {2, 0, 1})}};
   const auto within = [](Var<double> t) { return t.slice(0, Shape{}) + t.slice(2, Shape{}); };
   CHECK_THROWS_AS(call(ConjugateGradient{}, 0), DivergenceError);

@@ -28,7 +28,7 @@ Var<double> outer_loss(Var<double> theta) {
 }
 
 /// L(theta_T) by the loop as the equations have it, with no unrolling machinery, from step `first` on, where theta is
-/// the loop's theta0 and the velocity is given; at the end the velocity is that of the end.
+/// the loop's theta0 and the velocity is given; at the end it holds the final velocity.
 double trained_loss(const InnerLoop<double>& loop, Index first, Tensor<double>& velocity, Tensor<double>& theta) {
   theta = loop.theta0;
   const double momentum = loop.rule->slot_count() > 0 ? loop.rule["momentum"] : 0;
@@ -736,6 +736,23 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
   fresh(loop, simple_outer);
   CHECK(static_cast<double>(fresh.reserved_bytes()) <= 1.05 * static_cast<double>(budget));
   CHECK(changing.reserved_bytes() >= fresh.reserved_bytes());
+
+  // Also if training alone came between.
+  Index calls = 0;
+  const auto counting = [&](Var<double> theta, Var<double> x, Var<double> y) {
+    ++calls;
+    return SmallLoss()(theta, x, y);
+  };
+  const auto calls_of = [&](auto& unroll) {
+    calls = 0;
+    unroll(loop, simple_outer);
+    return calls;
+  };
+  const UnrollOptions bounded{.schedule = Schedule::memory_budget(budget)};
+  Unroll<double, decltype(counting)> trained(counting, bounded), anew(counting, bounded);
+  trained(plain, simple_outer);
+  trained.train(loop);
+  CHECK(calls_of(trained) == calls_of(anew));
 
   Unroll<double, SmallLoss> none(SmallLoss(), {.schedule = Schedule::memory_budget(1000)});
   CHECK_THROWS_WITH_AS(none(loop, simple_outer),

@@ -29,9 +29,9 @@ namespace hypertape::optim {
 ///
 /// Where v' is 0, N is v'_bar, although the root has no finite derivative there: v' = 0 says that g = 0, and that v = 0
 /// or beta2 = 0. In a run, all gradients so far were 0 then, so m' = 0 and D_bar = 0: theta' = theta - a (1 - beta1) g
-/// / (epsilon + O(|g|)) does have a derivative by g, that of M. What is left is beta2 = 0 with m' not 0, a kink |g|,
-/// whose two slopes have the mean 0, and squares too small for a floating-point number, whose root is nothing beside
-/// epsilon.
+/// / (epsilon + O(|g|)) does have a derivative with respect to g, the one that M gives. What is left is beta2 = 0 with
+/// m' not 0, a kink |g|, whose two slopes have the mean 0, and squares too small for a floating-point number, whose
+/// root is nothing beside epsilon.
 struct Adam {
   double beta1 = 0.9;     ///< in [0, 1)
   double beta2 = 0.999;   ///< in [0, 1)

@@ -79,12 +79,7 @@ class RecordedRule final : public UpdateRule<T> {
                const WorkerTeam&) override {
     record(in, true);
     const bool apart = &out != &along.iterate;
-    along_.clear();
-    along_.push_back(input(along.iterate.theta, apart));
-    for (const Tensor<T>& slot : along.iterate.slot) along_.push_back(input(slot, apart));
-    along_.push_back(input(along.gradient, true));
-    along_.push_back(rate(in.groups, along.rates));
-    along_.push_back(input(along.phi, true));
+    put(along.iterate, along.gradient, rate(in.groups, along.rates), along.phi, apart, along_);
     results_.resize(outputs_.size());
     jvp<T>(outputs_, inputs_, along_, results_);
     copy(results_[0], out.theta);
@@ -92,15 +87,19 @@ class RecordedRule final : public UpdateRule<T> {
   }
 
  private:
+  /// What a step is given, or its tangent, on the tape, in the order of `inputs_`. `apart` says that the iterate keeps
+  /// its values until the tape is reset.
+  void put(const Iterate<T>& iterate, const Tensor<T>& gradient, Var<T> rates, const Tensor<T>& phi, bool apart,
+           std::vector<Var<T>>& out) {
+    out.assign(1, input(iterate.theta, apart));
+    for (const Tensor<T>& slot : iterate.slot) out.push_back(input(slot, apart));
+    out.insert(out.end(), {input(gradient, true), rates, input(phi, true)});
+  }
+
   /// Records a step. `apart` says that what it is given keeps its values until the tape is reset.
   void record(const StepInputs<T>& in, bool apart) {
     tape_.reset();
-    inputs_.clear();
-    inputs_.push_back(input(in.from.theta, apart));
-    for (const Tensor<T>& slot : in.from.slot) inputs_.push_back(input(slot, apart));
-    inputs_.push_back(input(in.gradient, true));
-    inputs_.push_back(rate(in.groups, in.rates));
-    inputs_.push_back(input(in.phi, true));
+    put(in.from, in.gradient, rate(in.groups, in.rates), in.phi, apart, inputs_);
 
     const Slots now(inputs_.data() + 1, slot_count_);
     const Var<T> theta = inputs_[0], gradient = inputs_[slot_count_ + 1], rate = inputs_[slot_count_ + 2],

@@ -121,7 +121,7 @@ class ClippedRule final : public UpdateRule<T> {
 ///
 ///     max_norm_bar = <n, g> / (|g| + 1e-6),    g_bar = c n - c <n, g> / (|g| + 1e-6) g / |g|
 ///
-/// whose last term is 0 for g = 0. The norm is that of the whole gradient, whatever the groups of weights.
+/// whose last term is 0 for g = 0. The norm is taken over the whole gradient, whatever the groups of weights.
 ///
 /// `optim::ClippedByNorm{optim::WeightDecay{optim::HeavyBall{}, 5e-4}, 1}` clips before the decay is added, as a
 /// training loop in PyTorch does.

@@ -52,7 +52,7 @@ class Optimizer {
   /// @}
 
   /// values -> the step's theta, in place. @throws ArgumentError if there are none, or sizes differ, from each other or
-  /// from that of the steps before.
+  /// from the steps before.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
     const auto size = static_cast<Index>(values.size());
     const Index known = state_.slot.empty() ? size : state_.slot[0].size();

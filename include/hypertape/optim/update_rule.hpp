@@ -14,11 +14,25 @@
 
 namespace hypertape::optim {
 
+namespace detail {
+
+template <class T>
+std::size_t reserved_bytes(const std::vector<Tensor<T>>& tensors) {
+  std::size_t bytes = 0;
+  for (const Tensor<T>& tensor : tensors) bytes += tensor.reserved_bytes();
+  return bytes;
+}
+
+}  // namespace detail
+
 /// s_t = (theta_t, slots): the weights before step t, and what a rule keeps beside them, say velocities or moments.
 template <class T>
 struct Iterate {
   Tensor<T> theta;              ///< (P)
   std::vector<Tensor<T>> slot;  ///< each (P)
+
+  /// Bytes that they hold.
+  std::size_t reserved_bytes() const { return theta.reserved_bytes() + detail::reserved_bytes(slot); }
 };
 
 /// What a rule remembers of the steps so far: with the weights, all that it takes to go on, bit for bit.
@@ -26,6 +40,9 @@ template <class T>
 struct State {
   std::vector<Tensor<T>> slot;  ///< each (P); empty: zeros, as a rule starts
   Index steps = 0;              ///< taken so far, for the bias corrections of Adam
+
+  /// Bytes that the slots hold.
+  std::size_t reserved_bytes() const { return detail::reserved_bytes(slot); }
 };
 
 /// A number that a rule has, such as a momentum: its name, and the range least <= value < end that it must be in.

@@ -31,7 +31,7 @@ void set_all_but_last(Given<V, Slots, Coefficients>& bar, const Given<V, Slots, 
 
 }  // namespace detail
 
-/// Weight decay by the gradient of lambda / 2 |theta|^2, added to that of the loss (weight_decay of PyTorch's SGD, Adam
+/// Weight decay: the gradient of lambda / 2 |theta|^2, added to the loss's own (weight_decay of PyTorch's SGD, Adam
 /// and RMSprop), of any rule that treats each weight alone:
 ///
 ///     s' = step(s, g + lambda theta, eta)

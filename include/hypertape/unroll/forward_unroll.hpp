@@ -73,13 +73,10 @@ class ForwardUnroll {
       throw ArgumentError("ForwardUnroll: the loop has none of the inputs that the options ask for");
     }
     const std::vector<T> slopes = tangents(loop, directions, outer_loss);
-    std::size_t next = 0;
-    const auto take = [&](const InputName&, Tensor<T>& part) {
-      for (T& value : part.values()) value = slopes[next++];
-    };
-    // In the order in which the directions were made.
+    auto slope = slopes.begin();  // in the order in which the directions were made
     for (Tensor<T>* part : {&result_.hyperparameters, &result_.rule.coefficients, &result_.learning_rates}) {
-      if (part->shape().rank() > 0) take({}, *part);
+      if (part->shape().rank() == 0) continue;
+      for (T& value : part->values()) value = *slope++;
     }
     detail::require_finite_derivatives(result_);
     return result_;
@@ -140,7 +137,7 @@ class ForwardUnroll {
       std::ranges::fill(slopes, T(0));
       T total = 0;
       const auto add_outer = [&](Index t) {
-        if (outer_steps.empty() ? t == loop.range().end : std::ranges::binary_search(outer_steps, t)) {
+        if (detail::is_outer_step(outer_steps, t, loop.range().end)) {
           total += add_outer_loss(loop, t, directions, outer_loss, slopes);
         }
       };
@@ -149,9 +146,7 @@ class ForwardUnroll {
         add_outer(t);
         losses[t] = step(loop, t, directions, *rule);
       }
-      if (!now_.theta.all_finite()) {
-        throw DivergenceError("hypergradient: the weights are not finite after ", loop.range().size(), " inner steps");
-      }
+      detail::require_finite_weights(now_.theta, loop.range().size());
       add_outer(loop.range().end);
       if (result == nullptr) return;
       result->outer_loss = total;
@@ -164,13 +159,8 @@ class ForwardUnroll {
       std::size_t bytes = derivatives_.reserved_bytes() + gradient_.reserved_bytes() +
                           gradient_tangent_.reserved_bytes() + outer_gradient_.reserved_bytes() +
                           detail::input_bytes(given_gradient_);
-      const auto add = [&](const optim::Iterate<T>& iterate) {
-        bytes += iterate.theta.reserved_bytes();
-        for (const Tensor<T>& slot : iterate.slot) bytes += slot.reserved_bytes();
-      };
-      add(now_);
-      add(next_);
-      for (const auto& tangent : tangents_) add(tangent);
+      bytes += now_.reserved_bytes() + next_.reserved_bytes();
+      for (const optim::Iterate<T>& tangent : tangents_) bytes += tangent.reserved_bytes();
       return bytes;
     }
 
@@ -200,10 +190,7 @@ class ForwardUnroll {
       const bool takes_phi = loop.has_hyperparameters() && Form::with_phi;
       const detail::LossInputs<T> inputs{now_.theta, data_, {}, takes_phi ? &loop.hyperparameters : nullptr, t};
       const T loss = derivatives_.record(inputs, T(1), kernels::OutputMode::write, gradient_.data());
-      if (!std::isfinite(loss)) {
-        throw DivergenceError("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite",
-                              " at inner step ", t);
-      }
+      detail::require_finite_inner_loss(loss, t);
       const optim::StepInputs<T> in = detail::step_inputs(loop, groups_, t, now_, gradient_);
       rule.step(in, next_, WorkerTeam(1));
       for (std::size_t k = 0; k < directions.size(); ++k) {

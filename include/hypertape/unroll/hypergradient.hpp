@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "hypertape/core/error.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 
@@ -28,12 +30,25 @@ void require_finite_derivatives(const Hypergradient<T>& h) {
   for_each_input(expect_finite, h);
 }
 
+/// @throws DivergenceError, which names the step, if its loss is not finite.
+template <class T>
+void require_finite_inner_loss(T loss, Index step) {
+  if (std::isfinite(loss)) return;
+  throw DivergenceError("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite", " at inner step ",
+                        step);
+}
+
+/// @throws DivergenceError, which says after how many steps, if the weights are not finite.
+template <class T>
+void require_finite_weights(const Tensor<T>& theta, Index steps) {
+  if (theta.all_finite()) return;
+  throw DivergenceError("hypergradient: the weights are not finite after ", steps, " inner steps");
+}
+
 /// Bytes that a hypergradient holds.
 template <class T>
 std::size_t reserved_bytes(const Hypergradient<T>& h) {
-  std::size_t bytes = input_bytes(h) + h.inner_losses.reserved_bytes() + h.theta_T.reserved_bytes();
-  for (const Tensor<T>& slot : h.state_T.slot) bytes += slot.reserved_bytes();
-  return bytes;
+  return input_bytes(h) + h.inner_losses.reserved_bytes() + h.theta_T.reserved_bytes() + h.state_T.reserved_bytes();
 }
 
 }  // namespace detail

@@ -101,7 +101,7 @@ class Implicit {
   double residual() const { return system_.residual; }
   /// Iterations that the solver took: terms of a Neumann series, columns of a Nystrom method.
   Index iterations() const { return system_.iterations; }
-  /// Products with H that were taken, that of the stationarity test included.
+  /// Products with H so far, including the one of the stationarity test.
   Index products() const { return products_; }
   /// |g| at the point.
   double gradient_norm() const { return gradient_norm_; }

@@ -45,8 +45,7 @@ struct LinearSystem {
   }
   /// Bytes that the vectors hold.
   std::size_t reserved_bytes() const {
-    std::size_t bytes = v.reserved_bytes() + q.reserved_bytes() + iterate.theta.reserved_bytes();
-    for (const Tensor<T>& slot : iterate.slot) bytes += slot.reserved_bytes();
+    std::size_t bytes = v.reserved_bytes() + q.reserved_bytes() + iterate.reserved_bytes();
     for (const Tensor<T>& vector : vectors) bytes += vector.reserved_bytes();
     return bytes;
   }

@@ -82,7 +82,7 @@ struct InputName {
   }
 };
 
-/// Calls f(name, tensor of the first loop, that of the second, ...) for the tensors that all of them have. Means over
+/// Calls f(name, tensor of the first loop, tensor of the second, ...) for each tensor that every loop has. Means over
 /// tasks, checks, forecasts, updates, tangents and files are written on this, and name no input: a new one is a member
 /// above and a line here.
 template <class F, class... Loop>
@@ -181,8 +181,8 @@ double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
   return sum;
 }
 
-/// @throws ShapeError, which names it, if a tensor of the direction has not the shape that it has in the loop, or data
-/// is that of other steps.
+/// @throws ShapeError, which names it, if a tensor of the direction differs in shape from the loop's, or if the
+/// direction has data for other steps.
 template <class T>
 void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) {
   std::size_t present = 0, common = 0;
@@ -192,10 +192,12 @@ void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) 
     if (of_loop.shape() == tensor.shape()) return;
     throw ShapeError("direction: ", name, " is ", tensor.shape(), ", in the loop ", of_loop.shape());
   };
-  // Slots are inputs of every loop whose rule keeps some, whether it gives them or not.
-  InnerLoop<T> whole = loop;
-  if (whole.state0.slot.empty()) whole.state0.slot.assign(loop.rule->slot_count(), Tensor<T>(loop.theta0.shape()));
-  for_each_input(compare_shapes, whole, direction);
+  for_each_input(compare_shapes, loop, direction);
+  if (loop.state0.slot.empty()) {  // its rule's slots are zero, and inputs all the same
+    for (std::size_t i = 0; i < (std::min)(direction.state0.slot.size(), loop.rule->slot_count()); ++i) {
+      compare_shapes({"initial slot", -1, i + 1}, loop.theta0, direction.state0.slot[i]);
+    }
+  }
   const auto fits = [&](const auto& of_loop, const auto& tensors) {
     return tensors.empty() || tensors.size() == of_loop.size();
   };

@@ -119,6 +119,11 @@ inline void require_outer_steps(const std::vector<Index>& steps, Range range) {
   }
 }
 
+/// Whether an outer loss is asked for after t steps: at these, or, if there are none, at the end.
+inline bool is_outer_step(const std::vector<Index>& steps, Index t, Index end) {
+  return steps.empty() ? t == end : std::ranges::binary_search(steps, t);
+}
+
 /// The outer loss at a point, checked. @throws ShapeError if a gradient of another shape was written, DivergenceError
 /// if value or gradient are not finite, also where no gradient was written.
 template <class OuterLoss, class T>

@@ -19,7 +19,7 @@ namespace detail {
 
 /// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
 /// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
-/// `add_to` takes it.
+/// `add` or `sum` takes it.
 template <class T, class InnerLoss>
 class StepBlocks {
  public:

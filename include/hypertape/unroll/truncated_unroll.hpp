@@ -69,8 +69,7 @@ class TruncatedUnroll {
   std::size_t reserved_bytes() const {
     std::size_t bytes = unroll_.reserved_bytes() + detail::input_bytes(loop_);
     for (const Point& point : points_) {
-      bytes += point.theta.reserved_bytes();
-      for (const Tensor<T>& slot : point.state.slot) bytes += slot.reserved_bytes();
+      bytes += point.theta.reserved_bytes() + point.state.reserved_bytes();
     }
     return bytes;
   }

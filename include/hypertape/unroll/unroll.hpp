@@ -68,6 +68,7 @@ class Unroll {
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
     loop.validate();
     detail::require_outer_steps(options_.outer_steps, {window_begin(loop), loop.range().end});
+    adopt(loop.rule);
     plan(loop);
     detail::zeros_like(loop, options_.differentiate, static_cast<InnerLoop<T>&>(result_));
     start(loop, &result_);
@@ -81,9 +82,11 @@ class Unroll {
   /// Bytes that trajectory, records and results hold.
   std::size_t reserved_bytes() const {
     std::size_t bytes = blocks_.reserved_bytes() + detail::reserved_bytes(result_) + gradient_bar_.reserved_bytes() +
-                        theta_gradient_.reserved_bytes() + bytes_of(bar_);
-    for (const Point& point : trajectory_) bytes += bytes_of(point);
-    for (const optim::Iterate<T>& point : checkpoints_) bytes += bytes_of(point);
+                        theta_gradient_.reserved_bytes() + bar_.reserved_bytes();
+    for (const Point& point : trajectory_) {
+      bytes += point.iterate.reserved_bytes() + point.gradient.reserved_bytes();
+    }
+    for (const optim::Iterate<T>& point : checkpoints_) bytes += point.reserved_bytes();
     if (rule_) bytes += rule_->reserved_bytes();
     return bytes;
   }
@@ -106,21 +109,18 @@ class Unroll {
     Tensor<T> gradient;
   };
 
-  static std::size_t bytes_of(const optim::Iterate<T>& iterate) {
-    std::size_t bytes = iterate.theta.reserved_bytes();
-    for (const Tensor<T>& slot : iterate.slot) bytes += slot.reserved_bytes();
-    return bytes;
+  /// Makes the loop's rule this object's own. A schedule that was found for another rule no longer holds.
+  void adopt(const optim::Rule<T>& rule) {
+    if (known_rule_ != nullptr && &**known_rule_ == &*rule) return;
+    known_rule_ = std::make_unique<optim::Rule<T>>(rule);
+    rule_ = rule->clone();
+    schedule_.reset();
   }
-
-  static std::size_t bytes_of(const Point& point) { return bytes_of(point.iterate) + point.gradient.reserved_bytes(); }
 
   /// Makes ready for these steps; null for no derivatives.
   void start(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
     detail::require_use_of_hyperparameters<InnerLoss>(loop);
-    if (known_rule_ == nullptr || &**known_rule_ != &*loop.rule) {
-      known_rule_ = std::make_unique<optim::Rule<T>>(loop.rule);
-      rule_ = loop.rule->clone();
-    }
+    adopt(loop.rule);
     groups_.assign(loop.theta0.size(), loop.groups);
     blocks_.load(loop, derivatives);
     plain_ = is_plain(loop);
@@ -155,9 +155,7 @@ class Unroll {
   void plan(const InnerLoop<T>& loop) {
     std::vector<Shape> sizes;
     if (!options_.schedule.is_concrete()) {
-      const bool same_rule = known_rule_ != nullptr && &**known_rule_ == &*loop.rule;
       sizes.assign(1, Shape{loop.range().end + 1, window_begin(loop) + 1});
-      if (!same_rule) schedule_.reset();
       for_each_input([&](const InputName&, const Tensor<T>& tensor) { sizes.push_back(tensor.shape()); }, loop);
     }
     if (schedule_ && sizes == planned_sizes_) return;
@@ -266,10 +264,7 @@ class Unroll {
   void take(const InnerLoop<T>& loop, Index t, Point& from, Point& to, bool keep) {
     const T loss = blocks_.gradient(from.iterate.theta, loop.data_of(t), t, keep && records(loop));
     result_.inner_losses[t] = loss;
-    if (!std::isfinite(loss)) {
-      throw DivergenceError("hypergradient: the inner loss is ", std::isnan(loss) ? "NaN" : "infinite",
-                            " at inner step ", t);
-    }
+    detail::require_finite_inner_loss(loss, t);
     to.iterate.theta.resize(loop.theta0.shape());
     to.iterate.slot.resize(loop.rule->slot_count());
     for (Tensor<T>& slot : to.iterate.slot) slot.resize(loop.theta0.shape());
@@ -283,9 +278,7 @@ class Unroll {
   void finish(const InnerLoop<T>& loop) {
     const optim::Iterate<T>& last = current().iterate;
     const Index taken = loop.range().size();
-    if (!last.theta.all_finite()) {
-      throw DivergenceError("hypergradient: the weights are not finite after ", taken, " inner steps");
-    }
+    detail::require_finite_weights(last.theta, taken);
     result_.theta_T = last.theta;
     result_.state_T.slot = last.slot;
     result_.state_T.steps = loop.state0.steps + taken;
@@ -302,8 +295,7 @@ class Unroll {
   /// The outer loss at theta_t, the current point, if it is asked for there.
   template <class OuterLoss>
   void add_outer_loss(const InnerLoop<T>& loop, Index t, const OuterLoss& outer_loss) {
-    const std::vector<Index>& steps = options_.outer_steps;
-    if (steps.empty() ? t != loop.range().end : !std::ranges::binary_search(steps, t)) return;
+    if (!detail::is_outer_step(options_.outer_steps, t, loop.range().end)) return;
     const bool at_end = t == loop.range().end;
     Tensor<T>& gradient = at_end ? bar_.theta : theta_gradient_;
     result_.outer_loss +=

@@ -27,7 +27,7 @@ struct UnrollOptions {
   bool first_order = false;
 
   /// Truncated back-propagation: derivatives go through the last `window` steps only, the steps before count as given;
-  /// 0: all. Hypergradient::theta0 is then the derivative by the weights at the window's start.
+  /// 0: all. Hypergradient::theta0 is then the derivative with respect to the weights at the window's start.
   Index window = 0;
 
   /// The steps t whose theta_t the outer loss is asked for; the outer loss is the sum of what it says. Empty: theta
