@@ -131,6 +131,13 @@ TEST_CASE("tool: hypergradients are certified every so many iterations, and a wi
   check_exit(quick(folder.path() / "window") + " --certify 1 --window 1", 2, {"certify", "window"});
 }
 
+TEST_CASE("tool: memory that does not do is refused before anything is written") {
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder.path() / "run";
+  check_exit(quick(out) + " --net mlp --hidden 20 --memory 3kB", 2, {"do not fit into 3000 bytes", "the least is"});
+  CHECK(!std::filesystem::exists(out));
+}
+
 TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip that follows the norm, and less memory") {
   const TemporaryFolder folder;
   const auto run = [&](const char* name, const std::string& options) {

@@ -158,6 +158,15 @@ TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
   CHECK_THROWS_WITH_AS(ensemble(tasks, outer), doctest::Contains("task 1: InnerLoop: learning rates"), ShapeError);
 }
 
+TEST_CASE("unroll_ensemble: its bytes are predicted") {
+  const InnerLoop<double> loop = small_loop<double>(1, 8, 400);
+  const std::size_t one = Unroll<double, SmallLoss>(SmallLoss()).predicted_bytes(loop);
+  const UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), {}, WorkerTeam(2));
+  const auto threads = static_cast<std::size_t>(WorkerTeam(2).size());  // one without OpenMP
+  CHECK(ensemble.predicted_bytes(loop, 5) == threads * one);
+  if (threads == 2) CHECK(ensemble.predicted_bytes(loop, 1) == one);
+}
+
 TEST_CASE("unroll_ensemble: a budget of memory holds for few tasks and for many") {
   const InnerLoop<double> loop = small_loop<double>(1, 64, 400);
   const std::size_t budget =
@@ -166,6 +175,7 @@ TEST_CASE("unroll_ensemble: a budget of memory holds for few tasks and for many"
   for (const std::size_t count : {1U, 4U, 1U}) {
     const std::vector<InnerLoop<double>> tasks(count, loop);
     ensemble(tasks, outer);
+    CHECK(ensemble.predicted_bytes(loop, count) <= budget);
     CHECK(static_cast<double>(ensemble.reserved_bytes()) <= 1.1 * static_cast<double>(budget) + 5e5);  // and results
   }
 }

@@ -51,6 +51,7 @@ class Distiller {
         state_{{first_images(), first_labels(), options_, dataset.normalization}},
         unroll_(Loss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
+    require_memory();
     data_checksum_.add(dataset);
     origin_ = {dataset.name, data_checksum_.value(), dataset.train.classes, dataset.class_names};
     for (const auto* weights : {&training_.given(), &validator_.theta0()}) {
@@ -197,6 +198,15 @@ class Distiller {
       for (const float rate : state_.parameters.loop().learning_rates.values()) rates << ' ' << rate;
       throw DivergenceError("iteration ", state_.iteration, ": ", error.what(), "; learning rates", rates.str());
     }
+  }
+
+  /// @throws ArgumentError if the options' budget of memory does not do, before the first step finds out.
+  void require_memory() const {
+    if (options_.inner_loop.schedule.is_concrete()) return;
+    const auto theta0 = training_.of_iteration(options_.outer_loop.networks, 0, options_.seed);
+    InnerLoop<float> loop = state_.parameters.loop();
+    loop.theta0 = theta0.front();
+    unroll_.predicted_bytes(loop, theta0.size());
   }
 
   /// Returns the loss.

@@ -62,6 +62,14 @@ class UnrollEnsemble {
   /// The results of each task of the last call.
   std::span<const Hypergradient<T>> results() const { return results_; }
 
+  /// What the unrolls of a new object will hold after so many tasks like this one, as Unroll's `predicted_bytes`.
+  /// @throws ArgumentError, as a call would, if a budget of memory has no schedule.
+  std::size_t predicted_bytes(const InnerLoop<T>& task, std::size_t count) const {
+    const bool apart = work_apart(count);
+    const Unroll<T, InnerLoss> probe(inner_loss_, apart ? own_ : options_);
+    return probe.predicted_bytes(task) * (apart ? static_cast<std::size_t>(team_.size()) : 1);
+  }
+
   /// Bytes that all of them hold.
   std::size_t reserved_bytes() const {
     std::size_t bytes = detail::reserved_bytes(mean_);
@@ -85,7 +93,7 @@ class UnrollEnsemble {
     const auto run_one = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& room, std::size_t i, int worker) {
       named(what, i, [&] { results_[i] = unroll(loop_of(i, room), outer_loss(static_cast<Index>(i), worker)); });
     };
-    const bool apart = count >= static_cast<std::size_t>(team_.size());
+    const bool apart = work_apart(count);
     use(apart);
     if (apart) {
       team_.for_each(static_cast<Index>(count), [&](Index i, int w) {
@@ -98,6 +106,9 @@ class UnrollEnsemble {
     take_mean(what);
     return mean_;
   }
+
+  /// Whether there are tasks for every thread, so that each takes whole ones.
+  bool work_apart(std::size_t count) const { return count >= static_cast<std::size_t>(team_.size()); }
 
   /// Makes the unrolls that work apart, one a thread, or the one that all threads share; a budget of memory is for
   /// either, and the others then go.
