@@ -2,8 +2,8 @@
 # Times bench_hypergradient, or bench_estimators, and PyTorch on the same work, alternately in one sitting, and prints one table with their
 # ratios: medians over the rounds. Installs and builds nothing; says what is missing.
 #
-# Either side gets its best: the number of threads with which it is fastest, and PyTorch the kernels that OpenBLAS itself
-# chooses for the processor, whatever OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE say.
+# Either side gets its best: the number of threads with which it is fastest, and PyTorch the fastest of the kernels that
+# OpenBLAS has for the processor, its own choice among them, whatever OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE say.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -16,7 +16,7 @@ usage: bench/compare_pytorch.sh [OPTION ...]
   --rounds N     how often the two sides take turns (default: 3)
   --runs N       timed runs of a piece of work in each round (default: 9)
   --tuned        PyTorch once more, with glibc keeping freed memory: MALLOC_TRIM_THRESHOLD_ and
-                 MALLOC_MMAP_THRESHOLD_ at 4000000000
+                 MALLOC_MMAP_THRESHOLD_ at 4000000000; the ratio is then to the faster of the two
   --markdown     print the table as markdown, for docs/performance.md
   --build DIR    where the program was built (default: build/release)
   --python FILE  the Python that has PyTorch (default: python3, else /usr/bin/python3)
@@ -93,17 +93,19 @@ trap 'rm -rf "$work"' EXIT
 
 load() { [ ! -r /proc/loadavg ] || cut -d' ' -f1 /proc/loadavg; }
 load_before=$(load)
+kernels=''  # of OpenBLAS: its name for them, or its own choice
 declare -A threads_of=([hypertape]=${threads:-$(nproc)} [pytorch]=${threads:-$(nproc)} [tuned]=${threads:-$(nproc)})
 peer() {  # peer SIDE OPTION ...: PyTorch, tuned or not
   local side=$1 tuning=()
   shift
   [ "$side" != tuned ] || tuning=(MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000)
+  [ -z "$kernels" ] || tuning+=("OPENBLAS_CORETYPE=$kernels")
   env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS="${threads_of[$side]}" ${tuning[@]+"${tuning[@]}"} \
     "$python" "$root/bench/pytorch/${script:-${program#bench_}}.py" --threads "${threads_of[$side]}" "$@"
 }
 
-script=hypergradient peer pytorch --only sgemm --runs 1 >"$work/setup"
-setup=$(head -n 1 "$work/setup")
+set_up() { setup=$(script=hypergradient peer pytorch --only sgemm --runs 1 | sed -n 1p); }
+set_up
 field() { "$python" -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$setup" "$1"; }
 case $(field blas) in
   reference)
@@ -134,6 +136,32 @@ measure() {
         --threads "${threads_of[$side]}" --runs "$runs" --json | grep -F "\"what\":\"$what\"" >>"$work/hypertape.jsonl" ;;
   esac
 }
+
+# The kernels of OpenBLAS with which PyTorch is fastest at the first piece of work, of those that the processor can run.
+tried=("") choice=''
+if [ "$(field blas)" = OpenBLAS ] && [ -r /proc/cpuinfo ]; then
+  flags=" $(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo | head -n 1) "
+  has() { for flag; do [[ $flags == *" $flag "* ]] || return 1; done; }
+  if has avx2 fma; then tried+=(Haswell Zen); fi
+  if has avx512bw avx512dq avx512vl; then tried+=(SkylakeX); fi
+  if has avx512bw avx512dq avx512vl avx512_bf16; then tried+=(Cooperlake); fi
+fi
+if [ "${#tried[@]}" -gt 1 ]; then
+  if [ -n "$estimators" ]; then
+    first=(--only "$("$bench" --list | head -n 1)")
+  else
+    first=(--net "${nets[0]}" --only "$(peer pytorch --net "${nets[0]}" --list | grep -m 1 '^hypergradient')")
+  fi
+  for kernels in "${tried[@]}"; do
+    printf 'which kernels of OpenBLAS, %s\n' "${kernels:-its own choice}" >&2
+    for _ in 1 2; do
+      peer pytorch --runs 3 "${first[@]}" | sed -n 's/.*"min_ms": \([0-9.e+-]*\).*/\1 '"$kernels"'/p' >>"$work/kernels"
+    done
+  done
+  kernels=$(sort -g "$work/kernels" | head -n 1 | cut -d' ' -f2)
+  set_up
+  choice=" (${kernels:-its own choice}, the fastest of: its own choice${tried[*]})"
+fi
 
 sides=(hypertape pytorch ${tuned:+tuned})
 
@@ -201,7 +229,7 @@ cat <<END
 ${bullet}machine: $(LC_ALL=C lscpu | sed -n 's/^Model name: *//p' | head -n 1), $(nproc) processors
 ${bullet}compiler: $("$compiler" --version | head -n 1), $flags
 ${bullet}hypertape: commit $commit
-${bullet}PyTorch: $(field torch) with $(field blas), kernels for $(field blas_kernel)
+${bullet}PyTorch: $(field torch) with $(field blas), kernels for $(field blas_kernel)$choice
 ${bullet}threads: ${estimators:+see the table, at most }hypertape ${threads_of[hypertape]}, PyTorch ${threads_of[pytorch]}${tuned:+, tuned ${threads_of[tuned]}}; medians of $rounds rounds of $runs runs
 ${bullet}load of the machine: $load_before before, $(load) at the end, with ${threads_of[hypertape]} or ${threads_of[pytorch]} busy threads of this comparison in it
 

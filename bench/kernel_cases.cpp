@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <utility>
 
+#include "bilinear.hpp"
 #include "check.hpp"
 #include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/kernels/elementwise.hpp"
@@ -14,6 +16,7 @@
 #include "hypertape/kernels/pool2d_kernels.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/kernels/softmax_kernels.hpp"
+#include "layers.hpp"
 #include "random_data.hpp"
 #include "support/obvious_conv2d.hpp"
 
@@ -24,30 +27,6 @@ using kernels::OutputMode;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The shapes.
-
-struct ConvLayer {
-  const char* name;
-  kernels::Conv2dGeometry geometry;  // of one sample
-};
-
-const ConvLayer conv_layers[] = {
-    {"lenet-conv1", {.C = 1, .H = 28, .W = 28, .O = 6, .K = 5, .padding = 2}},
-    {"lenet-conv2", {.C = 6, .H = 14, .W = 14, .O = 16, .K = 5}},
-    {"alexcifarnet-conv1", {.C = 3, .H = 32, .W = 32, .O = 64, .K = 5, .padding = 2}},
-    {"alexcifarnet-conv2", {.C = 64, .H = 16, .W = 16, .O = 64, .K = 5, .padding = 2}},
-    {"convnet3-conv1", {.C = 3, .H = 32, .W = 32, .O = 128, .K = 3, .padding = 1}},
-    {"convnet3-conv2", {.C = 128, .H = 16, .W = 16, .O = 128, .K = 3, .padding = 1}},
-};
-
-struct LinearLayer {
-  const char* name;
-  Index inputs, outputs;
-};
-
-const LinearLayer linear_layers[] = {
-    {"lenet-fc1", 400, 120},         {"lenet-fc2", 120, 84},         {"lenet-fc3", 84, 10},
-    {"alexcifarnet-fc1", 4096, 384}, {"alexcifarnet-fc2", 384, 192},
-};
 
 struct PoolLayer {
   const char* name;
@@ -77,29 +56,6 @@ const Features logits_layers[] = {{"ten-classes", 10}};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Preparation.
-
-/// A kernel run(left, right, output) that is linear in each of the two, and obvious(left, right, output), which adds
-/// the same to zeros.
-template <class Run, class Obvious>
-PreparedKernel bilinear(const Shape& left, const Shape& right, const Shape& output, Index multiply_adds, const Run& run,
-                        const Obvious& obvious) {
-  Random random(1);
-  struct Data {
-    Tensor<float> left, right, output;
-  };
-  const auto data =
-      std::make_shared<Data>(Data{noise<float>(left, random), noise<float>(right, random), unwritten(output)});
-  return {.flop = 2 * static_cast<double>(multiply_adds),
-          .bytes = bytes_of(data->left, data->right, data->output),
-          .run = [=] { run(data->left.data(), data->right.data(), data->output.data()); },
-          .error =
-              [=] {
-                const Tensor<double> a = cast<double>(data->left), b = cast<double>(data->right);
-                Tensor<double> exact(data->output.shape());
-                obvious(a, b, exact);
-                return relative_error(data->output, exact);
-              }};
-}
 
 /// A kernel run(input, output), and obvious(input, output).
 template <class Run, class Obvious>
@@ -162,16 +118,6 @@ PreparedKernel conv2d_weight_gradient(const kernels::Conv2dGeometry& g) {
       [=](const auto& dy, const auto& x, auto& dw) {
         testing::for_each_product(g, [&](Index in, Index weight, Index out) { dw[weight] += dy[out] * x[in]; });
       });
-}
-
-/// Calls visit(input offset, weight offset, output offset) for every product of a linear layer.
-template <class Visit>
-void for_each_linear_product(Index N, Index I, Index O, const Visit& visit) {
-  for (Index o = 0; o < O; ++o) {
-    for (Index i = 0; i < I; ++i) {
-      for (Index n = 0; n < N; ++n) visit(i * N + n, o * I + i, o * N + n);
-    }
-  }
 }
 
 PreparedKernel linear_forward(Index N, Index I, Index O) {
@@ -392,6 +338,24 @@ std::vector<KernelCase> kernel_cases() {
   add("instance_center", "convnet3-norm1", [](Index N) { return instance_center(N, 128, 32 * 32); });
 
   for (KernelCase& fused : fused_lenet_cases()) cases.push_back(std::move(fused));
+
+  // The linear layers of a whole outer batch, too, and of other libraries each kernel after ours.
+  for (KernelCase& kernel : cases) {
+    if (kernel.name.starts_with("linear")) kernel.samples.push_back(256);
+  }
+  std::vector<KernelCase> peers;
+#if defined(HYPERTAPE_BENCH_ONEDNN)
+  for (KernelCase& peer : onednn_cases()) peers.push_back(std::move(peer));
+#endif
+#if defined(HYPERTAPE_BENCH_OPENBLAS)
+  for (KernelCase& peer : openblas_cases()) peers.push_back(std::move(peer));
+#endif
+  for (KernelCase& peer : peers) {
+    const std::string kernel = peer.name.substr(peer.name.find('_') + 1);
+    const auto ours = std::find_if(cases.begin(), cases.end(), [&](const auto& c) { return c.name == kernel; });
+    peer.samples = ours->samples;
+    cases.insert(ours + 1, std::move(peer));
+  }
   return cases;
 }
 

@@ -89,15 +89,12 @@ def main():
                              f"{number(min(values))} to {number(max(values))} ms in different rounds")
 
     def compare(work, key, of=statistics.median):
+        """Ours, theirs, and the ratio to the better of theirs."""
         us = of(by_work(ours, key)[work])
-        cells = [number(us)]
-        for side in (theirs, tuned):
-            if side is not None:
-                them = of(by_work(side, key)[work])
-                cells += [number(them), number(them / us)]
-        return cells
+        them = [of(by_work(side, key)[work]) for side in (theirs, tuned) if side is not None]
+        return [number(us), *map(number, them), number(min(them) / us)]
 
-    sides = ["hypertape", "PyTorch", "ratio"] + (["PyTorch, tuned", "ratio, tuned"] if tuned is not None else [])
+    sides = ["hypertape", "PyTorch", *(["PyTorch, tuned"] if tuned is not None else []), "ratio"]
     works = list(medians(ours, "median_ms"))  # in the order in which they were first measured
     if "task" in ours[0]:
         rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms")] for w in works]
@@ -107,20 +104,20 @@ def main():
         print_table(["shortest time, ms", *sides], rows, options.markdown)
         print("\n".join(["", *notes]))
         return
-    share = medians(ours, "share_of_sgemm")
-    rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms"), f"{100 * share[w]:.0f} %"]
-            for w in works]
-    print_table(["median time, ms", *sides, "share of sgemm"], rows, options.markdown)
+    shares = [medians(ours, f"share_of_{rate}") for rate in ("peak", "sgemm")]
+    rows = [[label(w) + " (UNSTEADY)" * (w in unsteady), *compare(w, "median_ms"),
+             *(f"{100 * share[w]:.0f} %" for share in shares)] for w in works]
+    print_table(["median time, ms", *sides, "share of peak", "share of sgemm"], rows, options.markdown)
     print()
     rows = [[label(w), *compare(w, "peak_rss_mb")] for w in works if w[1] == "hypergradient"]
     print_table(["peak memory of the process, MB", *sides], rows, options.markdown)
     print()
-    eigen = spread([row["sgemm_gflops"] for row in ours])
+    peak, eigen = (spread([row[f"{rate}_gflops"] for row in ours]) for rate in ("peak", "sgemm"))
     blas = spread([row["gflops"] for row in theirs if row["what"] == "sgemm"])
     name = next(row["blas"] for row in theirs if row["what"] == "setup")
     for note in notes:
         print(note)
-    print(f"sgemm of 1024 x 1024 in GFLOP/s: Eigen {eigen} (the shares are of this), PyTorch with {name} {blas}")
+    print(f"GFLOP/s that the shares are of: peak {peak}, Eigen's sgemm of 1024 x 1024 {eigen}; PyTorch's with {name} {blas}")
 
 
 if __name__ == "__main__":
