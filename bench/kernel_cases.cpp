@@ -10,6 +10,7 @@
 #include "check.hpp"
 #include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/kernels/elementwise.hpp"
+#include "hypertape/kernels/exp.hpp"
 #include "hypertape/kernels/instance_norm_kernels.hpp"
 #include "hypertape/kernels/linear_kernels.hpp"
 #include "hypertape/kernels/local_response_norm_kernels.hpp"
@@ -233,8 +234,7 @@ PreparedKernel log_softmax(Index N, Index K) {
 PreparedKernel exponential(Index N, Index K) {
   const Shape shape = Shape::batch(N, K);
   return unary(
-      shape, shape, shape.size(),
-      [=](const float* x, float* y) { kernels::map(shape.size(), x, y, [](float v) { return std::exp(v); }); },
+      shape, shape, shape.size(), [=](const float* x, float* y) { kernels::exp(shape.size(), x, y); },
       [](const auto& x, auto& y) {
         for (Index i = 0; i < x.size(); ++i) y[i] = std::exp(x[i]);
       });

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "hypertape/core/shape.hpp"
+#include "hypertape/kernels/exp.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 
 namespace hypertape::kernels {
@@ -29,14 +30,21 @@ template <class T>
 void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
   T* largest = scratch;
   T* total = scratch + N;
-  std::copy_n(logits, N, largest);
-  for (Index k = 1; k < K; ++k) {
-    for (Index n = 0; n < N; ++n) largest[n] = (std::max)(largest[n], logits[k * N + n]);
-  }
-  std::fill_n(total, N, T(0));
-  for (Index k = 0; k < K; ++k) {
-    for (Index n = 0; n < N; ++n) total[n] += std::exp(logits[k * N + n] - largest[n]);
-  }
+  with_lanes_for<T>(N, [&]<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    for (Index n = 0; n < N; n += Lanes) {
+      const Index at = (std::min)(n, N - Lanes);
+      auto most = V::load(logits + at);
+      for (Index k = 1; k < K; ++k) {
+        const auto z = V::load(logits + k * N + at);
+        most = most < z ? z : most;
+      }
+      typename V::Vector sum{};
+      for (Index k = 0; k < K; ++k) sum += exp<T, Lanes>(V::load(logits + k * N + at) - most);
+      V::store(largest + at, most);
+      V::store(total + at, sum);
+    }
+  });
   for (Index n = 0; n < N; ++n) total[n] = std::log(total[n]);
   // Two subtractions: beside a large logit, the sum of the two would lose the logarithm.
   for (Index k = 0; k < K; ++k) {

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "hypertape/kernels/simd.hpp"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
+/// The exponential function of whole vectors.
+namespace hypertape::kernels {
+
+namespace detail {
+
+/// What `exp` needs to know of a type.
+template <class T>
+struct ExpConstants {
+  static constexpr bool single = sizeof(T) == 4;
+  using Integer = std::conditional_t<single, std::int32_t, std::int64_t>;
+
+  static constexpr int fraction_bits = std::numeric_limits<T>::digits - 1;
+  static constexpr Integer exponent_bias = std::numeric_limits<T>::max_exponent - 1;
+
+  /// Past these the result is infinity, and 0.
+  static constexpr T overflow = single ? T(89) : T(710), underflow = single ? T(-104) : T(-746);
+
+  /// 1.5 times 2 to the number of fraction bits: a number of moderate size that is added to it is rounded to a whole
+  /// one, which is then the difference of their bits.
+  static constexpr T rounder = T(3) * static_cast<T>(Integer{1} << (fraction_bits - 1));
+
+  /// log 2 as a sum, of which a multiple of the first by an exponent is exact.
+  static constexpr T log2_high = single ? T(0.693359375) : T(0.693147180369123816490);
+  static constexpr T log2_low = single ? T(-2.12194440054690583e-4) : T(1.90821492927058770002e-10);
+
+  /// 1 / k!: on -log(2)/2 .. log(2)/2, the rest of the series is below the rounding.
+  static constexpr int degree = single ? 7 : 13;
+  static constexpr std::array<T, degree + 1> coefficients = [] {
+    std::array<T, degree + 1> values{};
+    double factorial = 1;
+    for (int k = 0; k <= degree; ++k) {
+      factorial *= k > 0 ? k : 1;
+      values[static_cast<std::size_t>(k)] = static_cast<T>(1 / factorial);
+    }
+    return values;
+  }();
+};
+
+}  // namespace detail
+
+/// exp(x) of each lane, within 2 units in the last place, subnormal results and infinities among them. A NaN stays one.
+///
+/// With x = n log 2 + r and a whole n, it is 2^n times the series of exp(r).
+template <class T, int Lanes>
+HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x) {
+  using V = Simd<T, Lanes>;
+  using C = detail::ExpConstants<T>;
+  using Integers = typename Simd<typename C::Integer, Lanes>::Vector;
+  constexpr auto integers = [](auto value) {
+    return Simd<typename C::Integer, Lanes>::broadcast(static_cast<typename C::Integer>(value));
+  };
+  x = x > V::broadcast(C::overflow) ? V::broadcast(C::overflow) : x;
+  x = x < V::broadcast(C::underflow) ? V::broadcast(C::underflow) : x;
+  auto shifted = V::broadcast(C::rounder);
+  V::add_product(shifted, x, V::broadcast(T(1.44269504088896340736)));
+  const auto whole = shifted - C::rounder;
+  auto rest = x;
+  V::add_product(rest, whole, V::broadcast(-C::log2_high));
+  V::add_product(rest, whole, V::broadcast(-C::log2_low));
+  auto series = V::broadcast(C::coefficients[C::degree]);
+  for (int k = C::degree - 1; k >= 0; --k) {
+    auto next = V::broadcast(C::coefficients[static_cast<std::size_t>(k)]);
+    V::add_product(next, series, rest);
+    series = next;
+  }
+  // 2^n as a product of two, as it may be no normal number itself.
+  const Integers n = std::bit_cast<Integers>(shifted) - integers(std::bit_cast<typename C::Integer>(C::rounder));
+  const Integers half = n >> integers(1);
+  const auto power = [&](Integers exponent) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+    return std::bit_cast<typename V::Vector>((exponent + integers(C::exponent_bias)) << integers(C::fraction_bits));
+  };
+  return series * power(half) * power(n - half);
+}
+
+/// out[i] = exp(a[i]), which may be the same array.
+template <class T>
+void exp(Index count, const T* a, T* out) {
+  constexpr int lanes = native_lanes<T>;
+  using V = Simd<T, lanes>;
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes) V::store(out + i, exp<T, lanes>(V::load(a + i)));
+  if (i == count) return;
+  T rest[lanes] = {};
+  const std::size_t bytes = static_cast<std::size_t>(count - i) * sizeof(T);
+  std::memcpy(rest, a + i, bytes);
+  V::store(rest, exp<T, lanes>(V::load(rest)));
+  std::memcpy(out + i, rest, bytes);
+}
+
+}  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop
