@@ -337,7 +337,7 @@ void implicit_penalties(const Setting& setting, const std::string& name) {
   loop.learning_rates = cast<float>(exact_loop.learning_rates);
   loop.hyperparameters = cast<float>(exact_loop.hyperparameters);
   const auto minimum = cast<float>(expected.theta_T), x = cast<float>(x_exact), y = cast<float>(y_exact);
-  auto implicit = solve(0.0F, setting.team, 1e-5, SecondDerivative::fastest);
+  auto implicit = solve(0.0F, setting.team, 1e-5, SecondDerivative::forward_over_reverse);
   const auto outer_loss = [&](Var<float> theta) {
     Tape<float>& tape = theta.tape();  // x is too large to be copied
     return logistic(theta, tape.view(x.shape(), x.data()), tape.view(y.shape(), y.data()));

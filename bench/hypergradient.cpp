@@ -42,7 +42,6 @@ namespace hypertape::bench {
 namespace {
 
 const std::map<std::string, SecondDerivative> second_derivatives{
-    {"fastest", SecondDerivative::fastest},
     {"forward-over-reverse", SecondDerivative::forward_over_reverse},
     {"reverse-over-reverse", SecondDerivative::reverse_over_reverse}};
 const std::map<std::string, std::pair<optim::Rule<float>, optim::Rule<double>>> rules{
@@ -57,7 +56,7 @@ struct Options {
   std::string net = "lenet";
   Index steps = 10, images = 10, batch = 1024;
   std::vector<Index> epochs{3};
-  std::vector<std::string> second{"fastest"}, memory{"all"};
+  std::vector<std::string> second{"forward-over-reverse"}, memory{"all"};
   std::vector<int> threads{0};
   Index window = 0;
   std::string rule = "gradient-descent";

@@ -337,7 +337,7 @@ std::vector<KernelCase> kernel_cases() {
 
   add("instance_center", "convnet3-norm1", [](Index N) { return instance_center(N, 128, 32 * 32); });
 
-  for (KernelCase& fused : fused_lenet_cases()) cases.push_back(std::move(fused));
+  for (KernelCase& routed : routed_conv2d_cases()) cases.push_back(std::move(routed));
 
   // The linear layers of a whole outer batch, too, and of other libraries each kernel after ours.
   for (KernelCase& kernel : cases) {

@@ -32,8 +32,8 @@ struct KernelCase {
 
 std::vector<KernelCase> kernel_cases();
 
-/// Those of the fused LeNet, which are among them.
-std::vector<KernelCase> fused_lenet_cases();
+/// Those of routed convolutions, which are among them.
+std::vector<KernelCase> routed_conv2d_cases();
 
 /// The convolution layers by oneDNN and the linear layers by OpenBLAS, on one thread, to stand beside ours. Their names
 /// are the kernel's with `onednn_` or `openblas_` before it. Each where it was found, none elsewhere.

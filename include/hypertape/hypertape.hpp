@@ -18,6 +18,7 @@
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/conv2d.hpp"
+#include "hypertape/ops/conv2d_max_pool_relu.hpp"
 #include "hypertape/ops/instance_norm.hpp"
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/local_response_norm.hpp"

@@ -215,3 +215,67 @@ TEST_CASE("vjp, jvp and gradient: a Var of another tape, none or dropped, is an 
                        ArgumentError);
   CHECK_THROWS_WITH_AS(jvp(relu(x), x, stale), "jvp: one tangent was dropped when the tape was rewound", ArgumentError);
 }
+
+namespace {
+
+/// y = x, counting its evaluations; the pullback records another.
+template <class T>
+struct Counted final : Operation<T> {
+  int* evaluations;
+  explicit Counted(int* evaluations_) : evaluations(evaluations_) {}
+  const char* name() const override { return "counted"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    ++*evaluations;
+    std::copy_n(call.input(0), call.output_shape().size(), call.output());
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override { return again(call.tangent(0)); }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add(0, again(call.adjoint()));
+  }
+  Var<T> again(Var<T> v) const { return v.tape().apply(Counted(evaluations), v.shape(), {v}); }
+};
+
+}  // namespace
+
+TEST_CASE("vjp: a result that nobody reads is recorded, but not evaluated until it is") {
+  const Tensor<double> values = random_tensor<double>({4}, 1), weights = random_tensor<double>({4}, 2);
+  int evaluations = 0;
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(values), w = tape.leaf(weights), one = tape.scalar(1);
+  const Var<double> h = tape.apply(Counted<double>(&evaluations), x.shape(), {x});
+  const Var<double> loss = sum(exp(h.slice(0, {4}) * w));
+  const Var<double> arguments[] = {w, x};
+  Var<double> now[2], later[2];
+  const auto sweep = [&](Var<double>(&results)[2], std::size_t read) {
+    vjp<double>(std::span(&loss, 1), std::span(&one, 1), arguments, results, {}, read);
+  };
+  sweep(now, 2);
+  CHECK(evaluations == 2);
+  sweep(later, 1);
+  CHECK(evaluations == 2);
+  CHECK(equal(later[0].value(), now[0].value()));
+
+  SUBCASE("read") {
+    CHECK(equal(later[1].value(), now[1].value()));
+    CHECK(evaluations == 3);
+    CHECK(equal(later[1].value(), now[1].value()));
+    CHECK(evaluations == 3);
+  }
+  SUBCASE("used by what is recorded later") {
+    CHECK(sum(later[1]).item() == sum(now[1]).item());
+    CHECK(evaluations == 3);
+  }
+  SUBCASE("differentiated alone") {
+    const Var<double> direction = tape.leaf(random_tensor<double>({4}, 3));
+    const Tensor<double> expected = jvp(now[1], w, direction).value();
+    const int before = evaluations;
+    CHECK(equal(jvp(later[1], w, direction).value(), expected));
+    CHECK(evaluations == before + 1);  // the tangent's own
+  }
+  SUBCASE("read after the tape has grown and shrunk") {
+    const auto mark = tape.mark();
+    CHECK(jvp(later[1], w, w).size() == 4);
+    tape.rewind(mark);
+    CHECK(equal(later[1].value(), now[1].value()));
+  }
+}

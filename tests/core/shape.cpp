@@ -6,6 +6,8 @@
 #include <limits>
 #include <span>
 
+#include "hypertape/core/tensor.hpp"
+
 using namespace hypertape;
 
 TEST_CASE("Shape: extents, size, rank and features") {
@@ -49,11 +51,45 @@ TEST_CASE("Shape: the layout is part of it, where the two differ") {
   CHECK((parameter.is_row_major() && !parameter.is_batch()));
   CHECK((batch.is_batch() && !batch.is_row_major()));
   for (const Shape& either : {Shape{}, Shape{5}, Shape{1, 5}, Shape{5, 1}, Shape{1, 2, 3, 4}, Shape{5, 1, 1}}) {
-    CHECK(either.layouts_agree());
     CHECK(either == either.with_layout(Layout::samples_innermost));
     CHECK((either.is_batch() && either.is_row_major()));
   }
-  CHECK(!Shape{2, 1, 2}.layouts_agree());
+  CHECK(!Shape{2, 1, 2}.is_batch());
+}
+
+TEST_CASE("Shape: channels innermost, where that differs") {
+  constexpr auto row_major = Layout::row_major, samples = Layout::samples_innermost,
+                 channels = Layout::channels_innermost;
+  const Shape images = Shape{2, 3, 4, 5}.with_layout(channels);
+  CHECK(images != Shape{2, 3, 4, 5});
+  CHECK(images != Shape::batch(2, 3, 4, 5));
+  CHECK((!images.is_row_major() && !images.is_batch() && images.has_order(channels)));
+  CHECK(images.str() == "channels innermost (2, 3, 4, 5)");
+  for (const Shape& row : {Shape{2, 1, 4, 5}, Shape{2, 3, 1, 1}, Shape{2, 3}, Shape{7}, Shape{}}) {
+    CHECK(row.with_layout(channels) == row);  // one channel, or one position
+    CHECK(row.with_layout(channels).is_row_major());
+  }
+  CHECK(Shape{2, 1, 4, 5}.with_layout(channels) != Shape::batch(2, 1, 4, 5));
+  CHECK(Shape{1, 3, 4, 5}.with_layout(channels) != Shape::batch(1, 3, 4, 5));
+  CHECK(Shape{1, 1, 4, 5}.with_layout(channels) == Shape::batch(1, 1, 4, 5));
+  // Two shapes are equal exactly if every element lies in the same place.
+  for (const Shape& extents : {Shape{2, 3, 2, 2}, Shape{1, 3, 2, 2}, Shape{2, 1, 2, 2}, Shape{2, 3, 1, 1}, Shape{2, 3},
+                               Shape{1, 3}, Shape{3, 1}, Shape{4}, Shape{1, 1, 3, 1}, Shape{3, 1, 1, 2}}) {
+    for (const Layout a : {row_major, samples, channels}) {
+      for (const Layout b : {row_major, samples, channels}) {
+        const Shape one = extents.with_layout(a), other = extents.with_layout(b);
+        bool same = true;
+        for (Index i = 0; i < extents.size(); ++i) {
+          const Index w = i % extents[3], h = i / extents[3] % extents[2];
+          const Index c = i / (extents[2] * extents[3]) % extents[1], n = i / extents.features();
+          same = same && detail::offset_of(one, n, c, h, w) == detail::offset_of(other, n, c, h, w);
+        }
+        CAPTURE(one);
+        CAPTURE(other);
+        CHECK((one == other) == same);
+      }
+    }
+  }
 }
 
 TEST_CASE("Shape: str and the stream operator") {

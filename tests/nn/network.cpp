@@ -3,14 +3,13 @@
 #include <doctest/doctest.h>
 
 #include "hypertape/nn/lenet.hpp"
-#include "hypertape/nn/mlp.hpp"
 #include "support/compare.hpp"
 #include "support/random_tensor.hpp"
 
 namespace hypertape::testing {
 namespace {
 
-TEST_CASE("network: any model behind one type, with its logits and its own derivatives") {
+TEST_CASE("network: any model behind one type, with its logits") {
   const nn::LeNet lenet;
   const nn::Network<float> network("lenet", lenet);
   CHECK(network.name() == "lenet");
@@ -19,8 +18,6 @@ TEST_CASE("network: any model behind one type, with its logits and its own deriv
   const auto theta = tape.leaf(random_tensor<float>(Shape{61706}, 1));
   const auto x = tape.leaf(random_tensor<float>(Shape::batch(2, 1, 28, 28), 2));
   CHECK(equal(network(theta, x).value(), lenet(theta, x).value()));
-  CHECK(network.cross_entropy_derivatives<float>() != nullptr);
-  CHECK((nn::Network<float>("mlp", nn::Mlp({4, 2})).cross_entropy_derivatives<float>()) == nullptr);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/relayout.hpp"
 #include "support/check_operation.hpp"
@@ -23,6 +24,9 @@ TEST_CASE_TEMPLATE("linear: x times the transposed weight, plus the bias", T, fl
   }
   CHECK(equal(evaluate([](auto v) { return linear(v[0], v[1]); }, std::vector{x, w}), product));
   CHECK(equal(evaluate([](auto v) { return linear(v[0], v[1], v[2]); }, std::vector{x, w, b}), biased));
+  const auto rows = [](const Tensor<T>& tensor) { return relayout(tensor, Layout::row_major); };
+  CHECK(equal(evaluate([](auto v) { return linear(v[0], v[1]); }, std::vector{rows(x), w}), rows(product)));
+  CHECK(equal(evaluate([](auto v) { return linear(v[0], v[1], v[2]); }, std::vector{rows(x), w, b}), rows(biased)));
 }
 
 TEST_CASE("linear: derivatives") {
@@ -31,6 +35,10 @@ TEST_CASE("linear: derivatives") {
   check_operation([](auto v) { return linear(v[0], v[1]); }, {x, w});
   check_operation([](auto v) { return linear(v[0], v[1], v[2]); }, {x, w, b});
   check_operation([](auto v) { return linear(v[0], relayout(v[0], Layout::row_major)); }, {x});
+  const Tensor<double> rows = relayout(x, Layout::row_major);
+  check_operation([](auto v) { return linear(v[0], v[1]); }, {rows, w});
+  check_operation([](auto v) { return linear(v[0], v[1], v[2]); }, {rows, w, b});
+  check_operation([](auto v) { return linear(v[0], v[0]); }, {rows});
 }
 
 TEST_CASE("linear: derivatives where one operand alone moves") {
@@ -42,27 +50,27 @@ TEST_CASE("linear: derivatives where one operand alone moves") {
 }
 
 TEST_CASE("linear: large enough for a team, the three products have the bits of one thread") {
-  const Tensor<double> x = random_tensor<double>(Shape::batch(40, 170), 1), w = random_tensor<double>({160, 170}, 2);
-  const auto products = [&] {
-    Tape<double> tape;
-    const Var<double> a = tape.leaf(x), b = tape.leaf(w), y = linear(a, b);
-    const auto g = gradient(dot(y, y), {a, b});
-    return std::vector{y.value(), g[0].value(), g[1].value()};
-  };
-  std::vector<Tensor<double>> serial;
-  WorkerTeam(1).for_each(1, [&](Index, int) { serial = products(); });
-  const std::vector<Tensor<double>> parallel = products();
-  for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
-  const Tensor<double> expected = [&] {
-    Tensor<double> out(Shape::batch(40, 160));
+  const Tensor<double> w = random_tensor<double>({160, 170}, 2);
+  for (const Shape& shape : {Shape::batch(40, 170), Shape{40, 170}}) {
+    const Tensor<double> x = random_tensor<double>(shape, 1);
+    const auto products = [&] {
+      Tape<double> tape;
+      const Var<double> a = tape.leaf(x), b = tape.leaf(w), y = linear(a, b);
+      const auto g = gradient(dot(y, y), {a, b});
+      return std::vector{y.value(), g[0].value(), g[1].value()};
+    };
+    std::vector<Tensor<double>> serial;
+    WorkerTeam(1).for_each(1, [&](Index, int) { serial = products(); });
+    const std::vector<Tensor<double>> parallel = products();
+    for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+    Tensor<double> expected(Shape{40, 160}.with_layout(shape.layout()));
     for (Index n = 0; n < 40; ++n) {
       for (Index o = 0; o < 160; ++o) {
-        for (Index i = 0; i < 170; ++i) out(n, o) += x(n, i) * w[o * 170 + i];
+        for (Index i = 0; i < 170; ++i) expected(n, o) += x(n, i) * w[o * 170 + i];
       }
     }
-    return out;
-  }();
-  CHECK(relative_error(parallel[0], expected) <= 1e-14);
+    CHECK(relative_error(parallel[0], expected) <= 1e-14);
+  }
 }
 
 TEST_CASE("linear: shapes that do not fit") {

@@ -96,7 +96,7 @@ InnerLoop<double> small_loop_with(double momentum, Index steps, Index epochs, In
   return loop;
 }
 
-UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::fastest,
+UnrollOptions all_derivatives(SecondDerivative second = SecondDerivative::forward_over_reverse,
                               Schedule schedule = Schedule::store_all()) {
   UnrollOptions options;
   options.second_derivative = second;
@@ -175,7 +175,7 @@ TEST_CASE("hypergradient: a window counts only the last steps") {
       last.theta0 = Unroll<double, SmallLoss>(SmallLoss()).train(first);
       const auto expected = hypergradient(last, SmallLoss(), outer_loss, all_derivatives());
 
-      UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+      UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, memory);
       options.window = window;
       const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
       CHECK(equal(h.theta_T, expected.theta_T));
@@ -211,7 +211,7 @@ TEST_CASE("hypergradient: a window counts the velocity at its start as given") {
         Tensor<double> from = velocity, theta;
         return trained_loss(l, start, from, theta);
       });
-      UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+      UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, memory);
       options.window = window;
       const auto h = hypergradient(loop, SmallLoss(), outer_loss, options);
       CHECK(distance(h, expected) <= 1e-6);
@@ -224,7 +224,7 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
     for (const Index window : {0, 2}) {
       for (const auto memory :
            {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
-        UnrollOptions options = all_derivatives(SecondDerivative::fastest, memory);
+        UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, memory);
         options.window = window;
         Unroll<double, SmallLoss> unroll(SmallLoss(), options);
         const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
@@ -295,7 +295,7 @@ constexpr auto simple_outer = [](const Tensor<double>& theta, Tensor<double>& gr
 TEST_CASE("hypergradient: memory is what was predicted, and grows with the root of T for checkpoints") {
   constexpr double unit = 1 << 20;  // in which an arena reserves memory
   const auto bytes = [&](Schedule schedule, Index epochs, Index samples_per_block = 0, double momentum = 0) {
-    UnrollOptions options = all_derivatives(SecondDerivative::fastest, schedule);
+    UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, schedule);
     options.samples_per_block = samples_per_block;
     Unroll<double, SmallLoss> unroll(SmallLoss(), options);
     InnerLoop<double> loop = small_loop_with(momentum, 1, epochs, 1200);
@@ -788,7 +788,7 @@ TEST_CASE("hypergradient: predicted bytes over networks, rules and schedules") {
   for (const optim::Rule<float>& rule : rules) {
     for (const Schedule& schedule :
          {Schedule::store_all(), Schedule::every(5), Schedule::recompute(), Schedule::binomial(3)}) {
-      for (const auto second : {SecondDerivative::fastest, SecondDerivative::reverse_over_reverse}) {
+      for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
         CAPTURE(rule->name());
         CAPTURE(schedule);
         loop.rule = rule;

@@ -1,11 +1,20 @@
 #pragma once
 
+#include <array>
+
 #include "hypertape/autodiff/combine.hpp"
 #include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/autodiff/sweep.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
+
+/// Two operands of a trilinear form, in ascending order of their roles.
+template <class T>
+struct OperandPair {
+  const T* first;   ///< of the lower role
+  const T* second;  ///< of the higher role
+};
 
 /// Which operand of a trilinear form t(a, b, c) an operation gives: a, b, or their product c.
 enum class Role { first, second, product };
@@ -37,10 +46,14 @@ namespace detail {
 ///
 /// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule
 /// (a' b + a b') is one operation that accumulates in place. A product may start from a bias, its last input: if the
-/// Form has `bias()`, a linear map whose adjoint spreads the bias over the output. (A Form may have a second `contract`
-/// with the bias as third argument, which spares that a pass over the output.)
+/// Form has `bias()`, a linear map whose adjoint spreads the bias over the output. A Form that can add up two pairs, or
+/// the bias, in registers has in place of `contract`
+///
+///     template <Role role, std::size_t Pairs, class T>   // one or two; the bias is null if there is none
+///     void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode,
+///                       T* out, T* scratch) const;
 template <class T, class Form, Role role>
-struct Contraction final : Operation<T> {
+struct Contraction : Operation<T> {
   static constexpr Role first_role =
       role == Role::first ? Role::second : Role::first;  ///< role of each pair's first operand
   static constexpr Role second_role =
@@ -56,22 +69,28 @@ struct Contraction final : Operation<T> {
   void evaluate(const Evaluation<T>& call) const override {
     T* scratch = call.scratch(form.template scratch<role>());
     auto mode = kernels::OutputMode::write;
-    int j = 0;
-    if constexpr (may_have_bias) {
-      if (has_bias(call)) {
-        const T* bias = call.input(call.inputs() - 1);
-        if constexpr (starts_from_bias) {
-          form.template contract<role>(call.input(0), call.input(1), bias, mode, call.output(), scratch);
-          j = 2;
-        } else {
+    const T* bias = may_have_bias && has_bias(call) ? call.input(call.inputs() - 1) : nullptr;
+    const auto pair = [&](int j) { return OperandPair<T>{call.input(j), call.input(j + 1)}; };
+    if constexpr (sums) {
+      int j = 0;
+      const auto add = [&](const auto& pairs) {
+        form.template contract_sum<role>(pairs, bias, mode, call.output(), scratch);
+        bias = nullptr;
+        mode = kernels::OutputMode::accumulate;
+      };
+      for (; j + 3 < call.inputs(); j += 4) add(std::array{pair(j), pair(j + 2)});
+      if (j + 1 < call.inputs()) add(std::array{pair(j)});
+    } else {
+      if constexpr (may_have_bias) {
+        if (bias != nullptr) {
           form.bias().apply_adjoint(bias, call.output());
+          mode = kernels::OutputMode::accumulate;
         }
+      }
+      for (int j = 0; j + 1 < call.inputs(); j += 2) {
+        form.template contract<role>(call.input(j), call.input(j + 1), mode, call.output(), scratch);
         mode = kernels::OutputMode::accumulate;
       }
-    }
-    for (; j + 1 < call.inputs(); j += 2) {
-      form.template contract<role>(call.input(j), call.input(j + 1), mode, call.output(), scratch);
-      mode = kernels::OutputMode::accumulate;
     }
   }
 
@@ -108,9 +127,9 @@ struct Contraction final : Operation<T> {
  private:
   static constexpr bool may_have_bias = role == Role::product && requires(const Form& f) { f.bias(); };
 
-  /// Whether the Form's product takes a bias along.
-  static constexpr bool starts_from_bias = may_have_bias && requires(const Form& f, const T* in, T* out) {
-    f.template contract<role>(in, in, in, kernels::OutputMode::write, out, out);
+  /// Whether the Form adds up by itself.
+  static constexpr bool sums = requires(const Form& f, const std::array<OperandPair<T>, 1>& pairs, T* out) {
+    f.template contract_sum<role>(pairs, out, kernels::OutputMode::write, out, out);
   };
 
   static bool has_bias(const auto& call) { return call.inputs() % 2 == 1; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -45,6 +46,20 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   return adjoint.sum ? combine(T(1), adjoint.sum, T(1), whole) : whole;
 }
 
+/// What a sweep defers ends with it, also by an exception.
+template <class T>
+class DeferScope {
+ public:
+  explicit DeferScope(Tape<T>& tape) : tape_(tape), before_(tape.defer(false)) {}
+  DeferScope(const DeferScope&) = delete;
+  DeferScope& operator=(const DeferScope&) = delete;
+  ~DeferScope() { tape_.defer(before_); }
+
+ private:
+  Tape<T>& tape_;
+  bool before_;
+};
+
 /// The Var itself if its values are at `destination`, or that is null; else a copy there.
 template <class T>
 Var<T> placed(Var<T> var, T* destination) {
@@ -59,12 +74,14 @@ Var<T> placed(Var<T> var, T* destination) {
 /// Vector-Jacobian products: result[i] = sum over j of (d outputs[j] / d arguments[i])^T cotangents[j], recorded on the
 /// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
 /// gets zeros. `destinations`, if not empty, names for each argument memory where its result shall be, which must
-/// outlive the use of the result, or null. @throws ShapeError if a cotangent has not its output's shape, or an
-/// operation's contribution not its input's; ArgumentError if a Var of any of the three is of another tape, none or
-/// dropped, or an argument is named twice.
+/// outlive the use of the result, or null. Only the first `read` results are evaluated now, and each other when its
+/// values are read: a result that will only be differentiated costs no more than its record.
+/// @throws ShapeError if a cotangent has not its output's shape, or an operation's contribution not its input's;
+/// ArgumentError if a Var of any of the three is of another tape, none or dropped, or an argument is named twice.
 template <class T>
 void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, std::span<const Var<T>> arguments,
-         std::span<Var<T>> result, std::span<T* const> destinations = {}) {
+         std::span<Var<T>> result, std::span<T* const> destinations = {},
+         std::size_t read = (std::numeric_limits<std::size_t>::max)()) {
   using NodeId = typename Var<T>::NodeId;
   if (outputs.empty() || arguments.empty() || outputs.size() != cotangents.size() ||
       arguments.size() != result.size() || (!destinations.empty() && destinations.size() != arguments.size())) {
@@ -74,7 +91,8 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   tape.require_nodes("vjp", "output", outputs);
   tape.require_nodes("vjp", "cotangent", cotangents);
   tape.require_nodes("vjp", "argument", arguments);
-  const detail::ActiveRange<T> range(tape, outputs, arguments);
+  const detail::ActiveRange<T> range(tape, outputs, arguments, read);
+  const detail::DeferScope<T> scope(tape);
   detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, range.first, range.last);
 
   for (std::size_t i = 0; i < destinations.size(); ++i) adjoints[arguments[i].id()].memory = destinations[i];
@@ -89,6 +107,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   for (NodeId id = range.last;; --id) {
     detail::Adjoint<T>& adjoint = adjoints[id];
     if (range.active[id] && (adjoint.sum || adjoint.parts != nullptr)) {
+      tape.defer(!range.read[id]);
       adjoint.sum = detail::assemble(tape, adjoint, tape.node(id).shape);
       if (!range.argument[id]) {
         PullbackSweep<T> call(tape, id, adjoint.sum, range, adjoints);
@@ -99,6 +118,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Var<T> sum = adjoints[arguments[i].id()].sum;
+    tape.defer(i >= read);
     result[i] = sum ? sum : tape.full(arguments[i].shape(), T(0));
     if (!destinations.empty()) result[i] = detail::placed(result[i], destinations[i]);
   }

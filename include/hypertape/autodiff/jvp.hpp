@@ -35,7 +35,8 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
   auto* wanted = tape.template allocate<detail::Destination<T>>(static_cast<Index>(destinations.size()));
   std::size_t wanted_count = 0;
   for (std::size_t j = 0; j < destinations.size(); ++j) {
-    if (destinations[j] != nullptr) wanted[wanted_count++] = {outputs[j].data(), outputs[j].size(), destinations[j]};
+    if (destinations[j] == nullptr) continue;
+    wanted[wanted_count++] = {tape.node(outputs[j].id()).values, outputs[j].size(), destinations[j]};
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (tangents[i] && tangents[i].shape() != arguments[i].shape()) {

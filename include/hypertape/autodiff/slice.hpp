@@ -79,19 +79,30 @@ struct Slice final : Operation<T> {
 /// The shape of what lies in x's memory from `offset` on, if `asked` for: a batch keeps its layout, and its samples
 /// together. @throws ShapeError if x's values would be read in another order than they have.
 inline Shape view_shape(const char* operation, const Shape& x, Index offset, const Shape& asked) {
-  if (x.layouts_agree() || asked.size() == 1) return asked;
+  if ((x.is_row_major() && x.is_batch()) || asked.size() == 1) return asked;
   const Shape shape = asked.with_layout(x.layout());
-  const bool kept = x.layout() == Layout::row_major
-                        ? asked.is_row_major()
-                        : asked.rank() > 0 && asked[0] == x[0] && offset % x[0] == 0 && shape.is_batch();
-  if (kept) return shape;
-  if (x.layout() == Layout::row_major) {
-    throw ShapeError(operation, ": the values of ", x, " are row-major, ", asked,
-                     " would read them with samples innermost; relayout first");
+  const auto features_of_x = [&] {
+    for (int axis = 1; axis < Shape::max_rank; ++axis) {
+      if (asked[axis] != x[axis]) return false;
+    }
+    return offset % x.features() == 0;
+  };
+  switch (x.layout()) {
+    case Layout::row_major:
+      if (asked.is_row_major()) return shape;
+      throw ShapeError(operation, ": the values of ", x, " are row-major, ", asked,
+                       " would read them in another order; relayout first");
+    case Layout::samples_innermost:
+      if (asked.rank() > 0 && asked[0] == x[0] && offset % x[0] == 0 && shape.is_batch()) return shape;
+      throw ShapeError(operation, ": ", x,
+                       " has its samples innermost: axis 0 must stay as it is and the offset be a multiple of ",
+                       "it, got ", asked, " at offset ", offset, "; to read it otherwise, relayout first");
+    case Layout::channels_innermost:
+      break;
   }
-  throw ShapeError(operation, ": ", x,
-                   " has its samples innermost: axis 0 must stay as it is and the offset be a multiple of ", "it, got ",
-                   asked, " at offset ", offset, "; to read it otherwise, relayout first");
+  if (features_of_x()) return shape;
+  throw ShapeError(operation, ": ", x, " has its channels innermost: only whole samples can be taken, got ", asked,
+                   " at offset ", offset, "; to read it otherwise, relayout first");
 }
 
 }  // namespace detail

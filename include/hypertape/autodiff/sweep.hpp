@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "hypertape/autodiff/disjoint_ranges.hpp"
@@ -57,28 +58,38 @@ struct Destination {
 };
 
 /// The nodes between a derivative's arguments and its results. A node is active if it depends on an argument; nothing
-/// is followed through an argument, each counts as independent. Results and arguments are nodes of the tape.
+/// is followed through an argument, each counts as independent. Results and arguments are nodes of the tape. Of the
+/// arguments, those from number `read` on are ones whose derivatives may never be read.
 template <class T>
 struct ActiveRange {
   using NodeId = typename Var<T>::NodeId;
   NodeId first, last;
   NodeTable<T, bool> argument, active;
+  NodeTable<T, bool> read;  ///< depends on an argument whose derivative is read for sure
 
-  ActiveRange(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments)
+  ActiveRange(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments,
+              std::size_t read_arguments = (std::numeric_limits<std::size_t>::max)())
       : first(bound(arguments, true)),
         last((std::max)(bound(results, false), bound(arguments, false))),
         argument(tape, first, last),
-        active(tape, first, last) {
-    for (const Var<T>& x : arguments) {
-      if (argument[x.id()]) throw ArgumentError("derivative: an argument is named twice");
-      argument[x.id()] = active[x.id()] = true;
+        active(tape, first, last),
+        read(tape, first, last) {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      const NodeId id = arguments[i].id();
+      if (argument[id]) throw ArgumentError("derivative: an argument is named twice");
+      argument[id] = active[id] = true;
+      read[id] = i < read_arguments;
     }
     for (NodeId id = first; id <= last; ++id) {
-      for (int i = 0; i < tape.node(id).inputs && !active[id]; ++i) active[id] = is_active(tape.input(id, i));
+      for (int i = 0; i < tape.node(id).inputs && !argument[id]; ++i) {
+        active[id] = active[id] || is_active(tape.input(id, i));
+        read[id] = read[id] || is_read(tape.input(id, i));
+      }
     }
   }
 
   bool is_active(NodeId id) const { return id >= first && id <= last && active[id]; }
+  bool is_read(NodeId id) const { return id >= first && id <= last && read[id]; }
 
  private:
   static NodeId bound(std::span<const Var<T>> vars, bool lowest) {
@@ -172,8 +183,12 @@ class PullbackSweep {
   /// The finished adjoint of the output, of its shape.
   Var<T> adjoint() const { return adjoint_; }
 
-  /// Whether input i leads to an argument; its adjoint is not worth computing otherwise.
-  bool needs(int i) const { return range_.is_active(tape_.input(id_, i)); }
+  /// Whether input i leads to an argument; its adjoint is not worth recording otherwise. If nobody may ever read it,
+  /// what is recorded next is not evaluated before that.
+  bool needs(int i) const {
+    tape_.defer(!range_.is_read(tape_.input(id_, i)));
+    return range_.is_active(tape_.input(id_, i));
+  }
 
   /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, and no argument itself,
   /// its place in the adjoint of the whole. Null if there is none, or if another contribution came first; an operation

@@ -70,6 +70,7 @@ class Tape {
     int inputs;                     ///< how many inputs it has
     std::uint32_t generation;       ///< of the tape when it was recorded, to tell it from later nodes of its number
     bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
+    bool deferred = false;          ///< not evaluated yet: `values` is when somebody reads
   };
 
   /// A height of the stack, to be rewound to.
@@ -116,9 +117,8 @@ class Tape {
     T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
     const Var<T> out = record(operation, shape, values, inputs);
     nodes_.back().placed = memory != nullptr;
-    const detail::Arena::Mark before_scratch = arena_.mark();
-    operation.evaluate(Evaluation<T>(*this, out.id(), values));
-    arena_.rewind(before_scratch);
+    nodes_.back().deferred = deferring_;
+    if (!deferring_) evaluate(out.id());
     return out;
   }
   /// The same for inputs given one by one, in memory of the tape's.
@@ -130,8 +130,21 @@ class Tape {
   /// Records an operation whose output is a part of its input's memory: nothing is evaluated.
   template <class Op>
   Var<T> alias(const Op& operation, const Shape& shape, Var<T> input, Index offset) {
-    return record(operation, shape, input.data() + offset, std::span<const Var<T>>(&input, 1));
+    const bool deferred = nodes_[input.id()].deferred;
+    const Var<T> out = record(operation, shape, nodes_[input.id()].values + offset, std::span<const Var<T>>(&input, 1));
+    nodes_.back().deferred = deferred;
+    return out;
   }
+
+  /// The values of node `id`, which are computed now if that was deferred.
+  const T* values(NodeId id) {
+    if (nodes_[id].deferred) evaluate(id);
+    return nodes_[id].values;
+  }
+
+  /// Operations that are recorded from now on are evaluated when somebody reads their values, or at once. The memory
+  /// for the values is taken either way. Returns what was set.
+  bool defer(bool deferring) { return std::exchange(deferring_, deferring); }
 
   /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
   void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
@@ -220,6 +233,16 @@ class Tape {
   detail::Arena& arena() { return arena_; }
 
  private:
+  /// Inputs first: an operation need not read them (a slice does not).
+  void evaluate(NodeId id) {
+    nodes_[id].deferred = false;
+    for (int i = 0; i < nodes_[id].inputs; ++i) values(input(id, i));
+    const detail::Arena::Mark before_scratch = arena_.mark();
+    const Node& node = nodes_[id];
+    node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // the tape's, or meant for it
+    arena_.rewind(before_scratch);
+  }
+
   template <class Op>
   Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
     static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
@@ -235,6 +258,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
+  bool deferring_ = false;
   detail::Generation generation_;
 };
 

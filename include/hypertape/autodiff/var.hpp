@@ -39,7 +39,10 @@ class Var {
   /// The number of elements of its value.
   Index size() const { return node().shape.size(); }
   /// Its values in memory order, valid as long as the Var.
-  const T* data() const { return node().values; }
+  const T* data() const {
+    const auto& own = node();
+    return own.deferred ? tape().values(id_) : own.values;
+  }
 
   /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. This is how a
   /// network's weights are read from a flat vector. Of a batch, a range of features for all samples. A member, as

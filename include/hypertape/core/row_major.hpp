@@ -13,12 +13,13 @@ namespace hypertape::inline HYPERTAPE_ABI {
 template <class T>
 Tensor<T> relayout(const Tensor<T>& in, Layout layout) {
   Tensor<T> out(in.shape().with_layout(layout));
-  if (out.shape() == in.shape()) {
-    std::copy(in.values().begin(), in.values().end(), out.values().begin());
-  } else if (layout == Layout::row_major) {
-    out.row_major_matrix() = in.matrix();
-  } else {
-    out.matrix() = in.row_major_matrix();
+  const Index N = in.shape()[0], C = in.shape()[1], P = in.size() / (N * C);
+  for (Index n = 0; n < N; ++n) {
+    for (Index c = 0; c < C; ++c) {
+      for (Index p = 0; p < P; ++p) {
+        out[detail::offset_of(out.shape(), n, c, 0, p)] = in[detail::offset_of(in.shape(), n, c, 0, p)];
+      }
+    }
   }
   return out;
 }

@@ -35,17 +35,18 @@ constexpr Range part_of(Index count, Index part, Index parts) {
 
 /// In which order the values of a tensor lie in memory (docs/memory-layout.md).
 enum class Layout : std::uint8_t {
-  row_major,         ///< the last axis fastest, as in C and NumPy: parameters
-  samples_innermost  ///< of a batch (N, C, H, W): n fastest, then w, then h, then c
+  row_major,          ///< the last axis fastest, as in C and NumPy: parameters
+  samples_innermost,  ///< of a batch (N, C, H, W): n fastest, then w, then h, then c
+  channels_innermost  ///< of images (N, C, H, W): c fastest, then w, then h, then n, so that a sample lies together
 };
 
 /// The extents of a tensor, at most five, each at least 1, and the layout of its values. `Shape{}` is a scalar,
 /// `Shape{2, 3}` row-major, `Shape::batch(10, 1, 28, 28)` has its samples innermost. Held in place, so that it copies
 /// without touching the heap.
 ///
-/// A shape of which either layout says the same (a vector, one sample, one feature) fits wherever the one or the other
-/// is asked for. Any other is one or the other: an operation that needs one layout throws a
-/// ShapeError for the other, and `relayout` turns one into the other.
+/// A shape for which two layouts are one (a vector, one sample, one feature, one channel) fits wherever either is asked
+/// for. Otherwise an operation that needs one layout throws a ShapeError for another, and `relayout` turns one into the
+/// other.
 class Shape {
   /// One extent alone, by way of which {5} is a shape and 5 is none: Tensor(2, 3) is no 3 everywhere in (2).
   struct Extent {
@@ -108,12 +109,19 @@ class Shape {
 
   /// The layout that it was made with.
   Layout layout() const { return layout_; }
-  /// Whether either layout puts the values in the same order.
-  bool layouts_agree() const { return rank_ < 2 || extents_[0] == 1 || extents_[0] == size_; }
+  /// Whether the values are in the order of this layout, whatever the shape was made with.
+  bool has_order(Layout layout) const {
+    if (layout == layout_) return true;
+    const bool one_sample = rank_ < 2 || extents_[0] == 1 || extents_[0] == size_;
+    const bool one_channel = rank_ < 3 || extents_[1] == 1 || extents_[0] * extents_[1] == size_;
+    if (layout == Layout::row_major) return layout_ == Layout::samples_innermost ? one_sample : one_channel;
+    if (layout_ == Layout::row_major) return layout == Layout::samples_innermost ? one_sample : one_channel;
+    return one_sample && one_channel;
+  }
   /// Whether the samples are innermost.
-  bool is_batch() const { return layout_ == Layout::samples_innermost || layouts_agree(); }
+  bool is_batch() const { return has_order(Layout::samples_innermost); }
   /// Whether the values are in row-major order.
-  bool is_row_major() const { return layout_ == Layout::row_major || layouts_agree(); }
+  bool is_row_major() const { return has_order(Layout::row_major); }
   /// The same extents in this layout.
   Shape with_layout(Layout layout) const {
     Shape shape = *this;
@@ -132,9 +140,7 @@ class Shape {
   }
 
   /// Whether rank, all extents and the order of values agree.
-  bool operator==(const Shape& other) const {
-    return same_extents(other) && (layout_ == other.layout_ || layouts_agree());
-  }
+  bool operator==(const Shape& other) const { return same_extents(other) && has_order(other.layout_); }
   /// Whether rank and all extents agree, whatever the layouts are.
   bool same_extents(const Shape& other) const {
     if (rank_ != other.rank_) return false;
@@ -144,9 +150,10 @@ class Shape {
     return true;
   }
 
-  /// "(120, 400)"; "batch (10, 1, 28, 28)" if the samples are innermost; a scalar is "()".
+  /// "(120, 400)"; "batch (10, 1, 28, 28)" if the samples are innermost, "channels innermost (10, 3, 28, 28)"; a scalar
+  /// is "()".
   std::string str() const {
-    std::string text = layout_ == Layout::samples_innermost && !layouts_agree() ? "batch (" : "(";
+    std::string text = is_row_major() ? "(" : layout_ == Layout::samples_innermost ? "batch (" : "channels innermost (";
     for (int axis = 0; axis < rank_; ++axis) text += (axis > 0 ? ", " : "") + std::to_string((*this)[axis]);
     return text + ")";
   }
@@ -167,15 +174,17 @@ namespace detail {
 /// innermost.
 inline void require_batch(const char* operation, const char* role, const Shape& shape) {
   if (shape.is_batch()) return;
-  throw ShapeError(operation, ": ", role, " must be a batch, with its samples innermost in memory; ", shape,
-                   " is row-major: make it with Shape::batch, or call relayout");
+  throw ShapeError(
+      operation, ": ", role, " must be a batch, with its samples innermost in memory; ", shape,
+      shape.is_row_major() ? " is row-major: make it with Shape::batch, or call relayout" : " is not: call relayout");
 }
 
 /// @throws ShapeError, naming the operation, what the shape is to it and both layouts, unless it is row-major.
 inline void require_row_major(const char* operation, const char* role, const Shape& shape) {
   if (shape.is_row_major()) return;
   throw ShapeError(operation, ": ", role, " must be row-major; ", shape,
-                   " has its samples innermost in memory: make it with Shape{...}, or call relayout");
+                   shape.is_batch() ? " has its samples innermost in memory: make it with Shape{...}, or call relayout"
+                                    : " has its channels innermost in memory: call relayout");
 }
 
 }  // namespace detail

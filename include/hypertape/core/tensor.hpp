@@ -38,8 +38,16 @@ struct AlignedAllocator {
 
 /// Position of element (n, c, h, w) in memory, as the shape's layout has it.
 inline Index offset_of(const Shape& shape, Index n, Index c = 0, Index h = 0, Index w = 0) {
-  const Index feature = w + shape[3] * (h + shape[2] * c);
-  return shape.layout() == Layout::samples_innermost ? n + shape[0] * feature : n * shape.features() + feature;
+  const Index position = w + shape[3] * h, positions = shape.features() / shape[1];
+  switch (shape.layout()) {
+    case Layout::samples_innermost:
+      return n + shape[0] * (position + positions * c);
+    case Layout::channels_innermost:
+      return n * shape.features() + position * shape[1] + c;
+    case Layout::row_major:
+      break;
+  }
+  return n * shape.features() + position + positions * c;
 }
 
 }  // namespace detail

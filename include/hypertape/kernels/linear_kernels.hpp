@@ -149,4 +149,34 @@ void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* d
   detail::over_features::weight_gradient(N, F, outputs, doutput, input, mode, dweight, scratch);
 }
 
+/// @{
+/// The three passes for row-major batches, input (N, F), output (N, O), of one pair of operands or the sum over
+/// several: every product has its rows as it needs them. Each computes a range of rows of its result.
+///
+/// output (N, O) = input weight^T for pairs (input, weight).
+template <class T, int Pairs>
+void linear_rows(Index F, Index O, Range samples, const matrix::RowPair<T> (&pairs)[Pairs], OutputMode mode,
+                 T* output) {
+  matrix::RowPair<T> products[Pairs];
+  for (int m = 0; m < Pairs; ++m) products[m] = {pairs[m].left + samples.begin * F, pairs[m].right};
+  matrix::multiply_transposed<T, Pairs>(samples.size(), O, F, products, mode, output + samples.begin * O, O, 1);
+}
+/// dinput (N, F) = doutput weight for pairs (weight, doutput).
+template <class T, int Pairs>
+void linear_rows_input_gradient(Index F, Index O, Range samples, const matrix::RowPair<T> (&pairs)[Pairs],
+                                OutputMode mode, T* dinput) {
+  matrix::RowCombination<T> products[Pairs];
+  for (int m = 0; m < Pairs; ++m) products[m] = {pairs[m].right + samples.begin * O, O, 1, pairs[m].left, F};
+  matrix::combine_rows<T, Pairs>(samples.size(), F, O, products, mode, dinput + samples.begin * F);
+}
+/// dweight (O, F) = doutput^T input for pairs (input, doutput).
+template <class T, int Pairs>
+void linear_rows_weight_gradient(Index N, Index F, Index O, Range outputs, const matrix::RowPair<T> (&pairs)[Pairs],
+                                 OutputMode mode, T* dweight) {
+  matrix::RowCombination<T> products[Pairs];
+  for (int m = 0; m < Pairs; ++m) products[m] = {pairs[m].right + outputs.begin, 1, O, pairs[m].left, F};
+  matrix::combine_rows<T, Pairs>(outputs.size(), F, N, products, mode, dweight + outputs.begin * F);
+}
+/// @}
+
 }  // namespace hypertape::kernels

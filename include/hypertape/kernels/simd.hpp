@@ -113,6 +113,14 @@ struct Simd {
   }
 };
 
+/// The same pointer, of which the compiler knows nothing else: it then forms addresses from it, and not from sums of
+/// loop invariants, which would not fit the registers.
+template <class T>
+HYPERTAPE_ALWAYS_INLINE T* opaque(T* pointer) {
+  asm("" : "+r"(pointer));
+  return pointer;
+}
+
 /// Lanes of one register of the target.
 template <class T>
 inline constexpr int native_lanes = HYPERTAPE_VECTOR_BYTES / static_cast<int>(sizeof(T));

@@ -19,7 +19,7 @@ class AlexCifarNet {
  public:
   /// @throws ShapeError for less than one class.
   explicit AlexCifarNet(Index classes = 10)
-      : conv1_(parameters_, "conv1", 3, 64, 5, {.padding = 2}),
+      : conv1_(parameters_, "conv1", 3, 64, 5, {.padding = 2}, pool),
         conv2_(parameters_, "conv2", 64, 64, 5, {.padding = 2}),
         fc1_(parameters_, "fc1", 4096, 384),
         fc2_(parameters_, "fc2", 384, 192),
@@ -37,12 +37,11 @@ class AlexCifarNet {
       throw ShapeError("AlexCifarNet: built for images ", Shape{1, 3, 32, 32}, ", got ", x.shape());
     }
     parameters_.require_theta(theta.shape());
-    const auto pool = [](Var<T> h) { return max_pool2d(h, {.size = 3, .stride = 2, .padding = 1}); };
     const auto normalize = [](Var<T> h) {
       return local_response_norm(h, {.size = 4, .alpha = 0.001 / 9, .beta = 0.75, .k = 1});
     };
-    Var<T> h = normalize(relu(pool(conv1_(theta, x))));
-    h = pool(normalize(relu(conv2_(theta, h))));
+    Var<T> h = normalize(conv1_(theta, x));
+    h = max_pool2d(normalize(relu(conv2_(theta, h))), pool);
     h = reshape(h, {N, 4096});
     h = relu(fc1_(theta, h));
     h = relu(fc2_(theta, h));
@@ -50,8 +49,11 @@ class AlexCifarNet {
   }
 
  private:
+  static constexpr Pool2dOptions pool{.size = 3, .stride = 2, .padding = 1};
+
   Parameters parameters_;
-  Conv2d conv1_, conv2_;
+  Conv2dMaxPoolRelu conv1_;
+  Conv2d conv2_;
   Linear fc1_, fc2_, fc3_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "hypertape/nn/parameters.hpp"
 #include "hypertape/ops/conv2d.hpp"
+#include "hypertape/ops/conv2d_max_pool_relu.hpp"
 #include "hypertape/ops/instance_norm.hpp"
 #include "hypertape/ops/linear.hpp"
 
@@ -53,6 +54,29 @@ class Conv2d {
  private:
   Parameter weight_, bias_;
   Conv2dOptions options_;
+};
+
+/// Cross-correlation with square kernels, then max-pooling and relu, in one operation; weights as of `Conv2d`.
+class Conv2dMaxPoolRelu {
+ public:
+  /// From C = `inputs` to O = `outputs` channels. @throws ShapeError for less than one channel, row or column.
+  Conv2dMaxPoolRelu(Parameters& parameters, const std::string& name, Index inputs, Index outputs, Index kernel,
+                    Conv2dOptions conv = {}, Pool2dOptions pool = {})
+      : weight_(parameters.add(name + ".weight", {outputs, inputs, kernel, kernel})),
+        bias_(parameters.add(name + ".bias", {outputs})),
+        conv_(conv),
+        pool_(pool) {}
+
+  /// @throws ShapeError as `conv2d_max_pool_relu`.
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return conv2d_max_pool_relu(x, weight_(theta), bias_(theta), conv_, pool_);
+  }
+
+ private:
+  Parameter weight_, bias_;
+  Conv2dOptions conv_;
+  Pool2dOptions pool_;
 };
 
 /// Instance normalization with `NAME.weight` (C), which starts at 1, and `NAME.bias` (C).

@@ -1,11 +1,8 @@
 #pragma once
 
-#include <memory>
-
-#include "hypertape/nn/fused_lenet.hpp"
 #include "hypertape/nn/layers.hpp"
 #include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/pool2d.hpp"
+#include "hypertape/ops/relayout.hpp"
 
 namespace hypertape::nn {
 
@@ -21,7 +18,6 @@ class LeNet {
   /// @throws ShapeError for another image size or less than one channel or class.
   explicit LeNet(Index channels = 1, Index size = 28, Index classes = 10)
       : image_(Shape::batch(1, channels, size, size)),
-        classes_(classes),
         conv1_(parameters_, "conv1", channels, 6, 5, {.padding = size == 28 ? 2 : 0}),
         conv2_(parameters_, "conv2", 6, 16, 5),
         fc1_(parameters_, "fc1", 400, 120),
@@ -41,28 +37,18 @@ class LeNet {
       throw ShapeError("LeNet: built for images ", image_, ", got ", x.shape());
     }
     parameters_.require_theta(theta.shape());
-    Var<T> h = relu(max_pool2d(conv1_(theta, x)));
-    h = relu(max_pool2d(conv2_(theta, h)));
-    h = reshape(h, {h.shape()[0], 400});
+    Var<T> h = relayout(x, Layout::channels_innermost);
+    h = conv2_(theta, conv1_(theta, h));
+    h = reshape(relayout(h, Layout::row_major), {h.shape()[0], 400});
     h = relu(fc1_(theta, h));
     h = relu(fc2_(theta, h));
-    return fc3_(theta, h);
-  }
-
-  /// The derivatives of this network with softmax cross-entropy in one pass, without a tape: for images of 1 or 3
-  /// channels, else null.
-  template <class T>
-  std::unique_ptr<hypertape::detail::LossDerivatives<T>> cross_entropy_derivatives() const {
-    if (image_[1] == 1) return std::make_unique<FusedLeNet<T, 1>>(image_[2], classes_, parameters_.size());
-    if (image_[1] == 3) return std::make_unique<FusedLeNet<T, 3>>(image_[2], classes_, parameters_.size());
-    return nullptr;
+    return relayout(fc3_(theta, h), Layout::samples_innermost);
   }
 
  private:
   Shape image_;
-  Index classes_;
   Parameters parameters_;
-  Conv2d conv1_, conv2_;
+  Conv2dMaxPoolRelu conv1_, conv2_;
   Linear fc1_, fc2_, fc3_;
 };
 

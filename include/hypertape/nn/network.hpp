@@ -1,11 +1,10 @@
 #pragma once
 
-#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "hypertape/autodiff/loss_derivatives.hpp"
+#include "hypertape/autodiff/var.hpp"
 #include "hypertape/nn/parameters.hpp"
 
 namespace hypertape::nn {
@@ -14,8 +13,7 @@ namespace hypertape::nn {
 ///
 ///     Network<float> network("lenet", LeNet(1, 28, 10));
 ///
-/// A model has `parameters()`, logits `(theta, x)`, and may have `cross_entropy_derivatives<T>()` (see
-/// ClassificationLoss). Copies share the model, which does not change.
+/// A model has `parameters()` and logits `(theta, x)`. Copies share the model, which does not change.
 template <class T>
 class Network {
  public:
@@ -31,19 +29,12 @@ class Network {
   /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError as the model does.
   Var<T> operator()(Var<T> theta, Var<T> x) const { return model_->logits(theta, x); }
 
-  /// The model's own derivatives of softmax cross-entropy, null if it has none.
-  template <std::same_as<T> U>
-  std::unique_ptr<hypertape::detail::LossDerivatives<U>> cross_entropy_derivatives() const {
-    return model_->cross_entropy_derivatives();
-  }
-
  private:
   struct Concept {
     explicit Concept(std::string called) : name(std::move(called)) {}
     virtual ~Concept() = default;
     virtual const Parameters& parameters() const = 0;
     virtual Var<T> logits(Var<T> theta, Var<T> x) const = 0;
-    virtual std::unique_ptr<hypertape::detail::LossDerivatives<T>> cross_entropy_derivatives() const = 0;
     std::string name;
   };
 
@@ -52,12 +43,6 @@ class Network {
     Holder(std::string called, Model held) : Concept(std::move(called)), model(std::move(held)) {}
     const Parameters& parameters() const override { return model.parameters(); }
     Var<T> logits(Var<T> theta, Var<T> x) const override { return model(theta, x); }
-    std::unique_ptr<hypertape::detail::LossDerivatives<T>> cross_entropy_derivatives() const override {
-      if constexpr (requires { model.template cross_entropy_derivatives<T>(); }) {
-        return model.template cross_entropy_derivatives<T>();
-      }
-      return nullptr;
-    }
     Model model;
   };
 

@@ -34,23 +34,29 @@ struct Conv2dForm {
   Index scratch() const {
     return parts<role>() * scratch_of_part<role>();
   }
-  template <Role role, class T>
-  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
-    contract<role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
-  }
-  /// For the product, out = bias + the product: with no pass of its own for the bias.
-  template <Role role, class T>
-  void contract(const T* first, const T* second, const T* bias, kernels::OutputMode mode, T* out, T* scratch) const {
-    parallel_ranges(parts<role>(), role == Role::first ? geometry.C : geometry.O, [&](Index part, Range channels) {
-      T* own = scratch + part * scratch_of_part<role>();
-      if constexpr (role == Role::first)
-        kernels::conv2d_input_gradient(geometry, channels, second, first, mode, out, own);
-      if constexpr (role == Role::second)
-        kernels::conv2d_weight_gradient(geometry, channels, second, first, mode, out, own);
-      if constexpr (role == Role::product) kernels::conv2d(geometry, channels, first, second, bias, mode, out, own);
-    });
+  /// One after the other; a bias needs no pass of its own.
+  template <Role role, std::size_t Pairs, class T>
+  void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode, T* out,
+                    T* scratch) const {
+    for (const auto& [first, second] : pairs) {
+      const auto add = [&, a = first, b = second](Index part, Range channels) {
+        T* own = scratch + part * scratch_of_part<role>();
+        if constexpr (role == Role::first) kernels::conv2d_input_gradient(geometry, channels, b, a, mode, out, own);
+        if constexpr (role == Role::second) kernels::conv2d_weight_gradient(geometry, channels, b, a, mode, out, own);
+        if constexpr (role == Role::product) kernels::conv2d(geometry, channels, a, b, bias, mode, out, own);
+      };
+      parallel_ranges(parts<role>(), role == Role::first ? geometry.C : geometry.O, add);
+      bias = nullptr;
+      mode = kernels::OutputMode::accumulate;
+    }
   }
 };
+
+/// @throws ShapeError unless the bias is (O).
+inline void require_conv2d_bias(const kernels::Conv2dGeometry& geometry, const Shape& bias) {
+  if (bias == Shape{geometry.O}) return;
+  throw ShapeError("conv2d: weight ", geometry.weight(), " needs a bias ", Shape{geometry.O}, ", got ", bias);
+}
 
 }  // namespace detail
 
@@ -73,9 +79,7 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) {
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
-  if (bias.shape() != Shape{geometry.O}) {
-    throw ShapeError("conv2d: weight ", weight.shape(), " needs a bias ", Shape{geometry.O}, ", got ", bias.shape());
-  }
+  detail::require_conv2d_bias(geometry, bias.shape());
   return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight, bias});
 }
 

@@ -9,15 +9,16 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o].
+/// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o], for x and y of one layout.
 struct LinearForm {
   static constexpr const char* names[3] = {"linear_input_gradient", "linear_weight_gradient", "linear"};
   Index N, F, O;
+  Layout layout;
 
   Shape shape(Role role) const {
-    return role == Role::first ? Shape::batch(N, F) : role == Role::second ? Shape{O, F} : Shape::batch(N, O);
+    return role == Role::second ? Shape{O, F} : Shape{N, role == Role::first ? F : O}.with_layout(layout);
   }
-  ChannelSumMap bias() const { return {Shape::batch(N, O), Shape{O}}; }
+  ChannelSumMap bias() const { return {shape(Role::product), Shape{O}}; }
 
   template <Role role>
   Index parts() const {
@@ -28,8 +29,24 @@ struct LinearForm {
   Index scratch() const {
     return (role == Role::first ? 1 : parts<role>()) * N * F;
   }
+  /// Row-major operands in one pass, batches one pair after the other.
+  template <Role role, std::size_t Pairs, class T>
+  void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode, T* out,
+                    T* scratch) const {
+    if (bias != nullptr) {
+      this->bias().apply_adjoint(bias, out);
+      mode = kernels::OutputMode::accumulate;
+    }
+    if (layout == Layout::row_major) return contract_rows<role>(pairs, mode, out);
+    for (const auto& [first, second] : pairs) {
+      contract_batch<role>(first, second, mode, out, scratch);
+      mode = kernels::OutputMode::accumulate;
+    }
+  }
+
+ private:
   template <Role role, class T>
-  void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
+  void contract_batch(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
     if constexpr (role == Role::first) {
       parallel_ranges(parts<Role::first>(), F, [&](Index, Range inputs) {
         kernels::linear_input_gradient(N, F, O, inputs, second, first, mode, out, scratch + inputs.begin * N);
@@ -43,6 +60,17 @@ struct LinearForm {
       });
     }
   }
+  template <Role role, std::size_t Pairs, class T>
+  void contract_rows(const std::array<OperandPair<T>, Pairs>& pairs, kernels::OutputMode mode, T* out) const {
+    kernels::matrix::RowPair<T> operands[Pairs];
+    for (std::size_t m = 0; m < Pairs; ++m) operands[m] = {pairs[m].first, pairs[m].second};
+    const Index rows = role == Role::second ? O : N;
+    parallel_ranges(parallel_parts(rows, N * F * O), rows, [&](Index, Range range) {
+      if constexpr (role == Role::first) kernels::linear_rows_input_gradient(F, O, range, operands, mode, out);
+      if constexpr (role == Role::second) kernels::linear_rows_weight_gradient(N, F, O, range, operands, mode, out);
+      if constexpr (role == Role::product) kernels::linear_rows(F, O, range, operands, mode, out);
+    });
+  }
 };
 
 template <class T>
@@ -51,17 +79,17 @@ LinearForm linear_form(Var<T> x, Var<T> weight) {
   if (in.rank() != 2 || w.rank() != 2) {
     throw ShapeError("linear: needs an input (N, F) and a weight (O, F), got ", in, " and ", w);
   }
-  require_batch("linear", "the input", in);
   require_row_major("linear", "the weight", w);
   if (in[1] != w[1]) {
     throw ShapeError("linear: input ", in, " needs a weight of ", in[1], " columns, got ", w);
   }
-  return {in[0], in[1], w[0]};
+  return {in[0], in[1], w[0], in.is_batch() ? Layout::samples_innermost : Layout::row_major};
 }
 
 }  // namespace detail
 
-/// y (N, O) = x (N, F) weight^T for a weight (O, F), row-major. @throws ShapeError if these do not fit.
+/// y (N, O) = x (N, F) weight^T for a weight (O, F), row-major. x is a batch or row-major, and y likewise. @throws
+/// ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight) {
   return contract<Role::product>(detail::linear_form(x, weight), {x, weight});

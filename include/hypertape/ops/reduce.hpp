@@ -47,11 +47,17 @@ struct ChannelSumMap {
 
   template <class T>
   void apply(const T* in, T* out) const {
-    kernels::row_sums(codomain.size(), domain.size() / codomain.size(), in, out);
+    const Index each = domain.size() / codomain.size();
+    if (domain.layout() == Layout::samples_innermost) return kernels::row_sums(codomain.size(), each, in, out);
+    kernels::column_sums(codomain.size(), each, in, out);
   }
   template <class T>
   void apply_adjoint(const T* in, T* out) const {
     const Index each = domain.size() / codomain.size();
+    if (domain.layout() != Layout::samples_innermost) {  // a row-major (N, F)
+      for (Index n = 0; n < each; ++n) std::copy_n(in, codomain.size(), out + n * codomain.size());
+      return;
+    }
     for (Index c = 0; c < codomain.size(); ++c) std::fill_n(out + c * each, each, in[c]);
   }
 };

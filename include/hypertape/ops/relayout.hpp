@@ -1,6 +1,7 @@
 #pragma once
 
 #include "hypertape/autodiff/linear_map.hpp"
+#include "hypertape/kernels/relayout_kernels.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -13,21 +14,11 @@ struct RelayoutMap {
 
   template <class T>
   void apply(const T* in, T* out) const {
-    move(domain, in, out);
+    kernels::relayout(domain, in, codomain.layout(), out);
   }
   template <class T>
   void apply_adjoint(const T* in, T* out) const {
-    move(codomain, in, out);
-  }
-
- private:
-  /// The memory of a batch is that of a row-major matrix (features, samples): the transpose of (samples, features).
-  template <class T>
-  static void move(const Shape& from, const T* in, T* out) {
-    const bool row_major = from.layout() == Layout::row_major;
-    const Index rows = row_major ? from[0] : from.features(), columns = from.size() / rows;
-    using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-    Eigen::Map<Matrix>(out, rows, columns) = Eigen::Map<const Matrix>(in, columns, rows).transpose();
+    kernels::relayout(codomain, in, domain.layout(), out);
   }
 };
 

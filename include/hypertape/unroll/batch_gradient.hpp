@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
-#include "hypertape/unroll/tape_derivatives.hpp"
+#include "hypertape/unroll/loss_derivatives.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -22,7 +22,7 @@ class BatchGradient {
   explicit BatchGradient(const Loss& loss, WorkerTeam team = WorkerTeam(1),
                          Index samples_per_block = detail::outer_samples_per_block)
       : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {
-    for (Worker& worker : workers_) worker.derivatives = detail::loss_derivatives<T>(loss);
+    for (Worker& worker : workers_) worker.derivatives.emplace(loss);
   }
 
   /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss
@@ -81,7 +81,7 @@ class BatchGradient {
   }
 
   struct Worker {
-    std::unique_ptr<detail::LossDerivatives<T>> derivatives;
+    std::optional<detail::LossDerivatives<T, Loss>> derivatives;
     std::array<Tensor<T>, 2> data;  // x and y
   };
   struct Group {

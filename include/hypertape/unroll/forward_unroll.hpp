@@ -9,8 +9,8 @@
 
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
+#include "hypertape/unroll/loss_derivatives.hpp"
 #include "hypertape/unroll/outer_loss.hpp"
-#include "hypertape/unroll/tape_derivatives.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -235,7 +235,7 @@ class ForwardUnroll {
       return value;
     }
 
-    detail::TapeDerivatives<T, InnerLoss> derivatives_;
+    detail::LossDerivatives<T, InnerLoss> derivatives_;
     optim::WeightGroups groups_;
     optim::Iterate<T> now_, next_;             // s_t, s_{t+1}
     std::vector<optim::Iterate<T>> tangents_;  // of s_t, one for each direction

@@ -26,8 +26,8 @@ struct ImplicitOptions {
   /// is 0.
   double stationarity = 0.05;
 
-  SecondDerivative second_derivative = SecondDerivative::fastest;  ///< of the inner loss
-  Index samples_per_block = 0;                                     ///< as `UnrollOptions::samples_per_block`
+  SecondDerivative second_derivative = SecondDerivative::forward_over_reverse;  ///< of the inner loss
+  Index samples_per_block = 0;  ///< as `UnrollOptions::samples_per_block`
 };
 
 /// Derivatives at a stationary point of the inner loss, by the implicit function theorem (Bengio 2000; Pedregosa 2016;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -10,7 +10,7 @@
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
-#include "hypertape/unroll/tape_derivatives.hpp"
+#include "hypertape/unroll/loss_derivatives.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
@@ -51,7 +51,7 @@ class StepBlocks {
     blocks_.resize(most);
     for (Block& block : blocks_) {
       if (!block.derivatives) {
-        block.derivatives = loss_derivatives<T>(inner_loss_, options_.second_derivative);
+        block.derivatives.emplace(inner_loss_, options_.second_derivative);
       }
       block.derivatives->clear();
       block.part.resize(loop.theta0.shape());
@@ -67,7 +67,7 @@ class StepBlocks {
   /// it for `gradient_vjp`, until when theta must stay as it is.
   T gradient(const Tensor<T>& theta, std::size_t s, Index t, bool keep) {
     for_each_block(s, [&](Block& block, StepBlock& data) {
-      LossDerivatives<T>& derivatives = *block.derivatives;
+      LossDerivatives<T, InnerLoss>& derivatives = *block.derivatives;
       T* g = block.part.data();
       const LossInputs<T> inputs = inputs_of(theta, data, t);
       block.loss = keep ? derivatives.record(inputs, data.weight, kernels::OutputMode::write, g)
@@ -221,7 +221,7 @@ class StepBlocks {
   };
   /// Blocks share nothing that they write.
   struct Block {
-    std::unique_ptr<LossDerivatives<T>> derivatives;
+    std::optional<LossDerivatives<T, InnerLoss>> derivatives;
     std::vector<Tensor<T>> data;  // derivatives of the present step; scalars where nobody wants them
     std::vector<T*> places;       // of these
     Tensor<T> phi, phi_sum;       // derivative of the present step, and of all

@@ -9,9 +9,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 /// How the second derivatives of an inner step are taken; all give the same values to rounding.
 enum class SecondDerivative {
-  fastest,               ///< the loss's own derivatives if it has some (see `loss_derivatives`), else the next
-  forward_over_reverse,  ///< on a tape: the tangent along the direction is pushed through the recorded gradient
-  reverse_over_reverse,  ///< on a tape: <direction, gradient> is recorded, and pulled back
+  forward_over_reverse,  ///< the tangent along the direction is pushed through the recorded gradient: the faster
+  reverse_over_reverse,  ///< <direction, gradient> is recorded, and pulled back
 };
 
 /// How derivatives through an unroll are taken; the defaults are right for any loss, and where memory suffices the
@@ -19,8 +18,8 @@ enum class SecondDerivative {
 struct UnrollOptions {
   WantedData differentiate{};  ///< with respect to which data of the steps derivatives are taken
 
-  SecondDerivative second_derivative = SecondDerivative::fastest;  ///< of each inner step
-  Schedule schedule = Schedule::store_all();                       ///< what is kept of the steps; same bits for all
+  SecondDerivative second_derivative = SecondDerivative::forward_over_reverse;  ///< of each inner step
+  Schedule schedule = Schedule::store_all();  ///< what is kept of the steps; same bits for all
 
   /// First-order derivatives (Finn, Abbeel and Levine 2017, section 5.2): weights count as if g_t did not depend on
   /// them, so that no Hessian is taken. With respect to data and hyperparameters they are those of each step alone.

@@ -1,4 +1,4 @@
-#include "hypertape/unroll/tape_derivatives.hpp"
+#include "hypertape/unroll/loss_derivatives.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,7 +14,7 @@ namespace {
 TEST_CASE("tape_derivatives: without a record there is nothing to differentiate") {
   const InnerLoop<double> loop = small_loop<double>(1, 1);
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    hypertape::detail::TapeDerivatives<double, SmallLoss> derivatives(SmallLoss(), second);
+    hypertape::detail::LossDerivatives<double, SmallLoss> derivatives(SmallLoss(), second);
     Tensor<double> gradient(loop.theta0.shape()), out(loop.theta0.shape());
     const auto differentiate = [&] { derivatives.gradient_vjp(loop.theta0.data(), {out.data()}); };
     const std::array data{loop.x[0], loop.y[0]};
@@ -29,7 +29,7 @@ TEST_CASE("tape_derivatives: Hessian products are the sum over the records, and 
   const InnerLoop<double> loop = small_loop<double>(3, 1);
   const Tensor<double> direction = random_tensor<double>(loop.theta0.shape(), 3);
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    hypertape::detail::TapeDerivatives<double, SmallLoss> derivatives(SmallLoss(), second);
+    hypertape::detail::LossDerivatives<double, SmallLoss> derivatives(SmallLoss(), second);
     Tensor<double> unused(loop.theta0.shape()), out(loop.theta0.shape()), again = out, sum = out;
     CHECK_THROWS_WITH_AS(derivatives.hessian_product(direction.data(), out.data()),
                          "LossDerivatives: nothing is recorded that could be differentiated", ArgumentError);

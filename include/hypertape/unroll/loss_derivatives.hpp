@@ -1,32 +1,40 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/gradient.hpp"
 #include "hypertape/autodiff/jvp.hpp"
-#include "hypertape/autodiff/loss_derivatives.hpp"
+#include "hypertape/core/arena_forecast.hpp"
 #include "hypertape/kernels/elementwise.hpp"
+#include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/unroll/inner_loss.hpp"
+#include "hypertape/unroll/loss_inputs.hpp"
 #include "hypertape/unroll/unroll_options.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The derivatives of any inner loss that records a scalar from Vars (`InnerLossForm`).
+/// First and second derivatives of a loss of theta and data, a mean over a block of samples, that records a scalar from
+/// Vars (`InnerLossForm`): all that a gradient and a hypergradient ask of it.
+///
+/// `record` pushes, `gradient_vjp` pops: the steps of an inner loop go forward, then back; `hessian_product` serves as
+/// often as it is asked. An object is used by one thread at a time, and reuses its memory.
 template <class T, class Loss>
-class TapeDerivatives final : public LossDerivatives<T> {
+class LossDerivatives {
  public:
-  explicit TapeDerivatives(Loss loss, SecondDerivative second = SecondDerivative::fastest)
+  explicit LossDerivatives(Loss loss, SecondDerivative second = SecondDerivative::forward_over_reverse)
       : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse) {}
 
-  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
+  /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
+  /// fit the loss.
+  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
     const Record record = put_on_tape(inputs, weight);
     push(record, false, mode, gradient_out);
     const T value = record.loss.item();
@@ -34,7 +42,8 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return value;
   }
 
-  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) override {
+  /// The same, and keeps what `gradient_vjp` needs.
+  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
     const Record record = put_on_tape(inputs, weight);
     // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
     push(record, !reverse_, mode, gradient_out);
@@ -42,8 +51,10 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return record.loss.item();
   }
 
-  T gradient_vjp(const T* direction, const LossOutputs<T>& out) override {
-    require_record(records_.size());
+  /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, and drops
+  /// the record. @throws ArgumentError if there is none.
+  T gradient_vjp(const T* direction, const LossOutputs<T>& out) {
+    require_record();
     const Record record = records_.back();
     records_.pop_back();
     const T slope = differentiate(record, direction, out);
@@ -51,11 +62,18 @@ class TapeDerivatives final : public LossDerivatives<T> {
     return slope;
   }
 
-  void hessian_product(const T* direction, T* out) override {
-    const Index weights = records_.empty() ? 0 : inputs_of(records_.front())[0].size();
-    sum_hessian_products<T, Record>(records_, weights, tape_, out, [&](const Record& record, T* product) {
-      differentiate(record, direction, {product});
-    });
+  /// Writes d/dtheta <direction, weight * d loss / d theta>, summed over all records, to out (P): the product of their
+  /// Hessian and the direction. Keeps the records. @throws ArgumentError if there is none.
+  void hessian_product(const T* direction, T* out) {
+    require_record();
+    const Index weights = inputs_of(records_.front())[0].size();
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      const typename Tape<T>::Mark before = tape_.mark();
+      T* const product = i == 0 ? out : tape_.template allocate<T>(weights);
+      differentiate(records_[i], direction, {product});
+      for (Index j = 0; i > 0 && j < weights; ++j) out[j] += product[j];
+      tape_.rewind(before);
+    }
   }
 
   /// The tangent of the newest record, which stays: writes that of weight * d loss / d theta (P), and returns that of
@@ -82,20 +100,24 @@ class TapeDerivatives final : public LossDerivatives<T> {
     records_.pop_back();
   }
 
-  void clear() override {
+  /// Drops all records.
+  void clear() {
     records_.clear();
     vars_.clear();
     tape_.reset();
   }
 
-  std::size_t reserved_bytes() const override {
+  /// Bytes that the object holds, used or not.
+  std::size_t reserved_bytes() const {
     return tape_.reserved_bytes() + records_.capacity() * sizeof(Record) + vars_.capacity() * sizeof(Var<T>);
   }
 
+  /// What `reserved_bytes` of a new object would be after these calls, of inputs of these kinds: learned from one
+  /// gradient and one record of each, which is differentiated, of this object, which must be new.
   std::size_t predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls, const T* direction,
-                              T* gradient_out, const LossOutputs<T>& out) override {
+                              T* gradient_out, const LossOutputs<T>& out) {
     size_blocks(kinds.front().theta.size());
-    const std::size_t arena = predicted_arena_bytes(*this, tape_.arena(), kinds, calls, direction, gradient_out, out);
+    const std::size_t arena = predicted_arena_bytes(kinds, calls, direction, gradient_out, out);
     const std::size_t records = (std::max)(most_records(calls), std::size_t{1});
     std::size_t lists = 0, vars = 0;
     for (const LossInputs<T>& inputs : kinds) {
@@ -117,6 +139,25 @@ class TapeDerivatives final : public LossDerivatives<T> {
     std::size_t begin = 0, inputs = 0, data = 0;
     std::span<const char> wanted;
   };
+
+  void require_record() const {
+    if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
+  }
+
+  std::size_t predicted_arena_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls,
+                                    const T* direction, T* gradient_out, const LossOutputs<T>& out) {
+    const auto mode = kernels::OutputMode::write;
+    std::vector<std::array<ArenaTrace, 3>> traces;
+    for (const LossInputs<T>& inputs : kinds) {
+      auto& of = traces.emplace_back();
+      of[0] = trace(tape_.arena(), [&] { gradient(inputs, T(1), mode, gradient_out); });
+      of[1] = trace(tape_.arena(), [&] { record(inputs, T(1), mode, gradient_out); });
+      of[2] = trace(tape_.arena(), [&] { gradient_vjp(direction, out); });
+    }
+    ArenaForecast forecast(tape_.arena().block_bytes());
+    for (const LossCall& call : calls) forecast.repeat(traces[call.kind][static_cast<std::size_t>(call.what)]);
+    return forecast.reserved_bytes();
+  }
 
   static std::span<const Var<T>> one_of(const Var<T>& var) { return {&var, 1}; }
   std::span<Var<T>> inputs_of(const Record& record) { return std::span(vars_).subspan(record.begin, record.inputs); }
@@ -192,9 +233,9 @@ class TapeDerivatives final : public LossDerivatives<T> {
     tape_ = Tape<T>(std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most));
   }
 
-  /// Records the gradients, by theta alone or by all that are wanted. That by theta is written where the caller wants
-  /// it, and costs the tape no memory, unless it is to be added up, or is differentiated by its values (reverse over
-  /// reverse) after the caller has changed them.
+  /// Records the gradients, by theta alone or by all that are wanted; of the others only the tangents are ever read.
+  /// That by theta is written where the caller wants it, and costs the tape no memory, unless it is to be added up, or
+  /// is differentiated by its values (reverse over reverse) after the caller has changed them.
   void push(const Record& record, bool all, kernels::OutputMode mode, T* gradient_out) {
     const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
     const bool in_place = mode == kernels::OutputMode::write && !reverse_;
@@ -209,7 +250,7 @@ class TapeDerivatives final : public LossDerivatives<T> {
       destinations_.push_back(nullptr);
     }
     results_.resize(chosen_.size());
-    vjp<T>(one_of(record.loss), one_of(weight), chosen_, results_, destinations_);
+    vjp<T>(one_of(record.loss), one_of(weight), chosen_, results_, destinations_, 1);
     gradients_of(record)[0] = results_[0];
     for (std::size_t i = 1, next = 1; i < record.inputs; ++i) {
       if (is_wanted(i)) gradients_of(record)[i] = results_[next++];
@@ -231,19 +272,6 @@ class TapeDerivatives final : public LossDerivatives<T> {
   std::vector<Var<T>> chosen_, outputs_, results_;  // of a sweep, kept for their memory
   std::vector<T*> destinations_;                    // likewise
 };
-
-/// The derivatives of a loss: its own, if `loss.template derivatives<T>()` gives some and the fastest way is wanted,
-/// else those of a tape.
-template <class T, class Loss>
-std::unique_ptr<LossDerivatives<T>> loss_derivatives(const Loss& loss,
-                                                     SecondDerivative second = SecondDerivative::fastest) {
-  if constexpr (requires { loss.template derivatives<T>(); }) {
-    if (second == SecondDerivative::fastest) {
-      if (auto own = loss.template derivatives<T>()) return own;
-    }
-  }
-  return std::make_unique<TapeDerivatives<T, Loss>>(loss, second);
-}
 
 }  // namespace detail
 

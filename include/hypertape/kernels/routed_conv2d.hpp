@@ -1,0 +1,200 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "hypertape/kernels/arg_max.hpp"
+#include "hypertape/kernels/routed_conv2d_columns.hpp"
+#include "hypertape/kernels/routed_conv2d_geometry.hpp"
+#include "hypertape/kernels/simd.hpp"
+#include "hypertape/kernels/transpose.hpp"
+
+/// The forward pass of a routed convolution, which finds the routes (routed_conv2d_geometry.hpp).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
+namespace hypertape::kernels {
+
+namespace routed {
+
+/// The convolution of one image, with SIMD lanes over output channels: values[position][channel]. `weights` are (taps,
+/// channels), channels filled up to whole vectors, and `tap` is where each of the K K C taps reads, from the first one
+/// on.
+template <int Lanes, int Vectors, class T>
+[[gnu::noinline]] void convolve(const RoutedConv2dGeometry g, Index channels, const T* image, const T* weights,
+                                const std::int32_t* tap, const T* bias, T* values) {
+  constexpr int accumulators = HYPERTAPE_VECTOR_BYTES == 64 ? 24 : 12;
+  constexpr int most = (std::min)(16, accumulators / Vectors);
+  using V = Simd<T, Lanes>;
+  const Index OH = g.conv.OH(), OW = g.conv.OW(), taps = g.patch_row() * g.conv.K, step = g.conv.stride * g.conv.C;
+  for (Index o = 0; o < channels; o += Vectors * Lanes) {
+    for (Index y = 0; y < OH; ++y) {
+      for_each_group<most>(OW, [=]<int Positions>(Index x) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+        constexpr int groups = (Positions + 2) / 3;  // three positions are reached from one pointer
+        const T* at[groups];
+        for (int group = 0; group < groups; ++group) {
+          at[group] = image + y * g.conv.stride * g.row_stride() + (x + 3 * group) * step;
+        }
+        typename V::Vector sum[Positions][Vectors];
+        for (auto& position : sum) {
+          for (int v = 0; v < Vectors; ++v) position[v] = V::load(bias + o + v * Lanes);
+        }
+        const T* w = weights + o;
+        for (Index t = 0; t < taps; ++t, w += channels) {
+          const Index offset[3] = {tap[t], tap[t] + step, tap[t] + 2 * step};
+          typename V::Vector weight[Vectors];
+          for (int v = 0; v < Vectors; ++v) weight[v] = V::load(w + v * Lanes);
+          for (int p = 0; p < Positions; ++p) {
+            const auto value = V::broadcast(at[p / 3][offset[p % 3]]);
+            for (int v = 0; v < Vectors; ++v) V::add_product(sum[p][v], value, weight[v]);
+          }
+        }
+        for (int p = 0; p < Positions; ++p) {
+          for (int v = 0; v < Vectors; ++v) V::store(values + (y * OW + x + p) * channels + o + v * Lanes, sum[p][v]);
+        }
+      });
+    }
+  }
+}
+
+/// One window of `rows` x `columns` positions of values[position][channel], for Lanes channels.
+template <int Lanes, class T>
+HYPERTAPE_ALWAYS_INLINE ArgMax<T, Lanes> peak_of(const T* values, Index row_stride, Index channels, Index rows,
+                                                 Index columns, Index first, Index patch_row, Index patch_step) {
+  using V = Simd<T, Lanes>;
+  using Offset = ArgMaxOffset<T>;
+  using P = Simd<Offset, Lanes>;
+  ArgMax<T, Lanes> peak{V::load(values), P::broadcast(static_cast<Offset>(first))};
+  for (Index y = 0; y < rows; ++y) {
+    for (Index x = 0; x < columns; ++x) {
+      if (x + y == 0) continue;
+      peak.take({V::load(values + y * row_stride + x * channels),
+                 P::broadcast(static_cast<Offset>(first + y * patch_row + x * patch_step))});
+    }
+  }
+  return peak;
+}
+
+/// Pools values[position][channel] of `channels` channels and takes relu: of each window the output (O), and its route,
+/// route[window][channel], should it be positive. Vectors reach past the O outputs of a window, which the next
+/// overwrites, and past the last by no more than `channels` - O values.
+template <int Lanes, class T>
+[[gnu::noinline]] void pool(const RoutedConv2dGeometry& g, Index channels, const T* values, T* out, Route* route) {
+  using V = Simd<T, Lanes>;
+  using Entry = Simd<std::uint32_t, Lanes>;
+  const Index OW = g.conv.OW(), O = g.conv.O, row_stride = OW * channels;
+  const Index patch_step = g.conv.stride, patch_row = g.padded_columns() * g.conv.stride;
+  const Pool2dGeometry one_channel{1, 1, g.pool.H, g.pool.W, g.pool.K, g.pool.stride, g.pool.padding};
+  hypertape::kernels::detail::for_each_window(one_channel, [=](Index window, Index, Index y_begin, Index y_end,
+                                                               Index x_begin, Index x_end) {
+    const Index rows = y_end - y_begin, columns = x_end - x_begin, first = y_begin * patch_row + x_begin * patch_step;
+    const T* const at = values + y_begin * row_stride + x_begin * channels;
+    const auto take = [=](Index height, Index width) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      for (Index o = 0; o < channels; o += Lanes) {
+        const auto peak = peak_of<Lanes>(at + o, row_stride, channels, height, width, first, patch_row, patch_step);
+        V::store(out + window * O + o, peak.value < 0 ? typename V::Vector{} : peak.value);
+        const auto patch = __builtin_convertvector(peak.at, typename Entry::Vector);
+        const auto words = route_words(patch, Entry::broadcast(static_cast<std::uint32_t>(window)));
+        std::memcpy(route + window * channels + o, &words, sizeof words);
+      }
+    };
+    if (rows == 2 && columns == 2) return take(2, 2);
+    if (rows == 3 && columns == 3) return take(3, 3);
+    take(rows, columns);
+  });
+}
+
+/// The routes of a channel whose outputs are positive, or NaN; returns their number. Without a branch, as either may
+/// happen.
+template <class T>
+std::int32_t collect(Index windows, const T* outputs, Index output_step, const Route* route, Index route_step,
+                     Route* to) {
+  std::int32_t count = 0;
+  for (Index window = 0; window < windows; ++window) {
+    to[count] = route[window * route_step];
+    count += !(outputs[window * output_step] <= 0);
+  }
+  return count;
+}
+
+/// Output channels filled up to whole vectors of what `convolve` takes: half a register if they fit.
+template <class T>
+Index padded_channels(Index O) {
+  const Index lanes = native_lanes<T> >= 8 && 2 * O <= native_lanes<T> ? native_lanes<T> / 2 : native_lanes<T>;
+  return (O + lanes - 1) / lanes * lanes;
+}
+
+/// The forward pass of a padded image before the routes are written, by the vectors that suit the channels.
+template <class T>
+void convolve_and_pool(const RoutedConv2dGeometry& g, Index channels, const T* image, const T* weights, const T* bias,
+                       const std::int32_t* tap, T* values, T* out, Route* route) {
+  constexpr int native = native_lanes<T>;
+  const auto run = [&]<int Lanes, int Vectors>() {
+    convolve<Lanes, Vectors>(g, channels, image, weights, tap, bias, values);
+    pool<Lanes>(g, channels, values, out, route);
+  };
+  if (channels % (4 * native) == 0) return run.template operator()<native, 4>();
+  if constexpr (native >= 8) {
+    if (channels < native) return run.template operator()<native / 2, 1>();
+  }
+  run.template operator()<native, 1>();
+}
+
+}  // namespace routed
+
+/// Values of scratch for `routed_conv2d`.
+template <class T>
+Index routed_conv2d_scratch(const RoutedConv2dGeometry& g) {
+  if (routed::over_columns<T>(g)) return routed::over_columns_scratch<T>(g);
+  const Index channels = routed::padded_channels<T>(g.conv.O), taps = g.patch_row() * g.conv.K;
+  const Index positions = g.conv.OH() * g.conv.OW();
+  return routed::image_values<T>(g) + taps + (taps + 2 + positions + g.windows()) * channels + g.outputs();
+}
+
+/// output (N, O, PH, PW) = relu of the pooled convolution of input (N, C, H, W) with weight (O, C, K, K), plus bias
+/// (O), for samples `samples`, and its routes. Of equal values the first in row-major order counts; a NaN wins over
+/// every number, and has a route.
+template <class T>
+void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input, const T* weight, const T* bias,
+                   T* output, const Routes& routes, T* scratch) {
+  if (routed::over_columns<T>(g))
+    return routed::forward_over_columns(g, samples, input, weight, bias, output, routes, scratch);
+  const Index C = g.conv.C, K = g.conv.K, O = g.conv.O, windows = g.windows(), taps = K * K * C;
+  const Index channels = routed::padded_channels<T>(O);
+  static_assert(sizeof(T) >= sizeof(Route) && sizeof(T) >= sizeof(std::int32_t));
+  const auto take = [&](Index count) { return std::exchange(scratch, scratch + count); };
+  T* const image = take(routed::image_values<T>(g));
+  T* const weights = take(taps * channels);
+  T* const biases = take(channels);
+  T* const values = take(g.conv.OH() * g.conv.OW() * channels);
+  T* const outputs = take(g.outputs() + channels);
+  auto* const route = reinterpret_cast<Route*>(take(windows * channels));
+  auto* const tap = reinterpret_cast<std::int32_t*>(take(taps));
+
+  routed::clear(g, image);
+  std::fill_n(weights, taps * channels, T(0));
+  std::fill_n(std::copy_n(bias, O, biases), channels - O, T(0));
+  for (Index c = 0; c < C; ++c) {
+    transpose_matrix(O, K * K, weight + c * K * K, taps, weights + c * channels, C * channels);
+  }
+  for (Index t = 0; t < taps; ++t) {
+    tap[t] = static_cast<std::int32_t>(t / g.patch_row() * g.row_stride() + t % g.patch_row());
+  }
+  for (Index n = samples.begin; n < samples.end; ++n) {
+    routed::copy_in(g, input + n * g.inputs(), image);
+    T* const place = output + n * g.outputs();
+    T* const own = channels == O ? place : outputs;  // else vectors reach past the sample
+    routed::convolve_and_pool(g, channels, image, weights, biases, tap, values, own, route);
+    if (own != place) std::copy_n(own, g.outputs(), place);
+    for (Index o = 0; o < O; ++o) {
+      routes.count[n * O + o] =
+          routed::collect(windows, place + o, O, route + o, channels, routes.entry + (n * O + o) * windows);
+    }
+  }
+}
+
+}  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop

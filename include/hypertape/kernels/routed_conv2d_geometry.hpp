@@ -1,0 +1,117 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "hypertape/kernels/conv2d_geometry.hpp"
+#include "hypertape/kernels/pool2d_kernels.hpp"
+#include "hypertape/kernels/simd.hpp"
+
+/// A convolution, max-pooling and relu in one pass, and its derivatives.
+///
+/// The point: of the outputs of the convolution, pooling passes on one for each window, and relu not even that if it is
+/// negative. A derivative through pool and relu needs the convolution at these positions alone: for windows of 2 x 2
+/// side by side, at a quarter of them at most, and what it costs is a quarter of a convolution's derivative:
+///
+///     y[o][u] = max(0, max over the positions p of window u of  b[o] + <W[o], patch(x, p)>)
+///
+/// The forward pass notes for each sample and channel the windows whose value is positive, and where their patches
+/// start (`Routes`). With these fixed, y is a trilinear form of y_bar, W and x, and each derivative a loop over routes
+/// with a patch as the vector:
+///
+///     weight gradient    dW[o]              =  sum over u of  dy[o][u] patch(x, p_u)       the kernel in registers
+///     input gradient     patch(dx, p_u)    +=  dy[o][u] W[o]
+///     product            y'[o][u]           =  <W[o], patch(x, p_u)>
+///
+/// Images have their channels innermost (`Layout::channels_innermost`): a sample lies together, and so do the K C
+/// values of a row of a patch. Each sample is copied to scratch once, with its padding and a few zeros behind it that
+/// vectors may reach into, and stays in the first-level cache.
+
+namespace hypertape::kernels {
+
+/// The convolution, and the pool over its output.
+struct RoutedConv2dGeometry {
+  Conv2dGeometry conv;  ///< of x (N, C, H, W) with W (O, C, K, K)
+  Pool2dGeometry pool;  ///< of the convolution's output (N, O, OH, OW)
+
+  /// Windows of a channel.
+  Index windows() const { return pool.OH() * pool.OW(); }
+  /// Values of a sample of the output.
+  Index outputs() const { return conv.O * windows(); }
+  /// Values of a sample of the input.
+  Index inputs() const { return conv.C * conv.H * conv.W; }
+  /// Columns of the image with its padding.
+  Index padded_columns() const { return conv.W + 2 * conv.padding; }
+  /// Values from a row of the padded image to the next.
+  Index row_stride() const { return padded_columns() * conv.C; }
+  /// Values of a row of a patch.
+  Index patch_row() const { return conv.K * conv.C; }
+  /// Values of the padded image.
+  Index padded_image() const { return (conv.H + 2 * conv.padding) * row_stride(); }
+  /// Whether pixels of the padded image, and windows, can be numbered in 16 bits.
+  bool has_routes() const {
+    constexpr Index most = 65536;
+    return padded_image() / conv.C <= most && windows() <= most;
+  }
+  /// (N, C, H, W)
+  Shape input() const { return conv.input().with_layout(Layout::channels_innermost); }
+  /// (N, O, PH, PW)
+  Shape output() const { return pool.output().with_layout(Layout::channels_innermost); }
+};
+
+/// Where one positive output comes from.
+struct Route {
+  std::uint16_t patch;   ///< the pixel of the padded image where its patch starts
+  std::uint16_t window;  ///< the number of the window
+};
+
+/// Where the positive outputs come from: those of channel o of sample n are the first count[n O + o] entries from
+/// (n O + o) windows on.
+struct Routes {
+  std::int32_t* count;  ///< (N, O)
+  Route* entry;         ///< (N, O, windows)
+};
+
+namespace routed {
+
+/// The memory of routes, one a lane, from patches and windows in lanes of 32 bits.
+template <class Vector>
+HYPERTAPE_ALWAYS_INLINE Vector route_words(Vector patch, Vector window) {
+  return std::endian::native == std::endian::little ? patch | window << 16 : patch << 16 | window;
+}
+
+/// Values of an image in scratch: with padding, and what vectors of a patch's row may reach into.
+template <class T>
+Index image_values(const RoutedConv2dGeometry& g) {
+  return g.padded_image() + g.patch_row() + 2 * native_lanes<T>;
+}
+
+/// Clears an image in scratch; `copy_in` leaves the zeros of padding and end alone.
+template <class T>
+void clear(const RoutedConv2dGeometry& g, T* image) {
+  std::fill_n(image, image_values<T>(g), T(0));
+}
+/// One sample into scratch that was cleared. Rows are too short for calls of memcpy.
+template <class T>
+void copy_in(const RoutedConv2dGeometry& g, const T* sample, T* image) {
+  if (g.conv.padding == 0) {
+    std::copy_n(sample, g.inputs(), image);
+    return;
+  }
+  const Index row = g.conv.W * g.conv.C, stride = g.row_stride(), rows = g.conv.H;
+  image += (g.conv.padding * g.padded_columns() + g.conv.padding) * g.conv.C;
+  with_lanes_for<T>(row, [=]<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    for (Index y = 0; y < rows; ++y) {
+      for (Index i = 0; i < row; i += Lanes) {
+        const Index at = (std::min)(i, row - Lanes);
+        V::store(image + y * stride + at, V::load(sample + y * row + at));
+      }
+    }
+  });
+}
+
+}  // namespace routed
+
+}  // namespace hypertape::kernels
