@@ -66,6 +66,24 @@ TEST_CASE_TEMPLATE("Simd: load, store, broadcast, iota and sum", T, float, doubl
   CHECK(stored == std::array<T, 2>{0, 1});
 }
 
+TEST_CASE_TEMPLATE("Simd: transposition", T, float, double) {
+  const auto check_lanes = []<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    typename V::Vector rows[Lanes];
+    for (int i = 0; i < Lanes; ++i) rows[i] = V::iota() + V::broadcast(static_cast<T>(i * Lanes));
+    V::transpose(rows);
+    for (int i = 0; i < Lanes; ++i) {
+      T got[Lanes];
+      V::store(got, rows[i]);
+      for (int lane = 0; lane < Lanes; ++lane) CHECK(got[lane] == static_cast<T>(lane * Lanes + i));
+    }
+  };
+  check_lanes.template operator()<1>();
+  check_lanes.template operator()<2>();
+  check_lanes.template operator()<16 / static_cast<int>(sizeof(T))>();
+  check_lanes.template operator()<native_lanes<T>>();
+}
+
 TEST_CASE("Simd: the last lanes stay, those before are 0 whatever they held") {
   using S = kernels::Simd<float, 4>;
   const float values[4] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -3, 4};

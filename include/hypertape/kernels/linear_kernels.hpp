@@ -16,20 +16,36 @@ namespace hypertape::kernels {
 
 namespace detail {
 
-/// out[c][r] = start + in[r][c] for in with `rows` rows of `columns` contiguous values.
+/// out[c][r] = start + in[r][c] for in with `rows` rows of `columns` contiguous values. Tiles of as many rows as
+/// columns are turned in registers, of the target's or, for few rows or columns, of 16 bytes; the last ones overlap
+/// those before.
 template <class T>
 void transpose(Index rows, Index columns, const T* in, T* out, OutputMode mode = OutputMode::write) {
-  constexpr Index tile = 16;
-  for (Index r0 = 0; r0 < rows; r0 += tile) {
-    for (Index c0 = 0; c0 < columns; c0 += tile) {
-      for (Index c = c0; c < (std::min)(columns, c0 + tile); ++c) {
-        for (Index r = r0; r < (std::min)(rows, r0 + tile); ++r) {
-          T& to = out[c * rows + r];
-          to = in[r * columns + c] + (mode == OutputMode::accumulate ? to : T(0));
+  constexpr int narrow = 16 / static_cast<int>(sizeof(T));
+  const Index shorter = (std::min)(rows, columns);
+  const auto by_tiles = [&]<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    for (Index r0 = 0; r0 < rows; r0 += Lanes) {
+      const Index r = (std::min)(r0, rows - Lanes);
+      for (Index c0 = 0; c0 < columns; c0 += Lanes) {
+        const Index c = (std::min)(c0, columns - Lanes);
+        typename V::Vector tile[Lanes];
+        for (int i = 0; i < Lanes; ++i) tile[i] = V::load(in + (r + i) * columns + c);
+        V::transpose(tile);
+        if (mode == OutputMode::write) {
+          for (int i = 0; i < Lanes; ++i) V::store(out + (c + i) * rows + r, tile[i]);
+        } else {  // what a tile before has added must not be added again
+          for (Index i = c0 - c; i < Lanes; ++i) {
+            T* to = out + (c + i) * rows + r;
+            V::store(to, V::load(to) + V::last_lanes(tile[i], Lanes - (r0 - r)));
+          }
         }
       }
     }
-  }
+  };
+  if (shorter >= native_lanes<T>) return by_tiles.template operator()<native_lanes<T>>();
+  if (shorter >= narrow) return by_tiles.template operator()<narrow>();
+  by_tiles.template operator()<1>();
 }
 
 }  // namespace detail

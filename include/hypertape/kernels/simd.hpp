@@ -67,6 +67,19 @@ struct Simd {
   /// Those of odd number.
   static HYPERTAPE_ALWAYS_INLINE Vector odd(Vector a, Vector b) { return every_other<1>(a, b); }
 
+  /// Rows become columns: lane j of vector i goes to lane i of vector j. Each round turns the bits of an element's
+  /// place, those of its vector above those of its lane, by one.
+  static HYPERTAPE_ALWAYS_INLINE void transpose(Vector (&rows)[Lanes]) {
+    for (int round = 1; round < Lanes; round *= 2) {
+      Vector turned[Lanes];
+      for (int i = 0; i < Lanes / 2; ++i) {
+        turned[i] = even(rows[2 * i], rows[2 * i + 1]);
+        turned[i + Lanes / 2] = odd(rows[2 * i], rows[2 * i + 1]);
+      }
+      for (int i = 0; i < Lanes; ++i) rows[i] = turned[i];
+    }
+  }
+
  private:
 #if HYPERTAPE_FUSE_BY_HAND
   /// a b + c, rounded once. The instruction is named because g++ makes one of std::fma on each lane only where a loop
