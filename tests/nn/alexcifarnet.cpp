@@ -50,7 +50,7 @@ TEST_CASE("alexcifarnet: wrong shapes") {
 /// (tests/golden/alexcifarnet.py).
 template <class T>
 void check_golden(double tolerance) {
-  const Golden golden = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/alexcifarnet.txt");
+  const Golden golden = read_golden("alexcifarnet");
   const nn::AlexCifarNet net;
   Tape<T> tape;
   const Var<T> theta = tape.leaf(golden_weights<T>(1, net.parameters()));

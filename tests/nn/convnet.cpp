@@ -70,7 +70,7 @@ std::vector<T> flat(const Tensor<T>& tensor) {
 }
 
 const Golden& golden() {
-  static const Golden values = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/convnet.txt");
+  static const Golden values = read_golden("convnet");
   return values;
 }
 

@@ -49,7 +49,9 @@ Tensor<T> golden_weights(std::uint64_t salt, const nn::Parameters& parameters) {
 /// The blocks of a file of golden values, by name.
 using Golden = std::map<std::string, std::vector<double>>;
 
-inline Golden read_golden(const std::string& path) {
+/// Those of tests/golden/NAME.txt.
+inline Golden read_golden(const std::string& golden_name) {
+  const std::string path = hypertape::detail::concat(HYPERTAPE_TEST_FOLDER "/golden/", golden_name, ".txt");
   std::ifstream file(path);
   if (!file) throw std::runtime_error("cannot open " + path);
   Golden blocks;

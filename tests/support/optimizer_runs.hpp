@@ -93,7 +93,7 @@ inline Var<double> optimizer_outer_loss(Var<double> theta) {
   return mean_squared_error(optimizer_network(theta, given(20, 2)), given(21, 1));
 }
 
-inline Golden optimizer_golden() { return read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/optimizers.txt"); }
+inline Golden optimizer_golden() { return read_golden("optimizers"); }
 
 /// The relative error of all these tensors, one after the other and each row by row, against a block.
 inline double golden_error(const Golden& golden, const std::string& block, const std::vector<Tensor<double>>& got) {

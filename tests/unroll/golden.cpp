@@ -40,7 +40,7 @@ template <class T>
 void check_run(const std::string& run, Index steps, Index epochs, bool soft, double momentum, SecondDerivative second,
                double tolerance) {
   const std::string file = momentum > 0 ? "momentum" : "lenet_hypergradient";
-  const Golden golden = read_golden(std::string(HYPERTAPE_TEST_FOLDER) + "/golden/" + file + ".txt");
+  const Golden golden = read_golden(file);
   const nn::LeNet net;
   InnerLoop<T> loop;
   loop.theta0 = golden_weights<T>(1, net.parameters());
