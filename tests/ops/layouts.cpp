@@ -152,6 +152,21 @@ TEST_CASE("layouts: weights read from a vector are no batch") {
   CHECK_THROWS_AS(linear(x, x), ShapeError);
 }
 
+TEST_CASE("layouts: of images with channels innermost, whole samples can be taken") {
+  Tape<double> tape;
+  const Tensor<double> images = random_tensor<double>(Shape{3, 2, 2, 2}.with_layout(Layout::channels_innermost), 1);
+  const Var<double> x = tape.leaf(images), two = x.slice(8, {2, 2, 2, 2});
+  CHECK(two.shape().layout() == Layout::channels_innermost);
+  for (Index n = 0; n < 2; ++n) {
+    for (Index i = 0; i < 8; ++i)
+      CHECK(two.value()(n, i / 4, i / 2 % 2, i % 2) == images(n + 1, i / 4, i / 2 % 2, i % 2));
+  }
+  CHECK_THROWS_WITH_AS(reshape(x, {3, 8}), doctest::Contains("only whole samples can be taken, got (3, 8)"),
+                       ShapeError);
+  CHECK_THROWS_AS(x.slice(4, {2, 2, 2, 2}), ShapeError);
+  CHECK_THROWS_AS(x.slice(0, {3, 1, 2, 2}), ShapeError);
+}
+
 TEST_CASE("layouts: a batch is not read in another order") {
   Tape<double> tape;
   const Var<double> x = tape.leaf(Tensor<double>(Shape::batch(2, 6), 1));

@@ -80,27 +80,21 @@ struct Slice final : Operation<T> {
 /// together. @throws ShapeError if x's values would be read in another order than they have.
 inline Shape view_shape(const char* operation, const Shape& x, Index offset, const Shape& asked) {
   if ((x.is_row_major() && x.is_batch()) || asked.size() == 1) return asked;
-  const Shape shape = asked.with_layout(x.layout());
-  const auto features_of_x = [&] {
-    for (int axis = 1; axis < Shape::max_rank; ++axis) {
-      if (asked[axis] != x[axis]) return false;
-    }
-    return offset % x.features() == 0;
-  };
-  switch (x.layout()) {
-    case Layout::row_major:
-      if (asked.is_row_major()) return shape;
-      throw ShapeError(operation, ": the values of ", x, " are row-major, ", asked,
-                       " would read them in another order; relayout first");
-    case Layout::samples_innermost:
-      if (asked.rank() > 0 && asked[0] == x[0] && offset % x[0] == 0 && shape.is_batch()) return shape;
-      throw ShapeError(operation, ": ", x,
-                       " has its samples innermost: axis 0 must stay as it is and the offset be a multiple of ",
-                       "it, got ", asked, " at offset ", offset, "; to read it otherwise, relayout first");
-    case Layout::channels_innermost:
-      break;
+  if (x.is_row_major()) {
+    if (asked.is_row_major()) return asked.with_layout(Layout::row_major);
+    throw ShapeError(operation, ": the values of ", x, " are row-major, ", asked,
+                     " would read them in another order; relayout first");
   }
-  if (features_of_x()) return shape;
+  if (x.is_batch()) {
+    const Shape shape = asked.with_layout(Layout::samples_innermost);
+    if (asked.rank() > 0 && asked[0] == x[0] && offset % x[0] == 0 && shape.is_batch()) return shape;
+    throw ShapeError(operation, ": ", x,
+                     " has its samples innermost: axis 0 must stay as it is and the offset be a multiple of ",
+                     "it, got ", asked, " at offset ", offset, "; to read it otherwise, relayout first");
+  }
+  bool whole_samples = asked.rank() == x.rank() && offset % x.features() == 0;
+  for (int axis = 1; axis < x.rank(); ++axis) whole_samples = whole_samples && asked[axis] == x[axis];
+  if (whole_samples) return asked.with_layout(Layout::channels_innermost);
   throw ShapeError(operation, ": ", x, " has its channels innermost: only whole samples can be taken, got ", asked,
                    " at offset ", offset, "; to read it otherwise, relayout first");
 }
