@@ -43,5 +43,5 @@ expect 0 bench_hypergradient --rule adam --steps 2 --epochs 1 --images 2 --batch
 expect 0 bench_estimators --only maml learned-optimizer --runs 1 --json
 expect 0 bench_estimators --list
 expect 0 bench_tape --gradient-batch 2 --hessian-batch 2 --runs 1
-expect 0 bench_kernels --filter "lenet/.*/5" --min-time 0.001
+expect 0 bench_kernels --filter "^routed.*/lenet.*/5" --min-time 0.001
 [ "$failures" -eq 0 ]

@@ -12,6 +12,9 @@
 /// must. With few, lanes run over features, so that five samples are as well served as sixteen: the input is transposed
 /// once (N * F moves for N * F * O multiply-adds), and then each of the three products has one contiguous operand in
 /// its innermost loop. Few outputs do not repay the transposition. Rows end with an overlapping vector.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+
 namespace hypertape::kernels {
 
 namespace detail {
@@ -196,3 +199,5 @@ void linear_rows_weight_gradient(Index N, Index F, Index O, Range outputs, const
 /// @}
 
 }  // namespace hypertape::kernels
+
+#pragma GCC diagnostic pop

@@ -17,7 +17,7 @@
 
 namespace hypertape::kernels {
 
-namespace routed {
+namespace routed_detail {
 
 /// The convolution of one image, with SIMD lanes over output channels: values[position][channel]. `weights` are (taps,
 /// channels), channels filled up to whole vectors, and `tap` is where each of the K K C taps reads, from the first one
@@ -142,15 +142,15 @@ void convolve_and_pool(const RoutedConv2dGeometry& g, Index channels, const T* i
   run.template operator()<native, 1>();
 }
 
-}  // namespace routed
+}  // namespace routed_detail
 
 /// Values of scratch for `routed_conv2d`.
 template <class T>
 Index routed_conv2d_scratch(const RoutedConv2dGeometry& g) {
-  if (routed::over_columns<T>(g)) return routed::over_columns_scratch<T>(g);
-  const Index channels = routed::padded_channels<T>(g.conv.O), taps = g.patch_row() * g.conv.K;
+  if (routed_detail::over_columns<T>(g)) return routed_detail::over_columns_scratch<T>(g);
+  const Index channels = routed_detail::padded_channels<T>(g.conv.O), taps = g.patch_row() * g.conv.K;
   const Index positions = g.conv.OH() * g.conv.OW();
-  return routed::image_values<T>(g) + taps + (taps + 2 + positions + g.windows()) * channels + g.outputs();
+  return routed_detail::image_values<T>(g) + taps + (taps + 2 + positions + g.windows()) * channels + g.outputs();
 }
 
 /// output (N, O, PH, PW) = relu of the pooled convolution of input (N, C, H, W) with weight (O, C, K, K), plus bias
@@ -159,13 +159,13 @@ Index routed_conv2d_scratch(const RoutedConv2dGeometry& g) {
 template <class T>
 void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input, const T* weight, const T* bias,
                    T* output, const Routes& routes, T* scratch) {
-  if (routed::over_columns<T>(g))
-    return routed::forward_over_columns(g, samples, input, weight, bias, output, routes, scratch);
+  if (routed_detail::over_columns<T>(g))
+    return routed_detail::forward_over_columns(g, samples, input, weight, bias, output, routes, scratch);
   const Index C = g.conv.C, K = g.conv.K, O = g.conv.O, windows = g.windows(), taps = K * K * C;
-  const Index channels = routed::padded_channels<T>(O);
+  const Index channels = routed_detail::padded_channels<T>(O);
   static_assert(sizeof(T) >= sizeof(Route) && sizeof(T) >= sizeof(std::int32_t));
   const auto take = [&](Index count) { return std::exchange(scratch, scratch + count); };
-  T* const image = take(routed::image_values<T>(g));
+  T* const image = take(routed_detail::image_values<T>(g));
   T* const weights = take(taps * channels);
   T* const biases = take(channels);
   T* const values = take(g.conv.OH() * g.conv.OW() * channels);
@@ -173,7 +173,7 @@ void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input,
   auto* const route = reinterpret_cast<Route*>(take(windows * channels));
   auto* const tap = reinterpret_cast<std::int32_t*>(take(taps));
 
-  routed::clear(g, image);
+  routed_detail::clear(g, image);
   std::fill_n(weights, taps * channels, T(0));
   std::fill_n(std::copy_n(bias, O, biases), channels - O, T(0));
   for (Index c = 0; c < C; ++c) {
@@ -183,14 +183,14 @@ void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input,
     tap[t] = static_cast<std::int32_t>(t / g.patch_row() * g.row_stride() + t % g.patch_row());
   }
   for (Index n = samples.begin; n < samples.end; ++n) {
-    routed::copy_in(g, input + n * g.inputs(), image);
+    routed_detail::copy_in(g, input + n * g.inputs(), image);
     T* const place = output + n * g.outputs();
     T* const own = channels == O ? place : outputs;  // else vectors reach past the sample
-    routed::convolve_and_pool(g, channels, image, weights, biases, tap, values, own, route);
+    routed_detail::convolve_and_pool(g, channels, image, weights, biases, tap, values, own, route);
     if (own != place) std::copy_n(own, g.outputs(), place);
     for (Index o = 0; o < O; ++o) {
       routes.count[n * O + o] =
-          routed::collect(windows, place + o, O, route + o, channels, routes.entry + (n * O + o) * windows);
+          routed_detail::collect(windows, place + o, O, route + o, channels, routes.entry + (n * O + o) * windows);
     }
   }
 }

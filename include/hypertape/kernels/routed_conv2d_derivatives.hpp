@@ -15,7 +15,7 @@
 
 namespace hypertape::kernels {
 
-namespace routed {
+namespace routed_detail {
 
 /// The rows of a patch as vectors of `lanes` values. Lanes past the row are of the next pixels; they meet weights of
 /// zero, or are dropped.
@@ -252,7 +252,7 @@ template <int Lanes, int Rows, int Vectors, int Pairs, class T>
 /// the one before is still on its way to the cache. Of large images, two have to do.
 inline Index image_copies(const RoutedConv2dGeometry& g) { return g.padded_image() <= 8192 ? 4 : 2; }
 
-}  // namespace routed
+}  // namespace routed_detail
 
 /// dbias (O) = the sum of doutput (N, O, PH, PW) over the routes of each channel.
 template <class T>
@@ -299,7 +299,7 @@ struct RoutedPair {
 /// Values of scratch for `routed_conv2d_product` of so many pairs.
 template <class T>
 Index routed_conv2d_product_scratch(const RoutedConv2dGeometry& g, Index pairs) {
-  return pairs * (routed::image_values<T>(g) + routed::packed_values<T>(g));
+  return pairs * (routed_detail::image_values<T>(g) + routed_detail::packed_values<T>(g));
 }
 
 /// output (N, O, PH, PW) = start + sum over pairs (input, weight) of <weight[o], patch of the input> on each route,
@@ -311,23 +311,23 @@ void routed_conv2d_product(const RoutedConv2dGeometry& g, Range samples, const R
                            T* scratch) {
   const auto take = [&](Index count) { return std::exchange(scratch, scratch + count); };
   T* image[Pairs];
-  std::array<routed::Factors<T>, Pairs> pairs;
+  std::array<routed_detail::Factors<T>, Pairs> pairs;
   for (std::size_t m = 0; m < Pairs; ++m) {
-    image[m] = take(routed::image_values<T>(g));
-    T* const packed = take(routed::packed_values<T>(g));
-    routed::clear(g, image[m]);
-    routed::pack(g, operands[m].second, packed);
+    image[m] = take(routed_detail::image_values<T>(g));
+    T* const packed = take(routed_detail::packed_values<T>(g));
+    routed_detail::clear(g, image[m]);
+    routed_detail::pack(g, operands[m].second, packed);
     pairs[m] = {packed, image[m]};
   }
   if (mode == OutputMode::write) {
     std::fill_n(output + samples.begin * g.outputs(), samples.size() * g.outputs(), T(0));
   }
   for (Index n = samples.begin; n < samples.end; ++n) {
-    for (std::size_t m = 0; m < Pairs; ++m) routed::copy_in(g, operands[m].first + n * g.inputs(), image[m]);
-    routed::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
-      const routed::Walk walk(g, routes, n, {0, g.conv.O}, row, vector, std::type_identity<T>());
+    for (std::size_t m = 0; m < Pairs; ++m) routed_detail::copy_in(g, operands[m].first + n * g.inputs(), image[m]);
+    routed_detail::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
+      const routed_detail::Walk walk(g, routes, n, {0, g.conv.O}, row, vector, std::type_identity<T>());
       const bool fresh = mode == OutputMode::write && row + vector == 0;
-      routed::product<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, bias, fresh, output + n * g.outputs());
+      routed_detail::product<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, bias, fresh, output + n * g.outputs());
     });
   }
 }
@@ -335,7 +335,8 @@ void routed_conv2d_product(const RoutedConv2dGeometry& g, Range samples, const R
 /// Values of scratch for `routed_conv2d_input_gradient` of so many pairs.
 template <class T>
 Index routed_conv2d_input_gradient_scratch(const RoutedConv2dGeometry& g, Index pairs) {
-  return routed::image_copies(g) * routed::image_values<T>(g) + pairs * routed::packed_values<T>(g);
+  return routed_detail::image_copies(g) * routed_detail::image_values<T>(g) +
+         pairs * routed_detail::packed_values<T>(g);
 }
 
 /// dinput (N, C, H, W) = start + sum over pairs (weight, doutput) and routes of doutput times weight[o], on the route's
@@ -343,30 +344,30 @@ Index routed_conv2d_input_gradient_scratch(const RoutedConv2dGeometry& g, Index 
 template <class T, std::size_t Pairs>
 void routed_conv2d_input_gradient(const RoutedConv2dGeometry& g, Range samples, const Routes& routes,
                                   const RoutedPair<T> (&operands)[Pairs], OutputMode mode, T* dinput, T* scratch) {
-  const Index copies = routed::image_copies(g), each = routed::image_values<T>(g);
+  const Index copies = routed_detail::image_copies(g), each = routed_detail::image_values<T>(g);
   const auto take = [&](Index count) { return std::exchange(scratch, scratch + count); };
   T* const images = take(copies * each);
-  std::array<routed::Factors<T>, Pairs> pairs;
+  std::array<routed_detail::Factors<T>, Pairs> pairs;
   for (std::size_t m = 0; m < Pairs; ++m) {
-    T* const packed = take(routed::packed_values<T>(g));
-    routed::pack(g, operands[m].first, packed);
+    T* const packed = take(routed_detail::packed_values<T>(g));
+    routed_detail::pack(g, operands[m].first, packed);
     pairs[m].right = packed;
   }
   for (Index n = samples.begin; n < samples.end; ++n) {
     std::fill_n(images, copies * each, T(0));
     for (std::size_t m = 0; m < Pairs; ++m) pairs[m].left = operands[m].second + n * g.outputs();
-    routed::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
-      const routed::Walk walk(g, routes, n, {0, g.conv.O}, row, vector, std::type_identity<T>());
-      routed::add_to_patches<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, images, each, copies);
+    routed_detail::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
+      const routed_detail::Walk walk(g, routes, n, {0, g.conv.O}, row, vector, std::type_identity<T>());
+      routed_detail::add_to_patches<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, images, each, copies);
     });
-    routed::copy_out(g, images, copies, each, mode, dinput + n * g.inputs());
+    routed_detail::copy_out(g, images, copies, each, mode, dinput + n * g.inputs());
   }
 }
 
 /// Values of scratch for `routed_conv2d_weight_gradient` of so many pairs.
 template <class T>
 Index routed_conv2d_weight_gradient_scratch(const RoutedConv2dGeometry& g, Index pairs) {
-  return pairs * routed::image_values<T>(g) + routed::packed_values<T>(g);
+  return pairs * routed_detail::image_values<T>(g) + routed_detail::packed_values<T>(g);
 }
 
 /// dweight (O, C, K, K) = start + sum over pairs (input, doutput), samples and routes of doutput times the route's
@@ -377,23 +378,23 @@ void routed_conv2d_weight_gradient(const RoutedConv2dGeometry& g, Range outputs,
   const auto take = [&](Index count) { return std::exchange(scratch, scratch + count); };
   T* image[Pairs];
   for (T*& each : image) {
-    each = take(routed::image_values<T>(g));
-    routed::clear(g, each);
+    each = take(routed_detail::image_values<T>(g));
+    routed_detail::clear(g, each);
   }
-  T* const packed = take(routed::packed_values<T>(g));
-  std::fill_n(packed, routed::packed_values<T>(g), T(0));
-  std::array<routed::Factors<T>, Pairs> pairs;
+  T* const packed = take(routed_detail::packed_values<T>(g));
+  std::fill_n(packed, routed_detail::packed_values<T>(g), T(0));
+  std::array<routed_detail::Factors<T>, Pairs> pairs;
   for (Index n = 0; n < g.conv.N; ++n) {
     for (std::size_t m = 0; m < Pairs; ++m) {
-      routed::copy_in(g, operands[m].first + n * g.inputs(), image[m]);
+      routed_detail::copy_in(g, operands[m].first + n * g.inputs(), image[m]);
       pairs[m] = {operands[m].second + n * g.outputs(), image[m]};
     }
-    routed::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
-      const routed::Walk walk(g, routes, n, outputs, row, vector, std::type_identity<T>());
-      routed::sum_patches<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, packed);
+    routed_detail::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
+      const routed_detail::Walk walk(g, routes, n, outputs, row, vector, std::type_identity<T>());
+      routed_detail::sum_patches<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, packed);
     });
   }
-  routed::unpack(g, outputs, packed, mode, dweight);
+  routed_detail::unpack(g, outputs, packed, mode, dweight);
 }
 
 }  // namespace hypertape::kernels

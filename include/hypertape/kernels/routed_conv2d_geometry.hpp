@@ -73,7 +73,7 @@ struct Routes {
   Route* entry;         ///< (N, O, windows)
 };
 
-namespace routed {
+namespace routed_detail {
 
 /// The memory of routes, one a lane, from patches and windows in lanes of 32 bits.
 template <class Vector>
@@ -112,6 +112,6 @@ void copy_in(const RoutedConv2dGeometry& g, const T* sample, T* image) {
   });
 }
 
-}  // namespace routed
+}  // namespace routed_detail
 
 }  // namespace hypertape::kernels
