@@ -272,6 +272,12 @@ TEST_CASE("vjp: a result that nobody reads is recorded, but not evaluated until 
     CHECK(equal(jvp(later[1], w, direction).value(), expected));
     CHECK(evaluations == before + 1);  // the tangent's own
   }
+  SUBCASE("wanted at a place") {
+    Tensor<double> place({4});
+    double* const places[] = {nullptr, place.data()};
+    vjp<double>(std::span(&loss, 1), std::span(&one, 1), arguments, later, places, 1);
+    CHECK(equal(place, now[1].value()));
+  }
   SUBCASE("read after the tape has grown and shrunk") {
     const auto mark = tape.mark();
     CHECK(jvp(later[1], w, w).size() == 4);

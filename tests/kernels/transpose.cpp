@@ -20,6 +20,12 @@ TEST_CASE_TEMPLATE("transpose_matrix: any size, within larger matrices", T, floa
         }
         kernels::transpose_matrix(rows, columns, in.data(), columns + more, out.data(), rows + more);
         CHECK(equal(out, expected));
+        for (Index r = 0; r < rows; ++r) {
+          for (Index c = 0; c < columns; ++c) expected[c * (rows + more) + r] *= 2;
+        }
+        kernels::transpose_matrix(rows, columns, in.data(), columns + more, out.data(), rows + more,
+                                  kernels::OutputMode::accumulate);
+        CHECK(equal(out, expected));
       }
     }
   }

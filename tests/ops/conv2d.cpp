@@ -7,6 +7,7 @@
 #include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
 #include "support/obvious_conv2d.hpp"
+#include "support/same_on_one_thread.hpp"
 
 using namespace hypertape;
 using namespace hypertape::testing;
@@ -58,10 +59,7 @@ TEST_CASE("conv2d: large enough for a team, the three passes have the bits of on
     const auto g = gradient(dot(y, y), {a, b});
     return std::vector{y.value(), g[0].value(), g[1].value()};
   };
-  std::vector<Tensor<float>> serial;
-  WorkerTeam(1).for_each(1, [&](Index, int) { serial = passes(); });
-  const std::vector<Tensor<float>> parallel = passes();
-  for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+  same_on_one_thread(passes);
 }
 
 TEST_CASE("conv2d: shapes that do not fit") {

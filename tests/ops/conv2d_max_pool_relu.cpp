@@ -165,6 +165,17 @@ TEST_CASE("conv2d_max_pool_relu: images too large for 16-bit routes take the thr
   CHECK(equal(y.value(), relu(max_pool2d(conv2d(x, w, b))).value()));
 }
 
+TEST_CASE("conv2d_max_pool_relu: strides and padding of any size") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({1, 1, 1, 1}, 3), w = tape.full({1, 1, 1, 1}, 2), b = tape.full({1}, 1);
+  for (const Index huge : {Index{1} << 15, Index{1} << 16, Index{1} << 32, std::numeric_limits<Index>::max() / 4}) {
+    CAPTURE(huge);
+    const Var<double> y = conv2d_max_pool_relu(x, w, b, {.stride = huge, .padding = huge}, {.size = 3});
+    CHECK(y.item() == 7);
+    CHECK(gradient(y, x).item() == 2);
+  }
+}
+
 TEST_CASE("conv2d_max_pool_relu: what does not fit is named") {
   Tape<double> tape;
   const Var<double> x = tape.full(Shape::batch(2, 3, 8, 8), 1), w = tape.full({4, 3, 3, 3}, 1), b = tape.full({4}, 1);

@@ -8,6 +8,7 @@
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/relayout.hpp"
 #include "support/check_operation.hpp"
+#include "support/same_on_one_thread.hpp"
 
 using namespace hypertape;
 using namespace hypertape::testing;
@@ -59,10 +60,7 @@ TEST_CASE("linear: large enough for a team, the three products have the bits of 
       const auto g = gradient(dot(y, y), {a, b});
       return std::vector{y.value(), g[0].value(), g[1].value()};
     };
-    std::vector<Tensor<double>> serial;
-    WorkerTeam(1).for_each(1, [&](Index, int) { serial = products(); });
-    const std::vector<Tensor<double>> parallel = products();
-    for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+    const auto parallel = same_on_one_thread(products);
     Tensor<double> expected(Shape{40, 160}.with_layout(shape.layout()));
     for (Index n = 0; n < 40; ++n) {
       for (Index o = 0; o < 160; ++o) {
@@ -93,10 +91,7 @@ TEST_CASE("linear: few outputs of many samples have the bits of one thread") {
     const auto g = gradient(dot(y, y), {a, b});
     return std::vector{y.value(), g[0].value(), g[1].value()};
   };
-  std::vector<Tensor<float>> serial;
-  WorkerTeam(1).for_each(1, [&](Index, int) { serial = products(); });
-  const std::vector<Tensor<float>> parallel = products();
-  for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i], serial[i]));
+  same_on_one_thread(products);
 }
 
 TEST_CASE_TEMPLATE("linear: an infinity stays one, wherever vectors overlap", T, float, double) {

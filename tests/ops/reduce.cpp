@@ -60,6 +60,16 @@ TEST_CASE("reduce: derivatives") {
   check_operation([](auto v) { return repeat_for_features(v[0], {3, 2, 2}); }, {random_tensor<double>({3})});
 }
 
+TEST_CASE("reduce: one sample is a batch, whatever its shape was made as") {
+  Tape<double> tape;
+  const Tensor<double> values = whole_numbers<double>({1, 2, 2, 2}, 1);
+  const Var<double> x = tape.leaf(values), sums = sum_per_channel(x);
+  for (Index c = 0; c < 2; ++c)
+    CHECK(sums.data()[c] == values[4 * c] + values[4 * c + 1] + values[4 * c + 2] + values[4 * c + 3]);
+  const Tensor<double> repeated = gradient(dot(sums, tape.leaf(Tensor<double>({2}, {3, 5}))), x).value();
+  CHECK(equal(repeated, Tensor<double>({1, 2, 2, 2}, {3, 3, 3, 3, 5, 5, 5, 5})));
+}
+
 TEST_CASE("reduce: shapes that do not fit") {
   Tape<double> tape;
   const Var<double> x = tape.full({3}, 1);

@@ -74,8 +74,9 @@ Var<T> placed(Var<T> var, T* destination) {
 /// Vector-Jacobian products: result[i] = sum over j of (d outputs[j] / d arguments[i])^T cotangents[j], recorded on the
 /// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
 /// gets zeros. `destinations`, if not empty, names for each argument memory where its result shall be, which must
-/// outlive the use of the result, or null. Only the first `read` results are evaluated now, and each other when its
-/// values are read: a result that will only be differentiated costs no more than its record.
+/// outlive the use of the result, or null. Only the first `read` results, and those that have such a place, are
+/// evaluated now, and each other when its values are read: a result that will only be differentiated costs no more than
+/// its record.
 /// @throws ShapeError if a cotangent has not its output's shape, or an operation's contribution not its input's;
 /// ArgumentError if a Var of any of the three is of another tape, none or dropped, or an argument is named twice.
 template <class T>
@@ -118,7 +119,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Var<T> sum = adjoints[arguments[i].id()].sum;
-    tape.defer(i >= read);
+    tape.defer(i >= read && (destinations.empty() || destinations[i] == nullptr));
     result[i] = sum ? sum : tape.full(arguments[i].shape(), T(0));
     if (!destinations.empty()) result[i] = detail::placed(result[i], destinations[i]);
   }

@@ -133,7 +133,10 @@ class Shape {
   /// a scalar, which has no axis, a shape that is row-major, or an extent below 1.
   Shape with_samples(Index samples) const {
     if (rank_ == 0) throw ShapeError("Shape: a scalar has no axis of samples");
-    if (!is_batch()) throw ShapeError("Shape: ", str(), " is row-major, only a batch has another number of samples");
+    if (!is_batch()) {
+      throw ShapeError("Shape: ", str(), is_row_major() ? " is row-major" : " has its channels innermost",
+                       ", only a batch has another number of samples");
+    }
     std::array<Index, max_rank> extents = extents_;
     extents[0] = samples;
     return batch(std::span<const Index>(extents.data(), static_cast<std::size_t>(rank_)));

@@ -4,6 +4,7 @@
 
 #include "hypertape/kernels/matrix.hpp"
 #include "hypertape/kernels/output_mode.hpp"
+#include "hypertape/kernels/transpose.hpp"
 
 /// The fully connected layer and its two gradients, for batches with samples innermost: input (N, F), weight (O, F)
 /// row-major, output (N, O).
@@ -17,42 +18,6 @@
 
 namespace hypertape::kernels {
 
-namespace detail {
-
-/// out[c][r] = start + in[r][c] for in with `rows` rows of `columns` contiguous values. Tiles of as many rows as
-/// columns are turned in registers, of the target's or, for few rows or columns, of 16 bytes; the last ones overlap
-/// those before.
-template <class T>
-void transpose(Index rows, Index columns, const T* in, T* out, OutputMode mode = OutputMode::write) {
-  constexpr int narrow = 16 / static_cast<int>(sizeof(T));
-  const Index shorter = (std::min)(rows, columns);
-  const auto by_tiles = [&]<int Lanes>() {
-    using V = Simd<T, Lanes>;
-    for (Index r0 = 0; r0 < rows; r0 += Lanes) {
-      const Index r = (std::min)(r0, rows - Lanes);
-      for (Index c0 = 0; c0 < columns; c0 += Lanes) {
-        const Index c = (std::min)(c0, columns - Lanes);
-        typename V::Vector tile[Lanes];
-        for (int i = 0; i < Lanes; ++i) tile[i] = V::load(in + (r + i) * columns + c);
-        V::transpose(tile);
-        if (mode == OutputMode::write) {
-          for (int i = 0; i < Lanes; ++i) V::store(out + (c + i) * rows + r, tile[i]);
-        } else {  // what a tile before has added must not be added again
-          for (Index i = c0 - c; i < Lanes; ++i) {
-            T* to = out + (c + i) * rows + r;
-            V::store(to, V::load(to) + V::last_lanes(tile[i], Lanes - (r0 - r)));
-          }
-        }
-      }
-    }
-  };
-  if (shorter >= native_lanes<T>) return by_tiles.template operator()<native_lanes<T>>();
-  if (shorter >= narrow) return by_tiles.template operator()<narrow>();
-  by_tiles.template operator()<1>();
-}
-
-}  // namespace detail
-
 /// The three passes with lanes over features, for few samples. Functions of their own, as those below: inlined into one
 /// another, they spoil the code that g++ makes of each.
 namespace detail::over_features {
@@ -60,7 +25,7 @@ namespace detail::over_features {
 template <class T>
 [[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, OutputMode mode,
                               T* output, T* scratch) {
-  transpose(F, N, input, scratch);  // one sample's features contiguous
+  transpose_matrix(F, N, input, N, scratch, F);  // one sample's features contiguous
   matrix::multiply_transposed<T, 1>(N, outputs.size(), F, {{scratch, weight + outputs.begin * F}}, mode,
                                     output + outputs.begin * N, 1, N);
 }
@@ -70,13 +35,13 @@ template <class T>
                                       OutputMode mode, T* dinput, T* scratch) {
   matrix::combine_rows<T, 1>(N, inputs.size(), O, {{doutput, 1, N, weight + inputs.begin, F}}, OutputMode::write,
                              scratch);
-  transpose(N, inputs.size(), scratch, dinput + inputs.begin * N, mode);
+  transpose_matrix(N, inputs.size(), scratch, inputs.size(), dinput + inputs.begin * N, N, mode);
 }
 
 template <class T>
 [[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input,
                                        OutputMode mode, T* dweight, T* scratch) {
-  transpose(F, N, input, scratch);
+  transpose_matrix(F, N, input, N, scratch, F);
   matrix::combine_rows<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, N, 1, scratch, F}}, mode,
                              dweight + outputs.begin * F);
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <type_traits>
 #include <utility>
 
 #include "hypertape/kernels/output_mode.hpp"
@@ -116,16 +115,15 @@ struct Walk {
   const std::int32_t* count;      ///< (O) of this sample
   const Route* entry;             ///< (O, windows) of this sample
 
-  template <class T>
   Walk(const RoutedConv2dGeometry& g, const Routes& routes, Index n, Range channels, Index tile_row, Index tile_vector,
-       std::type_identity<T>)
+       Index values_of_row)
       : C(g.conv.C),
         O(g.conv.O),
         windows(g.windows()),
         stride(g.row_stride()),
         row(tile_row),
         vector(tile_vector),
-        packed_row(patch_rows<T>(g).values()),
+        packed_row(values_of_row),
         packed_kernel(g.conv.K * packed_row),
         outputs(channels),
         count(routes.count + n * O),
@@ -325,7 +323,8 @@ void routed_conv2d_product(const RoutedConv2dGeometry& g, Range samples, const R
   for (Index n = samples.begin; n < samples.end; ++n) {
     for (std::size_t m = 0; m < Pairs; ++m) routed_detail::copy_in(g, operands[m].first + n * g.inputs(), image[m]);
     routed_detail::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
-      const routed_detail::Walk walk(g, routes, n, {0, g.conv.O}, row, vector, std::type_identity<T>());
+      const routed_detail::Walk walk(g, routes, n, {0, g.conv.O}, row, vector,
+                                     routed_detail::patch_rows<T>(g).values());
       const bool fresh = mode == OutputMode::write && row + vector == 0;
       routed_detail::product<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, bias, fresh, output + n * g.outputs());
     });
@@ -357,7 +356,8 @@ void routed_conv2d_input_gradient(const RoutedConv2dGeometry& g, Range samples, 
     std::fill_n(images, copies * each, T(0));
     for (std::size_t m = 0; m < Pairs; ++m) pairs[m].left = operands[m].second + n * g.outputs();
     routed_detail::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
-      const routed_detail::Walk walk(g, routes, n, {0, g.conv.O}, row, vector, std::type_identity<T>());
+      const routed_detail::Walk walk(g, routes, n, {0, g.conv.O}, row, vector,
+                                     routed_detail::patch_rows<T>(g).values());
       routed_detail::add_to_patches<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, images, each, copies);
     });
     routed_detail::copy_out(g, images, copies, each, mode, dinput + n * g.inputs());
@@ -390,7 +390,7 @@ void routed_conv2d_weight_gradient(const RoutedConv2dGeometry& g, Range outputs,
       pairs[m] = {operands[m].second + n * g.outputs(), image[m]};
     }
     routed_detail::for_each_tile<T>(g, [&]<int Lanes, int Rows, int Vectors>(Index row, Index vector) {
-      const routed_detail::Walk walk(g, routes, n, outputs, row, vector, std::type_identity<T>());
+      const routed_detail::Walk walk(g, routes, n, outputs, row, vector, routed_detail::patch_rows<T>(g).values());
       routed_detail::sum_patches<Lanes, Rows, Vectors, int{Pairs}>(walk, pairs, packed);
     });
   }

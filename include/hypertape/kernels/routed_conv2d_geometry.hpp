@@ -52,7 +52,8 @@ struct RoutedConv2dGeometry {
   /// Whether pixels of the padded image, and windows, can be numbered in 16 bits.
   bool has_routes() const {
     constexpr Index most = 65536;
-    return padded_image() / conv.C <= most && windows() <= most;
+    const Index rows = conv.H + 2 * conv.padding, columns = padded_columns();  // whose product may overflow
+    return rows <= most && columns <= most && rows * columns <= most && windows() <= most;
   }
   /// (N, C, H, W)
   Shape input() const { return conv.input().with_layout(Layout::channels_innermost); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/simd.hpp"
 
 #pragma GCC diagnostic push
@@ -9,45 +10,36 @@
 
 namespace hypertape::kernels {
 
-/// out[c out_row + r] = in[r in_row + c] for `rows` rows of `columns` values: square blocks in registers, by perfect
-/// shuffles (Stone 1971): log2(Lanes) times, vectors 2 i and 2 i + 1 become i, their even lanes, and i + Lanes / 2,
-/// their odd ones.
-template <int Lanes, class T>
-void transpose_blocks(Index rows, Index columns, const T* in, Index in_row, T* out, Index out_row) {
-  using V = Simd<T, Lanes>;
-  const Index whole_rows = rows - rows % Lanes, whole_columns = columns - columns % Lanes;
-  for (Index r = 0; r < whole_rows; r += Lanes) {
-    for (Index c = 0; c < whole_columns; c += Lanes) {
-      typename V::Vector block[Lanes], next[Lanes];
-      for (int i = 0; i < Lanes; ++i) block[i] = V::load(in + (r + i) * in_row + c);
-      for (int round = 1; round < Lanes; round *= 2) {
-        for (int i = 0; i < Lanes / 2; ++i) {
-          next[i] = V::even(block[2 * i], block[2 * i + 1]);
-          next[i + Lanes / 2] = V::odd(block[2 * i], block[2 * i + 1]);
-        }
-        for (int i = 0; i < Lanes; ++i) block[i] = next[i];
-      }
-      for (int i = 0; i < Lanes; ++i) V::store(out + (c + i) * out_row + r, block[i]);
-    }
-    for (Index c = whole_columns; c < columns; ++c) {
-      for (Index i = r; i < r + Lanes; ++i) out[c * out_row + i] = in[i * in_row + c];
-    }
-  }
-  for (Index c = 0; c < columns; ++c) {
-    for (Index r = whole_rows; r < rows; ++r) out[c * out_row + r] = in[r * in_row + c];
-  }
-}
-
-/// The same with blocks that fit the matrix.
+/// out[c out_row + r] = start + in[r in_row + c] for `rows` rows of `columns` values. Tiles of as many rows as columns
+/// are turned in registers, 8 or, for few rows or columns, 4 a side; the last ones overlap those before.
 template <class T>
-void transpose_matrix(Index rows, Index columns, const T* in, Index in_row, T* out, Index out_row) {
-  constexpr int widest = (std::min)(8, native_lanes<T>);
-  if (columns == 1 && in_row == 1) {
-    std::copy_n(in, rows, out);
-    return;
-  }
-  if ((std::min)(rows, columns) >= widest) return transpose_blocks<widest>(rows, columns, in, in_row, out, out_row);
-  transpose_blocks<(std::min)(4, widest)>(rows, columns, in, in_row, out, out_row);
+void transpose_matrix(Index rows, Index columns, const T* in, Index in_row, T* out, Index out_row,
+                      OutputMode mode = OutputMode::write) {
+  constexpr int widest = (std::min)(8, native_lanes<T>), narrow = (std::min)(4, widest);
+  const Index shorter = (std::min)(rows, columns);
+  const auto by_tiles = [=]<int Lanes>() {
+    using V = Simd<T, Lanes>;
+    for (Index r0 = 0; r0 < rows; r0 += Lanes) {
+      const Index r = (std::min)(r0, rows - Lanes);
+      for (Index c0 = 0; c0 < columns; c0 += Lanes) {
+        const Index c = (std::min)(c0, columns - Lanes);
+        typename V::Vector tile[Lanes];
+        for (int i = 0; i < Lanes; ++i) tile[i] = V::load(in + (r + i) * in_row + c);
+        V::transpose(tile);
+        if (mode == OutputMode::write) {
+          for (int i = 0; i < Lanes; ++i) V::store(out + (c + i) * out_row + r, tile[i]);
+        } else {  // what a tile before has added must not be added again
+          for (Index i = c0 - c; i < Lanes; ++i) {
+            T* to = out + (c + i) * out_row + r;
+            V::store(to, V::load(to) + V::last_lanes(tile[i], Lanes - (r0 - r)));
+          }
+        }
+      }
+    }
+  };
+  if (shorter >= widest) return by_tiles.template operator()<widest>();
+  if (shorter >= narrow) return by_tiles.template operator()<narrow>();
+  by_tiles.template operator()<1>();
 }
 
 }  // namespace hypertape::kernels

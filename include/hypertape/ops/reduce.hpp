@@ -48,13 +48,13 @@ struct ChannelSumMap {
   template <class T>
   void apply(const T* in, T* out) const {
     const Index each = domain.size() / codomain.size();
-    if (domain.layout() == Layout::samples_innermost) return kernels::row_sums(codomain.size(), each, in, out);
+    if (domain.is_batch()) return kernels::row_sums(codomain.size(), each, in, out);
     kernels::column_sums(codomain.size(), each, in, out);
   }
   template <class T>
   void apply_adjoint(const T* in, T* out) const {
     const Index each = domain.size() / codomain.size();
-    if (domain.layout() != Layout::samples_innermost) {  // a row-major (N, F)
+    if (!domain.is_batch()) {  // a row-major (N, F)
       for (Index n = 0; n < each; ++n) std::copy_n(in, codomain.size(), out + n * codomain.size());
       return;
     }

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/core/tensor.hpp"
+#include "support/compare.hpp"
+
+namespace hypertape::testing {
+
+/// Checks that the tensors which f() returns have the same bits if all is done by this thread. Returns those of a team.
+template <class F>
+auto same_on_one_thread(const F& f) {
+  decltype(f()) serial;
+  WorkerTeam(1).for_each(1, [&](Index, int) { serial = f(); });
+  const auto parallel = f();
+  REQUIRE(parallel.size() == serial.size());
+  for (std::size_t i = 0; i < serial.size(); ++i) CHECK(equal(parallel[i], serial[i]));
+  return parallel;
+}
+
+}  // namespace hypertape::testing
