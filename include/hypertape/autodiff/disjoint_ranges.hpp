@@ -4,7 +4,7 @@
 
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape::detail {
+namespace hypertape::inline HYPERTAPE_ABI::detail {
 
 /// A set of ranges that do not overlap, in memory that its user gives: a treap, that is, a binary tree ordered by
 /// position whose shape is that of ranges inserted at random, whatever the order in which they come. Both functions
@@ -61,4 +61,4 @@ class DisjointRanges {
   Node* root_ = nullptr;
 };
 
-}  // namespace hypertape::detail
+}  // namespace hypertape::inline HYPERTAPE_ABI::detail

@@ -6,7 +6,7 @@
 
 #include "hypertape/core/config.hpp"
 
-namespace hypertape::detail {
+namespace hypertape::inline HYPERTAPE_ABI::detail {
 
 /// The step of a central difference that leaves the smallest error where f is smooth: cbrt(epsilon), relative to
 /// numbers above 1.
@@ -66,4 +66,4 @@ class RelativeDifference {
   double difference_ = 0, exact_ = 0, estimate_ = 0;  // sums of squares
 };
 
-}  // namespace hypertape::detail
+}  // namespace hypertape::inline HYPERTAPE_ABI::detail

@@ -7,7 +7,7 @@
 
 #include "hypertape/core/config.hpp"
 
-namespace hypertape::detail {
+namespace hypertape::inline HYPERTAPE_ABI::detail {
 
 /// Where the allocations of a stack go: into blocks, which are added as it grows and kept when it shrinks. A Block is
 /// made of its size in bytes and tells it as `size()`; nothing else is asked of it, so that memory can also be
@@ -86,4 +86,4 @@ class BlockStack {
   Mark top_;
 };
 
-}  // namespace hypertape::detail
+}  // namespace hypertape::inline HYPERTAPE_ABI::detail

@@ -66,8 +66,9 @@
 
 /// The namespace within hypertape that everything but the exceptions lives in, named by what changes the code: objects
 /// that are built for other vectors, or with OpenMP and without, can be linked into one program, and each calls its
-/// own. It is inline, so that nobody writes its name; a library that was built otherwise, and takes a Tensor, does not
-/// link.
+/// own. It is inline, so that users never write its name; headers do, even for a namespace within it, as compilers
+/// disagree on what `namespace hypertape::kernels` would open. A library that was built otherwise, and takes a Tensor,
+/// does not link.
 #if defined(__FMA__)
 #define HYPERTAPE_HAS_FMA 1
 #else
@@ -79,16 +80,3 @@
 #define HYPERTAPE_ABI                                                                                           \
   HYPERTAPE_EXPAND(HYPERTAPE_VERSION_MAJOR, HYPERTAPE_VERSION_MINOR, HYPERTAPE_VECTOR_BYTES, HYPERTAPE_HAS_FMA, \
                    HYPERTAPE_FUSE_BY_HAND, HYPERTAPE_HAS_OPENMP, HYPERTAPE_CHECK_VARS)
-
-namespace hypertape::inline HYPERTAPE_ABI {
-
-// Introduced here, so that `namespace hypertape::kernels` means the one in here wherever it is opened.
-namespace detail {}
-namespace kernels {}
-namespace nn {}
-namespace optim {}
-namespace io {}
-namespace data {}
-namespace distill {}
-
-}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -9,7 +9,7 @@
 
 #include "hypertape/core/config.hpp"  // for the options that it refuses
 
-namespace hypertape::detail {
+namespace hypertape::inline HYPERTAPE_ABI::detail {
 
 /// A stream that writes numbers as they are in C++, whatever the program's global locale.
 inline std::ostringstream plain_stream() {
@@ -26,7 +26,7 @@ std::string concat(const Parts&... parts) {
   return stream.str();
 }
 
-}  // namespace hypertape::detail
+}  // namespace hypertape::inline HYPERTAPE_ABI::detail
 
 // Exceptions are the same for all objects of a program, however each was built: what one throws, another catches.
 namespace hypertape {

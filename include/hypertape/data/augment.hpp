@@ -12,7 +12,7 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/data/dataset.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 /// How training images are varied at random, each time that they are seen.
 struct Augmentation {
@@ -86,4 +86,4 @@ void gather_augmented(const LabeledImages& images, std::span<const Index> which,
   gather<T>(detail::augmented(images, which, augmentation, draws), all, normalization, out);
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

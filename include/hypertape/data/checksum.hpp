@@ -9,7 +9,7 @@
 
 #include "hypertape/data/dataset.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 /// The CRC-32 of all that is added, in its order: to notice that something is no longer what it was.
 class Checksum {
@@ -51,4 +51,4 @@ std::int64_t checksum_of(const T& thing) {
   return sum.value();
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

@@ -13,7 +13,7 @@
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/unpacking_reader.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -65,4 +65,4 @@ inline Dataset load_cifar10(const std::filesystem::path& folder) {
   return dataset;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

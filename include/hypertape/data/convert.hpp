@@ -9,7 +9,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 /// The images with `padding` rows and columns of zero bytes around each. @throws ArgumentError if padding is negative.
 inline LabeledImages pad(const LabeledImages& images, Index padding) {
@@ -63,4 +63,4 @@ inline LabeledImages rgb_to_gray(const LabeledImages& images) {
   return gray;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

@@ -16,7 +16,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/core/tensor.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -306,4 +306,4 @@ inline std::vector<Index> indices_of_class(const LabeledImages& images, std::int
   return indices_of_class(images, all_indices(images.count), label);
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

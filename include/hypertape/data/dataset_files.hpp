@@ -12,7 +12,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/io/file.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -71,4 +71,4 @@ inline std::vector<std::filesystem::path> locate_files(const std::filesystem::pa
   throw DataError(folder.string(), ": missing ", missing, "; ", how_to_place(dataset, "this folder"));
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

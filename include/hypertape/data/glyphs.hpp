@@ -14,7 +14,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 namespace detail {
 
@@ -205,4 +205,4 @@ inline Dataset generate_glyphs(Index train_count, Index test_count, std::uint64_
   return dataset;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

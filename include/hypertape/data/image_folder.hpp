@@ -23,7 +23,7 @@
 #include "hypertape/io/picture.hpp"
 #include "hypertape/io/png.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 /// What becomes of the pictures of a folder.
 struct ImageFolderOptions {
@@ -183,4 +183,4 @@ inline ImageFolder load_image_folder(const std::filesystem::path& folder, const 
   return loaded;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

@@ -19,7 +19,7 @@
 #include "hypertape/data/svhn.hpp"
 #include "hypertape/data/usps.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -152,4 +152,4 @@ inline Dataset load_dataset(const std::string& name, const std::optional<std::fi
   return folder ? detail::stored_dataset(name).load(*folder) : load_from_places(name, dataset_places(name));
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

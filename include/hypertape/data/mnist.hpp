@@ -16,7 +16,7 @@
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/idx.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -86,4 +86,4 @@ inline Dataset load_mnist_rgb(const std::filesystem::path& folder) {
           {three_times(mnist.normalization.mean), three_times(mnist.normalization.std)}};
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

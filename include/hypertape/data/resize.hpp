@@ -10,7 +10,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/dataset.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 namespace detail {
 
@@ -72,4 +72,4 @@ inline LabeledImages resize(const LabeledImages& images, Index height, Index wid
   return resized;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

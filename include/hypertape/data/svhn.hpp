@@ -16,7 +16,7 @@
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/mat.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -79,4 +79,4 @@ inline Dataset load_svhn(const std::filesystem::path& folder) {
   return dataset;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

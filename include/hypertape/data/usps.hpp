@@ -22,7 +22,7 @@
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/unpacking_reader.hpp"
 
-namespace hypertape::data {
+namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
@@ -143,4 +143,4 @@ inline Dataset load_usps_resplit(const std::filesystem::path& folder) {
   return dataset;
 }
 
-}  // namespace hypertape::data
+}  // namespace hypertape::inline HYPERTAPE_ABI::data

@@ -16,7 +16,7 @@
 
 /// What the paper compares distilled images with (section 4): images that are real, means of real ones, or centroids of
 /// k-means; and how those are chosen, and learning rates for them. Random real images are `draw_real_images`.
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How to train on a set: the learning rate of each step of each epoch, and the momentum.
 struct TrainingSchedule {
@@ -159,4 +159,4 @@ inline std::vector<Index> best_of(std::span<const double> scores, Index wanted) 
 /// How many of several candidates are kept: a fifth, and at least one.
 inline Index best_fifth(Index candidates) { return std::max<Index>(1, candidates / 5); }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

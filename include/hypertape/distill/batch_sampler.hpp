@@ -12,7 +12,7 @@
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/real_batches.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Samples the real images that an outer step is tested with: for each of its networks a batch of its own, varied by
 /// augmentation and labeled as the objective wants it. All of it is a function of seed, iteration and network.
@@ -59,4 +59,4 @@ class BatchSampler {
   Index first_ = 0;                          // number of the first of them in the sequence
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

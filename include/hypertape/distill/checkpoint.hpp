@@ -8,7 +8,7 @@
 
 #include "hypertape/io/npz.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// A run's checkpoints in its folder: the newest, and the one before it in case that the newest is damaged.
 class Checkpoints {
@@ -70,4 +70,4 @@ class Checkpoints {
   bool newest_is_good_ = false;  // written or read by this object
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

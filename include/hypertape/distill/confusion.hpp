@@ -7,7 +7,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How many images of each class a network takes for each class, or for none. Shares are in percent; one of no images
 /// is NaN.
@@ -118,4 +118,4 @@ class Confusion {
   std::vector<Index> none_;    // (classes)
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -13,7 +13,7 @@
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/real_batches.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// No inner loop may have more steps.
 inline constexpr Index most_inner_steps = 100000;
@@ -195,4 +195,4 @@ struct DistillOptions {
   }
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

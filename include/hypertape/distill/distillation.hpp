@@ -7,7 +7,7 @@
 
 #include "hypertape/distill/distiller.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Where a distillation stands.
 struct Progress {
@@ -59,4 +59,4 @@ inline BestState distill(const nn::Network<float>& network, const data::Dataset&
   return *distiller.best();
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

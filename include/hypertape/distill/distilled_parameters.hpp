@@ -20,7 +20,7 @@
 #include "hypertape/optim/optimizer.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
@@ -195,4 +195,4 @@ class DistilledParameters {
   std::optional<data::Normalization> range_;
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

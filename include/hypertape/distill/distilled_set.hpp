@@ -19,7 +19,7 @@
 #include "hypertape/optim/heavy_ball.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
@@ -253,4 +253,4 @@ inline DistilledSet load(const std::filesystem::path& path, Index classes) {
   return from_npz(io::read_npz(path), path, classes);
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

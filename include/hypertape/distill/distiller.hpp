@@ -27,7 +27,7 @@
 #include "hypertape/unroll/certify.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Dataset distillation (Wang et al. 2018, Algorithm 1): learns images and learning rates, and labels if they are soft,
 /// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data.
@@ -254,4 +254,4 @@ class Distiller {
   Origin origin_;
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

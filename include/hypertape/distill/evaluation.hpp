@@ -23,7 +23,7 @@
 #include "hypertape/nn/network.hpp"
 #include "hypertape/unroll/unroll.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// What a network with weights theta takes the named images for: the class of its largest logit (the first of equals).
 /// Blocks of images are shared out over the team. @throws ShapeError if the network has not a logit for each class;
@@ -256,4 +256,4 @@ inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet
                   team);
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

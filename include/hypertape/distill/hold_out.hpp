@@ -6,7 +6,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How many of `count` training images are held out where nobody says: a fifth, from 1 to 5,000.
 inline Index default_hold_out(Index count) { return std::clamp<Index>(count / 5, 1, 5000); }
@@ -17,4 +17,4 @@ inline data::Split hold_out(const data::LabeledImages& images, Index held_out, s
   return data::split(images, held_out, random_stream(seed, RandomPurpose::hold_out).bits());
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

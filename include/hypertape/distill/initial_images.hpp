@@ -8,7 +8,7 @@
 #include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/ops/losses.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The classes of one step's images: each `images_per_class` times, in order.
 inline std::vector<std::int32_t> balanced_classes(int classes, Index images_per_class) {
@@ -64,4 +64,4 @@ inline std::vector<Tensor<float>> real_images(const data::LabeledImages& images,
   return batches;
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

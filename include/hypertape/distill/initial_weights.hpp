@@ -12,7 +12,7 @@
 #include "hypertape/nn/initializers.hpp"
 #include "hypertape/nn/network.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How a network's weights are drawn.
 struct WeightDistribution {
@@ -108,4 +108,4 @@ inline InitialWeights initial_weights(const nn::Network<float>& network, const I
   return InitialWeights({distribution.draw(network, random_stream(seed, RandomPurpose::theta))});
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

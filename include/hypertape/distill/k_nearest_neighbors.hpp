@@ -15,7 +15,7 @@
 #include "hypertape/distill/confusion.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Between images: the sum of absolute differences, or of squared ones.
 enum class Distance { l1, l2 };
@@ -125,4 +125,4 @@ class NearestNeighbors {
   std::vector<Index> labels_;
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

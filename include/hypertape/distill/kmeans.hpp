@@ -15,7 +15,7 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/kernels/matrix.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// What k-means made of N points.
 struct KMeans {
@@ -186,4 +186,4 @@ inline KMeans kmeans(const Tensor<float>& points, Index k, Index most_iterations
   return result;
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

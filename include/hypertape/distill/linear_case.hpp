@@ -19,7 +19,7 @@
 
 /// Distillation for linear regression (Wang et al. 2018, section 3.3), where all that is asked of it has an answer in
 /// closed form; docs/linear-case.md derives it.
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// loss(theta, x, y) = 1/(2N) ||x theta - y||^2 for points x (N, D), targets y (N, 1) and theta (D).
 struct LinearLoss {
@@ -236,4 +236,4 @@ class LinearLearner {
   optim::Optimizer<double> adam_x_{optim::Adam{}}, adam_y_{optim::Adam{}};
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -5,7 +5,7 @@
 
 #include "hypertape/core/config.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Mean and standard deviation (of the population) of some values.
 struct MeanAndStd {
@@ -23,4 +23,4 @@ inline MeanAndStd mean_and_std(std::span<const double> values) {
   return spread;
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

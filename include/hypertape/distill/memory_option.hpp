@@ -10,7 +10,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/unroll/checkpoint_schedule.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// A schedule of inner steps in words, as `--memory` takes it: `all`, `recompute`, `checkpoints` (at every root of T),
 /// `checkpoints:K` (at every K-th step), `binomial:C` (of C checkpoints), or an amount of memory such as `450MB` (B,
@@ -60,4 +60,4 @@ inline std::string text_of(const Schedule& schedule) {
       });
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

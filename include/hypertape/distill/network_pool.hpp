@@ -13,7 +13,7 @@
 #include "hypertape/nn/network.hpp"
 
 /// Pools of trained networks: a folder with one .npz file a network, each with its weights as the array `theta` (P).
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
@@ -66,4 +66,4 @@ inline std::vector<std::filesystem::path> pool_files(const std::filesystem::path
   return ordered;
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -6,7 +6,7 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/distill/confusion.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// A network shall classify images of class `from` as `to`, and all others correctly (section 3.6 of the paper).
 struct Attack {
@@ -46,4 +46,4 @@ struct Objective {
   }
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

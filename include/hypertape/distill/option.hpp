@@ -12,7 +12,7 @@
 /// help, and config.json are written upon it. It calls visit.heading(text) before each group of options, and for each
 /// field visit(field, option), visit(field, option, choices) if its values have names, or visit(field, option, text) if
 /// they are written in words.
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The numbers that an option takes.
 struct Bounds {
@@ -83,4 +83,4 @@ struct CheckOptions {
   void heading(const char*) const {}
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

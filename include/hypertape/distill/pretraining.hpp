@@ -17,7 +17,7 @@
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/batch_gradient.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How to train a network on real data by Adam.
 struct PretrainOptions {
@@ -105,4 +105,4 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
   return theta;
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -4,7 +4,7 @@
 
 #include "hypertape/core/random.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// What a stream of random numbers is for. Every purpose, and every iteration, epoch or network of it, has a stream of
 /// its own, so that none depends on how much another has drawn, and a run can begin anywhere.
@@ -31,4 +31,4 @@ inline Random random_stream(std::uint64_t seed, RandomPurpose purpose, Index num
   return Random(seed, {static_cast<std::uint64_t>(purpose), static_cast<std::uint64_t>(number)});
 }
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -11,7 +11,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How many of the named images each class has. @throws ArgumentError if one of them is not there.
 inline std::vector<Index> class_sizes(const data::LabeledImages& images, std::span<const Index> which) {
@@ -99,4 +99,4 @@ class RealBatches {
   std::vector<Part> parts_;  // one for each class if they are balanced
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

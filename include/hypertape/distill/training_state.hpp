@@ -10,7 +10,7 @@
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/io/npz.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The state that did best on the held-out images.
 struct BestState {
@@ -64,4 +64,4 @@ struct TrainingState {
   }
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

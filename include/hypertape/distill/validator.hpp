@@ -9,7 +9,7 @@
 #include "hypertape/distill/evaluation.hpp"
 #include "hypertape/nn/network.hpp"
 
-namespace hypertape::distill {
+namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Scores what is learned on training images that are held out, so that the test images have no part in the choice of
 /// the best state.
@@ -53,4 +53,4 @@ class Validator {
   bool balanced_, skip_diverged_;
 };
 
-}  // namespace hypertape::distill
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

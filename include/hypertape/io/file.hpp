@@ -19,7 +19,7 @@
 
 #include "hypertape/core/error.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -117,4 +117,4 @@ inline void write_atomically(const std::filesystem::path& path, std::span<const 
   write_atomically(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

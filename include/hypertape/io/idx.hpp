@@ -16,7 +16,7 @@
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/unpacking_reader.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -161,4 +161,4 @@ inline void write_idx(const std::filesystem::path& path, std::span<const Index> 
   write_atomically(path, content);
 }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

@@ -13,7 +13,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/io/file.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 /// The most bytes that packed data may unpack to: text and images gain a factor of ten, rarely twenty; what gains more
 /// than fifty fills the memory and is no data set.
@@ -54,4 +54,4 @@ inline std::uintmax_t size_of(std::FILE* file, const std::filesystem::path& path
 
 }  // namespace detail
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

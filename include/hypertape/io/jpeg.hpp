@@ -14,7 +14,7 @@
 #include "hypertape/io/input_file.hpp"
 #include "hypertape/io/picture.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -114,4 +114,4 @@ class JpegReader {
 /// file is left alone: cameras put more pictures there. One of CMYK is refused.
 inline Picture read_jpeg(const std::filesystem::path& path) { return detail::JpegReader(path).read(); }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

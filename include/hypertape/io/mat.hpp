@@ -25,7 +25,7 @@
 #include "hypertape/io/npy.hpp"
 #include "hypertape/io/unpacking_reader.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -339,4 +339,4 @@ inline const MatVariable& require_variable(const Mat& variables, const std::file
   throw bad_content(path, "variable '" + name + "'", expected, variable.type + " " + shape_text(variable.shape));
 }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

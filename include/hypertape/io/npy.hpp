@@ -17,7 +17,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -278,4 +278,4 @@ inline std::string encode_npy(const NpyArray& array) {
   return std::visit(encode, array.values);
 }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

@@ -22,7 +22,7 @@
 #include "hypertape/io/input_file.hpp"
 #include "hypertape/io/npy.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -247,4 +247,4 @@ inline Npz with_prefix(const Npz& npz, const std::string& prefix) {
   return part;
 }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

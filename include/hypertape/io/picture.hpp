@@ -9,7 +9,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/io/file.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -61,4 +61,4 @@ inline void check_picture_size(const std::filesystem::path& path, Index width, I
 
 }  // namespace detail
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

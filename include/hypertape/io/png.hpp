@@ -20,7 +20,7 @@
 #include "hypertape/io/input_file.hpp"
 #include "hypertape/io/picture.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -140,4 +140,4 @@ inline Picture read_png(const std::filesystem::path& path) {
   return picture;
 }
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

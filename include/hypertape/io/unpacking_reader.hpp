@@ -17,7 +17,7 @@
 #include "hypertape/io/file.hpp"
 #include "hypertape/io/input_file.hpp"
 
-namespace hypertape::io {
+namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
@@ -166,4 +166,4 @@ class UnpackingReader {
   bool ended_ = false;         // the stream, or one of several
 };
 
-}  // namespace hypertape::io
+}  // namespace hypertape::inline HYPERTAPE_ABI::io

@@ -5,7 +5,7 @@
 
 #include "hypertape/kernels/simd.hpp"
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// An offset kept beside a value of type T: as wide as T, so that the mask of a comparison selects either.
 template <class T>
@@ -28,4 +28,4 @@ struct ArgMax {
   }
 };
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

@@ -6,7 +6,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// Sizes of a cross-correlation of a batch with square kernels: input (N, C, H, W), weight (O, C, K, K),
 /// output (N, O, OH, OW) with OH = (H + 2 padding - K) / stride + 1, and OW likewise.
@@ -57,4 +57,4 @@ inline Conv2dGeometry conv2d_geometry(const Shape& input, const Shape& weight, I
   return {input[0], input[1], input[2], input[3], weight[0], weight[2], stride, padding};
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

@@ -11,7 +11,7 @@
 /// fresh, or added to what is there (`OutputMode::accumulate`). Batches have samples innermost, weights are row-major
 /// (docs/memory-layout.md). Each computes a range of the channels that its result has first, so that threads can share
 /// one call's work. `scratch` must hold the matching `..._scratch` number of values.
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
@@ -111,4 +111,4 @@ void conv2d_weight_gradient(const Conv2dGeometry& g, Range outputs, const T* dou
   });
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

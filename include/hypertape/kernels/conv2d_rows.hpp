@@ -18,7 +18,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels::rows {
+namespace hypertape::inline HYPERTAPE_ABI::kernels::rows {
 
 /// Row-padded image: `values[(channel * height + y) * row]` starts row y; row = N * (W + 2 padding).
 template <class T>
@@ -227,6 +227,6 @@ void correlate_weight(const PaddedImage<T>& in, const Correlation g, Range outpu
   }
 }
 
-}  // namespace hypertape::kernels::rows
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels::rows
 
 #pragma GCC diagnostic pop

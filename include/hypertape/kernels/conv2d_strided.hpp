@@ -6,7 +6,7 @@
 
 /// Convolution for any stride: for each output position and kernel tap, one multiply-add over the N contiguous
 /// samples. Slower than the rows of conv2d_rows.hpp, and the same for every shape.
-namespace hypertape::kernels::strided {
+namespace hypertape::inline HYPERTAPE_ABI::kernels::strided {
 
 /// Calls tap(output offset, input offset, weight offset) for every tap between the given output and input channels that
 /// falls on the image; each offset names N contiguous samples (or one weight). Taps of one output follow one another.
@@ -30,4 +30,4 @@ void for_each_tap(const Conv2dGeometry& g, Range outputs, Range inputs, const Ta
   }
 }
 
-}  // namespace hypertape::kernels::strided
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels::strided

@@ -3,7 +3,7 @@
 #include "hypertape/core/shape.hpp"
 
 /// Loops over every element, in memory order; the compiler vectorizes them.
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// out[i] = f(a[i]).
 template <class T, class F>
@@ -17,4 +17,4 @@ void map(Index count, const T* a, const T* b, T* out, const F& f) {
   for (Index i = 0; i < count; ++i) out[i] = f(a[i], b[i]);
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

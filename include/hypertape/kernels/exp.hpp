@@ -13,7 +13,7 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
 /// The exponential function of whole vectors.
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
@@ -101,6 +101,6 @@ void exp(Index count, const T* a, T* out) {
   std::memcpy(out + i, rest, bytes);
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

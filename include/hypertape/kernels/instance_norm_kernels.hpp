@@ -7,7 +7,7 @@
 
 /// Sums over the pixels of each instance (one sample's channel) of a batch, and values that are the same for all pixels
 /// of an instance. A batch is (N, C, pixels) with N fastest, values of instances (N, C) likewise.
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
@@ -103,4 +103,4 @@ void instance_center(Index N, Index C, Index pixels, const T* x, T* out) {
   });
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

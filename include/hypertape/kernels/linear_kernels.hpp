@@ -16,7 +16,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// The three passes with lanes over features, for few samples. Functions of their own, as those below: inlined into one
 /// another, they spoil the code that g++ makes of each.
@@ -163,6 +163,6 @@ void linear_rows_weight_gradient(Index N, Index F, Index O, Range outputs, const
 }
 /// @}
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

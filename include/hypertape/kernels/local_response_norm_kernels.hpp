@@ -10,7 +10,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// Where channel_window_sum multiplies by a: each term, by its own channel, or each sum, by the output's.
 enum class Weigh { terms, sums };
@@ -75,6 +75,6 @@ void power_product(Index count, T factor, T k, T exponent, const T* d, int facto
   }
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

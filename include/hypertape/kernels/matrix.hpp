@@ -13,7 +13,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels::matrix {
+namespace hypertape::inline HYPERTAPE_ABI::kernels::matrix {
 
 namespace detail {
 
@@ -140,6 +140,6 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
   });
 }
 
-}  // namespace hypertape::kernels::matrix
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels::matrix
 
 #pragma GCC diagnostic pop

@@ -9,7 +9,7 @@
 #include "hypertape/kernels/simd.hpp"
 
 /// Pooling of a batch (N, C, H, W) over K x K windows. Vectors run along the N contiguous samples.
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// Windows start at stride * o - padding; positions outside the image do not take part.
 struct Pool2dGeometry {
@@ -215,4 +215,4 @@ void average_pool2d_adjoint(const Pool2dGeometry& g, const T* doutput, T* dinput
   });
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

@@ -7,7 +7,7 @@
 #include "hypertape/kernels/simd.hpp"
 
 /// Sums, each in one fixed order: lanes and partial sums as the vectors fall, then the tail.
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
@@ -75,4 +75,4 @@ void column_sums(Index rows, Index columns, const T* in, T* out) {
   }
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

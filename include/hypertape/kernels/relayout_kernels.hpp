@@ -3,7 +3,7 @@
 #include "hypertape/core/shape.hpp"
 #include "hypertape/kernels/transpose.hpp"
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// Copies the elements of a tensor of shape `from` to one of the same extents in another layout. Either memory is a box
 /// of samples n, channels c and positions p of an image:
@@ -35,4 +35,4 @@ void relayout(const Shape& from, const T* in, Layout layout, T* out) {
   }
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

@@ -15,7 +15,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace routed_detail {
 
@@ -195,6 +195,6 @@ void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input,
   }
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

@@ -16,7 +16,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels::routed_detail {
+namespace hypertape::inline HYPERTAPE_ABI::kernels::routed_detail {
 
 /// Whether this is the way.
 template <class T>
@@ -128,6 +128,6 @@ void forward_over_columns(const RoutedConv2dGeometry& g, Range samples, const T*
   }
 }
 
-}  // namespace hypertape::kernels::routed_detail
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels::routed_detail
 
 #pragma GCC diagnostic pop

@@ -12,7 +12,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace routed_detail {
 
@@ -397,6 +397,6 @@ void routed_conv2d_weight_gradient(const RoutedConv2dGeometry& g, Range outputs,
   routed_detail::unpack(g, outputs, packed, mode, dweight);
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

@@ -28,7 +28,7 @@
 /// values of a row of a patch. Each sample is copied to scratch once, with its padding and a few zeros behind it that
 /// vectors may reach into, and stays in the first-level cache.
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// The convolution, and the pool over its output.
 struct RoutedConv2dGeometry {
@@ -115,4 +115,4 @@ void copy_in(const RoutedConv2dGeometry& g, const T* sample, T* image) {
 
 }  // namespace routed_detail
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

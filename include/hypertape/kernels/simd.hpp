@@ -11,7 +11,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// SIMD by the compilers' vector extension: portable, and naturally aligned so that accumulators stay in registers.
 /// Memory is reached by memcpy, which compiles to one unaligned move.
@@ -191,6 +191,6 @@ HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& bod
   });
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

@@ -7,7 +7,7 @@
 #include "hypertape/kernels/exp.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// a b, and 0 where that is 0 times infinity: the limit of p log p where p is the probability of a logit of -inf.
 template <class T>
@@ -73,4 +73,4 @@ T cross_entropy(Index N, Index K, const T* logits, const T* weights, const T* l)
   return careful;
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

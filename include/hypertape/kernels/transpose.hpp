@@ -8,7 +8,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
-namespace hypertape::kernels {
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// out[c out_row + r] = start + in[r in_row + c] for `rows` rows of `columns` values. Tiles of as many rows as columns
 /// are turned in registers, 8 or, for few rows or columns, 4 a side; the last ones overlap those before.
@@ -42,6 +42,6 @@ void transpose_matrix(Index rows, Index columns, const T* in, Index in_row, T* o
   by_tiles.template operator()<1>();
 }
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels
 
 #pragma GCC diagnostic pop

@@ -5,7 +5,7 @@
 #include "hypertape/ops/local_response_norm.hpp"
 #include "hypertape/ops/pool2d.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// AlexCifarNet, the paper's network for CIFAR-10 (after Krizhevsky et al. 2012): for images (N, 3, 32, 32)
 ///
@@ -57,4 +57,4 @@ class AlexCifarNet {
   Linear fc1_, fc2_, fc3_;
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -2,7 +2,7 @@
 
 #include "hypertape/ops/losses.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// Softmax cross-entropy of a network's logits: loss(theta, x, y) for images x (N, ...) and labels y (N, classes).
 template <class Network>
@@ -16,4 +16,4 @@ struct ClassificationLoss {
   }
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -8,7 +8,7 @@
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/pool2d.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 using hypertape::detail::concat;
 
@@ -79,4 +79,4 @@ class ConvNet {
   std::optional<Linear> linear_;  // made last, for its weights come last
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -9,7 +9,7 @@
 #include "hypertape/core/tensor.hpp"
 
 /// Random weights. For a weight (O, F) fan-in is F and fan-out is O; for (O, C, K, ...) they are C K ... and O K ....
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// How weights are drawn.
 enum class Initializer {
@@ -84,4 +84,4 @@ void initialize(Initializer initializer, double gain, const Shape& shape, T* wei
   throw ArgumentError("initialize: not an initializer");
 }
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

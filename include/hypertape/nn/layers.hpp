@@ -15,7 +15,7 @@
 ///     Linear hidden{parameters, "hidden", 784, 100};         //   only until they are made
 ///     Linear output{parameters, "output", 100, 10};
 ///     Var<float> logits = output(theta, relu(hidden(theta, x)));
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// y (N, O) = x (N, F) weight^T + bias, with `NAME.weight` (O, F) and `NAME.bias` (O).
 class Linear {
@@ -99,4 +99,4 @@ class InstanceNorm {
   double epsilon_;
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -4,7 +4,7 @@
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/relayout.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// LeNet-5 as the paper uses it (LeCun et al. 1998, with relu and max-pooling): for images (N, C, 28 or 32, same)
 ///
@@ -52,4 +52,4 @@ class LeNet {
   Linear fc1_, fc2_, fc3_;
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -6,7 +6,7 @@
 #include "hypertape/nn/layers.hpp"
 #include "hypertape/ops/activations.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// What lies between the layers of an Mlp.
 enum class Activation { relu, tanh, sigmoid, softplus };
@@ -56,4 +56,4 @@ class Mlp {
   std::vector<Linear> layers_;
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

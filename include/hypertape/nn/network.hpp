@@ -7,7 +7,7 @@
 #include "hypertape/autodiff/var.hpp"
 #include "hypertape/nn/parameters.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// Any network behind one type, so that what trains networks need not be a template over them:
 ///
@@ -49,4 +49,4 @@ class Network {
   std::shared_ptr<const Concept> model_;
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -11,7 +11,7 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/nn/initializers.hpp"
 
-namespace hypertape::nn {
+namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// Tensors with names, in an order.
 template <class T>
@@ -166,4 +166,4 @@ class Parameters {
   Index size_ = 0;
 };
 
-}  // namespace hypertape::nn
+}  // namespace hypertape::inline HYPERTAPE_ABI::nn

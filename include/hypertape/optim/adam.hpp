@@ -8,7 +8,7 @@
 
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Adam (Kingma and Ba 2015, with PyTorch's placing of epsilon), with a mean m of gradients and v of their squares, 0
 /// at first. Step t, the first of which is 0, is number n = t + 1:
@@ -109,4 +109,4 @@ struct Adam {
   /// @endcond
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -6,7 +6,7 @@
 #include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/weight_decay.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// AdamW (Loshchilov and Hutter 2019; PyTorch's AdamW): `DecoupledWeightDecay` of `Adam`, where the equations are.
 struct AdamW {
@@ -25,4 +25,4 @@ struct AdamW {
   }
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

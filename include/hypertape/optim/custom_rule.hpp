@@ -16,7 +16,7 @@
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// What a step written in Vars returns: s_{t+1}.
 template <class T>
@@ -186,4 +186,4 @@ struct CustomRule {
 template <class F>
 CustomRule(std::size_t, F) -> CustomRule<F>;
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

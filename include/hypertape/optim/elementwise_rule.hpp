@@ -15,7 +15,7 @@
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
@@ -222,4 +222,4 @@ class ElementwiseRule final : public UpdateRule<T> {
   std::vector<std::array<T, coefficient_count + 1>> partial_;  // of each chunk
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -5,7 +5,7 @@
 
 #include "hypertape/core/error.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Bounds the norm of gradients: by a constant, and by a multiple of a moving average of the (bounded) norms so far,
 /// which RaT-BPTT (Feng et al. 2023) sets to 2.
@@ -52,4 +52,4 @@ class GradientClip {
   State state_;
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

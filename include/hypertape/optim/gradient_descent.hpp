@@ -6,7 +6,7 @@
 
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Gradient descent (Cauchy 1847; PyTorch's SGD):
 ///
@@ -45,4 +45,4 @@ struct GradientDescent {
   /// @endcond
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

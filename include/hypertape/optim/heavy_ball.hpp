@@ -6,7 +6,7 @@
 
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Heavy ball (Polyak 1964; PyTorch's SGD with momentum), with a velocity v, 0 at first:
 ///
@@ -55,4 +55,4 @@ struct HeavyBall {
   /// @endcond
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -6,7 +6,7 @@
 
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Nesterov's momentum (Nesterov 1983, as Sutskever et al. 2013 write it; PyTorch's SGD with nesterov=True), with a
 /// velocity v, 0 at first:
@@ -58,4 +58,4 @@ struct Nesterov {
   /// @endcond
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -10,7 +10,7 @@
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/optim/rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
@@ -144,4 +144,4 @@ struct ClippedByNorm {
 template <class Equations>
 ClippedByNorm(Equations, double) -> ClippedByNorm<Equations>;
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

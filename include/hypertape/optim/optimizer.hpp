@@ -11,7 +11,7 @@
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/optim/rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Steps of a rule along gradients that somebody else computes: for plain training and for outer loops. Nothing of it
 /// is recorded.
@@ -109,4 +109,4 @@ class Optimizer {
   WorkerTeam team_{1};   // values are few beside what their gradient takes
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

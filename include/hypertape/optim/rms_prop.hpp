@@ -8,7 +8,7 @@
 
 #include "hypertape/optim/update_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// RMSProp (Hinton 2012; PyTorch's RMSprop), with a mean v of squares of gradients, a velocity b and, `centered`
 /// (Graves 2013), a mean m of gradients, all 0 at first:
@@ -126,4 +126,4 @@ using RmsProp = RmsPropEquations<false>;
 /// RMSProp whose denominator is the deviation of gradients from their mean.
 using CenteredRmsProp = RmsPropEquations<true>;
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

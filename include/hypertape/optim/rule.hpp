@@ -13,7 +13,7 @@
 #include "hypertape/optim/elementwise_rule.hpp"
 #include "hypertape/optim/gradient_descent.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
@@ -128,4 +128,4 @@ class Rule {
   std::shared_ptr<const UpdateRule<T>> rule_;
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

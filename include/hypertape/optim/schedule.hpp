@@ -6,7 +6,7 @@
 #include "hypertape/core/error.hpp"
 
 /// Factors by which a learning rate is multiplied in iteration i of a run.
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// `factor` to the power of the number of whole periods that have passed: the paper's 0.5 every 40 epochs.
 /// @throws ArgumentError if the period is not positive.
@@ -25,4 +25,4 @@ inline double cosine_schedule(long iteration, long iterations, double last = 0) 
   return last + (1 - last) * (1 + std::cos(std::numbers::pi * progress)) / 2;
 }
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -12,7 +12,7 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/optim/weight_groups.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
@@ -129,4 +129,4 @@ class UpdateRule {
   virtual std::size_t reserved_bytes() const = 0;
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -8,7 +8,7 @@
 
 #include "hypertape/optim/elementwise_rule.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
@@ -153,4 +153,4 @@ struct DecoupledWeightDecay {
 template <class Equations>
 DecoupledWeightDecay(Equations, double) -> DecoupledWeightDecay<Equations>;
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim

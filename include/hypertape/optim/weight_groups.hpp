@@ -5,7 +5,7 @@
 
 #include "hypertape/core/shape.hpp"
 
-namespace hypertape::optim {
+namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 /// Which weights share a learning rate: runs of theta, one after the other.
 class WeightGroups {
@@ -42,4 +42,4 @@ class WeightGroups {
   std::vector<Chunk> chunks_;
 };
 
-}  // namespace hypertape::optim
+}  // namespace hypertape::inline HYPERTAPE_ABI::optim
