@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "hypertape/kernels/conv2d_correlate.hpp"
 #include "hypertape/kernels/conv2d_geometry.hpp"
-#include "hypertape/kernels/conv2d_rows.hpp"
-#include "hypertape/kernels/conv2d_strided.hpp"
+#include "hypertape/kernels/conv2d_weight_gradient.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
 /// Convolution of a batch and its two gradients. Each pass is linear in what it reads, and writes its whole output:
@@ -13,24 +13,58 @@
 /// one call's work. `scratch` must hold the matching `..._scratch` number of values.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-namespace detail {
+namespace conv2d_detail {
 
-/// Calls body<K>() with the kernel size where a loop is unrolled for it, else with 0.
-template <class Body>
-void with_kernel_size(Index kernel, const Body& body) {
-  if (kernel == 5) return body.template operator()<5>();
-  if (kernel == 3) return body.template operator()<3>();
-  body.template operator()<0>();
+/// The correlation that a convolution is.
+inline Correlation forward(const Conv2dGeometry& g) {
+  return {g.N, g.C, g.H, g.W, g.O, g.OH(), g.OW(), g.K, g.K, g.stride, -g.padding, -g.padding};
 }
 
-/// The row kernels need stride 1, and an input gradient whose own padding K - 1 - padding is not negative.
-inline bool by_rows(const Conv2dGeometry& g) { return g.stride == 1 && g.padding < g.K; }
+/// Of the positions 0 .. size - 1 of an axis of the input, those that are `residue` modulo the stride once the padding
+/// is added: the taps that reach them are `residue` modulo the stride, too.
+struct ResidueClass {
+  Index first;  ///< position; the others follow by the stride
+  Index count;  ///< of positions
+  Index taps;   ///< of the kernel that reach them
+  Index start;  ///< position of the output that the last of these taps leads to, for the first position
+};
 
-}  // namespace detail
+/// The class of position `first` of an axis of `size` positions.
+inline ResidueClass residue_class(const Conv2dGeometry& g, Index size, Index first) {
+  const Index s = g.stride, residue = (first + g.padding) % s;
+  const Index taps = residue < g.K ? (g.K - residue - 1) / s + 1 : 0;
+  return {first, (size - first - 1) / s + 1, taps, (first + g.padding - residue) / s - (taps - 1)};
+}
+
+/// Calls body(rows, columns, correlation, residues...) for each class of positions of the input, at most stride *
+/// stride. The input gradient of a class is a correlation of stride 1 of the output's adjoint with the class's taps,
+/// flipped.
+template <class Body>
+void for_each_class(const Conv2dGeometry& g, const Body& body) {
+  for (Index first_row = 0; first_row < (std::min)(g.stride, g.H); ++first_row) {
+    for (Index first_column = 0; first_column < (std::min)(g.stride, g.W); ++first_column) {
+      const Index y = (first_row + g.padding) % g.stride, x = (first_column + g.padding) % g.stride;
+      const ResidueClass rows = residue_class(g, g.H, first_row), columns = residue_class(g, g.W, first_column);
+      body(rows, columns,
+           Correlation{g.N, g.O, g.OH(), g.OW(), g.C, rows.count, columns.count, rows.taps, columns.taps, 1, rows.start,
+                       columns.start},
+           y, x);
+    }
+  }
+}
+
+/// What either type of values needs.
+template <class Count>
+Index for_either_type(const Count& count) {
+  return (std::max)(count.template operator()<float>(), count.template operator()<double>());
+}
+
+}  // namespace conv2d_detail
 
 /// Values of scratch for `conv2d`.
 inline Index conv2d_scratch(const Conv2dGeometry& g) {
-  return detail::by_rows(g) ? rows::padded_size(g.N, g.C, g.H, g.W, g.padding) + 4 * g.C * g.K * g.K : 0;
+  return conv2d_detail::for_either_type(
+      [&]<class T>() { return conv2d_detail::correlate_scratch<T>(conv2d_detail::forward(g)); });
 }
 
 /// output (N, O, OH, OW) = correlation of input (N, C, H, W) with weight (O, C, K, K), plus bias (O) unless that is
@@ -38,77 +72,67 @@ inline Index conv2d_scratch(const Conv2dGeometry& g) {
 template <class T>
 void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* weight, const T* bias, OutputMode mode,
             T* output, T* scratch) {
-  if (detail::by_rows(g)) {
-    const auto image = rows::pad(input, g.N, g.C, g.H, g.W, g.padding, scratch);
-    T* packed = scratch + rows::padded_size(g.N, g.C, g.H, g.W, g.padding);
-    const auto weight_at = [&](Index o, Index c, Index ky, Index kx) {
-      return weight[((o * g.C + c) * g.K + ky) * g.K + kx];
-    };
-    return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate<K>(image, {g.N, g.K, g.padding, g.OH(), g.OW()}, outputs, weight_at, bias, mode, output, packed);
-    });
-  }
-  const Index plane = g.N * g.OH() * g.OW();
-  for (Index o = outputs.begin; o < outputs.end && mode == OutputMode::write; ++o) {
-    std::fill_n(output + o * plane, plane, bias == nullptr ? T(0) : bias[o]);
-  }
-  strided::for_each_tap(g, outputs, {0, g.C}, [&](Index out, Index in, Index w) {
-    for (Index n = 0; n < g.N; ++n) output[out + n] += weight[w] * input[in + n];
-  });
+  const auto weight_at = [&](Index o, Index c, Index ky, Index kx) {
+    return weight[((o * g.C + c) * g.K + ky) * g.K + kx];
+  };
+  conv2d_detail::correlate(conv2d_detail::forward(g), outputs, input, weight_at, bias, mode, output, scratch);
 }
 
 /// Values of scratch for `conv2d_input_gradient`.
 inline Index conv2d_input_gradient_scratch(const Conv2dGeometry& g) {
-  return detail::by_rows(g) ? rows::padded_size(g.N, g.O, g.OH(), g.OW(), g.K - 1 - g.padding) + 4 * g.O * g.K * g.K
-                            : 0;
+  Index most = 0, image = 0;
+  conv2d_detail::for_each_class(g, [&](auto, auto, const conv2d_detail::Correlation& part, Index, Index) {
+    if (part.taps() == 0) return;
+    if (g.stride > 1) image = (std::max)(image, conv2d_detail::whole_lines<float>(g.C * part.plane()));
+    most = (std::max)(
+        most, conv2d_detail::for_either_type([&]<class T>() { return conv2d_detail::correlate_scratch<T>(part); }));
+  });
+  return most + image;
 }
 
-/// dinput (N, C, H, W) = the adjoint of `conv2d` in its input, applied to doutput (N, O, OH, OW): for stride 1, a
-/// correlation of doutput with the flipped kernels, padded by K - 1 - padding.
+/// dinput (N, C, H, W) = the adjoint of `conv2d` in its input, applied to doutput (N, O, OH, OW).
 template <class T>
 void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutput, const T* weight, OutputMode mode,
                            T* dinput, T* scratch) {
-  if (detail::by_rows(g)) {
-    const Index padding = g.K - 1 - g.padding;
-    const auto image = rows::pad(doutput, g.N, g.O, g.OH(), g.OW(), padding, scratch);
-    T* packed = scratch + rows::padded_size(g.N, g.O, g.OH(), g.OW(), padding);
+  using namespace conv2d_detail;
+  for_each_class(g, [&](ResidueClass rows, ResidueClass columns, const Correlation& part, Index ry, Index rx) {
     const auto flipped = [&](Index c, Index o, Index ky, Index kx) {
-      return weight[((o * g.C + c) * g.K + g.K - 1 - ky) * g.K + g.K - 1 - kx];
+      return weight[((o * g.C + c) * g.K + ry + (rows.taps - 1 - ky) * g.stride) * g.K + rx +
+                    (columns.taps - 1 - kx) * g.stride];
     };
-    return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate<K>(image, {g.N, g.K, padding, g.H, g.W}, inputs, flipped, static_cast<const T*>(nullptr), mode,
-                         dinput, packed);
-    });
-  }
-  const Index plane = g.N * g.H * g.W;
-  if (mode == OutputMode::write) std::fill_n(dinput + inputs.begin * plane, inputs.size() * plane, T(0));
-  strided::for_each_tap(g, {0, g.O}, inputs, [&](Index out, Index in, Index w) {
-    for (Index n = 0; n < g.N; ++n) dinput[in + n] += weight[w] * doutput[out + n];
+    const T* no_bias = nullptr;
+    if (g.stride == 1) return correlate(part, inputs, doutput, flipped, no_bias, mode, dinput, scratch);
+    // The class has its own image, which is then spread over the input; where no tap reaches, there are zeros.
+    const bool reached = part.taps() > 0;
+    if (reached) {
+      T* own_scratch = scratch + whole_lines<T>(g.C * part.plane());
+      correlate(part, inputs, doutput, flipped, no_bias, OutputMode::write, scratch, own_scratch);
+    }
+    for (Index c = inputs.begin; c < inputs.end; ++c) {
+      for (Index y = 0; y < rows.count; ++y) {
+        for (Index x = 0; x < columns.count; ++x) {
+          T* to = dinput + ((c * g.H + rows.first + y * g.stride) * g.W + columns.first + x * g.stride) * g.N;
+          if (mode == OutputMode::write) std::fill_n(to, g.N, T(0));
+          if (!reached) continue;
+          const T* from = scratch + ((c * rows.count + y) * columns.count + x) * g.N;
+          for (Index n = 0; n < g.N; ++n) to[n] += from[n];
+        }
+      }
+    }
   });
 }
 
 /// Values of scratch for `conv2d_weight_gradient`.
 inline Index conv2d_weight_gradient_scratch(const Conv2dGeometry& g) {
-  return detail::by_rows(g) ? rows::padded_size(g.N, g.C, g.H, g.W, g.padding) : 0;
+  return conv2d_detail::for_either_type(
+      [&]<class T>() { return conv2d_detail::correlate_weight_scratch<T>(conv2d_detail::forward(g)); });
 }
 
 /// dweight (O, C, K, K) = the adjoint of `conv2d` in its weight, applied to doutput (N, O, OH, OW).
 template <class T>
 void conv2d_weight_gradient(const Conv2dGeometry& g, Range outputs, const T* doutput, const T* input, OutputMode mode,
                             T* dweight, T* scratch) {
-  if (detail::by_rows(g)) {
-    const auto image = rows::pad(input, g.N, g.C, g.H, g.W, g.padding, scratch);
-    return detail::with_kernel_size(g.K, [&]<int K>() {
-      rows::correlate_weight<K>(image, {g.N, g.K, g.padding, g.OH(), g.OW()}, outputs, doutput, mode, dweight);
-    });
-  }
-  const Index each = g.C * g.K * g.K;
-  if (mode == OutputMode::write) std::fill_n(dweight + outputs.begin * each, outputs.size() * each, T(0));
-  strided::for_each_tap(g, outputs, {0, g.C}, [&](Index out, Index in, Index w) {
-    T sum = 0;
-    for (Index n = 0; n < g.N; ++n) sum += doutput[out + n] * input[in + n];
-    dweight[w] += sum;
-  });
+  conv2d_detail::correlate_weight(conv2d_detail::forward(g), outputs, doutput, input, mode, dweight, scratch);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::kernels

@@ -31,6 +31,13 @@ struct Simd {
   /// One value in all lanes.
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 
+  /// Has g++ keep v in a register: it would load a value that few products share from memory for each of them.
+  static HYPERTAPE_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Vector& v) {
+#if HYPERTAPE_FUSE_BY_HAND
+    if constexpr (sizeof(Vector) >= 16 && sizeof(Vector) <= HYPERTAPE_VECTOR_BYTES) asm("" : "+v"(v));
+#endif
+  }
+
   /// sum += a b, rounded once if the target has such an instruction, whatever the loop around it.
   static HYPERTAPE_ALWAYS_INLINE void add_product(Vector& sum, Vector a, Vector b) {
 #if HYPERTAPE_FUSE_BY_HAND
