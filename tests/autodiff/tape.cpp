@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 #include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/math.hpp"
 #include "hypertape/ops/reduce.hpp"
@@ -134,4 +137,76 @@ TEST_CASE("Tape: a mark below which the tape was rewound is an error, however fa
   tape.rewind(tape.mark());
   for (int i = 0; i < 3; ++i) tape.scalar(1);
   CHECK_THROWS_WITH_AS(tape.rewind(mark), "Tape: rewound to a mark of 2 nodes, others than it has now", ArgumentError);
+}
+
+namespace {
+
+/// Large enough to lie apart.
+constexpr Index large = 5000;
+
+/// y = x^2 whose derivative reads x by its address: what no operation should do with values that can be forgotten.
+struct SquareByAddress final : Operation<double> {
+  const double* x;
+  explicit SquareByAddress(const double* x_) : x(x_) {}
+  const char* name() const override { return "square_by_address"; }
+  void evaluate(const Evaluation<double>& call) const override {
+    for (Index i = 0; i < call.output_shape().size(); ++i) call.output()[i] = x[i] * x[i];
+  }
+  Var<double> tangent(const TangentSweep<double>&) const override { return {}; }
+  void pullback(PullbackSweep<double>&) const override {}
+};
+
+}  // namespace
+
+TEST_CASE("Tape: what is cheap is forgotten, and computed again to the same bits") {
+  Tape<double> tape;
+  const Tensor<double> start = random_tensor<double>({large}, 1);
+  const Var<double> x = tape.leaf(start);
+  tape.keep_apart(true);
+  const auto first = static_cast<Tape<double>::NodeId>(tape.size());
+  const Var<double> y = relu(2.0 * x), folded = reshape(y, {large / 2, 2}), small = sum(y), costly = tanh(y);
+  CHECK(tape.keep_apart(false));
+  const auto last = static_cast<Tape<double>::NodeId>(tape.size());
+  std::size_t apart = 0;
+  for (auto id = first; id < last; ++id) apart += tape.node(id).apart ? 1 : 0;
+  CHECK(apart == 3);  // the product, its relu, and the view of that
+  CHECK(tape.can_forget(first, last));
+  CHECK(tape.apart().used_bytes() >= 2 * large * sizeof(double));
+  CHECK(tape.used_bytes() >= tape.apart().used_bytes());
+  CHECK(tape.reserved_bytes() >= tape.apart().reserved_bytes());
+
+  std::vector<double> expected;
+  for (const double value : start.values()) expected.push_back(value > 0 ? 2 * value : 0);
+  for (int round = 0; round < 2; ++round) {
+    const auto forgotten = tape.apart().mark();
+    tape.forget(first, last);
+    tape.apart().rewind({});
+    double* others = tape.apart().allocate<double>(2 * large);  // somebody else's, over it
+    std::fill_n(others, 2 * large, -1.0);
+    tape.apart().rewind(forgotten);
+    const Tensor<double> again = round == 0 ? folded.value() : y.value();
+    CHECK(std::equal(expected.begin(), expected.end(), again.values().begin()));
+  }
+  CHECK(relative_error(costly.value(), tanh(y).value()) == 0);
+  CHECK(small.item() > 0);
+}
+
+TEST_CASE("Tape: what somebody has the address of, or may change behind the tape, is not forgotten") {
+  Tape<double> tape;
+  const Tensor<double> start = random_tensor<double>({large}, 1);
+  Tensor<double> own({large});
+  const Var<double> x = tape.leaf(start);
+  tape.keep_apart(true);
+  const auto first = static_cast<Tape<double>::NodeId>(tape.size());
+  const auto nodes = [&] { return static_cast<Tape<double>::NodeId>(tape.size()); };
+  const Var<double> twice = 2.0 * x;
+  CHECK(tape.can_forget(first, nodes()));
+  tape.apply(SquareByAddress(reshape(twice, {large, 1}).data()), {large}, {twice});
+  CHECK(!tape.can_forget(first, nodes()));
+  const double* factor = tape.leaf(Tensor<double>({1}, 1.0)).data();
+  const Var<double> placed = tape.apply(hypertape::detail::Combination<double>(factor, 0), {large},
+                                        std::span<const Var<double>>(&x, 1), own.data());
+  CHECK(!tape.node(placed.id()).apart);
+  CHECK(!tape.node((2.0 * placed).id()).apart);
+  CHECK(!tape.node((2.0 * tape.full({10}, 1)).id()).apart);  // not large
 }

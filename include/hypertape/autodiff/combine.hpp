@@ -23,6 +23,7 @@ struct Combination final : Operation<T> {
   static bool is_one(T factor) { return factor >= 1 && factor <= 1; }
 
   const char* name() const override { return "combine"; }
+  bool is_cheap() const override { return true; }
 
   void evaluate(const Evaluation<T>& call) const override {
     const Index count = call.output_shape().size();

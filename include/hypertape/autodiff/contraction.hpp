@@ -52,6 +52,8 @@ namespace detail {
 ///     template <Role role, std::size_t Pairs, class T>   // one or two; the bias is null if there is none
 ///     void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode,
 ///                       T* out, T* scratch) const;
+///
+/// and `static constexpr bool cheap = true` if all three are (Operation::is_cheap).
 template <class T, class Form, Role role>
 struct Contraction : Operation<T> {
   static constexpr Role first_role =
@@ -65,6 +67,10 @@ struct Contraction : Operation<T> {
   explicit Contraction(const Form& form_) : form(form_) {}
 
   const char* name() const override { return Form::names[static_cast<std::size_t>(role)]; }
+  bool is_cheap() const override {
+    if constexpr (requires { Form::cheap; }) return Form::cheap;
+    return false;
+  }
 
   void evaluate(const Evaluation<T>& call) const override {
     T* scratch = call.scratch(form.template scratch<role>());

@@ -16,6 +16,7 @@ namespace detail {
 ///     void apply(const T* in, T* out) const;           // out (codomain) = A in (domain)
 ///     template <class T>
 ///     void apply_adjoint(const T* in, T* out) const;   // out (domain) = A^T in (codomain)
+///     static constexpr bool cheap = true;              // if both are (Operation::is_cheap)
 ///
 /// and both operations, with derivatives of every order, follow. What A depends on (a mask, say) is held constant.
 template <class T, class Map, bool Adjoint>
@@ -27,6 +28,10 @@ struct LinearMapOperation final : Operation<T> {
 
   const char* name() const override { return Adjoint ? Map::adjoint_name : Map::name; }
 
+  bool is_cheap() const override {
+    if constexpr (requires { Map::cheap; }) return Map::cheap;
+    return false;
+  }
   void evaluate(const Evaluation<T>& call) const override {
     if constexpr (Adjoint) {
       map.apply_adjoint(call.input(0), call.output());

@@ -24,6 +24,10 @@ class Operation {
   /// Writes f(x_0, x_1, ...) to the output.
   virtual void evaluate(const Evaluation<T>& call) const = 0;
 
+  /// Whether evaluating it takes about as long as reading its inputs: where memory counts, such values are computed
+  /// again rather than kept (`Tape::keep_apart`).
+  virtual bool is_cheap() const { return false; }
+
   /// y' = sum over i of df/dx_i x_i', of the output's shape, or none if that is zero by construction. Called only if
   /// some x_i' is not none.
   virtual Var<T> tangent(const TangentSweep<T>& call) const = 0;

@@ -70,7 +70,9 @@ class Tape {
     int inputs;                     ///< how many inputs it has
     std::uint32_t generation;       ///< of the tape when it was recorded, to tell it from later nodes of its number
     bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
-    bool deferred = false;          ///< not evaluated yet: `values` is when somebody reads
+    bool deferred = false;          ///< not evaluated yet, or forgotten: `values` is when somebody reads
+    bool apart = false;             ///< in the memory that `forget` is about
+    bool exposed = false;           ///< somebody has the address of its values
   };
 
   /// A height of the stack, to be rewound to.
@@ -78,13 +80,14 @@ class Tape {
     std::size_t nodes = 0;      ///< recorded so far
     std::size_t inputs = 0;     ///< of all nodes so far
     detail::Arena::Mark arena;  ///< memory used so far
+    detail::Arena::Mark apart;  ///< likewise, apart
     /// Of the last node so far: another has taken its place since, unless they agree.
     std::uint32_t generation = 0;
   };
 
   Tape() = default;
   /// Takes memory from the heap in blocks of this size, or of one tensor where that is larger.
-  explicit Tape(std::size_t block_bytes) : arena_(block_bytes) {}
+  explicit Tape(std::size_t block_bytes) : arena_(block_bytes), apart_(block_bytes, detail::FreeBlocks::stay) {}
   /// @{
   /// Takes the record and the memory of another tape. Vars of either are invalid then.
   Tape(Tape&&) noexcept = default;
@@ -114,9 +117,12 @@ class Tape {
   /// @throws ArgumentError if an input is none, of another tape, or was dropped by `rewind`.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs, T* memory = nullptr) {
-    T* values = memory != nullptr ? memory : arena_.template allocate<T>(shape.size());
+    require_nodes(operation.name(), "operand", inputs);
+    const bool apart = memory == nullptr && is_kept_apart(operation, shape, inputs);
+    T* values = memory != nullptr ? memory : (apart ? apart_ : arena_).template allocate<T>(shape.size());
     const Var<T> out = record(operation, shape, values, inputs);
     nodes_.back().placed = memory != nullptr;
+    nodes_.back().apart = apart;
     nodes_.back().deferred = deferring_;
     if (!deferring_) evaluate(out.id());
     return out;
@@ -130,21 +136,39 @@ class Tape {
   /// Records an operation whose output is a part of its input's memory: nothing is evaluated.
   template <class Op>
   Var<T> alias(const Op& operation, const Shape& shape, Var<T> input, Index offset) {
-    const bool deferred = nodes_[input.id()].deferred;
+    require_nodes(operation.name(), "operand", input);
+    const bool deferred = nodes_[input.id()].deferred, apart = nodes_[input.id()].apart;
     const Var<T> out = record(operation, shape, nodes_[input.id()].values + offset, std::span<const Var<T>>(&input, 1));
     nodes_.back().deferred = deferred;
+    nodes_.back().apart = apart;
     return out;
   }
 
-  /// The values of node `id`, which are computed now if that was deferred.
+  /// The values of node `id`, which are computed now if that was deferred. Their address may be kept.
   const T* values(NodeId id) {
-    if (nodes_[id].deferred) evaluate(id);
+    nodes_[id].exposed = true;
+    require_values(id);
     return nodes_[id].values;
   }
 
   /// Operations that are recorded from now on are evaluated when somebody reads their values, or at once. The memory
   /// for the values is taken either way. Returns what was set.
   bool defer(bool deferring) { return std::exchange(deferring_, deferring); }
+
+  /// Large values of cheap operations (`Operation::is_cheap`) that are recorded from now on go to memory of their own,
+  /// or no longer. Returns what was set.
+  bool keep_apart(bool apart) { return std::exchange(keeping_apart_, apart); }
+
+  /// Whether nobody has the address of values that nodes first .. last - 1 have apart.
+  bool can_forget(NodeId first, NodeId last) const {
+    return std::none_of(nodes_.begin() + first, nodes_.begin() + last,
+                        [](const Node& node) { return node.apart && node.exposed; });
+  }
+  /// The values that nodes first .. last - 1 have apart are computed again when somebody reads them, to the same bits.
+  /// Until then others may use their memory.
+  void forget(NodeId first, NodeId last) {
+    for (NodeId id = first; id < last; ++id) nodes_[id].deferred |= nodes_[id].apart;
+  }
 
   /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
   void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
@@ -170,7 +194,7 @@ class Tape {
 
   /// The present height of the stack.
   Mark mark() const {
-    return {nodes_.size(), inputs_.size(), arena_.mark(), nodes_.empty() ? 0 : nodes_.back().generation};
+    return {nodes_.size(), inputs_.size(), arena_.mark(), apart_.mark(), nodes_.empty() ? 0 : nodes_.back().generation};
   }
 
   /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
@@ -191,6 +215,7 @@ class Tape {
     nodes_.resize(mark.nodes, Node{});
     inputs_.resize(mark.inputs);
     arena_.rewind(mark.arena);
+    apart_.rewind(mark.apart);
   }
   /// Drops the whole record, and keeps the memory.
   void reset() { rewind(Mark{}); }
@@ -215,12 +240,13 @@ class Tape {
 
   /// Bytes that the record takes.
   std::size_t used_bytes() const {
-    return arena_.used_bytes() + nodes_.size() * sizeof(Node) + inputs_.size() * sizeof(NodeId);
+    return arena_.used_bytes() + apart_.used_bytes() + nodes_.size() * sizeof(Node) + inputs_.size() * sizeof(NodeId);
   }
 
   /// Bytes that the tape holds, used or not.
   std::size_t reserved_bytes() const {
-    return arena_.reserved_bytes() + nodes_.capacity() * sizeof(Node) + inputs_.capacity() * sizeof(NodeId);
+    return arena_.reserved_bytes() + apart_.reserved_bytes() + nodes_.capacity() * sizeof(Node) +
+           inputs_.capacity() * sizeof(NodeId);
   }
 
   /// What the tape's own lists, which double as they grow, would hold beside the arena if the highest record so far had
@@ -231,12 +257,30 @@ class Tape {
   }
   /// Where values, operations and what they saved lie.
   detail::Arena& arena() { return arena_; }
+  /// Where values lie that can be forgotten.
+  detail::Arena& apart() { return apart_; }
 
  private:
+  static constexpr Index large = 4096;  // values: of a tensor that is worth forgetting
+
+  /// A value in the caller's memory may change, and what is computed from it must not be computed again.
+  template <class Op>
+  bool is_kept_apart(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs) const {
+    return keeping_apart_ && shape.size() >= large && operation.is_cheap() &&
+           std::ranges::none_of(inputs, [&](const Var<T>& input) {
+             const Node& node = nodes_[input.id()];
+             return node.placed && !arena_.contains(node.values);
+           });
+  }
+
+  void require_values(NodeId id) {
+    if (nodes_[id].deferred) evaluate(id);
+  }
+
   /// Inputs first: an operation need not read them (a slice does not).
   void evaluate(NodeId id) {
     nodes_[id].deferred = false;
-    for (int i = 0; i < nodes_[id].inputs; ++i) values(input(id, i));
+    for (int i = 0; i < nodes_[id].inputs; ++i) require_values(input(id, i));
     const detail::Arena::Mark before_scratch = arena_.mark();
     const Node& node = nodes_[id];
     node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // the tape's, or meant for it
@@ -246,7 +290,6 @@ class Tape {
   template <class Op>
   Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
     static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
-    require_nodes(operation.name(), "operand", inputs);
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
     nodes_.push_back({stored, values, shape, static_cast<std::uint32_t>(inputs_.size()),
                       static_cast<int>(inputs.size()), generation_.value()});
@@ -254,11 +297,11 @@ class Tape {
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
-  detail::Arena arena_;
+  detail::Arena arena_, apart_{std::size_t{1} << 20, detail::FreeBlocks::stay};
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
-  bool deferring_ = false;
+  bool deferring_ = false, keeping_apart_ = false;
   detail::Generation generation_;
 };
 

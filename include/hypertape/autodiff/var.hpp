@@ -41,7 +41,7 @@ class Var {
   /// Its values in memory order, valid as long as the Var.
   const T* data() const {
     const auto& own = node();
-    return own.deferred ? tape().values(id_) : own.values;
+    return own.deferred || own.apart ? tape().values(id_) : own.values;
   }
 
   /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. This is how a

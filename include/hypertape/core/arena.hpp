@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <new>
 #include <span>
@@ -32,6 +33,10 @@ class HeapBlock {
   ~HeapBlock() { ::operator delete (memory_, std::align_val_t{alignment}); }
 
   std::byte* data() { return memory_; }
+  bool contains(const void* address) const {
+    const std::less_equal<const void*> before;
+    return before(memory_, address) && !before(memory_ + size_, address);
+  }
   std::size_t size() const { return size_; }
 
  private:
@@ -53,8 +58,10 @@ class Arena {
     std::size_t height;  ///< allocations on the stack before it
   };
 
-  /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
-  explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : stack_(block_bytes) {}
+  /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger. If free blocks
+  /// stay, memory may be written to after it was given back, as long as nobody else has it.
+  explicit Arena(std::size_t block_bytes = std::size_t{1} << 20, FreeBlocks free = FreeBlocks::go_back)
+      : stack_(block_bytes, free) {}
 
   /// Uninitialized memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
   template <class T>
@@ -79,6 +86,11 @@ class Arena {
   Mark mark() const { return stack_.mark(); }
   /// Gives back all that was allocated since the mark.
   void rewind(const Mark& mark) { stack_.rewind(mark); }
+
+  /// Whether this is an address in one of the blocks.
+  bool contains(const void* address) const {
+    return std::ranges::any_of(stack_.blocks(), [&](const HeapBlock& block) { return block.contains(address); });
+  }
 
   /// Bytes in use, with what is left over at the ends of full blocks.
   std::size_t used_bytes() const { return stack_.used_bytes(); }

@@ -38,7 +38,7 @@ ArenaTrace trace(Arena& arena, const Work& work) {
 class ArenaForecast {
  public:
   /// As for Arena.
-  explicit ArenaForecast(std::size_t block_bytes) : stack_(block_bytes) {}
+  explicit ArenaForecast(std::size_t block_bytes, FreeBlocks free = FreeBlocks::go_back) : stack_(block_bytes, free) {}
 
   /// Does the work again, on top of what is on the stack.
   void repeat(const ArenaTrace& work) {
@@ -50,6 +50,9 @@ class ArenaForecast {
     }
     rewind(bottom + work.after);
   }
+
+  /// Takes everything off the stack.
+  void clear() { rewind(0); }
 
   /// Bytes that the arena would hold.
   std::size_t reserved_bytes() const { return stack_.reserved_bytes(); }

@@ -3,40 +3,46 @@
 #include <algorithm>
 #include <cmath>
 
-#include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/ops/unary.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch); its own adjoint.
+/// A(x) v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch): linear in v, its own adjoint, and constant
+/// in x.
 template <class T>
-struct PositiveMask {
-  static constexpr const char *name = "relu_mask", *adjoint_name = "relu_mask";
-  Shape domain, codomain;
-  const T* x;
-
-  void apply(const T* in, T* out) const {
-    kernels::map(domain.size(), x, in, out, [](T at, T value) { return at <= 0 ? T(0) : value; });
+struct ReluMask final : Operation<T> {
+  const char* name() const override { return "relu_mask"; }
+  bool is_cheap() const override { return true; }
+  void evaluate(const Evaluation<T>& call) const override {
+    kernels::map(call.output_shape().size(), call.input(0), call.input(1), call.output(),
+                 [](T x, T v) { return x <= 0 ? T(0) : v; });
   }
-  void apply_adjoint(const T* in, T* out) const { apply(in, out); }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return call.tangent(1) ? masked(call.input(0), call.tangent(1)) : Var<T>();
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(1)) call.add(1, masked(call.input(0), call.adjoint()));
+  }
+
+  static Var<T> masked(Var<T> x, Var<T> v) { return x.tape().apply(ReluMask(), v.shape(), {x, v}); }
 };
 
 /// y = max(x, 0) with relu'(0) = 0, as in PyTorch. A NaN stays a NaN.
 template <class T>
 struct Relu final : Operation<T> {
   const char* name() const override { return "relu"; }
+  bool is_cheap() const override { return true; }
   void evaluate(const Evaluation<T>& call) const override {
     kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T x) { return x < 0 ? T(0) : x; });
   }
-  Var<T> tangent(const TangentSweep<T>& call) const override { return apply_map(mask(call.input(0)), call.tangent(0)); }
-  void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, apply_map(mask(call.input(0)), call.adjoint()));
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return ReluMask<T>::masked(call.input(0), call.tangent(0));
   }
-
- private:
-  static PositiveMask<T> mask(Var<T> x) { return {x.shape(), x.shape(), x.data()}; }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add(0, ReluMask<T>::masked(call.input(0), call.adjoint()));
+  }
 };
 
 }  // namespace detail

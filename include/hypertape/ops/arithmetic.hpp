@@ -18,6 +18,7 @@ namespace detail {
 /// t(a, b, c) = sum over i of a_i b_i c_i: the elementwise product, symmetric in its three roles.
 struct MultiplyForm {
   static constexpr const char* names[3] = {"multiply", "multiply", "multiply"};
+  static constexpr bool cheap = true;
   Shape operand;
 
   Shape shape(Role) const { return operand; }
@@ -38,6 +39,7 @@ struct MultiplyForm {
 /// t(s, x, y) = s <x, y>: scaling a tensor by a scalar (roles 1 and 2) and the inner product (role 0).
 struct ScaleForm {
   static constexpr const char* names[3] = {"dot", "scale", "scale"};
+  static constexpr bool cheap = true;
   Shape scalar, tensor;
 
   Shape shape(Role role) const { return role == Role::first ? scalar : tensor; }
@@ -82,6 +84,7 @@ namespace detail {
 template <class T>
 struct Divide final : Operation<T> {
   const char* name() const override { return "divide"; }
+  bool is_cheap() const override { return true; }
   void evaluate(const Evaluation<T>& call) const override {
     kernels::map(call.output_shape().size(), call.input(0), call.input(1), call.output(),
                  [](T a, T b) { return a / b; });
@@ -104,6 +107,7 @@ struct Divide final : Operation<T> {
 template <class T>
 struct QuotientMap {
   static constexpr const char *name = "divide", *adjoint_name = "divide";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
   T divisor;
 

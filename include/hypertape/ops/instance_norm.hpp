@@ -16,6 +16,7 @@ namespace detail {
 /// (one sample's channel) by a factor of its own, and inner products of instances.
 struct InstanceForm {
   static constexpr const char* names[3] = {"instance_dot", "instance_scale", "instance_scale"};
+  static constexpr bool cheap = true;
   Shape operand;
 
   Index pixels() const { return operand[2] * operand[3]; }
@@ -64,6 +65,7 @@ struct InstanceSquareSum final : Operation<T> {
 /// A x = x minus the mean of its instance, a projection: its own adjoint.
 struct InstanceCenterMap {
   static constexpr const char *name = "instance_center", *adjoint_name = "instance_center";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
 
   template <class T>

@@ -14,6 +14,7 @@ namespace detail {
 struct ChannelWindowForm {
   static constexpr const char* names[3] = {"channel_window_adjoint", "channel_window_adjoint",
                                            "channel_window_product"};
+  static constexpr bool cheap = true;
   Shape operand;
   Index before, after;
   double factor;
@@ -45,6 +46,7 @@ struct WindowSquareSum final : Operation<T> {
   explicit WindowSquareSum(const ChannelWindowForm& form_) : form(form_) {}
 
   const char* name() const override { return "window_square_sum"; }
+  bool is_cheap() const override { return true; }
   void evaluate(const Evaluation<T>& call) const override {
     const T* x = call.input(0);
     form.template contract<Role::product, T>(x, x, kernels::OutputMode::write, call.output(), nullptr);
@@ -75,6 +77,7 @@ struct PowerProduct final : Operation<T> {
   PowerProduct(T factor_, T k_, T exponent_) : factor(factor_), k(k_), exponent(exponent_) {}
 
   const char* name() const override { return "power_product"; }
+  bool is_cheap() const override { return true; }
   void evaluate(const Evaluation<T>& call) const override {
     kernels::power_product(
         call.output_shape().size(), factor, k, exponent, call.input(0), call.inputs() - 1,

@@ -14,6 +14,7 @@ namespace detail {
 /// A x = x[source], one value for each output, whose source is in its own channel; A^T adds each value to its source.
 struct GatherMap {
   static constexpr const char *name = "gather", *adjoint_name = "scatter";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
   const std::int32_t* source;
 
@@ -41,6 +42,7 @@ struct MaxPool2d final : Operation<T> {
   MaxPool2d(const kernels::Pool2dGeometry& geometry_, std::int32_t* source_) : geometry(geometry_), source(source_) {}
 
   const char* name() const override { return "max_pool2d"; }
+  bool is_cheap() const override { return true; }
   void evaluate(const Evaluation<T>& call) const override {
     kernels::max_pool2d(geometry, call.input(0), call.output(), source);
   }
@@ -56,6 +58,7 @@ struct MaxPool2d final : Operation<T> {
 /// A x = the mean over each window, zeros of the padding included.
 struct AveragePool2dMap {
   static constexpr const char *name = "average_pool2d", *adjoint_name = "average_pool2d_adjoint";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
   kernels::Pool2dGeometry geometry;
 

@@ -13,6 +13,7 @@ namespace detail {
 /// A x = the sum of all elements; A^T fills a tensor with one value.
 struct SumMap {
   static constexpr const char *name = "sum", *adjoint_name = "fill";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
 
   template <class T>
@@ -28,6 +29,7 @@ struct SumMap {
 /// A x = the mean of all elements; A^T fills a tensor with a value divided by their number.
 struct MeanMap {
   static constexpr const char *name = "mean", *adjoint_name = "mean_adjoint";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
 
   template <class T>
@@ -43,6 +45,7 @@ struct MeanMap {
 /// (N, F, ...) -> (F): the sum over samples, and over positions of images. A^T repeats a bias.
 struct ChannelSumMap {
   static constexpr const char *name = "sum_per_channel", *adjoint_name = "repeat_per_channel";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
 
   template <class T>
@@ -65,6 +68,7 @@ struct ChannelSumMap {
 /// (N, F, ...) -> (N): each sample's sum over its features. A^T repeats a value for each feature.
 struct FeatureSumMap {
   static constexpr const char *name = "sum_over_features", *adjoint_name = "repeat_for_features";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
 
   template <class T>

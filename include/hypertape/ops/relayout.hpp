@@ -10,6 +10,7 @@ namespace detail {
 /// A x = x with its values in another order in memory; A^T is the way back.
 struct RelayoutMap {
   static constexpr const char *name = "relayout", *adjoint_name = "relayout";
+  static constexpr bool cheap = true;
   Shape domain, codomain;
 
   template <class T>

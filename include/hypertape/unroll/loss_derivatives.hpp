@@ -35,6 +35,7 @@ class LossDerivatives {
   /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
   /// fit the loss.
   T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
+    size_blocks(inputs.theta.size());
     const Record record = put_on_tape(inputs, weight);
     push(record, false, mode, gradient_out);
     const T value = record.loss.item();
@@ -44,9 +45,14 @@ class LossDerivatives {
 
   /// The same, and keeps what `gradient_vjp` needs.
   T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
-    const Record record = put_on_tape(inputs, weight);
+    size_blocks(inputs.theta.size());
+    bring_back(records_.size());
+    const KeepApart scope(tape_);
+    Record record = put_on_tape(inputs, weight);
     // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
     push(record, !reverse_, mode, gradient_out);
+    record.end = static_cast<NodeId>(tape_.size());
+    record.forgettable = tape_.can_forget(static_cast<NodeId>(record.before.nodes), record.end);
     records_.push_back(record);
     return record.loss.item();
   }
@@ -55,6 +61,7 @@ class LossDerivatives {
   /// the record. @throws ArgumentError if there is none.
   T gradient_vjp(const T* direction, const LossOutputs<T>& out) {
     require_record();
+    bring_back(records_.size() - 1);
     const Record record = records_.back();
     records_.pop_back();
     const T slope = differentiate(record, direction, out);
@@ -68,6 +75,7 @@ class LossDerivatives {
     require_record();
     const Index weights = inputs_of(records_.front())[0].size();
     for (std::size_t i = 0; i < records_.size(); ++i) {
+      bring_back(i);
       const typename Tape<T>::Mark before = tape_.mark();
       T* const product = i == 0 ? out : tape_.template allocate<T>(weights);
       differentiate(records_[i], direction, {product});
@@ -79,6 +87,7 @@ class LossDerivatives {
   /// The tangent of the newest record, which stays: writes that of weight * d loss / d theta (P), and returns that of
   /// the loss. The tangents of the inputs are in their order, theta, the data and phi; null for one that is zero.
   T tangent(std::span<const Tensor<T>* const> along, T* out) {
+    bring_back(records_.size() - 1);
     const Record& record = records_.back();
     const typename Tape<T>::Mark before = tape_.mark();
     chosen_.clear();
@@ -130,6 +139,8 @@ class LossDerivatives {
   }
 
  private:
+  using NodeId = typename Tape<T>::NodeId;
+
   /// One recorded loss. Its inputs, theta, the data and, if there are some, phi, lie in vars_ from `begin` on, behind
   /// them its gradients by these, times the weight, as far as they are wanted.
   struct Record {
@@ -138,7 +149,32 @@ class LossDerivatives {
     Var<T> loss;
     std::size_t begin = 0, inputs = 0, data = 0;
     std::span<const char> wanted;
+    NodeId end = 0;            // of its nodes
+    bool forgettable = false;  // what it has apart
   };
+
+  /// While it lives, a record keeps apart what can be forgotten.
+  class KeepApart {
+   public:
+    explicit KeepApart(Tape<T>& tape) : tape_(tape) { tape_.keep_apart(true); }
+    KeepApart(const KeepApart&) = delete;
+    KeepApart& operator=(const KeepApart&) = delete;
+    ~KeepApart() { tape_.keep_apart(false); }
+
+   private:
+    Tape<T>& tape_;
+  };
+
+  /// What records have apart shares one memory: that of record number `index`, which may be about to be made, is what
+  /// is there from now on.
+  void bring_back(std::size_t index) {
+    if (present_ < records_.size() && present_ != index && records_[present_].forgettable) {
+      const Record& record = records_[present_];
+      tape_.forget(static_cast<NodeId>(record.before.nodes), record.end);
+      if (index == records_.size()) tape_.apart().rewind(record.before.apart);
+    }
+    present_ = index;
+  }
 
   void require_record() const {
     if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
@@ -148,15 +184,25 @@ class LossDerivatives {
                                     const T* direction, T* gradient_out, const LossOutputs<T>& out) {
     const auto mode = kernels::OutputMode::write;
     std::vector<std::array<ArenaTrace, 3>> traces;
+    std::vector<ArenaTrace> traces_apart;
+    bool forgettable = true;
     for (const LossInputs<T>& inputs : kinds) {
+      traces_apart.push_back(trace(tape_.apart(), [&] { record(inputs, T(1), mode, gradient_out); }));
+      forgettable = forgettable && records_.back().forgettable;
+      drop_record();
       auto& of = traces.emplace_back();
       of[0] = trace(tape_.arena(), [&] { gradient(inputs, T(1), mode, gradient_out); });
       of[1] = trace(tape_.arena(), [&] { record(inputs, T(1), mode, gradient_out); });
       of[2] = trace(tape_.arena(), [&] { gradient_vjp(direction, out); });
     }
-    ArenaForecast forecast(tape_.arena().block_bytes());
-    for (const LossCall& call : calls) forecast.repeat(traces[call.kind][static_cast<std::size_t>(call.what)]);
-    return forecast.reserved_bytes();
+    ArenaForecast forecast(tape_.arena().block_bytes()), apart(tape_.apart().block_bytes(), FreeBlocks::stay);
+    for (const LossCall& call : calls) {
+      forecast.repeat(traces[call.kind][static_cast<std::size_t>(call.what)]);
+      if (call.what != LossCall::What::record) continue;
+      if (forgettable) apart.clear();
+      apart.repeat(traces_apart[call.kind]);
+    }
+    return forecast.reserved_bytes() + apart.reserved_bytes();
   }
 
   static std::span<const Var<T>> one_of(const Var<T>& var) { return {&var, 1}; }
@@ -167,7 +213,6 @@ class LossDerivatives {
 
   /// The inputs, and the loss of them.
   Record put_on_tape(const LossInputs<T>& in, T weight) {
-    size_blocks(in.theta.size());
     Record record;
     record.before = tape_.mark();
     record.weight = weight;
@@ -230,7 +275,7 @@ class LossDerivatives {
   void size_blocks(Index weights) {
     if (std::exchange(sized_, true)) return;
     constexpr std::size_t least = std::size_t{1} << 20, most = std::size_t{1} << 24;
-    tape_ = Tape<T>(std::clamp(2 * static_cast<std::size_t>(weights) * sizeof(T), least, most));
+    tape_ = Tape<T>(std::clamp(static_cast<std::size_t>(weights) * sizeof(T), least, most));
   }
 
   /// Records the gradients, by theta alone or by all that are wanted; of the others only the tangents are ever read.
@@ -255,16 +300,18 @@ class LossDerivatives {
     for (std::size_t i = 1, next = 1; i < record.inputs; ++i) {
       if (is_wanted(i)) gradients_of(record)[i] = results_[next++];
     }
+    if (in_place) return;
     const T* g = results_[0].data();
     const Index size = results_[0].size();
     if (mode == kernels::OutputMode::accumulate) {
       kernels::map(size, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
-    } else if (!in_place) {
+    } else {
       std::copy_n(g, size, gradient_out);
     }
   }
 
   Loss loss_;
+  std::size_t present_ = 0;  // the record whose values apart are in memory
   bool reverse_, sized_ = false;
   Tape<T> tape_;
   std::vector<Record> records_;
