@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 usage() {
   cat <<END
 usage: bench/compare_pytorch.sh [OPTION ...]
-  --net NAME     lenet, alexcifarnet or all (default: lenet)
+  --net NAME     lenet, alexcifarnet, convnet or all (default: lenet)
   --estimators   the work of bench_estimators in its place: each piece on one thread and on all processors
   --threads N    threads of either side (default: for each side the faster of 1 and all processors, tried first)
   --rounds N     how often the two sides take turns (default: 3)
@@ -54,9 +54,9 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 case $net in
-  lenet | alexcifarnet) nets=("$net") ;;
-  all) nets=(lenet alexcifarnet) ;;
-  *) misuse "--net: $net is not lenet, alexcifarnet or all" ;;
+  lenet | alexcifarnet | convnet) nets=("$net") ;;
+  all) nets=(lenet alexcifarnet convnet) ;;
+  *) misuse "--net: $net is not lenet, alexcifarnet, convnet or all" ;;
 esac
 program=bench_hypergradient
 [ -z "$estimators" ] || program=bench_estimators nets=()

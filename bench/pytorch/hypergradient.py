@@ -28,8 +28,8 @@ import torch.nn.functional as F
 class Network:
     """Logits from images and one flat vector of weights, whose tensors have the given shapes."""
 
-    def __init__(self, image, shapes, forward):
-        self.image, self.shapes, self.forward = image, shapes, forward
+    def __init__(self, image, shapes, forward, ones=()):
+        self.image, self.shapes, self.forward, self.ones = image, shapes, forward, ones
         self.sizes = [math.prod(shape) for shape in shapes]
 
     def __call__(self, theta, x):
@@ -40,6 +40,8 @@ class Network:
         for part in parts:
             if part.dim() > 1:
                 torch.nn.init.xavier_normal_(part)
+        for index in self.ones:
+            parts[index].fill_(1)
         return torch.cat([part.flatten() for part in parts])
 
 
@@ -70,11 +72,24 @@ def alexcifarnet(x, w1, b1, w2, b2, *rest):
     return classifier(F.max_pool2d(h, 3, stride=2, padding=1), *rest)
 
 
+def convnet(x, *weights):
+    *blocks, w, b = weights
+    h = x
+    for kernel, bias, gamma, beta in zip(*[iter(blocks)] * 4):
+        h = F.conv2d(h, kernel, bias, padding=1)
+        h = F.avg_pool2d(F.relu(F.instance_norm(h, weight=gamma, bias=beta)), 2)
+    return F.linear(h.flatten(1), w, b)
+
+
 NETWORKS = {
     "lenet": Network(
         (1, 28, 28), layers((6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)), lenet),
     "alexcifarnet": Network(
         (3, 32, 32), layers((64, 3, 5, 5), (64, 64, 5, 5), (384, 4096), (192, 384), (10, 192)), alexcifarnet),
+    "convnet": Network(
+        (3, 32, 32),
+        [shape for channels in (3, 128, 128) for shape in ((128, channels, 3, 3), (128,), (128,), (128,))]
+        + layers((10, 2048)), convnet, ones=(2, 6, 10)),
 }
 
 
@@ -103,6 +118,13 @@ WORK = {
         Work("sgemm"),
     ],
     "alexcifarnet": [
+        Work("hypergradient", 10, 1, 10, 256),
+        Work("hypergradient", 10, 3, 10, 256),
+        Work("gradient", batch=10),
+        Work("gradient", batch=256),
+        Work("sgemm"),
+    ],
+    "convnet": [
         Work("hypergradient", 10, 1, 10, 256),
         Work("hypergradient", 10, 3, 10, 256),
         Work("gradient", batch=10),

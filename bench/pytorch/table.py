@@ -10,8 +10,7 @@ import json
 import pathlib
 import statistics
 
-NETWORKS = {"lenet": "LeNet", "alexcifarnet": "AlexCifarNet"}
-
+NETWORKS = {"lenet": "LeNet", "alexcifarnet": "AlexCifarNet", "convnet": "ConvNet"}
 
 # Rounds of the same work that differ by more than this were disturbed. With another busy process PyTorch, whose threads
 # spin at barriers, can take ten times as long: no ratio to boast of.
