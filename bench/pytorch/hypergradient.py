@@ -77,7 +77,7 @@ def convnet(x, *weights):
     h = x
     for kernel, bias, gamma, beta in zip(*[iter(blocks)] * 4):
         h = F.conv2d(h, kernel, bias, padding=1)
-        h = F.avg_pool2d(F.relu(F.instance_norm(h, weight=gamma, bias=beta)), 2)
+        h = F.avg_pool2d(F.relu(F.group_norm(h, h.shape[1], gamma, beta)), 2)
     return F.linear(h.flatten(1), w, b)
 
 
