@@ -77,7 +77,8 @@ struct Facts {
   double tolerance;
 
   /// Past so many steps, one of these changes everything after it: training on ten images of noise is on the edge of
-  /// stability. There the same code is checked in double precision, and tightly.
+  /// stability, and in double precision weights that are moved by a millionth may change AlexCifarNet's hypergradient
+  /// of six steps by four fifths. There the same code is checked in double precision, and tightly.
   double longest_in_float;
 };
 
@@ -433,7 +434,7 @@ int main(int argc, char** argv) {
     for (const std::string& memory : options.memory) distill::schedule_from_text(memory);
     if (options.net == "lenet") return bench::run(nn::LeNet(), {{1, 1, 28, 28}, bench::lenet_work, 1e-3, 30}, options);
     if (options.net == "convnet")
-      return bench::run(nn::ConvNet(), {{1, 3, 32, 32}, bench::convnet_work, 5e-2, 5}, options);
-    bench::run(nn::AlexCifarNet(), {{1, 3, 32, 32}, bench::alexcifarnet_work, 5e-2, 10}, options);
+      return bench::run(nn::ConvNet(), {{1, 3, 32, 32}, bench::convnet_work, 5e-2, 0}, options);
+    bench::run(nn::AlexCifarNet(), {{1, 3, 32, 32}, bench::alexcifarnet_work, 5e-2, 0}, options);
   });
 }
