@@ -53,10 +53,12 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
             for (int a = 0; a < A; ++a) {
               l[a] = V::load(left + a * length + k);
               if (masked) l[a] = V::last_lanes(l[a], fresh);
+              V::keep_in_register(l[a]);
             }
             for (int b = 0; b < B; ++b) {
               auto r = V::load(right + b * length + k);
               if (masked) r = V::last_lanes(r, fresh);
+              V::keep_in_register(r);
               for (int a = 0; a < A; ++a) V::add_product(sum[a][b], l[a], r);
             }
           };
@@ -106,13 +108,17 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
         }
       }
       for (const RowCombination<T>& product : products) {
-        const T* factors = product.factors + r0 * product.row_stride;
-        for (Index s = range.begin; s < range.end; ++s) {
-          const T* row = product.rows + s * product.length_stride;
+        const T* factors[R];
+        for (int r = 0; r < R; ++r) {
+          factors[r] = product.factors + (r0 + r) * product.row_stride + range.begin * product.term_stride;
+        }
+        const T* row = product.rows + range.begin * product.length_stride;
+        for (Index s = range.begin; s < range.end; ++s, row += product.length_stride) {
           typename V::Vector x[Vectors];
           for (int v = 0; v < Vectors; ++v) x[v] = V::load(row + at[v]);
           for (int r = 0; r < R; ++r) {
-            const auto factor = V::broadcast(factors[r * product.row_stride + s * product.term_stride]);
+            const auto factor = V::broadcast(*factors[r]);
+            factors[r] += product.term_stride;
             for (int v = 0; v < Vectors; ++v) V::add_product(sum[r][v], factor, x[v]);
           }
         }
