@@ -27,9 +27,9 @@ TITLES = {
 }
 HEAD = """# Public names
 
-The names that hypertape's headers offer, each with the first sentence of its documentation; the headers say the rest. Those of
-the first five sections are in `hypertape` itself. What is in a namespace `detail`, or in `hypertape::kernels`, may change with
-every version. `scripts/api.py` writes this page.
+The names that hypertape's headers offer, each with the first sentence of its documentation; the headers say the rest.
+Those of the first five sections are in `hypertape` itself. What is in a namespace `detail`, or in `hypertape::kernels`,
+may change with every version. `scripts/api.py` writes this page.
 """
 TYPE = re.compile(r"(?:template <.*> ?)?(?:class|struct|enum class|concept) (\w+)\b(?!;)")
 ALIAS = re.compile(r"using (\w+) =")
