@@ -36,7 +36,7 @@ check "headers that do not reach core/config.hpp" "$(
     grep -qxF hypertape/core/config.hpp <<<"$(reached "$header")" || echo "$header"
   done)"
 check "headers that open hypertape without its inline namespace" "$(
-  grep -rlE '^namespace hypertape \{' hypertape | grep -vxF hypertape/core/error.hpp)"
+  grep -rlE '^namespace hypertape(::[a-z_:]+)? \{' hypertape | grep -vxF hypertape/core/error.hpp)"
 check "headers that hypertape/hypertape.hpp does not reach" "$(
   find hypertape -mindepth 2 -name '*.hpp' | grep -vE '^hypertape/(io|data|distill)/' | grep -vxF "$(reached hypertape/hypertape.hpp)")"
 check "headers that hypertape/distill.hpp does not reach" "$(

@@ -34,7 +34,7 @@ class HeapBlock {
 
   std::byte* data() { return memory_; }
   bool contains(const void* address) const {
-    const std::less_equal<const void*> before;
+    const std::less_equal<> before;
     return before(memory_, address) && !before(memory_ + size_, address);
   }
   std::size_t size() const { return size_; }

@@ -94,19 +94,18 @@ inline Index conv2d_input_gradient_scratch(const Conv2dGeometry& g) {
 template <class T>
 void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutput, const T* weight, OutputMode mode,
                            T* dinput, T* scratch) {
-  using namespace conv2d_detail;
-  for_each_class(g, [&](ResidueClass rows, ResidueClass columns, const Correlation& part, Index ry, Index rx) {
+  conv2d_detail::for_each_class(g, [&](const auto& rows, const auto& columns, const auto& part, Index ry, Index rx) {
     const auto flipped = [&](Index c, Index o, Index ky, Index kx) {
       return weight[((o * g.C + c) * g.K + ry + (rows.taps - 1 - ky) * g.stride) * g.K + rx +
                     (columns.taps - 1 - kx) * g.stride];
     };
     const T* no_bias = nullptr;
-    if (g.stride == 1) return correlate(part, inputs, doutput, flipped, no_bias, mode, dinput, scratch);
+    if (g.stride == 1) return conv2d_detail::correlate(part, inputs, doutput, flipped, no_bias, mode, dinput, scratch);
     // The class has its own image, which is then spread over the input; where no tap reaches, there are zeros.
     const bool reached = part.taps() > 0;
     if (reached) {
-      T* own_scratch = scratch + whole_lines<T>(g.C * part.plane());
-      correlate(part, inputs, doutput, flipped, no_bias, OutputMode::write, scratch, own_scratch);
+      T* own_scratch = scratch + conv2d_detail::whole_lines<T>(g.C * part.plane());
+      conv2d_detail::correlate(part, inputs, doutput, flipped, no_bias, OutputMode::write, scratch, own_scratch);
     }
     for (Index c = inputs.begin; c < inputs.end; ++c) {
       for (Index y = 0; y < rows.count; ++y) {

@@ -97,7 +97,8 @@ template <class T>
 double waste_of_run(Index length) {
   constexpr Index native = native_lanes<T>, narrow = (std::max)(1, native_lanes<T> / 4);
   const Index lanes = length >= native ? native : length >= narrow ? narrow : 1;
-  return static_cast<double>((length + lanes - 1) / lanes * native) / static_cast<double>(length);
+  const Index vectors = (length + lanes - 1) / lanes;
+  return static_cast<double>(vectors * native) / static_cast<double>(length);
 }
 
 /// Whether rows of the output fill registers so badly, against whole planes, that copying each tap pays.
