@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -178,17 +179,50 @@ TEST_CASE("Tape: what is cheap is forgotten, and computed again to the same bits
   std::vector<double> expected;
   for (const double value : start.values()) expected.push_back(value > 0 ? 2 * value : 0);
   for (int round = 0; round < 2; ++round) {
-    const auto forgotten = tape.apart().mark();
     tape.forget(first, last);
     tape.apart().rewind({});
     double* others = tape.apart().allocate<double>(2 * large);  // somebody else's, over it
     std::fill_n(others, 2 * large, -1.0);
-    tape.apart().rewind(forgotten);
+    tape.bring_back(first, last);
     const Tensor<double> again = round == 0 ? folded.value() : y.value();
     CHECK(std::equal(expected.begin(), expected.end(), again.values().begin()));
   }
   CHECK(relative_error(costly.value(), tanh(y).value()) == 0);
   CHECK(small.item() > 0);
+}
+
+namespace {
+
+/// Twice x, but not the second time.
+struct FailsTheSecondTime final : Operation<double> {
+  int* times;
+  explicit FailsTheSecondTime(int* times_) : times(times_) {}
+  const char* name() const override { return "fails_the_second_time"; }
+  bool is_cheap() const override { return true; }
+  void evaluate(const Evaluation<double>& call) const override {
+    if (++*times == 2) throw std::bad_alloc();
+    for (Index i = 0; i < call.output_shape().size(); ++i) call.output()[i] = 2 * call.input(0)[i];
+  }
+  Var<double> tangent(const TangentSweep<double>&) const override { return {}; }
+  void pullback(PullbackSweep<double>&) const override {}
+};
+
+}  // namespace
+
+TEST_CASE("Tape: a value that could not be computed again is not there, until it can") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({large}, 3);
+  int times = 0;
+  tape.keep_apart(true);
+  const auto first = static_cast<Tape<double>::NodeId>(tape.size());
+  const Var<double> y = tape.apply(FailsTheSecondTime(&times), {large}, {x});
+  const auto last = static_cast<Tape<double>::NodeId>(tape.size());
+  tape.forget(first, last);
+  tape.apart().rewind({});
+  tape.bring_back(first, last);
+  CHECK_THROWS_AS(y.value(), std::bad_alloc);
+  CHECK(y.value()[large - 1] == 6);
+  CHECK(times == 3);
 }
 
 TEST_CASE("Tape: what somebody has the address of, or may change behind the tape, is not forgotten") {
@@ -208,5 +242,6 @@ TEST_CASE("Tape: what somebody has the address of, or may change behind the tape
                                         std::span<const Var<double>>(&x, 1), own.data());
   CHECK(!tape.node(placed.id()).apart);
   CHECK(!tape.node((2.0 * placed).id()).apart);
+  CHECK(!tape.node((2.0 * reshape(placed, {large / 2, 2})).id()).apart);
   CHECK(!tape.node((2.0 * tape.full({10}, 1)).id()).apart);  // not large
 }

@@ -3,9 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
+#include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "hypertape/nn/convnet.hpp"
+#include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/ops/stop_gradient.hpp"
 #include "support/compare.hpp"
@@ -117,6 +121,91 @@ std::size_t check_records(const Loss& loss) {
     CHECK(relative_error(sum, sum_of_one) <= 1e-5);
   }
   return bytes;
+}
+
+/// Cheap values, of which those of size y are exposed: whether they lie apart depends on their number.
+struct PartlyExposedLoss {
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
+    const Var<T> h = relu(theta.slice(0, x.shape()) * x), s = theta.slice(0, y.shape()) * y;
+    return sum(h * h * h) + sum(stop_gradient(s) * s * s);
+  }
+};
+
+TEST_CASE("LossDerivatives: records that can forget beside some that cannot, in any order") {
+  const Index P = 10'000;
+  const Tensor<double> theta = random_tensor<double>({P}, 1), direction = random_tensor<double>({P}, 2);
+  Random random(7);
+  for (int round = 0; round < 30; ++round) {
+    const auto second =
+        round % 2 == 0 ? SecondDerivative::forward_over_reverse : SecondDerivative::reverse_over_reverse;
+    using Derivatives = hypertape::detail::LossDerivatives<double, PartlyExposedLoss>;
+    Derivatives many(PartlyExposedLoss(), second);
+    std::deque<std::array<Tensor<double>, 2>> data;
+    Tensor<double> g({P}), out({P});
+    const auto of_one = [&](std::size_t s) {
+      Derivatives one(PartlyExposedLoss(), second);
+      Tensor<double> product({P});
+      one.record({theta, data[s]}, 1, kernels::OutputMode::write, g.data());
+      one.gradient_vjp(direction.data(), {product.data()});
+      return product;
+    };
+    for (int call = 0; call < 25; ++call) {
+      const Index what = data.empty() ? 0 : random.below(4);
+      if (what <= 1 && data.size() < 5) {
+        const auto any = [&](Index large) {
+          const Index size = random.below(2) == 0 ? 1'000 : large;
+          return random_tensor<double>({size}, static_cast<std::uint64_t>(50 + random.below(99)));
+        };
+        data.push_back({any(8'000), any(6'000)});
+        many.record({theta, data.back()}, 1, kernels::OutputMode::write, g.data());
+      } else if (what == 2) {
+        Tensor<double> sum({P});
+        for (std::size_t s = 0; s < data.size(); ++s) {
+          const Tensor<double> product = of_one(s);
+          for (Index i = 0; i < P; ++i) sum[i] += product[i];
+        }
+        many.hessian_product(direction.data(), out.data());
+        CHECK(equal(out, sum));
+      } else {
+        many.gradient_vjp(direction.data(), {out.data()});
+        CHECK(equal(out, of_one(data.size() - 1)));
+        data.pop_back();
+      }
+    }
+  }
+}
+
+TEST_CASE("LossDerivatives: predicted bytes, also of records that cannot forget") {
+  using Call = hypertape::detail::LossCall;
+  const Index P = 10'000;
+  const Tensor<double> theta = random_tensor<double>({P}, 1);
+  Tensor<double> g({P}), out({P});
+  for (const Index exposed : {1'000, 6'000}) {
+    for (const bool at_once : {false, true}) {
+      const std::array data{random_tensor<double>({8'000}, 2), random_tensor<double>({exposed}, 3)};
+      const hypertape::detail::LossInputs<double> inputs{theta, data};
+      std::vector<Call> calls;
+      hypertape::detail::LossDerivatives<double, PartlyExposedLoss> real((PartlyExposedLoss())),
+          probe((PartlyExposedLoss()));
+      const auto record = [&] {
+        calls.push_back({Call::What::record, 0});
+        real.record(inputs, 1, kernels::OutputMode::write, g.data());
+      };
+      const auto back = [&] {
+        calls.push_back({Call::What::gradient_vjp, 0});
+        real.gradient_vjp(theta.data(), {out.data()});
+      };
+      for (int i = 0; i < 40; ++i) {
+        record();
+        if (!at_once) back();
+      }
+      for (int i = 0; at_once && i < 40; ++i) back();
+      const std::size_t predicted = probe.predicted_bytes({&inputs, 1}, calls, theta.data(), g.data(), {out.data()});
+      const auto held = static_cast<double>(real.reserved_bytes());
+      CHECK(std::abs(static_cast<double>(predicted) - held) <= 0.01 * held);
+    }
+  }
 }
 
 TEST_CASE("LossDerivatives: records forget what is cheap unless its address is known, and give the same bits") {

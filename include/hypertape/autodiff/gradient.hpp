@@ -63,7 +63,7 @@ class DeferScope {
 /// The Var itself if its values are at `destination`, or that is null; else a copy there.
 template <class T>
 Var<T> placed(Var<T> var, T* destination) {
-  if (destination == nullptr || var.tape().node(var.id()).values == destination) return var;
+  if (destination == nullptr || var.tape().values(var.id()) == destination) return var;
   auto* factor = var.tape().template allocate<T>(1);
   *factor = T(1);
   return var.tape().apply(Combination<T>(factor, T(0)), var.shape(), std::span<const Var<T>>(&var, 1), destination);

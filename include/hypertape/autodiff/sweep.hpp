@@ -198,7 +198,7 @@ class PullbackSweep {
     if (adjoints_[id].sum) return nullptr;
     const bool direct = adjoints_[id].memory != nullptr;
     if (!direct && range_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
-    const Index begin = direct ? 0 : tape_.alias_offset(id);
+    const Index begin = direct ? 0 : tape_.node(id).alias_offset;
     if (begin < 0) return nullptr;
     const Range range{begin, begin + tape_.node(id).shape.size()};
     detail::Adjoint<T>& whole = adjoints_[direct ? id : tape_.input(id, 0)];

@@ -69,6 +69,7 @@ class Tape {
     std::uint32_t first_input;      ///< where the numbers of its inputs begin, among those of all nodes
     int inputs;                     ///< how many inputs it has
     std::uint32_t generation;       ///< of the tape when it was recorded, to tell it from later nodes of its number
+    Index alias_offset = -1;        ///< where in its input's values its own begin, if they are a part of these
     bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
     bool deferred = false;          ///< not evaluated yet, or forgotten: `values` is when somebody reads
     bool apart = false;             ///< in the memory that `forget` is about
@@ -80,14 +81,14 @@ class Tape {
     std::size_t nodes = 0;      ///< recorded so far
     std::size_t inputs = 0;     ///< of all nodes so far
     detail::Arena::Mark arena;  ///< memory used so far
-    detail::Arena::Mark apart;  ///< likewise, apart
+    detail::Arena::Mark apart;  ///< likewise, of what can be forgotten
     /// Of the last node so far: another has taken its place since, unless they agree.
     std::uint32_t generation = 0;
   };
 
   Tape() = default;
   /// Takes memory from the heap in blocks of this size, or of one tensor where that is larger.
-  explicit Tape(std::size_t block_bytes) : arena_(block_bytes), apart_(block_bytes, detail::FreeBlocks::stay) {}
+  explicit Tape(std::size_t block_bytes) : arena_(block_bytes), apart_(block_bytes) {}
   /// @{
   /// Takes the record and the memory of another tape. Vars of either are invalid then.
   Tape(Tape&&) noexcept = default;
@@ -123,7 +124,7 @@ class Tape {
     const Var<T> out = record(operation, shape, values, inputs);
     nodes_.back().placed = memory != nullptr;
     nodes_.back().apart = apart;
-    nodes_.back().deferred = deferring_;
+    nodes_.back().deferred = true;
     if (!deferring_) evaluate(out.id());
     return out;
   }
@@ -137,18 +138,24 @@ class Tape {
   template <class Op>
   Var<T> alias(const Op& operation, const Shape& shape, Var<T> input, Index offset) {
     require_nodes(operation.name(), "operand", input);
-    const bool deferred = nodes_[input.id()].deferred, apart = nodes_[input.id()].apart;
-    const Var<T> out = record(operation, shape, nodes_[input.id()].values + offset, std::span<const Var<T>>(&input, 1));
-    nodes_.back().deferred = deferred;
-    nodes_.back().apart = apart;
+    const Node whole = nodes_[input.id()];
+    const Var<T> out = record(operation, shape, whole.values + offset, std::span<const Var<T>>(&input, 1));
+    nodes_.back().alias_offset = offset;
+    nodes_.back().placed = whole.placed;
+    nodes_.back().deferred = whole.deferred;
+    nodes_.back().apart = whole.apart;
     return out;
   }
 
-  /// The values of node `id`, which are computed now if that was deferred. Their address may be kept.
+  /// The values of node `id`, which are computed now if that was deferred. What can be forgotten may move.
   const T* values(NodeId id) {
-    nodes_[id].exposed = true;
-    require_values(id);
+    if (nodes_[id].deferred) evaluate(id);
     return nodes_[id].values;
+  }
+  /// The same for somebody who keeps the address.
+  const T* exposed_values(NodeId id) {
+    nodes_[id].exposed = true;
+    return values(id);
   }
 
   /// Operations that are recorded from now on are evaluated when somebody reads their values, or at once. The memory
@@ -164,10 +171,20 @@ class Tape {
     return std::none_of(nodes_.begin() + first, nodes_.begin() + last,
                         [](const Node& node) { return node.apart && node.exposed; });
   }
-  /// The values that nodes first .. last - 1 have apart are computed again when somebody reads them, to the same bits.
-  /// Until then others may use their memory.
+  /// Gives up the values that nodes first .. last - 1 have apart, whose memory others may use. Before somebody reads
+  /// them, `bring_back` must be called.
   void forget(NodeId first, NodeId last) {
     for (NodeId id = first; id < last; ++id) nodes_[id].deferred |= nodes_[id].apart;
+  }
+  /// Takes memory for what `forget` was told to give up, as when it was recorded. The values are computed again when
+  /// somebody reads them, to the same bits.
+  void bring_back(NodeId first, NodeId last) {
+    for (NodeId id = first; id < last; ++id) {
+      Node& node = nodes_[id];
+      if (!node.apart) continue;
+      node.values = node.alias_offset < 0 ? apart_.template allocate<T>(node.shape.size())
+                                          : nodes_[input(id, 0)].values + node.alias_offset;
+    }
   }
 
   /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
@@ -220,17 +237,6 @@ class Tape {
   /// Drops the whole record, and keeps the memory.
   void reset() { rewind(Mark{}); }
 
-  /// Where in its input's memory a node lies, if it is an alias; -1 if it is none.
-  Index alias_offset(NodeId id) const {
-    const Node& node = nodes_[id];
-    if (node.inputs != 1) return -1;
-    const Node& whole = nodes_[input(id, 0)];
-    const std::less_equal<const T*> before;
-    const bool inside =
-        before(whole.values, node.values) && before(node.values + node.shape.size(), whole.values + whole.shape.size());
-    return inside ? node.values - whole.values : -1;
-  }
-
   /// The number of nodes.
   std::size_t size() const { return nodes_.size(); }
   /// Node number `id`. The reference is valid until something is recorded.
@@ -273,18 +279,14 @@ class Tape {
            });
   }
 
-  void require_values(NodeId id) {
-    if (nodes_[id].deferred) evaluate(id);
-  }
-
   /// Inputs first: an operation need not read them (a slice does not).
   void evaluate(NodeId id) {
-    nodes_[id].deferred = false;
-    for (int i = 0; i < nodes_[id].inputs; ++i) require_values(input(id, i));
+    for (int i = 0; i < nodes_[id].inputs; ++i) values(input(id, i));
     const detail::Arena::Mark before_scratch = arena_.mark();
     const Node& node = nodes_[id];
     node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // the tape's, or meant for it
     arena_.rewind(before_scratch);
+    nodes_[id].deferred = false;
   }
 
   template <class Op>
@@ -297,7 +299,7 @@ class Tape {
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
-  detail::Arena arena_, apart_{std::size_t{1} << 20, detail::FreeBlocks::stay};
+  detail::Arena arena_, apart_;
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound

@@ -41,7 +41,7 @@ class Var {
   /// Its values in memory order, valid as long as the Var.
   const T* data() const {
     const auto& own = node();
-    return own.deferred || own.apart ? tape().values(id_) : own.values;
+    return own.deferred || own.apart ? tape().exposed_values(id_) : own.values;
   }
 
   /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. This is how a
@@ -52,15 +52,20 @@ class Var {
   Var slice(Index offset, const Shape& shape) const;
 
   /// A copy of the values.
-  Tensor<T> value() const { return Tensor<T>(shape(), std::span<const T>(data(), static_cast<std::size_t>(size()))); }
+  Tensor<T> value() const { return Tensor<T>(shape(), std::span<const T>(values(), static_cast<std::size_t>(size()))); }
 
   /// The value of a scalar. @throws ShapeError if there is more than one element.
   T item() const {
     if (size() != 1) throw ShapeError("Var::item: needs one element, the shape is ", shape());
-    return *data();
+    return *values();
   }
 
  private:
+  /// To be read at once: unlike `data`, which is there for as long as the Var.
+  const T* values() const {
+    const auto& own = node();
+    return own.deferred ? tape().values(id_) : own.values;
+  }
   const auto& node() const {
 #if HYPERTAPE_CHECK_VARS
     if (!is_recorded()) throw ArgumentError("Var: its tape was rewound past it");

@@ -58,10 +58,8 @@ class Arena {
     std::size_t height;  ///< allocations on the stack before it
   };
 
-  /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger. If free blocks
-  /// stay, memory may be written to after it was given back, as long as nobody else has it.
-  explicit Arena(std::size_t block_bytes = std::size_t{1} << 20, FreeBlocks free = FreeBlocks::go_back)
-      : stack_(block_bytes, free) {}
+  /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
+  explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : stack_(block_bytes) {}
 
   /// Uninitialized memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
   template <class T>

@@ -38,7 +38,7 @@ ArenaTrace trace(Arena& arena, const Work& work) {
 class ArenaForecast {
  public:
   /// As for Arena.
-  explicit ArenaForecast(std::size_t block_bytes, FreeBlocks free = FreeBlocks::go_back) : stack_(block_bytes, free) {}
+  explicit ArenaForecast(std::size_t block_bytes) : stack_(block_bytes) {}
 
   /// Does the work again, on top of what is on the stack.
   void repeat(const ArenaTrace& work) {
@@ -51,8 +51,14 @@ class ArenaForecast {
     rewind(bottom + work.after);
   }
 
-  /// Takes everything off the stack.
-  void clear() { rewind(0); }
+  /// Takes all allocations but so many off the stack.
+  void rewind(std::size_t allocations) {
+    if (allocations >= marks_.size()) return;
+    stack_.rewind(marks_[allocations]);
+    marks_.resize(allocations);
+  }
+  /// The allocations on the stack.
+  std::size_t allocations() const { return marks_.size(); }
 
   /// Bytes that the arena would hold.
   std::size_t reserved_bytes() const { return stack_.reserved_bytes(); }
@@ -67,12 +73,6 @@ class ArenaForecast {
     std::size_t size_;
   };
   using Stack = detail::BlockStack<Block>;
-
-  void rewind(std::size_t allocations) {
-    if (allocations >= marks_.size()) return;
-    stack_.rewind(marks_[allocations]);
-    marks_.resize(allocations);
-  }
 
   Stack stack_;
   std::vector<Stack::Mark> marks_;  // before each allocation on the stack

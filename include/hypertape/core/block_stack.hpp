@@ -9,18 +9,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// What becomes of free blocks that are too small.
-enum class FreeBlocks { go_back, stay };
-
 /// Where the allocations of a stack go: into blocks, which are added as it grows and kept when it shrinks. A Block is
 /// made of its size in bytes and tells it as `size()`; nothing else is asked of it, so that memory can also be
 /// forecast.
 ///
-/// A free block that is too small for the allocation whose turn it is goes back (unless blocks are to stay: then it is
-/// left out), and a new block is taken only when no free one is left. Of blocks in use, one was left only because the
-/// next allocation did not fit into its rest: its size is less than what is used of it and of the next. So all blocks
-/// together have less than twice the bytes of the highest stack so far, and one block more, whatever the sizes before
-/// were; and work that is repeated comes to rest.
+/// A free block that is too small for the allocation whose turn it is goes back, and a new block is taken only when no
+/// free one is left. Of blocks in use, one was left only because the next allocation did not fit into its rest: its
+/// size is less than what is used of it and of the next. So all blocks together have less than twice the bytes of the
+/// highest stack so far, and one block more, whatever the sizes before were; and work that is repeated comes to rest.
 template <class Block>
 class BlockStack {
  public:
@@ -32,18 +28,13 @@ class BlockStack {
   };
 
   /// Blocks have this many bytes, or those of one allocation where that is larger.
-  explicit BlockStack(std::size_t block_bytes, FreeBlocks free = FreeBlocks::go_back)
-      : block_bytes_(block_bytes), free_(free) {}
+  explicit BlockStack(std::size_t block_bytes) : block_bytes_(block_bytes) {}
   /// Takes the other's blocks; the other is empty then.
   BlockStack(BlockStack&& other) noexcept
-      : block_bytes_(other.block_bytes_),
-        free_(other.free_),
-        blocks_(std::move(other.blocks_)),
-        top_(std::exchange(other.top_, {})) {}
+      : block_bytes_(other.block_bytes_), blocks_(std::move(other.blocks_)), top_(std::exchange(other.top_, {})) {}
   /// Exchanges the blocks of the two.
   BlockStack& operator=(BlockStack&& other) noexcept {
     std::swap(block_bytes_, other.block_bytes_);
-    std::swap(free_, other.free_);
     std::swap(blocks_, other.blocks_);
     std::swap(top_, other.top_);
     return *this;
@@ -60,12 +51,7 @@ class BlockStack {
     }
     if (top_.used == 0) {
       const auto free = blocks_.begin() + static_cast<std::ptrdiff_t>(top_.block);
-      const auto fits = std::find_if(free, blocks_.end(), [&](const Block& block) { return bytes <= block.size(); });
-      if (free_ == FreeBlocks::go_back) {
-        blocks_.erase(free, fits);
-      } else {
-        top_.block = static_cast<std::size_t>(fits - blocks_.begin());
-      }
+      blocks_.erase(free, std::find_if(free, blocks_.end(), [&](const Block& block) { return bytes <= block.size(); }));
       if (top_.block == blocks_.size()) blocks_.emplace_back((std::max)(block_bytes_, bytes));
     }
     const std::size_t offset = top_.used;
@@ -98,7 +84,6 @@ class BlockStack {
   }
 
   std::size_t block_bytes_;
-  FreeBlocks free_;
   std::vector<Block> blocks_;
   Mark top_;
 };

@@ -53,6 +53,7 @@ class LossDerivatives {
     push(record, !reverse_, mode, gradient_out);
     record.end = static_cast<NodeId>(tape_.size());
     record.forgettable = tape_.can_forget(static_cast<NodeId>(record.before.nodes), record.end);
+    record.floor = record.forgettable ? floor() : tape_.apart().mark();
     records_.push_back(record);
     return record.loss.item();
   }
@@ -151,6 +152,7 @@ class LossDerivatives {
     std::span<const char> wanted;
     NodeId end = 0;            // of its nodes
     bool forgettable = false;  // what it has apart
+    Arena::Mark floor{};       // of what is apart: what lies below belongs to records that cannot be forgotten
   };
 
   /// While it lives, a record keeps apart what can be forgotten.
@@ -165,16 +167,18 @@ class LossDerivatives {
     Tape<T>& tape_;
   };
 
-  /// What records have apart shares one memory: that of record number `index`, which may be about to be made, is what
-  /// is there from now on.
+  /// What records have apart shares one memory, above what cannot be forgotten. From now on that of record number
+  /// `index` is there, which may be about to be made.
   void bring_back(std::size_t index) {
-    if (present_ < records_.size() && present_ != index && records_[present_].forgettable) {
-      const Record& record = records_[present_];
-      tape_.forget(static_cast<NodeId>(record.before.nodes), record.end);
-      if (index == records_.size()) tape_.apart().rewind(record.before.apart);
-    }
-    present_ = index;
+    const std::size_t before = std::exchange(present_, index);
+    if (before == index && index < records_.size()) return;
+    const auto forgettable = [&](std::size_t i) { return i < records_.size() && records_[i].forgettable; };
+    const auto first = [&](std::size_t i) { return static_cast<NodeId>(records_[i].before.nodes); };
+    if (forgettable(before)) tape_.forget(first(before), records_[before].end);
+    tape_.apart().rewind(floor());
+    if (forgettable(index)) tape_.bring_back(first(index), records_[index].end);
   }
+  Arena::Mark floor() const { return records_.empty() ? Arena::Mark() : records_.back().floor; }
 
   void require_record() const {
     if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
@@ -185,22 +189,27 @@ class LossDerivatives {
     const auto mode = kernels::OutputMode::write;
     std::vector<std::array<ArenaTrace, 3>> traces;
     std::vector<ArenaTrace> traces_apart;
-    bool forgettable = true;
+    std::vector<char> forgettable;
     for (const LossInputs<T>& inputs : kinds) {
       traces_apart.push_back(trace(tape_.apart(), [&] { record(inputs, T(1), mode, gradient_out); }));
-      forgettable = forgettable && records_.back().forgettable;
+      forgettable.push_back(records_.back().forgettable);
       drop_record();
       auto& of = traces.emplace_back();
       of[0] = trace(tape_.arena(), [&] { gradient(inputs, T(1), mode, gradient_out); });
       of[1] = trace(tape_.arena(), [&] { record(inputs, T(1), mode, gradient_out); });
       of[2] = trace(tape_.arena(), [&] { gradient_vjp(direction, out); });
     }
-    ArenaForecast forecast(tape_.arena().block_bytes()), apart(tape_.apart().block_bytes(), FreeBlocks::stay);
+    ArenaForecast forecast(tape_.arena().block_bytes()), apart(tape_.apart().block_bytes());
+    std::vector<std::size_t> floors = {0};  // `floor` after each record, in allocations
     for (const LossCall& call : calls) {
       forecast.repeat(traces[call.kind][static_cast<std::size_t>(call.what)]);
-      if (call.what != LossCall::What::record) continue;
-      if (forgettable) apart.clear();
-      apart.repeat(traces_apart[call.kind]);
+      apart.rewind(floors.back());
+      if (call.what == LossCall::What::record) {
+        apart.repeat(traces_apart[call.kind]);
+        floors.push_back(forgettable[call.kind] != 0 ? floors.back() : apart.allocations());
+      } else if (call.what == LossCall::What::gradient_vjp) {
+        floors.pop_back();
+      }
     }
     return forecast.reserved_bytes() + apart.reserved_bytes();
   }
@@ -301,7 +310,7 @@ class LossDerivatives {
       if (is_wanted(i)) gradients_of(record)[i] = results_[next++];
     }
     if (in_place) return;
-    const T* g = results_[0].data();
+    const T* g = tape_.values(results_[0].id());
     const Index size = results_[0].size();
     if (mode == kernels::OutputMode::accumulate) {
       kernels::map(size, gradient_out, g, gradient_out, [](T sum, T value) { return sum + value; });
