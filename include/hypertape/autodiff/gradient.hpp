@@ -46,20 +46,6 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   return adjoint.sum ? combine(T(1), adjoint.sum, T(1), whole) : whole;
 }
 
-/// What a sweep defers ends with it, also by an exception.
-template <class T>
-class DeferScope {
- public:
-  explicit DeferScope(Tape<T>& tape) : tape_(tape), before_(tape.defer(false)) {}
-  DeferScope(const DeferScope&) = delete;
-  DeferScope& operator=(const DeferScope&) = delete;
-  ~DeferScope() { tape_.defer(before_); }
-
- private:
-  Tape<T>& tape_;
-  bool before_;
-};
-
 /// The Var itself if its values are at `destination`, or that is null; else a copy there.
 template <class T>
 Var<T> placed(Var<T> var, T* destination) {
@@ -93,7 +79,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   tape.require_nodes("vjp", "cotangent", cotangents);
   tape.require_nodes("vjp", "argument", arguments);
   const detail::ActiveRange<T> range(tape, outputs, arguments, read);
-  const detail::DeferScope<T> scope(tape);
+  const detail::TapeSetting<T> scope(tape, &Tape<T>::defer, false);  // what it defers ends with it
   detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, range.first, range.last);
 
   for (std::size_t i = 0; i < destinations.size(); ++i) adjoints[arguments[i].id()].memory = destinations[i];

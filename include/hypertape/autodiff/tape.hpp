@@ -307,6 +307,26 @@ class Tape {
   detail::Generation generation_;
 };
 
+namespace detail {
+
+/// `defer` or `keep_apart` of a tape, until it goes out of scope, also by an exception.
+template <class T>
+class TapeSetting {
+ public:
+  using Set = bool (Tape<T>::*)(bool);
+  TapeSetting(Tape<T>& tape, Set set, bool value) : tape_(tape), set_(set), before_((tape.*set)(value)) {}
+  TapeSetting(const TapeSetting&) = delete;
+  TapeSetting& operator=(const TapeSetting&) = delete;
+  ~TapeSetting() { (tape_.*set_)(before_); }
+
+ private:
+  Tape<T>& tape_;
+  Set set_;
+  bool before_;
+};
+
+}  // namespace detail
+
 /// What an operation reads and writes when it is evaluated.
 template <class T>
 class Evaluation {

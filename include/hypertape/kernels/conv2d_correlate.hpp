@@ -36,7 +36,7 @@ RegisterBlock register_block(const Correlation& g) {
   RegisterBlock best = {1, 8};
   Index computed = g.O * 5 / 4;  // one channel a block is bound by its loads
   for (const RegisterBlock block : {RegisterBlock{3, many ? 8 : 3}, {8, 3}, {4, many ? 6 : 3}}) {
-    const Index padded = (g.O + block.outputs - 1) / block.outputs * block.outputs;
+    const Index padded = round_up(g.O, block.outputs);
     if (padded <= computed && (many || block.outputs < 8)) best = block, computed = padded;
   }
   return best;
@@ -240,7 +240,7 @@ void pack_weights(const Correlation& g, const PanelLayout<T>& p, Range outputs, 
 template <class T>
 Index correlate_scratch(const Correlation& g) {
   const RegisterBlock block = register_block<T>(g);
-  const Index padded = (g.O + block.outputs - 1) / block.outputs * block.outputs;
+  const Index padded = round_up(g.O, block.outputs);
   return whole_lines<T>(panel_layout<T>(g, block.vectors).size()) + padded * g.C * g.taps();
 }
 
@@ -259,7 +259,7 @@ void correlate(const Correlation& g, Range outputs, const T* in, const WeightAt&
   T* weights = scratch + whole_lines<T>(p.size());
   with_register_block<T>(g, [&]<int Lanes, int Outputs, int Most>() {
     pack_weights<Outputs>(g, p, outputs, weight_at, weights);
-    const Index padded = (outputs.size() + Outputs - 1) / Outputs * Outputs;
+    const Index padded = round_up(outputs.size(), Outputs);
     for (Index b = 0; b < p.blocks; ++b) {
       const Range rows = hypertape::detail::part_of(g.OH, b, p.blocks);
       for (Index c = 0; c < g.C; c += p.channels) {

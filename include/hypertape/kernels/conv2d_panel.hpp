@@ -14,6 +14,16 @@
 /// stride.
 namespace hypertape::inline HYPERTAPE_ABI::kernels::conv2d_detail {
 
+/// Parts of at most `most` that `count` >= 0 is cut into, however large the two are.
+inline Index parts_of(Index count, Index most) { return count / most + (count % most == 0 ? 0 : 1); }
+/// `count` rounded up to a multiple.
+inline Index round_up(Index count, Index multiple) { return parts_of(count, multiple) * multiple; }
+/// `count` values rounded up to whole lines of the cache.
+template <class T>
+Index whole_lines(Index count) {
+  return round_up(count, 64 / static_cast<Index>(sizeof(T)));
+}
+
 /// A correlation, out[o][y][x] = sum over c, ky, kx of w[o][c][ky][kx] in[c][stride y + ky + top][stride x + kx +
 /// left], for each of N samples; `in` is zero beside the image.
 struct Correlation {
@@ -46,7 +56,7 @@ struct Correlation {
 template <class T>
 void copy_columns(const T* row, Index N, Index W, Index first, Index step, Index count, T* to) {
   const auto inside = [&](Index columns) {  // how many of the first reach below this column
-    return columns > first ? (std::min)((columns - first + step - 1) / step, count) : Index{0};
+    return columns > first ? (std::min)(parts_of(columns - first, step), count) : Index{0};
   };
   const Index begin = row == nullptr ? count : inside(0), end = row == nullptr ? count : inside(W);
   std::fill_n(to, begin * N, T(0));
@@ -59,13 +69,6 @@ void copy_columns(const T* row, Index N, Index W, Index first, Index step, Index
     }
   }
   std::fill_n(to + end * N, (count - end) * N, T(0));
-}
-
-/// `count` values rounded up to whole lines of the cache.
-template <class T>
-Index whole_lines(Index count) {
-  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
-  return (count + line - 1) / line * line;
 }
 
 /// How panels are cut and laid out. The value of output position j (of a run of positions), channel c, kernel row ky
@@ -97,8 +100,7 @@ template <class T>
 double waste_of_run(Index length) {
   constexpr Index native = native_lanes<T>, narrow = (std::max)(1, native_lanes<T> / 4);
   const Index lanes = length >= native ? native : length >= narrow ? narrow : 1;
-  const Index vectors = (length + lanes - 1) / lanes;
-  return static_cast<double>(vectors * native) / static_cast<double>(length);
+  return static_cast<double>(parts_of(length, lanes) * native) / static_cast<double>(length);
 }
 
 /// Whether rows of the output fill registers so badly, against whole planes, that copying each tap pays.
@@ -107,9 +109,6 @@ bool flat_runs(const Correlation& g) {
   constexpr double copy = 4;  // multiply-adds in the time of copying one vector
   return static_cast<double>(g.O) * (waste_of_run<T>(g.row()) - waste_of_run<T>(g.plane())) > copy;
 }
-
-/// Parts of at most `most` that `count` is cut into.
-inline Index parts_of(Index count, Index most) { return (count + most - 1) / most; }
 
 /// Runs of one row, `rows` of them in a panel at most, of `channels` channels.
 template <class T>

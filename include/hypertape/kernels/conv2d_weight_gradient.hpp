@@ -51,7 +51,7 @@ struct Strip {
 inline Strip strip_inside(const Correlation& g, const TapPlace& first, const TapPlace& last, Index row,
                           const Strip& strip) {
   const auto parts = [&](Index length) {
-    return length <= 0 ? 0 : g.stride == 1 ? length : (length + g.stride - 1) / g.stride;
+    return length <= 0 ? 0 : g.stride == 1 ? length : parts_of(length, g.stride);
   };
   const auto inside = [&](Index size, Index least, Index most, Index count) {  // stride p + least .. most within size
     const Index begin = parts(-most), end = parts(size - least);
@@ -85,7 +85,7 @@ WeightGradientPlan<T> weight_gradient_plan(const Correlation& g) {
   constexpr bool many = HYPERTAPE_VECTOR_BYTES == 64;
   constexpr Index lanes = native_lanes<T>;
   WeightGradientPlan<T> plan{};
-  const Index vectors = (g.O + lanes - 1) / lanes;
+  const Index vectors = parts_of(g.O, lanes);
   plan.transposed = 4 * g.O >= 3 * lanes && g.C * g.taps() >= 96;
   plan.vectors = static_cast<int>((std::min)(vectors, Index{many ? 4 : 2}));
   plan.taps = !plan.transposed ? dot_taps : plan.vectors == (many ? 4 : 2) ? 6 : 8;
@@ -95,7 +95,7 @@ WeightGradientPlan<T> weight_gradient_plan(const Correlation& g) {
   const Index channels = 128 * 1024 / static_cast<Index>(sizeof(T)) / layout_by_rows<T>(g, rows, 1).size();
   plan.panel = layout_by_rows<T>(
       g, rows, std::clamp<Index>(channels / plan.taps * plan.taps, (std::min)(Index{plan.taps}, g.C), g.C));
-  plan.strips = rows == 1 && plan.transposed ? (g.row() + strip - 1) / strip : 1;
+  plan.strips = rows == 1 && plan.transposed ? parts_of(g.row(), strip) : 1;
   return plan;
 }
 
@@ -194,7 +194,7 @@ template <class T>
 Index correlate_weight_scratch(const Correlation& g) {
   const auto plan = weight_gradient_plan<T>(g);
   constexpr Index lanes = native_lanes<T>;
-  const Index padded = (g.O + lanes - 1) / lanes * lanes;
+  const Index padded = round_up(g.O, lanes);
   const Index dout = plan.transposed ? plan.panel.rows * g.row() * padded : 0;
   return whole_lines<T>(plan.panel.size()) + whole_lines<T>(dout) +
          (plan.transposed ? padded : g.O * lanes) * g.C * g.taps();
@@ -228,9 +228,8 @@ void correlate_weight(const Correlation& g, Range outputs, const T* dout, const 
   T* panel = scratch;
   T* strip_dout = panel + whole_lines<T>(p.size());
   constexpr int native = native_lanes<T>, widest = HYPERTAPE_VECTOR_BYTES == 64 ? 4 : 2;
-  const Index vectors = (outputs.size() + native - 1) / native, padded = vectors * native;
-  T* sums =
-      strip_dout + (plan.transposed ? whole_lines<T>(p.rows * g.row() * ((g.O + native - 1) / native * native)) : 0);
+  const Index vectors = parts_of(outputs.size(), native), padded = vectors * native;
+  T* sums = strip_dout + (plan.transposed ? whole_lines<T>(p.rows * g.row() * round_up(g.O, native)) : 0);
   const auto start = [&](T& to) { return mode == OutputMode::accumulate ? to : T(0); };
   const auto weight_of = [&](Index o, Index c, const TapPlace& tap) -> T& {
     return dweight[((o * g.C + c + tap.c) * g.KY + tap.ky) * g.KX + tap.kx];

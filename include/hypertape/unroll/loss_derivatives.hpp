@@ -47,7 +47,7 @@ class LossDerivatives {
   T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
     size_blocks(inputs.theta.size());
     bring_back(records_.size());
-    const KeepApart scope(tape_);
+    const TapeSetting<T> scope(tape_, &Tape<T>::keep_apart, true);
     Record record = put_on_tape(inputs, weight);
     // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
     push(record, !reverse_, mode, gradient_out);
@@ -153,18 +153,6 @@ class LossDerivatives {
     NodeId end = 0;            // of its nodes
     bool forgettable = false;  // what it has apart
     Arena::Mark floor{};       // of what is apart: what lies below belongs to records that cannot be forgotten
-  };
-
-  /// While it lives, a record keeps apart what can be forgotten.
-  class KeepApart {
-   public:
-    explicit KeepApart(Tape<T>& tape) : tape_(tape) { tape_.keep_apart(true); }
-    KeepApart(const KeepApart&) = delete;
-    KeepApart& operator=(const KeepApart&) = delete;
-    ~KeepApart() { tape_.keep_apart(false); }
-
-   private:
-    Tape<T>& tape_;
   };
 
   /// What records have apart shares one memory, above what cannot be forgotten. From now on that of record number
