@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 from reproduce import ROOT
 from rows import ELSEWHERE, FOR_ANY, HEADLINES, PICTURE, TABLES, all_rows
@@ -81,11 +82,17 @@ def line(row, what):
 TABLE_HEAD = "| | paper | here | time | command |\n|---|---|---|---|---|\n"
 
 
+def wrapped(text):
+    """Paragraphs in lines of at most 120 columns."""
+    fill = lambda part: textwrap.fill(part, 120, break_long_words=False, break_on_hyphens=False)
+    return "\n\n".join(part if part.startswith("#") else fill(part) for part in text.strip().split("\n\n"))
+
+
 def page():
-    text = HEAD
+    text = wrapped(HEAD) + "\n"
     for table in TABLES:
         lines = "".join(line(row, row.what) for row in table.rows)
-        text += f"\n## {table.title}\n\n{table.text}\n\n{TABLE_HEAD}{lines}"
+        text += f"\n## {table.title}\n\n{wrapped(table.text)}\n\n{TABLE_HEAD}{lines}"
         if table.chart:
             text += f"\n![{table.title}](images/{table.chart}.svg)\n"
         if table.curve:
