@@ -94,8 +94,8 @@ template <class Loss, class MeanLoss>
 void time_loop(const Setting& setting, const std::string& name, const InnerLoop<double>& loop, const Loss& loss,
                const MeanLoss& mean_loss, const Tensor<double>& x, const Tensor<double>& y,
                const UnrollOptions& options, double tolerance) {
-  BatchGradient<double, MeanLoss> alone(mean_loss), outer(mean_loss, setting.team, setting.block(x.shape()[0]));
-  Unroll<double, Loss> exact(loss, plain(options)), unroll(loss, options, setting.team);
+  BatchGradient<double> alone(mean_loss), outer(mean_loss, setting.team, setting.block(x.shape()[0]));
+  Unroll<double> exact(loss, plain(options)), unroll(loss, options, setting.team);
   const Hypergradient<double> expected =
       exact(loop, [&](const auto& theta, auto& gradient) { return alone(theta, x, y, gradient); });
   time(
@@ -111,14 +111,14 @@ template <class Loss>
 void time_tasks(const Setting& setting, const std::string& name, const std::vector<InnerLoop<double>>& loops,
                 const Loss& loss, const std::vector<Tensor<double>>& x, const std::vector<Tensor<double>>& y,
                 const UnrollOptions& options, double tolerance) {
-  std::vector<BatchGradient<double, Loss>> outer;  // of each worker
+  std::vector<BatchGradient<double>> outer;  // of each worker
   for (int w = 0; w < setting.team.size(); ++w) outer.emplace_back(loss);
   const auto outer_loss = [&](Index i, int worker) {
     const auto task = static_cast<std::size_t>(i);
     return [&of_batch = outer[static_cast<std::size_t>(worker)], &x_test = x[task], &y_test = y[task]](
                const auto& theta, auto& gradient) { return of_batch(theta, x_test, y_test, gradient); };
   };
-  UnrollEnsemble<double, Loss> exact(loss, plain(options)), ensemble(loss, options, setting.team);
+  UnrollEnsemble<double> exact(loss, plain(options)), ensemble(loss, options, setting.team);
   const Hypergradient<double> expected = exact(loops, outer_loss);
   time(
       setting, name, [&]() -> const Hypergradient<double>& { return ensemble(loops, outer_loss); }, expected,
@@ -128,8 +128,7 @@ void time_tasks(const Setting& setting, const std::string& name, const std::vect
 /// LeNet, ten steps on ten images, three times, by Adam; an outer batch of 1,024. In float.
 void lenet_adam(const Setting& setting, const std::string& name) {
   const nn::LeNet net;
-  using Loss = nn::ClassificationLoss<nn::LeNet>;
-  const Loss loss{&net};
+  const nn::ClassificationLoss loss{&net};
   Random random(1);
   InnerLoop<float> loop;
   loop.theta0 = net.parameters().initialize<float>(nn::Initializer::xavier_normal, 1, random);
@@ -151,15 +150,15 @@ void lenet_adam(const Setting& setting, const std::string& name) {
   // In float, Adam's first steps turn on the last digits of gradients near 0, and their derivatives with them. So the
   // same code is checked in double precision.
   const UnrollOptions options{.samples_per_block = inner_samples_per_block(10)};
-  BatchGradient<double, Loss> exact_outer(loss);
+  BatchGradient<double> exact_outer(loss);
   const auto outer_loss = [&](const auto& theta, auto& gradient) {
     return exact_outer(theta, x_exact, y_exact, gradient);
   };
-  Unroll<double, Loss> exact(loss, plain(options)), same(loss, options, setting.team);
+  Unroll<double> exact(loss, plain(options)), same(loss, options, setting.team);
   const double error = error_of(same(exact_loop, outer_loss), exact(exact_loop, outer_loss));
 
-  BatchGradient<float, Loss> outer(loss, setting.team);
-  Unroll<float, Loss> unroll(loss, options, setting.team);
+  BatchGradient<float> outer(loss, setting.team);
+  Unroll<float> unroll(loss, options, setting.team);
   const auto call = [&]() -> const Hypergradient<float>& {
     return unroll(loop, [&](const auto& theta, auto& gradient) { return outer(theta, x, y, gradient); });
   };
@@ -309,13 +308,12 @@ void implicit_penalties(const Setting& setting, const std::string& name) {
     return y;
   };
   const auto solve = [&]<class T>(T, WorkerTeam team, double tolerance, SecondDerivative second) {
-    using Loss = std::remove_const_t<decltype(penalized)>;
-    return Implicit<T, Loss>(penalized,
-                             {.differentiate = {.x = false},
-                              .solver = ConjugateGradient{.tolerance = tolerance},
-                              .second_derivative = second,
-                              .samples_per_block = team.size() == 1 ? samples : setting.block(samples)},
-                             team);
+    return Implicit<T>(penalized,
+                       {.differentiate = {.x = false},
+                        .solver = ConjugateGradient{.tolerance = tolerance},
+                        .second_derivative = second,
+                        .samples_per_block = team.size() == 1 ? samples : setting.block(samples)},
+                       team);
   };
   InnerLoop<double> exact_loop;
   exact_loop.theta0 = Tensor<double>(Shape{features});
@@ -325,7 +323,7 @@ void implicit_penalties(const Setting& setting, const std::string& name) {
   exact_loop.rule = optim::HeavyBall{.momentum = 0.7};
   exact_loop.hyperparameters = Tensor<double>(Shape{features}, std::log(0.5));
   const auto x_exact = noise<double>(Shape::batch(validation, features), random), y_exact = labels(validation);
-  BatchGradient<double, decltype(logistic)> exact_outer(logistic);
+  BatchGradient<double> exact_outer(logistic);
   auto exact = solve(0.0, WorkerTeam(1), 1e-10, SecondDerivative::reverse_over_reverse);
   const Hypergradient<double> expected = exact(
       exact_loop, [&](const auto& theta, auto& gradient) { return exact_outer(theta, x_exact, y_exact, gradient); });

@@ -123,19 +123,11 @@ Problem<double> in_double(const Problem<float>& problem, const std::string& rule
   return out;
 }
 
-/// The network's loss without derivatives of its own, as a lambda has none: what is differentiated is the tape.
-template <class Network>
-auto plain_loss(const Network& net) {
-  return [&net](const auto& theta, const auto& x, const auto& y) {
-    return nn::ClassificationLoss<Network>{&net}(theta, x, y);
-  };
-}
-
 /// The gradient of the outer batch by the plainest way.
 template <class Network>
 Tensor<double> plain_gradient(const Problem<float>& problem, const Network& net) {
   const Problem<double> exact = in_double(problem, "gradient-descent");
-  BatchGradient<double, decltype(plain_loss(net))> outer(plain_loss(net));
+  BatchGradient<double> outer(nn::ClassificationLoss{&net});
   Tensor<double> gradient;
   outer(exact.loop.theta0, exact.x, exact.y, gradient);
   return gradient;
@@ -144,14 +136,13 @@ Tensor<double> plain_gradient(const Problem<float>& problem, const Network& net)
 /// The hypergradient by the plainest way.
 template <class Network>
 Hypergradient<double> plain_hypergradient(const Problem<float>& problem, const Network& net, const Options& options) {
-  using Loss = nn::ClassificationLoss<Network>;
   const Problem<double> exact = in_double(problem, options.rule);
   UnrollOptions plain;
   plain.second_derivative = SecondDerivative::reverse_over_reverse;
   plain.schedule = Schedule::recompute();
   plain.window = options.window;
-  Unroll<double, Loss> unroll({&net}, plain);
-  BatchGradient<double, decltype(plain_loss(net))> outer(plain_loss(net));
+  Unroll<double> unroll(nn::ClassificationLoss{&net}, plain);
+  BatchGradient<double> outer(nn::ClassificationLoss{&net});
   return unroll(exact.loop,
                 [&](const auto& theta, auto& gradient) { return outer(theta, exact.x, exact.y, gradient); });
 }
@@ -232,8 +223,13 @@ template <class Network>
 class Bench {
  public:
   Bench(const Network& net, const Facts& facts, const Options& options, int threads)
-      : net_(net), facts_(facts), options_(options), team_(threads), outer_({&net}, team_), report_(options) {
-    for (int w = 0; w < team_.size(); ++w) outer_of_worker_.emplace_back(Loss{&net}, WorkerTeam(1));
+      : net_(net),
+        facts_(facts),
+        options_(options),
+        team_(threads),
+        outer_(nn::ClassificationLoss{&net}, team_),
+        report_(options) {
+    for (int w = 0; w < team_.size(); ++w) outer_of_worker_.emplace_back(nn::ClassificationLoss{&net}, WorkerTeam(1));
     rates_ = {fma_peak_gflops(team_.size()), sgemm_gflops(team_.size())};
     team_costs_ = team_costs(team_);
   }
@@ -300,7 +296,7 @@ class Bench {
                   {"peak_rss_mb", peak}});
       report_.print(row);
     };
-    Unroll<float, Loss> unroll({&net_}, unroll_options, team_);
+    Unroll<float> unroll(nn::ClassificationLoss{&net_}, unroll_options, team_);
     // Each thread has an unroll of its own if there are initializations enough, else they share one.
     const bool alone = options_.initializations > 1 && options_.initializations >= team_.size();
     const std::size_t predicted =
@@ -314,7 +310,7 @@ class Bench {
            [&] { return unroll.reserved_bytes(); }, predicted);
     } else {  // all the same, so that their mean is what one gives
       const std::vector<Tensor<float>> theta0(static_cast<std::size_t>(options_.initializations), problem.loop.theta0);
-      UnrollEnsemble<float, Loss> ensemble({&net_}, unroll_options, team_);
+      UnrollEnsemble<float> ensemble(nn::ClassificationLoss{&net_}, unroll_options, team_);
       const auto outer_loss = [&](Index, int worker) {
         return [&, worker](const Tensor<float>& theta, Tensor<float>& gradient) {
           return outer_of_worker_[static_cast<std::size_t>(worker)](theta, problem.x, problem.y, gradient);
@@ -326,20 +322,18 @@ class Bench {
   }
 
  private:
-  using Loss = nn::ClassificationLoss<Network>;
-
   Hypergradient<double> in_double_precision(const Problem<float>& problem, const UnrollOptions& unroll_options) const {
     const Problem<double> exact = in_double(problem, options_.rule);
     if (options_.initializations == 1) {
-      Unroll<double, Loss> unroll({&net_}, unroll_options, team_);
-      BatchGradient<double, Loss> outer({&net_}, team_);
+      Unroll<double> unroll(nn::ClassificationLoss{&net_}, unroll_options, team_);
+      BatchGradient<double> outer(nn::ClassificationLoss{&net_}, team_);
       return unroll(exact.loop,
                     [&](const auto& theta, auto& gradient) { return outer(theta, exact.x, exact.y, gradient); });
     }
     const std::vector<Tensor<double>> theta0(static_cast<std::size_t>(options_.initializations), exact.loop.theta0);
-    UnrollEnsemble<double, Loss> ensemble({&net_}, unroll_options, team_);
-    std::vector<BatchGradient<double, Loss>> outer;
-    for (int w = 0; w < team_.size(); ++w) outer.emplace_back(Loss{&net_}, WorkerTeam(1));
+    UnrollEnsemble<double> ensemble(nn::ClassificationLoss{&net_}, unroll_options, team_);
+    std::vector<BatchGradient<double>> outer;
+    for (int w = 0; w < team_.size(); ++w) outer.emplace_back(nn::ClassificationLoss{&net_}, WorkerTeam(1));
     return ensemble(exact.loop, theta0, [&](Index, int worker) {
       return [&, worker](const auto& theta, auto& gradient) {
         return outer[static_cast<std::size_t>(worker)](theta, exact.x, exact.y, gradient);
@@ -365,8 +359,8 @@ class Bench {
   const Facts& facts_;
   const Options& options_;
   WorkerTeam team_;
-  BatchGradient<float, Loss> outer_;
-  std::vector<BatchGradient<float, Loss>> outer_of_worker_;
+  BatchGradient<float> outer_;
+  std::vector<BatchGradient<float>> outer_of_worker_;
   Report report_;
   Rates rates_{};
   TeamCosts team_costs_{};

@@ -63,18 +63,14 @@ Json lenet_gradient(const Options& options) {
   const Tensor<float> x = noise<float>(Shape::batch(options.gradient_batch, 1, 28, 28), random);
   const Tensor<float> y = ten_classes<float>(options.gradient_batch);
 
-  // A lambda, and not a ClassificationLoss: nothing but the tape can differentiate it, whatever shortcuts there are for
-  // losses whose type says what they compute.
-  const auto loss = [&](const auto& theta_var, const auto& x_var, const auto& y_var) {
-    return nn::ClassificationLoss<nn::LeNet>{&net}(theta_var, x_var, y_var);
-  };
-  BatchGradient<float, decltype(loss)> batch_gradient(loss);
+  const nn::ClassificationLoss loss{&net};
+  BatchGradient<float> batch_gradient(loss);
   Tensor<float> gradient;
   const float value = batch_gradient(theta, x, y, gradient);
 
   // In double precision, all samples in one block. Float keeps 6e-8; sums of thousands of terms lose some digits.
   Tensor<double> exact;
-  BatchGradient<double, decltype(loss)> plain(loss, WorkerTeam(1), 0);
+  BatchGradient<double> plain(loss, WorkerTeam(1), 0);
   const double exact_value = plain(cast<double>(theta), cast<double>(x), cast<double>(y), exact);
   const double error = require("LeNet's gradient", gradient, exact, 1e-5);
   require("LeNet's loss", std::abs(static_cast<double>(value) - exact_value) / exact_value, 1e-5);
@@ -131,7 +127,7 @@ Tensor<double> plain_gradient(Index I, Index hidden, Index O, const Tensor<doubl
 std::vector<Json> mlp_hessian_vector(const Options& options) {
   constexpr Index I = 784, hidden = 32, O = 10;
   const nn::Mlp net({I, hidden, O}, nn::Activation::tanh);
-  const nn::ClassificationLoss<nn::Mlp> loss{&net};
+  const nn::ClassificationLoss loss{&net};
   const Index N = options.hessian_batch;
   Random random(1);
   Tensor<double> theta = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);

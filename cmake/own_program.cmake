@@ -15,10 +15,16 @@ function(hypertape_own_program target)
   endif()
 endfunction()
 
-# Kernels take a compiler longest: they are compiled once, and this program takes them from there.
-function(hypertape_share_kernels target)
-  target_link_libraries(${target} PRIVATE hypertape_kernels)
-  target_compile_options(${target} PRIVATE -include ${PROJECT_SOURCE_DIR}/src/kernels.hpp)
+# What takes a compiler long is compiled once, and this program takes it from there (src/shared.hpp); with the scalar type
+# float, what it does in double it compiles itself.
+function(hypertape_share_code target)
+  if("float" IN_LIST ARGN)
+    target_compile_definitions(${target} PRIVATE HYPERTAPE_SHARED_FLOAT_ALONE)
+    target_link_libraries(${target} PRIVATE hypertape_float)
+  else()
+    target_link_libraries(${target} PRIVATE hypertape_float hypertape_double)
+  endif()
+  target_compile_options(${target} PRIVATE -include ${PROJECT_SOURCE_DIR}/src/shared.hpp)
 endfunction()
 
 # Whatever hangs is ended, after ten times what the longest test takes. Each folder's file calls it last.

@@ -36,8 +36,8 @@ int main() {
   InnerLoop<double> loop{Tensor<double>(Shape{features}), {x}, {y}, Tensor<double>(Shape{100, 1}, 0.05)};
   loop.rule = optim::Adam{};
   loop.hyperparameters = Tensor<double>(Shape{features}, -5.0);
-  Unroll<double, decltype(inner)> unroll(inner, {.differentiate = {.x = false}});
-  BatchGradient<double, decltype(loss)> validation(loss);
+  Unroll<double> unroll(inner, {.differentiate = {.x = false}});
+  BatchGradient<double> validation(loss);
   const auto report = [&](const char* what) {
     Tensor<double> unused;
     std::cout << what << ": test loss " << validation(unroll.train(loop), x_test, y_test, unused) << '\n';

@@ -41,8 +41,8 @@ int main() {
   loop.y = {y};
   loop.learning_rates = Tensor<double>(Shape{100, 1}, 0.1);
   loop.hyperparameters = Tensor<double>(Shape{count}, -9.0);
-  Unroll<double, decltype(inner)> unroll(inner, {.differentiate = {.x = false}});
-  BatchGradient<double, decltype(error)> validation(error);
+  Unroll<double> unroll(inner, {.differentiate = {.x = false}});
+  BatchGradient<double> validation(error);
   optim::Optimizer<double> adam_penalties(optim::Adam{}), adam_rates(optim::Adam{});
 
   for (int iteration = 0;; ++iteration) {

@@ -53,8 +53,8 @@ int main() {
   loop.learning_rates = Tensor<float>(Shape{60, 1}, 0.1F);
   loop.rule = optim::HeavyBall{.momentum = 0.7};
 
-  Implicit<float, decltype(&penalized)> implicit(&penalized, {.differentiate = {.x = false}});
-  BatchGradient<float, decltype(&logistic)> mean_loss(&logistic);
+  Implicit<float> implicit(&penalized, {.differentiate = {.x = false}});
+  BatchGradient<float> mean_loss(&logistic);
   optim::Optimizer<float> descent;
   for (int iteration = 0;; ++iteration) {
     const auto& h = implicit(loop, [&](const auto& theta, auto& g) { return mean_loss(theta, x_valid, y_valid, g); });

@@ -39,9 +39,9 @@ int main() {
     return InnerLoop<double>{Tensor<double>(Shape{features}), {x}, {y}, Tensor<double>(Shape{steps, 1})};
   };
   UnrollOptions options{.differentiate = {.x = false}};
-  UnrollEnsemble<double, decltype(loss)> at_end(loss, options, WorkerTeam());
+  UnrollEnsemble<double> at_end(loss, options, WorkerTeam());
   for (Index t = 1; t <= steps; ++t) options.outer_steps.push_back(t);
-  UnrollEnsemble<double, decltype(loss)> along(loss, options, WorkerTeam());
+  UnrollEnsemble<double> along(loss, options, WorkerTeam());
   const auto run = [&](auto& ensemble, std::uint64_t first, std::uint64_t count, const optim::Rule<double>& rule,
                        const Tensor<double>& phi, double rate) -> const Hypergradient<double>& {
     std::vector<InnerLoop<double>> loops;

@@ -15,7 +15,7 @@ int main() {
     // One step from random weights theta_0.
     Random random(2);
     InnerLoop<double> loop{Tensor<double>(Shape{D}), {points.x}, {points.y}, Tensor<double>(Shape{1, 1}, eta)};
-    Unroll<double, distill::LinearLoss> unroll{distill::LinearLoss()};
+    Unroll<double> unroll{distill::LinearLoss()};
     double mean = 0;
     constexpr int starts = 2000;
     for (int start = 0; start < starts; ++start) {

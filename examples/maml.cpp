@@ -33,13 +33,12 @@ int main() {
     return mean_squared_error(net(theta, x), y);
   };
   const WorkerTeam team;
-  std::vector<BatchGradient<double, decltype(loss)>> test;  // of each worker
+  std::vector<BatchGradient<double>> test;  // of each worker
   for (int w = 0; w < team.size(); ++w) test.emplace_back(loss);
 
   /// Meta-learns initial weights, and says how well they adapt to new waves.
   const auto learn = [&](const char* what, int iterations, bool first_order) {
-    UnrollEnsemble<double, decltype(loss)> ensemble(loss, {.differentiate = {.x = false}, .first_order = first_order},
-                                                    team);
+    UnrollEnsemble<double> ensemble(loss, {.differentiate = {.x = false}, .first_order = first_order}, team);
     Random random(1);
     auto theta0 = net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
     const auto adapt = [&](std::uint64_t first, std::uint64_t count) -> const Hypergradient<double>& {

@@ -31,10 +31,9 @@ int main() {
   loop.rule = optim::HeavyBall{.momentum = 0};
 
   constexpr std::size_t budget = 64'000'000;
-  Unroll<double, decltype(loss)> unroll(loss,
-                                        {.differentiate = {.x = false}, .schedule = Schedule::memory_budget(budget)});
-  const Unroll<double, decltype(loss)> greedy(loss, {.differentiate = {.x = false}});
-  BatchGradient<double, decltype(loss)> validation(loss);
+  Unroll<double> unroll(loss, {.differentiate = {.x = false}, .schedule = Schedule::memory_budget(budget)});
+  const Unroll<double> greedy(loss, {.differentiate = {.x = false}});
+  BatchGradient<double> validation(loss);
   optim::Optimizer<double> adam_momentum(optim::Adam{}), adam_rates(optim::Adam{});
   for (int iteration = 0;; ++iteration) {
     const auto& h = unroll(loop, [&](const auto& theta, auto& g) { return validation(theta, x_valid, y_valid, g); });

@@ -41,7 +41,7 @@ int main() {
   };
 
   InnerLoop<double> loop{Tensor<double>(Shape{features}), {x}, {y}, Tensor<double>(Shape{200, 1}, 1)};
-  const Tensor<double> theta_all = Unroll<double, decltype(plain)>(plain).train(loop);
+  const Tensor<double> theta_all = Unroll<double>(plain).train(loop);
   Tape<double> tape;
   loop.extra = {{losses(tape.leaf(theta_all), std::array{tape.leaf(x), tape.leaf(y)}).value()}};
   loop.hyperparameters = weight_net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
@@ -55,8 +55,8 @@ int main() {
     std::cout << what << ": " << 100.0 * static_cast<double>(errors) / tests << " % of the test examples are wrong\n";
   };
   report("examples of equal weight", theta_all);
-  Unroll<double, decltype(weighted)> unroll(weighted, {.differentiate = {.x = false}});
-  Implicit<double, decltype(weighted)> implicit(weighted, {.differentiate = {.x = false}});
+  Unroll<double> unroll(weighted, {.differentiate = {.x = false}});
+  Implicit<double> implicit(weighted, {.differentiate = {.x = false}});
   optim::Optimizer<double> adam(optim::Adam{});
   for (int iteration = 0; iteration <= 50; ++iteration) {
     const auto& h = unroll(loop, clean_loss);

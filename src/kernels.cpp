@@ -1,8 +1,7 @@
-#include "kernels.hpp"
+#include "shared.hpp"
 
 namespace hypertape::kernels {
 
-HYPERTAPE_KERNELS(, float)
-HYPERTAPE_KERNELS(, double)
+HYPERTAPE_KERNELS(, HYPERTAPE_SCALAR)
 
 }  // namespace hypertape::kernels

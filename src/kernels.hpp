@@ -5,8 +5,6 @@
 #include "hypertape/kernels/routed_conv2d.hpp"
 #include "hypertape/kernels/routed_conv2d_derivatives.hpp"
 
-/// The kernels that take a compiler long, declared so that this project's own programs do not compile them each: they
-/// are in kernels.cpp (own_program.cmake).
 namespace hypertape::kernels {
 
 #define HYPERTAPE_ROUTED_KERNELS(prefix, T, pairs)                                                                   \
@@ -29,8 +27,5 @@ namespace hypertape::kernels {
                                         const Routes&, T*);                                                            \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 1)                                                                               \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 2)
-
-HYPERTAPE_KERNELS(extern, float)
-HYPERTAPE_KERNELS(extern, double)
 
 }  // namespace hypertape::kernels

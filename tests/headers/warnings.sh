@@ -21,6 +21,7 @@ for option in "$@"; do
 done
 for standard in 20 2b; do
   for source in "$consumer/other.cpp" "$(dirname "$0")/../../src/kernels.cpp"; do
-    "$CXX" "-std=c++$standard" -fsyntax-only -march=native "${warnings[@]}" -I "$work" -I "$include" "${others[@]}" "$source"
+    "$CXX" "-std=c++$standard" -fsyntax-only -march=native "${warnings[@]}" -I "$work" -I "$include" "${others[@]}" \
+      -DHYPERTAPE_SCALAR=float "$source"
   done
 done

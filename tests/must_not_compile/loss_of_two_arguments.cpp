@@ -12,6 +12,6 @@ const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) { return m
 #endif
 
 const Tensor<double>& train(const InnerLoop<double>& loop) {
-  static Unroll<double, decltype(loss)> unroll(loss);
+  static Unroll<double> unroll(loss);
   return unroll.train(loop);
 }

@@ -114,7 +114,7 @@ void check_hypergradient(SecondDerivative second, double tolerance) {
   UnrollOptions options;
   options.second_derivative = second;
   const auto h = hypergradient(
-      loop, nn::ClassificationLoss<nn::ConvNet>{&net},
+      loop, nn::ClassificationLoss{&net},
       [&](Var<T> theta) {
         return softmax_cross_entropy(net(theta, theta.tape().leaf(real)), theta.tape().leaf(labels));
       },

@@ -13,7 +13,7 @@ using namespace hypertape::testing;
 
 namespace {
 
-constexpr auto norm = [](auto v) { return instance_norm(v[0], v[1], v[2]); };
+constexpr auto normalized = [](auto v) { return instance_norm(v[0], v[1], v[2]); };
 
 std::vector<Tensor<double>> inputs(const Shape& x) {
   return {random_tensor<double>(x, 1), random_tensor<double>({x[1]}, 2), random_tensor<double>({x[1]}, 3)};
@@ -68,7 +68,7 @@ TEST_CASE_TEMPLATE("instance_norm: PyTorch's values", T, float, double) {
 TEST_CASE("instance_norm: derivatives") {
   for (const Shape& x :
        {Shape::batch(3, 2, 2, 3), Shape{1, 3, 3, 1}, Shape::batch(17, 1, 1, 4), Shape::batch(2, 2, 4, 4)}) {
-    check_operation(norm, inputs(x));
+    check_operation(normalized, inputs(x));
   }
 }
 

@@ -42,7 +42,6 @@ void warm_up(Outer& outer, const Tensor<float>& theta, const Tensor<float>& x, c
 /// A hypergradient with an outer loss on a batch, of this network's cross-entropy.
 template <class Network>
 void check_steady(const Network& net, const Shape& sample, Index classes, UnrollOptions options) {
-  using Loss = nn::ClassificationLoss<Network>;
   Random random(1);
   InnerLoop<float> loop;
   loop.theta0 = net.parameters().template initialize<float>(nn::Initializer::xavier_normal, 1, random);
@@ -57,8 +56,8 @@ void check_steady(const Network& net, const Shape& sample, Index classes, Unroll
   for (const int threads : {1, 2}) {
     CAPTURE(threads);
     const WorkerTeam team(threads);
-    Unroll<float, Loss> unroll(Loss{&net}, options, team);
-    BatchGradient<float, Loss> outer(Loss{&net}, team, 4);
+    Unroll<float> unroll(nn::ClassificationLoss{&net}, options, team);
+    BatchGradient<float> outer(nn::ClassificationLoss{&net}, team, 4);
     warm_up(outer, loop.theta0, x, y, team.size());
     CHECK(steady_allocations([&] {
             unroll(loop, [&](const Tensor<float>& theta, Tensor<float>& g) { return outer(theta, x, y, g); });

@@ -27,7 +27,7 @@ TEST_CASE("batch_gradient: blocks add up to the whole batch") {
     const Var<double> loss = SmallLoss()(theta, tape.leaf(batch.x), tape.leaf(batch.y));
     const Tensor<double> expected = gradient(loss, theta).value();
     for (const Index samples_per_block : {0, 1, 7, 16}) {
-      BatchGradient<double, SmallLoss> batch_gradient(SmallLoss(), WorkerTeam(2), samples_per_block);
+      BatchGradient<double> batch_gradient(SmallLoss(), WorkerTeam(2), samples_per_block);
       Tensor<double> got;
       const double value = batch_gradient(batch.theta, batch.x, batch.y, got);
       CHECK(std::abs(value - loss.item()) <= 1e-13 * std::abs(loss.item()));
@@ -38,11 +38,11 @@ TEST_CASE("batch_gradient: blocks add up to the whole batch") {
 
 TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
   const Batch<float> batch(333);
-  BatchGradient<float, SmallLoss> one{SmallLoss()};
+  BatchGradient<float> one{SmallLoss()};
   Tensor<float> expected;
   const float loss = one(batch.theta, batch.x, batch.y, expected);
   for (const int threads : {2, 3, 5}) {
-    BatchGradient<float, SmallLoss> many{SmallLoss(), WorkerTeam(threads)};
+    BatchGradient<float> many{SmallLoss(), WorkerTeam(threads)};
     Tensor<float> got;
     for (int call = 0; call < 3; ++call) {
       CHECK(many(batch.theta, batch.x, batch.y, got) == loss);
@@ -53,7 +53,7 @@ TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
 
 TEST_CASE("batch_gradient: impossible batches are refused") {
   const Batch<double> batch(4);
-  BatchGradient<double, SmallLoss> batch_gradient{SmallLoss()};
+  BatchGradient<double> batch_gradient{SmallLoss()};
   Tensor<double> got;
   CHECK_THROWS_AS(batch_gradient(batch.theta, batch.x, Batch<double>(5).y, got), ShapeError);
   const auto load = [](Range, Tensor<double>&, Tensor<double>&) {};
@@ -68,12 +68,12 @@ TEST_CASE("batch_gradient: a loss or a gradient that is not finite is not return
   Batch<double> batch(20);
   Tensor<double> got;
   batch.x[7] = std::nan("");
-  BatchGradient<double, SmallLoss> batch_gradient{SmallLoss()};
+  BatchGradient<double> batch_gradient{SmallLoss()};
   CHECK_THROWS_WITH_AS(batch_gradient(batch.theta, batch.x, batch.y, got), "BatchGradient: the loss is NaN",
                        DivergenceError);
   // sqrt(0) is finite, its slope is not.
   const auto root = [](Var<double> theta, Var<double> x, Var<double>) { return sum(sqrt(theta)) + sum(x); };
-  BatchGradient<double, decltype(root)> root_gradient(root);
+  BatchGradient<double> root_gradient(root);
   CHECK_THROWS_WITH_AS(root_gradient(Tensor<double>(Shape{3}), Batch<double>(4).x, Batch<double>(4).y, got),
                        "BatchGradient: the gradient is not finite", DivergenceError);
 }
@@ -81,7 +81,7 @@ TEST_CASE("batch_gradient: a loss or a gradient that is not finite is not return
 TEST_CASE("batch_gradient: samples are loaded once each") {
   const Batch<double> batch(50);
   std::vector<std::atomic<int>> loaded(50);
-  BatchGradient<double, SmallLoss> batch_gradient(SmallLoss(), WorkerTeam(2), 8);
+  BatchGradient<double> batch_gradient(SmallLoss(), WorkerTeam(2), 8);
   Tensor<double> got;
   const auto load = [&](Range range, Tensor<double>& x, Tensor<double>& y) {
     for (Index n = range.begin; n < range.end; ++n) ++loaded[static_cast<std::size_t>(n)];

@@ -11,7 +11,7 @@
 namespace hypertape::testing {
 namespace {
 
-using Forward = ForwardUnroll<double, decltype(step_loss)>;
+using Forward = ForwardUnroll<double>;
 
 TEST_CASE("forward unroll: the derivatives of the reverse sweep") {
   for (const optim::Rule<double>& rule : some_rules()) {
@@ -70,7 +70,7 @@ TEST_CASE("forward unroll: one rate for all steps, by a direction") {
 TEST_CASE("forward unroll: nothing to differentiate is an error") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
   const auto end = [](Var<double> theta) { return sum(theta); };
-  ForwardUnroll<double, SmallLoss> forward{SmallLoss()};
+  ForwardUnroll<double> forward{SmallLoss()};
   CHECK_THROWS_WITH_AS(forward(loop, end), "ForwardUnroll: the loop has none of the inputs that the options ask for",
                        ArgumentError);
   CHECK_THROWS_WITH_AS(forward.tangents(loop, {}, end), "ForwardUnroll: needs a direction", ArgumentError);

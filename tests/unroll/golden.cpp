@@ -58,7 +58,7 @@ void check_run(const std::string& run, Index steps, Index epochs, bool soft, dou
   for (std::int32_t n = 0; n < real_images; ++n)
     real_labels.push_back((7 * n + 3) % static_cast<std::int32_t>(classes));
 
-  const nn::ClassificationLoss<nn::LeNet> inner{&net};
+  const nn::ClassificationLoss inner{&net};
   const auto outer = [&](Var<T> theta) {
     return softmax_cross_entropy(net(theta, theta.tape().leaf(real)), std::span<const std::int32_t>(real_labels));
   };

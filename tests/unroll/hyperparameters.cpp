@@ -39,7 +39,7 @@ double outer(const Tensor<double>& theta, Tensor<double>& gradient_out) {
   return kernels::dot(theta.size(), theta.data(), gradient_out.data()) / 2;
 }
 
-using Hyper = Unroll<double, PenalizedLoss>;
+using Hyper = Unroll<double>;
 
 TEST_CASE("hyperparameters: central differences through the whole unroll") {
   for (const double momentum : {0.0, 0.9}) {
@@ -116,7 +116,7 @@ TEST_CASE("hyperparameters: an ensemble takes the mean") {
     const Tensor<double> h = Hyper(PenalizedLoss())(own, outer).hyperparameters;
     for (Index i = 0; i < 2; ++i) mean[i] += h[i] / 2;
   }
-  UnrollEnsemble<double, PenalizedLoss> ensemble(PenalizedLoss(), {}, WorkerTeam(2));
+  UnrollEnsemble<double> ensemble(PenalizedLoss(), {}, WorkerTeam(2));
   const auto& h = ensemble(loop, theta0, [](Index, int) { return outer; });
   CHECK(relative_error(h.hyperparameters, mean) <= 1e-15);
 }
@@ -130,9 +130,9 @@ TEST_CASE("hyperparameters: a loss that can do without them is given what the lo
     }
   };
   InnerLoop<double> loop = small_loop<double>(2, 1);
-  Unroll<double, decltype(either)> unroll(either);
+  Unroll<double> unroll(either);
   const Tensor<double> without = unroll(loop, outer).theta0;
-  CHECK(equal(without, Unroll<double, SmallLoss>(SmallLoss())(loop, outer).theta0));
+  CHECK(equal(without, Unroll<double>(SmallLoss())(loop, outer).theta0));
   loop.hyperparameters = Tensor<double>({2}, {0.1, 0.2});
   const Tensor<double> with = unroll(loop, outer).hyperparameters;
   CHECK(equal(with, Hyper(PenalizedLoss())(loop, outer).hyperparameters));
@@ -140,11 +140,11 @@ TEST_CASE("hyperparameters: a loss that can do without them is given what the lo
 
 TEST_CASE("hyperparameters: loss and loop must agree on whether there are some") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
-  CHECK(Unroll<double, SmallLoss>(SmallLoss())(loop, outer).hyperparameters.shape() == Shape{});
+  CHECK(Unroll<double>(SmallLoss())(loop, outer).hyperparameters.shape() == Shape{});
   CHECK_THROWS_WITH_AS(Hyper(PenalizedLoss()).train(loop),
                        "hypergradient: the inner loss takes hyperparameters, but the loop has none", ArgumentError);
   loop.hyperparameters = Tensor<double>(Shape{2});
-  CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss()).predicted_bytes(loop)),
+  CHECK_THROWS_WITH_AS((Unroll<double>(SmallLoss()).predicted_bytes(loop)),
                        "hypergradient: the loop has hyperparameters, but the inner loss takes none", ArgumentError);
   loop.hyperparameters = Tensor<double>(Shape{2, 1});
   CHECK_THROWS_WITH_AS(Hyper(PenalizedLoss()).train(loop), "InnerLoop: hyperparameters must be (H), got (2, 1)",

@@ -58,7 +58,7 @@ double outer(const Tensor<double>& theta, Tensor<double>& gradient_out) {
 }
 
 constexpr WantedData everything{.x = true, .y = true, .extra = true};
-using Small = Implicit<double, PenalizedLoss>;
+using Small = Implicit<double>;
 
 /// The objective on one tape, and its whole Hessian.
 struct Dense {
@@ -158,7 +158,7 @@ TEST_CASE("implicit: every solver against a dense solve") {
 
 TEST_CASE("implicit: trains as the unroll does, and differentiates there") {
   const InnerLoop<double> loop = penalized_loop();
-  Unroll<double, PenalizedLoss> unroll{PenalizedLoss()};
+  Unroll<double> unroll{PenalizedLoss()};
   const Tensor<double> theta = unroll.train(loop);
   // Steps on data of their own circle about a minimum of their mean.
   const ImplicitOptions options{
@@ -250,8 +250,8 @@ struct Ridge {
 TEST_CASE("implicit: ridge regression in closed form") {
   for (const double phi : {0.01, 0.05, 2.0}) {
     const Ridge ridge(phi);
-    Implicit<double, RidgeLoss> implicit(
-        RidgeLoss(), {.differentiate = everything, .solver = ConjugateGradient{.tolerance = 1e-13}});
+    Implicit<double> implicit(RidgeLoss(),
+                              {.differentiate = everything, .solver = ConjugateGradient{.tolerance = 1e-13}});
     const auto& h = implicit.at(ridge.loop, ridge.theta, ridge.outer());
     CHECK(std::abs(h.outer_loss - ridge.value) <= 1e-13 * ridge.value);
     CHECK(std::abs(h.hyperparameters[0] - ridge.dphi) <= 1e-9 * std::abs(ridge.dphi));
@@ -270,7 +270,7 @@ TEST_CASE("implicit: ridge regression in closed form") {
 
 TEST_CASE("implicit: the derivative through the steps of training tends to it") {
   const Ridge ridge(0.003);
-  Unroll<double, RidgeLoss> unroll(RidgeLoss(), {.differentiate = everything, .schedule = Schedule::every(100)});
+  Unroll<double> unroll(RidgeLoss(), {.differentiate = everything, .schedule = Schedule::every(100)});
   double before = infinity;
   for (const Index steps : {10, 100, 1000, 10000}) {
     CAPTURE(steps);
@@ -287,7 +287,7 @@ TEST_CASE("implicit: the derivative through the steps of training tends to it") 
 
 TEST_CASE("implicit: an outer loss may depend on what training was given") {
   const Ridge ridge;
-  Implicit<double, RidgeLoss> implicit(RidgeLoss(), {.solver = ConjugateGradient{.tolerance = 1e-13}});
+  Implicit<double> implicit(RidgeLoss(), {.solver = ConjugateGradient{.tolerance = 1e-13}});
   const auto& h = implicit.at(ridge.loop, ridge.theta, [&](Var<double> theta, GivenVars<double>& given) {
     const Var<double> phi = given(given.loop.hyperparameters), x = given(given.loop.x[0]);
     return ridge.outer()(theta) + 3.0 * dot(phi, phi) + sum(x) + 0.0 * sum(given(given.loop.learning_rates));
@@ -313,7 +313,7 @@ TEST_CASE("implicit: what a stationary point does not depend on has no derivativ
   loop.rule = optim::HeavyBall{.momentum = 0.5};
   loop.state0.slot = {Tensor<double>(loop.theta0.shape())};
   const Ridge ridge;
-  Implicit<double, RidgeLoss> implicit(RidgeLoss(), {});
+  Implicit<double> implicit(RidgeLoss(), {});
   const auto& h = implicit.at(loop, ridge.theta, ridge.outer());
   CHECK(&implicit.derivative(loop, loop.x[0]) == &h.x[0]);
   for (const auto& [tensor, name] : {std::pair{&loop.theta0, "initial weights"},
@@ -342,7 +342,7 @@ TEST_CASE("implicit: hyperparameters of the rule alone are among these") {
     return optim::Stepped<double>{theta - scale(rate * phi.slice(0, Shape{}), g), {}};
   };
   loop.rule = optim::CustomRule{0, step};
-  Implicit<double, decltype(loss)> implicit(loss, {.damping = 1, .stationarity = infinity});
+  Implicit<double> implicit(loss, {.damping = 1, .stationarity = infinity});
   const auto& h = implicit(loop, [](Var<double> theta) { return sum(square(theta - 1.0)); });
   CHECK(std::isnan(h.hyperparameters[0]));
   check_error<ArgumentError>([&] { implicit.derivative(loop, loop.hyperparameters); },
@@ -393,7 +393,7 @@ TEST_CASE("implicit: refuses negative curvature, which a damping may outweigh") 
   const Tensor<double> theta({3});  // stationary
   const auto tilted = [](Var<double> t) { return sum(t); };
   const auto call = [&](LinearSolver solver, double damping) {
-    Implicit<double, Curvatures> implicit(Curvatures(), {.solver = solver, .damping = damping});
+    Implicit<double> implicit(Curvatures(), {.solver = solver, .damping = damping});
     implicit.at(loop, theta, tilted);
   };
   check_error<DivergenceError>([&] { call(ConjugateGradient{}, 0); },
@@ -407,16 +407,16 @@ TEST_CASE("implicit: refuses negative curvature, which a damping may outweigh") 
   loop.extra = {{Tensor<double>({3}, {2, 0, 1})}};
   const auto within = [](Var<double> t) { return t.slice(0, Shape{}) + t.slice(2, Shape{}); };
   CHECK_THROWS_AS(call(ConjugateGradient{}, 0), DivergenceError);
-  Implicit<double, Curvatures> implicit(Curvatures(), {.differentiate = everything});
+  Implicit<double> implicit(Curvatures(), {.differentiate = everything});
   CHECK_NOTHROW(implicit.at(loop, theta, within));
-  Implicit<double, Curvatures> nystrom(Curvatures(), {.solver = Nystrom{.rank = 3}, .damping = 1e-3});
+  Implicit<double> nystrom(Curvatures(), {.solver = Nystrom{.rank = 3}, .damping = 1e-3});
   CHECK_NOTHROW(nystrom.at(loop, theta, within));
   CHECK(nystrom.residual() <= 1e-12);
 }
 
 TEST_CASE("implicit: refuses a point that is not stationary, and values that are not finite") {
   const Ridge ridge;
-  Implicit<double, RidgeLoss> implicit(RidgeLoss(), {});
+  Implicit<double> implicit(RidgeLoss(), {});
   Tensor<double> theta = ridge.theta;
   for (double& value : theta.values()) value *= 1.2;
   check_error<DivergenceError>([&] { implicit.at(ridge.loop, theta, ridge.outer()); },
@@ -424,8 +424,7 @@ TEST_CASE("implicit: refuses a point that is not stationary, and values that are
   // g = H (theta - theta*), and theta is 1.2 theta*.
   CHECK(std::abs(implicit.relative_gradient() - 0.2 / 1.2) <= 1e-13);
   CHECK_THROWS_AS(implicit(ridge.loop, ridge.outer()), DivergenceError);  // one step of training is not enough
-  CHECK_NOTHROW(
-      Implicit<double, RidgeLoss>(RidgeLoss(), {.stationarity = infinity}).at(ridge.loop, theta, ridge.outer()));
+  CHECK_NOTHROW(Implicit<double>(RidgeLoss(), {.stationarity = infinity}).at(ridge.loop, theta, ridge.outer()));
 
   theta[2] = std::numeric_limits<double>::quiet_NaN();
   check_error<DivergenceError>([&] { implicit.at(ridge.loop, theta, ridge.outer()); }, {"not finite"});
@@ -439,13 +438,13 @@ TEST_CASE("implicit: refuses a point that is not stationary, and values that are
   InnerLoop<double> flat;
   flat.theta0 = Tensor<double>(Shape{2});
   flat.learning_rates = Tensor<double>(Shape{1, 1}, 0.1);
-  Implicit<double, decltype(kink)> kinked(kink, {.stationarity = infinity});
+  Implicit<double> kinked(kink, {.stationarity = infinity});
   CHECK_THROWS_AS(kinked.at(flat, flat.theta0, [](Var<double> t) { return sum(t); }), DivergenceError);
 }
 
 TEST_CASE("implicit: refuses options, points and losses that do not fit") {
   const auto refuses = [](ImplicitOptions options, std::initializer_list<std::string_view> words) {
-    check_error<ArgumentError>([&] { Implicit<double, RidgeLoss>(RidgeLoss(), options); }, words);
+    check_error<ArgumentError>([&] { Implicit<double>(RidgeLoss(), options); }, words);
   };
   refuses({.damping = -1}, {"damping", "-1"});
   refuses({.damping = infinity}, {"damping", "inf"});
@@ -457,9 +456,9 @@ TEST_CASE("implicit: refuses options, points and losses that do not fit") {
   refuses({.solver = Nystrom{}}, {"Nystrom", "damping"});
   refuses({.solver = Nystrom{.rank = 0}, .damping = 1}, {"Nystrom"});
   const Ridge ridge;
-  Implicit<double, RidgeLoss> nystrom(RidgeLoss(), {.solver = Nystrom{.rank = 6}, .damping = 1});
+  Implicit<double> nystrom(RidgeLoss(), {.solver = Nystrom{.rank = 6}, .damping = 1});
   check_error<ArgumentError>([&] { nystrom.at(ridge.loop, ridge.theta, ridge.outer()); }, {"rank 6", "5 weights"});
-  Implicit<double, RidgeLoss> implicit(RidgeLoss(), {});
+  Implicit<double> implicit(RidgeLoss(), {});
   CHECK_THROWS_AS(implicit.at(ridge.loop, Tensor<double>(Shape{4}), ridge.outer()), ShapeError);
   InnerLoop<double> without = ridge.loop;
   without.hyperparameters = Tensor<double>();
@@ -516,7 +515,7 @@ TEST_CASE("implicit: a thousand calls take no more memory than a few; single pre
   same.y = {cast<double>(single.y[0])};
   same.learning_rates = cast<double>(single.learning_rates);
   same.hyperparameters = cast<double>(single.hyperparameters);
-  Implicit<double, decltype(loss)> exact(loss, {.solver = ConjugateGradient{.tolerance = 1e-12}, .damping = 0.05});
+  Implicit<double> exact(loss, {.solver = ConjugateGradient{.tolerance = 1e-12}, .damping = 0.05});
   const auto& expected = exact.at(same, cast<double>(h.theta_T), [](Var<double> t) { return sum(square(t)); });
   CHECK(relative_error(h.x[0], expected.x[0]) <= 1e-5);
   CHECK(relative_error(h.hyperparameters, expected.hyperparameters) <= 1e-5);

@@ -40,7 +40,7 @@ TEST_CASE("inner loop: parts that do not fit are named, and nothing is computed 
     CHECK_THROWS_WITH_AS(loop.validate(), text, ShapeError);
     const auto outer = [](Var<double> theta) { return sum(theta); };
     CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer), text, ShapeError);
-    CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss()).train(loop)), text, ShapeError);
+    CHECK_THROWS_WITH_AS((Unroll<double>(SmallLoss()).train(loop)), text, ShapeError);
   };
   change_refused(
       [](auto& loop) {

@@ -63,8 +63,8 @@ TEST_CASE("inner loss: any number of tensors of data, steps of different sizes, 
           h, expected);
     }
   }
-  const Unroll<double, decltype(inner)> probe(inner, {.samples_per_block = 2});
-  Unroll<double, decltype(inner)> unroll(inner, {.samples_per_block = 2});
+  const Unroll<double> probe(inner, {.samples_per_block = 2});
+  Unroll<double> unroll(inner, {.samples_per_block = 2});
   unroll(loop, outer_loss);
   const auto reserved = static_cast<double>(unroll.reserved_bytes());
   CHECK(std::abs(static_cast<double>(probe.predicted_bytes(loop)) - reserved) <= 0.05 * reserved);

@@ -22,7 +22,7 @@ namespace {
 TEST_CASE("LossDerivatives: without a record there is nothing to differentiate") {
   const InnerLoop<double> loop = small_loop<double>(1, 1);
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    hypertape::detail::LossDerivatives<double, SmallLoss> derivatives(SmallLoss(), second);
+    hypertape::detail::LossDerivatives<double> derivatives(SmallLoss(), second);
     Tensor<double> gradient(loop.theta0.shape()), out(loop.theta0.shape());
     const auto differentiate = [&] { derivatives.gradient_vjp(loop.theta0.data(), {out.data()}); };
     const std::array data{loop.x[0], loop.y[0]};
@@ -37,7 +37,7 @@ TEST_CASE("LossDerivatives: Hessian products are the sum over the records, and k
   const InnerLoop<double> loop = small_loop<double>(3, 1);
   const Tensor<double> direction = random_tensor<double>(loop.theta0.shape(), 3);
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    hypertape::detail::LossDerivatives<double, SmallLoss> derivatives(SmallLoss(), second);
+    hypertape::detail::LossDerivatives<double> derivatives(SmallLoss(), second);
     Tensor<double> unused(loop.theta0.shape()), out(loop.theta0.shape()), again = out, sum = out;
     CHECK_THROWS_WITH_AS(derivatives.hessian_product(direction.data(), out.data()),
                          "LossDerivatives: nothing is recorded that could be differentiated", ArgumentError);
@@ -96,14 +96,14 @@ std::size_t check_records(const Loss& loss) {
   const std::array<char, 2> wanted{1, 0};
   const auto inputs = [&](std::size_t s) { return hypertape::detail::LossInputs<float>{theta, data[s], wanted}; };
   for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
-    hypertape::detail::LossDerivatives<float, Loss> many(loss, second);
+    hypertape::detail::LossDerivatives<float> many(loss, second);
     Tensor<float> g({P}), product({P}), dx(data[0][0].shape());
     for (std::size_t s = 0; s < data.size(); ++s) many.record(inputs(s), 0.5F, mode, g.data());
     bytes = many.reserved_bytes();
     Tensor<float> sum({P}), sum_of_one({P});
     many.hessian_product(direction.data(), sum.data());
     for (std::size_t s = data.size(); s-- > 0;) {
-      hypertape::detail::LossDerivatives<float, Loss> one(loss, second);
+      hypertape::detail::LossDerivatives<float> one(loss, second);
       one.record(inputs(s), 0.5F, mode, g.data());
       Tensor<float> expected({P}), expected_dx = dx;
       std::array<float*, 2> to{expected_dx.data(), nullptr};
@@ -139,7 +139,7 @@ TEST_CASE("LossDerivatives: records that can forget beside some that cannot, in 
   for (int round = 0; round < 30; ++round) {
     const auto second =
         round % 2 == 0 ? SecondDerivative::forward_over_reverse : SecondDerivative::reverse_over_reverse;
-    using Derivatives = hypertape::detail::LossDerivatives<double, PartlyExposedLoss>;
+    using Derivatives = hypertape::detail::LossDerivatives<double>;
     Derivatives many(PartlyExposedLoss(), second);
     std::deque<std::array<Tensor<double>, 2>> data;
     Tensor<double> g({P}), out({P});
@@ -186,8 +186,7 @@ TEST_CASE("LossDerivatives: predicted bytes, also of records that cannot forget"
       const std::array data{random_tensor<double>({8'000}, 2), random_tensor<double>({exposed}, 3)};
       const hypertape::detail::LossInputs<double> inputs{theta, data};
       std::vector<Call> calls;
-      hypertape::detail::LossDerivatives<double, PartlyExposedLoss> real((PartlyExposedLoss())),
-          probe((PartlyExposedLoss()));
+      hypertape::detail::LossDerivatives<double> real((PartlyExposedLoss())), probe((PartlyExposedLoss()));
       const auto record = [&] {
         calls.push_back({Call::What::record, 0});
         real.record(inputs, 1, kernels::OutputMode::write, g.data());

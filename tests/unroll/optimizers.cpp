@@ -67,7 +67,7 @@ TEST_CASE("optimizers: values and hypergradients of torch.optim") {
 
 TEST_CASE("optimizers: tangents through the steps of torch.optim") {
   const Golden golden = optimizer_golden();
-  ForwardUnroll<double, decltype(&optimizer_inner_loss)> forward(&optimizer_inner_loss, {.learning_rates = true});
+  ForwardUnroll<double> forward(&optimizer_inner_loss, {.learning_rates = true});
   for (const OptimizerRun& run : optimizer_runs()) {
     CAPTURE(run.name);
     const Hypergradient<double>& h = forward(loop_of(run), &optimizer_outer_loss);

@@ -22,10 +22,9 @@ TEST_CASE("threads: two threads with an unroll each, of one loop and one rule") 
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < 2; ++i) {
     threads.emplace_back([&, i] {
-      Unroll<double, SmallLoss> unroll(SmallLoss(),
-                                       {.schedule = i == 0 ? Schedule::store_all() : Schedule::binomial(2)});
+      Unroll<double> unroll(SmallLoss(), {.schedule = i == 0 ? Schedule::store_all() : Schedule::binomial(2)});
       for (int call = 0; call < 5; ++call) results[i] = unroll(loop, outer);
-      forward[i] = ForwardUnroll<double, SmallLoss>(SmallLoss())(loop, outer).rule.coefficients;
+      forward[i] = ForwardUnroll<double>(SmallLoss())(loop, outer).rule.coefficients;
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -26,7 +26,7 @@ TEST_CASE("truncated unroll: each call is the window of a loop that stops there,
     const Index on = windows.first, back = windows.second;
     CAPTURE(on);
     CAPTURE(back);
-    TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), on, back);
+    TruncatedUnroll<double> truncated(SmallLoss(), on, back);
     Index end = 0;
     while (!truncated.finished(loop)) {
       const Hypergradient<double>& h = truncated(loop, outer);
@@ -55,7 +55,7 @@ TEST_CASE("truncated unroll: each call is the window of a loop that stops there,
 
 TEST_CASE("truncated unroll: its inputs may change between calls, and weights carry on") {
   InnerLoop<double> loop = adam_loop();
-  TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), 6, 6);
+  TruncatedUnroll<double> truncated(SmallLoss(), 6, 6);
   const Hypergradient<double> first = truncated(loop, outer);
   for (Tensor<double>& x : loop.x) x[0] += 0.5;
   const Hypergradient<double>& second = truncated(loop, outer);
@@ -71,12 +71,12 @@ TEST_CASE("truncated unroll: its inputs may change between calls, and weights ca
 TEST_CASE("truncated unroll: memory does not grow, and impossible windows are refused") {
   InnerLoop<double> loop = adam_loop();
   loop.learning_rates = Tensor<double>(Shape{400, 3}, 0.001);
-  TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), 10, 30);
+  TruncatedUnroll<double> truncated(SmallLoss(), 10, 30);
   for (int call = 0; call < 6; ++call) truncated(loop, outer);
   const std::size_t before = truncated.reserved_bytes();
   while (!truncated.finished(loop)) truncated(loop, outer);
   CHECK(truncated.reserved_bytes() == before);
-  using Truncated = TruncatedUnroll<double, SmallLoss>;
+  using Truncated = TruncatedUnroll<double>;
   CHECK_THROWS_WITH_AS(Truncated(SmallLoss(), 4, 6),
                        "TruncatedUnroll: needs T2 steps back that are a multiple of T1 on, or fewer; got T1 = 4 and T2 "
                        "= 6",
@@ -91,7 +91,7 @@ TEST_CASE("truncated unroll: a first call that failed leaves nothing behind") {
   const InnerLoop<double> loop = adam_loop();
   InnerLoop<double> bad = loop;
   bad.theta0[0] = std::numeric_limits<double>::quiet_NaN();
-  TruncatedUnroll<double, SmallLoss> truncated(SmallLoss(), 4, 4);
+  TruncatedUnroll<double> truncated(SmallLoss(), 4, 4);
   CHECK_THROWS_AS(truncated(bad, outer), DivergenceError);
   InnerLoop<double> shorter = loop;
   shorter.max_steps = 4;

@@ -172,7 +172,7 @@ TEST_CASE("hypergradient: a window counts only the last steps") {
         part.y.push_back(loop.y[static_cast<std::size_t>(t % 3)]);
         part.learning_rates[t < start ? t : t - start] = loop.learning_rates[t];
       }
-      last.theta0 = Unroll<double, SmallLoss>(SmallLoss()).train(first);
+      last.theta0 = Unroll<double>(SmallLoss()).train(first);
       const auto expected = hypergradient(last, SmallLoss(), outer_loss, all_derivatives());
 
       UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, memory);
@@ -226,7 +226,7 @@ TEST_CASE("hypergradient: a loop that stops early is a shorter loop") {
            {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
         UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, memory);
         options.window = window;
-        Unroll<double, SmallLoss> unroll(SmallLoss(), options);
+        Unroll<double> unroll(SmallLoss(), options);
         const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
           gradient_out = theta;
           return 1.0;
@@ -282,8 +282,8 @@ TEST_CASE("hypergradient: a window longer than the loop is the whole loop") {
 TEST_CASE("hypergradient: a negative window is refused") {
   UnrollOptions options;
   options.window = -1;
-  CHECK_THROWS_WITH_AS((Unroll<double, SmallLoss>(SmallLoss(), options)),
-                       "UnrollOptions: the window cannot be -1 steps", ArgumentError);
+  CHECK_THROWS_WITH_AS((Unroll<double>(SmallLoss(), options)), "UnrollOptions: the window cannot be -1 steps",
+                       ArgumentError);
 }
 
 /// The sum of squares, for whatever theta.
@@ -297,7 +297,7 @@ TEST_CASE("hypergradient: memory is what was predicted, and grows with the root 
   const auto bytes = [&](Schedule schedule, Index epochs, Index samples_per_block = 0, double momentum = 0) {
     UnrollOptions options = all_derivatives(SecondDerivative::forward_over_reverse, schedule);
     options.samples_per_block = samples_per_block;
-    Unroll<double, SmallLoss> unroll(SmallLoss(), options);
+    Unroll<double> unroll(SmallLoss(), options);
     InnerLoop<double> loop = small_loop_with(momentum, 1, epochs, 1200);
     loop.learning_rates.fill(0.001);
     const auto predicted = static_cast<double>(unroll.predicted_bytes(loop));
@@ -323,13 +323,13 @@ TEST_CASE("hypergradient: memory is what was predicted, and grows with the root 
 
 TEST_CASE("hypergradient: an object that is reused holds at most twice what its largest call needs") {
   const auto fresh_bytes = [](const InnerLoop<double>& loop, const UnrollOptions& options) {
-    return static_cast<double>(Unroll<double, SmallLoss>(SmallLoss(), options).predicted_bytes(loop));
+    return static_cast<double>(Unroll<double>(SmallLoss(), options).predicted_bytes(loop));
   };
   Random random(1);
   for (const auto policy : {Schedule::store_all(), Schedule::every()}) {
     for (const Index samples_per_block : {0, 400}) {
       const UnrollOptions options{.schedule = policy, .samples_per_block = samples_per_block};
-      Unroll<double, SmallLoss> growing(SmallLoss(), options), mixed(SmallLoss(), options);
+      Unroll<double> growing(SmallLoss(), options), mixed(SmallLoss(), options);
       double largest_growing = 0, largest_mixed = 0;
       for (Index call = 1; call <= 40; ++call) {
         InnerLoop<double> loop = small_loop<double>(1, 4, 50 * call);
@@ -371,7 +371,6 @@ TEST_CASE("hypergradient: no derivative jumps where the momentum is 0") {
 
 TEST_CASE("hypergradient: velocities are kept only where they are needed, and predicted") {
   const nn::LeNet net;
-  using Loss = nn::ClassificationLoss<nn::LeNet>;
   InnerLoop<float> loop;
   loop.theta0 = random_tensor<float>(Shape{net.parameters().size()}, 1);
   for (float& weight : loop.theta0.values()) weight *= 0.05F;
@@ -385,7 +384,7 @@ TEST_CASE("hypergradient: velocities are kept only where they are needed, and pr
   for (const auto policy : {Schedule::store_all(), Schedule::recompute(), Schedule::every()}) {
     const UnrollOptions options{.differentiate = {.y = true}, .schedule = policy};
     const auto bytes = [&](const optim::Rule<float>& rule) {
-      Unroll<float, Loss> unroll(Loss{&net}, options);
+      Unroll<float> unroll(nn::ClassificationLoss{&net}, options);
       loop.rule = rule;
       unroll(loop, outer);
       const auto reserved = static_cast<double>(unroll.reserved_bytes());
@@ -421,10 +420,10 @@ void check_thread_counts(const optim::Rule<float>& rule) {
   };
   UnrollOptions options;
   options.samples_per_block = 3;
-  Unroll<float, SmallLoss> one(SmallLoss(), options, WorkerTeam(1));
+  Unroll<float> one(SmallLoss(), options, WorkerTeam(1));
   const Hypergradient<float> expected = one(loop, outer);
   for (const int threads : {1, 2, 5}) {
-    Unroll<float, SmallLoss> unroll(SmallLoss(), options, WorkerTeam(threads));
+    Unroll<float> unroll(SmallLoss(), options, WorkerTeam(threads));
     for (int call = 0; call < 2; ++call) {
       const Hypergradient<float>& h = unroll(loop, outer);
       CHECK(equal(h.rule.coefficients, expected.rule.coefficients));
@@ -459,14 +458,14 @@ TEST_CASE("hypergradient: a long theta is shared out with the same bits") {
     gradient_out = theta;
     return 1.0F;
   };
-  Unroll<float, SquaredNorm> one(SquaredNorm{}), many(SquaredNorm(), {}, WorkerTeam(3));
+  Unroll<float> one(SquaredNorm{}), many(SquaredNorm(), {}, WorkerTeam(3));
   const Hypergradient<float>& h = many(loop, outer);
   CHECK(distance(h, one(loop, outer)) <= 0);
   CHECK(h.rule["momentum"] != 0);
 }
 
 TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
-  Unroll<double, SmallLoss> unroll(SmallLoss(), all_derivatives());
+  Unroll<double> unroll(SmallLoss(), all_derivatives());
   const auto outer = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {
     gradient_out = theta;
     return 1.0;
@@ -474,7 +473,7 @@ TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
   for (const auto& [steps, samples] : {std::pair<Index, Index>{3, 8}, {1, 2}, {4, 5}}) {
     for (const double momentum : {0.5, 0.0}) {
       const InnerLoop<double> loop = small_loop_with(momentum, steps, 1, samples);
-      Unroll<double, SmallLoss> fresh(SmallLoss(), all_derivatives());
+      Unroll<double> fresh(SmallLoss(), all_derivatives());
       CHECK(distance(unroll(loop, outer), fresh(loop, outer)) <= 0);
     }
   }
@@ -483,7 +482,7 @@ TEST_CASE("hypergradient: an object is reused for loops of other sizes") {
 TEST_CASE("hypergradient: training alone gives the same weights") {
   for (const double momentum : {0.0, 0.9}) {
     const InnerLoop<double> loop = small_loop_with(momentum, 2, 3);
-    Unroll<double, SmallLoss> unroll{SmallLoss()};
+    Unroll<double> unroll{SmallLoss()};
     const Tensor<double> theta = unroll.train(loop);
     CHECK(equal(theta, hypergradient(loop, SmallLoss(), outer_loss).theta_T));
     CHECK(equal(unroll.train(loop), theta));
@@ -511,7 +510,7 @@ TEST_CASE("hypergradient: a quadratic in closed form") {
 TEST_CASE("hypergradient: weights that end infinite are not returned") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
   loop.learning_rates[0] = std::numeric_limits<double>::infinity();
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  Unroll<double> unroll{SmallLoss()};
   CHECK_THROWS_WITH_AS(unroll.train(loop), "hypergradient: the weights are not finite after 1 inner steps",
                        DivergenceError);
   const auto blind = [](const Tensor<double>& theta, Tensor<double>& gradient_out) {  // its loss is finite
@@ -546,7 +545,7 @@ TEST_CASE("hypergradient: the inner losses are those at the weights before each 
 
 TEST_CASE("hypergradient: derivatives that are not finite are not returned") {
   const InnerLoop<double> loop = small_loop<double>(1, 2);
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  Unroll<double> unroll{SmallLoss()};
   const Tensor<double> end = unroll.train(loop);
   const auto distance = [&](Var<double> theta) {  // 0, where its derivative is 0 / 0
     const Var<double> difference = theta - theta.tape().leaf(end);
@@ -576,19 +575,19 @@ TEST_CASE("hypergradient: the derivative that is not finite is named, whichever 
 
 TEST_CASE("hypergradient: an outer loss finds room for its gradient") {
   const InnerLoop<double> loop = small_loop<double>(1, 2);
-  Unroll<double, SmallLoss> unroll(SmallLoss(), all_derivatives());
+  Unroll<double> unroll(SmallLoss(), all_derivatives());
   const auto fills = [&](const Tensor<double>& theta, Tensor<double>& gradient_out) {
     REQUIRE(gradient_out.shape() == theta.shape());
     for (Index i = 0; i < theta.size(); ++i) gradient_out[i] = theta[i];
     return kernels::dot(theta.size(), theta.data(), theta.data()) / 2;
   };
   const Hypergradient<double> h = unroll(loop, fills);
-  CHECK(distance(h, Unroll<double, SmallLoss>(SmallLoss(), all_derivatives())(loop, simple_outer)) <= 0);
+  CHECK(distance(h, Unroll<double>(SmallLoss(), all_derivatives())(loop, simple_outer)) <= 0);
 }
 
 TEST_CASE("hypergradient: an outer loss that writes no gradient, or not all of it, does not get the last call's") {
   const InnerLoop<double> loop = small_loop<double>(1, 2);
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  Unroll<double> unroll{SmallLoss()};
   unroll(loop, simple_outer);
   const char* error = "hypergradient: the gradient of the outer loss is not finite, or was not written";
   CHECK_THROWS_WITH_AS(unroll(loop, [](const Tensor<double>&, Tensor<double>&) { return 1.0; }), error,
@@ -601,7 +600,7 @@ TEST_CASE("hypergradient: an outer loss that writes no gradient, or not all of i
 }
 
 TEST_CASE("hypergradient: an outer loss must write a gradient of theta's shape") {
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  Unroll<double> unroll{SmallLoss()};
   const auto wrong = [](const Tensor<double>&, Tensor<double>& gradient_out) {
     gradient_out = Tensor<double>(Shape{1000});
     return 0.0;
@@ -626,7 +625,7 @@ TEST_CASE("hypergradient: training goes on from where it stopped, to the bit") {
   for (const optim::Rule<double>& rule : rules) {
     InnerLoop<double> loop = small_loop<double>(3, 3);
     loop.rule = rule;
-    Unroll<double, SmallLoss> unroll{SmallLoss()};
+    Unroll<double> unroll{SmallLoss()};
     const Tensor<double> expected = unroll.train(loop);
     const optim::State<double> end = unroll.state();
     for (const Index stop : {1, 4, 8}) {
@@ -703,7 +702,7 @@ TEST_CASE("hypergradient: first order leaves out how gradients depend on weights
     UnrollOptions other = options;
     other.schedule = schedule;
     CHECK(equal(hypergradient(loop, SmallLoss(), outer_loss, other).learning_rates, two.learning_rates));
-    Unroll<double, SmallLoss> unroll(SmallLoss(), other);
+    Unroll<double> unroll(SmallLoss(), other);
     unroll(loop, outer_loss);
     const auto reserved = static_cast<double>(unroll.reserved_bytes());
     CHECK(std::abs(static_cast<double>(unroll.predicted_bytes(loop)) - reserved) <= 0.05 * reserved);
@@ -713,13 +712,13 @@ TEST_CASE("hypergradient: first order leaves out how gradients depend on weights
 TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fits, or says what would") {
   const InnerLoop<double> loop = small_loop_with(0.9, 1, 64, 400);
   const auto bytes = [&](const Schedule& schedule) {
-    return Unroll<double, SmallLoss>(SmallLoss(), {.schedule = schedule}).predicted_bytes(loop);
+    return Unroll<double>(SmallLoss(), {.schedule = schedule}).predicted_bytes(loop);
   };
   const auto expected = hypergradient(loop, SmallLoss(), simple_outer);
   for (const Schedule& schedule :
        {Schedule::store_all(), Schedule::every(16), Schedule::every(), Schedule::binomial(3)}) {
     const std::size_t budget = bytes(schedule);
-    Unroll<double, SmallLoss> unroll(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
+    Unroll<double> unroll(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
     CHECK(equal(unroll(loop, simple_outer).theta0, expected.theta0));
     CHECK(static_cast<double>(unroll.reserved_bytes()) <= 1.05 * static_cast<double>(budget));
     CHECK(unroll.predicted_bytes(loop) <= budget);
@@ -727,12 +726,12 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
   // A rule that keeps more has a schedule of its own.
   InnerLoop<double> plain = loop;
   plain.rule = optim::GradientDescent{};
-  const std::size_t budget = Unroll<double, SmallLoss>(SmallLoss()).predicted_bytes(plain);
-  Unroll<double, SmallLoss> changing(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
+  const std::size_t budget = Unroll<double>(SmallLoss()).predicted_bytes(plain);
+  Unroll<double> changing(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
   changing(plain, simple_outer);
   CHECK(changing.predicted_bytes(plain) > changing.predicted_bytes(loop));
   changing(loop, simple_outer);
-  Unroll<double, SmallLoss> fresh(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
+  Unroll<double> fresh(SmallLoss(), {.schedule = Schedule::memory_budget(budget)});
   fresh(loop, simple_outer);
   CHECK(static_cast<double>(fresh.reserved_bytes()) <= 1.05 * static_cast<double>(budget));
   CHECK(changing.reserved_bytes() >= fresh.reserved_bytes());
@@ -749,12 +748,12 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
     return calls;
   };
   const UnrollOptions bounded{.schedule = Schedule::memory_budget(budget)};
-  Unroll<double, decltype(counting)> trained(counting, bounded), anew(counting, bounded);
+  Unroll<double> trained(counting, bounded), anew(counting, bounded);
   trained(plain, simple_outer);
   trained.train(loop);
   CHECK(calls_of(trained) == calls_of(anew));
 
-  Unroll<double, SmallLoss> none(SmallLoss(), {.schedule = Schedule::memory_budget(1000)});
+  Unroll<double> none(SmallLoss(), {.schedule = Schedule::memory_budget(1000)});
   CHECK_THROWS_WITH_AS(none(loop, simple_outer),
                        doctest::Contains("64 steps do not fit into 1000 bytes; the least is "), ArgumentError);
 }
@@ -762,7 +761,7 @@ TEST_CASE("hypergradient: a budget of memory takes the fastest schedule that fit
 TEST_CASE("hypergradient: ten thousand calls take no more memory than ten") {
   InnerLoop<double> loop = small_loop<double>(2, 1, 2);
   loop.rule = optim::Adam{};
-  Unroll<double, SmallLoss> unroll{SmallLoss()};
+  Unroll<double> unroll{SmallLoss()};
   std::size_t before = 0;
   for (int call = 0; call < 10000; ++call) {
     unroll(loop, simple_outer);
@@ -784,7 +783,7 @@ TEST_CASE("hypergradient: predicted bytes over networks, rules and schedules") {
   const std::vector<optim::Rule<float>> rules{
       optim::GradientDescent{}, optim::HeavyBall{}, optim::Adam{},
       optim::ClippedByNorm{optim::WeightDecay{optim::GradientDescent{}, 0.1}, 1}};
-  const nn::ClassificationLoss<nn::LeNet> loss{&lenet};
+  const nn::ClassificationLoss loss{&lenet};
   for (const optim::Rule<float>& rule : rules) {
     for (const Schedule& schedule :
          {Schedule::store_all(), Schedule::every(5), Schedule::recompute(), Schedule::binomial(3)}) {
@@ -792,8 +791,7 @@ TEST_CASE("hypergradient: predicted bytes over networks, rules and schedules") {
         CAPTURE(rule->name());
         CAPTURE(schedule);
         loop.rule = rule;
-        Unroll<float, nn::ClassificationLoss<nn::LeNet>> unroll(
-            loss, {.second_derivative = second, .schedule = schedule, .samples_per_block = 2});
+        Unroll<float> unroll(loss, {.second_derivative = second, .schedule = schedule, .samples_per_block = 2});
         unroll(loop, [](const Tensor<float>& theta, Tensor<float>& gradient_out) {
           gradient_out = theta;
           return 1.0F;

@@ -43,7 +43,7 @@ TEST_CASE("unroll_ensemble: the mean over initializations") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   loop.rule = optim::HeavyBall{};
   const std::vector<Tensor<double>> theta0 = initializations(3);
-  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
+  UnrollEnsemble<double> ensemble(SmallLoss(), options());
   const Hypergradient<double>& mean = ensemble(loop, theta0, outer);
 
   double loss = 0, momentum = 0;
@@ -51,7 +51,7 @@ TEST_CASE("unroll_ensemble: the mean over initializations") {
       theta(theta0[0].shape());
   for (Index i = 0; i < 3; ++i) {
     loop.theta0 = theta0[static_cast<std::size_t>(i)];
-    Unroll<double, SmallLoss> unroll(SmallLoss(), options());
+    Unroll<double> unroll(SmallLoss(), options());
     const auto& h = unroll(loop, outer(i, 0));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].x[1], h.x[1]));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].theta_T, h.theta_T));
@@ -79,10 +79,10 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
   const InnerLoop<double> loop = small_loop<double>(2, 2);
   for (const std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{5}}) {
     const std::vector<Tensor<double>> theta0 = initializations(count);
-    UnrollEnsemble<double, SmallLoss> one(SmallLoss(), options());
+    UnrollEnsemble<double> one(SmallLoss(), options());
     const Hypergradient<double> expected = one(loop, theta0, outer);
     for (const int threads : {2, 3}) {
-      UnrollEnsemble<double, SmallLoss> many(SmallLoss(), options(), WorkerTeam(threads));
+      UnrollEnsemble<double> many(SmallLoss(), options(), WorkerTeam(threads));
       for (int call = 0; call < 2; ++call) {
         const Hypergradient<double>& h = many(loop, theta0, outer);
         CHECK(h.outer_loss == expected.outer_loss);
@@ -95,7 +95,7 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
 
 TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
   const InnerLoop<double> loop = small_loop<double>(2, 1);
-  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options(), WorkerTeam(2));
+  UnrollEnsemble<double> ensemble(SmallLoss(), options(), WorkerTeam(2));
   CHECK_THROWS_WITH_AS(ensemble(loop, std::span<const Tensor<double>>(), outer),
                        "UnrollEnsemble: needs at least one initialization", ArgumentError);
   std::vector<Tensor<double>> theta0 = initializations(3);
@@ -115,12 +115,12 @@ TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in
     tasks.back().x[0] = random_tensor<double>(tasks.back().x[0].shape(), 100 + i);
     tasks.back().rule = optim::HeavyBall{};
   }
-  UnrollEnsemble<double, SmallLoss> one(SmallLoss(), options());
+  UnrollEnsemble<double> one(SmallLoss(), options());
   const Hypergradient<double> mean = one(tasks, outer);
   Tensor<double> theta0(tasks[0].theta0.shape());
   double momentum = 0;
   for (std::size_t i = 0; i < 5; ++i) {
-    const auto h = Unroll<double, SmallLoss>(SmallLoss(), options())(tasks[i], outer(static_cast<Index>(i), 0));
+    const auto h = Unroll<double>(SmallLoss(), options())(tasks[i], outer(static_cast<Index>(i), 0));
     CHECK(equal(one.results()[i].theta0, h.theta0));
     CHECK(equal(one.results()[i].x[0], h.x[0]));
     for (Index j = 0; j < theta0.size(); ++j) theta0[j] += h.theta0[j] / 5;
@@ -130,7 +130,7 @@ TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in
   CHECK(std::abs(mean.rule["momentum"] - momentum) <= 1e-14 * std::abs(momentum));
   CHECK(mean.x[0].shape() == Shape{});  // of 3 samples and of 4
   for (const int threads : {2, 3}) {
-    UnrollEnsemble<double, SmallLoss> many(SmallLoss(), options(), WorkerTeam(threads));
+    UnrollEnsemble<double> many(SmallLoss(), options(), WorkerTeam(threads));
     CHECK(equal(many(tasks, outer).theta0, mean.theta0));
   }
   tasks[3].x[0][0] = std::numeric_limits<double>::quiet_NaN();
@@ -142,7 +142,7 @@ TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in
 
 TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
   std::vector<InnerLoop<double>> tasks{small_loop<double>(3, 2), small_loop<double>(2, 2)};
-  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), options());
+  UnrollEnsemble<double> ensemble(SmallLoss(), options());
   const Hypergradient<double>& mean = ensemble(tasks, outer);
   CHECK(relative_error(mean.theta0, mean.theta0) == 0);
   CHECK(mean.learning_rates.shape() == Shape{});
@@ -160,8 +160,8 @@ TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
 
 TEST_CASE("unroll_ensemble: its bytes are predicted") {
   const InnerLoop<double> loop = small_loop<double>(1, 8, 400);
-  const std::size_t one = Unroll<double, SmallLoss>(SmallLoss()).predicted_bytes(loop);
-  const UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), {}, WorkerTeam(2));
+  const std::size_t one = Unroll<double>(SmallLoss()).predicted_bytes(loop);
+  const UnrollEnsemble<double> ensemble(SmallLoss(), {}, WorkerTeam(2));
   const auto threads = static_cast<std::size_t>(WorkerTeam(2).size());  // one without OpenMP
   CHECK(ensemble.predicted_bytes(loop, 5) == threads * one);
   if (threads == 2) CHECK(ensemble.predicted_bytes(loop, 1) == one);
@@ -169,9 +169,8 @@ TEST_CASE("unroll_ensemble: its bytes are predicted") {
 
 TEST_CASE("unroll_ensemble: a budget of memory holds for few tasks and for many") {
   const InnerLoop<double> loop = small_loop<double>(1, 64, 400);
-  const std::size_t budget =
-      2 * Unroll<double, SmallLoss>(SmallLoss(), {.schedule = Schedule::every()}).predicted_bytes(loop);
-  UnrollEnsemble<double, SmallLoss> ensemble(SmallLoss(), {.schedule = Schedule::memory_budget(budget)}, WorkerTeam(2));
+  const std::size_t budget = 2 * Unroll<double>(SmallLoss(), {.schedule = Schedule::every()}).predicted_bytes(loop);
+  UnrollEnsemble<double> ensemble(SmallLoss(), {.schedule = Schedule::memory_budget(budget)}, WorkerTeam(2));
   for (const std::size_t count : {1U, 4U, 1U}) {
     const std::vector<InnerLoop<double>> tasks(count, loop);
     ensemble(tasks, outer);

@@ -49,8 +49,8 @@ class Distiller {
         batches_(dataset, split_.train, options_),
         validator_(network_, dataset, split_.held_out, validation.first(options_.validation.networks), options_),
         state_{{first_images(), first_labels(), options_, dataset.normalization}},
-        unroll_(Loss{&network_}, unroll_options(), team) {
-    for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(Loss{&network_}, team);
+        unroll_(nn::ClassificationLoss{&network_}, unroll_options(), team) {
+    for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(nn::ClassificationLoss{&network_}, team);
     require_memory();
     data_checksum_.add(dataset);
     origin_ = {dataset.name, data_checksum_.value(), dataset.train.classes, dataset.class_names};
@@ -143,8 +143,6 @@ class Distiller {
   }
 
  private:
-  using Loss = nn::ClassificationLoss<nn::Network<float>>;
-
   static DistillOptions checked(const DistillOptions& given, const data::Dataset& dataset) {
     DistillOptions options = given.resolved(dataset.train);
     const Index count = dataset.train.count;
@@ -231,7 +229,7 @@ class Distiller {
     };
     const Hypergradient<float>& h = unroll_(loop, theta0, real_loss);
     if (outer.certify_every && (iteration + 1) % *outer.certify_every == 0) {
-      certificate_ = certify(loop, Loss{&network_}, real_loss(0, 0), unroll_.results().front());
+      certificate_ = certify(loop, nn::ClassificationLoss{&network_}, real_loss(0, 0), unroll_.results().front());
     }
     state_.parameters.update(h, outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
                                                   : optim::cosine_schedule(iteration, outer.iterations));
@@ -247,8 +245,8 @@ class Distiller {
   BatchSampler batches_;
   Validator validator_;
   TrainingState state_;
-  UnrollEnsemble<float, Loss> unroll_;
-  std::vector<BatchGradient<float, Loss>> outer_gradients_;  // one for each thread
+  UnrollEnsemble<float> unroll_;
+  std::vector<BatchGradient<float>> outer_gradients_;  // one for each thread
   std::optional<Certificate> certificate_;
   data::Checksum data_checksum_, weights_checksum_;
   Origin origin_;

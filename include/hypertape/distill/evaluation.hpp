@@ -104,7 +104,7 @@ inline std::vector<TrainingResult> train_networks(const nn::Network<float>& netw
   std::vector<TrainingResult> trained(theta0.size());
   for_each_network(team, static_cast<Index>(theta0.size()), [&](Index i) {
     const auto number = static_cast<std::size_t>(i);
-    Unroll<float, nn::ClassificationLoss<nn::Network<float>>> unroll({&network}, options, team);
+    Unroll<float> unroll(nn::ClassificationLoss{&network}, options, team);
     InnerLoop<float> own = loop;
     own.theta0 = theta0[number];
     try {

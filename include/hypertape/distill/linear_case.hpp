@@ -185,8 +185,8 @@ class LinearResidual {
 
   Tensor<double> solution_;
   std::vector<Tensor<double>> starts_;
-  UnrollEnsemble<double, LinearLoss> ensemble_;
-  Unroll<double, LinearLoss> one_;
+  UnrollEnsemble<double> ensemble_;
+  Unroll<double> one_;
 };
 
 /// Learns points and targets by the hypergradient of the expected residual, from a random start: what distillation does

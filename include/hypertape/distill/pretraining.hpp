@@ -73,7 +73,7 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
   const Index batch_size = *options.batch;
   const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, RandomPurpose::pretraining)[number];
-  BatchGradient<float, nn::ClassificationLoss<nn::Network<float>>> loss({&network}, team);
+  BatchGradient<float> loss(nn::ClassificationLoss{&network}, team);
   optim::Optimizer<float> adam(optim::Adam{});
   Random order_random = random_stream(options.seed, RandomPurpose::order, number);
   Tensor<float> gradient;

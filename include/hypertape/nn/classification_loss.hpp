@@ -15,5 +15,8 @@ struct ClassificationLoss {
     return softmax_cross_entropy((*network)(theta, x), y);
   }
 };
+/// Of a network.
+template <class Network>
+ClassificationLoss(const Network*) -> ClassificationLoss<Network>;
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -13,13 +13,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The loss of a batch and its gradient in theta, for a loss(theta, x, y) that is a mean over samples (plus, if any,
-/// terms of theta alone), computed block by block in parallel. Keep the object: it reuses its memory.
-template <class T, class Loss>
+/// The loss of a batch and its gradient with respect to theta, for a loss(theta, x, y) (an `InnerLoss`) that is a mean
+/// over samples (plus, if any, terms of theta alone), computed block by block in parallel. Keep the object: it reuses
+/// its memory.
+template <class T>
 class BatchGradient {
  public:
   /// Blocks of at most `samples_per_block`, shared out over the team.
-  explicit BatchGradient(const Loss& loss, WorkerTeam team = WorkerTeam(1),
+  explicit BatchGradient(const InnerLoss<T>& loss, WorkerTeam team = WorkerTeam(1),
                          Index samples_per_block = detail::outer_samples_per_block)
       : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {
     for (Worker& worker : workers_) worker.derivatives.emplace(loss);
@@ -81,7 +82,7 @@ class BatchGradient {
   }
 
   struct Worker {
-    std::optional<detail::LossDerivatives<T, Loss>> derivatives;
+    std::optional<detail::LossDerivatives<T>> derivatives;
     std::array<Tensor<T>, 2> data;  // x and y
   };
   struct Group {

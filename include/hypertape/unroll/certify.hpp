@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "hypertape/core/random.hpp"
 #include "hypertape/unroll/forward_unroll.hpp"
@@ -36,9 +37,10 @@ struct EstimateError {
 ///     certify(loop, inner_loss, outer_loss, h).difference      // 1e-12, say
 ///
 /// @throws as `ForwardUnroll`.
-template <class T, class InnerLoss, class OuterLoss>
-Certificate certify(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
-                    const Hypergradient<T>& h, std::uint64_t seed = 1, const std::vector<Index>& outer_steps = {}) {
+template <class T>
+Certificate certify(const InnerLoop<T>& loop, const std::type_identity_t<InnerLoss<T>>& inner_loss,
+                    std::type_identity_t<OuterLoss<T>> outer_loss, const Hypergradient<T>& h, std::uint64_t seed = 1,
+                    const std::vector<Index>& outer_steps = {}) {
   InnerLoop<T> direction = h;
   Random random(seed);
   double tensors = 0;
@@ -54,7 +56,7 @@ Certificate certify(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const
   for_each_input(draw, direction);
   Certificate result;
   const auto start = std::chrono::steady_clock::now();
-  ForwardUnroll<T, InnerLoss> forward(inner_loss, {.outer_steps = outer_steps});
+  ForwardUnroll<T> forward(inner_loss, {.outer_steps = outer_steps});
   result.tangent = static_cast<double>(forward.tangents(loop, {&direction, 1}, outer_loss)[0]);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.bytes = forward.reserved_bytes();

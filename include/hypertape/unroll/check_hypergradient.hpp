@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/finite_differences.hpp"
@@ -44,16 +45,15 @@ struct HypergradientCheck {
 ///
 /// @throws ArgumentError if the options have a window or leave out the Hessian, whose derivatives differ from those
 /// through the whole loop; as Unroll.
-template <class InnerLoss, class OuterLoss>
-HypergradientCheck check_hypergradient(InnerLoop<double> loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
-                                       UnrollOptions options = {}) {
+inline HypergradientCheck check_hypergradient(InnerLoop<double> loop, InnerLoss<double> inner_loss,
+                                              OuterLoss<double> outer_loss, UnrollOptions options = {}) {
   if (options.window != 0 || options.first_order) {
     throw ArgumentError(
         "check_hypergradient: the derivatives of a truncated window, or of first order, differ from "
         "those of the whole loop");
   }
   options.differentiate = {true, true, true};
-  Unroll<double, InnerLoss> unroll(inner_loss, options);
+  Unroll<double> unroll(std::move(inner_loss), options);
   const Hypergradient<double> h = unroll(loop, outer_loss);
   const auto loss = [&] { return unroll(loop, outer_loss).outer_loss; };
   const auto has_bound = [&](const Tensor<double>& values) {

@@ -35,19 +35,18 @@ struct ForwardOptions {
 ///
 /// Threads share out the tangents; each goes through the training run by itself, so that inner and outer loss are
 /// called from several threads at once. Keep the object: it reuses its memory.
-template <class T, class InnerLoss>
+template <class T>
 class ForwardUnroll {
  public:
-  /// The inner loss in one of the forms of unroll/inner_loss.hpp.
-  explicit ForwardUnroll(const InnerLoss& inner_loss, ForwardOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : options_(std::move(options)), team_(std::move(team)) {
-    for (int w = 0; w < team_.size(); ++w) workers_.emplace_back(inner_loss);
+  /// One worker for each thread of the team.
+  explicit ForwardUnroll(const InnerLoss<T>& inner_loss, ForwardOptions options = {}, WorkerTeam team = WorkerTeam(1))
+      : options_(std::move(options)), team_(std::move(team)), inner_loss_(inner_loss) {
+    for (int w = 0; w < team_.size(); ++w) workers_.emplace_back(inner_loss_);
   }
 
   /// The hypergradient with respect to the inputs that the options name; all others are absent. The result stays valid
   /// until the next call. @throws ArgumentError if there are no such inputs; else as Unroll.
-  template <class OuterLoss>
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     std::vector<InnerLoop<T>> directions;
     static_cast<InnerLoop<T>&>(result_) = InnerLoop<T>();
     result_.rule = loop.rule;
@@ -85,11 +84,9 @@ class ForwardUnroll {
   /// The derivatives of L along these directions of all that training is given, tensors that are absent being zero:
   /// the inner products of the directions with the hypergradient. @throws ArgumentError if there is no direction,
   /// ShapeError for one whose tensors have not the shapes of the loop's; as Unroll.
-  template <class OuterLoss>
-  std::vector<T> tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions,
-                          const OuterLoss& outer_loss) {
+  std::vector<T> tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions, OuterLoss<T> outer_loss) {
     loop.validate();
-    detail::require_use_of_hyperparameters<InnerLoss>(loop);
+    inner_loss_.require_fit(loop);
     detail::require_outer_steps(options_.outer_steps, loop.range());
     if (directions.empty()) throw ArgumentError("ForwardUnroll: needs a direction");
     for (const InnerLoop<T>& direction : directions) detail::require_direction(loop, direction);
@@ -120,11 +117,11 @@ class ForwardUnroll {
   /// One run, with some of the tangents.
   class Worker {
    public:
-    explicit Worker(const InnerLoss& inner_loss) : derivatives_(inner_loss) {}
+    explicit Worker(const InnerLoss<T>& inner_loss)
+        : derivatives_(inner_loss), takes_phi_(inner_loss.takes_hyperparameters()) {}
 
-    template <class OuterLoss>
     void run(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions, const std::vector<Index>& outer_steps,
-             const OuterLoss& outer_loss, std::span<T> slopes, Hypergradient<T>* result) {
+             OuterLoss<T> outer_loss, std::span<T> slopes, Hypergradient<T>* result) {
       derivatives_.clear();
       const std::unique_ptr<optim::UpdateRule<T>> rule = loop.rule->clone();
       groups_.assign(loop.theta0.size(), loop.groups);
@@ -181,13 +178,12 @@ class ForwardUnroll {
 
     /// Takes step t with all tangents, and returns its loss.
     T step(const InnerLoop<T>& loop, Index t, std::span<const InnerLoop<T>> directions, optim::UpdateRule<T>& rule) {
-      using Form = detail::InnerLossForm<InnerLoss, T>;
       const std::size_t s = loop.data_of(t);
       data_.resize(loop.tensors_of_step());
       auto copy = data_.begin();
       for_each_data(
           s, [&](bool, const Tensor<T>& tensor) { *copy++ = tensor; }, loop);
-      const bool takes_phi = loop.has_hyperparameters() && Form::with_phi;
+      const bool takes_phi = loop.has_hyperparameters() && takes_phi_;
       const detail::LossInputs<T> inputs{now_.theta, data_, {}, takes_phi ? &loop.hyperparameters : nullptr, t};
       const T loss = derivatives_.record(inputs, T(1), kernels::OutputMode::write, gradient_.data());
       detail::require_finite_inner_loss(loss, t);
@@ -221,12 +217,11 @@ class ForwardUnroll {
     }
 
     /// The outer loss at theta_t; adds its slope along each direction.
-    template <class OuterLoss>
     T add_outer_loss(const InnerLoop<T>& loop, Index t, std::span<const InnerLoop<T>> directions,
-                     const OuterLoss& outer_loss, std::span<T> slopes) {
+                     OuterLoss<T> outer_loss, std::span<T> slopes) {
       detail::zeros_like(loop, {true, true, true}, given_gradient_);
       const T value =
-          detail::checked_outer_loss<OuterLoss, T>(outer_loss, {t, now_.theta, loop, outer_gradient_, given_gradient_});
+          detail::checked_outer_loss<T>(outer_loss, {t, now_.theta, loop, outer_gradient_, given_gradient_});
       for (std::size_t k = 0; k < directions.size(); ++k) {
         const T* tangent = tangents_[k].theta.data();
         slopes[k] += kernels::dot(outer_gradient_.size(), outer_gradient_.data(), tangent) +
@@ -235,7 +230,8 @@ class ForwardUnroll {
       return value;
     }
 
-    detail::LossDerivatives<T, InnerLoss> derivatives_;
+    detail::LossDerivatives<T> derivatives_;
+    bool takes_phi_;  // the inner loss
     optim::WeightGroups groups_;
     optim::Iterate<T> now_, next_;             // s_t, s_{t+1}
     std::vector<optim::Iterate<T>> tangents_;  // of s_t, one for each direction
@@ -249,6 +245,7 @@ class ForwardUnroll {
 
   ForwardOptions options_;
   WorkerTeam team_;
+  InnerLoss<T> inner_loss_;
   std::vector<Worker> workers_;
   Hypergradient<T> result_;
 };

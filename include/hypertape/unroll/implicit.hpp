@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -48,11 +49,11 @@ struct ImplicitOptions {
 /// them; `Unroll` has them. The same goes for hyperparameters that the rule takes and the inner loss does not.
 ///
 /// Blocks, threads and what is said of the inner loss are as for `Unroll`. Keep the object: it reuses its memory.
-template <class T, class InnerLoss>
+template <class T>
 class Implicit {
  public:
   /// @throws ArgumentError for a number that is out of range.
-  explicit Implicit(InnerLoss inner_loss, ImplicitOptions options = {}, WorkerTeam team = WorkerTeam(1))
+  explicit Implicit(InnerLoss<T> inner_loss, ImplicitOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(options),
         team_(team),
         unroll_(inner_loss, unroll_options(options_), team),
@@ -66,11 +67,9 @@ class Implicit {
     std::visit([&](const auto& solver) { detail::validate(solver, options_.damping); }, options_.solver);
   }
 
-  /// Trains as the loop says, and differentiates the outer loss at theta_T, which must be stationary. The outer loss
-  /// has one of the forms of unroll/outer_loss.hpp. The result stays valid until the next call. @throws as
-  /// `Unroll::train` and `at`.
-  template <class OuterLoss>
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  /// Trains as the loop says, and differentiates the outer loss at theta_T, which must be stationary. The result stays
+  /// valid until the next call. @throws as `Unroll::train` and `at`.
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     result_.theta_T = unroll_.train(loop);
     result_.inner_losses = unroll_.inner_losses();
     result_.state_T = unroll_.state();
@@ -82,10 +81,9 @@ class Implicit {
   /// loop, theta or outer loss do not fit; DivergenceError if theta or a value is not finite, if theta is not
   /// stationary, if the curvature is found to be negative, if the solver diverges or leaves a residual above its
   /// tolerance.
-  template <class OuterLoss>
-  const Hypergradient<T>& at(const InnerLoop<T>& loop, const Tensor<T>& theta, const OuterLoss& outer_loss) {
+  const Hypergradient<T>& at(const InnerLoop<T>& loop, const Tensor<T>& theta, OuterLoss<T> outer_loss) {
     loop.validate();
-    detail::require_use_of_hyperparameters<InnerLoss>(loop);
+    blocks_.inner_loss().require_fit(loop);
     if (theta.shape() != loop.theta0.shape()) {
       throw ShapeError("implicit: theta must be ", loop.theta0.shape(), " as theta0, got ", theta.shape());
     }
@@ -148,8 +146,7 @@ class Implicit {
   }
 
   /// The equations above, at result_.theta_T.
-  template <class OuterLoss>
-  const Hypergradient<T>& differentiate(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  const Hypergradient<T>& differentiate(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     start(loop);
     team_.session([&] {
       blocks_.load(loop, &result_);
@@ -161,7 +158,7 @@ class Implicit {
       for (auto s = static_cast<std::size_t>(loop.steps()); s-- > 0;) blocks_.gradient_vjp(system_.q, s, -share_);
     });
     blocks_.collect(loop, result_);
-    if (!detail::InnerLossForm<InnerLoss, T>::with_phi) remove(result_.hyperparameters);
+    if (!blocks_.inner_loss().takes_hyperparameters()) remove(result_.hyperparameters);
     detail::require_finite_derivatives(result_);
     return result_;
   }
@@ -233,11 +230,10 @@ class Implicit {
   }
 
   /// v = the outer loss's gradient / its norm, which is returned.
-  template <class OuterLoss>
-  T take_outer_gradient(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  T take_outer_gradient(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     Tensor<T>& v = system_.v;
     result_.outer_loss =
-        detail::checked_outer_loss<OuterLoss, T>(outer_loss, {loop.range().end, result_.theta_T, loop, v, result_});
+        detail::checked_outer_loss<T>(outer_loss, {loop.range().end, result_.theta_T, loop, v, result_});
     const T scale = kernels::norm(v.size(), v.data());
     detail::zero_like(v, system_.q);
     system_.residual = scale > 0 ? 1 : 0;
@@ -261,8 +257,8 @@ class Implicit {
 
   ImplicitOptions options_;
   WorkerTeam team_;
-  Unroll<T, InnerLoss> unroll_;                 // trains
-  detail::StepBlocks<T, InnerLoss> blocks_;     // recorded at theta*
+  Unroll<T> unroll_;                            // trains
+  detail::StepBlocks<T> blocks_;                // recorded at theta*
   std::unique_ptr<optim::UpdateRule<T>> rule_;  // of the fixed-point iteration, as its groups
   optim::WeightGroups groups_;
   Tensor<T> gradient_;              // g
@@ -276,12 +272,11 @@ class Implicit {
 /// The hypergradient of one inner loop at the stationary point to which it trains: see Implicit.
 ///
 ///     auto h = implicit_hypergradient(loop, inner_loss, outer_loss, {.solver = ConjugateGradient{.tolerance = 1e-8}});
-template <class T, class InnerLoss, class OuterLoss>
-Hypergradient<T> implicit_hypergradient(const InnerLoop<T>& loop, const InnerLoss& inner_loss,
-                                        const OuterLoss& outer_loss, ImplicitOptions options = {},
+template <class T>
+Hypergradient<T> implicit_hypergradient(const InnerLoop<T>& loop, std::type_identity_t<InnerLoss<T>> inner_loss,
+                                        std::type_identity_t<OuterLoss<T>> outer_loss, ImplicitOptions options = {},
                                         WorkerTeam team = WorkerTeam(1)) {
-  Implicit<T, InnerLoss> implicit(inner_loss, options, team);
-  return implicit(loop, outer_loss);
+  return Implicit<T>(std::move(inner_loss), options, std::move(team))(loop, outer_loss);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

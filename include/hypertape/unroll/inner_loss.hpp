@@ -1,9 +1,12 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <span>
+#include <utility>
 
 #include "hypertape/autodiff/var.hpp"
+#include "hypertape/core/concepts.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 
@@ -17,9 +20,7 @@ concept RecordsLoss = requires(const Loss& loss, Arguments... arguments) {
   { loss(arguments...) } -> std::convertible_to<Var<T>>;
 };
 
-/// How an inner loss may be called: with its data as Vars x and y, or as a span of any number of them; with
-/// hyperparameters phi behind it or without; and with the number t of its step as the last argument or without. A
-/// generic lambda takes anything: a fourth argument is phi if it can be a Var, and then no step.
+/// Which of the forms of an inner loss a callable has.
 template <class Loss, class T>
 class InnerLossForm {
   using V = Var<T>;
@@ -50,7 +51,7 @@ class InnerLossForm {
                 "loss(theta, std::span<const Var<T>> data), with a Var phi behind the data or without, and with the "
                 "Index of the step behind all or without");
 
-  /// Records the loss at step t; phi is none where there are no hyperparameters. @throws ArgumentError if there are
+  /// Records the loss at step t; phi is absent where there are no hyperparameters. @throws ArgumentError if there are
   /// hyperparameters and the loss takes none, or the other way around, or if the data is not the two that it takes.
   static V call(const Loss& loss, V theta, Data data, V phi, Index t) {
     if constexpr (with_phi) {
@@ -92,18 +93,53 @@ class InnerLossForm {
   }
 };
 
-/// @throws ArgumentError if loop, inner loss and rule do not agree on whether there are hyperparameters.
-template <class Loss, class T>
-void require_use_of_hyperparameters(const InnerLoop<T>& loop) {
-  using Form = InnerLossForm<Loss, T>;
-  if (loop.has_hyperparameters() && !Form::with_phi && !loop.rule->takes_hyperparameters()) {
-    throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
-  }
-  if (!loop.has_hyperparameters() && !Form::without_phi) {
-    throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
-  }
-}
-
 }  // namespace detail
+
+/// An inner loss as a value: any callable that records a scalar from Vars, the mean over the samples of one step. It is
+/// called with its data as Vars x and y, or as a span of any number of them; with hyperparameters phi behind the data
+/// or without; and with the number t of its step as the last argument or without:
+///
+///     loss(theta, x, y)                        loss(theta, std::span<const Var<T>> data)
+///     loss(theta, x, y, phi)                   loss(theta, data, phi)
+///     loss(theta, x, y, t)                     loss(theta, data, t)
+///     loss(theta, x, y, phi, t)                loss(theta, data, phi, t)
+///
+/// A generic lambda takes anything: its fourth argument is phi if it can be a Var, and then it takes no step. Other
+/// signatures do not compile. A copy holds a copy of the callable.
+template <class T>
+class InnerLoss {
+ public:
+  /// Of any callable of these forms.
+  template <detail::DiffersFrom<InnerLoss> Loss>
+  InnerLoss(Loss loss)  // NOLINT(google-explicit-constructor)
+      : with_phi_(detail::InnerLossForm<Loss, T>::with_phi), without_phi_(detail::InnerLossForm<Loss, T>::without_phi) {
+    record_ = [loss = std::move(loss)](Var<T> theta, std::span<const Var<T>> data, Var<T> phi, Index t) {
+      return detail::InnerLossForm<Loss, T>::call(loss, theta, data, phi, t);
+    };
+  }
+
+  /// Records the loss at step t; phi is absent where there are no hyperparameters. @throws ArgumentError if there are
+  /// hyperparameters and the loss takes none, or the other way around, or if the data is not the two that it takes.
+  Var<T> operator()(Var<T> theta, std::span<const Var<T>> data, Var<T> phi, Index t) const {
+    return record_(theta, data, phi, t);
+  }
+
+  /// Whether it can be called with hyperparameters.
+  bool takes_hyperparameters() const { return with_phi_; }
+
+  /// @throws ArgumentError if loop, inner loss and rule do not agree on whether there are hyperparameters.
+  void require_fit(const InnerLoop<T>& loop) const {
+    if (loop.has_hyperparameters() && !with_phi_ && !loop.rule->takes_hyperparameters()) {
+      throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");
+    }
+    if (!loop.has_hyperparameters() && !without_phi_) {
+      throw ArgumentError("hypergradient: the inner loss takes hyperparameters, but the loop has none");
+    }
+  }
+
+ private:
+  bool with_phi_, without_phi_;
+  std::function<Var<T>(Var<T>, std::span<const Var<T>>, Var<T>, Index)> record_;
+};
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -22,14 +22,14 @@ namespace hypertape::inline HYPERTAPE_ABI {
 namespace detail {
 
 /// First and second derivatives of a loss of theta and data, a mean over a block of samples, that records a scalar from
-/// Vars (`InnerLossForm`): all that a gradient and a hypergradient ask of it.
+/// Vars: all that a gradient and a hypergradient ask of it.
 ///
 /// `record` pushes, `gradient_vjp` pops: the steps of an inner loop go forward, then back; `hessian_product` serves as
 /// often as it is asked. An object is used by one thread at a time, and reuses its memory.
-template <class T, class Loss>
+template <class T>
 class LossDerivatives {
  public:
-  explicit LossDerivatives(Loss loss, SecondDerivative second = SecondDerivative::forward_over_reverse)
+  explicit LossDerivatives(InnerLoss<T> loss, SecondDerivative second = SecondDerivative::forward_over_reverse)
       : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse) {}
 
   /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
@@ -222,8 +222,8 @@ class LossDerivatives {
     for (const Tensor<T>& tensor : in.data) view(tensor);
     if (in.phi != nullptr) view(*in.phi);
     const std::span<const Var<T>> inputs = inputs_of(record);
-    record.loss = InnerLossForm<Loss, T>::call(loss_, inputs[0], inputs.subspan(1, record.data),
-                                               in.phi == nullptr ? Var<T>() : inputs.back(), in.step);
+    record.loss =
+        loss_(inputs[0], inputs.subspan(1, record.data), in.phi == nullptr ? Var<T>() : inputs.back(), in.step);
     if (record.loss.size() != 1) {
       throw ShapeError("gradient: the loss must be a scalar, its shape is ", record.loss.shape());
     }
@@ -307,7 +307,7 @@ class LossDerivatives {
     }
   }
 
-  Loss loss_;
+  InnerLoss<T> loss_;
   std::size_t present_ = 0;  // the record whose values apart are in memory
   bool reverse_, sized_ = false;
   Tape<T> tape_;

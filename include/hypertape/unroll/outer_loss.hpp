@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <functional>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/core/concepts.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
@@ -72,40 +74,67 @@ class GivenVars {
 
 namespace detail {
 
-/// Calls an outer loss, in whichever of its forms it is: of Vars, loss(theta) or loss(theta, given), with the number
-/// of steps behind it or without; or of tensors, loss(theta, gradient_out) or loss(OuterPoint), which write gradients.
-/// A generic lambda of one argument is one of a Var, of two one that writes a gradient.
-template <class OuterLoss, class T>
-T call_outer_loss(const OuterLoss& loss, const OuterPoint<T>& point) {
+/// Records an outer loss of Vars, and writes its derivatives.
+template <class T>
+T record_outer_loss(const OuterPoint<T>& point, const std::function<Var<T>(Var<T>, GivenVars<T>&)>& loss) {
+  Tape<T> tape;
+  const Var<T> theta = tape.view(point.theta.shape(), point.theta.data());
+  GivenVars<T> given(tape, point);
+  const Var<T> value = loss(theta, given);
+  const Var<T> gradient = given.differentiate(value, theta);
+  std::copy_n(gradient.data(), gradient.size(), point.theta_gradient.data());
+  return value.item();
+}
+
+/// Calls an outer loss, in whichever of its forms it is.
+template <class Loss, class T>
+T call_outer_loss(const Loss& loss, const OuterPoint<T>& point) {
   using V = Var<T>;
-  const auto record = [&](const auto& of_vars) {
-    Tape<T> tape;
-    const V theta = tape.view(point.theta.shape(), point.theta.data());
-    GivenVars<T> given(tape, point);
-    const V value = of_vars(theta, given);
-    const V gradient = given.differentiate(value, theta);
-    std::copy_n(gradient.data(), gradient.size(), point.theta_gradient.data());
-    return value.item();
-  };
-  if constexpr (std::invocable<OuterLoss, const Tensor<T>&, Tensor<T>&>) {
+  if constexpr (std::invocable<Loss, const Tensor<T>&, Tensor<T>&>) {
     return loss(point.theta, point.theta_gradient);
-  } else if constexpr (std::invocable<OuterLoss, V>) {
-    return record([&](V theta, GivenVars<T>&) { return loss(theta); });
-  } else if constexpr (std::invocable<OuterLoss, const OuterPoint<T>&>) {
+  } else if constexpr (std::invocable<Loss, V>) {
+    return record_outer_loss<T>(point, [&](V theta, GivenVars<T>&) { return loss(theta); });
+  } else if constexpr (std::invocable<Loss, const OuterPoint<T>&>) {
     return loss(point);
-  } else if constexpr (std::invocable<OuterLoss, V, GivenVars<T>&>) {
-    return record([&](V theta, GivenVars<T>& given) { return loss(theta, given); });
-  } else if constexpr (std::invocable<OuterLoss, V, Index>) {
-    return record([&](V theta, GivenVars<T>&) { return loss(theta, point.step); });
-  } else if constexpr (std::invocable<OuterLoss, V, GivenVars<T>&, Index>) {
-    return record([&](V theta, GivenVars<T>& given) { return loss(theta, given, point.step); });
+  } else if constexpr (std::invocable<Loss, V, GivenVars<T>&>) {
+    return record_outer_loss<T>(point, [&](V theta, GivenVars<T>& given) { return loss(theta, given); });
+  } else if constexpr (std::invocable<Loss, V, Index>) {
+    return record_outer_loss<T>(point, [&](V theta, GivenVars<T>&) { return loss(theta, point.step); });
+  } else if constexpr (std::invocable<Loss, V, GivenVars<T>&, Index>) {
+    return record_outer_loss<T>(point, [&](V theta, GivenVars<T>& given) { return loss(theta, given, point.step); });
   } else {
-    static_assert(sizeof(OuterLoss) == 0,
+    static_assert(sizeof(Loss) == 0,
                   "an outer loss takes a Var theta of the scalar type T (and a GivenVars<T>& given, and the Index of "
                   "the step, if it wants them) and returns a Var; or it takes (const Tensor<T>& theta, Tensor<T>& "
                   "gradient_out), or an OuterPoint<T>, writes the gradient and returns the value");
   }
 }
+
+}  // namespace detail
+
+/// An outer loss: any callable, of Vars, loss(theta) or loss(theta, given), with the number of steps behind it or
+/// without; or of tensors, loss(theta, gradient_out) or loss(OuterPoint), which write gradients. A generic lambda of
+/// one argument is one of a Var, of two one that writes a gradient. Refers to the callable, which must outlive it: for
+/// arguments of functions alone.
+template <class T>
+class OuterLoss {
+ public:
+  /// Of any callable of these forms.
+  template <detail::DiffersFrom<OuterLoss> Loss>
+  OuterLoss(const Loss& loss)  // NOLINT(google-explicit-constructor): every callable of these forms is an outer loss
+      : loss_(reinterpret_cast<const void*>(&loss)), call_([](const void* callable, const OuterPoint<T>& point) {
+          return detail::call_outer_loss<Loss, T>(*reinterpret_cast<const Loss*>(callable), point);
+        }) {}
+
+  /// The loss; writes its derivatives.
+  T operator()(const OuterPoint<T>& point) const { return call_(loss_, point); }
+
+ private:
+  const void* loss_;
+  T (*call_)(const void*, const OuterPoint<T>&);
+};
+
+namespace detail {
 
 /// @throws ArgumentError unless steps at which an outer loss is asked for ascend within begin .. end.
 inline void require_outer_steps(const std::vector<Index>& steps, Range range) {
@@ -126,11 +155,11 @@ inline bool is_outer_step(const std::vector<Index>& steps, Index t, Index end) {
 
 /// The outer loss at a point, checked. @throws ShapeError if a gradient of another shape was written, DivergenceError
 /// if value or gradient are not finite, also where no gradient was written.
-template <class OuterLoss, class T>
-T checked_outer_loss(const OuterLoss& loss, const OuterPoint<T>& point) {
+template <class T>
+T checked_outer_loss(OuterLoss<T> loss, const OuterPoint<T>& point) {
   point.theta_gradient.resize(point.theta.shape());
   point.theta_gradient.fill(std::numeric_limits<T>::quiet_NaN());  // what is not written must not be the last call's
-  const T value = call_outer_loss<OuterLoss, T>(loss, point);
+  const T value = loss(point);
   if (!std::isfinite(value)) {
     throw DivergenceError("hypergradient: the outer loss is ", std::isnan(value) ? "NaN" : "infinite", " after ",
                           point.step, " inner steps");

@@ -20,18 +20,19 @@ namespace detail {
 /// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
 /// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
 /// `add` or `sum` takes it.
-template <class T, class InnerLoss>
+template <class T>
 class StepBlocks {
  public:
   /// For steps of this loss, of which the options say how they are cut and differentiated.
-  StepBlocks(InnerLoss inner_loss, UnrollOptions options, WorkerTeam team)
+  StepBlocks(InnerLoss<T> inner_loss, UnrollOptions options, WorkerTeam team)
       : inner_loss_(std::move(inner_loss)), options_(std::move(options)), team_(std::move(team)) {}
+
+  const InnerLoss<T>& inner_loss() const { return inner_loss_; }
 
   /// Takes the data of all steps and drops all records. The loop must stay as it is until the next call. Derivatives
   /// are with respect to what `derivatives`, of the loop's shapes, has room for; null for none.
   void load(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
-    const bool takes_phi =
-        loop.has_hyperparameters() && InnerLossForm<InnerLoss, T>::with_phi;  // or the rule alone does
+    const bool takes_phi = loop.has_hyperparameters() && inner_loss_.takes_hyperparameters();  // or the rule alone
     phi_ = takes_phi ? &loop.hyperparameters : nullptr;
     differentiates_phi_ = phi_ != nullptr && derivatives != nullptr;
     wanted_.clear();
@@ -67,7 +68,7 @@ class StepBlocks {
   /// it for `gradient_vjp`, until when theta must stay as it is.
   T gradient(const Tensor<T>& theta, std::size_t s, Index t, bool keep) {
     for_each_block(s, [&](Block& block, StepBlock& data) {
-      LossDerivatives<T, InnerLoss>& derivatives = *block.derivatives;
+      LossDerivatives<T>& derivatives = *block.derivatives;
       T* g = block.part.data();
       const LossInputs<T> inputs = inputs_of(theta, data, t);
       block.loss = keep ? derivatives.record(inputs, data.weight, kernels::OutputMode::write, g)
@@ -221,7 +222,7 @@ class StepBlocks {
   };
   /// Blocks share nothing that they write.
   struct Block {
-    std::optional<LossDerivatives<T, InnerLoss>> derivatives;
+    std::optional<LossDerivatives<T>> derivatives;
     std::vector<Tensor<T>> data;  // derivatives of the present step; scalars where nobody wants them
     std::vector<T*> places;       // of these
     Tensor<T> phi, phi_sum;       // derivative of the present step, and of all
@@ -310,7 +311,7 @@ class StepBlocks {
     }
   }
 
-  InnerLoss inner_loss_;
+  InnerLoss<T> inner_loss_;
   UnrollOptions options_;
   WorkerTeam team_;
   std::vector<Block> blocks_;                  // as many as the step with the most has

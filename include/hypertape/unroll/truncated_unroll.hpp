@@ -12,18 +12,18 @@ namespace hypertape::inline HYPERTAPE_ABI {
 /// T1 steps, a hypergradient through the last T2 steps, from weights and optimizer state that carry on from one call to
 /// the next. Between calls, the loop's inputs may be changed, say by an outer step.
 ///
-///     TruncatedUnroll<double, Loss> truncated(loss, 20, 60);
+///     TruncatedUnroll<double> truncated(loss, 20, 60);
 ///     while (!truncated.finished(loop)) update(loop, truncated(loop, outer_loss));
 ///
 /// The last window is shorter if T1 does not divide T. A window that is longer than T1 begins with the weights that
 /// were there when the run first came by, and its first steps are taken again, with the inputs as they are now.
-template <class T, class InnerLoss>
+template <class T>
 class TruncatedUnroll {
  public:
   /// T1 steps on, T2 back. The options are Unroll's, but for the window and outer steps: each window has an end of its
   /// own. @throws ArgumentError unless T1 and T2 are positive, and T2 is a multiple of T1 or shorter; or if the options
   /// have a window or outer steps.
-  TruncatedUnroll(InnerLoss inner_loss, Index steps_on, Index steps_back, UnrollOptions options = {},
+  TruncatedUnroll(InnerLoss<T> inner_loss, Index steps_on, Index steps_back, UnrollOptions options = {},
                   WorkerTeam team = WorkerTeam(1))
       : steps_on_(steps_on),
         steps_back_(steps_back),
@@ -35,8 +35,7 @@ class TruncatedUnroll {
   /// Takes the next T1 steps, or as many as there are, and returns the hypergradient of the outer loss behind them.
   /// Derivatives with respect to theta0 and slots are those at the window's start. @throws ArgumentError if there are
   /// no more steps; as Unroll, and the steps then count as not taken.
-  template <class OuterLoss>
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     const Range range = loop.range();
     if (finished(loop)) throw ArgumentError("TruncatedUnroll: all ", range.size(), " steps have been taken; restart()");
     loop_ = loop;
@@ -94,7 +93,7 @@ class TruncatedUnroll {
   }
 
   Index steps_on_, steps_back_, end_ = 0;
-  Unroll<T, InnerLoss> unroll_;
+  Unroll<T> unroll_;
   InnerLoop<T> loop_;
   std::deque<Point> points_;  // from the next window's start on
 };

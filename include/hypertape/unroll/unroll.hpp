@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,15 +27,15 @@ namespace hypertape::inline HYPERTAPE_ABI {
 /// For plain descent, g_bar = - eta_t theta_bar, and d eta_t = - <theta_bar, g_t> comes with the other derivatives, so
 /// that no g_t is kept.
 ///
-/// The inner loss, in one of the forms of unroll/inner_loss.hpp, records a scalar from Vars; it is called from several
+/// The inner loss is called from several
 /// threads at once if the team has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one
 /// thread does them), once for each block of each step that the schedule takes (docs/hypergradient.md, "Memory"). What
 /// depends on the step it takes by the step's number. Keep the object: it reuses its memory.
-template <class T, class InnerLoss>
+template <class T>
 class Unroll {
  public:
   /// @throws ArgumentError for a negative window or size of blocks.
-  explicit Unroll(InnerLoss inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
+  explicit Unroll(InnerLoss<T> inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(std::move(options)), team_(team), blocks_(std::move(inner_loss), options_, team) {
     if (options_.window < 0) throw ArgumentError("UnrollOptions: the window cannot be ", options_.window, " steps");
   }
@@ -64,8 +65,7 @@ class Unroll {
   /// next call. @throws as `train`; ArgumentError for outer steps outside of the window; ShapeError if the outer loss
   /// leaves its gradient with another shape; DivergenceError if the outer loss or a derivative is not finite, also
   /// where no gradient was written.
-  template <class OuterLoss>
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     loop.validate();
     detail::require_outer_steps(options_.outer_steps, {window_begin(loop), loop.range().end});
     adopt(loop.rule);
@@ -96,7 +96,7 @@ class Unroll {
   /// learns that. The outer loss comes on top. @throws ShapeError or ArgumentError as `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
     loop.validate();
-    detail::require_use_of_hyperparameters<InnerLoss>(loop);
+    blocks_.inner_loss().require_fit(loop);
     return predicted_bytes(loop, fitted(loop));
   }
 
@@ -119,7 +119,7 @@ class Unroll {
 
   /// Makes ready for these steps; null for no derivatives.
   void start(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
-    detail::require_use_of_hyperparameters<InnerLoss>(loop);
+    blocks_.inner_loss().require_fit(loop);
     adopt(loop.rule);
     groups_.assign(loop.theta0.size(), loop.groups);
     blocks_.load(loop, derivatives);
@@ -136,7 +136,7 @@ class Unroll {
   /// Whether steps are recorded: first-order derivatives with respect to theta alone do without.
   bool records(const InnerLoop<T>& loop) const {
     if (!options_.first_order) return true;
-    return (loop.has_hyperparameters() && detail::InnerLossForm<InnerLoss, T>::with_phi) ||
+    return (loop.has_hyperparameters() && blocks_.inner_loss().takes_hyperparameters()) ||
            (options_.differentiate.x && !loop.x.empty()) || (options_.differentiate.y && !loop.y.empty()) ||
            (options_.differentiate.extra && !loop.extra.empty());
   }
@@ -217,8 +217,7 @@ class Unroll {
   }
 
   /// Forward through the inner loop, over the outer loss, and back.
-  template <class OuterLoss>
-  void sweep(const InnerLoop<T>& loop, const OuterLoss& outer_loss) {
+  void sweep(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     const Range range = loop.range();
     const Index begin = window_begin(loop), steps = range.end - begin;
     trajectory_.resize(static_cast<std::size_t>(schedule_->records(steps) + 1));
@@ -293,13 +292,12 @@ class Unroll {
   }
 
   /// The outer loss at theta_t, the current point, if it is asked for there.
-  template <class OuterLoss>
-  void add_outer_loss(const InnerLoop<T>& loop, Index t, const OuterLoss& outer_loss) {
+  void add_outer_loss(const InnerLoop<T>& loop, Index t, OuterLoss<T> outer_loss) {
     if (!detail::is_outer_step(options_.outer_steps, t, loop.range().end)) return;
     const bool at_end = t == loop.range().end;
     Tensor<T>& gradient = at_end ? bar_.theta : theta_gradient_;
     result_.outer_loss +=
-        detail::checked_outer_loss<OuterLoss, T>(outer_loss, {t, current().iterate.theta, loop, gradient, result_});
+        detail::checked_outer_loss<T>(outer_loss, {t, current().iterate.theta, loop, gradient, result_});
     if (!at_end) add(gradient, bar_.theta);
   }
 
@@ -328,7 +326,7 @@ class Unroll {
 
   UnrollOptions options_;
   WorkerTeam team_;
-  detail::StepBlocks<T, InnerLoss> blocks_;
+  detail::StepBlocks<T> blocks_;
   std::unique_ptr<optim::UpdateRule<T>> rule_;  // this object's own of the loop's
   std::unique_ptr<optim::Rule<T>> known_rule_;  // which that is
   optim::WeightGroups groups_;                  // of the loop
@@ -347,11 +345,11 @@ class Unroll {
 /// The hypergradient of one inner loop: see Unroll.
 ///
 ///     auto h = hypergradient(loop, inner_loss, [&](Var<double> theta) { return softmax_cross_entropy(...); });
-template <class T, class InnerLoss, class OuterLoss>
-Hypergradient<T> hypergradient(const InnerLoop<T>& loop, const InnerLoss& inner_loss, const OuterLoss& outer_loss,
-                               UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1)) {
-  Unroll<T, InnerLoss> unroll(inner_loss, std::move(options), team);
-  return unroll(loop, outer_loss);
+template <class T>
+Hypergradient<T> hypergradient(const InnerLoop<T>& loop, std::type_identity_t<InnerLoss<T>> inner_loss,
+                               std::type_identity_t<OuterLoss<T>> outer_loss, UnrollOptions options = {},
+                               WorkerTeam team = WorkerTeam(1)) {
+  return Unroll<T>(std::move(inner_loss), std::move(options), std::move(team))(loop, outer_loss);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

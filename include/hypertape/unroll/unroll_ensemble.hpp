@@ -16,11 +16,11 @@ namespace hypertape::inline HYPERTAPE_ABI {
 ///
 /// With as many loops as threads or more, each thread takes whole ones, and nobody waits for anybody until the end;
 /// with fewer, the threads share out the steps of one after the other. The bits are the same.
-template <class T, class InnerLoss>
+template <class T>
 class UnrollEnsemble {
  public:
   /// As for Unroll; a budget of memory is shared by the threads.
-  explicit UnrollEnsemble(const InnerLoss& inner_loss, UnrollOptions options = {},
+  explicit UnrollEnsemble(const InnerLoss<T>& inner_loss, UnrollOptions options = {},
                           const WorkerTeam& team = WorkerTeam(1))
       : inner_loss_(inner_loss), options_(std::move(options)), team_(team) {
     own_ = options_;
@@ -34,8 +34,8 @@ class UnrollEnsemble {
   /// of all derivatives; a derivative that some tasks have in another shape or not at all, as those with respect to
   /// data may, is a scalar 0 there. theta_T and state_T are those of the last task; `results` has those of each.
   /// @throws ArgumentError if there is no task, or tasks have different rules; as Unroll does, naming the task.
-  template <class OuterLoss>
-  const Hypergradient<T>& operator()(std::span<const InnerLoop<T>> tasks, const OuterLoss& outer_loss) {
+  template <class OuterLossOf>
+  const Hypergradient<T>& operator()(std::span<const InnerLoop<T>> tasks, const OuterLossOf& outer_loss) {
     return run(
         tasks.size(), [&](std::size_t i, InnerLoop<T>&) -> const InnerLoop<T>& { return tasks[i]; }, outer_loss,
         "task");
@@ -43,9 +43,9 @@ class UnrollEnsemble {
 
   /// One loop from each of several initial weights (P), in place of its own. @throws ShapeError if these are not of one
   /// shape; else as above.
-  template <class OuterLoss>
+  template <class OuterLossOf>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, std::span<const Tensor<T>> theta0,
-                                     const OuterLoss& outer_loss) {
+                                     const OuterLossOf& outer_loss) {
     for (std::size_t i = 1; i < theta0.size(); ++i) {
       if (theta0[i].shape() == theta0[0].shape()) continue;
       throw ShapeError("UnrollEnsemble: initialization ", i, " is ", theta0[i].shape(), ", the first is ",
@@ -66,7 +66,7 @@ class UnrollEnsemble {
   /// @throws ArgumentError, as a call would, if a budget of memory has no schedule.
   std::size_t predicted_bytes(const InnerLoop<T>& task, std::size_t count) const {
     const bool apart = work_apart(count);
-    const Unroll<T, InnerLoss> probe(inner_loss_, apart ? own_ : options_);
+    const Unroll<T> probe(inner_loss_, apart ? own_ : options_);
     return probe.predicted_bytes(task) * (apart ? static_cast<std::size_t>(team_.size()) : 1);
   }
 
@@ -81,16 +81,17 @@ class UnrollEnsemble {
 
  private:
   struct Worker {
-    Unroll<T, InnerLoss> unroll;
+    Unroll<T> unroll;
     InnerLoop<T> loop;
   };
 
   /// `loop_of(i, room)` is the loop of task i, which may be made in a room of the thread's own.
-  template <class LoopOf, class OuterLoss>
-  const Hypergradient<T>& run(std::size_t count, const LoopOf& loop_of, const OuterLoss& outer_loss, const char* what) {
+  template <class LoopOf, class OuterLossOf>
+  const Hypergradient<T>& run(std::size_t count, const LoopOf& loop_of, const OuterLossOf& outer_loss,
+                              const char* what) {
     if (count == 0) throw ArgumentError("UnrollEnsemble: needs at least one ", what);
     results_.resize(count);
-    const auto run_one = [&](Unroll<T, InnerLoss>& unroll, InnerLoop<T>& room, std::size_t i, int worker) {
+    const auto run_one = [&](Unroll<T>& unroll, InnerLoop<T>& room, std::size_t i, int worker) {
       named(what, i, [&] { results_[i] = unroll(loop_of(i, room), outer_loss(static_cast<Index>(i), worker)); });
     };
     const bool apart = work_apart(count);
@@ -115,7 +116,7 @@ class UnrollEnsemble {
   void use(bool apart) {
     const bool budget = !options_.schedule.is_concrete();
     if (apart && alone_.empty()) {
-      for (int w = 0; w < team_.size(); ++w) alone_.push_back({Unroll<T, InnerLoss>(inner_loss_, own_), {}});
+      for (int w = 0; w < team_.size(); ++w) alone_.push_back({Unroll<T>(inner_loss_, own_), {}});
     }
     if (!apart && !together_) together_.emplace(inner_loss_, options_, team_);
     if (budget && apart) together_.reset();
@@ -175,10 +176,10 @@ class UnrollEnsemble {
     mean_.state_T = results_.back().state_T;
   }
 
-  InnerLoss inner_loss_;
+  InnerLoss<T> inner_loss_;
   UnrollOptions options_, own_;  // of the shared one, and of each that works apart
   WorkerTeam team_;
-  std::optional<Unroll<T, InnerLoss>> together_;
+  std::optional<Unroll<T>> together_;
   InnerLoop<T> room_;
   std::vector<Worker> alone_;
   std::vector<Hypergradient<T>> results_;

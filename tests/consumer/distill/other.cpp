@@ -16,16 +16,16 @@ template class hypertape::Tensor<float>;
 template class hypertape::Tensor<double>;
 template class hypertape::Tape<float>;
 template class hypertape::Tape<double>;
-template class hypertape::Unroll<float, Loss>;
-template class hypertape::Unroll<double, Loss>;
-template class hypertape::BatchGradient<float, Loss>;
-template class hypertape::BatchGradient<double, Loss>;
+template class hypertape::Unroll<float>;
+template class hypertape::Unroll<double>;
+template class hypertape::BatchGradient<float>;
+template class hypertape::BatchGradient<double>;
 
 /// Precisions in which descent on (theta - 1)^2 / 2 from 0 comes nearer to 1.
 template <class T>
 int trained() {
   const Tensor<T> zero({1}), one({1}, {1});
-  Unroll<T, Loss> unroll{Loss()};
+  Unroll<T> unroll{Loss()};
   const T theta = unroll.train({zero, {one}, {one}, Tensor<T>({3, 1}, T(0.1))})[0];
   return theta > 0 && theta < 1 ? 1 : 0;
 }

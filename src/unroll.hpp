@@ -1,0 +1,15 @@
+#pragma once
+
+#include "hypertape/hypertape.hpp"
+
+namespace hypertape {
+
+#define HYPERTAPE_UNROLL(prefix, T)         \
+  prefix template class BatchGradient<T>;   \
+  prefix template class ForwardUnroll<T>;   \
+  prefix template class Implicit<T>;        \
+  prefix template class TruncatedUnroll<T>; \
+  prefix template class Unroll<T>;          \
+  prefix template class UnrollEnsemble<T>;
+
+}  // namespace hypertape
