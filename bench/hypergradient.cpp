@@ -403,7 +403,8 @@ int main(int argc, char** argv) {
   CLI::App app("The time and memory of one hypergradient through unrolled gradient descent.", "bench_hypergradient");
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.add_option("--net", options.net, "The network")->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet"}));
+  app.add_option("--net", options.net, "The network")
+      ->check(CLI::IsMember({"lenet", "lenet-4-channels", "alexcifarnet", "convnet"}));
   const CLI::Range count(Index{1}, Index{1000000}), count_or_0(Index{0}, Index{1000000});
   app.add_option("--steps", options.steps, "Inner steps of one epoch")->check(count);
   app.add_option("--images", options.images, "Images of one inner step")->check(count);
@@ -426,7 +427,12 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1024));
   return bench::run_program(app, argc, argv, [&] {
     for (const std::string& memory : options.memory) distill::schedule_from_text(memory);
-    if (options.net == "lenet") return bench::run(nn::LeNet(), {{1, 1, 28, 28}, bench::lenet_work, 1e-3, 30}, options);
+    if (options.net == "lenet") {
+      return bench::run(nn::LeNet(), {{1, 1, 28, 28}, bench::lenet_work(1), 1e-3, 30}, options);
+    }
+    if (options.net == "lenet-4-channels") {
+      return bench::run(nn::LeNet(4), {{1, 4, 28, 28}, bench::lenet_work(4), 1e-3, 30}, options);
+    }
     if (options.net == "convnet")
       return bench::run(nn::ConvNet(), {{1, 3, 32, 32}, bench::convnet_work, 5e-2, 0}, options);
     bench::run(nn::AlexCifarNet(), {{1, 3, 32, 32}, bench::alexcifarnet_work, 5e-2, 0}, options);

@@ -53,7 +53,7 @@ const Features relu_layers[] = {
     {"alexcifarnet-relu1", 64 * 32 * 32},
 };
 
-const Features logits_layers[] = {{"ten-classes", 10}};
+const Features logits_layers[] = {{"ten-classes", 10}, {"thousand-classes", 1000}};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Preparation.
@@ -219,7 +219,7 @@ PreparedKernel relu(const Shape& shape) {
 PreparedKernel log_softmax(Index N, Index K) {
   const auto scratch = scratch_of(2 * N);
   return unary(
-      {N, K}, {N, K}, 6 * N * K + N,
+      Shape::batch(N, K), Shape::batch(N, K), 6 * N * K + N,
       [=](const float* x, float* y) { kernels::log_softmax(N, K, x, y, scratch->data()); },
       [=](const auto& x, auto& y) {
         for (Index n = 0; n < N; ++n) {

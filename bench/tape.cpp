@@ -75,7 +75,7 @@ Json lenet_gradient(const Options& options) {
   const double error = require("LeNet's gradient", gradient, exact, 1e-5);
   require("LeNet's loss", std::abs(static_cast<double>(value) - exact_value) / exact_value, 1e-5);
 
-  const double flop = 2 * static_cast<double>(options.gradient_batch) * lenet_work.gradient();
+  const double flop = 2 * static_cast<double>(options.gradient_batch) * lenet_work(1).gradient();
   Json row{{"what", "gradient"}, {"net", "lenet"}, {"scalar", "float"}, {"batch", options.gradient_batch}};
   row.update(timed(options.runs, flop, "sgemm", sgemm_gflops(1), [&] { batch_gradient(theta, x, y, gradient); }));
   row["relative_error"] = error;

@@ -17,7 +17,11 @@ struct Work {
   constexpr double inner_step() const { return gradient() + tangent(); }
 };
 
-constexpr Work lenet_work{6.0 * 25 * 28 * 28, 6.0 * 25 * 28 * 28 + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};
+/// LeNet's, of images with so many channels.
+constexpr Work lenet_work(double channels) {
+  const double first = channels * 6 * 25 * 28 * 28;
+  return {first, first + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};
+}
 constexpr Work alexcifarnet_work{64.0 * 75 * 32 * 32,
                                  64.0 * 75 * 32 * 32 + 64.0 * 1600 * 16 * 16 + 4096.0 * 384 + 384.0 * 192 + 1920};
 constexpr Work convnet_work{128.0 * 27 * 32 * 32,
