@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -45,19 +46,21 @@ struct HypergradientCheck {
 ///
 /// @throws ArgumentError if the options have a window or leave out the Hessian, whose derivatives differ from those
 /// through the whole loop; as Unroll.
-inline HypergradientCheck check_hypergradient(InnerLoop<double> loop, InnerLoss<double> inner_loss,
-                                              OuterLoss<double> outer_loss, UnrollOptions options = {}) {
+template <class T>
+HypergradientCheck check_hypergradient(InnerLoop<T> loop, std::type_identity_t<InnerLoss<T>> inner_loss,
+                                       std::type_identity_t<OuterLoss<T>> outer_loss, UnrollOptions options = {}) {
+  static_assert(std::is_same_v<T, double>, "central differences need double precision");
   if (options.window != 0 || options.first_order) {
     throw ArgumentError(
         "check_hypergradient: the derivatives of a truncated window, or of first order, differ from "
         "those of the whole loop");
   }
   options.differentiate = {true, true, true};
-  Unroll<double> unroll(std::move(inner_loss), options);
-  const Hypergradient<double> h = unroll(loop, outer_loss);
+  Unroll<T> unroll(std::move(inner_loss), options);
+  const Hypergradient<T> h = unroll(loop, outer_loss);
   const auto loss = [&] { return unroll(loop, outer_loss).outer_loss; };
-  const auto has_bound = [&](const Tensor<double>& values) {
-    const std::vector<Tensor<double>>& tensors = loop.state0.slot;
+  const auto has_bound = [&](const Tensor<T>& values) {
+    const std::vector<Tensor<T>>& tensors = loop.state0.slot;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       if (&values == &tensors[i]) return loop.rule->slot(i).least >= 0;
     }
@@ -67,13 +70,13 @@ inline HypergradientCheck check_hypergradient(InnerLoop<double> loop, InnerLoss<
   HypergradientCheck result;
   detail::RelativeDifference difference;
   for_each_input(
-      [&](const InputName& name, Tensor<double>& values, const Tensor<double>& derivative) {
+      [&](const InputName& name, Tensor<T>& values, const Tensor<T>& derivative) {
         if (result.parts.empty() || result.parts.back().name != name.what) {
           difference = {};
           result.parts.push_back({name.what});
         }
         for (Index i = 0; i < values.size(); ++i) {
-          double& value = values.values()[static_cast<std::size_t>(i)];
+          T& value = values.values()[static_cast<std::size_t>(i)];
           constexpr double infinity = std::numeric_limits<double>::infinity();
           if (&values == &loop.rule.coefficients) {
             const optim::Coefficient& c = coefficients[static_cast<std::size_t>(i)];
