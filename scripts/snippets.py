@@ -3,7 +3,7 @@
 
 A comment right before a block says where it comes from:
 
-    <!-- snippet: include/hypertape/ops/math.hpp struct Square { -->
+    <!-- snippet: include/hypertape/ops/math.hpp Var<T> square(Var<T> x) { -->
 
 After the path stands text that one line of code in that file has, and no other. The block is the definition or statement
 that begins there, with the `template` line above it. Without text it is the whole file but for the comment at its top.

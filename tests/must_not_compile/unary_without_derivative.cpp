@@ -1,22 +1,15 @@
-// error: derivative
+// error: apply_unary
 // An elementwise function that lacks its derivative.
 
 #include <hypertape/hypertape.hpp>
 
 using namespace hypertape;
 
-struct Cube {
-  static constexpr const char* name = "cube";
-  template <class T>
-  static T value(T x) {
-    return x * x * x;
-  }
-#ifndef MISTAKE
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return T(3) * square(x);
-  }
+Var<double> cube(Var<double> x) {
+  const auto value = [](double v) { return v * v * v; };
+#ifdef MISTAKE
+  return apply_unary("cube", x, value);
+#else
+  return apply_unary("cube", x, value, [](Var<double> at, Var<double>, Var<double> v) { return 3 * square(at) * v; });
 #endif
-};
-
-Var<double> cube(Var<double> x) { return apply_unary<Cube>(x); }
+}

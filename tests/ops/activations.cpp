@@ -127,3 +127,20 @@ TEST_CASE("sigmoid and tanh: derivatives at infinity are 0, those of a NaN NaN")
     }
   }
 }
+
+TEST_CASE("activations: leaky_relu and elu") {
+  check_function([](auto x) { return leaky_relu(x, 0.2F); }, [](double x) { return x > 0 ? x : 0.2F * x; }, points);
+  check_function([](auto x) { return elu(x, 1.5F); }, [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); }, points);
+  Tape<double> tape;
+  const Var<double> zero = tape.scalar(0);
+  CHECK(gradient(leaky_relu(zero, 0.25), zero).item() == 0.25);
+  CHECK(gradient(elu(zero, 2.), zero).item() == 2);
+}
+TEST_CASE("activations: silu, gelu and its approximation") {
+  check_function([](auto x) { return silu(x); }, [](double x) { return x / (1 + std::exp(-x)); }, points);
+  check_function([](auto x) { return gelu(x); }, [](double x) { return x * std::erfc(-x / std::sqrt(2.)) / 2; },
+                 points);
+  const double factor = std::sqrt(2 / 3.14159265358979323846);
+  check_function([](auto x) { return gelu_tanh(x); },
+                 [=](double x) { return x * (1 + std::tanh(factor * (x + 0.044715 * x * x * x))) / 2; }, points);
+}

@@ -112,3 +112,43 @@ TEST_CASE_TEMPLATE("conv2d: an infinity stays one in the weight gradient, wherev
     }
   }
 }
+
+TEST_CASE("conv2d: groups of channels are convolutions of their own") {
+  const Tensor<double> x = random_tensor<double>(Shape::batch(2, 4, 5, 5), 1),
+                       w = random_tensor<double>({6, 2, 3, 3}, 2), b = random_tensor<double>({6}, 3);
+  const auto f = [](auto v) { return conv2d(v[0], v[1], v[2], {.stride = 2, .padding = 1, .groups = 2}); };
+  const auto half = [](auto v, Index g) {
+    return conv2d(narrow(v[0], 1, 2 * g, 2), narrow(v[1], 0, 3 * g, 3), narrow(v[2], 0, 3 * g, 3),
+                  {.stride = 2, .padding = 1});
+  };
+  CHECK(relative_error(evaluate(f, std::vector{x, w, b}), evaluate(
+                                                              [&](auto v) {
+                                                                return concatenate({half(v, 0), half(v, 1)}, 1);
+                                                              },
+                                                              std::vector{x, w, b})) <= 1e-15);
+  check_operation(f, {x, w, b});
+  Tape<double> tape;
+  CHECK_THROWS_AS(conv2d(tape.leaf(x), tape.leaf(w), {.groups = 3}), ShapeError);
+}
+
+TEST_CASE("conv2d_transpose: the adjoint of a convolution") {
+  for (const Index more : {0, 1}) {
+    const Conv2dOptions options{.stride = 2, .padding = 1};
+    const Tensor<double> y = random_tensor<double>(Shape::batch(2, 3, 3, 3), 1),
+                         w = random_tensor<double>({3, 2, 3, 3}, 2);
+    const auto f = [=](auto v) { return conv2d_transpose(v[0], v[1], options, more); };
+    const Tensor<double> image = evaluate(f, std::vector{y, w});
+    CHECK(image.shape() == Shape::batch(2, 2, 5 + more, 5 + more));
+    const Tensor<double> x = random_tensor<double>(image.shape(), 3);
+    const Tensor<double> forward = evaluate([=](auto v) { return conv2d(v[0], v[1], options); }, std::vector{x, w});
+    double left = 0, right = 0;
+    for (Index i = 0; i < x.size(); ++i) left += x[i] * image[i];
+    for (Index i = 0; i < y.size(); ++i) right += y[i] * forward[i];
+    CHECK(std::abs(left - right) <= 1e-12 * std::abs(left));
+    check_operation(f, {y, w});
+  }
+  Tape<double> tape;
+  const Var<double> y = tape.full(Shape::batch(1, 3, 3, 3), 1), w = tape.full({2, 2, 3, 3}, 1);
+  CHECK_THROWS_AS(conv2d_transpose(y, w), ShapeError);
+  CHECK_THROWS_AS(conv2d_transpose(y, tape.full({3, 2, 3, 3}, 1), {.stride = 2}, 2), ShapeError);
+}

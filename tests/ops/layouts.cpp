@@ -23,29 +23,133 @@ struct Case {
   bool serves_both = false;  ///< gives the same elements for either layout, in place of an error
 };
 
-const Shape batch = Shape::batch(2, 3, 4, 4), weight{5, 3}, matrix = Shape::batch(2, 3);
+const Shape batch = Shape::batch(2, 3, 4, 4), weight{5, 3}, matrix = Shape::batch(2, 3), square_matrix{5, 5};
 
-Case elementwise(const char* name, Var<double> (*function)(Var<double>)) {
+/// x + 9 I, in x's layout.
+Var<double> diagonally_dominant(Var<double> x) {
+  Tensor<double> added(x.shape());
+  for (Index i = 0; i < 5; ++i) added(i, i) = 9;
+  return x + x.tape().leaf(added);
+}
+
+template <class Function>
+Case elementwise(const char* name, const Function& function) {
   return {name, {matrix}, [=](const Vars& v) { return function(v[0]); }, true};
+}
+
+using Unary = Var<double> (*)(Var<double>);
+using Binary = Var<double> (*)(Var<double>, Var<double>);
+
+Case of_two(const char* name, const Binary& function) {
+  return {name, {matrix, matrix}, [=](const Vars& v) { return function(v[0], v[1]); }};
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all = {
-      elementwise("abs", abs),
-      elementwise("cos", cos),
-      elementwise("exp", exp),
-      elementwise("log", log),
-      elementwise("relu", relu),
-      elementwise("sigmoid", sigmoid),
-      elementwise("sin", sin),
-      elementwise("softplus", softplus),
-      elementwise("sqrt", sqrt),
-      elementwise("square", square),
-      elementwise("tanh", tanh),
-      elementwise("sum", sum),
-      elementwise("mean", mean),
-      elementwise("norm", norm),
-      elementwise("stop_gradient", stop_gradient),
+      elementwise("abs", abs<double>),
+      elementwise("atan", atan<double>),
+      elementwise("cos", cos<double>),
+      elementwise("erf", erf<double>),
+      elementwise("exp", exp<double>),
+      elementwise("expm1", expm1<double>),
+      elementwise("log", log<double>),
+      elementwise("log1p", log1p<double>),
+      elementwise("relu", relu<double>),
+      elementwise("sigmoid", sigmoid<double>),
+      elementwise("sign", sign<double>),
+      elementwise("sin", sin<double>),
+      elementwise("softplus", softplus<double>),
+      elementwise("sqrt", sqrt<double>),
+      elementwise("square", square<double>),
+      elementwise("tan", tan<double>),
+      elementwise("tanh", tanh<double>),
+      elementwise("gelu", gelu<double>),
+      elementwise("gelu_tanh", gelu_tanh<double>),
+      elementwise("silu", silu<double>),
+      elementwise("sum", Unary(sum<double>)),
+      elementwise("mean", Unary(mean<double>)),
+      elementwise("norm", norm<double>),
+      elementwise("stop_gradient", stop_gradient<double>),
+      elementwise("clamp", [](auto x) { return clamp(x, 0.7, 1.2); }),
+      elementwise("elu", [](auto x) { return elu(x); }),
+      elementwise("leaky_relu", [](auto x) { return leaky_relu(x); }),
+      elementwise("pow", [](auto x) { return pow(x, 3); }),
+      elementwise("broadcast_to",
+                  [](auto x) {
+                    return broadcast_to(x, {4, 2, 3});
+                  }),
+      elementwise("sum", [](auto x) { return sum(x, 1); }),
+      elementwise("mean", [](auto x) { return mean(x, 0); }),
+      elementwise("max", [](auto x) { return max(x, 1); }),
+      elementwise("min", [](auto x) { return min(x, 1, true); }),
+      elementwise("logsumexp", [](auto x) { return logsumexp(x, 0); }),
+      elementwise("softmax", [](auto x) { return softmax(x, -1); }),
+      elementwise("log_softmax", [](auto x) { return log_softmax(x, -1); }),
+      elementwise("normalize", [](auto x) { return normalize(x, 0); }),
+      elementwise("permute",
+                  [](auto x) {
+                    return permute(x, {1, 0});
+                  }),
+      elementwise("transpose", transpose<double>),
+      elementwise("narrow", [](auto x) { return narrow(x, 1, 1, 2); }),
+      elementwise("flip", [](auto x) { return flip(x, 0); }),
+      elementwise("pad", [](auto x) { return pad(x, 1, 1, 2); }),
+      elementwise("diagonal", diagonal<double>),
+      elementwise("diagonal_matrix", diagonal_matrix<double>),
+      elementwise("split",
+                  [](auto x) {
+                    return split(x, 1, {1, 2})[1];
+                  }),
+      elementwise("index_select",
+                  [](auto x) {
+                    return index_select(x, 1, {2, 0});
+                  }),
+      elementwise("gather",
+                  [](auto x) {
+                    return gather(x, 0, std::vector<Index>{1, 0, 1}, {1, 3});
+                  }),
+      elementwise("scatter_add",
+                  [](auto x) {
+                    return scatter_add(x, 0, std::vector<Index>{1, 0, 1, 0, 1, 0}, {2, 3});
+                  }),
+      of_two("max", Binary(max<double>)),
+      of_two("min", Binary(min<double>)),
+      of_two("atan2", Binary(atan2<double>)),
+      of_two("equal", equal<double>),
+      of_two("greater", greater<double>),
+      of_two("less", less<double>),
+      of_two("pow", [](auto x, auto y) { return pow(x, y); }),
+      of_two("concatenate",
+             [](auto x, auto y) {
+               return concatenate({x, y}, 1);
+             }),
+      of_two("sigmoid_cross_entropy", sigmoid_cross_entropy<double>),
+      of_two("mean_absolute_error", mean_absolute_error<double>),
+      of_two("huber_loss", [](auto x, auto y) { return huber_loss(x, y); }),
+      of_two("dropout", [](auto x, auto y) { return dropout(x, y, 0.5); }),
+      {"where", {matrix, matrix, matrix}, [](const Vars& v) { return where(v[0], v[1], v[2]); }},
+      {"layer_norm", {matrix, Shape{3}, Shape{3}}, [](const Vars& v) { return layer_norm(v[0], v[1], v[2]); }, true},
+      {"group_norm", {batch, Shape{3}, Shape{3}}, [](const Vars& v) { return group_norm(v[0], 3, v[1], v[2]); }},
+      {"batch_norm",
+       {batch, Shape{3}, Shape{3}},
+       [](const Vars& v) { return batch_norm(v[0], channel_statistics(v[0]), v[1], v[2]); },
+       true},
+      {"channel_statistics", {batch}, [](const Vars& v) { return channel_statistics(v[0]).variance; }, true},
+      {"global_average_pool2d", {batch}, [](const Vars& v) { return global_average_pool2d(v[0]); }, true},
+      {"conv2d_transpose", {batch, Shape{3, 2, 3, 3}}, [](const Vars& v) { return conv2d_transpose(v[0], v[1]); }},
+      {"stack",
+       {weight, weight},
+       [](const Vars& v) {
+         return stack({v[0], v[1]});
+       }},
+      {"matmul", {weight, Shape{3, 2}}, [](const Vars& v) { return matmul(v[0], v[1]); }},
+      {"lower_triangle", {square_matrix}, [](const Vars& v) { return lower_triangle(v[0]); }},
+      {"upper_triangle", {square_matrix}, [](const Vars& v) { return upper_triangle(v[0]); }},
+      {"cholesky", {square_matrix}, [](const Vars& v) { return cholesky(diagonally_dominant(v[0])); }},
+      {"solve", {square_matrix, weight}, [](const Vars& v) { return solve(diagonally_dominant(v[0]), v[1]); }},
+      {"solve_triangular", {square_matrix, weight}, [](const Vars& v) { return solve_triangular(v[0], v[1]); }},
+      {"inverse", {square_matrix}, [](const Vars& v) { return inverse(diagonally_dominant(v[0])); }},
+      {"log_determinant", {square_matrix}, [](const Vars& v) { return log_determinant(diagonally_dominant(v[0])); }},
       {"operator-", {matrix}, [](const Vars& v) { return 2.0 - -v[0]; }, true},
       {"operator+", {matrix, matrix}, [](const Vars& v) { return v[0] + v[1]; }},
       {"operator*", {matrix, matrix}, [](const Vars& v) { return v[0] * v[1]; }},
@@ -70,17 +174,9 @@ std::vector<Case> cases() {
       {"log_softmax", {matrix}, [](const Vars& v) { return log_softmax(v[0]); }},
       {"softmax", {matrix}, [](const Vars& v) { return softmax(v[0]); }},
       {"softmax_cross_entropy", {matrix, matrix}, [](const Vars& v) { return softmax_cross_entropy(v[0], v[1]); }},
-      {"reshape",
-       {batch},
-       [](const Vars& v) {
-         return reshape(v[0], {2, 48});
-       }},
+      {"reshape", {batch}, [](const Vars& v) { return reshape(v[0], {2, 48}); }},
       {"slice", {matrix}, [](const Vars& v) { return v[0].slice(2, Shape::batch(2, 2)); }},
-      {"slice",
-       {weight},
-       [](const Vars& v) {
-         return v[0].slice(3, {3, 2});
-       }},
+      {"slice", {weight}, [](const Vars& v) { return v[0].slice(3, {3, 2}); }},
       {"relayout", {matrix}, [](const Vars& v) { return relayout(v[0], Layout::row_major); }, true},
   };
   return all;

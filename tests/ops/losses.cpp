@@ -194,3 +194,55 @@ TEST_CASE_TEMPLATE("softmax_cross_entropy: finite wherever it can be represented
   CHECK(jvp(value, y, tape.leaf(Tensor<T>({1, 2}, {0, T(0.5)}))).item() == huge);
   CHECK(hvp(value, z, z).value().all_finite());
 }
+
+TEST_CASE("softmax_cross_entropy: classes with weights, as PyTorch's weighted mean") {
+  const std::vector<double> weights = {1, 2, 0.5, 3};
+  const Tensor<double> z = random_tensor<double>(Shape::batch(5, 4), 1);
+  double loss = 0, total = 0;
+  for (Index n = 0; n < 5; ++n) {
+    double sum = 0;
+    const std::int32_t label = labels[static_cast<std::size_t>(n)];
+    for (Index k = 0; k < 4; ++k) sum += std::exp(z(n, k));
+    const double weight = weights[static_cast<std::size_t>(label)];
+    loss -= weight * (z(n, label) - std::log(sum));
+    total += weight;
+  }
+  const auto f = [&](auto v) { return softmax_cross_entropy(v[0], labels, std::span<const double>(weights)); };
+  check_values(evaluate(f, std::vector{z}), [&](Index) { return loss / total; });
+  check_operation(f, {z});
+  Tape<double> tape;
+  CHECK_THROWS_AS(softmax_cross_entropy(tape.full(Shape::batch(5, 3), 1), labels, std::span<const double>(weights)),
+                  ShapeError);
+}
+
+TEST_CASE("losses of elements: absolute, Huber, cross-entropy of a sigmoid") {
+  const Tensor<double> a = random_tensor<double>({4, 3}, 1), b = random_tensor<double>({4, 3}, 2),
+                       t = positive_tensor<double>({4, 3}, 3);
+  const auto check = [](const auto& f, const auto& each, const Tensor<double>& p, const Tensor<double>& q) {
+    double total = 0;
+    for (Index i = 0; i < p.size(); ++i) total += each(p[i], q[i]) / static_cast<double>(p.size());
+    const auto of_vars = [&](auto v) { return f(v[0], v[1]); };
+    check_values(evaluate(of_vars, std::vector{p, q}), [&](Index) { return total; });
+    check_operation(of_vars, {p, q});
+  };
+  check([](auto p, auto q) { return mean_absolute_error(p, q); }, [](double p, double q) { return std::abs(p - q); }, a,
+        b);
+  check([](auto p, auto q) { return huber_loss(p, q, 0.8); },
+        [](double p, double q) {
+          const double d = std::abs(p - q);
+          return d <= 0.8 ? d * d / 2 : 0.8 * (d - 0.4);
+        },
+        a, b);
+  check([](auto p, auto q) { return sigmoid_cross_entropy(p, q); },
+        [](double z, double q) {
+          const double p = 1 / (1 + std::exp(-z));
+          return -q * std::log(p) - (1 - q) * std::log(1 - p);
+        },
+        a, t);
+  Tape<double> tape;
+  const Var<double> x = tape.full({2}, 1), y = tape.full({3}, 1);
+  CHECK_THROWS_WITH_AS(huber_loss(x, y), "huber_loss: (2) and (3) must be one shape", ShapeError);
+  CHECK_THROWS_AS(huber_loss(x, x, 0), ArgumentError);
+  CHECK_THROWS_AS(mean_absolute_error(x, y), ShapeError);
+  CHECK_THROWS_AS(sigmoid_cross_entropy(x, y), ShapeError);
+}

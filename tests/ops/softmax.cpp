@@ -45,3 +45,30 @@ TEST_CASE("log_softmax: the logits must be a matrix") {
   CHECK_THROWS_WITH_AS(log_softmax(tape.full(Shape::batch(2, 3, 1), 0)),
                        "log_softmax: needs logits (N, K), got batch (2, 3, 1)", ShapeError);
 }
+
+TEST_CASE("softmax: over any axis, in every layout") {
+  for (const Layout layout : {Layout::row_major, Layout::samples_innermost, Layout::channels_innermost}) {
+    const Tensor<double> x = random_tensor<double>(Shape{3, 4, 2}.with_layout(layout));
+    for (int axis = 0; axis < 3; ++axis) {
+      const auto f = [=](auto v) { return softmax(v[0], axis); };
+      const auto logarithm = [=](auto v) { return log_softmax(v[0], axis - 3); };
+      const Tensor<double> p = evaluate(f, std::vector{x}), l = evaluate(logarithm, std::vector{x});
+      for (Index i = 0; i < 3; ++i) {
+        for (Index j = 0; j < 4; ++j) {
+          for (Index k = 0; k < 2; ++k) {
+            double total = 0;
+            for (Index m = 0; m < x.shape()[axis]; ++m) {
+              total += std::exp(axis == 0 ? x(m, j, k) : axis == 1 ? x(i, m, k) : x(i, j, m));
+            }
+            CHECK(std::abs(p(i, j, k) - std::exp(x(i, j, k)) / total) <= 1e-15);
+            CHECK(std::abs(l(i, j, k) - (x(i, j, k) - std::log(total))) <= 1e-15);
+          }
+        }
+      }
+      check_operation(f, {x});
+      check_operation(logarithm, {x});
+    }
+  }
+  Tape<double> tape;
+  CHECK_THROWS_WITH_AS(softmax(tape.full({2, 3}, 1), 2), "softmax: (2, 3) has no axis 2", ShapeError);
+}

@@ -10,7 +10,7 @@ namespace detail {
 /// The family of linear operations of one input. A linear map is its own tangent, and its pullback is its adjoint, so
 /// a Map needs no derivatives, only
 ///
-///     static constexpr const char *name, *adjoint_name;
+///     const char *name, *adjoint_name;                 // perhaps static
 ///     Shape domain, codomain;
 ///     template <class T>
 ///     void apply(const T* in, T* out) const;           // out (codomain) = A in (domain)
@@ -26,7 +26,7 @@ struct LinearMapOperation final : Operation<T> {
   /// An operation of this map.
   explicit LinearMapOperation(const Map& map_) : map(map_) {}
 
-  const char* name() const override { return Adjoint ? Map::adjoint_name : Map::name; }
+  const char* name() const override { return Adjoint ? map.adjoint_name : map.name; }
 
   bool is_cheap() const override {
     if constexpr (requires { Map::cheap; }) return Map::cheap;
@@ -52,7 +52,7 @@ template <bool Adjoint = false, class T, class Map>
 Var<T> apply_map(const Map& map, Var<T> x) {
   const Shape& from = Adjoint ? map.codomain : map.domain;
   if (x.shape() != from) {
-    throw ShapeError(Adjoint ? Map::adjoint_name : Map::name, ": needs ", from, ", got ", x.shape());
+    throw ShapeError(Adjoint ? map.adjoint_name : map.name, ": needs ", from, ", got ", x.shape());
   }
   return x.tape().apply(detail::LinearMapOperation<T, Map, Adjoint>(map), Adjoint ? map.domain : map.codomain, {x});
 }

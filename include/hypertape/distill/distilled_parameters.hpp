@@ -55,7 +55,7 @@ class DistilledParameters {
     images_.read_gradient(h.x);
     rates_.gradient.clear();
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
-      const double derivative = hypertape::detail::Sigmoid::value(rates_.values[t]);  // of softplus
+      const double derivative = hypertape::detail::sigmoid_of(rates_.values[t]);  // of softplus
       rates_.gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
     }
     double square = images_.square_norm(), rates_square = rates_.square_norm();
@@ -171,7 +171,7 @@ class DistilledParameters {
     labels_.write(loop_.y);
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
       loop_.learning_rates[static_cast<Index>(t)] =
-          static_cast<float>(hypertape::detail::Softplus::value(rates_.values[t]));
+          static_cast<float>(hypertape::detail::softplus_of(rates_.values[t]));
     }
   }
 

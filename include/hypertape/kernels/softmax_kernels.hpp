@@ -52,6 +52,17 @@ void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
   }
 }
 
+/// The same of one row of K contiguous logits. `scratch`: K values.
+template <class T>
+void log_softmax_of_row(Index K, const T* logits, T* output, T* scratch) {
+  T largest = logits[0];
+  for (Index k = 1; k < K; ++k) largest = largest < logits[k] ? logits[k] : largest;
+  for (Index k = 0; k < K; ++k) scratch[k] = logits[k] - largest;
+  exp(K, scratch, scratch);
+  const T total = std::log(sum(K, scratch));
+  for (Index k = 0; k < K; ++k) output[k] = logits[k] - largest - total;
+}
+
 /// weight l for element i of l (N, K), the log-probabilities of logits (N, K), as `weighted_log_probability`.
 template <class T>
 T weighted_log_probability_at(Index N, Index K, const T* logits, Index i, T weight, T l) {

@@ -2,58 +2,37 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
+#include <type_traits>
 
-#include "hypertape/ops/unary.hpp"
+#include "hypertape/ops/math.hpp"
 
+/// Activation functions, elementwise.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A(x) v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch): linear in v, its own adjoint, and constant
-/// in x.
+/// A(x) v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch): linear in v, and constant in x.
 template <class T>
-struct ReluMask final : Operation<T> {
-  const char* name() const override { return "relu_mask"; }
-  bool is_cheap() const override { return true; }
-  void evaluate(const Evaluation<T>& call) const override {
-    kernels::map(call.output_shape().size(), call.input(0), call.input(1), call.output(),
-                 [](T x, T v) { return x <= 0 ? T(0) : v; });
-  }
-  Var<T> tangent(const TangentSweep<T>& call) const override {
-    return call.tangent(1) ? masked(call.input(0), call.tangent(1)) : Var<T>();
-  }
-  void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(1)) call.add(1, masked(call.input(0), call.adjoint()));
-  }
-
-  static Var<T> masked(Var<T> x, Var<T> v) { return x.tape().apply(ReluMask(), v.shape(), {x, v}); }
-};
-
-/// y = max(x, 0) with relu'(0) = 0, as in PyTorch. A NaN stays a NaN.
-template <class T>
-struct Relu final : Operation<T> {
-  const char* name() const override { return "relu"; }
-  bool is_cheap() const override { return true; }
-  void evaluate(const Evaluation<T>& call) const override {
-    kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T x) { return x < 0 ? T(0) : x; });
-  }
-  Var<T> tangent(const TangentSweep<T>& call) const override {
-    return ReluMask<T>::masked(call.input(0), call.tangent(0));
-  }
-  void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, ReluMask<T>::masked(call.input(0), call.adjoint()));
-  }
-};
-
-}  // namespace detail
-
-/// The larger of x and 0, elementwise, with the derivative 0 at 0.
-template <class T>
-Var<T> relu(Var<T> x) {
-  return x.tape().apply(detail::Relu<T>(), x.shape(), {x});
+Var<T> relu_mask(Var<T> x, Var<T> v) {
+  const auto none = [](Var<T>, Var<T>, Var<T>, Var<T>) { return Var<T>(); };
+  const auto again = [](Var<T> at, Var<T>, Var<T>, Var<T> u) { return relu_mask(at, u); };
+  return apply_binary(
+      "relu_mask", x, v, [](T at, T u) { return at <= 0 ? T(0) : u; }, none, again, true);
 }
 
-namespace detail {
+/// 1 / (1 + exp(-x)), by the exponential of the negative side, which cannot overflow.
+template <class T>
+T sigmoid_of(T x) {
+  const T e = std::exp(-std::abs(x));
+  return (x < 0 ? e : T(1)) / (T(1) + e);
+}
+
+/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)).
+template <class T>
+T softplus_of(T x) {
+  return (std::max)(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
+}
 
 /// exp(x) / (1 + exp(x))^2, by the exponential of the negative side.
 template <class T>
@@ -63,88 +42,115 @@ T logistic_density(T x) {
 }
 
 /// tanh'(x) = 1 - tanh(x)^2, which cancels where tanh(x) is near 1 or -1: four times the logistic density of 2 x.
-struct TanhSlope {
-  static constexpr const char* name = "tanh_slope";
-  template <class T>
-  static T value(T x) {
-    return T(4) * detail::logistic_density(T(2) * x);
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T> y) {
-    return T(-2) * (y * tanh(x));
-  }
-};
+template <class T>
+Var<T> tanh_slope(Var<T> x) {
+  return apply_unary(
+      "tanh_slope", x, [](T v) { return T(4) * detail::logistic_density(T(2) * v); },
+      [](Var<T> at, Var<T> y, Var<T> v) { return T(-2) * (y * tanh(at)) * v; });
+}
 
-/// (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
-struct Tanh {
-  static constexpr const char* name = "tanh";
-  template <class T>
-  static T value(T x) {
-    return std::tanh(x);
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return apply_unary<TanhSlope>(x);
-  }
-};
+/// sigmoid'(x) = sigmoid(x) (1 - sigmoid(x)) without its cancellation: the logistic density, whose derivative is the
+/// density times sigmoid(-x) - sigmoid(x) = -tanh(x / 2).
+template <class T>
+Var<T> sigmoid_slope(Var<T> x) {
+  return apply_unary(
+      "sigmoid_slope", x, [](T v) { return detail::logistic_density(v); },
+      [](Var<T> at, Var<T> y, Var<T> v) { return -(y * tanh(T(0.5) * at) * v); });
+}
 
-/// sigmoid'(x) = sigmoid(x) (1 - sigmoid(x)) without its cancellation: the logistic density.
-struct SigmoidSlope {
-  static constexpr const char* name = "sigmoid_slope";
-  template <class T>
-  static T value(T x) {
-    return detail::logistic_density(x);
-  }
-  /// sigmoid(-x) - sigmoid(x) = -tanh(x / 2)
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T> y) {
-    return -(y * tanh(T(0.5) * x));
-  }
-};
+/// The density of the standard normal distribution.
+template <class T>
+Var<T> normal_density(Var<T> x) {
+  return apply_unary(
+      "normal_density", x,
+      [](T v) { return T(std::numbers::inv_sqrtpi / std::numbers::sqrt2) * std::exp(v * v / T(-2)); },
+      [](Var<T> at, Var<T> y, Var<T> v) { return -(at * y * v); });
+}
 
-/// 1 / (1 + exp(-x)), by the exponential of the negative side, which cannot overflow.
-struct Sigmoid {
-  static constexpr const char* name = "sigmoid";
-  template <class T>
-  static T value(T x) {
-    const T e = std::exp(-std::abs(x));
-    return (x < 0 ? e : T(1)) / (T(1) + e);
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return apply_unary<SigmoidSlope>(x);
-  }
-};
+/// The probability that a standard normal variable is below x.
+template <class T>
+Var<T> normal_probability(Var<T> x) {
+  return apply_unary(
+      "normal_probability", x, [](T v) { return std::erfc(v * T(-1 / std::numbers::sqrt2)) / 2; },
+      [](Var<T> at, Var<T>, Var<T> v) { return normal_density(at) * v; });
+}
 
-/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)).
-struct Softplus {
-  static constexpr const char* name = "softplus";
-  template <class T>
-  static T value(T x) {
-    return (std::max)(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return apply_unary<Sigmoid>(x);
-  }
-};
+/// `scale` exp(x) where x <= 0, else 0: its own derivative.
+template <class T>
+Var<T> exponential_below_zero(Var<T> x, T scale) {
+  return apply_unary(
+      "exponential_below_zero", x, [scale](T v) { return v <= 0 ? scale * std::exp(v) : T(0); },
+      [](Var<T>, Var<T> y, Var<T> v) { return y * v; });
+}
 
 }  // namespace detail
 
-/// The hyperbolic tangent, elementwise.
+/// The larger of x and 0, with the derivative 0 at 0. A NaN stays a NaN.
+template <class T>
+Var<T> relu(Var<T> x) {
+  return apply_unary(
+      "relu", x, [](T v) { return v < 0 ? T(0) : v; },
+      [](Var<T> at, Var<T>, Var<T> v) { return detail::relu_mask(at, v); }, true);
+}
+/// x where it is positive, else `below` x, which is also the derivative at 0.
+template <class T>
+Var<T> leaky_relu(Var<T> x, Number<T> below = 0.01) {
+  const T slope = below.value;
+  const auto none = [](Var<T>, Var<T>, Var<T>) { return Var<T>(); };
+  const auto derivative = [slope, none](Var<T> at, Var<T>, Var<T> v) {
+    return apply_unary(
+               "leaky_relu_slope", at, [slope](T u) { return u > 0 ? T(1) : slope; }, none, true) *
+           v;
+  };
+  return apply_unary(
+      "leaky_relu", x, [slope](T v) { return v > 0 ? v : slope * v; }, derivative, true);
+}
+/// x where it is positive, else `scale` (exp(x) - 1), with the derivative `scale` at 0.
+template <class T>
+Var<T> elu(Var<T> x, Number<T> scale = 1) {
+  const T alpha = scale.value;
+  return apply_unary(
+      "elu", x, [alpha](T v) { return v > 0 ? v : alpha * std::expm1(v); },
+      [alpha](Var<T> at, Var<T>, Var<T> v) {
+        return detail::relu_mask(at, v) + detail::exponential_below_zero(at, alpha) * v;
+      });
+}
+/// The hyperbolic tangent.
 template <class T>
 Var<T> tanh(Var<T> x) {
-  return apply_unary<detail::Tanh>(x);
+  return apply_unary(
+      "tanh", x, [](T v) { return std::tanh(v); },
+      [](Var<T> at, Var<T>, Var<T> v) { return detail::tanh_slope(at) * v; });
 }
-/// 1 / (1 + exp(-x)), elementwise.
+/// 1 / (1 + exp(-x)).
 template <class T>
 Var<T> sigmoid(Var<T> x) {
-  return apply_unary<detail::Sigmoid>(x);
+  return apply_unary(
+      "sigmoid", x, [](T v) { return detail::sigmoid_of(v); },
+      [](Var<T> at, Var<T>, Var<T> v) { return detail::sigmoid_slope(at) * v; });
 }
-/// Softplus, log(1 + exp(x)), elementwise.
+/// Softplus, log(1 + exp(x)).
 template <class T>
 Var<T> softplus(Var<T> x) {
-  return apply_unary<detail::Softplus>(x);
+  return apply_unary(
+      "softplus", x, [](T v) { return detail::softplus_of(v); },
+      [](Var<T> at, Var<T>, Var<T> v) { return sigmoid(at) * v; });
+}
+/// x sigmoid(x).
+template <class T>
+Var<T> silu(Var<T> x) {
+  return x * sigmoid(x);
+}
+/// x times the probability that a standard normal variable is below x (Hendrycks and Gimpel 2016).
+template <class T>
+Var<T> gelu(Var<T> x) {
+  return x * detail::normal_probability(x);
+}
+/// The approximation of `gelu` by tanh: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+template <class T>
+Var<T> gelu_tanh(Var<T> x) {
+  const auto factor = T(std::numbers::sqrt2 * std::numbers::inv_sqrtpi);
+  return T(0.5) * x * (T(1) + tanh(factor * (x + T(0.044715) * x * square(x))));
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -6,12 +6,32 @@
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
+#include "hypertape/ops/broadcast.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-/// Elementwise arithmetic. Operands have one shape, or one of them is a scalar (a single element, of any rank): the
-/// result has the other's shape. Of two scalars, it has that of the one with more axes, on whichever side it is:
-/// (1, 1) + () and () + (1, 1) are both (1, 1).
+/// Elementwise arithmetic. Operands of two shapes are broadcast to one, as NumPy does it: extents are compared from the
+/// last axis on, and one of 1, or that is missing, takes the other's. The result has the layout of the operand that has
+/// only one; two that have one each must agree. A scalar goes with anything.
 namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// A number of any arithmetic type, in the precision of a Var.
+template <class T>
+struct AnyNumber {
+  T value;
+
+  /// As static_cast has it.
+  template <class N>
+  requires std::is_arithmetic_v<N> AnyNumber(N number)  // NOLINT(google-explicit-constructor)
+      : value(static_cast<T>(number)) {}
+};
+
+}  // namespace detail
+
+/// A number that goes with a Var<T>: an int, a double and so on. From it, T is not deduced.
+template <class T>
+using Number = std::type_identity_t<detail::AnyNumber<T>>;
 
 namespace detail {
 
@@ -123,7 +143,7 @@ bool gives_way(Var<T> a, Var<T> b) {
   return a.size() == 1 && a.shape() != b.shape() && (b.size() > 1 || a.shape().rank() < b.shape().rank());
 }
 
-/// Brings a scalar to the other operand's shape. @throws ShapeError if the shapes differ and neither is a scalar.
+/// Brings the operands to one shape. @throws ShapeError as `broadcast_shape`.
 template <class T>
 void match(const char* name, Var<T>& a, Var<T>& b) {
   if (a.shape() == b.shape()) return;
@@ -132,25 +152,27 @@ void match(const char* name, Var<T>& a, Var<T>& b) {
   } else if (gives_way(b, a)) {
     b = fill(b, a.shape());
   } else {
-    throw ShapeError(name, ": operands must have one shape, or one be a scalar, got ", a.shape(), " and ", b.shape());
+    const Shape shape = broadcast_shape(name, a.shape(), b.shape());
+    a = broadcast_to(a, shape);
+    b = broadcast_to(b, shape);
   }
 }
 
 }  // namespace detail
 
-/// a + b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a + b, elementwise. @throws ShapeError if the shapes do not fit.
 template <class T>
 Var<T> operator+(Var<T> a, Var<T> b) {
   detail::match("add", a, b);
   return detail::combine(T(1), a, T(1), b);
 }
-/// a - b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a - b, elementwise. @throws ShapeError if the shapes do not fit.
 template <class T>
 Var<T> operator-(Var<T> a, Var<T> b) {
   detail::match("subtract", a, b);
   return detail::combine(T(1), a, T(-1), b);
 }
-/// a b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a b, elementwise. @throws ShapeError if the shapes do not fit.
 template <class T>
 Var<T> operator*(Var<T> a, Var<T> b) {
   if (detail::gives_way(a, b)) return scale(a, b);
@@ -158,7 +180,7 @@ Var<T> operator*(Var<T> a, Var<T> b) {
   detail::match("multiply", a, b);
   return contract<Role::product>(detail::MultiplyForm{a.shape()}, {a, b});
 }
-/// a / b, elementwise. @throws ShapeError if the shapes differ and neither is a scalar.
+/// a / b, elementwise. @throws ShapeError if the shapes do not fit.
 template <class T>
 Var<T> operator/(Var<T> a, Var<T> b) {
   detail::match("divide", a, b);
@@ -173,36 +195,56 @@ Var<T> operator-(Var<T> a) {
 /// @{
 /// The same with a number, which stands for a tensor of this value.
 template <class T>
-Var<T> operator+(Var<T> a, std::type_identity_t<T> b) {
-  return detail::combine(T(1), a, b);
+Var<T> operator+(Var<T> a, Number<T> b) {
+  return detail::combine(T(1), a, b.value);
 }
 template <class T>
-Var<T> operator+(std::type_identity_t<T> a, Var<T> b) {
-  return detail::combine(T(1), b, a);
+Var<T> operator+(Number<T> a, Var<T> b) {
+  return detail::combine(T(1), b, a.value);
 }
 template <class T>
-Var<T> operator-(Var<T> a, std::type_identity_t<T> b) {
-  return detail::combine(T(1), a, -b);
+Var<T> operator-(Var<T> a, Number<T> b) {
+  return detail::combine(T(1), a, -b.value);
 }
 template <class T>
-Var<T> operator-(std::type_identity_t<T> a, Var<T> b) {
-  return detail::combine(T(-1), b, a);
+Var<T> operator-(Number<T> a, Var<T> b) {
+  return detail::combine(T(-1), b, a.value);
 }
 template <class T>
-Var<T> operator*(Var<T> a, std::type_identity_t<T> b) {
-  return detail::combine(b, a);
+Var<T> operator*(Var<T> a, Number<T> b) {
+  return detail::combine(b.value, a);
 }
 template <class T>
-Var<T> operator*(std::type_identity_t<T> a, Var<T> b) {
-  return detail::combine(a, b);
+Var<T> operator*(Number<T> a, Var<T> b) {
+  return detail::combine(a.value, b);
 }
 template <class T>
-Var<T> operator/(Var<T> a, std::type_identity_t<T> b) {
-  return apply_map(detail::QuotientMap<T>{a.shape(), a.shape(), b}, a);
+Var<T> operator/(Var<T> a, Number<T> b) {
+  return apply_map(detail::QuotientMap<T>{a.shape(), a.shape(), b.value}, a);
 }
 template <class T>
-Var<T> operator/(std::type_identity_t<T> a, Var<T> b) {
-  return b.tape().full(b.shape(), a) / b;
+Var<T> operator/(Number<T> a, Var<T> b) {
+  return b.tape().full(b.shape(), a.value) / b;
+}
+/// @}
+
+/// @{
+/// a becomes the result, which is another node: what was recorded from it before stays.
+template <class T, class B>
+Var<T>& operator+=(Var<T>& a, const B& b) {
+  return a = a + b;
+}
+template <class T, class B>
+Var<T>& operator-=(Var<T>& a, const B& b) {
+  return a = a - b;
+}
+template <class T, class B>
+Var<T>& operator*=(Var<T>& a, const B& b) {
+  return a = a * b;
+}
+template <class T, class B>
+Var<T>& operator/=(Var<T>& a, const B& b) {
+  return a = a / b;
 }
 /// @}
 

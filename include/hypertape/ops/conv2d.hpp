@@ -1,8 +1,13 @@
 #pragma once
 
+#include <span>
+#include <utility>
+#include <vector>
+
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/kernels/conv2d_kernels.hpp"
+#include "hypertape/ops/concatenate.hpp"
 #include "hypertape/ops/reduce.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
@@ -64,13 +69,36 @@ inline void require_conv2d_bias(const kernels::Conv2dGeometry& geometry, const S
 struct Conv2dOptions {
   Index stride = 1;   ///< positions from one output to the next
   Index padding = 0;  ///< zero rows and columns on each side
+  Index groups = 1;   ///< of channels, each with weights of its own
 };
 
-/// Cross-correlation: y (N, O, OH, OW) of x (N, C, H, W) with weight (O, C, K, K), OH = (H + 2 padding - K) / stride
-/// + 1.
-/// @throws ShapeError if these do not fit.
+namespace detail {
+
+/// Each group of channels for itself, the results behind one another.
+template <class T>
+Var<T> grouped_conv2d(Var<T> x, Var<T> weight, Conv2dOptions options) {
+  const Shape in = x.shape(), w = weight.shape();
+  const Index groups = std::exchange(options.groups, 1);
+  if (in.rank() != 4 || w.rank() != 4 || groups < 1 || in[1] % groups != 0 || w[0] % groups != 0) {
+    throw ShapeError("conv2d: ", groups, " groups must divide the channels of input ", in, " and weight ", w);
+  }
+  require_batch("conv2d", "the input", in);
+  const Shape part = Shape::batch(in[0], in[1] / groups, in[2], in[3]), part_weight{w[0] / groups, w[1], w[2], w[3]};
+  std::vector<Var<T>> outputs;
+  for (Index g = 0; g < groups; ++g) {
+    outputs.push_back(
+        conv2d(x.slice(g * part.size(), part), weight.slice(g * part_weight.size(), part_weight), options));
+  }
+  return concatenate(std::span<const Var<T>>(outputs), 1);
+}
+
+}  // namespace detail
+
+/// Cross-correlation: y (N, O, OH, OW) of x (N, C, H, W) with weight (O, C / groups, K, K), OH = (H + 2 padding - K) /
+/// stride + 1. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
+  if (options.groups != 1) return detail::grouped_conv2d(x, weight, options);
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
   return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight});
 }
@@ -78,9 +106,39 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
 /// The same plus bias (O), one for each output channel. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) {
+  if (options.groups != 1) {
+    const Var<T> y = conv2d(x, weight, options);
+    if (bias.shape() != Shape{y.shape()[1]}) {
+      throw ShapeError("conv2d: weight ", weight.shape(), " needs a bias ", Shape{y.shape()[1]}, ", got ",
+                       bias.shape());
+    }
+    return y + repeat_per_channel(bias, y.shape());
+  }
   const auto geometry = kernels::conv2d_geometry(x.shape(), weight.shape(), options.stride, options.padding);
   detail::require_conv2d_bias(geometry, bias.shape());
   return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight, bias});
+}
+
+/// Transposed convolution, the input gradient of `conv2d`: y (N, C, H, W) of x (N, O, OH, OW) with weight (O, C, K, K),
+/// H = (OH - 1) stride - 2 padding + K + `more`, where 0 <= more < stride rows and columns are those that the
+/// convolution leaves out at the end (PyTorch's output_padding). @throws ShapeError if these do not fit.
+template <class T>
+Var<T> conv2d_transpose(Var<T> x, Var<T> weight, Conv2dOptions options = {}, Index more = 0) {
+  const Shape in = x.shape(), w = weight.shape();
+  if (in.rank() != 4 || w.rank() != 4 || in[1] != w[0] || options.groups != 1 || more < 0 || more >= options.stride) {
+    throw ShapeError("conv2d_transpose: input ", in, " and weight ", w, " with stride ", options.stride, ", ", more,
+                     " rows and columns more and ", options.groups, " groups do not fit: needs (N, O, OH, OW) and ",
+                     "(O, C, K, K), fewer of those than the stride, and one group");
+  }
+  detail::require_batch("conv2d_transpose", "the input", in);
+  const auto extent = [&](int axis) {
+    const Index own = (in[axis] - 1) * options.stride - 2 * options.padding + w[2] + more;
+    if (own < 1) throw ShapeError("conv2d_transpose: of ", in, ", a padding of ", options.padding, " leaves nothing");
+    return own;
+  };
+  const auto geometry =
+      kernels::conv2d_geometry(Shape::batch(in[0], w[1], extent(2), extent(3)), w, options.stride, options.padding);
+  return contract<Role::first>(detail::Conv2dForm{geometry}, {weight, x});
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

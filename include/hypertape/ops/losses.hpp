@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
-#include "hypertape/ops/arithmetic.hpp"
-#include "hypertape/ops/math.hpp"
+#include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/softmax.hpp"
 
 /// Losses of a batch: scalars, means over the samples, so that blocks of samples can be averaged.
@@ -59,6 +59,12 @@ struct CrossEntropyForm {
   }
 };
 
+template <class T>
+void require_one_shape(const char* operation, Var<T> a, Var<T> b) {
+  if (a.shape() == b.shape()) return;
+  throw ShapeError(operation, ": ", a.shape(), " and ", b.shape(), " must be one shape");
+}
+
 }  // namespace detail
 
 /// -(1/N) sum over n, k of y[n][k] log softmax(z)[n][k] for logits z (N, K) and labels y (N, K): one-hot rows (hard
@@ -70,7 +76,8 @@ Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
     throw ShapeError("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
                      " must have one shape (N, K)");
   }
-  const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits);
+  detail::require_logits("softmax_cross_entropy", logits.shape());
+  const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits, 1);
   return contract<Role::first>(detail::CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
 }
 
@@ -84,13 +91,60 @@ Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels
   return softmax_cross_entropy(logits, logits.tape().leaf(one_hot<T>(labels, logits.shape()[1])));
 }
 
+/// The same for hard labels with a weight for each class: the mean of the samples' losses weighted by those of their
+/// classes, sum_n w[y_n] loss_n / sum_n w[y_n], as in PyTorch. @throws ShapeError unless there is a label a sample and
+/// a weight a class.
+template <class T>
+Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels, std::span<const T> class_weights) {
+  const Shape shape = logits.shape();
+  if (shape.rank() != 2 || static_cast<Index>(class_weights.size()) != shape[1] ||
+      static_cast<Index>(labels.size()) != shape[0]) {
+    throw ShapeError("softmax_cross_entropy: logits ", shape, " need a label for each sample, got ", labels.size(),
+                     ", and a weight for each class, got ", class_weights.size());
+  }
+  Tensor<T> weighted = one_hot<T>(labels, shape[1]);
+  T total = 0;
+  for (Index n = 0; n < shape[0]; ++n) {
+    const auto label = labels[static_cast<std::size_t>(n)];
+    weighted(n, label) = class_weights[static_cast<std::size_t>(label)];
+    total += weighted(n, label);
+  }
+  for (T& value : weighted.values()) value *= static_cast<T>(shape[0]) / total;
+  return softmax_cross_entropy(logits, logits.tape().leaf(weighted));
+}
+
+/// The mean over all elements of the cross-entropy of targets t in 0 .. 1 and probabilities sigmoid(z):
+/// log(1 + exp(z)) - t z. @throws ShapeError if the shapes differ.
+template <class T>
+Var<T> sigmoid_cross_entropy(Var<T> logits, Var<T> targets) {
+  detail::require_one_shape("sigmoid_cross_entropy", logits, targets);
+  return mean(softplus(logits) - targets * logits);
+}
+
 /// The mean of (a - b)^2 over all elements. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> mean_squared_error(Var<T> a, Var<T> b) {
-  if (a.shape() != b.shape()) {
-    throw ShapeError("mean_squared_error: ", a.shape(), " and ", b.shape(), " must be one shape");
-  }
+  detail::require_one_shape("mean_squared_error", a, b);
   return mean(square(a - b));
+}
+
+/// The mean of |a - b| over all elements, with the derivative 0 where they are equal. @throws ShapeError if the shapes
+/// differ.
+template <class T>
+Var<T> mean_absolute_error(Var<T> a, Var<T> b) {
+  detail::require_one_shape("mean_absolute_error", a, b);
+  return mean(abs(a - b));
+}
+
+/// The mean over all elements of Huber's loss (Huber 1964) of d = a - b: d^2 / 2 where |d| <= delta, the
+/// bound, else delta (|d| - delta / 2). @throws ShapeError if the shapes differ, ArgumentError unless it is positive.
+template <class T>
+Var<T> huber_loss(Var<T> a, Var<T> b, Number<T> bound = 1) {
+  const T delta = bound.value;
+  detail::require_one_shape("huber_loss", a, b);
+  if (!(delta > 0)) throw ArgumentError("huber_loss: delta must be positive, got ", delta);
+  const Var<T> d = a - b, inner = clamp(d, -delta, delta);
+  return mean(inner * (d - T(0.5) * inner));
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -1,124 +1,139 @@
 #pragma once
 
 #include <cmath>
+#include <numbers>
+#include <type_traits>
 
-#include "hypertape/ops/activations.hpp"
-#include "hypertape/ops/unary.hpp"
+#include "hypertape/kernels/exp.hpp"
+#include "hypertape/ops/select.hpp"
 
 /// Elementary functions, elementwise.
 namespace hypertape::inline HYPERTAPE_ABI {
 
-namespace detail {
-
-struct Exp {
-  static constexpr const char* name = "exp";
-  template <class T>
-  static T value(T x) {
-    return std::exp(x);
-  }
-  template <class T>
-  static Var<T> derivative(Var<T>, Var<T> y) {
-    return y;
-  }
-};
-
-struct Log {
-  static constexpr const char* name = "log";
-  template <class T>
-  static T value(T x) {
-    return std::log(x);
-  }
-  template <class T>
-  static Var<T> inverse_derivative(Var<T> x, Var<T>) {
-    return x;
-  }
-};
-
-struct Sqrt {
-  static constexpr const char* name = "sqrt";
-  template <class T>
-  static T value(T x) {
-    return std::sqrt(x);
-  }
-  template <class T>
-  static Var<T> inverse_derivative(Var<T>, Var<T> y) {
-    return T(2) * y;
-  }
-};
-
-struct Square {
-  static constexpr const char* name = "square";
-  template <class T>
-  static T value(T x) {
-    return x * x;
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return T(2) * x;
-  }
-};
-
-struct Sin {
-  static constexpr const char* name = "sin";
-  template <class T>
-  static T value(T x) {
-    return std::sin(x);
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return cos(x);
-  }
-};
-
-struct Cos {
-  static constexpr const char* name = "cos";
-  template <class T>
-  static T value(T x) {
-    return std::cos(x);
-  }
-  template <class T>
-  static Var<T> derivative(Var<T> x, Var<T>) {
-    return -sin(x);
-  }
-};
-
-}  // namespace detail
-
-/// The exponential function, elementwise.
+/// e to the power x.
 template <class T>
 Var<T> exp(Var<T> x) {
-  return apply_unary<detail::Exp>(x);
+  return apply_unary(
+      "exp", x, [](Index count, const T* from, T* to) { kernels::exp(count, from, to); },
+      [](Var<T>, Var<T> y, Var<T> v) { return y * v; });
 }
-/// The natural logarithm, elementwise.
+/// exp(x) - 1, exact where x is small.
+template <class T>
+Var<T> expm1(Var<T> x) {
+  return apply_unary(
+      "expm1", x, [](T v) { return std::expm1(v); }, [](Var<T> at, Var<T>, Var<T> v) { return exp(at) * v; });
+}
+/// The natural logarithm.
 template <class T>
 Var<T> log(Var<T> x) {
-  return apply_unary<detail::Log>(x);
+  return apply_unary(
+      "log", x, [](T v) { return std::log(v); }, [](Var<T> at, Var<T>, Var<T> v) { return v / at; });
 }
-/// The square root, elementwise. Its derivative at 0 is infinite, and that of sqrt(sum(square(x))) there is NaN: use
-/// `norm` of ops/norm.hpp for a Euclidean norm.
+/// log(1 + x), exact where x is small.
+template <class T>
+Var<T> log1p(Var<T> x) {
+  return apply_unary(
+      "log1p", x, [](T v) { return std::log1p(v); }, [](Var<T> at, Var<T>, Var<T> v) { return v / (T(1) + at); });
+}
+/// The square root. Its derivative at 0 is infinite, and that of sqrt(sum(square(x))) there is NaN: use `norm` of
+/// ops/norm.hpp for a Euclidean norm.
 template <class T>
 Var<T> sqrt(Var<T> x) {
-  return apply_unary<detail::Sqrt>(x);
+  return apply_unary(
+      "sqrt", x, [](T v) { return std::sqrt(v); }, [](Var<T>, Var<T> y, Var<T> v) { return v / (T(2) * y); });
 }
-/// x squared, elementwise.
+/// x squared.
 template <class T>
 Var<T> square(Var<T> x) {
-  return apply_unary<detail::Square>(x);
+  return apply_unary(
+      "square", x, [](T v) { return v * v; }, [](Var<T> at, Var<T>, Var<T> v) { return T(2) * at * v; }, true);
 }
-/// The sine of an angle in radians, elementwise.
+/// The sine of an angle in radians.
 template <class T>
 Var<T> sin(Var<T> x) {
-  return apply_unary<detail::Sin>(x);
+  return apply_unary(
+      "sin", x, [](T v) { return std::sin(v); }, [](Var<T> at, Var<T>, Var<T> v) { return cos(at) * v; });
 }
-/// The cosine of an angle in radians, elementwise.
+/// The cosine of an angle in radians.
 template <class T>
 Var<T> cos(Var<T> x) {
-  return apply_unary<detail::Cos>(x);
+  return apply_unary(
+      "cos", x, [](T v) { return std::cos(v); }, [](Var<T> at, Var<T>, Var<T> v) { return -(sin(at) * v); });
 }
-/// The absolute value, elementwise, with the derivative 0 at 0.
+/// The tangent of an angle in radians.
+template <class T>
+Var<T> tan(Var<T> x) {
+  return apply_unary(
+      "tan", x, [](T v) { return std::tan(v); }, [](Var<T>, Var<T> y, Var<T> v) { return (T(1) + square(y)) * v; });
+}
+/// The angle in radians, in -pi/2 .. pi/2, whose tangent is x.
+template <class T>
+Var<T> atan(Var<T> x) {
+  return apply_unary(
+      "atan", x, [](T v) { return std::atan(v); }, [](Var<T> at, Var<T>, Var<T> v) { return v / (T(1) + square(at)); });
+}
+/// The angle in radians of the point (x, y), in -pi .. pi. The derivative at the origin is NaN.
+template <class T>
+Var<T> atan2(Var<T> y, Var<T> x) {
+  return apply_binary(
+      "atan2", y, x, [](T a, T b) { return std::atan2(a, b); },
+      [](Var<T> a, Var<T> b, Var<T>, Var<T> v) { return b * v / (square(a) + square(b)); },
+      [](Var<T> a, Var<T> b, Var<T>, Var<T> v) { return -(a * v / (square(a) + square(b))); });
+}
+/// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+template <class T>
+Var<T> erf(Var<T> x) {
+  return apply_unary(
+      "erf", x, [](T v) { return std::erf(v); },
+      [](Var<T> at, Var<T>, Var<T> v) { return T(2 * std::numbers::inv_sqrtpi) * exp(-square(at)) * v; });
+}
+/// 1, 0 or -1 as x is positive, 0 or negative. The derivative is 0.
+template <class T>
+Var<T> sign(Var<T> x) {
+  return apply_unary(
+      "sign", x, [](T v) { return v > 0   ? T(1)
+                                  : v < 0 ? T(-1)
+                                          : v; }, [](Var<T>, Var<T>, Var<T>) { return Var<T>(); },
+      true);
+}
+/// The absolute value, with the derivative 0 at 0.
 template <class T>
 Var<T> abs(Var<T> x) {
-  return relu(x) + relu(-x);
+  return apply_unary(
+      "abs", x, [](T v) { return std::abs(v); }, [](Var<T> at, Var<T>, Var<T> v) { return sign(at) * v; }, true);
+}
+
+/// x to a power. At x = 0, the derivative of the power 0 is 0.
+template <class T>
+Var<T> pow(Var<T> x, Number<T> power) {
+  const T exponent = power.value;
+  return apply_unary(
+      "pow", x, [exponent](T v) { return std::pow(v, exponent); },
+      [exponent](Var<T> at, Var<T>, Var<T> v) {
+        return exponent >= 0 && exponent <= 0 ? Var<T>() : exponent * pow(at, exponent - T(1)) * v;
+      });
+}
+/// x to the power `exponent`. The derivatives at x = 0 are those of PyTorch: with respect to x, 0 if the exponent is 0;
+/// with respect to the exponent, 0 if it is not negative. Where x is negative, the one with respect to the exponent is
+/// NaN. @throws ShapeError if the shapes do not fit one another.
+template <class T>
+Var<T> pow(Var<T> x, Var<T> exponent) {
+  const auto by_base = [](Var<T> base, Var<T> power, Var<T>, Var<T> v) {
+    const Var<T> zero = v.tape().full(v.shape(), T(0));
+    return where(equal(power, zero), zero, power * pow(base, power - T(1)) * v);
+  };
+  const auto by_exponent = [](Var<T> base, Var<T> power, Var<T> y, Var<T> v) {
+    const Var<T> zero = v.tape().full(v.shape(), T(0)), one = v.tape().full(v.shape(), T(1));
+    const Var<T> at_zero = equal(base, zero) * (T(1) - less(power, zero));
+    return where(at_zero, zero, y * log(where(at_zero, one, base)) * v);
+  };
+  return apply_binary(
+      "pow", x, exponent, [](T base, T power) { return std::pow(base, power); }, by_base, by_exponent);
+}
+/// A number to the power `exponent`.
+template <class T>
+Var<T> pow(Number<T> x, Var<T> exponent) {
+  return pow(exponent.tape().full(exponent.shape(), x.value), exponent);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

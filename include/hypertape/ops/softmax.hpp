@@ -1,10 +1,9 @@
 #pragma once
 
-#include <cmath>
-
+#include "hypertape/core/axes.hpp"
 #include "hypertape/kernels/softmax_kernels.hpp"
 #include "hypertape/ops/arithmetic.hpp"
-#include "hypertape/ops/reduce.hpp"
+#include "hypertape/ops/broadcast.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -36,7 +35,7 @@ template <class T>
 struct ExpOfLogProbability final : Operation<T> {
   const char* name() const override { return "exp_of_log_probability"; }
   void evaluate(const Evaluation<T>& call) const override {
-    kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T l) { return std::exp(l); });
+    kernels::exp(call.output_shape().size(), call.input(0), call.output());
   }
   Var<T> tangent(const TangentSweep<T>& call) const override { return weigh(call.output(), call.tangent(0)); }
   void pullback(PullbackSweep<T>& call) const override {
@@ -53,33 +52,52 @@ Var<T> probabilities(Var<T> l) {
   return l.tape().apply(ExpOfLogProbability<T>(), l.shape(), {l});
 }
 
-/// y[n][k] = z[n][k] - log sum over j of exp z[n][j]. With p = exp(y):
-///     y' = z' - sum_k p_k z'_k        z_bar = y_bar - p sum_k y_bar_k
+/// y = z - log sum exp z, the sum over one axis of any tensor. With p = exp(y) and sums over that axis:
+///     y' = z' - sum p z'        z_bar = y_bar - p sum y_bar
 template <class T>
 struct LogSoftmax final : Operation<T> {
+  int axis;  ///< of the sums
+
+  /// Over this axis.
+  explicit LogSoftmax(int axis_) : axis(axis_) {}
+
   const char* name() const override { return "log_softmax"; }
   void evaluate(const Evaluation<T>& call) const override {
     const Shape& shape = call.output_shape();
-    kernels::log_softmax(shape[0], shape.features(), call.input(0), call.output(), call.scratch(2 * shape[0]));
+    const Index K = shape[axis], inner = kernels::strides_of(shape)[static_cast<std::size_t>(axis)], block = K * inner;
+    T* scratch = call.scratch(inner == 1 ? K : 2 * inner);
+    for (Index begin = 0; begin < shape.size(); begin += block) {
+      if (inner == 1) {
+        kernels::log_softmax_of_row(K, call.input(0) + begin, call.output() + begin, scratch);
+      } else {
+        kernels::log_softmax(inner, K, call.input(0) + begin, call.output() + begin, scratch);
+      }
+    }
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     const Var<T> z = call.tangent(0);
-    return z - repeat_for_features(sum_over_features(detail::probabilities(call.output()) * z), z.shape());
+    return z - sums(detail::probabilities(call.output()) * z);
   }
   void pullback(PullbackSweep<T>& call) const override {
     if (!call.needs(0)) return;
     const Var<T> y = call.adjoint();
-    call.add(0, y - detail::probabilities(call.output()) * repeat_for_features(sum_over_features(y), y.shape()));
+    call.add(0, y - detail::probabilities(call.output()) * sums(y));
   }
+
+ private:
+  Var<T> sums(Var<T> x) const { return broadcast_to(sum_to(x, with_extent(x.shape(), axis, 1)), x.shape()); }
 };
 
 template <class T>
-Var<T> log_softmax(const char* operation, Var<T> logits) {
-  if (logits.shape().rank() != 2) {
-    throw ShapeError(operation, ": needs logits (N, K), got ", logits.shape());
-  }
-  require_batch(operation, "the logits", logits.shape());
-  return logits.tape().apply(LogSoftmax<T>(), logits.shape(), {logits});
+Var<T> log_softmax(const char* operation, Var<T> x, int axis) {
+  const int chosen = checked_axis(operation, x.shape(), axis);
+  return x.tape().apply(LogSoftmax<T>(chosen), x.shape(), {x});
+}
+
+/// @throws ShapeError unless the logits are a batch (N, K).
+inline void require_logits(const char* operation, const Shape& logits) {
+  if (logits.rank() != 2) throw ShapeError(operation, ": needs logits (N, K), got ", logits);
+  require_batch(operation, "the logits", logits);
 }
 
 }  // namespace detail
@@ -88,14 +106,27 @@ Var<T> log_softmax(const char* operation, Var<T> logits) {
 /// but a sample of nothing else is NaN. @throws ShapeError for another rank.
 template <class T>
 Var<T> log_softmax(Var<T> logits) {
-  return detail::log_softmax("log_softmax", logits);
+  detail::require_logits("log_softmax", logits.shape());
+  return detail::log_softmax("log_softmax", logits, 1);
+}
+/// The same over an axis of any tensor, -1 the last. @throws ShapeError if it does not have that axis.
+template <class T>
+Var<T> log_softmax(Var<T> x, int axis) {
+  return detail::log_softmax("log_softmax", x, axis);
 }
 
 /// Class probabilities p: logits (N, K) -> (N, K). `p * log_softmax(logits)` is NaN where a logit is -inf; an entropy
 /// is `softmax_cross_entropy(logits, p)`. @throws ShapeError for another rank.
 template <class T>
 Var<T> softmax(Var<T> logits) {
-  return detail::probabilities(detail::log_softmax("softmax", logits));
+  detail::require_logits("softmax", logits.shape());
+  return detail::probabilities(detail::log_softmax("softmax", logits, 1));
+}
+/// The same over an axis of any tensor, -1 the last: positive values whose sums over it are 1. @throws ShapeError if it
+/// does not have that axis.
+template <class T>
+Var<T> softmax(Var<T> x, int axis) {
+  return detail::probabilities(detail::log_softmax("softmax", x, axis));
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 
@@ -7,43 +9,49 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The family of smooth elementwise functions y = f(x). A Function gives
-///
-///     static constexpr const char* name;
-///     template <class T> static T value(T x);
-///     template <class T> static Var<T> derivative(Var<T> x, Var<T> y);   // f'(x), in ops, from x or y
-///
-/// and tangent f'(x) x' and pullback f'(x) y_bar follow, as they are one and the same. Where f'(x) is a reciprocal,
-/// give `inverse_derivative`, 1 / f'(x), in its place: a quotient v / x may be finite where 1 / x is not.
-template <class T, class Function>
+/// The family of elementwise functions y = f(x): tangent f'(x) x' and pullback f'(x) y_bar are one and the same.
+template <class T, class Value, class Derivative>
 struct Unary final : Operation<T> {
-  const char* name() const override { return Function::name; }
-  void evaluate(const Evaluation<T>& call) const override {
-    kernels::map(call.output_shape().size(), call.input(0), call.output(), [](T x) { return Function::value(x); });
-  }
-  Var<T> tangent(const TangentSweep<T>& call) const override { return times_derivative(call, call.tangent(0)); }
-  void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, times_derivative(call, call.adjoint()));
-  }
+  const char* label;
+  bool cheap;
+  [[no_unique_address]] Value value;
+  [[no_unique_address]] Derivative derivative;
 
- private:
-  /// f'(x) v
-  static Var<T> times_derivative(const auto& call, Var<T> v) {
-    const Var<T> x = call.input(0), y = call.output();
-    if constexpr (requires { Function::inverse_derivative(x, y); }) {
-      return v / Function::inverse_derivative(x, y);
+  Unary(const char* label_, bool cheap_, const Value& value_, const Derivative& derivative_)
+      : label(label_), cheap(cheap_), value(value_), derivative(derivative_) {}
+
+  const char* name() const override { return label; }
+  bool is_cheap() const override { return cheap; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const Index count = call.output_shape().size();
+    if constexpr (requires(const T* x, T* y) { value(count, x, y); }) {
+      value(count, call.input(0), call.output());
     } else {
-      return Function::derivative(x, y) * v;
+      kernels::map(count, call.input(0), call.output(), value);
     }
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return derivative(call.input(0), call.output(), call.tangent(0));
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (!call.needs(0)) return;
+    if (const Var<T> product = derivative(call.input(0), call.output(), call.adjoint())) call.add(0, product);
   }
 };
 
 }  // namespace detail
 
-/// Records y = f(x), elementwise.
-template <class Function, class T>
-Var<T> apply_unary(Var<T> x) {
-  return x.tape().apply(detail::Unary<T, Function>(), x.shape(), {x});
+/// Records y = f(x), elementwise:
+///
+///     apply_unary("sin", x, [](T v) { return std::sin(v); }, [](Var<T> x, Var<T>, Var<T> v) { return cos(x) * v; })
+///
+/// `value` is f of a number, or value(count, x, y) for arrays. `derivative(x, y, v)` is f'(x) v in operations, from x
+/// and y = f(x), so that derivatives of any order follow: for log, it is v / x, which may be finite where 1 / x is not.
+/// It returns none where f' is 0. What both capture is copied into the tape's memory and not destroyed. `cheap`: as
+/// Operation::is_cheap. The name must outlive the tape's record.
+template <class T, class Value, class Derivative>
+Var<T> apply_unary(const char* name, Var<T> x, const Value& value, const Derivative& derivative, bool cheap = false) {
+  return x.tape().apply(detail::Unary<T, Value, Derivative>(name, cheap, value, derivative), x.shape(), {x});
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

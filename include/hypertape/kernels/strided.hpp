@@ -1,0 +1,146 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "hypertape/core/shape.hpp"
+#include "hypertape/kernels/elementwise.hpp"
+#include "hypertape/kernels/output_mode.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
+#include "hypertape/kernels/transpose.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI::kernels {
+
+/// How far apart the entries of each axis lie in memory, as the shape's layout has it; 0 past the last axis.
+using Strides = std::array<Index, Shape::max_rank>;
+inline Strides strides_of(const Shape& shape) {
+  Strides strides{};
+  Index next = 1;
+  const auto place = [&](int axis) {
+    Index& stride = strides[static_cast<std::size_t>(axis)];
+    if (axis >= shape.rank() || stride != 0) return;
+    stride = next;
+    next *= shape[axis];
+  };
+  if (shape.layout() == Layout::samples_innermost) place(0);
+  if (shape.layout() == Layout::channels_innermost) place(1);
+  for (int axis = Shape::max_rank - 1; axis >= 0; --axis) place(axis);
+  return strides;
+}
+
+/// A loop over pairs of elements, (from[i . a], to[i . b]) for every index i of up to as many axes as a shape has. A
+/// stride of 0 stays at an element, a negative one goes back.
+class StridedLoop {
+ public:
+  /// One axis.
+  struct Axis {
+    Index extent = 1;
+    Index from = 0, to = 0;  ///< strides
+  };
+
+  /// Adds an axis, the slowest so far last. Extents of 1 are left out.
+  void add(Index extent, Index from, Index to) {
+    if (extent > 1) axes_[static_cast<std::size_t>(rank_++)] = {extent, from, to};
+  }
+  /// Where both sides begin.
+  void begin(Index from, Index to) {
+    from_ = from;
+    to_ = to;
+  }
+
+  /// to[...] = start + from[...], in the order of `to`; with accumulation, elements that one comes to several times add
+  /// up. `to` is not cleared before.
+  template <class T>
+  void run(const T* from, T* to, OutputMode mode) const {
+    StridedLoop loop = *this;
+    loop.simplify();
+    loop.nest(loop.rank_, from + from_, to + to_, mode);
+  }
+
+  /// The loop in the other direction.
+  StridedLoop reversed() const {
+    StridedLoop loop = *this;
+    std::swap(loop.from_, loop.to_);
+    for (Axis& axis : loop.axes_) std::swap(axis.from, axis.to);
+    return loop;
+  }
+
+  /// Calls visit(offset in from, offset in to) for each pair, the first axis that was added slowest.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    visit_axis(0, from_, to_, visit);
+  }
+
+ private:
+  /// The axis whose strides are smallest innermost, which is then axes_[0]; axes that lie behind one another in both
+  /// memories become one.
+  void simplify() {
+    const auto size = [](Index stride) { return stride < 0 ? -stride : stride; };
+    const auto key = [&](const Axis& axis) {  // a sum over an axis is as far inside as what is read allows
+      return std::pair(size(axis.to == 0 ? axis.from : axis.to), size(axis.from));
+    };
+    std::stable_sort(axes_.begin(), axes_.begin() + rank_,
+                     [&](const Axis& a, const Axis& b) { return key(a) < key(b); });
+    int kept = 0;
+    for (int k = 0; k < rank_; ++k) {
+      const Axis axis = axes_[static_cast<std::size_t>(k)];
+      if (kept > 0) {
+        Axis& inner = axes_[static_cast<std::size_t>(kept - 1)];
+        if (axis.from == inner.from * inner.extent && axis.to == inner.to * inner.extent) {
+          inner.extent *= axis.extent;
+          continue;
+        }
+      }
+      axes_[static_cast<std::size_t>(kept++)] = axis;
+    }
+    rank_ = kept;
+  }
+
+  template <class T>
+  void nest(int rank, const T* from, T* to, OutputMode mode) const {
+    if (rank <= 1) return innermost(rank == 0 ? Axis{} : axes_[0], from, to, mode);
+    const Axis &inner = axes_[0], &outer = axes_[static_cast<std::size_t>(rank - 1)];
+    if (rank == 2 && inner.to == 1 && outer.from == 1 && inner.from >= outer.extent && outer.to >= inner.extent) {
+      return transpose_matrix(inner.extent, outer.extent, from, inner.from, to, outer.to, mode);
+    }
+    for (Index i = 0; i < outer.extent; ++i) nest(rank - 1, from + i * outer.from, to + i * outer.to, mode);
+  }
+
+  template <class T>
+  static void innermost(const Axis& axis, const T* from, T* to, OutputMode mode) {
+    const auto [extent, a, b] = axis;
+    const bool add = mode == OutputMode::accumulate;
+    if (b == 0 && extent > 1) {  // a sum
+      T total = 0;
+      if (a == 1) {
+        total = sum(extent, from);
+      } else {
+        for (Index i = 0; i < extent; ++i) total += from[i * a];
+      }
+      *to = add ? *to + total : total;
+    } else if (a == 1 && b == 1) {
+      if (!add) return static_cast<void>(std::copy_n(from, extent, to));
+      map(extent, to, from, to, [](T sum, T value) { return sum + value; });
+    } else if (a == 0 && b == 1) {
+      const T value = *from;
+      if (!add) return static_cast<void>(std::fill_n(to, extent, value));
+      map(extent, to, to, [value](T sum) { return sum + value; });
+    } else {
+      for (Index i = 0; i < extent; ++i) to[i * b] = from[i * a] + (add ? to[i * b] : T(0));
+    }
+  }
+
+  template <class Visit>
+  void visit_axis(int axis, Index from, Index to, const Visit& visit) const {
+    if (axis == rank_) return visit(from, to);
+    const Axis& own = axes_[static_cast<std::size_t>(axis)];
+    for (Index i = 0; i < own.extent; ++i) visit_axis(axis + 1, from + i * own.from, to + i * own.to, visit);
+  }
+
+  std::array<Axis, Shape::max_rank> axes_{};
+  int rank_ = 0;
+  Index from_ = 0, to_ = 0;
+};
+
+}  // namespace hypertape::inline HYPERTAPE_ABI::kernels

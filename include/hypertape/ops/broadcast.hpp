@@ -1,0 +1,103 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "hypertape/autodiff/linear_map.hpp"
+#include "hypertape/kernels/strided.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// out = 0, then out[i . b] += in[i . a] for every index i of a strided loop.
+struct StridedMap {
+  const char *name, *adjoint_name;
+  Shape domain, codomain;
+  kernels::StridedLoop loop;
+  /// Whether the loop comes to each element of the codomain, or of the domain, exactly once.
+  bool covers_codomain, covers_domain;
+  static constexpr bool cheap = true;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    run(loop, in, out, codomain.size(), covers_codomain);
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    run(loop.reversed(), in, out, domain.size(), covers_domain);
+  }
+
+ private:
+  template <class T>
+  static void run(const kernels::StridedLoop& loop, const T* in, T* out, Index size, bool covers) {
+    if (covers) return loop.run(in, out, kernels::OutputMode::write);
+    std::fill_n(out, size, T(0));
+    loop.run(in, out, kernels::OutputMode::accumulate);
+  }
+};
+
+/// The shape to which two operands are broadcast, as NumPy does it: extents are compared from the last axis on, and one
+/// of 1, or that is missing, takes the other's. The layout is that of the operand that has only one. @throws
+/// ShapeError, naming the operation, if extents differ, or both have one layout each, and not the same.
+inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b) {
+  const int rank = (std::max)(a.rank(), b.rank());
+  std::vector<Index> extents(static_cast<std::size_t>(rank));
+  for (int axis = 0; axis < rank; ++axis) {
+    const int in_a = axis - rank + a.rank(), in_b = axis - rank + b.rank();
+    const Index of_a = in_a < 0 ? 1 : a[in_a], of_b = in_b < 0 ? 1 : b[in_b];
+    if (of_a != of_b && of_a != 1 && of_b != 1) {
+      throw ShapeError(operation, ": operands must have one shape, or extents of 1 where they differ, got ", a, " and ",
+                       b);
+    }
+    extents[static_cast<std::size_t>(axis)] = (std::max)(of_a, of_b);
+  }
+  const auto has_any_order = [](const Shape& shape) { return shape.is_batch() && shape.is_row_major(); };
+  if (!has_any_order(a) && !has_any_order(b) && a.layout() != b.layout()) {
+    throw ShapeError(operation, ": operands must have one layout, got ", a, " and ", b, "; relayout one of them");
+  }
+  const auto is_whole_batch = [&](const Shape& shape) {
+    return shape.rank() == rank && shape.layout() == Layout::samples_innermost;
+  };
+  const Layout either = is_whole_batch(a) || is_whole_batch(b) ? Layout::samples_innermost : Layout::row_major;
+  return Shape(extents, !has_any_order(a) ? a.layout() : !has_any_order(b) ? b.layout() : either);
+}
+
+/// The sums over axes, which stay with extent 1, in the layout of `kept`.
+template <class T>
+Var<T> sum_to(Var<T> x, const Shape& kept) {
+  const Shape from = x.shape();
+  StridedMap map{"sum", "broadcast", from, kept, {}, from.size() == kept.size(), true};
+  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(kept);
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    const auto i = static_cast<std::size_t>(axis);
+    map.loop.add(from[axis], a[i], kept[axis] == 1 ? 0 : b[i]);
+  }
+  return apply_map(map, x);
+}
+
+}  // namespace detail
+
+/// x repeated along axes of extent 1, and along new ones in front, as NumPy broadcasts: (3, 1) to (2, 3, 4). The result
+/// has the layout of `shape`. @throws ShapeError if another extent would have to change.
+template <class T>
+Var<T> broadcast_to(Var<T> x, const Shape& shape) {
+  const Shape from = x.shape();
+  if (from == shape) return x;
+  const int added = shape.rank() - from.rank();
+  bool fits = added >= 0;
+  for (int axis = 0; fits && axis < from.rank(); ++axis) {
+    fits = from[axis] == 1 || from[axis] == shape[added + axis];
+  }
+  if (!fits) throw ShapeError("broadcast_to: ", from, " does not fit into ", shape);
+  detail::StridedMap map{"broadcast", "sum", from, shape, {}, true, from.size() == shape.size()};
+  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(shape);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const bool repeats = axis < added || from[axis - added] == 1;
+    map.loop.add(shape[axis], repeats ? 0 : a[static_cast<std::size_t>(axis - added)],
+                 b[static_cast<std::size_t>(axis)]);
+  }
+  return apply_map(map, x);
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "hypertape/ops/rearrange.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// Tensors behind one another along an axis.
+template <class T>
+struct Concatenate final : Operation<T> {
+  int axis;  ///< the axis
+
+  /// Along this axis.
+  explicit Concatenate(int axis_) : axis(axis_) {}
+
+  const char* name() const override { return "concatenate"; }
+  bool is_cheap() const override { return true; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const Shape& to = call.output_shape();
+    const kernels::Strides b = kernels::strides_of(to);
+    Index begin = 0;
+    for (int i = 0; i < call.inputs(); ++i) {
+      const Shape& from = call.input_shape(i);
+      const kernels::Strides a = kernels::strides_of(from);
+      kernels::StridedLoop loop;
+      for (int k = 0; k < to.rank(); ++k) {
+        loop.add(from[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
+      }
+      loop.begin(0, begin * b[static_cast<std::size_t>(axis)]);
+      loop.run(call.input(i), call.output(), kernels::OutputMode::write);
+      begin += from[axis];
+    }
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    std::vector<Var<T>> tangents;
+    for (int i = 0; i < call.inputs(); ++i) {
+      const Var<T> own = call.tangent(i);
+      tangents.push_back(own ? own : call.tape().full(call.input(i).shape(), T(0)));
+    }
+    return call.tape().apply(Concatenate(axis), call.output_shape(), std::span<const Var<T>>(tangents));
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    Index begin = 0;
+    for (int i = 0; i < call.inputs(); ++i) {
+      const Index extent = call.input(i).shape()[axis];
+      if (call.needs(i)) call.add(i, narrow(call.adjoint(), axis, begin, extent));
+      begin += extent;
+    }
+  }
+};
+
+}  // namespace detail
+
+/// Tensors behind one another along an axis; all other extents, and the layouts, agree. @throws ShapeError if they do
+/// not, or there is no tensor.
+template <class T>
+Var<T> concatenate(std::span<const Var<T>> parts, int axis) {
+  if (parts.empty()) throw ShapeError("concatenate: needs a tensor");
+  const Shape first = parts.front().shape();
+  const int chosen = detail::checked_axis("concatenate", first, axis);
+  Index extent = 0;
+  for (const Var<T>& part : parts) {
+    const Shape own = part.shape();
+    if (own.rank() != first.rank() || detail::with_extent(own, chosen, first[chosen]) != first) {
+      throw ShapeError("concatenate: ", first, " and ", own, " differ in more than axis ", axis);
+    }
+    extent += own[chosen];
+  }
+  return parts.front().tape().apply(detail::Concatenate<T>(chosen), detail::with_extent(first, chosen, extent), parts);
+}
+/// The same for tensors given one by one.
+template <class T>
+Var<T> concatenate(std::initializer_list<Var<T>> parts, int axis) {
+  return concatenate(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
+}
+
+/// Tensors of one shape, row-major, along a new axis, which is axis number `axis` of the result. @throws ShapeError if
+/// the shapes differ, or a tensor has five axes.
+template <class T>
+Var<T> stack(std::span<const Var<T>> parts, int axis = 0) {
+  std::vector<Var<T>> wide;
+  for (const Var<T>& part : parts) {
+    const Shape own = part.shape();
+    detail::require_row_major("stack", "a tensor", own);
+    if (axis < -own.rank() - 1 || axis > own.rank()) throw ShapeError("stack: ", own, " cannot get an axis ", axis);
+    std::vector<Index> extents(own.extents().begin(), own.extents().end());
+    extents.insert(extents.begin() + (axis < 0 ? axis + own.rank() + 1 : axis), 1);
+    wide.push_back(reshape(part, Shape(extents)));
+  }
+  return concatenate(std::span<const Var<T>>(wide), axis);
+}
+/// The same for tensors given one by one.
+template <class T>
+Var<T> stack(std::initializer_list<Var<T>> parts, int axis = 0) {
+  return stack(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
+}
+
+/// x cut along an axis into parts of these extents. @throws ShapeError unless they add up to the axis's extent.
+template <class T>
+std::vector<Var<T>> split(Var<T> x, int axis, std::span<const Index> extents) {
+  std::vector<Var<T>> parts;
+  const int chosen = detail::checked_axis("split", x.shape(), axis);
+  Index begin = 0;
+  for (const Index extent : extents) {
+    if (extent < 1 || extent > x.shape()[chosen] - begin) break;
+    parts.push_back(narrow(x, chosen, begin, extent));
+    begin += extent;
+  }
+  if (begin != x.shape()[chosen] || parts.size() != extents.size()) {
+    throw ShapeError("split: the parts must be of 1 or more, and add up to axis ", axis, " of ", x.shape());
+  }
+  return parts;
+}
+/// The same for extents given one by one.
+template <class T>
+std::vector<Var<T>> split(Var<T> x, int axis, std::initializer_list<Index> extents) {
+  return split(x, axis, std::span<const Index>(extents.begin(), extents.size()));
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "hypertape/ops/rearrange.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// A x = x[source], elementwise in memory order; A^T adds each value to its source.
+struct IndexMap {
+  const char *name, *adjoint_name;
+  Shape domain, codomain;
+  const Index* source;  ///< of each element of the codomain, in the tape's memory
+  static constexpr bool cheap = true;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    for (Index i = 0; i < codomain.size(); ++i) out[i] = in[source[i]];
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    std::fill_n(out, domain.size(), T(0));
+    for (Index i = 0; i < codomain.size(); ++i) out[source[i]] += in[i];
+  }
+};
+
+}  // namespace detail
+
+/// Of one axis, the entries with these numbers, in their order, some perhaps several times: the rows of a table for
+/// `index_select(table, 0, rows)`, an embedding. Derivatives add up where a number comes several times. @throws
+/// ShapeError for a number that the axis does not have, or if there are none.
+template <class T>
+Var<T> index_select(Var<T> x, int axis, std::span<const Index> numbers) {
+  const Shape from = x.shape();
+  const int chosen = detail::checked_axis("index_select", from, axis);
+  for (const Index number : numbers) {
+    if (number < 0 || number >= from[chosen]) {
+      throw ShapeError("index_select: axis ", axis, " of ", from, " has no entry ", number);
+    }
+  }
+  const Shape to = detail::with_extent(from, chosen, static_cast<Index>(numbers.size()));
+  kernels::StridedLoop loop;  // over one of the chosen entries
+  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
+  for (int k = 0; k < from.rank(); ++k) {
+    if (k != chosen) loop.add(from[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
+  }
+  const Index from_step = a[static_cast<std::size_t>(chosen)], to_step = b[static_cast<std::size_t>(chosen)];
+  auto* source = x.tape().template allocate<Index>(to.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    loop.for_each(
+        [&](Index in, Index out) { source[out + static_cast<Index>(i) * to_step] = in + numbers[i] * from_step; });
+  }
+  return apply_map(detail::IndexMap{"index_select", "index_add", from, to, source}, x);
+}
+/// The same for numbers given one by one.
+template <class T>
+Var<T> index_select(Var<T> x, int axis, std::initializer_list<Index> numbers) {
+  return index_select(x, axis, std::span<const Index>(numbers.begin(), numbers.size()));
+}
+
+namespace detail {
+
+/// The map of `gather`: along an axis, element i of the result comes from entry numbers[i] of x, at i's other places.
+template <class T>
+IndexMap gather_map(const char* name, const char* adjoint_name, Tape<T>& tape, const Shape& x, int axis,
+                    std::span<const Index> numbers, const Shape& shape) {
+  const int chosen = checked_axis(name, x, axis);
+  if (!with_extent(shape, chosen, x[chosen]).same_extents(x)) {
+    throw ShapeError(name, ": the numbers ", shape, " must have the extents of ", x, " on all axes but ", axis);
+  }
+  if (static_cast<Index>(numbers.size()) != shape.size()) {
+    throw ShapeError(name, ": ", shape, " needs ", shape.size(), " numbers, got ", numbers.size());
+  }
+  const kernels::Strides a = kernels::strides_of(x), b = kernels::strides_of(shape);
+  kernels::StridedLoop loop;
+  for (int k = 0; k < shape.rank(); ++k) {
+    const auto i = static_cast<std::size_t>(k);
+    loop.add(shape[k], k == chosen ? 0 : a[i], b[i]);
+  }
+  auto* source = tape.template allocate<Index>(shape.size());
+  std::size_t next = 0;  // of the numbers, which are row-major
+  loop.for_each([&](Index in, Index out) {
+    const Index number = numbers[next++];
+    if (number < 0 || number >= x[chosen]) throw ShapeError(name, ": axis ", axis, " of ", x, " has no entry ", number);
+    source[out] = in + number * a[static_cast<std::size_t>(chosen)];
+  });
+  return {name, adjoint_name, x, shape, source};
+}
+
+}  // namespace detail
+
+/// Along one axis, an entry for each element of the result: out[i][j] = x[numbers[i][j]][j] for axis 0. The numbers are
+/// in row-major order, for a result of this shape, in x's layout. @throws ShapeError if another extent differs from
+/// x's, or a number is out of range.
+template <class T>
+Var<T> gather(Var<T> x, int axis, std::span<const Index> numbers, const Shape& shape) {
+  return apply_map(detail::gather_map("gather", "scatter_add", x.tape(), x.shape(), axis, numbers,
+                                      shape.with_layout(x.shape().layout())),
+                   x);
+}
+
+/// The adjoint of `gather`: zeros of this shape, to which the values are added, values[i][j] to [numbers[i][j]][j] for
+/// axis 0. @throws ShapeError as `gather`.
+template <class T>
+Var<T> scatter_add(Var<T> values, int axis, std::span<const Index> numbers, const Shape& shape) {
+  return apply_map<true>(detail::gather_map("gather", "scatter_add", values.tape(),
+                                            shape.with_layout(values.shape().layout()), axis, numbers, values.shape()),
+                         values);
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

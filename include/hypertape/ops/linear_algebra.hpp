@@ -1,0 +1,285 @@
+#pragma once
+
+#include <Eigen/Cholesky>
+#include <Eigen/LU>
+#include <cmath>
+
+#include "hypertape/ops/matmul.hpp"
+
+/// Factorizations and solutions of linear equations, of row-major matrices; Eigen factorizes. Derivatives as in Giles
+/// 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation".
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+template <class T>
+using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <class T>
+Eigen::Map<const RowMajorMatrix<T>> matrix_of(const T* values, const Shape& shape) {
+  return {values, shape[0], shape[1]};
+}
+template <class T>
+Eigen::Map<RowMajorMatrix<T>> matrix_of(T* values, const Shape& shape) {
+  return {values, shape[0], shape[1]};
+}
+
+inline void require_square(const char* operation, const Shape& shape) {
+  require_row_major(operation, "the matrix", shape);
+  if (shape.rank() != 2 || shape[0] != shape[1]) throw ShapeError(operation, ": needs a square matrix, got ", shape);
+}
+inline void require_right_side(const char* operation, const Shape& matrix, const Shape& right) {
+  require_row_major(operation, "the right side", right);
+  if (right.rank() != 2 || right[0] != matrix[0]) {
+    throw ShapeError(operation, ": ", matrix, " needs a right side of ", matrix[0], " rows, got ", right);
+  }
+}
+
+/// The elements of a matrix on one side of its diagonal, and `on_diagonal` times those on it; zeros elsewhere.
+struct TriangleMap {
+  static constexpr const char *name = "triangle", *adjoint_name = "triangle";
+  static constexpr bool cheap = true;
+  Shape domain, codomain;
+  bool upper;
+  double on_diagonal;
+
+  template <class T>
+  void apply(const T* in, T* out) const {
+    for (Index r = 0; r < domain[0]; ++r) {
+      for (Index c = 0; c < domain[1]; ++c, ++in, ++out) {
+        *out = r == c ? static_cast<T>(on_diagonal) * *in : (c > r) == upper ? *in : T(0);
+      }
+    }
+  }
+  template <class T>
+  void apply_adjoint(const T* in, T* out) const {
+    apply(in, out);
+  }
+};
+template <class T>
+Var<T> triangle(Var<T> x, bool upper, double on_diagonal = 1) {
+  const Shape shape = x.shape();
+  if (shape.rank() != 2) throw ShapeError("triangle: needs a matrix, got ", shape);
+  require_row_major("triangle", "the matrix", shape);
+  return apply_map(TriangleMap{shape, shape, upper, on_diagonal}, x);
+}
+
+/// op(A) X = B for a triangle A, where op may transpose:
+///     X' = op(A)^-1 (B' - op(A') X)        B_bar = op(A)^-T X_bar        op(A)_bar = - B_bar X^T
+template <class T>
+struct SolveTriangular final : Operation<T> {
+  bool upper, transposed;
+
+  SolveTriangular(bool upper_, bool transposed_) : upper(upper_), transposed(transposed_) {}
+
+  const char* name() const override { return "solve_triangular"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const auto a = matrix_of(call.input(0), call.input_shape(0));
+    auto x = matrix_of(call.output(), call.output_shape());
+    x = matrix_of(call.input(1), call.input_shape(1));
+    if (!upper && !transposed) a.template triangularView<Eigen::Lower>().solveInPlace(x);
+    if (upper && !transposed) a.template triangularView<Eigen::Upper>().solveInPlace(x);
+    if (!upper && transposed) a.transpose().template triangularView<Eigen::Upper>().solveInPlace(x);
+    if (upper && transposed) a.transpose().template triangularView<Eigen::Lower>().solveInPlace(x);
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    const Var<T> a = call.tangent(0), b = call.tangent(1);
+    Var<T> right = b;
+    if (a) {
+      const Var<T> turned = matmul(triangle(a, upper), call.output(), {.transpose_a = transposed});
+      right = b ? b - turned : -turned;
+    }
+    return of(call.input(0), right, upper, transposed);
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    const Var<T> b = of(call.input(0), call.adjoint(), upper, !transposed), x = call.output();
+    if (call.needs(1)) call.add(1, b);
+    if (!call.needs(0)) return;
+    call.add(0,
+             -triangle(transposed ? matmul(x, b, {.transpose_b = true}) : matmul(b, x, {.transpose_b = true}), upper));
+  }
+
+  static Var<T> of(Var<T> a, Var<T> b, bool upper, bool transposed) {
+    return a.tape().apply(SolveTriangular(upper, transposed), b.shape(), {a, b});
+  }
+};
+
+/// L of the symmetric part of A = L L^T. With F the lower triangle with half the diagonal,
+///     L' = L F(L^-1 A' L^-T)        A_bar = symmetric part of L^-T F(L^T L_bar) L^-1
+template <class T>
+struct Cholesky final : Operation<T> {
+  const char* name() const override { return "cholesky"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const auto a = matrix_of(call.input(0), call.input_shape(0));
+    auto l = matrix_of(call.output(), call.output_shape());
+    const RowMajorMatrix<T> symmetric = (a + a.transpose()) / T(2);
+    const Eigen::LLT<RowMajorMatrix<T>> factors(symmetric);
+    if (factors.info() != Eigen::Success) {
+      throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
+    }
+    l = factors.matrixL();
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    const Var<T> l = call.output(), a = symmetric(call.tangent(0));
+    return matmul(l, triangle(between(l, a, false), false, 0.5));
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (!call.needs(0)) return;
+    const Var<T> l = call.output();
+    const Var<T> inner = triangle(matmul(l, call.adjoint(), {.transpose_a = true}), false, 0.5);
+    call.add(0, symmetric(between(l, inner, true)));
+  }
+
+ private:
+  static Var<T> symmetric(Var<T> a) { return T(0.5) * (a + transpose(a)); }
+  /// L^-1 S L^-T, or L^-T S L^-1.
+  static Var<T> between(Var<T> l, Var<T> s, bool transposed) {
+    const Var<T> left = SolveTriangular<T>::of(l, s, false, transposed);
+    return transpose(SolveTriangular<T>::of(l, transpose(left), false, transposed));
+  }
+};
+
+/// A or its transpose, factorized. @throws ArgumentError for one that is singular, to the last bit.
+template <class T>
+Eigen::PartialPivLU<RowMajorMatrix<T>> factorized(const char* operation, const T* values, const Shape& shape,
+                                                  bool transposed) {
+  const auto a = matrix_of(values, shape);
+  RowMajorMatrix<T> own = a;
+  if (transposed) own.transposeInPlace();
+  Eigen::PartialPivLU<RowMajorMatrix<T>> factors(own);
+  if ((factors.matrixLU().diagonal().array() == T(0)).any()) {
+    throw ArgumentError(operation, ": the matrix ", shape, " is singular");
+  }
+  return factors;
+}
+
+/// op(A) X = B, where op may transpose; the derivatives are those of SolveTriangular.
+template <class T>
+struct Solve final : Operation<T> {
+  bool transposed;
+
+  explicit Solve(bool transposed_) : transposed(transposed_) {}
+
+  const char* name() const override { return "solve"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    matrix_of(call.output(), call.output_shape()) = factorized("solve", call.input(0), call.input_shape(0), transposed)
+                                                        .solve(matrix_of(call.input(1), call.input_shape(1)));
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    const Var<T> a = call.tangent(0), b = call.tangent(1);
+    Var<T> right = b;
+    if (a) {
+      const Var<T> turned = matmul(a, call.output(), {.transpose_a = transposed});
+      right = b ? b - turned : -turned;
+    }
+    return of(call.input(0), right, transposed);
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    const Var<T> b = of(call.input(0), call.adjoint(), !transposed), x = call.output();
+    if (call.needs(1)) call.add(1, b);
+    if (!call.needs(0)) return;
+    call.add(0, -(transposed ? matmul(x, b, {.transpose_b = true}) : matmul(b, x, {.transpose_b = true})));
+  }
+
+  static Var<T> of(Var<T> a, Var<T> b, bool transposed) { return a.tape().apply(Solve(transposed), b.shape(), {a, b}); }
+};
+
+/// Y = A^-1:  Y' = - Y A' Y        A_bar = - Y^T Y_bar Y^T
+template <class T>
+struct Inverse final : Operation<T> {
+  const char* name() const override { return "inverse"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    matrix_of(call.output(), call.output_shape()) =
+        factorized("inverse", call.input(0), call.input_shape(0), false).inverse();
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return -matmul(matmul(call.output(), call.tangent(0)), call.output());
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (!call.needs(0)) return;
+    const Var<T> y = call.output();
+    call.add(0, -matmul(matmul(y, call.adjoint(), {.transpose_a = true}), y, {.transpose_b = true}));
+  }
+};
+
+/// y = log |det A|:  y' = <A^-T, A'>        A_bar = y_bar A^-T
+template <class T>
+struct LogDeterminant final : Operation<T> {
+  const char* name() const override { return "log_determinant"; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const auto factors = factorized("log_determinant", call.input(0), call.input_shape(0), false);
+    *call.output() = factors.matrixLU().diagonal().array().abs().log().sum();
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    return dot(inverse_transposed(call.input(0)), call.tangent(0));
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    if (call.needs(0)) call.add(0, scale(call.adjoint(), inverse_transposed(call.input(0))));
+  }
+
+ private:
+  static Var<T> inverse_transposed(Var<T> a) { return transpose(a.tape().apply(Inverse<T>(), a.shape(), {a})); }
+};
+
+}  // namespace detail
+
+/// @{
+/// The lower, or upper, triangle of a matrix, zeros elsewhere. @throws ShapeError for another rank.
+template <class T>
+Var<T> lower_triangle(Var<T> x) {
+  return detail::triangle(x, false);
+}
+template <class T>
+Var<T> upper_triangle(Var<T> x) {
+  return detail::triangle(x, true);
+}
+/// @}
+
+/// L, a lower triangle, of A = L L^T (N, N). A stands for its symmetric part, (A + A^T) / 2, so that derivatives are
+/// symmetric. @throws ShapeError unless A is square; ArgumentError if it is not positive definite.
+template <class T>
+Var<T> cholesky(Var<T> a) {
+  detail::require_square("cholesky", a.shape());
+  return a.tape().apply(detail::Cholesky<T>(), a.shape(), {a});
+}
+
+/// Which equations `solve_triangular` solves.
+struct TriangularOptions {
+  bool upper = false;       ///< whether the matrix is an upper triangle; the other is not read
+  bool transposed = false;  ///< whether it is A^T X = B
+};
+
+/// X (N, R) of A X = B for a triangle A (N, N) and B (N, R). @throws ShapeError if these do not fit. A zero on the
+/// diagonal gives infinities.
+template <class T>
+Var<T> solve_triangular(Var<T> a, Var<T> b, TriangularOptions options = {}) {
+  detail::require_square("solve_triangular", a.shape());
+  detail::require_right_side("solve_triangular", a.shape(), b.shape());
+  return detail::SolveTriangular<T>::of(a, b, options.upper, options.transposed);
+}
+
+/// X (N, R) of A X = B for A (N, N) and B (N, R). @throws ShapeError if these do not fit; ArgumentError if A is
+/// singular.
+template <class T>
+Var<T> solve(Var<T> a, Var<T> b) {
+  detail::require_square("solve", a.shape());
+  detail::require_right_side("solve", a.shape(), b.shape());
+  return detail::Solve<T>::of(a, b, false);
+}
+
+/// A^-1 (N, N). To solve equations, `solve` is faster and more exact. @throws ShapeError unless A is square;
+/// ArgumentError if it is singular.
+template <class T>
+Var<T> inverse(Var<T> a) {
+  detail::require_square("inverse", a.shape());
+  return a.tape().apply(detail::Inverse<T>(), a.shape(), {a});
+}
+
+/// log |det A|, a scalar. Of a positive definite matrix, 2 sum(log(diagonal(cholesky(a)))) takes half the time. @throws
+/// ShapeError unless A is square; ArgumentError if it is singular.
+template <class T>
+Var<T> log_determinant(Var<T> a) {
+  detail::require_square("log_determinant", a.shape());
+  return a.tape().apply(detail::LogDeterminant<T>(), Shape{}, {a});
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI

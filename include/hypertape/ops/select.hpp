@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cmath>
+#include <type_traits>
+
+#include "hypertape/ops/binary.hpp"
+#include "hypertape/ops/unary.hpp"
+
+/// Choices between values, elementwise, with operands broadcast to one shape. What the choice depends on has no
+/// derivative there.
+namespace hypertape::inline HYPERTAPE_ABI {
+
+namespace detail {
+
+/// y = a where condition is not 0, else b; linear in (a, b).
+template <class T>
+struct Where final : Operation<T> {
+  const char* name() const override { return "where"; }
+  bool is_cheap() const override { return true; }
+  void evaluate(const Evaluation<T>& call) const override {
+    const T *condition = call.input(0), *a = call.input(1), *b = call.input(2);
+    for (Index i = 0; i < call.output_shape().size(); ++i) {
+      call.output()[i] = condition[i] >= 0 && condition[i] <= 0 ? b[i] : a[i];
+    }
+  }
+  Var<T> tangent(const TangentSweep<T>& call) const override {
+    const Var<T> a = call.tangent(1), b = call.tangent(2);
+    if (!a && !b) return Var<T>();
+    const Var<T> zero = a && b ? a : call.tape().full(call.output_shape(), T(0));
+    return choose(call.input(0), a ? a : zero, b ? b : zero);
+  }
+  void pullback(PullbackSweep<T>& call) const override {
+    const Var<T> zero = call.tape().full(call.output_shape(), T(0));
+    if (call.needs(1)) call.add(1, choose(call.input(0), call.adjoint(), zero));
+    if (call.needs(2)) call.add(2, choose(call.input(0), zero, call.adjoint()));
+  }
+
+  /// Records it, of one shape.
+  static Var<T> choose(Var<T> condition, Var<T> a, Var<T> b) {
+    return condition.tape().apply(Where(), a.shape(), {condition, a, b});
+  }
+};
+
+/// v where the condition holds, else 0.
+template <class T>
+Var<T> masked(Var<T> condition, Var<T> v) {
+  return Where<T>::choose(condition, v, v.tape().full(v.shape(), T(0)));
+}
+
+/// A comparison as 1 or 0, without a derivative.
+template <class T, class Compare>
+Var<T> comparison(const char* name, Var<T> a, Var<T> b, const Compare& compare) {
+  const auto constant = [](Var<T>, Var<T>, Var<T>, Var<T>) { return Var<T>(); };
+  return apply_binary(
+      name, a, b, [compare](T x, T y) { return compare(x, y) ? T(1) : T(0); }, constant, constant, true);
+}
+
+}  // namespace detail
+
+/// @{
+/// 1 where the relation holds, else 0, as where a value is NaN. The derivative is 0.
+template <class T>
+Var<T> greater(Var<T> a, Var<T> b) {
+  return detail::comparison("greater", a, b, [](T x, T y) { return x > y; });
+}
+template <class T>
+Var<T> less(Var<T> a, Var<T> b) {
+  return detail::comparison("less", a, b, [](T x, T y) { return x < y; });
+}
+template <class T>
+Var<T> equal(Var<T> a, Var<T> b) {
+  return detail::comparison("equal", a, b, [](T x, T y) { return x <= y && x >= y; });
+}
+/// @}
+
+/// a where `condition` is not 0, else b. The derivative with respect to the condition is 0, and so is that with respect
+/// to the value that is not chosen, whatever it is; but as in PyTorch, what computed this value may make a NaN of that
+/// 0, as sqrt does at -1: choose its argument as well. @throws ShapeError if the shapes do not fit one another.
+template <class T>
+Var<T> where(Var<T> condition, Var<T> a, Var<T> b) {
+  detail::match("where", a, b);
+  detail::match("where", condition, a);
+  detail::match("where", a, b);
+  return detail::Where<T>::choose(condition, a, b);
+}
+
+/// The larger of two values; a NaN is. Equal values share the derivative in halves, as in PyTorch's maximum.
+template <class T>
+Var<T> max(Var<T> a, Var<T> b) {
+  return apply_binary(
+      "max", a, b, [](T x, T y) { return x > y || std::isnan(x) ? x : y; },
+      [](Var<T> x, Var<T> y, Var<T>, Var<T> v) {
+        return detail::masked(greater(x, y), v) + detail::masked(equal(x, y), T(0.5) * v);
+      },
+      [](Var<T> x, Var<T> y, Var<T>, Var<T> v) {
+        return detail::masked(less(x, y), v) + detail::masked(equal(x, y), T(0.5) * v);
+      });
+}
+/// The smaller of two values, as `max`.
+template <class T>
+Var<T> min(Var<T> a, Var<T> b) {
+  return -max(-a, -b);
+}
+
+/// x between bounds: `least` below, `most` above. The derivative is 1 from bound to bound, both included, else 0, as in
+/// PyTorch. @throws ArgumentError if least > most.
+template <class T>
+Var<T> clamp(Var<T> x, Number<T> lower, Number<T> upper) {
+  const T least = lower.value, most = upper.value;
+  if (!(least <= most)) throw ArgumentError("clamp: the bounds ", least, " and ", most, " are in the wrong order");
+  const auto inside = [=](Var<T> at, Var<T>, Var<T> v) {
+    const auto constant = [](Var<T>, Var<T>, Var<T>) { return Var<T>(); };
+    const auto value = [=](T number) { return number >= least && number <= most ? T(1) : T(0); };
+    return detail::masked(apply_unary("is_between", at, value, constant, true), v);
+  };
+  return apply_unary(
+      "clamp", x, [=](T number) { return number < least  ? least
+                                         : number > most ? most
+                                                         : number; }, inside, true);
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI
