@@ -41,7 +41,8 @@ TEST_CASE("broadcast_to: values and derivatives, in every layout") {
                                            {{1}, {2, 1, 2, 1, 2}},
                                            {{3, 1, 1}, {2, 3, 2, 2}},
                                            {{2, 3, 1, 4}, {2, 3, 5, 4}}};
-  for (const auto& [from, to] : cases) {
+  for (const auto& pair : cases) {
+    const Shape &from = pair.first, &to = pair.second;
     for (const Layout layout : layouts) {
       for (const Layout wanted : layouts) {
         CAPTURE(to.str());
@@ -67,7 +68,8 @@ TEST_CASE("arithmetic: operands are broadcast") {
                                            {{3, 1, 1}, Shape::batch(4, 3, 2, 2)},
                                            {Shape::batch(4, 1), {1, 3}},
                                            {Shape::batch(4, 3), {4, 1}}};
-  for (const auto& [a, b] : cases) {
+  for (const auto& pair : cases) {
+    const Shape &a = pair.first, &b = pair.second;
     const Shape to = hypertape::detail::broadcast_shape("add", a, b);
     CAPTURE(to.str());
     const Tensor<double> x = positive_tensor<double>(a, 1), y = positive_tensor<double>(b, 2);

@@ -81,12 +81,13 @@ TEST_CASE("concatenate, stack, split") {
   check({2, 2}, [](auto x) { return concatenate({x, narrow(x, 0, 1, 1)}, 0); }, {3, 2}, {0, 1, 2, 3, 2, 3});
   check({2, 4}, [](auto x) { return split(x, 1, {1, 3})[1]; }, {2, 3}, {1, 2, 3, 5, 6, 7});
   const Tensor<double> a({2, 2}, {0, 1, 2, 3}), b({2, 2}, {4, 5, 6, 7});
-  for (const auto& [axis, expected] : std::vector<std::pair<int, Numbers>>{
+  for (const auto& entry : std::vector<std::pair<int, Numbers>>{
            {0, {0, 1, 2, 3, 4, 5, 6, 7}}, {1, {0, 1, 4, 5, 2, 3, 6, 7}}, {-1, {0, 4, 1, 5, 2, 6, 3, 7}}}) {
-    const auto f = [axis = axis](auto v) { return stack({v[0], v[1]}, axis); };
+    const int axis = entry.first;
+    const auto f = [axis](auto v) { return stack({v[0], v[1]}, axis); };
     const Tensor<double> y = evaluate(f, std::vector{a, b});
     CHECK(y.shape() == Shape{2, 2, 2});
-    CHECK(to_row_major(y) == expected);
+    CHECK(to_row_major(y) == entry.second);
     check_operation([&](auto v) { return stack({v[0] * v[1], v[1]}, axis); }, {a, b});
   }
   // A part that nothing moves.

@@ -14,6 +14,8 @@ namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 /// How far apart the entries of each axis lie in memory, as the shape's layout has it; 0 past the last axis.
 using Strides = std::array<Index, Shape::max_rank>;
+
+/// Those of a shape.
 inline Strides strides_of(const Shape& shape) {
   Strides strides{};
   Index next = 1;
@@ -35,8 +37,9 @@ class StridedLoop {
  public:
   /// One axis.
   struct Axis {
-    Index extent = 1;
-    Index from = 0, to = 0;  ///< strides
+    Index extent = 1;  ///< how often it goes on
+    Index from = 0;    ///< stride of what is read
+    Index to = 0;      ///< stride of what is written
   };
 
   /// Adds an axis, the slowest so far last. Extents of 1 are left out.

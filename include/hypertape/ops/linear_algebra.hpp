@@ -113,7 +113,7 @@ struct Cholesky final : Operation<T> {
     auto l = matrix_of(call.output(), call.output_shape());
     const RowMajorMatrix<T> symmetric = (a + a.transpose()) / T(2);
     const Eigen::LLT<RowMajorMatrix<T>> factors(symmetric);
-    if (factors.info() != Eigen::Success) {
+    if (factors.info() != Eigen::ComputationInfo{}) {  // Eigen::Success, which X11 has as a macro
       throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
     }
     l = factors.matrixL();

@@ -33,9 +33,9 @@ Var<T> along_axis(const char* operation, const char* role, Var<T> parameter, con
 /// (x - mean) / sqrt(var + epsilon) over these axes. @throws ShapeError for an axis that x does not have.
 template <class T>
 Var<T> normalize(Var<T> x, const Axes& axes, double epsilon = 1e-5) {
-  const T small = detail::checked_epsilon<T>("normalize", epsilon);
+  const T added = detail::checked_epsilon<T>("normalize", epsilon);
   const Var<T> centered = x - mean(x, axes, true);
-  return centered / sqrt(mean(square(centered), axes, true) + small);
+  return centered / sqrt(mean(square(centered), axes, true) + added);
 }
 
 /// Layer normalization (Ba, Kiros and Hinton 2016) over the last axis of x (..., F) with gamma (F) and beta (F):
@@ -66,7 +66,7 @@ Var<T> group_norm(Var<T> x, Index groups, Var<T> gamma, Var<T> beta, double epsi
 /// Means and variances of a batch's channels, (C) each: what `batch_norm` takes, and what a running average is of.
 template <class T>
 struct ChannelStatistics {
-  Var<T> mean;
+  Var<T> mean;      ///< over samples and positions
   Var<T> variance;  ///< biased: the mean of the squares
 };
 
@@ -90,9 +90,9 @@ template <class T>
 Var<T> batch_norm(Var<T> x, const ChannelStatistics<T>& statistics, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
   const Shape shape = x.shape();
   if (shape.rank() < 2) throw ShapeError("batch_norm: needs (N, C, ...), got ", shape);
-  const T small = detail::checked_epsilon<T>("batch_norm", epsilon);
+  const T added = detail::checked_epsilon<T>("batch_norm", epsilon);
   const auto along = [&](const char* role, Var<T> v) { return detail::along_axis("batch_norm", role, v, shape, 1); };
-  const Var<T> factor = along("gamma", gamma) / sqrt(along("the variance", statistics.variance) + small);
+  const Var<T> factor = along("gamma", gamma) / sqrt(along("the variance", statistics.variance) + added);
   return (x - along("the mean", statistics.mean)) * factor + along("beta", beta);
 }
 
