@@ -55,8 +55,8 @@ namespace hypertape {
   HYPERTAPE_BINARY(prefix, T, greater)                                                                   \
   HYPERTAPE_BINARY(prefix, T, less)                                                                      \
   HYPERTAPE_BINARY(prefix, T, equal)                                                                     \
-  HYPERTAPE_BINARY(prefix, T, max)                                                                       \
-  HYPERTAPE_BINARY(prefix, T, min)                                                                       \
+  HYPERTAPE_BINARY(prefix, T, maximum)                                                                   \
+  HYPERTAPE_BINARY(prefix, T, minimum)                                                                   \
   HYPERTAPE_BINARY(prefix, T, pow)                                                                       \
   HYPERTAPE_BINARY(prefix, T, atan2)                                                                     \
   HYPERTAPE_BINARY(prefix, T, solve)                                                                     \
@@ -64,8 +64,8 @@ namespace hypertape {
   HYPERTAPE_BINARY(prefix, T, sigmoid_cross_entropy)                                                     \
   HYPERTAPE_REDUCTION(prefix, T, sum)                                                                    \
   HYPERTAPE_REDUCTION(prefix, T, mean)                                                                   \
-  HYPERTAPE_REDUCTION(prefix, T, max)                                                                    \
-  HYPERTAPE_REDUCTION(prefix, T, min)                                                                    \
+  HYPERTAPE_REDUCTION(prefix, T, amax)                                                                   \
+  HYPERTAPE_REDUCTION(prefix, T, amin)                                                                   \
   HYPERTAPE_REDUCTION(prefix, T, logsumexp)                                                              \
   prefix template Var<T> softmax<T>(Var<T>, int);                                                        \
   prefix template Var<T> log_softmax<T>(Var<T>, int);                                                    \

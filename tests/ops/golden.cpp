@@ -75,7 +75,7 @@ std::vector<Case> cases() {
       {"pow", {m, m}, [](const Vars& x) { return pow(x[0], x[1]); }, true},
       {"pow_number", {m}, [](const Vars& x) { return pow(x[0], 2.5); }, true},
       {"atan2", {m, m}, [](const Vars& x) { return atan2(x[0], x[1]); }, true},
-      {"max_of_two", {m, m}, [](const Vars& x) { return max(x[0], x[1]) * x[0] * x[1]; }},
+      {"max_of_two", {m, m}, [](const Vars& x) { return maximum(x[0], x[1]) * x[0] * x[1]; }},
       {"clamp", {m}, [](const Vars& x) { return clamp(x[0], -0.4, 0.6) * x[0] * x[0]; }},
       {"where", {m, m}, [](const Vars& x) { return where(greater(x[0], x[1]), x[0] * x[0] * x[1], cubed(x[1])); }},
       {"broadcast", {{2, 3, 1}, v}, [](const Vars& x) { return x[0] * x[1] / (3 + x[0] + x[1]); }},
@@ -85,7 +85,7 @@ std::vector<Case> cases() {
        [](const Vars& x) {
          return mean(cubed(x[0]), {0, 2});
        }},
-      {"max_axis", {m}, [](const Vars& x) { return cubed(max(x[0], 1)); }},
+      {"max_axis", {m}, [](const Vars& x) { return cubed(amax(x[0], 1)); }},
       {"logsumexp", {m}, [](const Vars& x) { return logsumexp(x[0], 1); }},
       {"softmax", {{2, 3, 4}}, [](const Vars& x) { return softmax(x[0], 1); }},
       {"log_softmax", {{2, 3, 4}}, [](const Vars& x) { return log_softmax(x[0], 2); }},

@@ -80,8 +80,8 @@ std::vector<Case> cases() {
                   }),
       elementwise("sum", [](auto x) { return sum(x, 1); }),
       elementwise("mean", [](auto x) { return mean(x, 0); }),
-      elementwise("max", [](auto x) { return max(x, 1); }),
-      elementwise("min", [](auto x) { return min(x, 1, true); }),
+      elementwise("amax", [](auto x) { return amax(x, 1); }),
+      elementwise("amin", [](auto x) { return amin(x, 1, true); }),
       elementwise("logsumexp", [](auto x) { return logsumexp(x, 0); }),
       elementwise("softmax", [](auto x) { return softmax(x, -1); }),
       elementwise("log_softmax", [](auto x) { return log_softmax(x, -1); }),
@@ -112,8 +112,8 @@ std::vector<Case> cases() {
                   [](auto x) {
                     return scatter_add(x, 0, std::vector<Index>{1, 0, 1, 0, 1, 0}, {2, 3});
                   }),
-      of_two("max", Binary(max<double>)),
-      of_two("min", Binary(min<double>)),
+      of_two("maximum", maximum<double>),
+      of_two("minimum", minimum<double>),
       of_two("atan2", Binary(atan2<double>)),
       of_two("equal", equal<double>),
       of_two("greater", greater<double>),

@@ -46,21 +46,21 @@ TEST_CASE("comparisons: 1 or 0, also of NaN") {
   CHECK(equal(gradient(sum(greater(x, y) * x), x).value(), greater(x, y).value()));
 }
 
-TEST_CASE("max, min: of two") {
-  check_values(evaluate([](auto v) { return max(v[0], v[1]); }, std::vector{a, b}),
+TEST_CASE("maximum, minimum") {
+  check_values(evaluate([](auto v) { return maximum(v[0], v[1]); }, std::vector{a, b}),
                [](Index i) { return std::max(a[i], b[i]); });
-  check_values(evaluate([](auto v) { return min(v[0], v[1]); }, std::vector{a, b}),
+  check_values(evaluate([](auto v) { return minimum(v[0], v[1]); }, std::vector{a, b}),
                [](Index i) { return std::min(a[i], b[i]); });
-  check_operation([](auto v) { return max(v[0] * v[1], v[1]); }, {a, b});
-  check_operation([](auto v) { return min(v[0], v[1]); }, {a, row});
+  check_operation([](auto v) { return maximum(v[0] * v[1], v[1]); }, {a, b});
+  check_operation([](auto v) { return minimum(v[0], v[1]); }, {a, row});
   // torch.maximum: equal values share, a NaN stays.
   Tape<double> tape;
   const Var<double> x = tape.leaf(Tensor<double>({3}, {1, 2, not_a_number})),
                     y = tape.leaf(Tensor<double>({3}, {1, 1, 1}));
-  CHECK(equal(gradient(sum(max(x, y).slice(0, {2})), x).value(), Tensor<double>({3}, {0.5, 1, 0})));
-  CHECK(std::isnan(max(x, y).value()[2]));
-  CHECK(std::isnan(max(y, x).value()[2]));
-  CHECK(std::isnan(min(y, x).value()[2]));
+  CHECK(equal(gradient(sum(maximum(x, y).slice(0, {2})), x).value(), Tensor<double>({3}, {0.5, 1, 0})));
+  CHECK(std::isnan(maximum(x, y).value()[2]));
+  CHECK(std::isnan(maximum(y, x).value()[2]));
+  CHECK(std::isnan(minimum(y, x).value()[2]));
 }
 
 TEST_CASE("clamp: between bounds, which have the derivative 1") {
@@ -77,7 +77,7 @@ TEST_CASE("select: shapes that do not fit") {
   Tape<double> tape;
   const Var<double> x = tape.full({2, 3}, 1), y = tape.full({3, 2}, 1);
   CHECK_THROWS_AS(where(x, y, y), ShapeError);
-  CHECK_THROWS_AS(max(x, y), ShapeError);
+  CHECK_THROWS_AS(maximum(x, y), ShapeError);
   CHECK_THROWS_WITH_AS(
       greater(x, y), "greater: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
       ShapeError);

@@ -63,17 +63,23 @@ inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape&
   return Shape(extents, !has_any_order(a) ? a.layout() : !has_any_order(b) ? b.layout() : either);
 }
 
+/// From each element to the one of `kept`, in which some axes have the extent 1, that it is reduced to.
+inline kernels::StridedLoop reduction(const Shape& from, const Shape& kept) {
+  kernels::StridedLoop loop;
+  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(kept);
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    const auto i = static_cast<std::size_t>(axis);
+    loop.add(from[axis], a[i], kept[axis] == 1 ? 0 : b[i]);
+  }
+  return loop;
+}
+
 /// The sums over axes, which stay with extent 1, in the layout of `kept`.
 template <class T>
 Var<T> sum_to(Var<T> x, const Shape& kept) {
   const Shape from = x.shape();
-  StridedMap map{"sum", "broadcast", from, kept, {}, from.size() == kept.size(), true};
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(kept);
-  for (int axis = 0; axis < from.rank(); ++axis) {
-    const auto i = static_cast<std::size_t>(axis);
-    map.loop.add(from[axis], a[i], kept[axis] == 1 ? 0 : b[i]);
-  }
-  return apply_map(map, x);
+  return apply_map(StridedMap{"sum", "broadcast", from, kept, reduction(from, kept), from.size() == kept.size(), true},
+                   x);
 }
 
 }  // namespace detail

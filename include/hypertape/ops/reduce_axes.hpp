@@ -1,9 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "hypertape/core/axes.hpp"
-#include "hypertape/ops/gather.hpp"
 #include "hypertape/ops/math.hpp"
 #include "hypertape/ops/relayout.hpp"
 
@@ -24,53 +25,36 @@ Var<T> reduce_axes(const char* operation, Var<T> x, const Axes& axes, bool keep,
   return reshape(reduce(kept.with_layout(dropped.layout())), dropped);
 }
 
-/// The largest or smallest of the values that a strided loop brings to each element; both derivatives follow the
-/// positions where these were found, the first of equal ones. A NaN counts as the extreme.
+/// The largest or smallest of the values that a strided loop brings to each element; a NaN is. With w = 1 / n where one
+/// of n equal values is the extreme, else 0, y' = sum w x' and x_bar = w y_bar.
 template <class T, bool Largest>
 struct Extreme final : Operation<T> {
-  kernels::StridedLoop loop;  ///< from each element of the input to that of the output
-  Index* source;              ///< of each output, in the tape's memory
-
-  /// `source_` is memory for as many positions as the output has elements, as long as the tape's record.
-  Extreme(const kernels::StridedLoop& loop_, Index* source_) : loop(loop_), source(source_) {}
-
-  const char* name() const override { return Largest ? "max" : "min"; }
-  bool is_cheap() const override { return true; }
+  const char* name() const override { return Largest ? "amax" : "amin"; }
   void evaluate(const Evaluation<T>& call) const override {
-    const T* x = call.input(0);
     T* y = call.output();
-    std::fill_n(source, call.output_shape().size(), Index{-1});
-    loop.for_each([&](Index from, Index to) {
-      const bool better = source[to] < 0 || (Largest ? x[from] > y[to] : x[from] < y[to]);
-      if (!better && !(std::isnan(x[from]) && !std::isnan(y[to]))) return;
-      y[to] = x[from];
-      source[to] = from;
+    std::fill_n(y, call.output_shape().size(), (Largest ? -1 : 1) * std::numeric_limits<T>::infinity());
+    reduction(call.input_shape(0), call.output_shape()).for_each([x = call.input(0), y](Index from, Index to) {
+      if (std::isnan(x[from]) || (Largest ? x[from] > y[to] : x[from] < y[to])) y[to] = x[from];
     });
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    return apply_map(positions(call.input(0).shape(), call.output_shape()), call.tangent(0));
+    return sum_to(weights(call.input(0), call.output()) * call.tangent(0), call.output_shape());
   }
   void pullback(PullbackSweep<T>& call) const override {
-    if (!call.needs(0)) return;
-    call.add(0, apply_map<true>(positions(call.input(0).shape(), call.output_shape()), call.adjoint()));
+    if (call.needs(0)) call.add(0, weights(call.input(0), call.output()) * call.adjoint());
   }
 
  private:
-  IndexMap positions(const Shape& from, const Shape& to) const { return {"gather", "scatter_add", from, to, source}; }
+  static Var<T> weights(Var<T> x, Var<T> y) {
+    const Var<T> is_extreme = relayout(equal(x, y), x.shape().layout());
+    return is_extreme / sum_to(is_extreme, y.shape());
+  }
 };
 
 template <bool Largest, class T>
 Var<T> extreme(Var<T> x, const Axes& axes, bool keep) {
-  return reduce_axes(Largest ? "max" : "min", x, axes, keep, [&](const Shape& kept) {
-    const Shape from = x.shape();
-    kernels::StridedLoop loop;
-    const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(kept);
-    for (int axis = 0; axis < from.rank(); ++axis) {
-      const auto i = static_cast<std::size_t>(axis);
-      loop.add(from[axis], a[i], kept[axis] == 1 ? 0 : b[i]);
-    }
-    return x.tape().apply(Extreme<T, Largest>(loop, x.tape().template allocate<Index>(kept.size())), kept, {x});
-  });
+  return reduce_axes(Largest ? "amax" : "amin", x, axes, keep,
+                     [&](const Shape& kept) { return x.tape().apply(Extreme<T, Largest>(), kept, {x}); });
 }
 
 }  // namespace detail
@@ -87,22 +71,20 @@ Var<T> mean(Var<T> x, const Axes& axes, bool keep = false) {
   return total / static_cast<T>(x.size() / total.size());
 }
 
-/// The largest values . Equal values send the gradient to the
-/// first in row-major order, as PyTorch's max over one axis does; a NaN is the largest.
+/// The largest values. Equal ones share the derivative, as in PyTorch's amax; a NaN is the largest.
 template <class T>
-Var<T> max(Var<T> x, const Axes& axes, bool keep = false) {
+Var<T> amax(Var<T> x, const Axes& axes, bool keep = false) {
   return detail::extreme<true>(x, axes, keep);
 }
-/// The smallest values, as `max`.
+/// The smallest values, as `amax`.
 template <class T>
-Var<T> min(Var<T> x, const Axes& axes, bool keep = false) {
+Var<T> amin(Var<T> x, const Axes& axes, bool keep = false) {
   return detail::extreme<false>(x, axes, keep);
 }
-
 /// The logarithms of the sums of exponentials, by way of the largest value, so that nothing overflows.
 template <class T>
 Var<T> logsumexp(Var<T> x, const Axes& axes, bool keep = false) {
-  Tensor<T> largest = max(x, axes, true).value();
+  Tensor<T> largest = amax(x, axes, true).value();
   for (T& value : largest.values()) value = std::isfinite(value) ? value : T(0);
   const Var<T> shift = x.tape().leaf(largest), total = sum(exp(x - shift), axes, true);
   return detail::reduce_axes("logsumexp", x, axes, keep,

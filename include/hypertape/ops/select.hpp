@@ -84,11 +84,11 @@ Var<T> where(Var<T> condition, Var<T> a, Var<T> b) {
   return detail::Where<T>::choose(condition, a, b);
 }
 
-/// The larger of two values; a NaN is. Equal values share the derivative in halves, as in PyTorch's maximum.
+/// The larger of two values; a NaN is. Equal values share the derivative in halves, as in PyTorch.
 template <class T>
-Var<T> max(Var<T> a, Var<T> b) {
+Var<T> maximum(Var<T> a, Var<T> b) {
   return apply_binary(
-      "max", a, b, [](T x, T y) { return x > y || std::isnan(x) ? x : y; },
+      "maximum", a, b, [](T x, T y) { return x > y || std::isnan(x) ? x : y; },
       [](Var<T> x, Var<T> y, Var<T>, Var<T> v) {
         return detail::masked(greater(x, y), v) + detail::masked(equal(x, y), T(0.5) * v);
       },
@@ -96,10 +96,10 @@ Var<T> max(Var<T> a, Var<T> b) {
         return detail::masked(less(x, y), v) + detail::masked(equal(x, y), T(0.5) * v);
       });
 }
-/// The smaller of two values, as `max`.
+/// The smaller of two values, as `maximum`.
 template <class T>
-Var<T> min(Var<T> a, Var<T> b) {
-  return -max(-a, -b);
+Var<T> minimum(Var<T> a, Var<T> b) {
+  return -maximum(-a, -b);
 }
 
 /// x between bounds: `least` below, `most` above. The derivative is 1 from bound to bound, both included, else 0, as in
