@@ -4,7 +4,11 @@
 
 #include "hypertape/autodiff/check_gradient.hpp"
 #include "hypertape/autodiff/gradient.hpp"
+#include "hypertape/autodiff/hessian_product.hpp"
+#include "hypertape/autodiff/inspect.hpp"
+#include "hypertape/autodiff/jacobian.hpp"
 #include "hypertape/autodiff/jvp.hpp"
+#include "hypertape/autodiff/value_and_gradient.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/row_major.hpp"

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "hypertape/ops/math.hpp"
+#include "hypertape/ops/stop_gradient.hpp"
 #include "support/check_operation.hpp"
 
 using namespace hypertape;
@@ -198,4 +199,21 @@ TEST_CASE("check_gradient: works in float with float's tolerances") {
   const auto check = check_gradient<float>([](auto x) { return exp(x[0]) * x[1]; },
                                            {random_tensor<float>({4}, 1), random_tensor<float>({4}, 2)});
   CHECK(check.within(1e-3, 1e-5));
+}
+
+TEST_CASE("check_gradient: names the element that is farthest off") {
+  // The derivative with respect to the second input is right but for its third element.
+  const Tensor<double> a = random_tensor<double>({4}, 1), b = random_tensor<double>({4}, 2);
+  const auto wrong = [](auto x) {
+    const Tensor<double> mask({4}, {0, 0, 1, 0});
+    return x[0] * x[1] + x[0].tape().leaf(mask) * (x[1] - stop_gradient(x[1]));
+  };
+  const GradientCheck check = check_gradient<double>(wrong, {a, b});
+  CHECK(check.worst.derivative == "pullback");
+  CHECK(check.worst.tensor == 1);
+  CHECK(check.worst.element == 2);
+  CHECK(check.worst.error > 0.01);
+  CHECK(check.str().starts_with("pullback: element 2 of tensor 1 is "));
+  const GradientCheck right = check_gradient<double>([](auto x) { return x[0] * x[1]; }, {a, b}, {.order = 2});
+  CHECK(right.worst.error <= 1e-7);
 }

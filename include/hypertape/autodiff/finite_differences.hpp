@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "hypertape/core/config.hpp"
+#include "hypertape/core/shape.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
@@ -52,18 +52,34 @@ double difference_within(T& x, T least, T end, const F& f) {
 /// makes it NaN.
 class RelativeDifference {
  public:
-  void add(double exact, double estimate) {
+  /// One of the numbers that were compared.
+  struct Element {
+    std::size_t tensor = 0;
+    Index element = 0;
+    double exact = 0, estimate = 0;
+  };
+
+  /// Element `element` of a tensor.
+  void add(double exact, double estimate, std::size_t tensor = 0, Index element = 0) {
+    if (!(std::abs(estimate - exact) <= std::abs(worst_.estimate - worst_.exact))) {
+      if (!std::isnan(worst_.estimate - worst_.exact)) worst_ = {tensor, element, exact, estimate};
+    }
     difference_ += (estimate - exact) * (estimate - exact);
     exact_ += exact * exact;
     estimate_ += estimate * estimate;
   }
   double value() const {
-    const double scale = std::sqrt((std::max)(exact_, estimate_));
+    const double scale = this->scale();
     return scale > 0 ? std::sqrt(difference_) / scale : std::sqrt(difference_);
   }
+  /// The larger of the two norms.
+  double scale() const { return std::sqrt((std::max)(exact_, estimate_)); }
+  /// The one that is farthest off, the first that is NaN.
+  const Element& worst() const { return worst_; }
 
  private:
   double difference_ = 0, exact_ = 0, estimate_ = 0;  // sums of squares
+  Element worst_;
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::detail
