@@ -49,3 +49,25 @@ TEST_CASE("Var: none has no value, and says so") {
   Tape<double> tape;
   CHECK_THROWS_AS(tape.scalar(1) + none, ArgumentError);
 }
+
+TEST_CASE("Var, Tape: Eigen's matrices in and out, without a copy") {
+  Tape<double> tape;
+  const Eigen::MatrixXd columns = Eigen::MatrixXd::Random(3, 2);
+  const Eigen::Matrix<double, 3, 2, Eigen::RowMajor> rows = columns;
+  const Eigen::VectorXd vector = Eigen::VectorXd::Random(4);
+  const Var<double> a = tape.view(columns), b = tape.view(rows), c = tape.view(vector);
+  CHECK(a.shape() == Shape::batch(3, 2));
+  CHECK(b.shape() == Shape{3, 2});
+  CHECK(c.shape() == Shape{4});
+  CHECK(a.data() == columns.data());
+  CHECK(c.data() == vector.data());
+  CHECK(a.matrix() == columns);
+  CHECK(b.row_major_matrix() == columns);
+  CHECK(a.matrix().data() == columns.data());
+  CHECK_THROWS_AS(b.matrix(), ShapeError);
+  CHECK_THROWS_AS(a.row_major_matrix(), ShapeError);
+  CHECK_THROWS_WITH_AS(tape.view(columns.topRows(2)), "Tape::view: a matrix of 2 rows and 2 columns has gaps in memory",
+                       ShapeError);
+  const Eigen::Map<const Eigen::MatrixXd> map(columns.data(), 2, 3);
+  CHECK(tape.view(map).shape() == Shape::batch(2, 3));
+}

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "hypertape/ops/losses.hpp"
 #include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/unroll/batch_gradient.hpp"
 #include "hypertape/unroll/check_hypergradient.hpp"
 #include "hypertape/unroll/unroll.hpp"
 #include "support/compare.hpp"
@@ -108,6 +110,22 @@ TEST_CASE("outer loss: one that writes its gradients itself") {
   CHECK(std::abs(h.outer_loss - expected.outer_loss) <= 1e-14 * expected.outer_loss);
   CHECK(relative_error(h.x[0], expected.x[0]) <= 1e-14);
   CHECK(relative_error(h.theta0, expected.theta0) <= 1e-14);
+}
+
+TEST_CASE("losses: one that is no scalar says which it is") {
+  const Tensor<double> two({2}, 1);
+  const InnerLoop<double> loop{two, {two}, {two}, Tensor<double>({1, 1}, 0.1)};
+  const auto scalar = [](Var<double> theta, Var<double> x, Var<double> y) { return mean_squared_error(theta * x, y); };
+  const auto vector = [](Var<double> theta, Var<double> x, Var<double> y) { return theta * x - y; };
+  const auto outer = [](Var<double> theta) { return sum(theta); };
+  CHECK_THROWS_WITH_AS(hypergradient(loop, vector, outer),
+                       "hypergradient: the inner loss must be a scalar, its shape is (2)", ShapeError);
+  CHECK_THROWS_WITH_AS(hypergradient(loop, scalar, [](Var<double> theta) { return theta; }),
+                       "hypergradient: the outer loss must be a scalar, its shape is (2)", ShapeError);
+  Tensor<double> gradient;
+  BatchGradient<double> batch_gradient{vector};
+  CHECK_THROWS_WITH_AS(batch_gradient(loop.theta0, loop.x[0], loop.y[0], gradient),
+                       "BatchGradient: the loss must be a scalar, its shape is (2)", ShapeError);
 }
 
 }  // namespace

@@ -104,6 +104,22 @@ class Tape {
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
+  /// A leaf that reads an Eigen vector (n), or matrix (rows, columns) in memory, without a copy: a batch if it is
+  /// stored by columns, Eigen's default, row-major if by rows. It must outlive the leaf's use and keep its values.
+  /// @throws ShapeError if it is empty, or a block with gaps.
+  template <class Derived>
+  Var<T> view(const Eigen::DenseBase<Derived>& matrix) {
+    static_assert((Derived::Flags & Eigen::DirectAccessBit) != 0 && std::is_same_v<typename Derived::Scalar, T>,
+                  "a view is of a matrix of this scalar type in memory; of an expression, take tape.leaf(Tensor(...))");
+    const Derived& own = matrix.derived();
+    const Index rows = own.rows(), columns = own.cols(), inner = Derived::IsRowMajor ? columns : rows;
+    if (own.innerStride() != 1 || (rows > 1 && columns > 1 && own.outerStride() != inner)) {
+      throw ShapeError("Tape::view: a matrix of ", rows, " rows and ", columns, " columns has gaps in memory");
+    }
+    if constexpr (Derived::IsVectorAtCompileTime) return view(Shape{rows * columns}, own.data());
+    return view(Derived::IsRowMajor ? Shape{rows, columns} : Shape::batch(rows, columns), own.data());
+  }
+
   /// A leaf filled with one value.
   Var<T> full(const Shape& shape, T value) {
     T* values = arena_.template allocate<T>(shape.size());

@@ -54,6 +54,19 @@ class Var {
   /// A copy of the values.
   Tensor<T> value() const { return Tensor<T>(shape(), std::span<const T>(values(), static_cast<std::size_t>(size()))); }
 
+  /// A batch as an Eigen matrix (samples, features), without a copy, valid as long as the Var. @throws ShapeError if it
+  /// is row-major.
+  Eigen::Map<const typename Tensor<T>::Matrix> matrix() const {
+    detail::require_batch("Var::matrix", "the value", shape());
+    return {data(), shape()[0], shape().features()};
+  }
+  /// A row-major value as an Eigen matrix (axis 0, all others), likewise. @throws ShapeError if its samples are
+  /// innermost.
+  Eigen::Map<const typename Tensor<T>::RowMajorMatrix> row_major_matrix() const {
+    detail::require_row_major("Var::row_major_matrix", "the value", shape());
+    return {data(), shape()[0], shape().features()};
+  }
+
   /// The value of a scalar. @throws ShapeError if there is more than one element.
   T item() const {
     if (size() != 1) throw ShapeError("Var::item: needs one element, the shape is ", shape());

@@ -16,6 +16,15 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
+/// What functions return that take a Tensor in the place of a Var.
+template <class T>
+Var<T> tensor_as_operand() {
+  static_assert(
+      sizeof(T) == 0,
+      "an operation takes Vars: a Tensor becomes one by tape.leaf(tensor), in a loss by theta.tape().leaf(x)");
+  return {};
+}
+
 /// A number of any arithmetic type, in the precision of a Var.
 template <class T>
 struct AnyNumber {
@@ -225,6 +234,42 @@ Var<T> operator/(Var<T> a, Number<T> b) {
 template <class T>
 Var<T> operator/(Number<T> a, Var<T> b) {
   return b.tape().full(b.shape(), a.value) / b;
+}
+/// @}
+
+/// @{
+/// A Tensor is no operand; does not compile.
+template <class T>
+Var<T> operator+(Var<T>, const Tensor<T>&) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator+(const Tensor<T>&, Var<T>) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator-(Var<T>, const Tensor<T>&) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator-(const Tensor<T>&, Var<T>) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator*(Var<T>, const Tensor<T>&) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator*(const Tensor<T>&, Var<T>) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator/(Var<T>, const Tensor<T>&) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> operator/(const Tensor<T>&, Var<T>) {
+  return detail::tensor_as_operand<T>();
 }
 /// @}
 

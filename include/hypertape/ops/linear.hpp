@@ -3,7 +3,7 @@
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/kernels/linear_kernels.hpp"
-#include "hypertape/ops/reduce.hpp"
+#include "hypertape/ops/arithmetic.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -103,6 +103,12 @@ Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
     throw ShapeError("linear: weight ", weight.shape(), " needs a bias ", Shape{form.O}, ", got ", bias.shape());
   }
   return contract<Role::product>(form, {x, weight, bias});
+}
+
+/// A Tensor is no operand; does not compile.
+template <class T>
+Var<T> linear(const Tensor<T>&, Var<T>, Var<T>) {
+  return detail::tensor_as_operand<T>();
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -128,6 +128,18 @@ Var<T> mean_squared_error(Var<T> a, Var<T> b) {
   return mean(square(a - b));
 }
 
+/// @{
+/// A Tensor is no operand; does not compile.
+template <class T>
+Var<T> softmax_cross_entropy(Var<T>, const Tensor<T>&) {
+  return detail::tensor_as_operand<T>();
+}
+template <class T>
+Var<T> mean_squared_error(Var<T>, const Tensor<T>&) {
+  return detail::tensor_as_operand<T>();
+}
+/// @}
+
 /// The mean of |a - b| over all elements, with the derivative 0 where they are equal. @throws ShapeError if the shapes
 /// differ.
 template <class T>

@@ -23,7 +23,9 @@ class BatchGradient {
   explicit BatchGradient(const InnerLoss<T>& loss, WorkerTeam team = WorkerTeam(1),
                          Index samples_per_block = detail::outer_samples_per_block)
       : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {
-    for (Worker& worker : workers_) worker.derivatives.emplace(loss);
+    for (Worker& worker : workers_) {
+      worker.derivatives.emplace(loss, SecondDerivative::forward_over_reverse, "BatchGradient: the loss");
+    }
   }
 
   /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss

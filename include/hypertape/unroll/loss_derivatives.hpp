@@ -29,8 +29,10 @@ namespace detail {
 template <class T>
 class LossDerivatives {
  public:
-  explicit LossDerivatives(InnerLoss<T> loss, SecondDerivative second = SecondDerivative::forward_over_reverse)
-      : loss_(std::move(loss)), reverse_(second == SecondDerivative::reverse_over_reverse) {}
+  /// `name` is what messages call the loss.
+  explicit LossDerivatives(InnerLoss<T> loss, SecondDerivative second = SecondDerivative::forward_over_reverse,
+                           const char* name = "hypergradient: the inner loss")
+      : loss_(std::move(loss)), name_(name), reverse_(second == SecondDerivative::reverse_over_reverse) {}
 
   /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
   /// fit the loss.
@@ -225,7 +227,7 @@ class LossDerivatives {
     record.loss =
         loss_(inputs[0], inputs.subspan(1, record.data), in.phi == nullptr ? Var<T>() : inputs.back(), in.step);
     if (record.loss.size() != 1) {
-      throw ShapeError("gradient: the loss must be a scalar, its shape is ", record.loss.shape());
+      throw ShapeError(name_, " must be a scalar, its shape is ", record.loss.shape());
     }
     vars_.resize(record.begin + 2 * record.inputs);
     return record;
@@ -308,6 +310,7 @@ class LossDerivatives {
   }
 
   InnerLoss<T> loss_;
+  const char* name_;
   std::size_t present_ = 0;  // the record whose values apart are in memory
   bool reverse_, sized_ = false;
   Tape<T> tape_;

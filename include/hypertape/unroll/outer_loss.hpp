@@ -81,6 +81,9 @@ T record_outer_loss(const OuterPoint<T>& point, const std::function<Var<T>(Var<T
   const Var<T> theta = tape.view(point.theta.shape(), point.theta.data());
   GivenVars<T> given(tape, point);
   const Var<T> value = loss(theta, given);
+  if (value.size() != 1) {
+    throw ShapeError("hypergradient: the outer loss must be a scalar, its shape is ", value.shape());
+  }
   const Var<T> gradient = given.differentiate(value, theta);
   std::copy_n(gradient.data(), gradient.size(), point.theta_gradient.data());
   return value.item();

@@ -1,0 +1,14 @@
+// error: in a loss by theta.tape().leaf(x)
+// A loss that takes a tensor of its own for an operand.
+
+#include <hypertape/hypertape.hpp>
+
+using namespace hypertape;
+
+Var<double> loss(Var<double> theta, const Tensor<double>& x) {
+#ifdef MISTAKE
+  return sum(theta * x);
+#else
+  return sum(theta * theta.tape().leaf(x));
+#endif
+}
