@@ -1,28 +1,30 @@
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
-#include <utility>
+#include <span>
 #include <vector>
 
-#include "hypertape/core/shape.hpp"
+#include "hypertape/core/short_list.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Axes of a shape by number: one, `{0, 2}`, or counted from the last, `-1`.
+/// Axes of a shape by number: one, `{0, 2}`, or counted from the last, `-1`; at most five.
 class Axes {
  public:
   /// @{
-  /// From one number, several, or a vector of them.
-  Axes(int axis) : axes_{axis} {}                          // NOLINT(google-explicit-constructor)
-  Axes(std::initializer_list<int> axes) : axes_(axes) {}   // NOLINT(google-explicit-constructor)
-  Axes(std::vector<int> axes) : axes_(std::move(axes)) {}  // NOLINT(google-explicit-constructor)
+  /// From one number, several, or a vector of them. @throws ShapeError for more than five.
+  Axes(int axis) : axes_(std::span(&axis, 1)) {}                                          // NOLINT
+  Axes(std::initializer_list<int> axes) : axes_(std::span(axes.begin(), axes.size())) {}  // NOLINT
+  Axes(const std::vector<int>& axes) : axes_(std::span(axes)) {}                          // NOLINT
+  explicit Axes(const detail::ShortList<int>& axes) : axes_(axes) {}
   /// @}
 
   /// As they were given.
-  const std::vector<int>& values() const { return axes_; }
+  std::span<const int> values() const { return axes_; }
 
  private:
-  std::vector<int> axes_;
+  detail::ShortList<int> axes_;
 };
 
 namespace detail {
@@ -37,8 +39,8 @@ inline int checked_axis(const char* operation, const Shape& shape, int axis) {
 
 /// The axes, counted from 0. @throws ShapeError, naming the operation, if the shape does not have one of them, or one
 /// is named twice.
-inline std::vector<int> checked_axes(const char* operation, const Shape& shape, const Axes& axes) {
-  std::vector<int> checked;
+inline ShortList<int> checked_axes(const char* operation, const Shape& shape, const Axes& axes) {
+  ShortList<int> checked;
   for (const int axis : axes.values()) {
     const int own = checked_axis(operation, shape, axis);
     for (const int other : checked) {
@@ -51,7 +53,7 @@ inline std::vector<int> checked_axes(const char* operation, const Shape& shape, 
 
 /// The shape with another extent of one axis.
 inline Shape with_extent(const Shape& shape, int axis, Index extent) {
-  std::vector<Index> extents(shape.extents().begin(), shape.extents().end());
+  Extents extents(shape.extents());
   extents[static_cast<std::size_t>(axis)] = extent;
   return Shape(extents, shape.layout());
 }
@@ -65,13 +67,13 @@ inline Shape reduced_shape(const char* operation, const Shape& shape, const Axes
 
 /// The shape without these axes: a batch as long as it keeps its axis of samples, else row-major.
 inline Shape dropped_shape(const char* operation, const Shape& shape, const Axes& axes) {
-  std::vector<char> gone(static_cast<std::size_t>(shape.rank()));
-  for (const int axis : checked_axes(operation, shape, axes)) gone[static_cast<std::size_t>(axis)] = 1;
-  std::vector<Index> extents;
+  const ShortList<int> gone = checked_axes(operation, shape, axes);
+  const auto stays = [&](int axis) { return std::find(gone.begin(), gone.end(), axis) == gone.end(); };
+  Extents extents;
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (gone[static_cast<std::size_t>(axis)] == 0) extents.push_back(shape[axis]);
+    if (stays(axis)) extents.push_back(shape[axis]);
   }
-  const bool batch = shape.layout() == Layout::samples_innermost && !gone.empty() && gone[0] == 0;
+  const bool batch = shape.layout() == Layout::samples_innermost && shape.rank() > 0 && stays(0);
   return Shape(extents, batch ? Layout::samples_innermost : Layout::row_major);
 }
 

@@ -83,8 +83,11 @@ class StridedLoop {
     const auto key = [&](const Axis& axis) {  // a sum over an axis is as far inside as what is read allows
       return std::pair(size(axis.to == 0 ? axis.from : axis.to), size(axis.from));
     };
-    std::stable_sort(axes_.begin(), axes_.begin() + rank_,
-                     [&](const Axis& a, const Axis& b) { return key(a) < key(b); });
+    const auto first = axes_.begin();
+    for (auto axis = first; axis != first + rank_; ++axis) {  // by insertion: std::stable_sort takes memory
+      std::rotate(std::upper_bound(first, axis, *axis, [&](const Axis& a, const Axis& b) { return key(a) < key(b); }),
+                  axis, axis + 1);
+    }
     int kept = 0;
     for (int k = 0; k < rank_; ++k) {
       const Axis axis = axes_[static_cast<std::size_t>(k)];

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "hypertape/autodiff/linear_map.hpp"
+#include "hypertape/core/short_list.hpp"
 #include "hypertape/kernels/strided.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
@@ -42,7 +42,7 @@ struct StridedMap {
 /// ShapeError, naming the operation, if extents differ, or both have one layout each, and not the same.
 inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b) {
   const int rank = (std::max)(a.rank(), b.rank());
-  std::vector<Index> extents(static_cast<std::size_t>(rank));
+  Extents extents;
   for (int axis = 0; axis < rank; ++axis) {
     const int in_a = axis - rank + a.rank(), in_b = axis - rank + b.rank();
     const Index of_a = in_a < 0 ? 1 : a[in_a], of_b = in_b < 0 ? 1 : b[in_b];
@@ -50,7 +50,7 @@ inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape&
       throw ShapeError(operation, ": operands must have one shape, or extents of 1 where they differ, got ", a, " and ",
                        b);
     }
-    extents[static_cast<std::size_t>(axis)] = (std::max)(of_a, of_b);
+    extents.push_back((std::max)(of_a, of_b));
   }
   const auto has_any_order = [](const Shape& shape) { return shape.is_batch() && shape.is_row_major(); };
   if (!has_any_order(a) && !has_any_order(b) && a.layout() != b.layout()) {

@@ -36,12 +36,13 @@ struct Concatenate final : Operation<T> {
     }
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    std::vector<Var<T>> tangents;
+    auto* tangents = call.tape().template allocate<Var<T>>(call.inputs());
     for (int i = 0; i < call.inputs(); ++i) {
       const Var<T> own = call.tangent(i);
-      tangents.push_back(own ? own : call.tape().full(call.input(i).shape(), T(0)));
+      tangents[i] = own ? own : call.tape().full(call.input(i).shape(), T(0));
     }
-    return call.tape().apply(Concatenate(axis), call.output_shape(), std::span<const Var<T>>(tangents));
+    const std::span<const Var<T>> all(tangents, static_cast<std::size_t>(call.inputs()));
+    return call.tape().apply(Concatenate(axis), call.output_shape(), all);
   }
   void pullback(PullbackSweep<T>& call) const override {
     Index begin = 0;
@@ -87,8 +88,11 @@ Var<T> stack(std::span<const Var<T>> parts, int axis = 0) {
     const Shape own = part.shape();
     detail::require_row_major("stack", "a tensor", own);
     if (axis < -own.rank() - 1 || axis > own.rank()) throw ShapeError("stack: ", own, " cannot get an axis ", axis);
-    std::vector<Index> extents(own.extents().begin(), own.extents().end());
-    extents.insert(extents.begin() + (axis < 0 ? axis + own.rank() + 1 : axis), 1);
+    detail::Extents extents;
+    for (int k = 0; k <= own.rank(); ++k) {
+      const int place = axis < 0 ? axis + own.rank() + 1 : axis;
+      extents.push_back(k < place ? own[k] : k == place ? 1 : own[k - 1]);
+    }
     wide.push_back(reshape(part, Shape(extents)));
   }
   return concatenate(std::span<const Var<T>>(wide), axis);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "hypertape/autodiff/contraction.hpp"
 #include "hypertape/core/parallel.hpp"
@@ -70,11 +69,10 @@ struct MatmulForm {
 };
 
 /// The extents but for the last two.
-inline std::vector<Index> batch_extents(const Shape& shape) {
-  return {shape.extents().begin(), shape.extents().end() - 2};
-}
-inline Shape with_matrix(std::vector<Index> batch, Index rows, Index columns) {
-  batch.insert(batch.end(), {rows, columns});
+inline Extents batch_extents(const Shape& shape) { return Extents(shape.extents().first(shape.extents().size() - 2)); }
+inline Shape with_matrix(Extents batch, Index rows, Index columns) {
+  batch.push_back(rows);
+  batch.push_back(columns);
   return Shape(batch);
 }
 
@@ -109,7 +107,7 @@ Var<T> matmul(Var<T> a, Var<T> b, MatmulOptions options = {}) {
     throw ShapeError("matmul: ", first, options.transpose_a ? " transposed" : "", " has ", K, " columns, ", second,
                      options.transpose_b ? " transposed" : "", " has ", terms, " rows");
   }
-  const std::vector<Index> batch_a = detail::batch_extents(first), batch_b = detail::batch_extents(second);
+  const detail::Extents batch_a = detail::batch_extents(first), batch_b = detail::batch_extents(second);
   if (batch_b.empty() && !options.transpose_a) {  // one tall matrix
     const Shape c = detail::with_matrix(batch_a, M, N);
     const Index rows = first.size() / K;
@@ -119,7 +117,7 @@ Var<T> matmul(Var<T> a, Var<T> b, MatmulOptions options = {}) {
   }
   if (batch_a != batch_b) {
     const Shape batch = detail::broadcast_shape("matmul", Shape(batch_a), Shape(batch_b));
-    const std::vector<Index> extents(batch.extents().begin(), batch.extents().end());
+    const detail::Extents extents(batch.extents());
     a = broadcast_to(a, detail::with_matrix(extents, first[last_a - 1], first[last_a]));
     b = broadcast_to(b, detail::with_matrix(extents, second[last_b - 1], second[last_b]));
     return matmul(a, b, options);

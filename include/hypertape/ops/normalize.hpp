@@ -23,8 +23,8 @@ Var<T> along_axis(const char* operation, const char* role, Var<T> parameter, con
   if (parameter.shape() != Shape{x[axis]}) {
     throw ShapeError(operation, ": ", x, " needs ", role, ' ', Shape{x[axis]}, ", got ", parameter.shape());
   }
-  std::vector<Index> extents(static_cast<std::size_t>(x.rank() - axis), 1);
-  extents.front() = x[axis];
+  Extents extents;
+  for (int k = axis; k < x.rank(); ++k) extents.push_back(k == axis ? x[k] : 1);
   return reshape(parameter, Shape(extents));
 }
 
@@ -59,7 +59,7 @@ Var<T> group_norm(Var<T> x, Index groups, Var<T> gamma, Var<T> beta, double epsi
   }
   const Var<T> g = detail::along_axis("group_norm", "gamma", gamma, shape, 1),
                b = detail::along_axis("group_norm", "beta", beta, shape, 1);
-  const Shape grouped = Shape(std::vector<Index>{shape[0], groups, shape.features() / groups}, shape.layout());
+  const Shape grouped = Shape{shape[0], groups, shape.features() / groups}.with_layout(shape.layout());
   return reshape(normalize(reshape(x, grouped), 2, epsilon), shape) * g + b;
 }
 
@@ -73,14 +73,13 @@ struct ChannelStatistics {
 /// The statistics of x (N, C, ...). @throws ShapeError for fewer than two axes.
 template <class T>
 ChannelStatistics<T> channel_statistics(Var<T> x) {
-  std::vector<int> axes;
+  detail::ShortList<int> axes;
   for (int axis = 0; axis < x.shape().rank(); ++axis) {
     if (axis != 1) axes.push_back(axis);
   }
-  if (axes.size() < 1 || x.shape().rank() < 2)
-    throw ShapeError("channel_statistics: needs (N, C, ...), got ", x.shape());
-  const Var<T> average = mean(x, axes, true);
-  return {mean(x, axes), mean(square(x - average), axes)};
+  if (axes.empty() || x.shape().rank() < 2) throw ShapeError("channel_statistics: needs (N, C, ...), got ", x.shape());
+  const Var<T> average = mean(x, Axes(axes), true);
+  return {mean(x, Axes(axes)), mean(square(x - average), Axes(axes))};
 }
 
 /// Batch normalization (Ioffe and Szegedy 2015) of x (N, C, ...) with statistics (C), gamma (C) and beta (C). The

@@ -1,10 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
-#include <vector>
 
 #include "hypertape/autodiff/slice.hpp"
 #include "hypertape/core/axes.hpp"
@@ -17,13 +14,13 @@ namespace hypertape::inline HYPERTAPE_ABI {
 template <class T>
 Var<T> permute(Var<T> x, const Axes& order) {
   const Shape from = x.shape();
-  const std::vector<int> axes = detail::checked_axes("permute", from, order);
+  const detail::ShortList<int> axes = detail::checked_axes("permute", from, order);
   if (static_cast<int>(axes.size()) != from.rank()) {
     throw ShapeError("permute: ", from, " has ", from.rank(), " axes, the order names ", axes.size());
   }
-  std::array<Index, Shape::max_rank> extents{};
-  for (std::size_t i = 0; i < axes.size(); ++i) extents[i] = from[axes[i]];
-  const Shape to(std::span<const Index>(extents.data(), axes.size()), from.layout());
+  detail::Extents extents;
+  for (const int axis : axes) extents.push_back(from[axis]);
+  const Shape to(extents, from.layout());
   detail::StridedMap map{"permute", "permute", from, to, {}, true, true};
   const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
   for (std::size_t i = 0; i < axes.size(); ++i) map.loop.add(extents[i], a[static_cast<std::size_t>(axes[i])], b[i]);
@@ -36,10 +33,10 @@ template <class T>
 Var<T> transpose(Var<T> x) {
   const int rank = x.shape().rank();
   if (rank < 2) throw ShapeError("transpose: needs a matrix, got ", x.shape());
-  std::vector<int> order(static_cast<std::size_t>(rank));
-  for (int axis = 0; axis < rank; ++axis) order[static_cast<std::size_t>(axis)] = axis;
+  detail::ShortList<int> order;
+  for (int axis = 0; axis < rank; ++axis) order.push_back(axis);
   std::swap(order[order.size() - 1], order[order.size() - 2]);
-  return permute(x, order);
+  return permute(x, Axes(order));
 }
 
 /// Of one axis, `length` entries from `begin` on, `step` apart; a negative step goes back from `begin`. @throws
@@ -98,7 +95,7 @@ Var<T> diagonal(Var<T> x) {
   if (from.rank() < 2) throw ShapeError("diagonal: needs a matrix, got ", from);
   const int row = from.rank() - 2;
   const Index length = (std::min)(from[row], from[row + 1]);
-  std::vector<Index> extents(from.extents().begin(), from.extents().end() - 1);
+  detail::Extents extents(from.extents().first(from.extents().size() - 1));
   extents.back() = length;
   const Shape to(extents, from.layout());
   detail::StridedMap map{"diagonal", "diagonal_matrix", from, to, {}, true, from.size() == to.size()};
@@ -114,7 +111,7 @@ template <class T>
 Var<T> diagonal_matrix(Var<T> x) {
   const Shape from = x.shape();
   if (from.rank() < 1) throw ShapeError("diagonal_matrix: needs an axis, got a scalar");
-  std::vector<Index> extents(from.extents().begin(), from.extents().end());
+  detail::Extents extents(from.extents());
   extents.push_back(extents.back());
   const Shape to(extents, from.layout());
   detail::StridedMap map{"diagonal_matrix", "diagonal", from, to, {}, false, true};
