@@ -125,16 +125,17 @@ class OuterLoss {
   /// Of any callable of these forms.
   template <detail::DiffersFrom<OuterLoss> Loss>
   OuterLoss(const Loss& loss)  // NOLINT(google-explicit-constructor): every callable of these forms is an outer loss
-      : loss_(reinterpret_cast<const void*>(&loss)), call_([](const void* callable, const OuterPoint<T>& point) {
-          return detail::call_outer_loss<Loss, T>(*reinterpret_cast<const Loss*>(callable), point);
+      : loss_(const_cast<void*>(reinterpret_cast<const void*>(&loss))),  // of a function, too
+        call_([](void* callable, const OuterPoint<T>& point) {
+          return detail::call_outer_loss<Loss, T>(*reinterpret_cast<Loss*>(callable), point);
         }) {}
 
   /// The loss; writes its derivatives.
   T operator()(const OuterPoint<T>& point) const { return call_(loss_, point); }
 
  private:
-  const void* loss_;
-  T (*call_)(const void*, const OuterPoint<T>&);
+  void* loss_;
+  T (*call_)(void*, const OuterPoint<T>&);
 };
 
 namespace detail {
