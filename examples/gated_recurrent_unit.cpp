@@ -48,7 +48,7 @@ int main() {
     Tape<double> tape;
     const Var<double> w = tape.leaf(theta), z = unit(w, tape.leaf(x)), loss = sigmoid_cross_entropy(z, tape.leaf(y));
     if (step % 200 == 0) {
-      const Var<double> right = equal(greater(z, 0 * z), tape.leaf(y));
+      const Var<double> right = is_equal(is_greater(z, 0 * z), tape.leaf(y));
       std::cout << "step " << step << ": " << (loss.item() < 0.1 ? "small" : "large") << " loss, "
                 << (mean(right).item() < 1 ? "not all" : "all") << " sequences right\n";
     }

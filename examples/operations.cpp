@@ -42,8 +42,8 @@ int main() {
   show("relu, leaky_relu, elu, tanh, sigmoid, softplus, silu, gelu, gelu_tanh",
        relu(leaky_relu(elu(tanh(sigmoid(softplus(silu(gelu(gelu_tanh(x))))))))));
   show("maximum(x, y), minimum(x, y), clamp(x, 0.2, 0.8)", maximum(x, minimum(x, clamp(y, 0.2, 0.8))));
-  show("where(greater(x, y), x, y), less, equal", where(greater(x, y), less(x, y), equal(x, y)));
-  show("dropout(x, mask, 0.5)", dropout(x, greater(x, y), 0.5));
+  show("where(is_greater(x, y), x, y), is_less, is_equal", where(is_greater(x, y), is_less(x, y), is_equal(x, y)));
+  show("dropout(x, mask, 0.5)", dropout(x, is_greater(x, y), 0.5));
   // Over chosen axes, which go or stay.
   show("sum(a, 1), mean(a, -2), amax(a, 1), amin(a, 1), logsumexp(a, 1)",
        sum(a, 1) + mean(a, -2) + amax(a, 1) + amin(a, 1) + logsumexp(a, 1));
@@ -62,7 +62,7 @@ int main() {
   show("flip(a, 1)", flip(a, 1));
   show("pad(a, 2, 1, 1)", pad(a, 2, 1, 1));
   show("concatenate({a, a}, 1)", concatenate({a, a}, 1));
-  show("stack({a, a})", stack({a, a}));
+  show("stack_along({a, a})", stack_along({a, a}));
   show("split(a, 2, {3, 5})[1]", split(a, 2, {3, 5})[1]);
   show("index_select(table, 0, rows)", index_select(table, 0, {5, 0, 5}));
   show("gather(table, 0, numbers, {1, I}), scatter_add", gather(table, 0, std::vector<Index>{0, 1, 2, 3}, {1, I}));

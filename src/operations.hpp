@@ -52,9 +52,9 @@ namespace hypertape {
   HYPERTAPE_BINARY(prefix, T, operator-)                                                                 \
   HYPERTAPE_BINARY(prefix, T, operator*)                                                                 \
   HYPERTAPE_BINARY(prefix, T, operator/)                                                                 \
-  HYPERTAPE_BINARY(prefix, T, greater)                                                                   \
-  HYPERTAPE_BINARY(prefix, T, less)                                                                      \
-  HYPERTAPE_BINARY(prefix, T, equal)                                                                     \
+  HYPERTAPE_BINARY(prefix, T, is_greater)                                                                \
+  HYPERTAPE_BINARY(prefix, T, is_less)                                                                   \
+  HYPERTAPE_BINARY(prefix, T, is_equal)                                                                  \
   HYPERTAPE_BINARY(prefix, T, maximum)                                                                   \
   HYPERTAPE_BINARY(prefix, T, minimum)                                                                   \
   HYPERTAPE_BINARY(prefix, T, pow)                                                                       \
@@ -75,7 +75,7 @@ namespace hypertape {
   prefix template Var<T> narrow<T>(Var<T>, int, Index, Index, Index);                                    \
   prefix template Var<T> pad<T>(Var<T>, int, Index, Index);                                              \
   prefix template Var<T> concatenate<T>(std::span<const Var<T>>, int);                                   \
-  prefix template Var<T> stack<T>(std::span<const Var<T>>, int);                                         \
+  prefix template Var<T> stack_along<T>(std::span<const Var<T>>, int);                                   \
   prefix template Var<T> index_select<T>(Var<T>, int, std::span<const Index>);                           \
   prefix template Var<T> gather<T>(Var<T>, int, std::span<const Index>, const Shape&);                   \
   prefix template Var<T> scatter_add<T>(Var<T>, int, std::span<const Index>, const Shape&);              \

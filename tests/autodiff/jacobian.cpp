@@ -52,6 +52,8 @@ TEST_CASE("HessianProduct: rows of the Hessian, and the same as hvp") {
   CHECK(equal(product(v), hvp(loss, x, tape.leaf(v)).value()));
   CHECK(equal(product.gradient_var().value(), gradient(loss, x).value()));
   CHECK_THROWS_AS(product(Tensor<double>({5})), ShapeError);
+  Tape<double> other;
+  CHECK_THROWS_AS(jacobian(loss, other.scalar(1)), ArgumentError);
 }
 
 TEST_CASE("gauss_newton_product: J^T J v, and J^T H J v") {

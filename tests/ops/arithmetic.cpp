@@ -30,7 +30,7 @@ void check_operator(const Operator& f) {
   check({3, 2}, {}, {3, 2});
   check({}, {3, 2}, {3, 2});
   check({1}, {2, 2}, {2, 2});
-  check({1, 1, 1}, {3}, {3});
+  check({1, 1, 1}, {3}, {1, 1, 3});
   check({1, 1}, {1}, {1, 1});  // of two scalars, the one with more axes
   check({1}, {1, 1}, {1, 1});
   check({}, {1, 1}, {1, 1});

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "support/check_operation.hpp"
@@ -99,4 +101,29 @@ TEST_CASE("broadcast: errors name the shapes") {
   CHECK_THROWS_WITH_AS(broadcast_to(a, {3}), "broadcast_to: (2, 3) does not fit into (3)", ShapeError);
   CHECK_THROWS_WITH_AS(
       a + batch, "add: operands must have one layout, got (2, 3) and batch (2, 3); relayout one of them", ShapeError);
+}
+
+TEST_CASE("arithmetic: an operand that fits several layouts goes with each of them") {
+  const Shape images = Shape{2, 3, 4, 5}.with_layout(Layout::channels_innermost);
+  const Tensor<double> x = random_tensor<double>(images, 1);
+  for (const Shape& shape :
+       {Shape{2, 3, 1, 1}, Shape{2, 1, 4, 5}.with_layout(Layout::channels_innermost), Shape{3, 1, 1}}) {
+    const Tensor<double> g = random_tensor<double>(shape, 2);
+    const auto f = [](auto v) { return v[0] * v[1]; };
+    CHECK(evaluate(f, std::vector{x, g}).shape() == images);
+    check_operation(f, {x, g});
+  }
+  Tape<double> tape;
+  const Var<double> one = tape.full({1, 1}, 2), three = tape.full({3}, 1);
+  CHECK((one * three).shape() == Shape{1, 3});
+  CHECK((three + one).shape() == Shape{1, 3});
+}
+
+TEST_CASE("arithmetic: zeros keep their sign") {
+  Tape<double> tape;
+  const Var<double> zero = tape.scalar(0);
+  CHECK(std::signbit((-zero).item()));
+  CHECK(std::signbit((zero * -1).item()));
+  CHECK(!std::signbit((-zero + 0).item()));
+  CHECK(!std::signbit((zero - zero).item()));
 }

@@ -77,7 +77,7 @@ std::vector<Case> cases() {
       {"atan2", {m, m}, [](const Vars& x) { return atan2(x[0], x[1]); }, true},
       {"max_of_two", {m, m}, [](const Vars& x) { return maximum(x[0], x[1]) * x[0] * x[1]; }},
       {"clamp", {m}, [](const Vars& x) { return clamp(x[0], -0.4, 0.6) * x[0] * x[0]; }},
-      {"where", {m, m}, [](const Vars& x) { return where(greater(x[0], x[1]), x[0] * x[0] * x[1], cubed(x[1])); }},
+      {"where", {m, m}, [](const Vars& x) { return where(is_greater(x[0], x[1]), x[0] * x[0] * x[1], cubed(x[1])); }},
       {"broadcast", {{2, 3, 1}, v}, [](const Vars& x) { return x[0] * x[1] / (3 + x[0] + x[1]); }},
       {"sum_axis", {m}, [](const Vars& x) { return sum(cubed(x[0]), 1); }},
       {"mean_axes",
@@ -104,7 +104,7 @@ std::vector<Case> cases() {
       {"stack",
        {m, m},
        [](const Vars& x) {
-         return cubed(stack({x[0], x[1]}, 1));
+         return cubed(stack_along({x[0], x[1]}, 1));
        }},
       {"gather",
        {m},

@@ -115,9 +115,9 @@ std::vector<Case> cases() {
       of_two("maximum", maximum<double>),
       of_two("minimum", minimum<double>),
       of_two("atan2", Binary(atan2<double>)),
-      of_two("equal", equal<double>),
-      of_two("greater", greater<double>),
-      of_two("less", less<double>),
+      of_two("is_equal", is_equal<double>),
+      of_two("is_greater", is_greater<double>),
+      of_two("is_less", is_less<double>),
       of_two("pow", [](auto x, auto y) { return pow(x, y); }),
       of_two("concatenate",
              [](auto x, auto y) {
@@ -137,10 +137,10 @@ std::vector<Case> cases() {
       {"channel_statistics", {batch}, [](const Vars& v) { return channel_statistics(v[0]).variance; }, true},
       {"global_average_pool2d", {batch}, [](const Vars& v) { return global_average_pool2d(v[0]); }, true},
       {"conv2d_transpose", {batch, Shape{3, 2, 3, 3}}, [](const Vars& v) { return conv2d_transpose(v[0], v[1]); }},
-      {"stack",
+      {"stack_along",
        {weight, weight},
        [](const Vars& v) {
-         return stack({v[0], v[1]});
+         return stack_along({v[0], v[1]});
        }},
       {"matmul", {weight, Shape{3, 2}}, [](const Vars& v) { return matmul(v[0], v[1]); }},
       {"lower_triangle", {square_matrix}, [](const Vars& v) { return lower_triangle(v[0]); }},

@@ -246,3 +246,9 @@ TEST_CASE("losses of elements: absolute, Huber, cross-entropy of a sigmoid") {
   CHECK_THROWS_AS(mean_absolute_error(x, y), ShapeError);
   CHECK_THROWS_AS(sigmoid_cross_entropy(x, y), ShapeError);
 }
+
+TEST_CASE("sigmoid_cross_entropy: does not cancel where a prediction is right and sure") {
+  Tape<double> tape;
+  const Var<double> z = tape.leaf(Tensor<double>({2}, {40, -40})), t = tape.leaf(Tensor<double>({2}, {1, 0}));
+  CHECK(std::abs(sigmoid_cross_entropy(z, t).item() / std::exp(-40.) - 1) <= 1e-15);
+}

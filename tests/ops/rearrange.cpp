@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/concatenate.hpp"
@@ -75,7 +77,7 @@ TEST_CASE("pad, diagonal: zeros beside") {
   check({2, 2}, [](auto x) { return diagonal_matrix(x); }, {2, 2, 2}, {0, 0, 0, 1, 2, 0, 0, 3});
 }
 
-TEST_CASE("concatenate, stack, split") {
+TEST_CASE("concatenate, stack_along, split") {
   const auto twice = [](auto x) { return concatenate({x, x}, 1); };
   check({2, 2}, twice, {2, 4}, {0, 1, 0, 1, 2, 3, 2, 3});
   check({2, 2}, [](auto x) { return concatenate({x, narrow(x, 0, 1, 1)}, 0); }, {3, 2}, {0, 1, 2, 3, 2, 3});
@@ -84,11 +86,11 @@ TEST_CASE("concatenate, stack, split") {
   for (const auto& entry : std::vector<std::pair<int, Numbers>>{
            {0, {0, 1, 2, 3, 4, 5, 6, 7}}, {1, {0, 1, 4, 5, 2, 3, 6, 7}}, {-1, {0, 4, 1, 5, 2, 6, 3, 7}}}) {
     const int axis = entry.first;
-    const auto f = [axis](auto v) { return stack({v[0], v[1]}, axis); };
+    const auto f = [axis](auto v) { return stack_along({v[0], v[1]}, axis); };
     const Tensor<double> y = evaluate(f, std::vector{a, b});
     CHECK(y.shape() == Shape{2, 2, 2});
     CHECK(to_row_major(y) == entry.second);
-    check_operation([&](auto v) { return stack({v[0] * v[1], v[1]}, axis); }, {a, b});
+    check_operation([&](auto v) { return stack_along({v[0] * v[1], v[1]}, axis); }, {a, b});
   }
   // A part that nothing moves.
   check_operation([&](auto v) { return square(concatenate({v[0], v[0].tape().leaf(b)}, 0)); }, {a});
@@ -112,7 +114,39 @@ TEST_CASE("rearrange: errors name what is wrong") {
   CHECK_THROWS_AS(split(x, 1, {1, 1}), ShapeError);
   CHECK_THROWS_AS(split(x, 1, {2, 2}), ShapeError);
   CHECK_THROWS_AS(split(x, 1, {0, 3}), ShapeError);
-  CHECK_THROWS_AS(stack({x, y}), ShapeError);
-  CHECK_THROWS_AS(stack({batch, batch}), ShapeError);
+  CHECK_THROWS_AS(stack_along({x, y}), ShapeError);
+  CHECK_THROWS_AS(stack_along({batch, batch}), ShapeError);
   CHECK_THROWS_AS(diagonal(tape.scalar(1)), ShapeError);
+}
+
+TEST_CASE("concatenate: parts of which each has some of the layouts") {
+  const Layout samples = Layout::samples_innermost;
+  const Tensor<double> row = random_tensor<double>({1, 3}, 1), batch = random_tensor<double>(Shape::batch(2, 3), 2);
+  for (const auto& parts : {std::vector{row, batch}, std::vector{batch, row}}) {
+    const auto f = [](auto v) { return square(concatenate({v[0], v[1]}, 0)); };
+    CHECK(evaluate(f, parts).shape() == Shape::batch(3, 3));
+    check_operation(f, parts);
+  }
+  const Tensor<double> tagged = random_tensor<double>(Shape{1, 3}.with_layout(samples), 1),
+                       rows = random_tensor<double>({2, 3}, 2);
+  CHECK(evaluate(
+            [](auto v) {
+              return concatenate({v[0], v[1]}, 0);
+            },
+            std::vector{tagged, rows})
+            .shape() == Shape{3, 3});
+  Tape<double> tape;
+  CHECK(concatenate(split(tape.leaf(rows), 0, {1, 1}), 0).shape() == Shape{2, 3});
+}
+
+TEST_CASE("narrow, pad: numbers that overflow are an error") {
+  Tape<double> tape;
+  const Var<double> x = tape.full({5}, 1);
+  constexpr Index most = std::numeric_limits<Index>::max(), least = std::numeric_limits<Index>::min();
+  CHECK_THROWS_AS(narrow(x, 0, 0, 5, Index{1} << 62), ShapeError);
+  CHECK_THROWS_AS(narrow(x, 0, 4, 2, least), ShapeError);
+  CHECK(narrow(x, 0, 4, 1, least).shape() == Shape{1});
+  CHECK_THROWS_AS(narrow(x, 0, most, 1), ShapeError);
+  CHECK_THROWS_AS(pad(x, 0, most, most), ShapeError);
+  CHECK_THROWS_AS(pad(x, 0, most, 1), ShapeError);
 }

@@ -21,16 +21,16 @@ constexpr double infinity = std::numeric_limits<double>::infinity(),
 }  // namespace
 
 TEST_CASE("where: chooses, and differentiates what it has chosen") {
-  const auto f = [](auto v) { return where(greater(v[0], v[1]), square(v[0]), v[1] * v[0]); };
+  const auto f = [](auto v) { return where(is_greater(v[0], v[1]), square(v[0]), v[1] * v[0]); };
   check_values(evaluate(f, std::vector{a, b}), [](Index i) { return a[i] > b[i] ? a[i] * a[i] : a[i] * b[i]; });
   check_operation(f, {a, b});
-  check_operation([](auto v) { return where(less(v[0], v[1]), v[1], v[0]); }, {a, row});
+  check_operation([](auto v) { return where(is_less(v[0], v[1]), v[1], v[0]); }, {a, row});
   check_operation([](auto v) { return where(v[0].tape().leaf(a), v[0], v[0].tape().full({3, 2}, 2)); }, {b});
   check_operation([](auto v) { return where(v[0].tape().leaf(a), v[0].tape().full({3, 2}, 2), v[0]); }, {b});
   // What is not chosen may be anything.
   Tape<double> tape;
   const Var<double> x = tape.leaf(Tensor<double>({2}, {not_a_number, 4})),
-                    y = tape.leaf(Tensor<double>({2}, {2, infinity})), z = where(equal(x, x), x, y);
+                    y = tape.leaf(Tensor<double>({2}, {2, infinity})), z = where(is_equal(x, x), x, y);
   CHECK(equal(z.value(), Tensor<double>({2}, {2, 4})));
   CHECK(equal(gradient(sum(square(z)), x).value(), Tensor<double>({2}, {0, 8})));
   CHECK(equal(gradient(sum(square(z)), y).value(), Tensor<double>({2}, {4, 0})));
@@ -40,10 +40,10 @@ TEST_CASE("comparisons: 1 or 0, also of NaN") {
   Tape<double> tape;
   const Var<double> x = tape.leaf(Tensor<double>({5}, {1, 2, 3, not_a_number, infinity})),
                     y = tape.leaf(Tensor<double>({5}, {2, 2, 2, not_a_number, infinity}));
-  CHECK(equal(greater(x, y).value(), Tensor<double>({5}, {0, 0, 1, 0, 0})));
-  CHECK(equal(less(x, y).value(), Tensor<double>({5}, {1, 0, 0, 0, 0})));
-  CHECK(equal(equal(x, y).value(), Tensor<double>({5}, {0, 1, 0, 0, 1})));
-  CHECK(equal(gradient(sum(greater(x, y) * x), x).value(), greater(x, y).value()));
+  CHECK(equal(is_greater(x, y).value(), Tensor<double>({5}, {0, 0, 1, 0, 0})));
+  CHECK(equal(is_less(x, y).value(), Tensor<double>({5}, {1, 0, 0, 0, 0})));
+  CHECK(equal(is_equal(x, y).value(), Tensor<double>({5}, {0, 1, 0, 0, 1})));
+  CHECK(equal(gradient(sum(is_greater(x, y) * x), x).value(), is_greater(x, y).value()));
 }
 
 TEST_CASE("maximum, minimum") {
@@ -58,6 +58,8 @@ TEST_CASE("maximum, minimum") {
   const Var<double> x = tape.leaf(Tensor<double>({3}, {1, 2, not_a_number})),
                     y = tape.leaf(Tensor<double>({3}, {1, 1, 1}));
   CHECK(equal(gradient(sum(maximum(x, y).slice(0, {2})), x).value(), Tensor<double>({3}, {0.5, 1, 0})));
+  CHECK(equal(gradient(sum(maximum(x, y)), x).value(), Tensor<double>({3}, {0.5, 1, 1})));
+  CHECK(equal(gradient(sum(minimum(y, x)), x).value(), Tensor<double>({3}, {0.5, 0, 1})));
   CHECK(std::isnan(maximum(x, y).value()[2]));
   CHECK(std::isnan(maximum(y, x).value()[2]));
   CHECK(std::isnan(minimum(y, x).value()[2]));
@@ -79,6 +81,6 @@ TEST_CASE("select: shapes that do not fit") {
   CHECK_THROWS_AS(where(x, y, y), ShapeError);
   CHECK_THROWS_AS(maximum(x, y), ShapeError);
   CHECK_THROWS_WITH_AS(
-      greater(x, y), "greater: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
-      ShapeError);
+      is_greater(x, y),
+      "is_greater: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)", ShapeError);
 }

@@ -34,6 +34,7 @@
 #include <set>
 #include <span>
 #include <sstream>
+#include <stack>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -73,7 +74,12 @@ Var<T> every_operation(Var<T> theta, Var<T> images) {
   const Var<T> spread = repeat_per_channel(channels, positive.shape()) + repeat_for_features(samples, positive.shape());
   const vector<int32_t> classes(static_cast<size_t>(N), 1);
   const Var<T> soft = softmax(logits), labels = theta.tape().leaf(one_hot<T>(classes, 3));
-  return mean(relayout(spread, Layout::row_major)) + sum(smooth) + norm(logits) + dot(soft, log_softmax(logits)) +
+  const Var<T> rows = relayout(logits, Layout::row_major),
+               chosen = where(is_greater(rows, is_less(rows, -rows)), rows, rows);
+  const Var<T> more = maximum(chosen, minimum(pow(chosen, 2), is_equal(chosen, chosen))) + clamp(chosen, -1, 1);
+  const Var<T> all = concatenate(split(stack_along({more, gelu(more)}), 0, {1, 1}), 1);
+  return sum(erf(all)) + sum(logsumexp(amax(flip(transpose(all), 0), {0}), -1)) +
+         mean(relayout(spread, Layout::row_major)) + sum(smooth) + norm(logits) + dot(soft, log_softmax(logits)) +
          scale(norm(x), fill(mean(x), {})) + softmax_cross_entropy(logits, labels) +
          softmax_cross_entropy(logits, classes) + mean_squared_error(soft, labels);
 }

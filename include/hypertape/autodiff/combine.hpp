@@ -13,6 +13,8 @@ namespace detail {
 /// the reverse sweep itself adds adjoints up with it.
 template <class T>
 struct Combination final : Operation<T> {
+  static constexpr T no_offset = T(-0.0);  ///< which keeps the sign of a zero
+
   const T* factors;  ///< one for each input, in the tape's memory
   T offset;          ///< of every element
 
@@ -53,7 +55,7 @@ struct Combination final : Operation<T> {
       used[count++] = call.tangent(i);
     }
     if (count == 1 && is_one(used_factors[0])) return used[0];
-    return call.tape().apply(Combination(used_factors, T(0)), call.output_shape(), std::span(used, count));
+    return call.tape().apply(Combination(used_factors, no_offset), call.output_shape(), std::span(used, count));
   }
 
   void pullback(PullbackSweep<T>& call) const override {
@@ -81,7 +83,7 @@ Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
   auto* factors = a.tape().template allocate<T>(2);
   factors[0] = a_factor;
   factors[1] = b_factor;
-  return a.tape().apply(Combination<T>(factors, T(0)), a.shape(), {a, b});
+  return a.tape().apply(Combination<T>(factors, Combination<T>::no_offset), a.shape(), {a, b});
 }
 
 }  // namespace detail

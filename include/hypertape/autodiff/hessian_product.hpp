@@ -21,10 +21,8 @@ class HessianProduct {
   /// H v, for v of x's shape; the tape is as before then. @throws ShapeError for another shape.
   Tensor<T> operator()(const Tensor<T>& v) const {
     Tape<T>& tape = x_.tape();
-    const auto before = tape.mark();
-    Tensor<T> product = jvp(slope_, x_, tape.view(v.shape(), v.data())).value();
-    tape.rewind(before);
-    return product;
+    const detail::RewindScope<T> scope(tape);
+    return jvp(slope_, x_, tape.view(v.shape(), v.data())).value();
   }
 
   /// The gradient.

@@ -13,12 +13,11 @@ namespace detail {
 /// then.
 template <class T, class Product, class Use>
 void for_each_unit_vector(Tape<T>& tape, const Shape& unit_shape, const Product& product, const Use& use) {
-  const auto before = tape.mark();
   Tensor<T> unit(unit_shape);
   for (Index i = 0; i < unit.size(); ++i) {
+    const RewindScope<T> scope(tape);
     unit[i] = 1;
     use(i, product(tape.view(unit.shape(), unit.data())).data());
-    tape.rewind(before);
     unit[i] = 0;
   }
 }
@@ -52,12 +51,11 @@ template <class T>
 Tensor<T> hessian(Var<T> loss, Var<T> x) {
   const Index size = x.size();
   Tensor<T> result({size, size});
-  const auto before = x.tape().mark();
+  const detail::RewindScope<T> scope(x.tape());
   const Var<T> slope = gradient(loss, x);
   detail::for_each_unit_vector(
       x.tape(), x.shape(), [&](Var<T> unit) { return jvp(slope, x, unit); },
       [&](Index row, const T* values) { std::copy_n(values, size, result.data() + row * size); });
-  x.tape().rewind(before);
   return result;
 }
 

@@ -13,7 +13,7 @@ namespace detail {
 
 // Of combine.hpp, which needs the sweeps.
 template <class T>
-Var<T> combine(T factor, Var<T> x, T offset = T(0));
+Var<T> combine(T factor, Var<T> x, T offset = T(-0.0));
 template <class T>
 Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b);
 

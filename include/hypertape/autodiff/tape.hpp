@@ -341,6 +341,20 @@ class TapeSetting {
   bool before_;
 };
 
+/// Rewinds a tape to where it is now when it goes out of scope, also by an exception.
+template <class T>
+class RewindScope {
+ public:
+  explicit RewindScope(Tape<T>& tape) : tape_(tape), mark_(tape.mark()) {}
+  RewindScope(const RewindScope&) = delete;
+  RewindScope& operator=(const RewindScope&) = delete;
+  ~RewindScope() { tape_.rewind(mark_); }
+
+ private:
+  Tape<T>& tape_;
+  typename Tape<T>::Mark mark_;
+};
+
 }  // namespace detail
 
 /// What an operation reads and writes when it is evaluated.

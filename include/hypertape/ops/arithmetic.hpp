@@ -11,7 +11,7 @@
 
 /// Elementwise arithmetic. Operands of two shapes are broadcast to one, as NumPy does it: extents are compared from the
 /// last axis on, and one of 1, or that is missing, takes the other's. The result has the layout of the operand that has
-/// only one; two that have one each must agree. A scalar goes with anything.
+/// only one; two that have one each must agree.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
@@ -146,10 +146,10 @@ struct QuotientMap {
   void apply_adjoint(const T* in, T* out) const { apply(in, out); }
 };
 
-/// Whether a is the operand that takes the other's shape: a scalar, and of two the one with fewer axes.
+/// Whether a is a scalar that takes the other's shape, which has as many axes or more.
 template <class T>
 bool gives_way(Var<T> a, Var<T> b) {
-  return a.size() == 1 && a.shape() != b.shape() && (b.size() > 1 || a.shape().rank() < b.shape().rank());
+  return a.size() == 1 && a.shape() != b.shape() && a.shape().rank() <= b.shape().rank();
 }
 
 /// Brings the operands to one shape. @throws ShapeError as `broadcast_shape`.

@@ -37,8 +37,17 @@ struct StridedMap {
   }
 };
 
+/// A layout that both shapes fit, this one if they do. @throws ShapeError, naming the operation, if there is none.
+inline Layout common_layout(const char* operation, const Shape& a, const Shape& b, Layout first) {
+  for (const Layout layout :
+       {first, a.layout(), b.layout(), Layout::row_major, Layout::samples_innermost, Layout::channels_innermost}) {
+    if (a.has_order(layout) && b.has_order(layout)) return layout;
+  }
+  throw ShapeError(operation, ": operands must have one layout, got ", a, " and ", b, "; relayout one of them");
+}
+
 /// The shape to which two operands are broadcast, as NumPy does it: extents are compared from the last axis on, and one
-/// of 1, or that is missing, takes the other's. The layout is that of the operand that has only one. @throws
+/// of 1, or that is missing, takes the other's. The layout is one that both fit. @throws
 /// ShapeError, naming the operation, if extents differ, or both have one layout each, and not the same.
 inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b) {
   const int rank = (std::max)(a.rank(), b.rank());
@@ -52,15 +61,11 @@ inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape&
     }
     extents.push_back((std::max)(of_a, of_b));
   }
-  const auto has_any_order = [](const Shape& shape) { return shape.is_batch() && shape.is_row_major(); };
-  if (!has_any_order(a) && !has_any_order(b) && a.layout() != b.layout()) {
-    throw ShapeError(operation, ": operands must have one layout, got ", a, " and ", b, "; relayout one of them");
-  }
   const auto is_whole_batch = [&](const Shape& shape) {
     return shape.rank() == rank && shape.layout() == Layout::samples_innermost;
   };
-  const Layout either = is_whole_batch(a) || is_whole_batch(b) ? Layout::samples_innermost : Layout::row_major;
-  return Shape(extents, !has_any_order(a) ? a.layout() : !has_any_order(b) ? b.layout() : either);
+  const Layout first = is_whole_batch(a) || is_whole_batch(b) ? Layout::samples_innermost : Layout::row_major;
+  return Shape(extents, common_layout(operation, a, b, first));
 }
 
 /// From each element to the one of `kept`, in which some axes have the extent 1, that it is reduced to.

@@ -64,30 +64,40 @@ Var<T> concatenate(std::span<const Var<T>> parts, int axis) {
   const Shape first = parts.front().shape();
   const int chosen = detail::checked_axis("concatenate", first, axis);
   Index extent = 0;
+  Shape strictest = first;  // in a layout that all parts so far fit
   for (const Var<T>& part : parts) {
     const Shape own = part.shape();
-    if (own.rank() != first.rank() || detail::with_extent(own, chosen, first[chosen]) != first) {
+    if (own.rank() != first.rank() || !detail::with_extent(own, chosen, first[chosen]).same_extents(first)) {
       throw ShapeError("concatenate: ", first, " and ", own, " differ in more than axis ", axis);
     }
+    const Layout layout = detail::common_layout("concatenate", strictest, own, strictest.layout());
+    strictest = (own.has_order(strictest.layout()) ? strictest : own).with_layout(layout);
     extent += own[chosen];
   }
-  return parts.front().tape().apply(detail::Concatenate<T>(chosen), detail::with_extent(first, chosen, extent), parts);
+  const Shape to = detail::with_extent(strictest, chosen, extent);
+  for (const Var<T>& part : parts) detail::common_layout("concatenate", part.shape(), to, to.layout());
+  return parts.front().tape().apply(detail::Concatenate<T>(chosen), to, parts);
 }
-/// The same for tensors given one by one.
+/// The same for a vector, or for tensors given one by one.
+template <class T>
+Var<T> concatenate(const std::vector<Var<T>>& parts, int axis) {
+  return concatenate(std::span<const Var<T>>(parts), axis);
+}
 template <class T>
 Var<T> concatenate(std::initializer_list<Var<T>> parts, int axis) {
   return concatenate(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
 }
 
 /// Tensors of one shape, row-major, along a new axis, which is axis number `axis` of the result. @throws ShapeError if
-/// the shapes differ, or a tensor has five axes.
+/// the shapes differ, or a tensor has five axes. (std::stack is a class.)
 template <class T>
-Var<T> stack(std::span<const Var<T>> parts, int axis = 0) {
+Var<T> stack_along(std::span<const Var<T>> parts, int axis = 0) {
   std::vector<Var<T>> wide;
   for (const Var<T>& part : parts) {
     const Shape own = part.shape();
-    detail::require_row_major("stack", "a tensor", own);
-    if (axis < -own.rank() - 1 || axis > own.rank()) throw ShapeError("stack: ", own, " cannot get an axis ", axis);
+    detail::require_row_major("stack_along", "a tensor", own);
+    if (axis < -own.rank() - 1 || axis > own.rank())
+      throw ShapeError("stack_along: ", own, " cannot get an axis ", axis);
     detail::Extents extents;
     for (int k = 0; k <= own.rank(); ++k) {
       const int place = axis < 0 ? axis + own.rank() + 1 : axis;
@@ -97,10 +107,14 @@ Var<T> stack(std::span<const Var<T>> parts, int axis = 0) {
   }
   return concatenate(std::span<const Var<T>>(wide), axis);
 }
-/// The same for tensors given one by one.
+/// The same for a vector, or for tensors given one by one.
 template <class T>
-Var<T> stack(std::initializer_list<Var<T>> parts, int axis = 0) {
-  return stack(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
+Var<T> stack_along(const std::vector<Var<T>>& parts, int axis = 0) {
+  return stack_along(std::span<const Var<T>>(parts), axis);
+}
+template <class T>
+Var<T> stack_along(std::initializer_list<Var<T>> parts, int axis = 0) {
+  return stack_along(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
 }
 
 /// x cut along an axis into parts of these extents. @throws ShapeError unless they add up to the axis's extent.

@@ -117,6 +117,9 @@ struct Cholesky final : Operation<T> {
       throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
     }
     l = factors.matrixL();
+    if (!(l.diagonal().array() > T(0)).all()) {  // a NaN
+      throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
+    }
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     const Var<T> l = call.output(), a = symmetric(call.tangent(0));

@@ -95,7 +95,8 @@ Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels
 /// classes, sum_n w[y_n] loss_n / sum_n w[y_n], as in PyTorch. @throws ShapeError unless there is a label a sample and
 /// a weight a class.
 template <class T>
-Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels, std::span<const T> class_weights) {
+Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels,
+                             std::span<const std::type_identity_t<T>> class_weights) {
   const Shape shape = logits.shape();
   if (shape.rank() != 2 || static_cast<Index>(class_weights.size()) != shape[1] ||
       static_cast<Index>(labels.size()) != shape[0]) {
@@ -114,11 +115,11 @@ Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels
 }
 
 /// The mean over all elements of the cross-entropy of targets t in 0 .. 1 and probabilities sigmoid(z):
-/// log(1 + exp(z)) - t z. @throws ShapeError if the shapes differ.
+/// -t log sigmoid(z) - (1 - t) log sigmoid(-z), which cancels nowhere. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> sigmoid_cross_entropy(Var<T> logits, Var<T> targets) {
   detail::require_one_shape("sigmoid_cross_entropy", logits, targets);
-  return mean(softplus(logits) - targets * logits);
+  return mean(targets * softplus(-logits) + (T(1) - targets) * softplus(logits));
 }
 
 /// The mean of (a - b)^2 over all elements. @throws ShapeError if the shapes differ.

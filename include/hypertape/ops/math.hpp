@@ -120,11 +120,11 @@ template <class T>
 Var<T> pow(Var<T> x, Var<T> exponent) {
   const auto by_base = [](Var<T> base, Var<T> power, Var<T>, Var<T> v) {
     const Var<T> zero = v.tape().full(v.shape(), T(0));
-    return where(equal(power, zero), zero, power * pow(base, power - T(1)) * v);
+    return where(is_equal(power, zero), zero, power * pow(base, power - T(1)) * v);
   };
   const auto by_exponent = [](Var<T> base, Var<T> power, Var<T> y, Var<T> v) {
     const Var<T> zero = v.tape().full(v.shape(), T(0)), one = v.tape().full(v.shape(), T(1));
-    const Var<T> at_zero = equal(base, zero) * (T(1) - less(power, zero));
+    const Var<T> at_zero = is_equal(base, zero) * (T(1) - is_less(power, zero));
     return where(at_zero, zero, y * log(where(at_zero, one, base)) * v);
   };
   return apply_binary(

@@ -57,6 +57,9 @@ Var<T> group_norm(Var<T> x, Index groups, Var<T> gamma, Var<T> beta, double epsi
   if (shape.rank() != 4 || groups < 1 || shape[1] % groups != 0) {
     throw ShapeError("group_norm: needs a batch (N, C, H, W) whose channels ", groups, " groups divide, got ", shape);
   }
+  if (!shape.is_batch() && !shape.is_row_major()) {
+    throw ShapeError("group_norm: ", shape, " has its channels innermost in memory: call relayout");
+  }
   const Var<T> g = detail::along_axis("group_norm", "gamma", gamma, shape, 1),
                b = detail::along_axis("group_norm", "beta", beta, shape, 1);
   const Shape grouped = Shape{shape[0], groups, shape.features() / groups}.with_layout(shape.layout());

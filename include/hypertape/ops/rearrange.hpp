@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "hypertape/autodiff/slice.hpp"
@@ -45,8 +46,14 @@ template <class T>
 Var<T> narrow(Var<T> x, int axis, Index begin, Index length, Index step = 1) {
   const Shape from = x.shape();
   const int chosen = detail::checked_axis("narrow", from, axis);
-  const Index last = begin + (length - 1) * step;
-  if (length < 1 || step == 0 || begin < 0 || begin >= from[chosen] || last < 0 || last >= from[chosen]) {
+  const Index extent = from[chosen];
+  const bool begins = begin >= 0 && begin < extent;
+  // Entries behind the first that the step reaches.
+  const Index more = !begins || step == 0 ? 0
+                     : step > 0           ? (extent - 1 - begin) / step
+                     : step <= -extent    ? 0
+                                          : begin / -step;
+  if (!begins || step == 0 || length < 1 || length - 1 > more) {
     throw ShapeError("narrow: axis ", axis, " of ", from, " does not have ", length, " entries from ", begin,
                      " on in steps of ", step);
   }
@@ -76,7 +83,9 @@ template <class T>
 Var<T> pad(Var<T> x, int axis, Index before, Index after) {
   const Shape inner = x.shape();
   const int chosen = detail::checked_axis("pad", inner, axis);
-  if (before < 0 || after < 0) throw ShapeError("pad: cannot add ", before, " and ", after, " entries to ", inner);
+  const Index room = (std::numeric_limits<Index>::max)() - inner[chosen];
+  if (before < 0 || after < 0 || before > room || after > room - before)
+    throw ShapeError("pad: cannot add ", before, " and ", after, " entries to ", inner);
   if (before + after == 0) return x;
   const Shape outer = detail::with_extent(inner, chosen, inner[chosen] + before + after);
   detail::StridedMap map{"pad", "narrow", inner, outer, {}, false, true};

@@ -9,7 +9,8 @@
 #include "hypertape/ops/relayout.hpp"
 
 /// Reductions over chosen axes, which stay with extent 1 if `keep`, or go; axes count from 0, or from the last with -1.
-/// Any layout; a result that keeps its axis of samples has the operand's, any other is row-major. All throw a
+/// Any layout; a result that keeps all axes has the operand's, one that keeps a batch's axis of samples is a batch, any
+/// other is row-major. All throw a
 /// ShapeError for an axis that x does not have, or one named twice.
 namespace hypertape::inline HYPERTAPE_ABI {
 
@@ -41,13 +42,16 @@ struct Extreme final : Operation<T> {
     return sum_to(weights(call.input(0), call.output()) * call.tangent(0), call.output_shape());
   }
   void pullback(PullbackSweep<T>& call) const override {
-    if (call.needs(0)) call.add(0, weights(call.input(0), call.output()) * call.adjoint());
+    if (!call.needs(0)) return;
+    const Var<T> x = call.input(0);
+    call.add(0, weights(x, call.output()) * broadcast_to(call.adjoint(), x.shape()));
   }
 
  private:
+  /// Of x's shape, in its layout; y may have another.
   static Var<T> weights(Var<T> x, Var<T> y) {
-    const Var<T> is_extreme = relayout(equal(x, y), x.shape().layout());
-    return is_extreme / sum_to(is_extreme, y.shape());
+    const Var<T> is_extreme = is_equal(x, broadcast_to(y, x.shape()));
+    return is_extreme / broadcast_to(sum_to(is_extreme, y.shape()), x.shape());
   }
 };
 

@@ -58,20 +58,32 @@ Var<T> comparison(const char* name, Var<T> a, Var<T> b, const Compare& compare) 
 }  // namespace detail
 
 /// @{
-/// 1 where the relation holds, else 0, as where a value is NaN. The derivative is 0.
+/// 1 where the relation holds, else 0, as where a value is NaN. The derivative is 0. (std::greater and std::less are
+/// classes.)
 template <class T>
-Var<T> greater(Var<T> a, Var<T> b) {
-  return detail::comparison("greater", a, b, [](T x, T y) { return x > y; });
+Var<T> is_greater(Var<T> a, Var<T> b) {
+  return detail::comparison("is_greater", a, b, [](T x, T y) { return x > y; });
 }
 template <class T>
-Var<T> less(Var<T> a, Var<T> b) {
-  return detail::comparison("less", a, b, [](T x, T y) { return x < y; });
+Var<T> is_less(Var<T> a, Var<T> b) {
+  return detail::comparison("is_less", a, b, [](T x, T y) { return x < y; });
 }
 template <class T>
-Var<T> equal(Var<T> a, Var<T> b) {
-  return detail::comparison("equal", a, b, [](T x, T y) { return x <= y && x >= y; });
+Var<T> is_equal(Var<T> a, Var<T> b) {
+  return detail::comparison("is_equal", a, b, [](T x, T y) { return x <= y && x >= y; });
 }
 /// @}
+
+namespace detail {
+
+/// v where a > b, half of it where they are equal, 0 where a < b; v if one is NaN.
+template <class T>
+Var<T> share_of_larger(Var<T> a, Var<T> b, Var<T> v) {
+  const Var<T> share = T(1) - is_less(a, b) - T(0.5) * is_equal(a, b);
+  return masked(share, share * v);
+}
+
+}  // namespace detail
 
 /// a where `condition` is not 0, else b. The derivative with respect to the condition is 0, and so is that with respect
 /// to the value that is not chosen, whatever it is; but as in PyTorch, what computed this value may make a NaN of that
@@ -89,12 +101,8 @@ template <class T>
 Var<T> maximum(Var<T> a, Var<T> b) {
   return apply_binary(
       "maximum", a, b, [](T x, T y) { return x > y || std::isnan(x) ? x : y; },
-      [](Var<T> x, Var<T> y, Var<T>, Var<T> v) {
-        return detail::masked(greater(x, y), v) + detail::masked(equal(x, y), T(0.5) * v);
-      },
-      [](Var<T> x, Var<T> y, Var<T>, Var<T> v) {
-        return detail::masked(less(x, y), v) + detail::masked(equal(x, y), T(0.5) * v);
-      });
+      [](Var<T> x, Var<T> y, Var<T>, Var<T> v) { return detail::share_of_larger(x, y, v); },
+      [](Var<T> x, Var<T> y, Var<T>, Var<T> v) { return detail::share_of_larger(y, x, v); });
 }
 /// The smaller of two values, as `maximum`.
 template <class T>
