@@ -78,11 +78,12 @@ Var<T> concatenate(std::span<const Var<T>> parts, int axis) {
   for (const Var<T>& part : parts) detail::common_layout("concatenate", part.shape(), to, to.layout());
   return parts.front().tape().apply(detail::Concatenate<T>(chosen), to, parts);
 }
-/// The same for a vector, or for tensors given one by one.
+/// The same for a vector.
 template <class T>
 Var<T> concatenate(const std::vector<Var<T>>& parts, int axis) {
   return concatenate(std::span<const Var<T>>(parts), axis);
 }
+/// The same for tensors given one by one.
 template <class T>
 Var<T> concatenate(std::initializer_list<Var<T>> parts, int axis) {
   return concatenate(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
@@ -107,11 +108,12 @@ Var<T> stack_along(std::span<const Var<T>> parts, int axis = 0) {
   }
   return concatenate(std::span<const Var<T>>(wide), axis);
 }
-/// The same for a vector, or for tensors given one by one.
+/// The same for a vector.
 template <class T>
 Var<T> stack_along(const std::vector<Var<T>>& parts, int axis = 0) {
   return stack_along(std::span<const Var<T>>(parts), axis);
 }
+/// The same for tensors given one by one.
 template <class T>
 Var<T> stack_along(std::initializer_list<Var<T>> parts, int axis = 0) {
   return stack_along(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
