@@ -42,6 +42,14 @@ class StridedLoop {
     Index to = 0;      ///< stride of what is written
   };
 
+  StridedLoop() = default;
+  /// Over every index of these extents, with the strides of either side.
+  StridedLoop(const Shape& extents, const Strides& from, const Strides& to) {
+    for (int axis = 0; axis < extents.rank(); ++axis) {
+      add(extents[axis], from[static_cast<std::size_t>(axis)], to[static_cast<std::size_t>(axis)]);
+    }
+  }
+
   /// Adds an axis, the slowest so far last. Extents of 1 are left out.
   void add(Index extent, Index from, Index to) {
     if (extent > 1) axes_[static_cast<std::size_t>(rank_++)] = {extent, from, to};

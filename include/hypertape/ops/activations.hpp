@@ -15,10 +15,9 @@ namespace detail {
 /// A(x) v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch): linear in v, and constant in x.
 template <class T>
 Var<T> relu_mask(Var<T> x, Var<T> v) {
-  const auto none = [](Var<T>, Var<T>, Var<T>, Var<T>) { return Var<T>(); };
   const auto again = [](Var<T> at, Var<T>, Var<T>, Var<T> u) { return relu_mask(at, u); };
   return apply_binary(
-      "relu_mask", x, v, [](T at, T u) { return at <= 0 ? T(0) : u; }, none, again, true);
+      "relu_mask", x, v, [](T at, T u) { return at <= 0 ? T(0) : u; }, zero_derivative, again, true);
 }
 
 /// 1 / (1 + exp(-x)), by the exponential of the negative side, which cannot overflow.
@@ -96,10 +95,9 @@ Var<T> relu(Var<T> x) {
 template <class T>
 Var<T> leaky_relu(Var<T> x, Number<T> below = 0.01) {
   const T slope = below.value;
-  const auto none = [](Var<T>, Var<T>, Var<T>) { return Var<T>(); };
-  const auto derivative = [slope, none](Var<T> at, Var<T>, Var<T> v) {
+  const auto derivative = [slope](Var<T> at, Var<T>, Var<T> v) {
     return apply_unary(
-               "leaky_relu_slope", at, [slope](T u) { return u > 0 ? T(1) : slope; }, none, true) *
+               "leaky_relu_slope", at, [slope](T u) { return u > 0 ? T(1) : slope; }, detail::zero_derivative, true) *
            v;
   };
   return apply_unary(

@@ -47,8 +47,8 @@ inline Layout common_layout(const char* operation, const Shape& a, const Shape& 
 }
 
 /// The shape to which two operands are broadcast, as NumPy does it: extents are compared from the last axis on, and one
-/// of 1, or that is missing, takes the other's. The layout is one that both fit. @throws
-/// ShapeError, naming the operation, if extents differ, or both have one layout each, and not the same.
+/// of 1, or that is missing, takes the other's. The layout is one that both fit. @throws ShapeError, naming
+/// the operation, if extents differ, or no layout fits both.
 inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b) {
   const int rank = (std::max)(a.rank(), b.rank());
   Extents extents;
@@ -70,13 +70,11 @@ inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape&
 
 /// From each element to the one of `kept`, in which some axes have the extent 1, that it is reduced to.
 inline kernels::StridedLoop reduction(const Shape& from, const Shape& kept) {
-  kernels::StridedLoop loop;
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(kept);
-  for (int axis = 0; axis < from.rank(); ++axis) {
-    const auto i = static_cast<std::size_t>(axis);
-    loop.add(from[axis], a[i], kept[axis] == 1 ? 0 : b[i]);
+  kernels::Strides to = kernels::strides_of(kept);
+  for (int axis = 0; axis < kept.rank(); ++axis) {
+    if (kept[axis] == 1) to[static_cast<std::size_t>(axis)] = 0;
   }
-  return loop;
+  return {from, kernels::strides_of(from), to};
 }
 
 /// The sums over axes, which stay with extent 1, in the layout of `kept`.
@@ -101,14 +99,19 @@ Var<T> broadcast_to(Var<T> x, const Shape& shape) {
     fits = from[axis] == 1 || from[axis] == shape[added + axis];
   }
   if (!fits) throw ShapeError("broadcast_to: ", from, " does not fit into ", shape);
-  detail::StridedMap map{"broadcast", "sum", from, shape, {}, true, from.size() == shape.size()};
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(shape);
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const bool repeats = axis < added || from[axis - added] == 1;
-    map.loop.add(shape[axis], repeats ? 0 : a[static_cast<std::size_t>(axis - added)],
-                 b[static_cast<std::size_t>(axis)]);
+  const kernels::Strides own = kernels::strides_of(from);
+  kernels::Strides repeating{};  // 0 along axes of extent 1, and along new ones
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    if (from[axis] > 1) repeating[static_cast<std::size_t>(added + axis)] = own[static_cast<std::size_t>(axis)];
   }
-  return apply_map(map, x);
+  return apply_map(detail::StridedMap{"broadcast",
+                                      "sum",
+                                      from,
+                                      shape,
+                                      {shape, repeating, kernels::strides_of(shape)},
+                                      true,
+                                      from.size() == shape.size()},
+                   x);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

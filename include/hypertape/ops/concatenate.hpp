@@ -25,11 +25,7 @@ struct Concatenate final : Operation<T> {
     Index begin = 0;
     for (int i = 0; i < call.inputs(); ++i) {
       const Shape& from = call.input_shape(i);
-      const kernels::Strides a = kernels::strides_of(from);
-      kernels::StridedLoop loop;
-      for (int k = 0; k < to.rank(); ++k) {
-        loop.add(from[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
-      }
+      kernels::StridedLoop loop(from, kernels::strides_of(from), b);
       loop.begin(0, begin * b[static_cast<std::size_t>(axis)]);
       loop.run(call.input(i), call.output(), kernels::OutputMode::write);
       begin += from[axis];

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "hypertape/ops/rearrange.hpp"
@@ -43,11 +44,8 @@ Var<T> index_select(Var<T> x, int axis, std::span<const Index> numbers) {
     }
   }
   const Shape to = detail::with_extent(from, chosen, static_cast<Index>(numbers.size()));
-  kernels::StridedLoop loop;  // over one of the chosen entries
   const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
-  for (int k = 0; k < from.rank(); ++k) {
-    if (k != chosen) loop.add(from[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
-  }
+  const kernels::StridedLoop loop(detail::with_extent(from, chosen, 1), a, b);  // over one of the chosen entries
   const Index from_step = a[static_cast<std::size_t>(chosen)], to_step = b[static_cast<std::size_t>(chosen)];
   auto* source = x.tape().template allocate<Index>(to.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -75,18 +73,15 @@ IndexMap gather_map(const char* name, const char* adjoint_name, Tape<T>& tape, c
   if (static_cast<Index>(numbers.size()) != shape.size()) {
     throw ShapeError(name, ": ", shape, " needs ", shape.size(), " numbers, got ", numbers.size());
   }
-  const kernels::Strides a = kernels::strides_of(x), b = kernels::strides_of(shape);
-  kernels::StridedLoop loop;
-  for (int k = 0; k < shape.rank(); ++k) {
-    const auto i = static_cast<std::size_t>(k);
-    loop.add(shape[k], k == chosen ? 0 : a[i], b[i]);
-  }
+  kernels::Strides others = kernels::strides_of(x);
+  const Index stride = std::exchange(others[static_cast<std::size_t>(chosen)], 0);
+  const kernels::StridedLoop loop(shape, others, kernels::strides_of(shape));
   auto* source = tape.template allocate<Index>(shape.size());
   std::size_t next = 0;  // of the numbers, which are row-major
   loop.for_each([&](Index in, Index out) {
     const Index number = numbers[next++];
     if (number < 0 || number >= x[chosen]) throw ShapeError(name, ": axis ", axis, " of ", x, " has no entry ", number);
-    source[out] = in + number * a[static_cast<std::size_t>(chosen)];
+    source[out] = in + number * stride;
   });
   return {name, adjoint_name, x, shape, source};
 }

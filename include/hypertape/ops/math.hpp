@@ -90,11 +90,8 @@ Var<T> erf(Var<T> x) {
 /// 1, 0 or -1 as x is positive, 0 or negative. The derivative is 0.
 template <class T>
 Var<T> sign(Var<T> x) {
-  return apply_unary(
-      "sign", x, [](T v) { return v > 0   ? T(1)
-                                  : v < 0 ? T(-1)
-                                          : v; }, [](Var<T>, Var<T>, Var<T>) { return Var<T>(); },
-      true);
+  const auto value = [](T v) { return v > 0 ? T(1) : v < 0 ? T(-1) : v; };
+  return apply_unary("sign", x, value, detail::zero_derivative, true);
 }
 /// The absolute value, with the derivative 0 at 0.
 template <class T>

@@ -22,10 +22,11 @@ Var<T> permute(Var<T> x, const Axes& order) {
   detail::Extents extents;
   for (const int axis : axes) extents.push_back(from[axis]);
   const Shape to(extents, from.layout());
-  detail::StridedMap map{"permute", "permute", from, to, {}, true, true};
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
-  for (std::size_t i = 0; i < axes.size(); ++i) map.loop.add(extents[i], a[static_cast<std::size_t>(axes[i])], b[i]);
-  return apply_map(map, x);
+  const kernels::Strides own = kernels::strides_of(from);
+  kernels::Strides permuted{};
+  for (std::size_t i = 0; i < axes.size(); ++i) permuted[i] = own[static_cast<std::size_t>(axes[i])];
+  return apply_map(
+      detail::StridedMap{"permute", "permute", from, to, {to, permuted, kernels::strides_of(to)}, true, true}, x);
 }
 
 /// The last two axes exchanged: the transpose of a matrix, or of each of a batch of matrices. @throws ShapeError for
@@ -40,31 +41,36 @@ Var<T> transpose(Var<T> x) {
   return permute(x, Axes(order));
 }
 
+namespace detail {
+
+/// How many of an axis's entries steps from `begin` on come to, the first included: 0 if there is no such entry, or the
+/// step is 0.
+inline Index entries_from(Index extent, Index begin, Index step) {
+  if (begin < 0 || begin >= extent || step == 0) return 0;
+  if (step > 0) return 1 + (extent - 1 - begin) / step;
+  return step <= -extent ? 1 : 1 + begin / -step;
+}
+
+}  // namespace detail
+
 /// Of one axis, `length` entries from `begin` on, `step` apart; a negative step goes back from `begin`. @throws
 /// ShapeError if there are none such, or the step is 0.
 template <class T>
 Var<T> narrow(Var<T> x, int axis, Index begin, Index length, Index step = 1) {
   const Shape from = x.shape();
   const int chosen = detail::checked_axis("narrow", from, axis);
-  const Index extent = from[chosen];
-  const bool begins = begin >= 0 && begin < extent;
-  // Entries behind the first that the step reaches.
-  const Index more = !begins || step == 0 ? 0
-                     : step > 0           ? (extent - 1 - begin) / step
-                     : step <= -extent    ? 0
-                                          : begin / -step;
-  if (!begins || step == 0 || length < 1 || length - 1 > more) {
+  if (length < 1 || length > detail::entries_from(from[chosen], begin, step)) {
     throw ShapeError("narrow: axis ", axis, " of ", from, " does not have ", length, " entries from ", begin,
                      " on in steps of ", step);
   }
   const Shape to = detail::with_extent(from, chosen, length);
-  detail::StridedMap map{"narrow", "pad", from, to, {}, true, from.size() == to.size()};
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
-  for (int k = 0; k < from.rank(); ++k) {
-    const auto i = static_cast<std::size_t>(k);
-    map.loop.add(to[k], k == chosen ? a[i] * step : a[i], b[i]);
-  }
-  map.loop.begin(begin * a[static_cast<std::size_t>(chosen)], 0);
+  kernels::Strides stepping = kernels::strides_of(from);
+  Index& stride = stepping[static_cast<std::size_t>(chosen)];
+  const Index first = begin * stride;
+  if (length > 1) stride *= step;
+  detail::StridedMap map{
+      "narrow", "pad", from, to, {to, stepping, kernels::strides_of(to)}, true, from.size() == to.size()};
+  map.loop.begin(first, 0);
   return apply_map(map, x);
 }
 
@@ -84,17 +90,28 @@ Var<T> pad(Var<T> x, int axis, Index before, Index after) {
   const Shape inner = x.shape();
   const int chosen = detail::checked_axis("pad", inner, axis);
   const Index room = (std::numeric_limits<Index>::max)() - inner[chosen];
-  if (before < 0 || after < 0 || before > room || after > room - before)
+  if (before < 0 || after < 0 || before > room || after > room - before) {
     throw ShapeError("pad: cannot add ", before, " and ", after, " entries to ", inner);
+  }
   if (before + after == 0) return x;
   const Shape outer = detail::with_extent(inner, chosen, inner[chosen] + before + after);
-  detail::StridedMap map{"pad", "narrow", inner, outer, {}, false, true};
-  const kernels::Strides a = kernels::strides_of(inner), b = kernels::strides_of(outer);
-  for (int k = 0; k < inner.rank(); ++k)
-    map.loop.add(inner[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
-  map.loop.begin(0, before * b[static_cast<std::size_t>(chosen)]);
+  const kernels::Strides to = kernels::strides_of(outer);
+  detail::StridedMap map{"pad", "narrow", inner, outer, {inner, kernels::strides_of(inner), to}, false, true};
+  map.loop.begin(0, before * to[static_cast<std::size_t>(chosen)]);
   return apply_map(map, x);
 }
+
+namespace detail {
+
+/// The strides of matrices whose last two axes are gone through together.
+inline kernels::Strides diagonal_strides(const Shape& matrices) {
+  kernels::Strides strides = kernels::strides_of(matrices);
+  const auto row = static_cast<std::size_t>(matrices.rank() - 2);
+  strides[row] += strides[row + 1];
+  return strides;
+}
+
+}  // namespace detail
 
 /// The diagonal of a matrix (M, N), or of each of a batch of matrices, as the last axis. @throws ShapeError for fewer
 /// than two axes.
@@ -107,12 +124,14 @@ Var<T> diagonal(Var<T> x) {
   detail::Extents extents(from.extents().first(from.extents().size() - 1));
   extents.back() = length;
   const Shape to(extents, from.layout());
-  detail::StridedMap map{"diagonal", "diagonal_matrix", from, to, {}, true, from.size() == to.size()};
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
-  for (int k = 0; k < row; ++k) map.loop.add(to[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
-  const auto i = static_cast<std::size_t>(row);
-  map.loop.add(length, a[i] + a[i + 1], b[i]);
-  return apply_map(map, x);
+  return apply_map(detail::StridedMap{"diagonal",
+                                      "diagonal_matrix",
+                                      from,
+                                      to,
+                                      {to, detail::diagonal_strides(from), kernels::strides_of(to)},
+                                      true,
+                                      from.size() == to.size()},
+                   x);
 }
 
 /// The square matrix that has the last axis of x on its diagonal, zeros elsewhere.
@@ -123,13 +142,14 @@ Var<T> diagonal_matrix(Var<T> x) {
   detail::Extents extents(from.extents());
   extents.push_back(extents.back());
   const Shape to(extents, from.layout());
-  detail::StridedMap map{"diagonal_matrix", "diagonal", from, to, {}, false, true};
-  const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
-  const int last = from.rank() - 1;
-  for (int k = 0; k < last; ++k) map.loop.add(from[k], a[static_cast<std::size_t>(k)], b[static_cast<std::size_t>(k)]);
-  const auto i = static_cast<std::size_t>(last);
-  map.loop.add(from[last], a[i], b[i] + b[i + 1]);
-  return apply_map(map, x);
+  return apply_map(detail::StridedMap{"diagonal_matrix",
+                                      "diagonal",
+                                      from,
+                                      to,
+                                      {from, kernels::strides_of(from), detail::diagonal_strides(to)},
+                                      false,
+                                      true},
+                   x);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

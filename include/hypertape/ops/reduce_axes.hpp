@@ -10,8 +10,7 @@
 
 /// Reductions over chosen axes, which stay with extent 1 if `keep`, or go; axes count from 0, or from the last with -1.
 /// Any layout; a result that keeps all axes has the operand's, one that keeps a batch's axis of samples is a batch, any
-/// other is row-major. All throw a
-/// ShapeError for an axis that x does not have, or one named twice.
+/// other is row-major. All throw a ShapeError for an axis that x does not have, or one named twice.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {

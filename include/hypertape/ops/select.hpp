@@ -50,9 +50,8 @@ Var<T> masked(Var<T> condition, Var<T> v) {
 /// A comparison as 1 or 0, without a derivative.
 template <class T, class Compare>
 Var<T> comparison(const char* name, Var<T> a, Var<T> b, const Compare& compare) {
-  const auto constant = [](Var<T>, Var<T>, Var<T>, Var<T>) { return Var<T>(); };
   return apply_binary(
-      name, a, b, [compare](T x, T y) { return compare(x, y) ? T(1) : T(0); }, constant, constant, true);
+      name, a, b, [compare](T x, T y) { return compare(x, y) ? T(1) : T(0); }, zero_derivative, zero_derivative, true);
 }
 
 }  // namespace detail
@@ -117,9 +116,8 @@ Var<T> clamp(Var<T> x, Number<T> lower, Number<T> upper) {
   const T least = lower.value, most = upper.value;
   if (!(least <= most)) throw ArgumentError("clamp: the bounds ", least, " and ", most, " are in the wrong order");
   const auto inside = [=](Var<T> at, Var<T>, Var<T> v) {
-    const auto constant = [](Var<T>, Var<T>, Var<T>) { return Var<T>(); };
     const auto value = [=](T number) { return number >= least && number <= most ? T(1) : T(0); };
-    return detail::masked(apply_unary("is_between", at, value, constant, true), v);
+    return detail::masked(apply_unary("is_between", at, value, detail::zero_derivative, true), v);
   };
   return apply_unary(
       "clamp", x, [=](T number) { return number < least  ? least

@@ -39,6 +39,9 @@ struct Unary final : Operation<T> {
   }
 };
 
+/// The derivative of what is constant where it is differentiable, with respect to any operand: none.
+inline constexpr auto zero_derivative = [](auto first, auto...) { return decltype(first)(); };
+
 }  // namespace detail
 
 /// Records y = f(x), elementwise:
