@@ -101,8 +101,9 @@ Var<T> broadcast_to(Var<T> x, const Shape& shape) {
   if (!fits) throw ShapeError("broadcast_to: ", from, " does not fit into ", shape);
   const kernels::Strides own = kernels::strides_of(from);
   kernels::Strides repeating{};  // 0 along axes of extent 1, and along new ones
-  for (int axis = 0; axis < from.rank(); ++axis) {
-    if (from[axis] > 1) repeating[static_cast<std::size_t>(added + axis)] = own[static_cast<std::size_t>(axis)];
+  const auto first = static_cast<std::size_t>(added);
+  for (std::size_t axis = 0; first + axis < static_cast<std::size_t>(shape.rank()); ++axis) {
+    if (from[static_cast<int>(axis)] > 1) repeating[first + axis] = own[axis];
   }
   return apply_map(detail::StridedMap{"broadcast",
                                       "sum",
