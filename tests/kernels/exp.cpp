@@ -2,14 +2,16 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "support/last_places.hpp"
+
 using namespace hypertape;
+using namespace hypertape::testing;
 
 namespace {
 
@@ -20,30 +22,6 @@ std::vector<T> exp(const std::vector<T>& x) {
   return y;
 }
 
-/// The largest distance of the results from those of a wider type, in units of their last place, which is the same for
-/// all subnormal numbers. Infinity unless NaN and infinity come where they must.
-template <class Wider, class T>
-double worst_in_last_places(const std::vector<T>& x) {
-  using Limits = std::numeric_limits<T>;
-  const std::vector<T> y = exp(x);
-  double worst = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const Wider exact = std::exp(static_cast<Wider>(x[i]));
-    const T rounded = static_cast<T>(exact);
-    if (std::isnan(rounded) || std::isinf(rounded)) {
-      if (std::isnan(rounded) ? !std::isnan(y[i]) : y[i] != rounded) return static_cast<double>(Limits::infinity());
-      continue;
-    }
-    int exponent = 0;
-    static_cast<void>(std::frexp((std::max)(rounded, (Limits::min)()), &exponent));
-    const Wider place = std::ldexp(Wider(1), exponent - Limits::digits);
-    const auto distance = static_cast<double>(std::abs(static_cast<Wider>(y[i]) - exact) / place);
-    if (!(distance <= worst)) worst = distance;
-    if (std::isnan(worst)) break;
-  }
-  return worst;
-}
-
 }  // namespace
 
 TEST_CASE("exp: within 2 units in the last place, over all numbers in single precision") {
@@ -52,7 +30,7 @@ TEST_CASE("exp: within 2 units in the last place, over all numbers in single pre
     x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
   }
   for (int i = -110000; i <= 100000; ++i) x.push_back(static_cast<float>(i) * 1e-3F);  // where results are numbers
-  CHECK(worst_in_last_places<double>(x) <= 2);
+  CHECK(worst_in_last_places(exp(x), x, [](double v) { return std::exp(v); }) <= 2);
 }
 
 TEST_CASE("exp: within 2 units in the last place, in double precision") {
@@ -62,7 +40,7 @@ TEST_CASE("exp: within 2 units in the last place, in double precision") {
     x.push_back(std::ldexp(1.0, exponent));
     x.push_back(-std::ldexp(1.7, exponent));
   }
-  CHECK(worst_in_last_places<long double>(x) <= 2);
+  CHECK(worst_in_last_places(exp(x), x, [](long double v) { return std::exp(v); }) <= 2);
 }
 
 TEST_CASE_TEMPLATE("exp: at 0, infinities, NaN, and the ends of the range", T, float, double) {
@@ -98,4 +76,21 @@ TEST_CASE_TEMPLATE("exp: a value has the same bits wherever it stands, and in pl
     kernels::exp(static_cast<Index>(count), x.data(), x.data());
     CHECK(x == y);
   }
+}
+
+TEST_CASE_TEMPLATE("expm1: within 3 units in the last place; infinities, NaN, the sign of 0", T, float, double) {
+  std::vector<T> x;
+  for (int i = -2000; i <= 9000; ++i) x.push_back(static_cast<T>(i) * T(0.01));
+  for (int exponent = -1070; exponent < 1024; ++exponent) {
+    for (const double sign : {-1.0, 1.0}) x.push_back(static_cast<T>(std::ldexp(1.3 * sign, exponent)));
+  }
+  x.insert(x.end(), {T(709.5), T(88.6), std::numeric_limits<T>::quiet_NaN(), -std::numeric_limits<T>::infinity()});
+  std::vector<T> y(x.size());
+  kernels::expm1(static_cast<Index>(x.size()), x.data(), y.data());
+  CHECK(worst_in_last_places(y, x, [](long double v) { return std::expm1(v); }) <= 3);
+  const T zeros[2] = {T(0), -T(0)};
+  T results[2];
+  kernels::expm1(2, zeros, results);
+  CHECK(!std::signbit(results[0]));
+  CHECK(std::signbit(results[1]));
 }

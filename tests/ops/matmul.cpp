@@ -39,7 +39,8 @@ Shape matrix(std::vector<Index> batch, Index rows, Index columns, bool transpose
 }  // namespace
 
 TEST_CASE_TEMPLATE("matmul: values, of factors that may lie transposed", T, float, double) {
-  const Index sizes[][3] = {{1, 1, 1}, {2, 3, 4}, {5, 1, 7}, {1, 9, 6}, {17, 33, 20}, {40, 16, 3}};
+  const Index sizes[][3] = {{1, 1, 1},   {2, 3, 4},   {5, 1, 7},     {1, 9, 6},    {17, 33, 20},
+                            {40, 16, 3}, {20, 70, 9}, {66, 70, 150}, {130, 17, 5}, {19, 50, 300}};
   for (const auto& [M, N, K] : sizes) {
     for (const bool at : {false, true}) {
       for (const bool bt : {false, true}) {

@@ -55,7 +55,8 @@ class DistilledParameters {
     images_.read_gradient(h.x);
     rates_.gradient.clear();
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
-      const double derivative = hypertape::detail::sigmoid_of(rates_.values[t]);  // of softplus
+      const double rate = rates_.values[t], e = std::exp(-std::abs(rate));
+      const double derivative = (rate < 0 ? e : 1) / (1 + e);  // of softplus, which `publish` takes
       rates_.gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
     }
     double square = images_.square_norm(), rates_square = rates_.square_norm();
@@ -170,8 +171,8 @@ class DistilledParameters {
     images_.write(loop_.x);
     labels_.write(loop_.y);
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
-      loop_.learning_rates[static_cast<Index>(t)] =
-          static_cast<float>(hypertape::detail::softplus_of(rates_.values[t]));
+      const double rate = rates_.values[t], softplus = (std::max)(rate, 0.0) + std::log1p(std::exp(-std::abs(rate)));
+      loop_.learning_rates[static_cast<Index>(t)] = static_cast<float>(softplus);
     }
   }
 

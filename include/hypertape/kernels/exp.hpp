@@ -3,14 +3,11 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <type_traits>
 
+#include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/kernels/simd.hpp"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
 /// The exponential function of whole vectors.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
@@ -39,8 +36,8 @@ struct ExpConstants {
 
   /// 1 / k!: on -log(2)/2 .. log(2)/2, the rest of the series is below the rounding.
   static constexpr int degree = single ? 7 : 13;
-  static constexpr std::array<T, degree + 1> coefficients = [] {
-    std::array<T, degree + 1> values{};
+  static constexpr std::array<T, std::size_t{degree} + 1> coefficients = [] {
+    std::array<T, std::size_t{degree} + 1> values{};
     double factorial = 1;
     for (int k = 0; k <= degree; ++k) {
       factorial *= k > 0 ? k : 1;
@@ -50,57 +47,92 @@ struct ExpConstants {
   }();
 };
 
+/// exp(x) = 2^n exp(r) of each lane, with x = n log 2 + r and a whole n.
+template <class T, int Lanes>
+struct ExpParts {
+  using V = Simd<T, Lanes>;
+
+  typename V::Vector rest;                ///< r, in -log(2)/2 .. log(2)/2
+  typename V::Vector power, other_power;  ///< 2^n is their product: it may be no normal number itself
+
+  HYPERTAPE_ALWAYS_INLINE explicit ExpParts(typename V::Vector x) {
+    using C = ExpConstants<T>;
+    using Integers = typename Simd<typename C::Integer, Lanes>::Vector;
+    constexpr auto integers = [](auto value) {
+      return Simd<typename C::Integer, Lanes>::broadcast(static_cast<typename C::Integer>(value));
+    };
+    x = x > V::broadcast(C::overflow) ? V::broadcast(C::overflow) : x;
+    x = x < V::broadcast(C::underflow) ? V::broadcast(C::underflow) : x;
+    auto shifted = V::broadcast(C::rounder);
+    V::add_product(shifted, x, V::broadcast(T(1.44269504088896340736)));
+    const auto whole = shifted - C::rounder;
+    rest = x;
+    V::add_product(rest, whole, V::broadcast(-C::log2_high));
+    V::add_product(rest, whole, V::broadcast(-C::log2_low));
+    const Integers n = std::bit_cast<Integers>(shifted) - integers(std::bit_cast<typename C::Integer>(C::rounder));
+    const Integers half = n >> integers(1);
+    const auto power_of = [&](Integers exponent) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      return std::bit_cast<typename V::Vector>((exponent + integers(C::exponent_bias)) << integers(C::fraction_bits));
+    };
+    power = power_of(half);
+    other_power = power_of(n - half);
+  }
+
+  /// (exp(r) - 1) / r
+  HYPERTAPE_ALWAYS_INLINE typename V::Vector series() const {
+    using C = ExpConstants<T>;
+    auto sum = V::broadcast(C::coefficients[C::degree]);
+    for (int k = C::degree - 1; k >= 1; --k) {
+      auto next = V::broadcast(C::coefficients[static_cast<std::size_t>(k)]);
+      V::add_product(next, sum, rest);
+      sum = next;
+    }
+    return sum;
+  }
+  HYPERTAPE_ALWAYS_INLINE typename V::Vector exp() const {
+    auto sum = V::broadcast(T(1));
+    V::add_product(sum, series(), rest);
+    return sum * power * other_power;
+  }
+};
+
 }  // namespace detail
 
 /// exp(x) of each lane, within 2 units in the last place, subnormal results and infinities among them. A NaN stays one.
-///
-/// With x = n log 2 + r and a whole n, it is 2^n times the series of exp(r).
 template <class T, int Lanes>
 HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x) {
+  return detail::ExpParts<T, Lanes>(x).exp();
+}
+/// exp(x + low), where `low` is little beside x: the digits that x lacks.
+template <class T, int Lanes>
+HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x,
+                                                            typename Simd<T, Lanes>::Vector low) {
+  detail::ExpParts<T, Lanes> parts(x);
+  parts.rest += low;
+  return parts.exp();
+}
+
+/// exp(x) - 1 of each lane, within 3 units in the last place.
+template <class T, int Lanes>
+HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector expm1(typename Simd<T, Lanes>::Vector x) {
   using V = Simd<T, Lanes>;
-  using C = detail::ExpConstants<T>;
-  using Integers = typename Simd<typename C::Integer, Lanes>::Vector;
-  constexpr auto integers = [](auto value) {
-    return Simd<typename C::Integer, Lanes>::broadcast(static_cast<typename C::Integer>(value));
-  };
-  x = x > V::broadcast(C::overflow) ? V::broadcast(C::overflow) : x;
-  x = x < V::broadcast(C::underflow) ? V::broadcast(C::underflow) : x;
-  auto shifted = V::broadcast(C::rounder);
-  V::add_product(shifted, x, V::broadcast(T(1.44269504088896340736)));
-  const auto whole = shifted - C::rounder;
-  auto rest = x;
-  V::add_product(rest, whole, V::broadcast(-C::log2_high));
-  V::add_product(rest, whole, V::broadcast(-C::log2_low));
-  auto series = V::broadcast(C::coefficients[C::degree]);
-  for (int k = C::degree - 1; k >= 0; --k) {
-    auto next = V::broadcast(C::coefficients[static_cast<std::size_t>(k)]);
-    V::add_product(next, series, rest);
-    series = next;
-  }
-  // 2^n as a product of two, as it may be no normal number itself.
-  const Integers n = std::bit_cast<Integers>(shifted) - integers(std::bit_cast<typename C::Integer>(C::rounder));
-  const Integers half = n >> integers(1);
-  const auto power = [&](Integers exponent) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
-    return std::bit_cast<typename V::Vector>((exponent + integers(C::exponent_bias)) << integers(C::fraction_bits));
-  };
-  return series * power(half) * power(n - half);
+  const detail::ExpParts<T, Lanes> parts(x);
+  const auto power = parts.power * parts.other_power;
+  auto y = power - T(1);
+  V::add_product(y, parts.series() * parts.rest, power);
+  y = x > V::broadcast(T(40)) ? parts.exp() : y;  // past it, -1 is below the rounding, and 2^n may overflow
+  return x == V::broadcast(T(0)) ? x : y;         // a zero keeps its sign
 }
 
 /// out[i] = exp(a[i]), which may be the same array.
 template <class T>
 void exp(Index count, const T* a, T* out) {
-  constexpr int lanes = native_lanes<T>;
-  using V = Simd<T, lanes>;
-  Index i = 0;
-  for (; i + lanes <= count; i += lanes) V::store(out + i, exp<T, lanes>(V::load(a + i)));
-  if (i == count) return;
-  T rest[lanes] = {};
-  const std::size_t bytes = static_cast<std::size_t>(count - i) * sizeof(T);
-  std::memcpy(rest, a + i, bytes);
-  V::store(rest, exp<T, lanes>(V::load(rest)));
-  std::memcpy(out + i, rest, bytes);
+  map_vectors(count, a, out, [](auto x) { return exp<T, native_lanes<T>>(x); });
+}
+/// out[i] = exp(a[i]) - 1, exact where a[i] is small.
+template <class T>
+void expm1(Index count, const T* a, T* out) {
+  map_vectors(count, a, out, [](auto x) { return expm1<T, native_lanes<T>>(x); });
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::kernels
-
-#pragma GCC diagnostic pop

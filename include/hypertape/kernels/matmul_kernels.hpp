@@ -1,8 +1,15 @@
 #pragma once
 
+#include <algorithm>
+#include <cstring>
+
 #include "hypertape/core/shape.hpp"
 #include "hypertape/kernels/matrix.hpp"
 #include "hypertape/kernels/transpose.hpp"
+
+/// Products of row-major matrices of any size.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
@@ -13,13 +20,137 @@ struct Factor {
   bool transposed;  ///< whether its rows lie as columns
 };
 
-/// Values of scratch for `matmul`: where both factors are transposed, the right one is turned.
-inline Index matmul_scratch(Index N, Index K, bool both_transposed) { return both_transposed ? N * K : 0; }
+/// Which elements of a row may differ from 0: all, or those up to, or from, the diagonal.
+enum class Side { both, to_diagonal, from_diagonal };
+
+/// What a product may leave out.
+struct MatmulParts {
+  Side of_left = Side::both;    ///< where the left factor, as it is meant, differs from 0; elsewhere it holds zeros
+  Side of_result = Side::both;  ///< what is wanted of the result; elsewhere it is undefined
+};
+
+namespace detail {
+
+/// How a large product is cut (Goto and van de Geijn 2008). A tile of the result stays in registers while it runs
+/// through `terms` terms; the strip of the right factor that it multiplies is copied, so that it is contiguous and fits
+/// the first-level cache, and serves every tile of its columns.
+template <class T>
+struct MatmulCut {
+  static constexpr int rows = matrix::detail::many_registers ? 8 : 4, vectors = 3;
+  static constexpr Index terms = 256, columns = Index{vectors} * native_lanes<T>;
+
+  /// Whether a product is large enough that copies pay: of few rows, only if the right factor has to be turned anyway,
+  /// or does not fit the first-level cache. A cut of the rows among threads has no say: the bits would depend on it.
+  static bool serves(Index M, Index N, Index K, bool right_transposed) {
+    return M >= 2 * rows && N >= native_lanes<T> && (right_transposed || M >= 128 || N * K > 8192);
+  }
+};
+
+/// out (R, columns of a strip) = start + left (R, terms) strip (terms, columns): R rows of `left`, each `left_row` from
+/// the last, and of the result.
+template <class T, int R, int Vectors>
+void multiply_strip(Index terms, const T* left, Index left_row, const T* strip, OutputMode mode, T* out, Index out_row,
+                    Index last) {
+  constexpr int lanes = native_lanes<T>;
+  using V = Simd<T, lanes>;
+  // The last vector of a row may be one of `last` lanes alone.
+  const auto load_last = [=](const T* from) {
+    T values[lanes] = {};
+    std::memcpy(values, from, static_cast<std::size_t>(last) * sizeof(T));
+    return V::load(values);
+  };
+  typename V::Vector sum[R][Vectors] = {};
+  if (mode == OutputMode::accumulate) {
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < Vectors; ++v) {
+        const T* from = out + r * out_row + v * lanes;
+        sum[r][v] = v + 1 < Vectors || last == lanes ? V::load(from) : load_last(from);
+      }
+    }
+  }
+  const T* factors[R];
+  for (int r = 0; r < R; ++r) factors[r] = left + r * left_row;
+  for (Index k = 0; k < terms; ++k, strip += Vectors * lanes) {
+    typename V::Vector x[Vectors];
+    for (int v = 0; v < Vectors; ++v) {
+      x[v] = V::load(strip + v * lanes);
+      V::keep_in_register(x[v]);
+    }
+    for (int r = 0; r < R; ++r) {
+      const auto factor = V::broadcast(*factors[r]++);
+      for (int v = 0; v < Vectors; ++v) V::add_product(sum[r][v], factor, x[v]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < Vectors; ++v) {
+      T* to = out + r * out_row + v * lanes;
+      if (v + 1 < Vectors || last == lanes) {
+        V::store(to, sum[r][v]);
+      } else {
+        T values[lanes];
+        V::store(values, sum[r][v]);
+        std::memcpy(to, values, static_cast<std::size_t>(last) * sizeof(T));
+      }
+    }
+  }
+}
+
+/// Rows `rows` of a product that `MatmulCut` serves.
+template <class T>
+void large_matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> right, OutputMode mode, T* out,
+                  T* scratch, const MatmulParts& wanted) {
+  using Cut = MatmulCut<T>;
+  constexpr int lanes = native_lanes<T>;
+  T* const strip = scratch;
+  T* const turned = scratch + Cut::columns * (std::min)(Cut::terms, K);
+  for (Index k0 = 0; k0 < K; k0 += Cut::terms) {
+    const Index terms = (std::min)(Cut::terms, K - k0);
+    const T* first = left.values + rows.begin * K + k0;
+    Index left_row = K;
+    if (left.transposed) {
+      transpose_matrix(terms, rows.size(), left.values + k0 * M + rows.begin, M, turned, terms);
+      first = turned;
+      left_row = terms;
+    }
+    const OutputMode here = k0 == 0 ? mode : OutputMode::accumulate;
+    for_each_group<Cut::vectors>((N + lanes - 1) / lanes, [&]<int Vectors>(Index vector) {
+      const Index n0 = vector * lanes, width = Index{Vectors} * lanes, columns = (std::min)(width, N - n0);
+      if (columns < width) std::fill_n(strip, terms * width, T(0));
+      if (right.transposed) {
+        transpose_matrix(columns, terms, right.values + n0 * K + k0, K, strip, width);
+      } else {
+        for (Index k = 0; k < terms; ++k) std::copy_n(right.values + (k0 + k) * N + n0, columns, strip + k * width);
+      }
+      for_each_group<Cut::rows>(rows.size(), [&]<int R>(Index r) {
+        const Index row = rows.begin + r;
+        if (wanted.of_result == Side::to_diagonal && n0 >= row + R) return;
+        if (wanted.of_result == Side::from_diagonal && n0 + columns <= row) return;
+        const Index from = wanted.of_left == Side::from_diagonal ? std::clamp<Index>(row - k0, 0, terms) : 0;
+        const Index to = wanted.of_left == Side::to_diagonal ? std::clamp<Index>(row + R - k0, 0, terms) : terms;
+        multiply_strip<T, R, Vectors>(to - from, first + r * left_row + from, left_row, strip + from * width, here,
+                                      out + row * N + n0, N, columns - (Vectors - 1) * lanes);
+      });
+    });
+  }
+}
+
+}  // namespace detail
+
+/// Values of scratch for `matmul` of so many rows of a result, in any precision.
+inline Index matmul_scratch(Index M, Index N, Index K, Index rows, bool left_transposed, bool right_transposed) {
+  using Cut = detail::MatmulCut<float>;  // the widest strips
+  const Index turned = left_transposed && right_transposed ? N * K : 0;
+  if (M < 2 * Cut::rows) return turned;
+  return (std::max)(turned, (std::min)(Cut::terms, K) * (Cut::columns + (left_transposed ? rows : 0)));
+}
 
 /// Rows `rows` of out (M, N) = start + left (M, K) right (K, N). `scratch`: matmul_scratch values.
 template <class T>
-void matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> right, OutputMode mode, T* out,
-            T* scratch) {
+void matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> right, OutputMode mode, T* out, T* scratch,
+            const MatmulParts& wanted = {}) {
+  if (detail::MatmulCut<T>::serves(M, N, K, right.transposed)) {
+    return detail::large_matmul(M, N, K, rows, left, right, mode, out, scratch, wanted);
+  }
   T* to = out + rows.begin * N;
   const T* first = left.values + rows.begin * (left.transposed ? 1 : K);
   if (N == 1 && left.transposed) {  // the result as a row: lanes over its elements
@@ -38,3 +169,5 @@ void matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> rig
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::kernels
+
+#pragma GCC diagnostic pop

@@ -66,7 +66,7 @@ class StridedLoop {
   void run(const T* from, T* to, OutputMode mode) const {
     StridedLoop loop = *this;
     loop.simplify();
-    loop.nest(loop.rank_, from + from_, to + to_, mode);
+    loop.nest<Shape::max_rank>(from + from_, to + to_, mode);
   }
 
   /// The loop in the other direction.
@@ -80,7 +80,7 @@ class StridedLoop {
   /// Calls visit(offset in from, offset in to) for each pair, the first axis that was added slowest.
   template <class Visit>
   void for_each(const Visit& visit) const {
-    visit_axis(0, from_, to_, visit);
+    visit_axis<0>(from_, to_, visit);
   }
 
  private:
@@ -111,14 +111,19 @@ class StridedLoop {
     rank_ = kept;
   }
 
-  template <class T>
-  void nest(int rank, const T* from, T* to, OutputMode mode) const {
-    if (rank <= 1) return innermost(rank == 0 ? Axis{} : axes_[0], from, to, mode);
-    const Axis &inner = axes_[0], &outer = axes_[static_cast<std::size_t>(rank - 1)];
-    if (rank == 2 && inner.to == 1 && outer.from == 1 && inner.from >= outer.extent && outer.to >= inner.extent) {
-      return transpose_matrix(inner.extent, outer.extent, from, inner.from, to, outer.to, mode);
+  /// The loop over the first Rank axes, if there are as many.
+  template <int Rank, class T>
+  void nest(const T* from, T* to, OutputMode mode) const {
+    if constexpr (Rank <= 1) {
+      innermost(rank_ == 0 ? Axis{} : axes_[0], from, to, mode);
+    } else {
+      if (rank_ < Rank) return nest<Rank - 1>(from, to, mode);
+      const Axis &inner = axes_[0], &outer = axes_[Rank - 1];
+      if (Rank == 2 && inner.to == 1 && outer.from == 1 && inner.from >= outer.extent && outer.to >= inner.extent) {
+        return transpose_matrix(inner.extent, outer.extent, from, inner.from, to, outer.to, mode);
+      }
+      for (Index i = 0; i < outer.extent; ++i) nest<Rank - 1>(from + i * outer.from, to + i * outer.to, mode);
     }
-    for (Index i = 0; i < outer.extent; ++i) nest(rank - 1, from + i * outer.from, to + i * outer.to, mode);
   }
 
   template <class T>
@@ -145,11 +150,15 @@ class StridedLoop {
     }
   }
 
-  template <class Visit>
-  void visit_axis(int axis, Index from, Index to, const Visit& visit) const {
-    if (axis == rank_) return visit(from, to);
-    const Axis& own = axes_[static_cast<std::size_t>(axis)];
-    for (Index i = 0; i < own.extent; ++i) visit_axis(axis + 1, from + i * own.from, to + i * own.to, visit);
+  template <int axis, class Visit>
+  void visit_axis(Index from, Index to, const Visit& visit) const {
+    if constexpr (axis < Shape::max_rank) {
+      if (axis == rank_) return visit(from, to);
+      const Axis& own = axes_[axis];
+      for (Index i = 0; i < own.extent; ++i) visit_axis<axis + 1>(from + i * own.from, to + i * own.to, visit);
+    } else {
+      visit(from, to);
+    }
   }
 
   std::array<Axis, Shape::max_rank> axes_{};

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <type_traits>
 
+#include "hypertape/kernels/normal.hpp"
+#include "hypertape/kernels/sigmoid.hpp"
 #include "hypertape/ops/math.hpp"
 
 /// Activation functions, elementwise.
@@ -20,58 +22,44 @@ Var<T> relu_mask(Var<T> x, Var<T> v) {
       "relu_mask", x, v, [](T at, T u) { return at <= 0 ? T(0) : u; }, zero_derivative, again, true);
 }
 
-/// 1 / (1 + exp(-x)), by the exponential of the negative side, which cannot overflow.
-template <class T>
-T sigmoid_of(T x) {
-  const T e = std::exp(-std::abs(x));
-  return (x < 0 ? e : T(1)) / (T(1) + e);
-}
-
-/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)).
-template <class T>
-T softplus_of(T x) {
-  return (std::max)(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
-}
-
-/// exp(x) / (1 + exp(x))^2, by the exponential of the negative side.
-template <class T>
-T logistic_density(T x) {
-  const T e = std::exp(-std::abs(x));
-  return e / ((T(1) + e) * (T(1) + e));
-}
-
-/// tanh'(x) = 1 - tanh(x)^2, which cancels where tanh(x) is near 1 or -1: four times the logistic density of 2 x.
-template <class T>
-Var<T> tanh_slope(Var<T> x) {
-  return apply_unary(
-      "tanh_slope", x, [](T v) { return T(4) * detail::logistic_density(T(2) * v); },
-      [](Var<T> at, Var<T> y, Var<T> v) { return T(-2) * (y * tanh(at)) * v; });
-}
-
-/// sigmoid'(x) = sigmoid(x) (1 - sigmoid(x)) without its cancellation: the logistic density, whose derivative is the
-/// density times sigmoid(-x) - sigmoid(x) = -tanh(x / 2).
+/// sigmoid'(x) = e / (1 + e)^2, e = exp(x). Its derivative is itself times sigmoid(-x) - sigmoid(x) = -tanh(x / 2).
 template <class T>
 Var<T> sigmoid_slope(Var<T> x) {
   return apply_unary(
-      "sigmoid_slope", x, [](T v) { return detail::logistic_density(v); },
+      "sigmoid_slope", x, [](Index count, const T* from, T* to) { kernels::sigmoid_slope(count, from, to); },
       [](Var<T> at, Var<T> y, Var<T> v) { return -(y * tanh(T(0.5) * at) * v); });
+}
+
+/// tanh'(x), four times sigmoid'(2 x).
+template <class T>
+Var<T> tanh_slope(Var<T> x) {
+  return apply_unary(
+      "tanh_slope", x, [](Index count, const T* from, T* to) { kernels::tanh_slope(count, from, to); },
+      [](Var<T> at, Var<T> y, Var<T> v) { return T(-2) * (y * tanh(at)) * v; });
 }
 
 /// The density of the standard normal distribution.
 template <class T>
 Var<T> normal_density(Var<T> x) {
   return apply_unary(
-      "normal_density", x,
-      [](T v) { return T(std::numbers::inv_sqrtpi / std::numbers::sqrt2) * std::exp(v * v / T(-2)); },
+      "normal_density", x, [](Index count, const T* from, T* to) { kernels::normal_density(count, from, to); },
       [](Var<T> at, Var<T> y, Var<T> v) { return -(at * y * v); });
 }
 
-/// The probability that a standard normal variable is below x.
+/// gelu'' (x) = (2 - x^2) p(x) with the normal density p, whose derivative is (x^3 - 4 x) p(x).
 template <class T>
-Var<T> normal_probability(Var<T> x) {
+Var<T> gelu_curvature(Var<T> x) {
   return apply_unary(
-      "normal_probability", x, [](T v) { return std::erfc(v * T(-1 / std::numbers::sqrt2)) / 2; },
-      [](Var<T> at, Var<T>, Var<T> v) { return normal_density(at) * v; });
+      "gelu_curvature", x, [](Index count, const T* from, T* to) { kernels::gelu_curvature(count, from, to); },
+      [](Var<T> at, Var<T>, Var<T> v) { return at * (square(at) - T(4)) * normal_density(at) * v; });
+}
+
+/// gelu'(x).
+template <class T>
+Var<T> gelu_slope(Var<T> x) {
+  return apply_unary(
+      "gelu_slope", x, [](Index count, const T* from, T* to) { kernels::gelu_slope(count, from, to); },
+      [](Var<T> at, Var<T>, Var<T> v) { return gelu_curvature(at) * v; });
 }
 
 /// `scale` exp(x) where x <= 0, else 0: its own derivative.
@@ -117,21 +105,21 @@ Var<T> elu(Var<T> x, Number<T> scale = 1) {
 template <class T>
 Var<T> tanh(Var<T> x) {
   return apply_unary(
-      "tanh", x, [](T v) { return std::tanh(v); },
+      "tanh", x, [](Index count, const T* from, T* to) { kernels::tanh(count, from, to); },
       [](Var<T> at, Var<T>, Var<T> v) { return detail::tanh_slope(at) * v; });
 }
 /// 1 / (1 + exp(-x)).
 template <class T>
 Var<T> sigmoid(Var<T> x) {
   return apply_unary(
-      "sigmoid", x, [](T v) { return detail::sigmoid_of(v); },
+      "sigmoid", x, [](Index count, const T* from, T* to) { kernels::sigmoid(count, from, to); },
       [](Var<T> at, Var<T>, Var<T> v) { return detail::sigmoid_slope(at) * v; });
 }
 /// Softplus, log(1 + exp(x)).
 template <class T>
 Var<T> softplus(Var<T> x) {
   return apply_unary(
-      "softplus", x, [](T v) { return detail::softplus_of(v); },
+      "softplus", x, [](Index count, const T* from, T* to) { kernels::softplus(count, from, to); },
       [](Var<T> at, Var<T>, Var<T> v) { return sigmoid(at) * v; });
 }
 /// x sigmoid(x).
@@ -142,7 +130,9 @@ Var<T> silu(Var<T> x) {
 /// x times the probability that a standard normal variable is below x (Hendrycks and Gimpel 2016).
 template <class T>
 Var<T> gelu(Var<T> x) {
-  return x * detail::normal_probability(x);
+  return apply_unary(
+      "gelu", x, [](Index count, const T* from, T* to) { kernels::gelu(count, from, to); },
+      [](Var<T> at, Var<T>, Var<T> v) { return detail::gelu_slope(at) * v; });
 }
 /// The approximation of `gelu` by tanh: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
 template <class T>

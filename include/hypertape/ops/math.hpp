@@ -21,7 +21,8 @@ Var<T> exp(Var<T> x) {
 template <class T>
 Var<T> expm1(Var<T> x) {
   return apply_unary(
-      "expm1", x, [](T v) { return std::expm1(v); }, [](Var<T> at, Var<T>, Var<T> v) { return exp(at) * v; });
+      "expm1", x, [](Index count, const T* from, T* to) { kernels::expm1(count, from, to); },
+      [](Var<T> at, Var<T>, Var<T> v) { return exp(at) * v; });
 }
 /// The natural logarithm.
 template <class T>

@@ -29,13 +29,13 @@ struct MatmulForm {
   template <Role role>
   Index scratch() const {
     const Product product = product_of<role>();
-    return parts(product) * kernels::matmul_scratch(product.columns, product.terms, both_transposed(product));
+    return parts(product) * scratch_of_part(product);
   }
   template <Role role, class T>
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
     const Product p = product_of<role>();
     const T *left = p.swapped ? second : first, *right = p.swapped ? first : second;
-    const Index each = kernels::matmul_scratch(p.columns, p.terms, both_transposed(p));
+    const Index each = scratch_of_part(p);
     parallel_ranges(parts(p), batch * p.rows, [&](Index part, Range range) {
       for (Index i = range.begin / p.rows; i * p.rows < range.end; ++i) {
         const Range rows{(std::max)(range.begin - i * p.rows, Index{0}), (std::min)(range.end - i * p.rows, p.rows)};
@@ -64,7 +64,10 @@ struct MatmulForm {
       return bt ? Product{N, K, M, true, true, at} : Product{K, N, M, false, !at, false};
     }
   }
-  static bool both_transposed(const Product& p) { return p.left_transposed && p.right_transposed; }
+  Index scratch_of_part(const Product& p) const {
+    const Index most_rows = (std::min)(p.rows, batch * p.rows / parts(p) + 1);
+    return kernels::matmul_scratch(p.rows, p.columns, p.terms, most_rows, p.left_transposed, p.right_transposed);
+  }
   Index parts(const Product& p) const { return parallel_parts(batch * p.rows, batch * M * N * K); }
 };
 
