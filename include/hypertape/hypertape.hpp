@@ -44,6 +44,7 @@
 #include "hypertape/ops/select.hpp"
 #include "hypertape/ops/softmax.hpp"
 #include "hypertape/ops/stop_gradient.hpp"
+#include "hypertape/ops/triangle.hpp"
 #include "hypertape/ops/unary.hpp"
 #include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/adamw.hpp"

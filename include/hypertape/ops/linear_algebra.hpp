@@ -4,7 +4,7 @@
 #include <Eigen/LU>
 #include <cmath>
 
-#include "hypertape/ops/matmul.hpp"
+#include "hypertape/ops/triangle.hpp"
 
 /// Factorizations and solutions of linear equations, of row-major matrices; Eigen factorizes. Derivatives as in Giles
 /// 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation".
@@ -34,35 +34,6 @@ inline void require_right_side(const char* operation, const Shape& matrix, const
   }
 }
 
-/// The elements of a matrix on one side of its diagonal, and `on_diagonal` times those on it; zeros elsewhere.
-struct TriangleMap {
-  static constexpr const char *name = "triangle", *adjoint_name = "triangle";
-  static constexpr bool cheap = true;
-  Shape domain, codomain;
-  bool upper;
-  double on_diagonal;
-
-  template <class T>
-  void apply(const T* in, T* out) const {
-    for (Index r = 0; r < domain[0]; ++r) {
-      for (Index c = 0; c < domain[1]; ++c, ++in, ++out) {
-        *out = r == c ? static_cast<T>(on_diagonal) * *in : (c > r) == upper ? *in : T(0);
-      }
-    }
-  }
-  template <class T>
-  void apply_adjoint(const T* in, T* out) const {
-    apply(in, out);
-  }
-};
-template <class T>
-Var<T> triangle(Var<T> x, bool upper, double on_diagonal = 1) {
-  const Shape shape = x.shape();
-  if (shape.rank() != 2) throw ShapeError("triangle: needs a matrix, got ", shape);
-  require_row_major("triangle", "the matrix", shape);
-  return apply_map(TriangleMap{shape, shape, upper, on_diagonal}, x);
-}
-
 /// op(A) X = B for a triangle A, where op may transpose:
 ///     X' = op(A)^-1 (B' - op(A') X)        B_bar = op(A)^-T X_bar        op(A)_bar = - B_bar X^T
 template <class T>
@@ -85,7 +56,7 @@ struct SolveTriangular final : Operation<T> {
     const Var<T> a = call.tangent(0), b = call.tangent(1);
     Var<T> right = b;
     if (a) {
-      const Var<T> turned = matmul(triangle(a, upper), call.output(), {.transpose_a = transposed});
+      const Var<T> turned = triangular_product(a, call.output(), upper, transposed);
       right = b ? b - turned : -turned;
     }
     return of(call.input(0), right, upper, transposed);
@@ -94,8 +65,7 @@ struct SolveTriangular final : Operation<T> {
     const Var<T> b = of(call.input(0), call.adjoint(), upper, !transposed), x = call.output();
     if (call.needs(1)) call.add(1, b);
     if (!call.needs(0)) return;
-    call.add(0,
-             -triangle(transposed ? matmul(x, b, {.transpose_b = true}) : matmul(b, x, {.transpose_b = true}), upper));
+    call.add(0, -(transposed ? triangle_of_product(x, b, upper) : triangle_of_product(b, x, upper)));
   }
 
   static Var<T> of(Var<T> a, Var<T> b, bool upper, bool transposed) {
@@ -109,35 +79,36 @@ template <class T>
 struct Cholesky final : Operation<T> {
   const char* name() const override { return "cholesky"; }
   void evaluate(const Evaluation<T>& call) const override {
-    const auto a = matrix_of(call.input(0), call.input_shape(0));
-    auto l = matrix_of(call.output(), call.output_shape());
-    const RowMajorMatrix<T> symmetric = (a + a.transpose()) / T(2);
-    const Eigen::LLT<RowMajorMatrix<T>> factors(symmetric);
-    if (factors.info() != Eigen::ComputationInfo{}) {  // Eigen::Success, which X11 has as a macro
+    const Index N = call.output_shape()[0];
+    T* const out = call.output();
+    kernels::transpose_matrix(N, N, call.input(0), N, out, N);
+    kernels::map(N * N, call.input(0), out, out, [](T own, T turned) { return (own + turned) / T(2); });
+    auto l = matrix_of(out, call.output_shape());
+    Eigen::Ref<RowMajorMatrix<T>> in_place(l);
+    const bool failed = Eigen::LLT<Eigen::Ref<RowMajorMatrix<T>>>(in_place).info() != Eigen::ComputationInfo{};
+    if (failed ||
+        !(l.diagonal().array() > T(0)).all()) {  // Eigen::Success is a macro of X11; a NaN is no failure to it
       throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
     }
-    l = factors.matrixL();
-    if (!(l.diagonal().array() > T(0)).all()) {  // a NaN
-      throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
-    }
+    for (Index r = 0; r < N; ++r) std::fill(out + r * N + r + 1, out + (r + 1) * N, T(0));
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    const Var<T> l = call.output(), a = symmetric(call.tangent(0));
-    return matmul(l, triangle(between(l, a, false), false, 0.5));
+    const Var<T> l = call.output(), inner = turned_between(l, symmetric(call.tangent(0)), false);  // symmetric, too
+    return triangular_product(l, triangle(inner, false, 0.5), false);
   }
   void pullback(PullbackSweep<T>& call) const override {
     if (!call.needs(0)) return;
     const Var<T> l = call.output();
-    const Var<T> inner = triangle(matmul(l, call.adjoint(), {.transpose_a = true}), false, 0.5);
-    call.add(0, symmetric(between(l, inner, true)));
+    const Var<T> inner = triangle(triangular_product(l, call.adjoint(), false, true), false, 0.5);
+    call.add(0, symmetric(turned_between(l, inner, true)));
   }
 
  private:
   static Var<T> symmetric(Var<T> a) { return T(0.5) * (a + transpose(a)); }
-  /// L^-1 S L^-T, or L^-T S L^-1.
-  static Var<T> between(Var<T> l, Var<T> s, bool transposed) {
+  /// The transpose of L^-1 S L^-T, or of L^-T S L^-1.
+  static Var<T> turned_between(Var<T> l, Var<T> s, bool transposed) {
     const Var<T> left = SolveTriangular<T>::of(l, s, false, transposed);
-    return transpose(SolveTriangular<T>::of(l, transpose(left), false, transposed));
+    return SolveTriangular<T>::of(l, transpose(left), false, transposed);
   }
 };
 
@@ -224,18 +195,6 @@ struct LogDeterminant final : Operation<T> {
 };
 
 }  // namespace detail
-
-/// @{
-/// The lower, or upper, triangle of a matrix, zeros elsewhere. @throws ShapeError for another rank.
-template <class T>
-Var<T> lower_triangle(Var<T> x) {
-  return detail::triangle(x, false);
-}
-template <class T>
-Var<T> upper_triangle(Var<T> x) {
-  return detail::triangle(x, true);
-}
-/// @}
 
 /// L, a lower triangle, of A = L L^T (N, N). A stands for its symmetric part, (A + A^T) / 2, so that derivatives are
 /// symmetric. @throws ShapeError unless A is square; ArgumentError if it is not positive definite.
