@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Times bench_hypergradient, or bench_estimators, and PyTorch on the same work, alternately in one sitting, and prints one table with their
-# ratios: medians over the rounds. Installs and builds nothing; says what is missing.
+# Times bench_hypergradient, bench_estimators or bench_models, and PyTorch on the same work, alternately in one sitting,
+# and prints one table with their ratios: medians over the rounds. Installs and builds nothing; says what is missing.
 #
 # Either side gets its best: the number of threads with which it is fastest, and PyTorch the fastest of the kernels that
 # OpenBLAS has for the processor, its own choice among them, whatever OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE say.
@@ -12,6 +12,7 @@ usage() {
 usage: bench/compare_pytorch.sh [OPTION ...]
   --net NAME     lenet, alexcifarnet, convnet or all (default: lenet)
   --estimators   the work of bench_estimators in its place: each piece on one thread and on all processors
+  --models       likewise, of bench_models
   --threads N    threads of either side (default: for each side the faster of 1 and all processors, tried first)
   --rounds N     how often the two sides take turns (default: 3)
   --runs N       timed runs of a piece of work in each round (default: 9)
@@ -32,12 +33,12 @@ misuse() {
   exit 2
 }
 
-net=lenet threads='' rounds=3 runs=9 build=$root/build/release python='' tuned='' markdown='' estimators=''
+net=lenet threads='' rounds=3 runs=9 build=$root/build/release python='' tuned='' markdown='' tasks=''
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage; exit 0 ;;
     --tuned) tuned=1; shift; continue ;;
-    --estimators) estimators=1; shift; continue ;;
+    --estimators | --models) tasks=bench_${1#--}; shift; continue ;;
     --markdown) markdown=1; shift; continue ;;
     --net | --threads | --rounds | --runs | --build | --python) ;;
     *) misuse "unknown option $1" ;;
@@ -58,8 +59,8 @@ case $net in
   all) nets=(lenet alexcifarnet convnet) ;;
   *) misuse "--net: $net is not lenet, alexcifarnet, convnet or all" ;;
 esac
-program=bench_hypergradient
-[ -z "$estimators" ] || program=bench_estimators nets=()
+program=${tasks:-bench_hypergradient}  # tasks: the program, if it is one that lists its work
+[ -z "$tasks" ] || nets=()
 for count in "${threads:-1}" "$rounds" "$runs"; do
   [[ $count =~ ^[1-9][0-9]{0,3}$ ]] || misuse "--threads, --rounds and --runs must be from 1 to 9999, got $count"
 done
@@ -147,7 +148,7 @@ if [ "$(field blas)" = OpenBLAS ] && [ -r /proc/cpuinfo ]; then
   if has avx512bw avx512dq avx512vl avx512_bf16; then tried+=(Cooperlake); fi
 fi
 if [ "${#tried[@]}" -gt 1 ]; then
-  if [ -n "$estimators" ]; then
+  if [ -n "$tasks" ]; then
     first=(--only "$("$bench" --list | head -n 1)")
   else
     first=(--net "${nets[0]}" --only "$(peer pytorch --net "${nets[0]}" --list | grep -m 1 '^hypergradient')")
@@ -166,7 +167,7 @@ fi
 sides=(hypertape pytorch ${tuned:+tuned})
 
 # The number of threads with which a side is faster, by the first hypergradient of the list.
-if [ -z "$threads$estimators" ] && [ "$(nproc)" -gt 1 ]; then
+if [ -z "$threads$tasks" ] && [ "$(nproc)" -gt 1 ]; then
   name=$(peer pytorch --net "${nets[0]}" --list | grep -m 1 '^hypergradient')
   for side in "${sides[@]}"; do
     for count in 1 "$(nproc)"; do
@@ -180,7 +181,7 @@ print(min((row for row in rows if "net" in row), key=lambda row: row["median_ms"
     rm "$work/$side.jsonl"
   done
 fi
-# measure_task SIDE COUNT NAME: the same for a piece of work of bench_estimators.
+# measure_task SIDE COUNT NAME: the same for a piece of work of such a program.
 measure_task() {
   local side=$1
   threads_of[$side]=$2
@@ -193,7 +194,7 @@ measure_task() {
 task_threads=${threads:-$(printf '1\n%s\n' "$(nproc)" | uniq)}  # one, and all
 for round in $(seq "$rounds"); do
   turn="round $round of $rounds"
-  if [ -n "$estimators" ]; then
+  if [ -n "$tasks" ]; then
     for name in $("$bench" --list); do
       for count in $task_threads; do
         for side in "${sides[@]}"; do measure_task "$side" "$count" "$name"; done
@@ -221,7 +222,7 @@ from_cache() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler=$(from_cache CMAKE_CXX_COMPILER)
 flags=$(sed -n 's/^CXX_FLAGS = //p' "$build/bench/CMakeFiles/$program.dir/flags.make" 2>/dev/null || true)
 [ -n "$flags" ] || flags="$(from_cache CMAKE_CXX_FLAGS) $(from_cache CMAKE_CXX_FLAGS_RELEASE)"
-flags=$(tr ' ' '\n' <<<"$flags" | grep -Ev '^(-W.*)?$' | paste -sd ' ')
+flags=$(sed -E 's/-include [^ ]+//' <<<"$flags" | tr ' ' '\n' | grep -Ev '^(-W.*)?$' | paste -sd ' ')
 commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git -C "$root" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit+=", with changes"
 bullet=${markdown:+- }
@@ -230,7 +231,7 @@ ${bullet}machine: $(LC_ALL=C lscpu | sed -n 's/^Model name: *//p' | head -n 1), 
 ${bullet}compiler: $("$compiler" --version | head -n 1), $flags
 ${bullet}hypertape: commit $commit
 ${bullet}PyTorch: $(field torch) with $(field blas), kernels for $(field blas_kernel)$choice
-${bullet}threads: ${estimators:+see the table, at most }hypertape ${threads_of[hypertape]}, PyTorch ${threads_of[pytorch]}${tuned:+, tuned ${threads_of[tuned]}}; medians of $rounds rounds of $runs runs
+${bullet}threads: ${tasks:+see the table, at most }hypertape ${threads_of[hypertape]}, PyTorch ${threads_of[pytorch]}${tuned:+, tuned ${threads_of[tuned]}}; medians of $rounds rounds of $runs runs
 ${bullet}load of the machine: $load_before before, $(load) at the end, with ${threads_of[hypertape]} or ${threads_of[pytorch]} busy threads of this comparison in it
 
 END

@@ -6,41 +6,21 @@
 ///
 /// bench/pytorch/estimators.py does the same work.
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cmath>
 #include <functional>
-#include <iostream>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "check.hpp"
-#include "hypertape/core/peak_memory.hpp"
 #include "hypertape/hypertape.hpp"
-#include "program.hpp"
 #include "random_data.hpp"
-#include "timing.hpp"
+#include "tasks.hpp"
 
 namespace hypertape::bench {
 namespace {
-
-struct Options {
-  std::vector<std::string> only;
-  int threads = 1, runs = 9;
-  bool json = false, list = false;
-};
-
-/// How all work is timed.
-struct Setting {
-  Options options;
-  WorkerTeam team;
-
-  /// Samples of a block such that each thread has one.
-  Index block(Index samples) const { return (samples + team.size() - 1) / team.size(); }
-};
 
 /// The largest relative error of a tensor that both have; where all is zero in both there is none.
 template <class T>
@@ -60,26 +40,6 @@ UnrollOptions plain(UnrollOptions options) {
   options.schedule = Schedule::recompute();
   options.samples_per_block = 0;
   return options;
-}
-
-/// Prints the time of the call.
-template <class Call>
-void time(const Setting& setting, const std::string& name, const Call& call, double error) {
-  const Timing timing = measure(setting.options.runs, call);
-  if (setting.options.json) {
-    std::cout << nlohmann::ordered_json{{"task", name},
-                                        {"threads", setting.team.size()},
-                                        {"runs", setting.options.runs},
-                                        {"min_ms", timing.min_ms},
-                                        {"median_ms", timing.median_ms},
-                                        {"relative_error", error},
-                                        {"peak_rss_mb", peak_memory_mb()}}
-                     .dump()
-              << std::endl;
-    return;
-  }
-  std::cout << name << ", " << setting.team.size() << " threads: median " << timing.median_ms << " ms, min "
-            << timing.min_ms << " ms; relative error " << error << std::endl;
 }
 
 /// Checks what the call gives, and prints its time. @throws WrongResult
@@ -345,41 +305,19 @@ void implicit_penalties(const Setting& setting, const std::string& name) {
       1e-3);
 }
 
-const std::vector<std::pair<std::string, void (*)(const Setting&, const std::string&)>> tasks{
-    {"lenet-adam", lenet_adam},
-    {"feature-penalties", feature_penalties},
-    {"maml", maml},
-    {"learned-optimizer", learned_optimizer},
-    {"reweighting", reweighting},
-    {"momentum-and-rates", momentum_and_rates},
-    {"implicit-penalties", implicit_penalties}};
+const Tasks tasks{{"lenet-adam", lenet_adam},
+                  {"feature-penalties", feature_penalties},
+                  {"maml", maml},
+                  {"learned-optimizer", learned_optimizer},
+                  {"reweighting", reweighting},
+                  {"momentum-and-rates", momentum_and_rates},
+                  {"implicit-penalties", implicit_penalties}};
 
 }  // namespace
 }  // namespace hypertape::bench
 
 int main(int argc, char** argv) {
-  using namespace hypertape::bench;
-  Options options;
-  std::vector<std::string> names;
-  for (const auto& [name, task] : tasks) names.push_back(name);
-  CLI::App app("The time of one hypergradient of each kind that the examples show.", "bench_estimators");
-  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.add_option("--threads", options.threads, "0: as many as processors")->check(CLI::Range(0, 1024));
-  app.add_option("--runs", options.runs, "Timed runs")->check(CLI::Range(1, 1000000));
-  app.add_flag("--json", options.json, "One JSON object a line");
-  app.add_flag("--list", options.list, "Print the names of the work, time nothing");
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--only", options.only, "Some of the work; at first all of it")->check(CLI::IsMember(names));
-  return run_program(app, argc, argv, [&] {
-    const Setting setting{options, hypertape::WorkerTeam(options.threads)};
-    for (const auto& [name, task] : tasks) {
-      if (!options.only.empty() && std::ranges::find(options.only, name) == options.only.end()) continue;
-      if (options.list) {
-        std::cout << name << '\n';
-      } else {
-        task(setting, name);
-      }
-    }
-  });
+  return hypertape::bench::run_tasks("bench_estimators",
+                                     "The time of one hypergradient of each kind that the examples show.",
+                                     hypertape::bench::tasks, argc, argv);
 }

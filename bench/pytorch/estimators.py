@@ -12,16 +12,14 @@ fused operations (addcmul, addcdiv, lerp) where there are some.
 On Debian: apt-get install --no-install-recommends python3-torch python3-numpy libopenblas0-openmp
 """
 
-import argparse
-import json
 import math
-import os
 import sys
 
 import torch
 import torch.nn.functional as F
 
-from hypergradient import NETWORKS, batch_of, blas, blas_kernel, peak_rss_mb, timed
+from hypergradient import NETWORKS, batch_of
+from tasks import run_tasks, slope_error
 
 grad = torch.autograd.grad
 
@@ -216,27 +214,12 @@ def call_of(task):
 
 
 def check(task):
-    """The derivative along a random direction against a central difference, in double precision."""
     torch.manual_seed(1)
     if task == "implicit-penalties":
         return check_implicit()
     # A small epsilon makes Adam's step a jump where a gradient is near 0, which differences cannot follow.
     f, inputs = lenet_adam(torch.float64, epsilon=0.01) if task == "lenet-adam" else TASKS[task]()
-    directions = [torch.randn_like(x) / (x.numel() ** 0.5) for x in inputs]
-    along = sum(float((g * d).sum()) for g, d in zip(grad(f(), inputs), directions))
-
-    def moved(step):
-        with torch.no_grad():
-            for x, d in zip(inputs, directions):
-                x += step * d
-        value = float(f().detach())
-        with torch.no_grad():
-            for x, d in zip(inputs, directions):
-                x -= step * d
-        return value
-
-    step = 1e-8
-    return abs(along - (moved(step) - moved(-step)) / (2 * step)) / abs(along)
+    return slope_error(f, inputs, grad(f(), inputs))
 
 
 def check_implicit():
@@ -261,35 +244,5 @@ def check_implicit():
     return abs(along - (minimum(1e-4) - minimum(-1e-4)) / 2e-4) / abs(along)
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description="PyTorch's time for the work of bench_estimators; one JSON object a line.", allow_abbrev=False)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: as many as processors")
-    parser.add_argument("--runs", type=int, default=9, help="timed runs (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", choices=TASKS, metavar="NAME", help="a subset of the work (see --list)")
-    parser.add_argument("--list", action="store_true", help="print the names of the work, time nothing")
-    parser.add_argument("--check", action="store_true", help="check the derivatives, time nothing")
-    options = parser.parse_args()
-    if options.threads < 1 or options.runs < 1:
-        parser.error("--threads and --runs must be at least 1")
-    if options.list:
-        print("\n".join(TASKS))
-        return 0
-    torch.set_num_threads(options.threads)
-    tasks = options.only or TASKS
-    if options.check:
-        errors = {task: check(task) for task in tasks}
-        print(json.dumps({"what": "check", "relative_errors": errors}))
-        return 0 if all(error < 1e-3 for error in errors.values()) else 1  # a NaN is no pass
-    print(json.dumps({"what": "setup", "torch": torch.__version__, "blas": blas(), "blas_kernel": blas_kernel(),
-                      "threads": options.threads}), flush=True)
-    for task in tasks:
-        torch.manual_seed(1)
-        call = call_of(task)
-        row = {"task": task, "threads": options.threads, "runs": options.runs, **timed(call, options.runs)}
-        print(json.dumps({**row, "peak_rss_mb": peak_rss_mb()}), flush=True)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tasks("bench_estimators", TASKS, call_of, check))
