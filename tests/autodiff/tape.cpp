@@ -245,3 +245,28 @@ TEST_CASE("Tape: what somebody has the address of, or may change behind the tape
   CHECK(!tape.node((2.0 * reshape(placed, {large / 2, 2})).id()).apart);
   CHECK(!tape.node((2.0 * tape.full({10}, 1)).id()).apart);  // not large
 }
+
+TEST_CASE("Tape: a chain of deferred values may be longer than a stack is deep") {
+  constexpr Index nodes = 300000;
+  Tape<double> tape;
+  Var<double> y = tape.scalar(0);
+  tape.defer(true);
+  for (Index i = 0; i < nodes; ++i) y = y + 1.0;
+  tape.defer(false);
+  CHECK(y.item() == nodes);
+}
+
+TEST_CASE("Tape: a node of a scalar takes little") {
+  constexpr Index nodes = 1000;
+  Tape<double> tape;
+  const Var<double> a = tape.scalar(0.5);
+  const auto bytes = [&](auto step) {
+    const std::size_t before = tape.used_bytes();
+    Var<double> y = a;
+    for (Index i = 0; i < nodes; ++i) y = step(y);
+    return static_cast<double>(tape.used_bytes() - before) / nodes;
+  };
+  CHECK(bytes([](auto y) { return sin(y); }) <= 84);
+  CHECK(bytes([&](auto y) { return a * y; }) <= 80);
+  CHECK(bytes([&](auto y) { return y + a; }) <= 104);
+}

@@ -30,6 +30,7 @@ expect 1 bench_hypergradient --memory 2
 expect 2 bench_estimators --only nothing
 expect 2 bench_estimators --runs 0
 expect 2 bench_models --only nothing
+expect 2 bench_chain --nodes 0
 expect 2 bench_tape --gradient-batch 0
 expect 2 bench_tape --hessian-batch 99999999999999999999
 expect 2 bench_tape --runs many
@@ -45,6 +46,7 @@ expect 0 bench_estimators --only maml learned-optimizer --runs 1 --json
 expect 0 bench_estimators --list
 expect 0 bench_models --runs 1 --json
 expect 0 bench_models --list
+expect 0 bench_chain --nodes 1000 --vector-nodes 100 --json
 expect 0 bench_tape --gradient-batch 2 --hessian-batch 2 --runs 1
 expect 0 bench_kernels --filter "^routed.*/lenet.*/5" --min-time 0.001
 [ "$failures" -eq 0 ]

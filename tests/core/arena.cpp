@@ -14,16 +14,31 @@
 using namespace hypertape;
 using hypertape::detail::Arena;
 
-TEST_CASE("Arena: everything is 64-byte aligned and apart") {
+TEST_CASE("Arena: everything is 64-byte aligned, or to 8 bytes if it is little, and apart") {
+  struct alignas(32) Wide {
+    double values[4];
+  };
+  const auto remainder = [](const void* memory, std::size_t unit) {
+    return reinterpret_cast<std::uintptr_t>(memory) % unit;
+  };
   Arena arena(1024);
-  const char* previous = nullptr;
-  for (Index count = 1; count < 200; ++count) {
+  std::vector<std::pair<const char*, const char*>> taken;
+  for (Index count = 1; count < 400; ++count) {
     char* memory = arena.allocate<char>(count);
     std::fill_n(memory, count, 'x');
-    CHECK(reinterpret_cast<std::uintptr_t>(memory) % hypertape::detail::alignment == 0);
-    CHECK(memory != previous);
-    previous = memory;
+    CHECK(remainder(memory, count > 128 ? hypertape::detail::alignment : 8) == 0);
+    taken.emplace_back(memory, memory + count);
+    CHECK(remainder(arena.allocate<Wide>(1), alignof(Wide)) == 0);
   }
+  std::sort(taken.begin(), taken.end());
+  for (std::size_t i = 1; i < taken.size(); ++i) CHECK(taken[i - 1].second <= taken[i].first);
+}
+
+TEST_CASE("Arena: a scalar takes no more than it needs") {
+  Arena arena;
+  double* first = arena.allocate<double>(1);
+  double* second = arena.allocate<double>(1);
+  CHECK(second - first == 1);
 }
 
 TEST_CASE("Arena: an allocation of nothing has an address of its own") {

@@ -95,7 +95,7 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
     detail::Adjoint<T>& adjoint = adjoints[id];
     if (range.active[id] && (adjoint.sum || adjoint.parts != nullptr)) {
       tape.defer(!range.read[id]);
-      adjoint.sum = detail::assemble(tape, adjoint, tape.node(id).shape);
+      adjoint.sum = detail::assemble(tape, adjoint, tape.node(id).shape());
       if (!range.argument[id]) {
         PullbackSweep<T> call(tape, id, adjoint.sum, range, adjoints);
         tape.node(id).operation->pullback(call);

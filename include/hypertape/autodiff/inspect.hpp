@@ -49,7 +49,7 @@ void dump(const Tape<T>& tape, std::ostream& out) {
     const auto& node = tape.node(id);
     column(std::to_string(id), 6);
     column(detail::name_of(tape, id), 28);
-    column(node.shape.str(), 24);
+    column(node.shape().str(), 24);
     column(detail::inputs_of(tape, id), 16);
     if (node.deferred) {
       out << "not evaluated\n";
@@ -57,7 +57,7 @@ void dump(const Tape<T>& tape, std::ostream& out) {
     }
     T least = node.values[0], largest = node.values[0];
     bool nan = false;
-    for (Index i = 0; i < node.shape.size(); ++i) {
+    for (Index i = 0; i < node.shape().size(); ++i) {
       least = (std::min)(least, node.values[i]);
       largest = (std::max)(largest, node.values[i]);
       nan = nan || std::isnan(node.values[i]);
@@ -76,7 +76,7 @@ void dump_graphviz(const Tape<T>& tape, std::ostream& out) {
   out << "digraph tape {\n  node [shape=box];\n";
   for (typename Tape<T>::NodeId id = 0; id < tape.size(); ++id) {
     out << "  n" << id << " [label=\"" << id << ": " << detail::name_of(tape, id) << "\\n"
-        << tape.node(id).shape << "\"];\n";
+        << tape.node(id).shape() << "\"];\n";
     for (int i = 0; i < tape.node(id).inputs; ++i) out << "  n" << tape.input(id, i) << " -> n" << id << ";\n";
   }
   out << "}\n";
@@ -105,10 +105,10 @@ std::optional<NonFinite> first_non_finite(const Tape<T>& tape, bool infinities =
   for (typename Tape<T>::NodeId id = 0; id < tape.size(); ++id) {
     const auto& node = tape.node(id);
     if (node.deferred) continue;
-    for (Index i = 0; i < node.shape.size(); ++i) {
+    for (Index i = 0; i < node.shape().size(); ++i) {
       const T value = node.values[i];
       if (!std::isnan(value) && !(infinities && std::isinf(value))) continue;
-      return NonFinite{id, detail::name_of(tape, id),  node.shape,
+      return NonFinite{id, detail::name_of(tape, id),  node.shape(),
                        i,  static_cast<double>(value), detail::inputs_of(tape, id)};
     }
   }

@@ -61,9 +61,9 @@ void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std
     if (!moves) continue;
     tangent[id] = tape.node(id).operation->tangent(call);
     if (tangent[id]) tape.require_nodes(tape.node(id).operation->name(), "tangent", tangent[id]);
-    if (tangent[id] && tangent[id].shape() != tape.node(id).shape) {
+    if (tangent[id] && tangent[id].shape() != tape.node(id).shape()) {
       throw ShapeError(tape.node(id).operation->name(), ": the tangent is ", tangent[id].shape(), ", the output ",
-                       tape.node(id).shape);
+                       tape.node(id).shape());
     }
   }
   for (std::size_t j = 0; j < outputs.size(); ++j) {

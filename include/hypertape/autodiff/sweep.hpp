@@ -130,7 +130,7 @@ class TangentSweep {
   /// The operation's value. @throws ArgumentError if it was put where `place` said: it may have changed since.
   Var<T> output() const { return detail::unchanged(tape_, id_); }
   /// Its shape.
-  Shape output_shape() const { return tape_.node(id_).shape; }
+  Shape output_shape() const { return tape_.node(id_).shape(); }
 
   /// The tangent of input i, none if it is zero.
   Var<T> tangent(int i) const {
@@ -145,7 +145,7 @@ class TangentSweep {
     const std::less_equal<const T*> before;
     const auto& own = tape_.node(id_);
     for (const detail::Destination<T>& to : destinations_) {
-      if (before(to.values, own.values) && before(own.values + own.shape.size(), to.values + to.size)) {
+      if (before(to.values, own.values) && before(own.values + own.shape().size(), to.values + to.size)) {
         return to.memory + (own.values - to.values);
       }
     }
@@ -179,7 +179,7 @@ class PullbackSweep {
   /// The operation's value. @throws ArgumentError if it was put where `place` said: it may have changed since.
   Var<T> output() const { return detail::unchanged(tape_, id_); }
   /// Its shape.
-  Shape output_shape() const { return tape_.node(id_).shape; }
+  Shape output_shape() const { return tape_.node(id_).shape(); }
   /// The finished adjoint of the output, of its shape.
   Var<T> adjoint() const { return adjoint_; }
 
@@ -200,11 +200,11 @@ class PullbackSweep {
     if (!direct && range_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
     const Index begin = direct ? 0 : tape_.node(id).alias_offset;
     if (begin < 0) return nullptr;
-    const Range range{begin, begin + tape_.node(id).shape.size()};
+    const Range range{begin, begin + tape_.node(id).shape().size()};
     detail::Adjoint<T>& whole = adjoints_[direct ? id : tape_.input(id, 0)];
     if (whole.taken.overlaps(range)) return nullptr;
     if (whole.memory == nullptr) {
-      whole.memory = tape_.template allocate<T>(tape_.node(tape_.input(id, 0)).shape.size());
+      whole.memory = tape_.template allocate<T>(tape_.node(tape_.input(id, 0)).shape().size());
     }
     whole.taken.insert(new (tape_.template allocate<detail::DisjointRanges::Node>(1))
                            detail::DisjointRanges::Node{range});
@@ -215,7 +215,7 @@ class PullbackSweep {
   /// it is of another tape.
   void add(int i, Var<T> contribution) {
     tape_.require_nodes(name(), contribution_role, contribution);
-    const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
+    const Shape& shape = tape_.node(tape_.input(id_, i)).shape();
     if (contribution.shape() != shape) {
       throw ShapeError(name(), ": the pullback adds ", contribution.shape(), " to the adjoint of input ", i,
                        ", which is ", shape);
@@ -229,7 +229,7 @@ class PullbackSweep {
   /// @throws ShapeError if they reach past the end, ArgumentError for values of another tape.
   void add_part(int i, Index offset, Var<T> contribution) {
     tape_.require_nodes(name(), contribution_role, contribution);
-    const Shape& shape = tape_.node(tape_.input(id_, i)).shape;
+    const Shape& shape = tape_.node(tape_.input(id_, i)).shape();
     if (offset < 0 || offset > shape.size() - contribution.size()) {
       throw ShapeError(name(), ": the pullback adds ", contribution.shape(), " at offset ", offset,
                        " to the adjoint of input ", i, ", which is ", shape);

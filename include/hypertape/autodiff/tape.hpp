@@ -42,6 +42,14 @@ class Generation {
   std::uint32_t value_ = next();
 };
 
+inline const Shape scalar_shape;  ///< of every node that is one number
+
+/// The shape of a Var in the tape's memory, valid as long as the Var.
+template <class T>
+const Shape* stored_shape(const Var<T>& var) {
+  return var.tape().node(var.id()).extents;
+}
+
 }  // namespace detail
 
 /// The record of a computation: its operations in the order in which they ran, with their values. Values, operations
@@ -65,15 +73,18 @@ class Tape {
   struct Node {
     const Operation<T>* operation;  ///< null for a leaf
     const T* values;                ///< of all elements, in the arena or the caller's memory
-    Shape shape;                    ///< of the values
+    const Shape* extents;           ///< of the values; nodes of one shape share it
     std::uint32_t first_input;      ///< where the numbers of its inputs begin, among those of all nodes
     int inputs;                     ///< how many inputs it has
     std::uint32_t generation;       ///< of the tape when it was recorded, to tell it from later nodes of its number
-    Index alias_offset = -1;        ///< where in its input's values its own begin, if they are a part of these
     bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
     bool deferred = false;          ///< not evaluated yet, or forgotten: `values` is when somebody reads
     bool apart = false;             ///< in the memory that `forget` is about
     bool exposed = false;           ///< somebody has the address of its values
+    Index alias_offset = -1;        ///< where in its input's values its own begin, if they are a part of these
+
+    /// Of the values.
+    const Shape& shape() const { return *extents; }
   };
 
   /// A height of the stack, to be rewound to.
@@ -100,7 +111,8 @@ class Tape {
 
   /// A leaf that reads the caller's memory, which must outlive its use and keep its values.
   Var<T> view(const Shape& shape, const T* values) {
-    nodes_.push_back({nullptr, values, shape, static_cast<std::uint32_t>(inputs_.size()), 0, generation_.value()});
+    nodes_.push_back(
+        {nullptr, values, shared(shape, {}), static_cast<std::uint32_t>(inputs_.size()), 0, generation_.value()});
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
@@ -198,7 +210,7 @@ class Tape {
     for (NodeId id = first; id < last; ++id) {
       Node& node = nodes_[id];
       if (!node.apart) continue;
-      node.values = node.alias_offset < 0 ? apart_.template allocate<T>(node.shape.size())
+      node.values = node.alias_offset < 0 ? apart_.template allocate<T>(node.shape().size())
                                           : nodes_[input(id, 0)].values + node.alias_offset;
     }
   }
@@ -295,9 +307,32 @@ class Tape {
            });
   }
 
-  /// Inputs first: an operation need not read them (a slice does not).
+  /// Inputs first: an operation need not read them (a slice does not). What waits for its inputs is on a list, as a
+  /// chain of forgotten values may be longer than a thread's stack is deep.
   void evaluate(NodeId id) {
-    for (int i = 0; i < nodes_[id].inputs; ++i) values(input(id, i));
+    const std::size_t bottom = waiting_.size();
+    try {
+      waiting_.push_back(id);
+      while (waiting_.size() > bottom) {
+        const NodeId next = waiting_.back();
+        if (nodes_[next].deferred && wait_for_inputs(next)) continue;
+        waiting_.pop_back();
+        if (nodes_[next].deferred) evaluate_alone(next);
+      }
+    } catch (...) {
+      waiting_.resize(bottom);
+      throw;
+    }
+  }
+  /// Puts inputs that are not evaluated on the list; returns whether there are any.
+  bool wait_for_inputs(NodeId id) {
+    const std::size_t before = waiting_.size();
+    for (int i = 0; i < nodes_[id].inputs; ++i) {
+      if (nodes_[input(id, i)].deferred) waiting_.push_back(input(id, i));
+    }
+    return waiting_.size() > before;
+  }
+  void evaluate_alone(NodeId id) {
     const detail::Arena::Mark before_scratch = arena_.mark();
     const Node& node = nodes_[id];
     node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // the tape's, or meant for it
@@ -305,11 +340,21 @@ class Tape {
     nodes_[id].deferred = false;
   }
 
+  /// The shape in the tape's memory, or that of an input, which lives as long.
+  const Shape* shared(const Shape& shape, std::span<const Var<T>> inputs) {
+    const auto same = [&](const Shape& other) { return other == shape && other.layout() == shape.layout(); };
+    if (same(detail::scalar_shape)) return &detail::scalar_shape;
+    for (const Var<T>& input : inputs) {
+      if (same(nodes_[input.id()].shape())) return nodes_[input.id()].extents;
+    }
+    return new (arena_.template allocate<Shape>(1)) Shape(shape);
+  }
+
   template <class Op>
   Var<T> record(const Op& operation, const Shape& shape, const T* values, std::span<const Var<T>> inputs) {
     static_assert(std::is_base_of_v<Operation<T>, Op>, "an operation derives from hypertape::Operation<T>");
     const Op* stored = new (arena_.template allocate<Op>(1)) Op(operation);
-    nodes_.push_back({stored, values, shape, static_cast<std::uint32_t>(inputs_.size()),
+    nodes_.push_back({stored, values, shared(shape, inputs), static_cast<std::uint32_t>(inputs_.size()),
                       static_cast<int>(inputs.size()), generation_.value()});
     for (const Var<T>& input : inputs) inputs_.push_back(input.id());
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
@@ -318,6 +363,7 @@ class Tape {
   detail::Arena arena_, apart_;
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
+  std::vector<NodeId> waiting_;                   // of `evaluate`
   std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
   bool deferring_ = false, keeping_apart_ = false;
   detail::Generation generation_;
@@ -369,12 +415,12 @@ class Evaluation {
   /// The values of input i, in memory order.
   const T* input(int i) const { return tape_.node(tape_.input(id_, i)).values; }
   /// The shape of input i.
-  const Shape& input_shape(int i) const { return tape_.node(tape_.input(id_, i)).shape; }
+  const Shape& input_shape(int i) const { return tape_.node(tape_.input(id_, i)).shape(); }
 
   /// Where the values of the result go, in memory order.
   T* output() const { return output_; }
   /// The shape of the result.
-  const Shape& output_shape() const { return tape_.node(id_).shape; }
+  const Shape& output_shape() const { return tape_.node(id_).shape(); }
 
   /// Uninitialized memory until the end of this evaluation.
   T* scratch(Index count) const { return tape_.template allocate<T>(count); }

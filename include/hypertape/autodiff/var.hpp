@@ -35,9 +35,9 @@ class Var {
   bool is_recorded() const { return id_ < tape().size() && tape().node(id_).generation == generation_; }
 
   /// The shape of its value.
-  Shape shape() const { return node().shape; }
+  Shape shape() const { return node().shape(); }
   /// The number of elements of its value.
-  Index size() const { return node().shape.size(); }
+  Index size() const { return node().shape().size(); }
   /// Its values in memory order, valid as long as the Var.
   const T* data() const {
     const auto& own = node();

@@ -54,19 +54,21 @@ class Arena {
 
   /// An allocation, as `trace` tells of it.
   struct Allocation {
-    std::size_t bytes;   ///< in multiples of `alignment`
+    std::size_t bytes;   ///< as rounded up
     std::size_t height;  ///< allocations on the stack before it
   };
 
   /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
   explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : stack_(block_bytes) {}
 
-  /// Uninitialized memory for `count` values, 64-byte aligned. @throws std::bad_alloc if it cannot be had.
+  /// Uninitialized memory for `count` values, 64-byte aligned unless they are few, as a scalar's. @throws
+  /// std::bad_alloc if it cannot be had.
   template <class T>
   T* allocate(Index count) {
     if (count < 0 || static_cast<std::size_t>(count) > most_bytes / sizeof(T)) throw std::bad_array_new_length();
     static_assert(std::is_trivially_destructible_v<T>, "an arena never runs destructors");
-    const std::size_t bytes = round_up((std::max)(std::size_t{1}, static_cast<std::size_t>(count) * sizeof(T)));
+    const std::size_t wanted = (std::max)(std::size_t{1}, static_cast<std::size_t>(count) * sizeof(T));
+    const std::size_t bytes = round_up(wanted, wanted <= few_bytes && alignof(T) <= 8 ? 8 : alignment);
     if (trace_ != nullptr) trace_->push_back({bytes, stack_.mark().allocations});
     const std::size_t offset = stack_.push(bytes);
     return static_cast<T*>(static_cast<void*>(stack_.top_block().data() + offset));
@@ -103,7 +105,9 @@ class Arena {
  private:
   static constexpr std::size_t most_bytes = (std::numeric_limits<std::ptrdiff_t>::max)() - 2 * alignment;
 
-  static std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+  static constexpr std::size_t few_bytes = 2 * alignment;
+
+  static std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
   detail::BlockStack<detail::HeapBlock> stack_;
   std::vector<Allocation>* trace_ = nullptr;

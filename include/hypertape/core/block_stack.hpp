@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "hypertape/core/config.hpp"
+#include "hypertape/core/tensor.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
@@ -43,9 +43,11 @@ class BlockStack {
   BlockStack& operator=(const BlockStack&) = delete;
   ~BlockStack() = default;
 
-  /// Puts so many bytes on the stack: they begin at the offset that it returns, in `top_block()`.
+  /// Puts so many bytes on the stack, a multiple of 8: they begin at the offset that it returns, in `top_block()`, a
+  /// multiple of `alignment` if their number is.
   std::size_t push(std::size_t bytes) {
-    if (top_.used > 0 && bytes > blocks_[top_.block].size() - top_.used) {
+    if (bytes % alignment == 0) top_.used = (top_.used + alignment - 1) / alignment * alignment;
+    if (top_.used > 0 && (top_.used > top_size() || bytes > top_size() - top_.used)) {
       ++top_.block;
       top_.used = 0;
     }
@@ -77,6 +79,7 @@ class BlockStack {
   std::size_t reserved_bytes() const { return bytes_of_first(blocks_.size()); }
 
  private:
+  std::size_t top_size() const { return blocks_[top_.block].size(); }
   std::size_t bytes_of_first(std::size_t count) const {
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < count; ++i) bytes += blocks_[i].size();

@@ -48,9 +48,9 @@ namespace detail {
 struct MultiplyForm {
   static constexpr const char* names[3] = {"multiply", "multiply", "multiply"};
   static constexpr bool cheap = true;
-  Shape operand;
+  const Shape* operand;  ///< in the tape's memory
 
-  Shape shape(Role) const { return operand; }
+  Shape shape(Role) const { return *operand; }
   template <Role role>
   Index scratch() const {
     return 0;
@@ -58,9 +58,9 @@ struct MultiplyForm {
   template <Role role, class T>
   void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
     if (mode == kernels::OutputMode::accumulate) {
-      for (Index i = 0; i < operand.size(); ++i) out[i] += a[i] * b[i];
+      for (Index i = 0; i < operand->size(); ++i) out[i] += a[i] * b[i];
     } else {
-      kernels::map(operand.size(), a, b, out, [](T x, T y) { return x * y; });
+      kernels::map(operand->size(), a, b, out, [](T x, T y) { return x * y; });
     }
   }
 };
@@ -69,9 +69,9 @@ struct MultiplyForm {
 struct ScaleForm {
   static constexpr const char* names[3] = {"dot", "scale", "scale"};
   static constexpr bool cheap = true;
-  Shape scalar, tensor;
+  const Shape *scalar, *tensor;  ///< in the tape's memory
 
-  Shape shape(Role role) const { return role == Role::first ? scalar : tensor; }
+  Shape shape(Role role) const { return role == Role::first ? *scalar : *tensor; }
   template <Role role>
   Index scratch() const {
     return 0;
@@ -80,10 +80,10 @@ struct ScaleForm {
   void contract(const T* a, const T* b, kernels::OutputMode mode, T* out, T*) const {
     const bool add = mode == kernels::OutputMode::accumulate;
     if constexpr (role == Role::first) {
-      const T inner = kernels::dot(tensor.size(), a, b);
+      const T inner = kernels::dot(tensor->size(), a, b);
       out[0] = add ? out[0] + inner : inner;
     } else {
-      for (Index i = 0; i < tensor.size(); ++i) out[i] = add ? out[i] + a[0] * b[i] : a[0] * b[i];
+      for (Index i = 0; i < tensor->size(); ++i) out[i] = add ? out[i] + a[0] * b[i] : a[0] * b[i];
     }
   }
 };
@@ -95,7 +95,7 @@ template <class T>
 Var<T> scale(Var<T> s, Var<T> x) {
   if (s.size() != 1)
     throw ShapeError("scale: the factor of ", x.shape(), " must be a scalar, its shape is ", s.shape());
-  return contract<Role::product>(detail::ScaleForm{s.shape(), x.shape()}, {s, x});
+  return contract<Role::product>(detail::ScaleForm{detail::stored_shape(s), detail::stored_shape(x)}, {s, x});
 }
 
 /// <a, b>, the sum of the products of all elements. @throws ShapeError if the shapes differ.
@@ -104,7 +104,7 @@ Var<T> dot(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape()) {
     throw ShapeError("dot: operands must have one shape, got ", a.shape(), " and ", b.shape());
   }
-  return contract<Role::first>(detail::ScaleForm{Shape{}, a.shape()}, {a, b});
+  return contract<Role::first>(detail::ScaleForm{&detail::scalar_shape, detail::stored_shape(a)}, {a, b});
 }
 
 namespace detail {
@@ -187,7 +187,7 @@ Var<T> operator*(Var<T> a, Var<T> b) {
   if (detail::gives_way(a, b)) return scale(a, b);
   if (detail::gives_way(b, a)) return scale(b, a);
   detail::match("multiply", a, b);
-  return contract<Role::product>(detail::MultiplyForm{a.shape()}, {a, b});
+  return contract<Role::product>(detail::MultiplyForm{detail::stored_shape(a)}, {a, b});
 }
 /// a / b, elementwise. @throws ShapeError if the shapes do not fit.
 template <class T>
