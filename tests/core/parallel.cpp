@@ -175,6 +175,9 @@ TEST_CASE("parallel_parts: one for little work, at most one for each item, one i
   CHECK(parallel_parts(100, 1000) == 1);
   CHECK(parallel_parts(1, much) == 1);
   CHECK(parallel_parts(100, much) == std::min(100, WorkerTeam().size()));
+  const Index middling = Index{1} << 22;  // worth threads that are awake
+  CHECK(parallel_parts(100, middling) == 1);
+  WorkerTeam(3).session([&] { CHECK(parallel_parts(100, middling) == WorkerTeam(3).size()); });
   WorkerTeam(1).for_each(1, [](Index, int) { CHECK(parallel_parts(100, much) == 1); });
 }
 

@@ -50,6 +50,9 @@ class WorkerTeam {
   /// True while this thread runs one of several tasks, even of a team of one: what it calls must not fan out again.
   static bool inside_task() { return inside_task_; }
 
+  /// Whether this thread is in a team's session.
+  static bool in_session() { return here_ != nullptr; }
+
   /// The team whose session this thread is in; outside of all sessions, one of OpenMP's default size.
   static WorkerTeam here() { return here_ != nullptr ? *here_ : WorkerTeam(); }
 
@@ -244,8 +247,10 @@ namespace detail {
 
 /// How many threads one operation on a large tensor should use: as many as the team of the session that it is in, or
 /// OpenMP's default, if `multiply_adds` are worth a team; at most one for each of `count` items, and 1 inside a task.
+/// Outside of a session threads have to be woken, and on a busy machine wait for a processor: only some tenths of a
+/// millisecond of work are worth that.
 inline Index parallel_parts(Index count, Index multiply_adds) {
-  constexpr Index worth_a_team = Index{1} << 20;
+  const Index worth_a_team = Index{1} << (WorkerTeam::in_session() ? 20 : 24);
   if (multiply_adds < worth_a_team || WorkerTeam::inside_task()) return 1;
   return std::min<Index>(count, WorkerTeam::here().size());
 }
