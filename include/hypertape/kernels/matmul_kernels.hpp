@@ -47,10 +47,11 @@ struct MatmulCut {
 };
 
 /// out (R, columns of a strip) = start + left (R, terms) strip (terms, columns): R rows of `left`, each `left_row` from
-/// the last, and of the result.
+/// the last, and of the result. Of the rows of `left`, only what is on one side of the diagonal counts, which crosses
+/// the first of them at term `diagonal`: nothing else is multiplied, as 0 times infinity would be a NaN.
 template <class T, int R, int Vectors>
-void multiply_strip(Index terms, const T* left, Index left_row, const T* strip, OutputMode mode, T* out, Index out_row,
-                    Index last) {
+void multiply_strip(Index terms, Side side, Index diagonal, const T* left, Index left_row, const T* strip,
+                    OutputMode mode, T* out, Index out_row, Index last) {
   constexpr int lanes = native_lanes<T>;
   using V = Simd<T, lanes>;
   // The last vector of a row may be one of `last` lanes alone.
@@ -70,16 +71,27 @@ void multiply_strip(Index terms, const T* left, Index left_row, const T* strip, 
   }
   const T* factors[R];
   for (int r = 0; r < R; ++r) factors[r] = left + r * left_row;
-  for (Index k = 0; k < terms; ++k, strip += Vectors * lanes) {
+  const auto add_term = [&](Index k, Index first_row, Index end_row) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
     typename V::Vector x[Vectors];
     for (int v = 0; v < Vectors; ++v) {
-      x[v] = V::load(strip + v * lanes);
+      x[v] = V::load(strip + (k * Vectors + v) * lanes);
       V::keep_in_register(x[v]);
     }
     for (int r = 0; r < R; ++r) {
-      const auto factor = V::broadcast(*factors[r]++);
+      if (r < first_row || r >= end_row) continue;
+      const auto factor = V::broadcast(factors[r][k]);
       for (int v = 0; v < Vectors; ++v) V::add_product(sum[r][v], factor, x[v]);
     }
+  };
+  const auto bounded = [terms](Index k) { return std::clamp<Index>(k, 0, terms); };
+  Index k = 0, end_of_all = terms;
+  if (side == Side::from_diagonal) {
+    for (k = bounded(diagonal); k < bounded(diagonal + R - 1); ++k) add_term(k, 0, k - diagonal + 1);
+  }
+  if (side == Side::to_diagonal) end_of_all = bounded(diagonal + 1);
+  for (; k < end_of_all; ++k) add_term(k, 0, R);  // all rows
+  if (side == Side::to_diagonal) {
+    for (; k < bounded(diagonal + R); ++k) add_term(k, k - diagonal, R);
   }
   for (int r = 0; r < R; ++r) {
     for (int v = 0; v < Vectors; ++v) {
@@ -125,9 +137,7 @@ void large_matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<
         const Index row = rows.begin + r;
         if (wanted.of_result == Side::to_diagonal && n0 >= row + R) return;
         if (wanted.of_result == Side::from_diagonal && n0 + columns <= row) return;
-        const Index from = wanted.of_left == Side::from_diagonal ? std::clamp<Index>(row - k0, 0, terms) : 0;
-        const Index to = wanted.of_left == Side::to_diagonal ? std::clamp<Index>(row + R - k0, 0, terms) : terms;
-        multiply_strip<T, R, Vectors>(to - from, first + r * left_row + from, left_row, strip + from * width, here,
+        multiply_strip<T, R, Vectors>(terms, wanted.of_left, row - k0, first + r * left_row, left_row, strip, here,
                                       out + row * N + n0, N, columns - (Vectors - 1) * lanes);
       });
     });
