@@ -268,5 +268,5 @@ TEST_CASE("Tape: a node of a scalar takes little") {
   };
   CHECK(bytes([](auto y) { return sin(y); }) <= 84);
   CHECK(bytes([&](auto y) { return a * y; }) <= 80);
-  CHECK(bytes([&](auto y) { return y + a; }) <= 104);
+  CHECK(bytes([&](auto y) { return y + a; }) <= 88);
 }

@@ -14,7 +14,7 @@ TEST_CASE_TEMPLATE("matmul: ranges of rows, written and accumulated, of factors 
   struct Size {
     Index M, N, K;
   };
-  const Size sizes[] = {{3, 5, 2}, {16, 16, 8}, {20, 70, 9}, {66, 70, 150}, {130, 17, 5}, {19, 50, 300}, {130, 1, 9}};
+  const Size sizes[] = {{3, 5, 2}, {16, 16, 8}, {20, 70, 9}, {66, 70, 150}, {130, 17, 5}, {19, 50, 600}, {130, 1, 9}};
   for (const Size& size : sizes) {
     const Index M = size.M, N = size.N, K = size.K;
     const Tensor<T> a = whole_numbers<T>({M, K}, 1), b = whole_numbers<T>({K, N}, 2),

@@ -80,9 +80,12 @@ Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
   if (a.shape() != b.shape()) {
     throw ShapeError("add: operands must have one shape, got ", a.shape(), " and ", b.shape());
   }
-  auto* factors = a.tape().template allocate<T>(2);
-  factors[0] = a_factor;
-  factors[1] = b_factor;
+  static constexpr T sum[] = {1, 1}, difference[] = {1, -1};  // most are one of these
+  const auto is_one = Combination<T>::is_one;
+  const T own[] = {a_factor, b_factor};
+  const T* factors = is_one(a_factor) && is_one(b_factor)    ? sum
+                     : is_one(a_factor) && is_one(-b_factor) ? difference
+                                                             : a.tape().arena().copy(std::span<const T>(own));
   return a.tape().apply(Combination<T>(factors, Combination<T>::no_offset), a.shape(), {a, b});
 }
 

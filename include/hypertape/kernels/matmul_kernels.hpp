@@ -37,7 +37,8 @@ namespace detail {
 template <class T>
 struct MatmulCut {
   static constexpr int rows = matrix::detail::many_registers ? 8 : 4, vectors = 3;
-  static constexpr Index terms = 256, columns = Index{vectors} * native_lanes<T>;
+  static constexpr Index columns = Index{vectors} * native_lanes<T>;
+  static constexpr Index terms = 24 * 1024 / (vectors * HYPERTAPE_VECTOR_BYTES);  // of a strip of 24 KB
 
   /// Whether a product is large enough that copies pay: of few rows, only if the right factor has to be turned anyway,
   /// or does not fit the first-level cache. A cut of the rows among threads has no say: the bits would depend on it.
