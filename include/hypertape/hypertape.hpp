@@ -7,6 +7,7 @@
 #include "hypertape/autodiff/hessian_product.hpp"
 #include "hypertape/autodiff/inspect.hpp"
 #include "hypertape/autodiff/jacobian.hpp"
+#include "hypertape/autodiff/jacobian_product.hpp"
 #include "hypertape/autodiff/jvp.hpp"
 #include "hypertape/autodiff/value_and_gradient.hpp"
 #include "hypertape/core/config.hpp"

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
 #include "hypertape/autodiff/hessian_product.hpp"
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/matmul.hpp"
@@ -54,6 +58,46 @@ TEST_CASE("HessianProduct: rows of the Hessian, and the same as hvp") {
   CHECK_THROWS_AS(product(Tensor<double>({5})), ShapeError);
   Tape<double> other;
   CHECK_THROWS_AS(jacobian(loss, other.scalar(1)), ArgumentError);
+}
+
+TEST_CASE("JacobianProduct: columns and rows of the Jacobian, of what does not depend on x, and of x") {
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(random_tensor<double>({3})), constant = tape.leaf(random_tensor<double>({4, 3}, 2));
+  const Var<double> y = tanh(matmul(constant, exp(x)));
+  const JacobianProduct<double> product(y, x);
+  const TransposedJacobianProduct<double> transposed(y, x);
+  const std::size_t nodes = tape.size();
+  for (std::uint64_t seed = 3; seed < 6; ++seed) {
+    const Tensor<double> v = random_tensor<double>({3}, seed), u = random_tensor<double>({4}, seed);
+    const Tensor<double> forward = product(v), back = transposed(u);
+    CHECK(tape.size() == nodes);
+    const auto mark = tape.mark();
+    CHECK(equal(forward, jvp(y, x, tape.leaf(v)).value()));
+    CHECK(equal(back, vjp(y, tape.leaf(u), x).value()));
+    tape.rewind(mark);
+  }
+  CHECK_THROWS_WITH_AS(product(Tensor<double>({4})), "JacobianProduct: needs (3), got (4)", ShapeError);
+  CHECK_THROWS_WITH_AS(transposed(Tensor<double>({3})), "TransposedJacobianProduct: needs (4), got (3)", ShapeError);
+  CHECK(equal(jacobian(constant, x), Tensor<double>({12, 3})));
+  CHECK(equal(jacobian(x, x), Tensor<double>({3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1})));
+  CHECK(equal(jacobian(x.slice(1, {}), x), Tensor<double>({1, 3}, {0, 1, 0})));
+}
+
+TEST_CASE("JacobianProduct: computes nothing again that does not depend on the vector") {
+  Tape<double> tape;
+  Index calls = 0;
+  const auto counted = [&](Var<double> v) {
+    return apply_unary(
+        "counted", v, [&calls](Index count, const double* from, double* to) { ++calls, std::copy_n(from, count, to); },
+        [](Var<double>, Var<double>, Var<double> t) { return t; });
+  };
+  const auto slope = [&](Var<double> at, Var<double>, Var<double> v) { return counted(cos(at)) * v; };
+  const Var<double> x = tape.leaf(random_tensor<double>({3}));
+  const Var<double> y = apply_unary(
+      "sine", x, [](double v) { return std::sin(v); }, slope);
+  const JacobianProduct<double> product(y, x);
+  for (std::uint64_t seed = 1; seed < 4; ++seed) product(random_tensor<double>({3}, seed));
+  CHECK(calls == 1);
 }
 
 TEST_CASE("gauss_newton_product: J^T J v, and J^T H J v") {

@@ -1,35 +1,33 @@
 #pragma once
 
-#include "hypertape/autodiff/gradient.hpp"
-#include "hypertape/autodiff/jvp.hpp"
+#include "hypertape/autodiff/jacobian_product.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Products of the Hessian of a scalar with many vectors: the gradient is recorded once, where `hvp` records it with
-/// each product.
+/// Products of the Hessian of a scalar with many vectors: the gradient and its tangent are recorded once, where `hvp`
+/// records them with each product, and a product computes only what depends on the vector.
 ///
 ///     const HessianProduct<double> hessian(loss, x);
 ///     Tensor<double> product = hessian(direction);
 ///
-/// The loss and x must stay on their tape as long as this is used; nothing may be recorded or dropped below.
+/// What was recorded must stay on its tape as long as this is used.
 template <class T>
 class HessianProduct {
  public:
-  /// Records d loss / dx. @throws ShapeError if the loss is no scalar.
-  HessianProduct(Var<T> loss, Var<T> x) : x_(x), slope_(gradient(loss, x)) {}
+  /// Records d loss / dx and its tangent. @throws ShapeError if the loss is no scalar.
+  HessianProduct(Var<T> loss, Var<T> x) : slope_(gradient(loss, x)), product_(slope_, x) {}
 
-  /// H v, for v of x's shape; the tape is as before then. @throws ShapeError for another shape.
-  Tensor<T> operator()(const Tensor<T>& v) const {
-    Tape<T>& tape = x_.tape();
-    const detail::RewindScope<T> scope(tape);
-    return jvp(slope_, x_, tape.view(v.shape(), v.data())).value();
-  }
+  /// H v, for v of x's shape. @throws ShapeError for another shape.
+  Tensor<T> operator()(const Tensor<T>& v) const { return product_(v); }
+  /// The same for values in memory, valid until the next product.
+  const T* operator()(const T* v) const { return product_(v); }
 
   /// The gradient.
   Var<T> gradient_var() const { return slope_; }
 
  private:
-  Var<T> x_, slope_;
+  Var<T> slope_;
+  JacobianProduct<T> product_;
 };
 
 /// The product of the Gauss-Newton matrix J^T J of residuals r(x) with v, J = dr/dx; recorded, of x's shape. For a loss

@@ -2,44 +2,41 @@
 
 #include <algorithm>
 
-#include "hypertape/autodiff/gradient.hpp"
-#include "hypertape/autodiff/jvp.hpp"
+#include "hypertape/autodiff/hessian_product.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// Calls use(i, product) for product i of the Jacobian with each unit vector of `unit_shape`; the tape is as before
-/// then.
-template <class T, class Product, class Use>
-void for_each_unit_vector(Tape<T>& tape, const Shape& unit_shape, const Product& product, const Use& use) {
-  Tensor<T> unit(unit_shape);
-  for (Index i = 0; i < unit.size(); ++i) {
-    const RewindScope<T> scope(tape);
+/// Calls use(i, product) for the product of a recorded map with each unit vector, of so many elements.
+template <class T, class Map, class Use>
+void for_each_unit_vector(Index size, const Map& map, const Use& use) {
+  Tensor<T> unit({size});
+  for (Index i = 0; i < size; ++i) {
     unit[i] = 1;
-    use(i, product(tape.view(unit.shape(), unit.data())).data());
+    use(i, map(static_cast<const T*>(unit.data())));
     unit[i] = 0;
   }
 }
 
 }  // namespace detail
 
-/// The Jacobian dy/dx (elements of y, elements of x), row-major, elements counted in the order of memory: as many
-/// sweeps as the fewer of the two are, forward or in reverse. Records nothing that stays.
+/// The Jacobian dy/dx (elements of y, elements of x), row-major, elements counted in the order of memory: one sweep is
+/// recorded, forward or in reverse, and computed for as many vectors as the fewer of the two are. Records nothing that
+/// stays.
 template <class T>
 Tensor<T> jacobian(Var<T> y, Var<T> x) {
   const Index rows = y.size(), columns = x.size();
   Tensor<T> result({rows, columns});
+  const detail::RewindScope<T> scope(y.tape());
   if (columns < rows) {
-    detail::for_each_unit_vector(
-        y.tape(), x.shape(), [&](Var<T> unit) { return jvp(y, x, unit); },
-        [&](Index column, const T* values) {
-          for (Index row = 0; row < rows; ++row) result[row * columns + column] = values[row];
-        });
+    detail::for_each_unit_vector<T>(columns, JacobianProduct<T>(y, x), [&](Index column, const T* values) {
+      for (Index row = 0; row < rows; ++row) result[row * columns + column] = values[row];
+    });
   } else {
-    detail::for_each_unit_vector(
-        y.tape(), y.shape(), [&](Var<T> unit) { return vjp(y, unit, x); },
-        [&](Index row, const T* values) { std::copy_n(values, columns, result.data() + row * columns); });
+    detail::for_each_unit_vector<T>(rows, TransposedJacobianProduct<T>(y, x), [&](Index row, const T* values) {
+      std::copy_n(values, columns, result.data() + row * columns);
+    });
   }
   return result;
 }
@@ -52,10 +49,9 @@ Tensor<T> hessian(Var<T> loss, Var<T> x) {
   const Index size = x.size();
   Tensor<T> result({size, size});
   const detail::RewindScope<T> scope(x.tape());
-  const Var<T> slope = gradient(loss, x);
-  detail::for_each_unit_vector(
-      x.tape(), x.shape(), [&](Var<T> unit) { return jvp(slope, x, unit); },
-      [&](Index row, const T* values) { std::copy_n(values, size, result.data() + row * size); });
+  detail::for_each_unit_vector<T>(size, HessianProduct<T>(loss, x), [&](Index row, const T* values) {
+    std::copy_n(values, size, result.data() + row * size);
+  });
   return result;
 }
 

@@ -186,6 +186,22 @@ class Tape {
     return values(id);
   }
 
+  /// Tells that the caller has changed the values of a leaf: what depends on them is computed again, where it is, when
+  /// somebody reads it.
+  void renew(NodeId leaf) {
+    const detail::Arena::Mark before = arena_.mark();
+    auto* changed = arena_.template allocate<bool>(static_cast<Index>(nodes_.size() - leaf));
+    changed[0] = true;
+    for (NodeId id = leaf + 1; id < nodes_.size(); ++id) {
+      bool depends = false;
+      for (int i = 0; i < nodes_[id].inputs && !depends; ++i)
+        depends = input(id, i) >= leaf && changed[input(id, i) - leaf];
+      changed[id - leaf] = depends;
+      nodes_[id].deferred |= depends;
+    }
+    arena_.rewind(before);
+  }
+
   /// Operations that are recorded from now on are evaluated when somebody reads their values, or at once. The memory
   /// for the values is taken either way. Returns what was set.
   bool defer(bool deferring) { return std::exchange(deferring_, deferring); }
