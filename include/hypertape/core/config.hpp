@@ -4,9 +4,9 @@
 
 /// The library's version, and its only place: CMake reads it from here.
 #define HYPERTAPE_VERSION_MAJOR 0
-#define HYPERTAPE_VERSION_MINOR 5
+#define HYPERTAPE_VERSION_MINOR 6
 #define HYPERTAPE_VERSION_PATCH 0
-#define HYPERTAPE_VERSION "0.5.0"
+#define HYPERTAPE_VERSION "0.6.0"
 
 #if __cplusplus < 202002L
 #error "hypertape is written in C++20: compile with -std=c++20 or later"

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "hypertape/core/error.hpp"
 #include "hypertape/optim/elementwise_rule.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
@@ -47,7 +48,7 @@ struct WeightDecay {
   double weight_decay = 0;  ///< lambda, at least 0
 
   /// @cond equations
-  static std::string name() { return Equations::name() + " with weight decay"; }
+  static std::string name() { return hypertape::detail::concat(Equations::name(), " with weight decay"); }
   static constexpr bool needs_gradient = detail::reads_gradient<Equations>;
   static constexpr auto slot_list = Equations::slot_list;
   static constexpr auto coefficients = detail::append(Equations::coefficients, Coefficient{"weight_decay"});
@@ -101,7 +102,7 @@ struct DecoupledWeightDecay {
   double weight_decay = 0;  ///< lambda, at least 0
 
   /// @cond equations
-  static std::string name() { return Equations::name() + " with decoupled weight decay"; }
+  static std::string name() { return hypertape::detail::concat(Equations::name(), " with decoupled weight decay"); }
   static constexpr bool needs_gradient = detail::reads_gradient<Equations>;
   static constexpr auto slot_list = Equations::slot_list;
   static constexpr auto coefficients = detail::append(Equations::coefficients, Coefficient{"weight_decay"});
