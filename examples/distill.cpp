@@ -39,6 +39,7 @@ int main() {
   options.inner_loop = {.steps = 3, .epochs = 10, .initial_learning_rate = 0.1};
   options.images.from_real = true;
   options.outer_loop.iterations = 500;
+  options.validation.evaluate_every = 250;
   const auto show = [](const distill::Progress& now) {
     if (now.score) std::cout << now.iteration << ": " << *now.score << " % of the held-out points are right\n";
     return true;  // go on
