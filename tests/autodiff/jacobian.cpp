@@ -83,6 +83,35 @@ TEST_CASE("JacobianProduct: columns and rows of the Jacobian, of what does not d
   CHECK(equal(jacobian(x.slice(1, {}), x), Tensor<double>({1, 3}, {0, 1, 0})));
 }
 
+TEST_CASE("JacobianProduct: through weights that are slices of one vector, in both directions, again and again") {
+  Tape<double> tape;
+  const Var<double> theta = tape.leaf(random_tensor<double>({21}, 1)), in = tape.leaf(random_tensor<double>({4, 3}, 2));
+  const Var<double> hidden = tanh(matmul(in, theta.slice(0, {3, 4})) + theta.slice(12, {4}));
+  const Var<double> y = matmul(hidden, theta.slice(16, {4})) + theta.slice(20, {});
+  const JacobianProduct<double> product(y, theta);
+  const TransposedJacobianProduct<double> transposed(y, theta);
+  for (std::uint64_t seed = 3; seed < 6; ++seed) {
+    const Tensor<double> v = random_tensor<double>({21}, seed), u = random_tensor<double>({4}, seed);
+    const Tensor<double> forward = product(v), back = transposed(u);
+    const auto mark = tape.mark();
+    CHECK(equal(forward, jvp(y, theta, tape.leaf(v)).value()));
+    CHECK(equal(back, vjp(y, tape.leaf(u), theta).value()));
+    tape.rewind(mark);
+  }
+}
+
+TEST_CASE("JacobianProduct: of a record that was dropped is an error") {
+  Tape<double> tape;
+  const Var<double> x = tape.leaf(random_tensor<double>({3}, 1)), y = exp(x);
+  const auto mark = tape.mark();
+  const JacobianProduct<double> product(y, x);
+  tape.rewind(mark);
+  CHECK_THROWS_AS(product(Tensor<double>({3})), ArgumentError);
+  tape.full({100}, 1);
+  exp(tape.full({100}, 1));
+  CHECK_THROWS_AS(product(Tensor<double>({3})), ArgumentError);
+}
+
 TEST_CASE("JacobianProduct: computes nothing again that does not depend on the vector") {
   Tape<double> tape;
   Index calls = 0;

@@ -17,7 +17,7 @@ class HessianProduct {
   /// Records d loss / dx and its tangent. @throws ShapeError if the loss is no scalar.
   HessianProduct(Var<T> loss, Var<T> x) : slope_(gradient(loss, x)), product_(slope_, x) {}
 
-  /// H v, for v of x's shape. @throws ShapeError for another shape.
+  /// H v, for v of x's shape. @throws ShapeError for another shape; ArgumentError as JacobianProduct.
   Tensor<T> operator()(const Tensor<T>& v) const { return product_(v); }
   /// The same for values in memory, valid until the next product.
   const T* operator()(const T* v) const { return product_(v); }

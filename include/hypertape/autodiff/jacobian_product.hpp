@@ -19,24 +19,28 @@ class RecordedMap {
   RecordedMap(Tape<T>& tape, const Shape& shape, const Record& record)
       : values_(tape.template allocate<T>(shape.size())), leaf_(zeros(tape, shape)), result_(record(leaf_)) {}
 
-  /// The result for these values, of the leaf's size, valid until the next call.
+  /// The result for these values, of the leaf's size, valid until the next call. @throws ArgumentError if the record
+  /// was dropped: its memory may be somebody else's.
   const T* operator()(const T* values) const {
+    require_recorded();
     std::copy_n(values, leaf_.size(), values_);
     leaf_.tape().renew(leaf_.id());
     return leaf_.tape().values(result_.id());
   }
 
-  const Shape& shape() const { return *stored_shape(leaf_); }
-  Var<T> result() const { return result_; }
-
   /// The result as a tensor. @throws ShapeError for values of another shape, naming the map.
   Tensor<T> apply(const char* name, const Tensor<T>& values) const {
-    if (values.shape() != shape()) throw ShapeError(name, ": needs ", shape(), ", got ", values.shape());
+    require_recorded();
+    const Shape shape = leaf_.shape();
+    if (values.shape() != shape) throw ShapeError(name, ": needs ", shape, ", got ", values.shape());
     return Tensor<T>(result_.shape(),
                      std::span<const T>((*this)(values.data()), static_cast<std::size_t>(result_.size())));
   }
 
  private:
+  void require_recorded() const {
+    leaf_.tape().require_nodes("product with a Jacobian", "part of the record", result_);
+  }
   Var<T> zeros(Tape<T>& tape, const Shape& shape) const {
     std::fill_n(values_, shape.size(), T(0));
     return tape.view(shape, values_);
@@ -65,7 +69,8 @@ class JacobianProduct {
           return jvp(y, x, v);
         }) {}
 
-  /// J v, of y's shape, for v of x's. @throws ShapeError for another shape.
+  /// J v, of y's shape, for v of x's. @throws ShapeError for another shape; ArgumentError if the tape was rewound past
+  /// the record.
   Tensor<T> operator()(const Tensor<T>& v) const { return map_.apply("JacobianProduct", v); }
   /// The same for values in memory, valid until the next product.
   const T* operator()(const T* v) const { return map_(v); }
@@ -87,7 +92,7 @@ class TransposedJacobianProduct {
           return result;
         }) {}
 
-  /// J^T v, of x's shape, for v of y's. @throws ShapeError for another shape.
+  /// J^T v, of x's shape, for v of y's. @throws ShapeError for another shape; ArgumentError as JacobianProduct.
   Tensor<T> operator()(const Tensor<T>& v) const { return map_.apply("TransposedJacobianProduct", v); }
   /// The same for values in memory, valid until the next product.
   const T* operator()(const T* v) const { return map_(v); }

@@ -85,9 +85,9 @@ struct Cholesky final : Operation<T> {
     kernels::map(N * N, call.input(0), out, out, [](T own, T turned) { return (own + turned) / T(2); });
     auto l = matrix_of(out, call.output_shape());
     Eigen::Ref<RowMajorMatrix<T>> in_place(l);
+    // Eigen::Success is a macro where X11 is; and to Eigen, a NaN is no failure.
     const bool failed = Eigen::LLT<Eigen::Ref<RowMajorMatrix<T>>>(in_place).info() != Eigen::ComputationInfo{};
-    if (failed ||
-        !(l.diagonal().array() > T(0)).all()) {  // Eigen::Success is a macro of X11; a NaN is no failure to it
+    if (failed || !(l.diagonal().array() > T(0)).all()) {
       throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
     }
     for (Index r = 0; r < N; ++r) std::fill(out + r * N + r + 1, out + (r + 1) * N, T(0));
