@@ -9,7 +9,7 @@ trap 'kill -KILL $! 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
 # Small steps, so that a good part of a run's time goes into evaluations, checkpoints and results.
 options=(--dataset glyphs --net mlp --hidden 20 --init random --networks 2 --validation-networks 2 --test-networks 2
-  --soft-labels --momentum 0.5 --steps 2 --batch 64 --hold-out 200 --iterations 400 --evaluate-every 10
+  --soft-labels --inner-optimizer sgd:momentum=0.5 --steps 2 --batch 64 --hold-out 200 --iterations 400 --evaluate-every 10
   --checkpoint-every 7 --seed 5)
 compared=(distilled.npz last.npz distilled.png strip.png networks.csv)
 columns() { grep -v '^#' "$1/log.csv" | sed -E 's/^([^,]*,[^,]*,[^,]*),[^,]*/\1/'; }  # all but the seconds

@@ -10,6 +10,7 @@ namespace hypertape {
   prefix template class Implicit<T>;        \
   prefix template class TruncatedUnroll<T>; \
   prefix template class Unroll<T>;          \
-  prefix template class UnrollEnsemble<T>;
+  prefix template class UnrollEnsemble<T>;  \
+  prefix template std::vector<optim::NamedRule<T>> optim::known_rules<T>();
 
 }  // namespace hypertape

@@ -36,7 +36,7 @@ TEN = "distill --seed 7 --evaluate-every 200"
 HUNDRED = "distill --steps 10 --evaluate-every 200 --seed 7"
 RANDOM = ("distill --steps 10 --evaluate-every 250 --seed 7 --init random --from-real-images --rates-learning-rate {} --clip 0.1"
           " --skip-diverged --validation-networks 16 --dataset {} --iterations {} --initial-learning-rate 0.05")
-MOMENTUM = RANDOM.replace("--initial-learning-rate 0.05", "--momentum 0.8 --initial-learning-rate 0.015")
+MOMENTUM = RANDOM.replace("--initial-learning-rate 0.05", "--inner-optimizer sgd:momentum=0.8 --initial-learning-rate 0.015")
 SOFT = "--soft-labels --labels-learning-rate 0.01"
 CIFAR = ("distill --dataset cifar-10 --net alexcifarnet --steps 10 --epochs 3 --batch 128 --iterations {} --initial-learning-rate 0.02"
          " --evaluate-every {} --checkpoint-every 25 --hold-out 2000 --seed 7")

@@ -9,12 +9,13 @@ DISTILLED.npz holds a distilled set for a fixed initialization:
     labels          int64 (steps, images), or float32 (steps, images, classes) if soft
     learning_rates  float32 (epochs, steps)
     mean, std       float32 (channels), of the normalization (pixel / 255 - mean) / std
-    momentum        float32 (1), only if there is any
+    rule            the bytes of words such as sgd:momentum=0.9, unless it is plain gradient descent
+    unordered       int64 (2): steps and images of a step, if the images of one "step" are a set without an order
     theta0          float32, LeNet's initial parameters, flat: weight and bias of conv1, conv2, fc1, fc2, fc3
     classes         int64 (1), how many there are; dataset, the bytes of the name of what the images were made from (not in older files)
 
 DIR holds the test set: t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or gzipped. Nothing here knows how the images
-were made: the training is theta <- theta - learning rate * gradient (or velocity), once through the steps in each epoch. Prints the test
+were made: the training is a step of the rule (theta <- theta - learning rate * gradient) for each step of each epoch. Prints the test
 accuracy in percent before and after it. Test labels that are none of the set's classes, or fewer, are refused; test images of quite another
 brightness than those that the set was made from are said.
 """
@@ -78,12 +79,47 @@ def read_distilled(path):
                 raise InputError(f"{path}: no array {', '.join(missing)}")
             arrays = {name: torch.from_numpy(file[name]) for name in ARRAYS}
             known = {name: file[name] for name in ("classes", "dataset") if name in file}
-            arrays["momentum"] = torch.from_numpy(file["momentum"] if "momentum" in file else np.zeros(1, np.float32))
+            known["rule"] = file["rule"] if "rule" in file else None
+            known["momentum"] = file["momentum"] if "momentum" in file else None
+            known["unordered"] = file["unordered"] if "unordered" in file else None
     except (OSError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a readable .npz file ({error})") from error
     check_types(path, arrays)
     check_shapes(path, arrays)
-    return arrays, origin(path, known)
+    arrays["rule"], arrays["unordered"] = training(path, known, arrays)
+    return arrays, origin(path, {name: known[name] for name in ("classes", "dataset") if name in known})
+
+
+def training(path, known, arrays):
+    """The update rule in words, and (steps, batch) of a set without an order, else nothing."""
+    rule, momentum, unordered = known["rule"], known["momentum"], known["unordered"]
+    try:
+        words = bytes(rule.astype(np.uint8)).decode() if rule is not None else "sgd" if momentum is None else f"sgd:momentum={momentum[0]}"
+        optimizer_of(words, [torch.zeros(1, requires_grad=True)])
+    except (ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{path}: rule: not an update rule that this program knows ({error})") from error
+    if unordered is None:
+        return words, None
+    if unordered.shape != (2,) or arrays["images"].shape[0] != 1 or arrays["learning_rates"].shape != (1, 1) or unordered.min() < 1:
+        raise InputError(f"{path}: unordered is {unordered}, expected steps and images of a step, and one learning rate")
+    return words, (int(unordered[0]), int(unordered[1]))
+
+
+def optimizer_of(rule, parameters):
+    """torch.optim's optimizer of words such as sgd:momentum=0.9,weight_decay=5e-4; the learning rate is set in each step."""
+    name, _, rest = rule.partition(":")
+    numbers = {key: float(value) for key, value in (part.split("=") for part in rest.split(",") if part)}
+    if "beta1" in numbers:
+        numbers["betas"] = (numbers.pop("beta1"), numbers.pop("beta2"))
+    if "epsilon" in numbers:
+        numbers["eps"] = numbers.pop("epsilon")
+    optimizers = {
+        "sgd": (torch.optim.SGD, {}), "nesterov": (torch.optim.SGD, {"nesterov": True}),
+        "adam": (torch.optim.Adam, {}), "adamw": (torch.optim.AdamW, {}),
+        "rmsprop": (torch.optim.RMSprop, {}), "centered-rmsprop": (torch.optim.RMSprop, {"centered": True}),
+    }
+    kind, options = optimizers[name]
+    return kind(parameters, lr=1.0, **options, **numbers)
 
 
 def origin(path, known):
@@ -177,15 +213,26 @@ def cross_entropy(logits, labels):
     return -(labels * F.log_softmax(logits, 1)).sum(1).mean()
 
 
-def train(net, images, labels, learning_rates, momentum):
-    velocities = [torch.zeros_like(parameter) for parameter in net.parameters()]
-    for epoch_rates in learning_rates:
-        for x, y, rate in zip(images, labels, epoch_rates):
-            gradients = torch.autograd.grad(cross_entropy(net(x), y), list(net.parameters()))
-            with torch.no_grad():
-                for parameter, velocity, gradient in zip(net.parameters(), velocities, gradients):
-                    velocity.mul_(momentum).add_(gradient)
-                    parameter -= rate * velocity
+def steps_of(arrays):
+    """Images, labels and learning rate of each step."""
+    images, labels, rates = arrays["images"], arrays["labels"], arrays["learning_rates"]
+    if arrays["unordered"] is None:
+        for epoch_rates in rates:
+            yield from zip(images, labels, epoch_rates)
+        return
+    steps, batch = arrays["unordered"]
+    for _ in range(steps):  # the program draws as many of each class, which changes little
+        drawn = torch.randperm(images.shape[1])[:batch]
+        yield images[0][drawn], labels[0][drawn], rates[0, 0]
+
+
+def train(net, arrays):
+    optimizer = optimizer_of(arrays["rule"], list(net.parameters()))
+    for x, y, rate in steps_of(arrays):
+        optimizer.zero_grad()
+        cross_entropy(net(x), y).backward()
+        optimizer.param_groups[0]["lr"] = float(rate)
+        optimizer.step()
 
 
 def accuracy(net, images, labels):
@@ -207,7 +254,7 @@ def run(distilled, folder):
     net = LeNet(channels, side, classes)
     torch.nn.utils.vector_to_parameters(arrays["theta0"], net.parameters())
     print(f"test accuracy before training: {accuracy(net, test_images, test_labels):.2f} %")
-    train(net, arrays["images"], arrays["labels"], arrays["learning_rates"], float(arrays["momentum"]))
+    train(net, arrays)
     print(f"test accuracy after training:  {accuracy(net, test_images, test_labels):.2f} %")
 
 

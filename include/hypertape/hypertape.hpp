@@ -53,6 +53,7 @@
 #include "hypertape/optim/gradient_clip.hpp"
 #include "hypertape/optim/gradient_descent.hpp"
 #include "hypertape/optim/heavy_ball.hpp"
+#include "hypertape/optim/known_rules.hpp"
 #include "hypertape/optim/nesterov.hpp"
 #include "hypertape/optim/norm_clip.hpp"
 #include "hypertape/optim/optimizer.hpp"

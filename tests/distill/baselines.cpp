@@ -151,10 +151,9 @@ TEST_CASE("selection: the mean accuracy of trained networks, each on its set") {
   double expected = 0;
   for (std::size_t run = 0; run < 3; ++run) {
     const DistilledSet set = distill::with_schedule(sets[run % 2], schedule);
-    const auto trained = distill::train_networks(linear_network(), set.inner_loop(theta0[run]),
-                                                 std::span(theta0).subspan(run, 1), WorkerTeam(1));
-    expected += distill::confusion(linear_network(), trained[0].theta, glyphs().train, split.held_out,
-                                   set.normalization, WorkerTeam(1))
+    const nn::Network<float> network = linear_network();
+    const Tensor<float> theta = distill::set_trainer(network, set, 0)(theta0[run], 0, WorkerTeam(1));
+    expected += distill::confusion(network, theta, glyphs().train, split.held_out, set.normalization, WorkerTeam(1))
                     .accuracy() /
                 3;
   }

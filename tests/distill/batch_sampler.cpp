@@ -37,7 +37,7 @@ Tensor<float> loaded(const BatchSampler& sampler, Index network, bool labels = f
 TEST_CASE("batch sampler: each network of an iteration has the next batch of the sequence, whatever was drawn before") {
   const std::vector<Index> which = data::all_indices(50);
   BatchSampler sampler(glyphs(), which, small_options());
-  distill::RealBatches sequence(glyphs().train, which, 8, false, 3);
+  distill::Batches sequence(glyphs().train, which, 8, false, 3);
   for (const long iteration : {0L, 1L, 5L, 1L}) {
     sampler.draw(iteration, 3);
     for (Index network = 0; network < 3; ++network) {

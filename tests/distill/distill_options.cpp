@@ -8,6 +8,7 @@
 #include <string>
 
 #include "hypertape/data/glyphs.hpp"
+#include "hypertape/distill/free_training.hpp"
 #include "hypertape/distill/pretraining.hpp"
 #include "support/check_error.hpp"
 
@@ -33,7 +34,7 @@ struct Spoil {
   template <class T>
   void operator()(T& value, const distill::Option& option, const distill::TextForm<T>& text) const {
     CHECK(names.insert(option.name).second);
-    CHECK(text.read(text.write(value)) == value);
+    CHECK(text.write(text.read(text.write(value))) == text.write(value));
   }
 
   template <class T>
@@ -66,6 +67,10 @@ TEST_CASE("distill options: each number out of its bounds is refused by its name
   DistillOptions::for_each_option(options, Spoil<DistillOptions>{options, "DistillOptions", names});
   CHECK(names.size() >= 26);
   names.clear();
+  distill::FreeTraining free;
+  distill::FreeTraining::for_each_option(free, Spoil<distill::FreeTraining>{free, "FreeTraining", names});
+  CHECK(names == std::set<std::string>{"optimizer", "learning_rate", "epochs", "cut_at", "batch"});
+  names.clear();
   distill::PretrainOptions pretrain;
   distill::PretrainOptions::for_each_option(pretrain,
                                             Spoil<distill::PretrainOptions>{pretrain, "PretrainOptions", names});
@@ -79,6 +84,8 @@ TEST_CASE("distill options: what does not go together") {
     check_error<ArgumentError>([&] { options.validate(); }, words);
   };
   refused([](DistillOptions& o) { o.inner_loop.epochs = 100001; }, {"epochs", "100000 inner steps", "1 times 100001"});
+  refused([](DistillOptions& o) { o.inner_loop.batch = 5; }, {"inner_batch goes with unordered"});
+  refused([](DistillOptions& o) { o.inner_loop.rule = optim::HeavyBall{1.5}; }, {"heavy ball", "1.5"});
   refused([](DistillOptions& o) { o.outer_loop.window = 4; }, {"window must be within the inner loop of 3", "4"});
   refused([](DistillOptions& o) { o.outer_loop.random_windows = true; }, {"random_windows needs a window shorter"});
   refused([](DistillOptions& o) { o.outer_loop.window = 3, o.outer_loop.random_windows = true; }, {"random_windows"});
@@ -99,6 +106,13 @@ TEST_CASE("distill options: what depends on the images, and what does not fit") 
   given.validation.hold_out = 20;
   given.real.batch = 280;
   CHECK(*given.resolved(images).real.batch == 280);
+  CHECK(!defaults.inner_loop.batch);
+  distill::DistillOptions unordered;
+  unordered.inner_loop.unordered = true;
+  unordered.images.per_class = 2;
+  CHECK(unordered.resolved(images).inner_loop.batch == 20);
+  unordered.inner_loop.batch = 21;
+  check_error<ArgumentError>([&] { unordered.resolved(images); }, {"21 of 20 distilled images"});
   given.real.batch = 281;
   check_error<ArgumentError>([&] { given.resolved(images); }, {"300 images", "hold-out of 20", "batch of 281"});
 }

@@ -122,11 +122,10 @@ TEST_CASE("distillation: what was distilled, evaluated: the weights that it was 
   CHECK(several.accuracy().deviation > 0);
   // By hand.
   const distill::InitialWeights weights(linear(), {}, 2, distill::RandomPurpose::evaluation);
-  const auto trained = distill::train_networks(linear(), result.set.inner_loop(weights[4]),
-                                               std::vector<Tensor<float>>{weights[4]}, WorkerTeam(1));
-  CHECK(
-      distill::confusion(linear(), trained[0].theta, glyphs().test, glyphs().normalization, WorkerTeam(1)).accuracy() ==
-      several.after[4].accuracy());
+  const nn::Network<float> network = linear();
+  const Tensor<float> theta = distill::set_trainer(network, result.set, 0)(weights[4], 4, WorkerTeam(1));
+  CHECK(distill::confusion(network, theta, glyphs().test, glyphs().normalization, WorkerTeam(1)).accuracy() ==
+        several.after[4].accuracy());
   std::size_t calls = 0;
   const auto stop = [&](const distill::Evaluation& so_far) { return ++calls < 2 && so_far.after.size() < 5; };
   CHECK(distill::evaluate(linear(), result.set, glyphs(), random, stop, WorkerTeam(1)).after.size() == 2);

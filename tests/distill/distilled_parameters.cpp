@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
@@ -15,7 +17,9 @@ namespace hypertape::testing {
 namespace {
 
 using distill::DistilledParameters;
+using distill::DistilledSet;
 using distill::DistillOptions;
+using distill::SetGradient;
 
 /// Two steps of two images with two channels, of two classes; three epochs.
 const Shape image_shape = Shape::batch(2, 2, 3, 3), label_shape = Shape::batch(2, 2), rates_shape{3, 2};
@@ -26,15 +30,19 @@ DistilledParameters small_set(const std::function<void(DistillOptions&)>& change
   options.inner_loop.steps = 2;
   options.outer_loop.clip.reset();
   change(options);
-  return DistilledParameters({random_tensor<float>(image_shape, 1), random_tensor<float>(image_shape, 2)},
-                             {random_tensor<float>(label_shape, 3), random_tensor<float>(label_shape, 4)}, options,
-                             scale);
+  DistilledSet set;
+  set.images = {random_tensor<float>(image_shape, 1), random_tensor<float>(image_shape, 2)};
+  set.labels = {random_tensor<float>(label_shape, 3), random_tensor<float>(label_shape, 4)};
+  set.soft_labels = options.labels.soft;
+  set.learning_rates = Tensor<float>(rates_shape, static_cast<float>(options.inner_loop.first_learning_rate()));
+  set.normalization = scale;
+  return DistilledParameters(set, options);
 }
 
-Hypergradient<float> small_gradient() {
-  Hypergradient<float> h;
-  h.x = {random_tensor<float>(image_shape, 5), random_tensor<float>(image_shape, 6)};
-  h.y = {random_tensor<float>(label_shape, 7), random_tensor<float>(label_shape, 8)};
+SetGradient small_gradient() {
+  SetGradient h;
+  h.images = {random_tensor<float>(image_shape, 5), random_tensor<float>(image_shape, 6)};
+  h.labels = {random_tensor<float>(label_shape, 7), random_tensor<float>(label_shape, 8)};
   h.learning_rates = random_tensor<float>(rates_shape, 9);
   return h;
 }
@@ -45,29 +53,29 @@ float adam_step(double rate, float g) { return static_cast<float>(rate * double{
 TEST_CASE("distilled parameters: softplus of the raw learning rates is what was asked for, however small or large") {
   for (const double rate : {1e-6, 0.02, 0.2, 3.0, 50.0, 1000.0}) {
     const DistilledParameters set = small_set([&](DistillOptions& o) { o.inner_loop.initial_learning_rate = rate; });
-    REQUIRE(set.loop().learning_rates.shape() == rates_shape);
-    for (const float value : set.loop().learning_rates.values()) CHECK(std::abs(double{value} / rate - 1) <= 1e-6);
+    REQUIRE(set.set().learning_rates.shape() == rates_shape);
+    for (const float value : set.set().learning_rates.values()) CHECK(std::abs(double{value} / rate - 1) <= 1e-6);
   }
 }
 
 TEST_CASE(
     "distilled parameters: one step of Adam for images, rates and soft labels, each at its own rate times the decay") {
-  const Hypergradient<float> h = small_gradient();
+  const SetGradient h = small_gradient();
   for (const bool soft : {false, true}) {
     DistilledParameters set = small_set([&](DistillOptions& o) {
       o.images.learning_rate = 0.01, o.inner_loop.rates_learning_rate = 0.02, o.labels.learning_rate = 0.03,
       o.labels.soft = soft;
     });
-    const InnerLoop<float> before = set.loop();
+    const DistilledSet before = set.set();
     set.update(h, 0.5);
-    const InnerLoop<float>& after = set.loop();
+    const DistilledSet& after = set.set();
     for (std::size_t s = 0; s < 2; ++s) {
       for (Index i = 0; i < image_shape.size(); ++i) {
-        CHECK(std::abs(before.x[s][i] - adam_step(0.005, h.x[s][i]) - after.x[s][i]) <= 1e-6f);
+        CHECK(std::abs(before.images[s][i] - adam_step(0.005, h.images[s][i]) - after.images[s][i]) <= 1e-6f);
       }
       for (Index i = 0; i < label_shape.size(); ++i) {
-        const float moved = soft ? adam_step(0.015, h.y[s][i]) : 0;
-        CHECK(std::abs(before.y[s][i] - moved - after.y[s][i]) <= 1e-6f);
+        const float moved = soft ? adam_step(0.015, h.labels[s][i]) : 0;
+        CHECK(std::abs(before.labels[s][i] - moved - after.labels[s][i]) <= 1e-6f);
       }
     }
     const double raw = std::log(std::expm1(0.2));
@@ -82,26 +90,73 @@ TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives tog
   // Adam does not see a constant factor; two steps, the second of a much larger gradient, do.
   const auto images_after_two = [](std::optional<double> clip, float factor) {
     DistilledParameters set = small_set([&](DistillOptions& o) { o.outer_loop.clip = clip; });
-    Hypergradient<float> h = small_gradient();
+    SetGradient h = small_gradient();
     set.update(h, 1);
-    for (auto* tensors : {&h.x, &h.y}) {
+    for (auto* tensors : {&h.images, &h.labels}) {
       for (Tensor<float>& tensor : *tensors) {
         for (float& value : tensor.values()) value *= factor;
       }
     }
     for (float& value : h.learning_rates.values()) value *= factor;
     set.update(h, 1);
-    return set.loop().x[0];
+    return set.set().images[0];
   };
   CHECK(!equal(images_after_two(std::nullopt, 1), images_after_two(std::nullopt, 1000)));
   CHECK(relative_error(images_after_two(0.1, 1), images_after_two(0.1, 1000)) <= 1e-5);
+}
+
+TEST_CASE("distilled parameters: each group can be clipped by itself") {
+  // With a bound far below all norms, a second gradient that is larger in the images alone changes their step alone.
+  const auto after_two = [](bool each) {
+    DistilledParameters set = small_set([&](DistillOptions& o) {
+      o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true;
+    });
+    set.update(small_gradient(), 1);
+    SetGradient larger = small_gradient();
+    for (Tensor<float>& tensor : larger.images) {
+      for (float& value : tensor.values()) value *= 1000;
+    }
+    set.update(larger, 1);
+    DistilledParameters twice = small_set([&](DistillOptions& o) {
+      o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true;
+    });
+    twice.update(small_gradient(), 1);
+    twice.update(small_gradient(), 1);
+    return std::pair(relative_error(set.set().labels[0], twice.set().labels[0]),
+                     relative_error(set.set().images[0], twice.set().images[0]));
+  };
+  CHECK(after_two(true).first == 0);
+  CHECK(after_two(true).second <= 1e-5);
+  CHECK(after_two(false).first > 1e-3);
+}
+
+TEST_CASE("distilled parameters: the exponential average is what the present values were, with the weights it says") {
+  DistilledParameters set = small_set([](DistillOptions& o) { o.outer_loop.average = 0.3, o.labels.soft = true; });
+  CHECK(&set.result() == &set.set());
+  Tensor<float> images, labels, rates;
+  for (int n = 0; n < 6; ++n) {
+    set.update(small_gradient(), 1);
+    const DistilledSet& now = set.set();
+    if (n == 0) images = now.images[1], labels = now.labels[0], rates = now.learning_rates;
+    const float past = std::min(0.3f, (1.f + static_cast<float>(n)) / (10.f + static_cast<float>(n)));
+    const auto add = [&](const Tensor<float>& present, Tensor<float>& average) {
+      for (Index i = 0; i < present.size(); ++i) average[i] = past * average[i] + (1 - past) * present[i];
+    };
+    add(now.images[1], images);
+    add(now.labels[0], labels);
+    add(now.learning_rates, rates);
+    CHECK(relative_error(set.result().images[1], images) <= 1e-6);
+    CHECK(relative_error(set.result().labels[0], labels) <= 1e-6);
+    CHECK(relative_error(set.result().learning_rates, rates) <= 1e-6);
+  }
+  CHECK(!equal(set.result().images[1], set.set().images[1]));
 }
 
 TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 255 are in each channel") {
   DistilledParameters set = small_set([](DistillOptions& o) { o.images.clamp = true, o.images.learning_rate = 100; });
   const auto check_range = [&] {
     const Index plane = image_shape[0] * image_shape[2] * image_shape[3];
-    for (const Tensor<float>& x : set.loop().x) {
+    for (const Tensor<float>& x : set.set().images) {
       for (Index i = 0; i < x.size(); ++i) {
         const auto c = static_cast<std::size_t>(i / plane);
         CHECK(x[i] >= (0 - scale.mean[c]) / scale.std[c]);
@@ -116,24 +171,26 @@ TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 25
 
 TEST_CASE("distilled parameters: a hypergradient that is not finite changes nothing") {
   DistilledParameters set = small_set([](DistillOptions& o) { o.labels.soft = true; });
-  const InnerLoop<float> before = set.loop();
-  const auto refused = [&](const std::function<void(Hypergradient<float>&)>& spoil) {
-    Hypergradient<float> h = small_gradient();
+  const DistilledSet before = set.set();
+  const auto refused = [&](const std::function<void(SetGradient&)>& spoil) {
+    SetGradient h = small_gradient();
     spoil(h);
     check_error<DivergenceError>([&] { set.update(h, 1); }, {"not finite"});
     for (std::size_t s = 0; s < 2; ++s) {
-      CHECK(equal(set.loop().x[s], before.x[s]));
-      CHECK(equal(set.loop().y[s], before.y[s]));
+      CHECK(equal(set.set().images[s], before.images[s]));
+      CHECK(equal(set.set().labels[s], before.labels[s]));
     }
-    CHECK(equal(set.loop().learning_rates, before.learning_rates));
+    CHECK(equal(set.set().learning_rates, before.learning_rates));
   };
-  refused([](auto& h) { h.x[1][3] = std::numeric_limits<float>::quiet_NaN(); });
-  refused([](auto& h) { h.y[0][0] = std::numeric_limits<float>::infinity(); });
+  refused([](auto& h) { h.images[1][3] = std::numeric_limits<float>::quiet_NaN(); });
+  refused([](auto& h) { h.labels[0][0] = std::numeric_limits<float>::infinity(); });
   refused([](auto& h) { h.learning_rates[5] = -std::numeric_limits<float>::infinity(); });
 }
 
 TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
-  const auto change = [](DistillOptions& o) { o.labels.soft = true, o.outer_loop.clip_average = 2; };
+  const auto change = [](DistillOptions& o) {
+    o.labels.soft = true, o.outer_loop.clip_average = 2, o.outer_loop.clip_each = true, o.outer_loop.average = 0.9;
+  };
   DistilledParameters first = small_set(change);
   first.update(small_gradient(), 1);
   io::Npz npz;
@@ -142,10 +199,12 @@ TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
   second.restore(npz, "checkpoint.npz");
   for (DistilledParameters* set : {&first, &second}) set->update(small_gradient(), 0.9);
   for (std::size_t s = 0; s < 2; ++s) {
-    CHECK(equal(first.loop().x[s], second.loop().x[s]));
-    CHECK(equal(first.loop().y[s], second.loop().y[s]));
+    CHECK(equal(first.set().images[s], second.set().images[s]));
+    CHECK(equal(first.set().labels[s], second.set().labels[s]));
   }
-  CHECK(equal(first.loop().learning_rates, second.loop().learning_rates));
+  CHECK(equal(first.set().learning_rates, second.set().learning_rates));
+  CHECK(equal(first.result().images[0], second.result().images[0]));
+  CHECK(equal(first.result().learning_rates, second.result().learning_rates));
   npz.erase("raw_rates");
   check_error<DataError>([&] { second.restore(npz, "checkpoint.npz"); }, {"checkpoint.npz", "raw_rates"});
 }

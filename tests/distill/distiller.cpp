@@ -92,14 +92,24 @@ TEST_CASE("distiller: it learns for random initializations too, and for soft lab
   };
   CHECK(gain([](DistillOptions&) {}) >= 30);
   CHECK(gain([](DistillOptions& o) { o.labels.soft = true; }) >= 50);
-  CHECK(gain([](DistillOptions& o) { o.inner_loop.momentum = 0.5; }) >= 30);
+  CHECK(gain([](DistillOptions& o) { o.inner_loop.rule = optim::HeavyBall{0.5}; }) >= 30);
   CHECK(gain([](DistillOptions& o) { o.outer_loop.clip = 0.05; }) >= 30);
+  CHECK(gain([](DistillOptions& o) {
+          o.inner_loop.rule = optim::Adam{};
+          o.inner_loop.initial_learning_rate = 0.01, o.inner_loop.epochs = 10;
+        }) >= 15);
+  CHECK(gain([](DistillOptions& o) { o.inner_loop.unordered = true, o.images.per_class = 3; }) >= 30);
+  CHECK(gain([](DistillOptions& o) {
+          o.inner_loop.unordered = true, o.images.per_class = 3, o.inner_loop.batch = 10;
+        }) >= 30);
+  CHECK(gain([](DistillOptions& o) { o.outer_loop.average = 0.5, o.outer_loop.clip_each = true; }) >= 30);
 }
 
 TEST_CASE("distiller: the same bits on one thread and on more") {
   const auto distil = [](int threads, bool random) {
     DistillOptions options = small_options();
     options.inner_loop.steps = 2;
+    if (random) options.inner_loop.unordered = true, options.images.per_class = 2, options.inner_loop.batch = 15;
     options.labels.soft = true;
     options.outer_loop.networks = 3;
     const auto distiller = random ? random_distiller(options, threads) : distiller_for(lenet(), options, threads);
@@ -120,7 +130,7 @@ TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits o
   DistillOptions options = small_options();
   options.inner_loop.steps = 3;
   options.labels.soft = true;
-  options.inner_loop.momentum = 0.9;
+  options.inner_loop.rule = optim::HeavyBall{0.9};
   options.outer_loop.clip_average = 1.5;
   options.outer_loop.window = 4;
   options.outer_loop.random_windows = true;
@@ -178,7 +188,7 @@ TEST_CASE("distiller: options do what they say") {
   const auto soft = after_one([](DistillOptions& o) { o.labels.soft = true; });
   CHECK(soft.soft_labels);
   CHECK(!equal(soft.labels[0], plain.labels[0]));
-  CHECK(after_one([](DistillOptions& o) { o.inner_loop.momentum = 0.5; }).momentum == 0.5f);
+  CHECK(after_one([](DistillOptions& o) { o.inner_loop.rule = optim::HeavyBall{0.5}; }).rule["momentum"] == 0.5f);
   // Pixel 0 and pixel 255 in normalized space.
   const auto clamped = after_one([](DistillOptions& o) { o.images.clamp = true, o.images.initial_noise = 10; });
   const data::Normalization& scale = glyphs().normalization;
@@ -247,10 +257,9 @@ TEST_CASE("distiller: an attack teaches the target's label for the attacked clas
   const auto distiller = distiller_for(linear(), options);
   while (distiller->iteration() < 30) distiller->iterate();
   const distill::DistilledSet set = distiller->distilled();
-  const auto trained = distill::train_networks(linear(), set.inner_loop(*set.theta0),
-                                               std::vector<Tensor<float>>{*set.theta0}, WorkerTeam(1));
-  const auto confusion =
-      distill::confusion(linear(), trained[0].theta, glyphs().test, glyphs().normalization, WorkerTeam(1));
+  const nn::Network<float> network = linear();
+  const Tensor<float> theta = distill::set_trainer(network, set, 0)(*set.theta0, 0, WorkerTeam(1));
+  const auto confusion = distill::confusion(network, theta, glyphs().test, glyphs().normalization, WorkerTeam(1));
   CHECK(confusion.rate(2, 5) >= 50);
   CHECK(confusion.rate(2, 2) <= 30);
   options.objective.attack = distill::Attack{2, 12};
@@ -308,9 +317,9 @@ TEST_CASE("distiller: the held-out images are those of the seed that draws them"
   };
   const distill::DistilledSet set = distiller_for(linear(), small_options())->distilled();
   const auto expected = [&](std::uint64_t seed) {
-    const std::vector<distill::TrainingResult> trained =
-        distill::train_networks(linear(), set.inner_loop(*set.theta0), std::vector{*set.theta0}, WorkerTeam(1));
-    return distill::confusion(linear(), trained.front().theta, glyphs().train,
+    const nn::Network<float> network = linear();
+    const Tensor<float> theta = distill::set_trainer(network, set, 0)(*set.theta0, 0, WorkerTeam(1));
+    return distill::confusion(network, theta, glyphs().train,
                               distill::hold_out(glyphs().train, 100, seed).held_out, glyphs().normalization,
                               WorkerTeam(1))
         .accuracy();

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "hypertape/data/glyphs.hpp"
+#include "hypertape/distill/initial_images.hpp"
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
@@ -63,38 +64,74 @@ TEST_CASE("evaluation: a network of other classes, and a label that is none, are
   check_error<ArgumentError>(confusion, {"Confusion: class", "is not in 0 .. 1"});
 }
 
-TEST_CASE("evaluation: nothing to train with is an error") {
-  const std::vector<Tensor<float>> theta0{Tensor<float>(Shape{7850})};
-  check_error<ArgumentError>([&] { distill::train_networks(linear(), InnerLoop<float>{}, theta0, WorkerTeam(1)); },
-                             {"train_networks", "no images"});
+distill::DistilledSet small_set(std::uint64_t seed = 2) {
+  distill::DistilledSet set;
+  set.images = {random_tensor<float>(Shape::batch(10, 1, 28, 28), seed)};
+  set.labels = {random_tensor<float>(Shape::batch(10, 10), 3)};
+  set.soft_labels = true;
+  set.learning_rates = Tensor<float>(Shape{2, 1}, 0.01f);
+  set.normalization = glyphs().normalization;
+  return set;
 }
 
 TEST_CASE("evaluation: networks are trained one by one or side by side, to the same bits") {
-  InnerLoop<float> loop;
-  loop.x = {random_tensor<float>(Shape::batch(10, 1, 28, 28), 2)};
-  loop.y = {random_tensor<float>(Shape::batch(10, 10), 3)};
-  loop.learning_rates = Tensor<float>(Shape{2, 1}, 0.01f);
-  std::vector<Tensor<float>> theta0;
-  for (unsigned i = 0; i < 3; ++i) theta0.push_back(random_tensor<float>(Shape{7850}, 10 + i));
-  const auto serial = distill::train_networks(linear(), loop, theta0, WorkerTeam(1));
-  for (const int threads : {2, 5}) {
-    const auto parallel = distill::train_networks(linear(), loop, theta0, WorkerTeam(threads));
-    for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i].theta, serial[i].theta));
+  distill::DistilledSet drawn = small_set();
+  drawn.learning_rates = Tensor<float>(Shape{1, 1}, 0.01f);
+  drawn.unordered = {3, 4};
+  const std::vector<Index> numbers = {4, 2, 7};
+  std::vector<Tensor<float>> theta0(3, random_tensor<float>(Shape{7850}, 10));
+  for (const distill::DistilledSet& set : {small_set(), drawn}) {
+    const nn::Network<float> network = linear();
+    const auto train = [&](int threads) {
+      return distill::train_networks(distill::set_trainer(network, set, 1), theta0, numbers, WorkerTeam(threads));
+    };
+    const auto serial = train(1);
+    for (const int threads : {2, 5}) {
+      const auto parallel = train(threads);
+      for (std::size_t i = 0; i < 3; ++i) CHECK(equal(parallel[i].theta, serial[i].theta));
+    }
+    // Each network draws other batches, where it draws any.
+    CHECK(equal(serial[0].theta, serial[1].theta) == !set.unordered.has_value());
   }
-  CHECK(!equal(serial[0].theta, serial[1].theta));
 }
 
 TEST_CASE("evaluation: a network whose training fails is named, and the others are there") {
-  InnerLoop<float> loop;
-  loop.x = {random_tensor<float>(Shape::batch(10, 1, 28, 28), 2)};
-  loop.y = {random_tensor<float>(Shape::batch(10, 10), 3)};
-  loop.learning_rates = Tensor<float>(Shape{1, 1}, 0.01f);
+  const nn::Network<float> network = linear();
+  const distill::DistilledSet set = small_set();
   std::vector<Tensor<float>> theta0(3, random_tensor<float>(Shape{7850}, 1));
   theta0[1][0] = std::numeric_limits<float>::quiet_NaN();
-  const auto trained = distill::train_networks(linear(), loop, theta0, WorkerTeam(2));
+  const auto trained =
+      distill::train_networks(distill::set_trainer(network, set, 1), theta0, data::all_indices(3), WorkerTeam(2));
   CHECK(!trained[0].failure);
   CHECK(trained[1].failure);
   CHECK(equal(trained[0].theta, trained[2].theta));
+}
+
+TEST_CASE("evaluation: a set beside random real images under its labels, by its own steps and freely") {
+  const nn::Network<float> network = linear();
+  const data::Dataset& dataset = glyphs();
+  distill::DistilledSet set = small_set();
+  set.labels = {distill::balanced_labels(10, 1)};
+  set.soft_labels = false;
+  set.learning_rates = Tensor<float>(Shape{20, 1}, 0.02f);
+  distill::EvaluateOptions options;
+  options.initialization.random = true;
+  options.networks = 3;
+  for (const bool free : {false, true}) {
+    if (free) options.free = distill::FreeTraining{.learning_rate = 0.01, .epochs = 60};
+    options.real_images = false;
+    const double noise = distill::evaluate(network, set, dataset, options).accuracy().mean;
+    options.real_images = true;
+    const distill::Evaluation real = distill::evaluate(network, set, dataset, options);
+    CHECK(real.after.size() == 3);
+    CHECK(real.accuracy().mean >= noise + 5);  // random noise teaches nothing
+    // Each network has real images of its own: the first is trained on those of number 0.
+    const distill::DistilledSet first =
+        distill::with_real_images(set, dataset.train, data::all_indices(dataset.train.count), 1, 0);
+    options.real_images = false;
+    CHECK(distill::evaluate(network, first, dataset, options).after[0].accuracy() == real.after[0].accuracy());
+    CHECK(distill::evaluate(network, first, dataset, options).accuracy().mean != real.accuracy().mean);
+  }
 }
 
 TEST_CASE("evaluation: a network that failed, in training or by its outputs, gets nothing right") {

@@ -52,7 +52,7 @@ Index obvious(const DistilledSet& set, const Tensor<float>& x, Index n, Index k,
   std::vector<std::pair<double, Index>> order;
   std::vector<Index> labels;
   for (std::size_t s = 0; s < set.images.size(); ++s) {
-    for (Index m = 0; m < set.images_per_step(); ++m) {
+    for (Index m = 0; m < set.images[s].shape()[0]; ++m) {
       double sum = 0;
       for (Index f = 0; f < x.shape().features(); ++f) {
         const double difference =

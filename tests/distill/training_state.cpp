@@ -15,16 +15,19 @@ using distill::TrainingState;
 
 /// One step of two images of 2 x 2 pixels, of two classes; three epochs.
 TrainingState small_state() {
-  return {distill::DistilledParameters({random_tensor<float>(Shape::batch(2, 1, 2, 2), 1)},
-                                       {Tensor<float>(Shape::batch(2, 2), {1, 0, 0, 1})}, {}, {{0.5F}, {0.5F}})};
+  distill::DistilledSet set;
+  set.images = {random_tensor<float>(Shape::batch(2, 1, 2, 2), 1)};
+  set.labels = {Tensor<float>(Shape::batch(2, 2), {1, 0, 0, 1})};
+  set.learning_rates = Tensor<float>(Shape{3, 1}, 0.2f);
+  set.normalization = {{0.5F}, {0.5F}};
+  return {distill::DistilledParameters(set, {})};
 }
 
 TrainingState later_state() {
   TrainingState state = small_state();
-  const InnerLoop<float>& loop = state.parameters.loop();
   state.iteration = 7;
   state.skipped = 2;
-  state.best = {{loop.x, loop.y, false, loop.learning_rates, 0, {{0.5F}, {0.5F}}, {}, {}}, 62.5, 5};
+  state.best = {state.parameters.set(), 62.5, 5};
   return state;
 }
 

@@ -21,15 +21,16 @@ const data::Dataset& glyphs() {
 
 nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
 
-InnerLoop<float> small_loop() {
-  InnerLoop<float> loop;
-  loop.x.resize(1);
-  loop.y.resize(1);
+distill::DistilledSet small_set() {
+  distill::DistilledSet set;
+  set.images.resize(1);
+  set.labels.resize(1);
   const std::vector<Index> first = data::all_indices(40);
-  data::gather(glyphs().train, first, glyphs().normalization, loop.x[0]);
-  data::gather_one_hot(glyphs().train, first, loop.y[0]);
-  loop.learning_rates = Tensor<float>(Shape{2, 1}, 0.05f);
-  return loop;
+  data::gather(glyphs().train, first, glyphs().normalization, set.images[0]);
+  data::gather_one_hot(glyphs().train, first, set.labels[0]);
+  set.learning_rates = Tensor<float>(Shape{2, 1}, 0.05f);
+  set.normalization = glyphs().normalization;
+  return set;
 }
 
 TEST_CASE("validator: the mean score of trained networks on the held-out images, as the objective has it") {
@@ -44,12 +45,16 @@ TEST_CASE("validator: the mean score of trained networks on the held-out images,
       if (attack) options.objective.attack = distill::Attack{1, 7};
       const distill::Validator validator(linear(), glyphs(), held_out, theta0, options);
       double expected = 0;
-      for (const auto& trained : distill::train_networks(linear(), small_loop(), theta0, WorkerTeam(1))) {
+      const nn::Network<float> network = linear();
+      const distill::DistilledSet set = small_set();
+      const distill::Trainer trainer = distill::set_trainer(network, set, options.seed);
+      for (const auto& trained :
+           distill::train_networks(trainer, theta0, std::vector<Index>{0, 1}, WorkerTeam(1))) {
         const distill::Confusion confusion = distill::confusion(linear(), trained.theta, glyphs().train, held_out,
                                                                 glyphs().normalization, WorkerTeam(1));
         expected += options.objective.score(confusion, balanced) / 2;
       }
-      for (const int threads : {1, 3}) CHECK(validator.score(small_loop(), WorkerTeam(threads)) == expected);
+      for (const int threads : {1, 3}) CHECK(validator.score(small_set(), WorkerTeam(threads)) == expected);
       CHECK(expected > 5);
     }
   }
@@ -62,7 +67,7 @@ TEST_CASE("validator: a network that diverges stops it, or counts as nothing rig
   options.real.balanced = false;
   const auto score = [&](std::span<const Tensor<float>> from) {
     return distill::Validator(linear(), glyphs(), data::all_indices(100), {from.begin(), from.end()}, options)
-        .score(small_loop(), WorkerTeam(2));
+        .score(small_set(), WorkerTeam(2));
   };
   check_error<DivergenceError>([&] { score(theta0); }, {"network 1: "});
   options.outer_loop.skip_diverged = true;

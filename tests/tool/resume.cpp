@@ -28,7 +28,7 @@ TEST_CASE("tool: a run that is killed and resumed gives the bytes of one that wa
   const auto whole = folder.path() / "whole", killed = folder.path() / "killed";
   const std::string options =
       " distill --dataset mnist --iterations 14 --batch 32 --hold-out 64 --evaluate-every 2 --checkpoint-every 3 "
-      "--steps 2 --soft-labels --momentum 0.5 --init random --networks 2 --validation-networks 2 --test-networks 2 "
+      "--steps 2 --soft-labels --inner-optimizer sgd:momentum=0.5 --init random --networks 2 --validation-networks 2 --test-networks 2 "
       "--net mlp --hidden 20 --seed 5 --out ";
   REQUIRE(shell(HYPERTAPE_TOOL + options + whole.string()).exit_code == 0);
   shell(HYPERTAPE_TOOL + options + killed.string() + " & pid=$!; " + until_logged(killed, "8,") +
@@ -156,8 +156,9 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check("steps", 1.5, "steps: expected a whole number of 64 bits, found 1.5");
   check("soft_labels", 2, "expected true or false, found 2");
   check("batch", "many", "expected a whole number of 64 bits or null, found \"many\"");
-  check("momentum", nullptr, "expected a finite number, found null");
-  check("momentum", 1e300, "needs a number in [0 - 0.9999], got 1e+300");
+  check("clip_memory", nullptr, "expected a finite number, found null");
+  check("clip_memory", 1e300, "needs a number in [0 - 0.999999], got 1e+300");
+  check("inner_optimizer", "sgd:momentum=2", "heavy ball needs momentum in [0, 1), got 2");
   check("hidden", {20, "x"}, "expected a list, each of it a whole number of");
   check("dataset", 3, "expected a string, found 3");
   check("command", 1, "expected a string, found 1");
@@ -170,7 +171,7 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check_file("[1]", "byte 0: expected an object, found [1]");
   check_file("", "byte 0: expected sound JSON, found the end of the file");
   check_file("{\"command\": \"distill\" oops", "byte 22: expected sound JSON, found oops");
-  check_file("{\"momentum\": 1e999}", "its numbers: expected such as 64 bits can hold, found a larger one");
+  check_file("{\"clip_memory\": 1e999}", "its numbers: expected such as 64 bits can hold, found a larger one");
   check_file("{\"seed\": " + std::string(100'000, '['), "expected at most 32 levels, found more");
   nlohmann::json of_other_version = right;
   of_other_version["version"] = 7;

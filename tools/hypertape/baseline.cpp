@@ -66,11 +66,12 @@ std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
   }
   if (!command.rates) return cells;
   DistilledSet learned = distill::load(*command.rates, classes);
+  if (learned.unordered) throw ArgumentError("--rates ", command.rates->string(), ": is a set without an order");
   if (learned.steps() != command.steps) {
     throw ArgumentError("--rates ", command.rates->string(), ": has learning rates of ", learned.steps(),
                         " steps, --steps is ", command.steps);
   }
-  cells.push_back({{std::move(learned.learning_rates), learned.momentum}, std::nullopt});
+  cells.push_back({{std::move(learned.learning_rates), learned.rule}, std::nullopt});
   return cells;
 }
 
@@ -113,8 +114,9 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
       const std::size_t end = std::min(numbers.size(), first + at_once);
       distill::Evaluation part;
       try {
-        part = distill::evaluate(network, sets[s], weights, std::span(numbers).subspan(first, end - first),
-                                 run.dataset.test, false, {}, run.team);
+        part = distill::evaluate(network, distill::set_trainer(network, sets[s], run.command.common.seed), weights,
+                                 std::span(numbers).subspan(first, end - first), run.dataset.test,
+                                 sets[s].normalization, false, {}, run.team);
       } catch (const DivergenceError& error) {
         throw DivergenceError("set ", s, ": ", error.what());
       }
@@ -138,7 +140,7 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
 Json sizes_of(const DistilledSet& set) {
   return {{"steps", set.steps()},
           {"epochs", set.epochs()},
-          {"images_per_class", static_cast<double>(set.images_per_step()) / static_cast<double>(set.classes())}};
+          {"images_per_class", set.images_per_class()}};
 }
 
 /// What a classifier adds to summary.json, and says in the end.
@@ -226,7 +228,7 @@ Outcome classify_by_neighbors(const BaselineRun& run) {
   std::vector<Neighborhood> all;
   for (const distill::Distance distance : {distill::Distance::l1, distill::Distance::l2}) {
     for (const Index k : {Index{1}, Index{3}}) {
-      if (k <= sets.front().steps() * sets.front().images_per_step()) all.push_back({k, distance, 0, {}});
+      if (k <= sets.front().count()) all.push_back({k, distance, 0, {}});
     }
   }
   const std::span<const DistilledSet> some = sets_to_choose_with(run, sets);
@@ -293,7 +295,7 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
                                          const data::Split& split) {
   const data::LabeledImages& images = dataset.train;
   if (command.distilled) {
-    DistilledSet set = load_distilled(*command.distilled, dataset);
+    DistilledSet set = load_distilled("--distilled", *command.distilled, dataset);
     static_cast<void>(distill::NearestNeighbors(set));  // refuses soft labels
     return set;
   }

@@ -14,7 +14,7 @@
 #include "hypertape/distill/checkpoint.hpp"
 #include "hypertape/distill/distillation.hpp"
 #include "hypertape/distill/hold_out.hpp"
-#include "hypertape/distill/real_batches.hpp"
+#include "hypertape/distill/batches.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -39,6 +39,7 @@ struct DistillCommand {
   ObjectiveOptions objective;
   distill::DistillOptions distill;
   std::optional<Index> images;
+  std::optional<std::filesystem::path> start_from;
   long checkpoint_every = 500;
   double time_limit = 0;
   std::optional<std::filesystem::path> resume;
@@ -53,7 +54,7 @@ class Run {
         distiller_(distiller),
         hold_out_(hold_out),
         checkpoints_(out.path()),
-        log_(command.distill.inner_loop.steps) {}
+        log_(command.distill.inner_loop.unordered ? 1 : command.distill.inner_loop.steps) {}
 
   /// Of training, with that before it was resumed.
   double seconds() const { return seconds_before_ + clock_.seconds(); }
@@ -229,6 +230,8 @@ void check_options(const DistillCommand& command) {
   options.only(command.distill.labels.soft, "--soft-labels", {"--labels-learning-rate"});
   options.only(!command.distill.images.from_real, "a start from noise, without --from-real-images",
                {"--initial-noise"});
+  options.only(!command.start_from, "a start from noise or real images, without --start-from",
+               {"--initial-noise", "--from-real-images"});
   options.only(!command.initialization.fixed(), "--init random or random-pretrained",
                {"--networks", "--validation-networks"});
 }
@@ -275,13 +278,17 @@ void distil(DistillCommand& command) {
   if (*d.real.balanced) check_balance(dataset, d);
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train, command.options);
-  const InitialWeightFamilies weights(command.initialization, network, dataset.train, command.common.seed);
+  std::optional<distill::DistilledSet> start;
+  if (command.start_from) start = load_distilled("--start-from", *command.start_from, dataset);
+  const InitialWeightFamilies weights(command.initialization, network, dataset.train, command.common.seed,
+                                      start ? start->theta0 : std::nullopt);
   const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation.networks);
   const Index given = training.count().value_or(d.outer_loop.networks);
   if (command.options.given("--networks") && given < d.outer_loop.networks) {
     throw ArgumentError("--networks ", d.outer_loop.networks, ": the pool leaves ", given, " to distil for");
   }
-  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team);
+  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team,
+                               start);
   Json config = config_of("distill", command.options);
   config.update(description_of(dataset));
   config.update({{"network", network.name()},
@@ -299,7 +306,8 @@ void distil(DistillCommand& command) {
   }
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
-            << d.images.per_class * classes * d.inner_loop.steps << " images, " << d.inner_loop.steps << " x "
+            << d.images.per_class * classes * (d.inner_loop.unordered ? 1 : d.inner_loop.steps) << " images"
+            << (d.inner_loop.unordered ? " without an order, " : ", ") << d.inner_loop.steps << " x "
             << d.inner_loop.epochs << " steps, " << d.outer_loop.iterations << " iterations, " << team.size()
             << " threads\n"
             << sizes_text(dataset.train.count, *d.validation.hold_out, *d.real.batch)
@@ -330,14 +338,22 @@ void distil(DistillCommand& command) {
                   {"hold_out_seen", hold_out.seen},
                   {"seed", d.seed},
                   {"threads", team.size()}};
+  summary["protocol"] = protocol_of(best.set, nullptr, false);
   // The test set is touched here, once: never by a run that was stopped.
-  distill::Evaluation result;
+  Comparison result;
   if (stopped == 0) {
-    result =
-        distill::evaluate(network, best.set, test_weights, data::all_indices(command.initialization.networks_to_test()),
-                          dataset.test, d.outer_loop.skip_diverged, {}, team);
-    io::write_atomically(out / "networks.csv", csv_of(result, d.objective));
-    summary.update(summary_of(result, d.objective, dataset));
+    const auto test = [&](bool real) {
+      distill::EvaluateOptions options;
+      options.seed = d.seed;
+      options.real_images = real;
+      return distill::evaluate(network, distill::trainer_of(network, best.set, dataset, options), test_weights,
+                               data::all_indices(command.initialization.networks_to_test()), dataset.test,
+                               best.set.normalization, real || d.outer_loop.skip_diverged, {}, team);
+    };
+    result = {test(false), test(true)};
+    io::write_atomically(out / "networks.csv", csv_of(result.distilled, d.objective));
+    summary.update(summary_of(result.distilled, d.objective, dataset));
+    summary["real_images"] = real_images_of(result);
   }
   summary.update({{"wall_seconds", rounded(run.seconds_before() + wall.seconds(), 3)},
                   {"train_seconds", rounded(train_seconds, 3)},
@@ -348,7 +364,8 @@ void distil(DistillCommand& command) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.outer_loop.iterations
               << ", not tested; continue with --resume " << shell_word(out.path()) << '\n';
   } else {
-    std::cout << text_of(result, d.objective) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
+    std::cout << text_of(result.distilled, d.objective) << '\n'
+              << real_images_text("the same", result) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
               << best.iteration << ')' << hold_out.remark() << '\n';
   }
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"
@@ -373,6 +390,10 @@ void add_distill(CLI::App& app) {
       ->check(positive())
       ->excludes(options.command().get_option("--images-per-class"))
       ->group("Distilled images");
+  options.group("Distilled images");
+  options.add_file("--start-from", command->start_from,
+                   "A distilled.npz to go on from, which may be of another order, steps, epochs, rule or network; of "
+                   "--init fixed with its theta0, if the network has as many weights");
   options.group("Stopping and continuing");
   options
       .add("--checkpoint-every", command->checkpoint_every,

@@ -160,10 +160,17 @@ inline std::vector<std::string> label_lines(const distill::DistilledSet& set, In
   return lines;
 }
 
-/// "Step 1: learning rates 1.31, 0.17, 0.12", one for each epoch.
+/// "Step 1: learning rates 1.31, 0.17, 0.12", one for each epoch; "200 steps, each of 10 images: learning rate 0.01" of a
+/// set without an order.
 inline std::string step_heading(const distill::DistilledSet& set, Index step) {
   std::ostringstream text = hypertape::detail::plain_stream();
-  text << std::setprecision(3) << "Step " << step + 1 << ": learning rate" << (set.epochs() > 1 ? "s" : "");
+  text << std::setprecision(3);
+  if (set.unordered) {
+    text << set.steps() << " steps, each of " << set.unordered->batch << " images: learning rate "
+         << set.learning_rates[0];
+    return text.str();
+  }
+  text << "Step " << step + 1 << ": learning rate" << (set.epochs() > 1 ? "s" : "");
   for (Index e = 0; e < set.epochs(); ++e) {
     text << (e > 0 ? ", " : " ") << set.learning_rates[e * set.steps() + step];
   }
@@ -176,13 +183,14 @@ inline std::string step_heading(const distill::DistilledSet& set, Index step) {
 inline Drawing draw_set(const distill::DistilledSet& set, std::span<const std::string> class_names) {
   Gallery gallery(set.images.front().shape(), set.soft_labels ? 2 : 1);
   const Index rows = std::min(gallery.rows(), gallery.most_rows());
-  const Index steps = std::min(set.steps(), gallery.most_blocks(rows));
+  const auto all_steps = static_cast<Index>(set.images.size());
+  const Index steps = std::min(all_steps, gallery.most_blocks(rows));
   for (Index s = 0; s < steps; ++s) {
     gallery.add_line(step_heading(set, s));
     gallery.add_images(set.images[static_cast<std::size_t>(s)], set.normalization, rows,
                        [&](Index n) { return label_lines(set, s, n, class_names); });
   }
-  const Index more_steps = set.steps() - steps, more_images = set.images.front().shape()[0] - gallery.images_in(rows);
+  const Index more_steps = all_steps - steps, more_images = set.images.front().shape()[0] - gallery.images_in(rows);
   std::string more;
   if (more_steps > 0) more = concat("... ", more_steps, more_steps == 1 ? " more step" : " more steps");
   if (more_images > 0) more += concat(more.empty() ? "" : ", ", "... ", more_images, " more images a step");

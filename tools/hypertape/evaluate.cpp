@@ -1,4 +1,6 @@
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "commands.hpp"
 #include "common.hpp"
@@ -7,6 +9,9 @@
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/free_training.hpp"
+#include "hypertape/distill/set_variants.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -28,9 +33,24 @@ struct EvaluateCommand {
   InitializationOptions initialization;
   ObjectiveOptions objective;
   std::filesystem::path distilled;
+  std::string protocol = "paper";
+  distill::FreeTraining free;
+  bool real = true;
   bool shuffle = false;
   bool skip_diverged = false;
 };
+
+/// @throws ArgumentError naming an option that would be ignored.
+void check_options(const EvaluateCommand& command) {
+  const Options& options = command.options;
+  command.common.check(options);
+  command.initialization.check(options);
+  options.only(command.initialization.init == "random", "--init random", {"--initializer", "--gain"});
+  options.only(command.protocol == "free", "--protocol free",
+               {"--optimizer", "--learning-rate", "--epochs", "--cut-at", "--batch"});
+  options.only(command.protocol == "paper", "--protocol paper", {"--shuffle"});
+  command.free.validate();
+}
 
 /// The weights to test with: of a fixed initialization those that the set was made for.
 distill::InitialWeights weights_for(const EvaluateCommand& command, const distill::DistilledSet& set,
@@ -47,19 +67,18 @@ distill::InitialWeights weights_for(const EvaluateCommand& command, const distil
 
 void run(EvaluateCommand& command) {
   const Stopwatch wall;
-  command.common.check(command.options);
-  command.initialization.check(command.options);
-  command.options.only(command.initialization.init == "random", "--init random", {"--initializer", "--gain"});
+  check_options(command);
   command.options.check_paths();
-  OutputFolder out(command.common.out, "evaluate", {"log.csv", "distilled.npz", "distilled.png"});
+  OutputFolder out(command.common.out, "evaluate", {"log.csv", "real.csv", "distilled.npz", "distilled.png"});
   const data::Dataset dataset = command.common.load();
   const data::LabeledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
   const nn::Network<float> network = command.network.make(images, command.options);
-  const distill::DistilledSet saved = load_distilled(command.distilled, dataset);
+  const distill::DistilledSet saved = load_distilled("--distilled", command.distilled, dataset);
   const distill::InitialWeights weights = weights_for(command, saved, network, images);
-  if (command.shuffle && saved.steps() == 1) {
-    throw ArgumentError("--shuffle: " + command.distilled.string() + " has one step, there is nothing to shuffle");
+  if (command.shuffle && (saved.steps() == 1 || saved.unordered)) {
+    throw ArgumentError("--shuffle: ", command.distilled.string(), saved.unordered ? " has no order" : " has one step",
+                        ", there is nothing to shuffle");
   }
   const distill::DistilledSet set = command.shuffle ? distill::shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);
@@ -74,20 +93,50 @@ void run(EvaluateCommand& command) {
 
   const Interrupt interrupt;
   Progress progress;
-  const distill::Evaluation result = distill::evaluate(
-      network, set, weights, data::all_indices(networks), images, command.skip_diverged,
-      [&](const distill::Evaluation& so_far) {
-        io::write_atomically(out / "log.csv", csv_of(so_far, objective));
-        if (networks > 1) {
-          progress.show(concat("network ", so_far.after.size(), "/", networks, "  test accuracy ",
-                               fixed(so_far.after.back().accuracy(), 2), " %"));
-        }
-        return !interrupt.requested();
-      },
-      team);
+  // Networks trained on a set, or on random real images under its labels.
+  const auto test = [&](const char* what, const distill::DistilledSet& tested, bool real, const char* log) {
+    distill::EvaluateOptions options;
+    options.seed = command.common.seed;
+    options.real_images = real;
+    if (command.protocol == "free") options.free = command.free;
+    const auto on_progress = [&](const distill::Evaluation& so_far) {
+      if (log != nullptr) io::write_atomically(out / log, csv_of(so_far, objective));
+      if (networks > 1) {
+        progress.show(concat(what, ": network ", so_far.after.size(), "/", networks, "  test accuracy ",
+                             fixed(so_far.after.back().accuracy(), 2), " %"));
+      }
+      return !interrupt.requested();
+    };
+    return distill::evaluate(network, distill::trainer_of(network, tested, dataset, options), weights,
+                             data::all_indices(networks), images, tested.normalization, command.skip_diverged,
+                             on_progress, team);
+  };
+  const auto is_complete = [&](const distill::Evaluation& some) {
+    return static_cast<Index>(some.after.size()) == networks;
+  };
+  Comparison main{test("distilled images", set, false, "log.csv")};
+  const distill::Evaluation& result = main.distilled;
+  bool complete = is_complete(result);
+  std::optional<Comparison> hard;
+  if (complete && command.real) {
+    main.real = test("random real images", set, true, "real.csv");
+    complete = is_complete(*main.real);
+    if (complete && set.soft_labels) {
+      const distill::DistilledSet hardened = distill::hardened(set);
+      hard = {test("hard labels", hardened, false, nullptr)};
+      complete = is_complete(hard->distilled);
+      if (complete) hard->real = test("random real images, hard labels", hardened, true, nullptr);
+      complete = complete && is_complete(*hard->real);
+      if (!complete) hard.reset();
+    }
+  }
   progress.finish();
   const auto tested = static_cast<Index>(result.after.size());
-  if (tested < networks) std::cout << "stopped after " << tested << " of " << networks << " networks\n";
+  if (!complete) {
+    std::cout << "stopped after " << tested << " of " << networks << " networks"
+              << (tested == networks ? ", before all that is compared with them was tested\n" : "\n");
+    if (main.real && !is_complete(*main.real)) main.real.reset();
+  }
 
   Json summary = {
       {"dataset", command.common.dataset},
@@ -96,19 +145,33 @@ void run(EvaluateCommand& command) {
       {"objective", command.objective.objective},
       {"steps", saved.steps()},
       {"epochs", saved.epochs()},
-      {"images_per_class", static_cast<double>(saved.images_per_step()) / static_cast<double>(images.classes)},
+      {"images_per_class", saved.images_per_class()},
+      {"protocol", protocol_of(saved, command.protocol == "free" ? &command.free : nullptr, command.shuffle)},
       {"iterations", 0},
-      {"interrupted", tested < networks},
+      {"interrupted", !complete},
       {"seed", command.common.seed},
       {"threads", team.size()}};
   if (saved.origin) summary["distilled_from"] = saved.origin->dataset;
   summary.update(summary_of(result, objective, dataset));
+  std::string text = text_of(result, objective);
+  if (main.real) {
+    summary["real_images"] = real_images_of(main);
+    text += '\n' + real_images_text("the same", main);
+  }
+  if (hard) {
+    const distill::MeanAndStd accuracy = hard->distilled.accuracy();
+    summary["hard_labels"] = {{"test_accuracy", rounded_percent(accuracy.mean)},
+                              {"test_accuracy_std", rounded_percent(accuracy.deviation)},
+                              {"diverged_networks", hard->distilled.diverged},
+                              {"real_images", real_images_of(*hard)}};
+    text += concat("\nunder hard labels: ", fixed(accuracy.mean, 2), " %\n", real_images_text("hard", *hard));
+  }
   summary.update({{"wall_seconds", rounded(wall.seconds(), 3)},
                   {"train_seconds", rounded(result.train_seconds, 3)},
                   {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
-  std::cout << text_of(result, objective) << '\n';
-  if (tested < networks) exit_stopped(interrupt.exit_code());
+  std::cout << text << '\n';
+  if (!complete) exit_stopped(interrupt.exit_code());
 }
 
 }  // namespace
@@ -123,9 +186,19 @@ void add_evaluate(CLI::App& app) {
   command->objective.add(options);
   options.group("Distilled set");
   options.add_file("--distilled", command->distilled, "The distilled.npz to train on")->required();
+  options.group("Protocol");
+  options
+      .add("--protocol", command->protocol,
+           "How networks are trained: paper, by the steps, order and learning rates that the set was made for, or free, "
+           "on its images as on any dataset")
+      ->check(CLI::IsMember({"paper", "free"}));
+  options.add_switch("--real", command->real,
+                     "Whether random real images, under the same labels and training, are tested beside the distilled "
+                     "ones; of soft labels also both under hard ones");
   options.add_flag("--shuffle", command->shuffle, "Take the steps of each epoch in random order");
   options.add_flag("--skip-diverged", command->skip_diverged,
                    "Count a network that diverges as getting nothing right, instead of stopping");
+  options.add_declared(command->free);
   options.command().callback([command] { run(*command); });
 }
 

@@ -106,9 +106,14 @@ Index InitializationOptions::networks_to_test() const {
 }
 
 InitialWeightFamilies::InitialWeightFamilies(const InitializationOptions& options, const nn::Network<float>& network,
-                                             const data::LabeledImages& images, std::uint64_t seed)
+                                             const data::LabeledImages& images, std::uint64_t seed,
+                                             const std::optional<Tensor<float>>& theta0)
     : options_(options), network_(network), seed_(seed) {
-  if (options.pretrained()) pool_ = load_pool(options, network, images);
+  if (options.pretrained()) {
+    pool_ = load_pool(options, network, images);
+  } else if (options.fixed() && theta0 && theta0->size() == network.parameters().size()) {
+    pool_ = {*theta0};
+  }
 }
 
 distill::InitialWeights InitialWeightFamilies::training(Index validation_networks) const {
@@ -130,7 +135,7 @@ distill::InitialWeights InitialWeightFamilies::testing() const {
 /// New weights for the purpose; of a pool, which needs `wanted`, the networks begin .. end - 1, or the one there is.
 distill::InitialWeights InitialWeightFamilies::part(distill::RandomPurpose purpose, Index begin, Index end,
                                                     Index wanted) const {
-  if (!options_.pretrained()) {
+  if (pool_.empty()) {
     return distill::initial_weights(network_, options_.of_new_weights(), seed_, purpose);
   }
   if (options_.fixed()) return distill::InitialWeights(pool_);

@@ -45,10 +45,12 @@ struct InitializationOptions {
 /// before it to choose with.
 class InitialWeightFamilies {
  public:
+  /// `theta0` takes the place of new weights of --init fixed, if the network has as many.
   /// @throws ArgumentError if the options do not go together; DataError if the pool cannot be read, or was trained with
   /// another network, other sizes of images, or another source.
   InitialWeightFamilies(const InitializationOptions& options, const nn::Network<float>& network,
-                        const data::LabeledImages& images, std::uint64_t seed);
+                        const data::LabeledImages& images, std::uint64_t seed,
+                        const std::optional<Tensor<float>>& theta0 = std::nullopt);
 
   /// Those to distil for, and those to choose with, of which there are `validation_networks`.
   /// @throws ArgumentError if a pool is too small.
@@ -62,7 +64,7 @@ class InitialWeightFamilies {
   InitializationOptions options_;
   nn::Network<float> network_;
   std::uint64_t seed_;
-  std::vector<Tensor<float>> pool_;  // if there is one
+  std::vector<Tensor<float>> pool_;  // if there is one, or the fixed weights that were given
 };
 
 }  // namespace hypertape::cli

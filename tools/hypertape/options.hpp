@@ -93,6 +93,19 @@ class Options {
     return bind(value, command_.add_flag(name, value, help)->default_str("off"), OnResume::must_agree);
   }
 
+  /// An option whose value is on or off.
+  CLI::Option* add_switch(const std::string& name, bool& value, const std::string& help) {
+    const auto set = [&value](const std::string& text) { value = text == "on"; };
+    CLI::Option* option = command_.add_option_function<std::string>(name, set, help);
+    option->check(CLI::IsMember({"on", "off"}))->default_str(value ? "on" : "off");
+    const auto read = [&value](const Json& json) {
+      if (!json.is_boolean()) return false;
+      value = json.get<bool>();
+      return true;
+    };
+    return bind(option, OnResume::must_agree, [&value] { return Json(value); }, read, "a boolean");
+  }
+
   /// The options that the library declares (distill/option.hpp), under its headings.
   template <class Declared>
   void add_declared(Declared& values) {

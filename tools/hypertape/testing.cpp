@@ -56,11 +56,12 @@ Json of_classes(const std::vector<Confusion>& confusions, const std::vector<std:
 
 }  // namespace
 
-distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::Dataset& dataset) {
+distill::DistilledSet load_distilled(const std::string& name, const std::filesystem::path& path,
+                                     const data::Dataset& dataset) {
   const data::LabeledImages& images = dataset.train;
-  const std::string option = "--distilled " + path.string();
+  const std::string option = name + ' ' + path.string();
   distill::DistilledSet set = distill::load(path, images.classes);
-  const Shape expected = Shape::batch(set.images_per_step(), images.channels, images.height, images.width);
+  const Shape expected = Shape::batch(set.images.front().shape()[0], images.channels, images.height, images.width);
   if (set.images.front().shape() != expected) {
     throw DataError(option, ": its images are ", set.images.front().shape().with_layout(Layout::row_major), ", ",
                     dataset.name, " needs ", expected.with_layout(Layout::row_major));
@@ -91,6 +92,41 @@ distill::DistilledSet load_distilled(const std::filesystem::path& path, const da
   }
   if (!warning.empty()) std::cerr << "hypertape: " << option << ": " << warning << '\n';
   return set;
+}
+
+Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* free, bool shuffled) {
+  const char* labels = set.soft_labels ? "soft" : "hard";
+  if (free != nullptr) {
+    return {{"name", "free"},
+            {"labels", labels},
+            {"optimizer", optim::text_of(free->rule)},
+            {"learning_rate", free->learning_rate},
+            {"epochs", free->epochs},
+            {"cut_at", free->cut_at.value_or(free->default_cut())},
+            {"batch", free->batch}};
+  }
+  return {{"name", "paper"},
+          {"labels", labels},
+          {"optimizer", optim::text_of(set.rule)},
+          {"steps", set.steps()},
+          {"epochs", set.epochs()},
+          {"ordered", !set.unordered.has_value()},
+          {"shuffled", shuffled}};
+}
+
+Json real_images_of(const Comparison& comparison) {
+  const distill::MeanAndStd accuracy = comparison.real->accuracy();
+  return {{"test_accuracy", rounded_percent(accuracy.mean)},
+          {"test_accuracy_std", rounded_percent(accuracy.deviation)},
+          {"diverged_networks", comparison.real->diverged},
+          {"gain", rounded_percent(comparison.gain())}};
+}
+
+std::string real_images_text(const char* labels, const Comparison& comparison) {
+  const distill::MeanAndStd accuracy = comparison.real->accuracy();
+  std::string text = concat("random real images under ", labels, " labels: ", fixed(accuracy.mean, 2), " %");
+  if (comparison.real->after.size() > 1) text += concat(" (standard deviation ", fixed(accuracy.deviation, 2), ')');
+  return text + concat("; gain of the distilled images: ", fixed(comparison.gain(), 2));
 }
 
 Json summary_of(const Evaluation& result, const distill::Objective& objective, const data::Dataset& dataset) {

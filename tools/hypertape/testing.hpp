@@ -1,18 +1,38 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/evaluation.hpp"
+#include "hypertape/distill/free_training.hpp"
 #include "hypertape/distill/objective.hpp"
 
 namespace hypertape::cli {
 
-/// Reads the distilled set that --distilled names. Warns if it was made from other data than the dataset, or has
+/// Reads the distilled set that this option names. Warns if it was made from other data than the dataset, or has
 /// another normalization. @throws DataError if its images have another shape than the dataset's, or its classes are
 /// others.
-distill::DistilledSet load_distilled(const std::filesystem::path& path, const data::Dataset& dataset);
+distill::DistilledSet load_distilled(const std::string& option, const std::filesystem::path& path,
+                                     const data::Dataset& dataset);
+
+/// How networks were trained, in summary.json, so that figures are compared with their like: freely, or as the set says.
+Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* free, bool shuffled);
+
+/// Distilled images under one kind of labels, and random real images in their place.
+struct Comparison {
+  distill::Evaluation distilled;
+  std::optional<distill::Evaluation> real = std::nullopt;
+
+  /// Points of accuracy that the distilled images are ahead.
+  double gain() const { return distilled.accuracy().mean - real->accuracy().mean; }
+};
+
+/// What summary.json says of the real images.
+Json real_images_of(const Comparison& comparison);
+/// The same in a sentence; `labels` are "the same" or "hard".
+std::string real_images_text(const char* labels, const Comparison& comparison);
 
 /// What summary.json says of a test: accuracies in percent, means and standard deviations over the networks; those of
 /// classes by the names that the dataset gives them, or their numbers.

@@ -18,10 +18,10 @@
 /// k-means; and how those are chosen, and learning rates for them. Random real images are `draw_real_images`.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// How to train on a set: the learning rate of each step of each epoch, and the momentum.
+/// How to train on a set: the learning rate of each step of each epoch, and the update rule.
 struct TrainingSchedule {
   Tensor<float> learning_rates;  ///< (epochs, steps)
-  float momentum = 0;            ///< of the steps
+  optim::Rule<float> rule{};     ///< of the steps
 };
 
 /// One learning rate for all steps of all epochs.
@@ -36,7 +36,7 @@ inline DistilledSet baseline_set(std::vector<Tensor<float>> images, int classes,
   set.labels.assign(images.size(), balanced_labels(classes, images_per_class));
   set.images = std::move(images);
   set.learning_rates = std::move(schedule.learning_rates);
-  set.momentum = schedule.momentum;
+  set.rule = schedule.rule;
   set.normalization = normalization;
   return set;
 }
@@ -44,7 +44,7 @@ inline DistilledSet baseline_set(std::vector<Tensor<float>> images, int classes,
 /// The same images, to be trained on by another schedule.
 inline DistilledSet with_schedule(DistilledSet set, const TrainingSchedule& schedule) {
   set.learning_rates = schedule.learning_rates;
-  set.momentum = schedule.momentum;
+  set.rule = schedule.rule;
   return set;
 }
 
@@ -136,7 +136,9 @@ class Selection {
 
  private:
   double accuracy(const DistilledSet& set, const Tensor<float>& weights, const WorkerTeam& team) const {
-    const auto trained = train_networks(network_, set.inner_loop(weights), std::span(&weights, 1), team);
+    const Index number = 0;
+    const auto trained =
+        train_networks(set_trainer(network_, set, 0), std::span(&weights, 1), std::span(&number, 1), team);
     return test_networks(network_, trained, images_, which_, set.normalization, team).front().confusion.accuracy();
   }
 

@@ -10,7 +10,7 @@
 #include "hypertape/data/augment.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/distill_options.hpp"
-#include "hypertape/distill/real_batches.hpp"
+#include "hypertape/distill/batches.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
@@ -54,7 +54,7 @@ class BatchSampler {
   data::Augmentation augmentation_;
   std::uint64_t seed_;
   Index size_;
-  RealBatches sequence_;
+  Batches sequence_;
   std::vector<std::vector<Index>> batches_;  // of each network of the iteration
   Index first_ = 0;                          // number of the first of them in the sequence
 };

@@ -6,34 +6,37 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/augment.hpp"
+#include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/memory_option.hpp"
 #include "hypertape/distill/objective.hpp"
 #include "hypertape/distill/option.hpp"
-#include "hypertape/distill/real_batches.hpp"
+#include "hypertape/distill/batches.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// No inner loop may have more steps.
-inline constexpr Index most_inner_steps = 100000;
-
-/// Gradient descent on the distilled images, and its learning rates.
+/// Training on the distilled images, and its learning rates.
 struct InnerLoopOptions {
-  Index steps = 1;                            ///< of one epoch, each with images of its own
+  Index steps = 1;                            ///< of one epoch; of an ordered set each with images of its own
   Index epochs = 3;                           ///< times that the steps are repeated
-  double momentum = 0;                        ///< of the steps
-  double initial_learning_rate = 0.2;         ///< of every step
+  bool unordered = false;                     ///< the set has no order: each step draws a batch of all images
+  std::optional<Index> batch = {};            ///< images of a step, without an order; without: all
+  optim::Rule<float> rule = {};               ///< of the steps
+  std::optional<double> initial_learning_rate = {};  ///< of every step; without: 0.2, or what a set that it goes on
+                                                     ///< from has
   double rates_learning_rate = 0.02;          ///< of Adam, for the raw learning rates; 0 leaves them as they start
   Schedule schedule = Schedule::store_all();  ///< what is kept of the steps; a budget is for all threads together
 
+  /// Of every step, unless the set that it goes on from has others.
+  double first_learning_rate() const { return initial_learning_rate.value_or(0.2); }
   /// Steps in all.
   Index length() const { return steps * epochs; }
 };
 
 /// The distilled images.
 struct ImageOptions {
-  Index per_class = 1;          ///< in each step
+  Index per_class = 1;          ///< in each step, without an order in all
   double initial_noise = 0.3;   ///< standard deviation of the images that it starts from, in normalized space
   bool from_real = false;       ///< start from random real images instead
   bool clamp = false;           ///< keep images in the range of pixels
@@ -61,6 +64,10 @@ struct OuterLoopOptions {
   std::optional<long> halve_every = {};     ///< iterations that halve Adam's rates; without: half a cosine down to zero
   std::optional<double> clip = 0.5;         ///< largest norm of the hypergradient
   std::optional<double> clip_average = {};  ///< largest multiple of the moving average of that norm
+  double clip_memory = 0.99;                ///< weight of the past in that average
+  bool clip_each = false;                   ///< bound images, labels and learning rates each by themselves
+  double average = 0;                       ///< weight of the past in an exponential average of what is learned, which
+                                            ///< is scored and kept in its place; 0: none
   std::optional<Index> window = {};         ///< truncated back-propagation through so many steps; without: through all
   bool random_windows = false;              ///< the window ends at a random step, and so does the inner loop
   bool skip_diverged = false;               ///< leave out a step in which a network diverges, instead of stopping
@@ -93,11 +100,20 @@ struct DistillOptions {
   static void for_each_option(Self& self, const Visit& visit) {
     auto& [objective, initialization, inner, images, labels, real, outer, validation, seed] = self;
     visit.heading("Inner loop");
-    visit(inner.steps, {"steps", "Gradient steps of one epoch, each with images of its own"});
+    visit(inner.steps, {"steps", "Gradient steps of one epoch, each with images of its own unless --unordered"});
     visit(inner.epochs, {"epochs", "Times that the steps are repeated"});
-    visit(inner.momentum,
-          {"momentum", "Momentum of the inner steps (heavy ball); 0: plain gradient descent", {0, 0.9999}});
-    visit(inner.initial_learning_rate, {"initial_learning_rate", "Of each inner step, before it is learned"});
+    visit(inner.unordered,
+          {"unordered", "One set of images without an order, of which each step draws a batch, at one learning rate"});
+    visit(inner.batch, {"inner_batch", "Of --unordered: images that a step draws, of each class as many or one more",
+                        positive, "all"});
+    visit(inner.rule,
+          {.name = "inner_optimizer",
+           .help = "Update rule of the inner steps: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with "
+                   "coefficients as in sgd:momentum=0.9,weight_decay=5e-4 or adam:beta1=0.5"},
+          TextForm<optim::Rule<float>>{[](const auto& rule) { return optim::text_of(rule); },
+                                       [](const auto& text) { return optim::rule_from_text<float>(text); }});
+    visit(inner.initial_learning_rate, {"initial_learning_rate", "Of each inner step, before it is learned", positive,
+                                        "0.2, or those of --start-from"});
     visit(inner.rates_learning_rate,
           {"rates_learning_rate", "Of the outer Adam, for the learning rates; 0 leaves them as they start",
            not_negative});
@@ -110,7 +126,7 @@ struct DistillOptions {
          .affects_results = false},
         TextForm<Schedule>{text_of, schedule_from_text});
     visit.heading("Distilled images");
-    visit(images.per_class, {"images_per_class", "Distilled images of a class, in each step"});
+    visit(images.per_class, {"images_per_class", "Distilled images of a class, in each step; of --unordered in all"});
     visit(images.initial_noise, {"initial_noise", "Standard deviation of the images that it starts from"});
     visit(images.from_real, {"from_real_images", "Start from random real images instead of noise"});
     visit(images.clamp, {"clamp_images", "Keep the images in the range of pixels"});
@@ -138,6 +154,13 @@ struct DistillOptions {
     visit(outer.clip, {"clip", "Largest norm of the hypergradient; 0: no limit", positive_or_none});
     visit(outer.clip_average,
           {"clip_average", "Largest multiple of the moving average of that norm; 0: no limit", positive_or_none});
+    visit(outer.clip_memory, {"clip_memory", "Weight of the past in that moving average", {0, 0.999999}});
+    visit(outer.clip_each, {"clip_each", "Bound the norms for images, labels and learning rates each by itself"});
+    visit(outer.average,
+          {"average",
+           "Weight of the past in an exponential average of what is learned, which is scored and kept in its place; "
+           "0: none",
+           {0, 0.999999}});
     visit(outer.window, {"window", "Derivatives go back through so many steps only; 0: through all", positive_or_none});
     visit(outer.random_windows, {"random_windows", "The window, and the inner loop, end at a random step"});
     visit(outer.skip_diverged,
@@ -167,6 +190,14 @@ struct DistillOptions {
     const Index held_out = validation.hold_out.value_or(default_hold_out(train.count));
     all.validation.hold_out = held_out;
     all.validation.hold_out_seed = validation.hold_out_seed.value_or(seed);
+    if (inner_loop.unordered) {
+      const Index count = images.per_class * train.classes;
+      all.inner_loop.batch = inner_loop.batch.value_or(count);
+      if (*all.inner_loop.batch > count) {
+        throw ArgumentError("distill: inner steps cannot draw ", *all.inner_loop.batch, " of ", count,
+                            " distilled images");
+      }
+    }
     all.real.balanced = real.balanced.has_value() ? *real.balanced : unequal_classes(train);
     all.real.batch = real.batch.value_or(std::clamp<Index>(train.count - held_out, 1, 256));
     if (*all.real.batch > train.count - held_out) {
@@ -184,6 +215,10 @@ struct DistillOptions {
       refuse("epochs: at most ", most_inner_steps, " inner steps are possible, steps times epochs, got ",
              inner_loop.steps, " times ", inner_loop.epochs);
     }
+    if (inner_loop.batch && !inner_loop.unordered) {
+      refuse("inner_batch goes with unordered: the steps of an ordered set have images of their own");
+    }
+    inner_loop.rule.validate();
     const Index length = inner_loop.length(), window = outer_loop.window.value_or(length);
     if (window > length) refuse("the window must be within the inner loop of ", length, " steps, got ", window);
     if (outer_loop.random_windows && window == length) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,67 +14,70 @@
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/training_plan.hpp"
 #include "hypertape/io/npz.hpp"
-#include "hypertape/ops/activations.hpp"
 #include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/gradient_clip.hpp"
 #include "hypertape/optim/optimizer.hpp"
-#include "hypertape/unroll/hypergradient.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
-/// What outer steps change: images, learning rates and, if they are soft, labels, each group with an Adam of its own.
-/// Learning rates stay positive as softplus of raw values.
+/// What outer steps change: a distilled set's images, learning rates and, if they are soft, labels, each group with an
+/// Adam of its own. Learning rates stay positive as softplus of raw values.
 class DistilledParameters {
  public:
-  /// `images` (N, C, H, W) and `labels` (N, classes) of each step; images are kept in the range of pixels of
-  /// `normalization` if the options ask for that.
-  DistilledParameters(std::vector<Tensor<float>> images, std::vector<Tensor<float>> labels,
-                      const DistillOptions& options, const data::Normalization& normalization)
-      : options_(options), clip_(options.outer_loop.clip.value_or(0), options.outer_loop.clip_average.value_or(0)) {
-    loop_.x = std::move(images);
-    loop_.y = std::move(labels);
-    loop_.learning_rates = Tensor<float>(Shape{options.inner_loop.epochs, options.inner_loop.steps});
-    loop_.rule = inner_rule(options.inner_loop.momentum);
-    images_.read(loop_.x);
-    labels_.read(loop_.y);
+  /// From this set on, with the options' outer steps; images are kept in the range of pixels if the options ask for that.
+  DistilledParameters(DistilledSet set, const DistillOptions& options)
+      : options_(options), set_(std::move(set)), clips_(options.outer_loop.clip_each ? 3 : 1, clip_of(options)) {
+    images_.read(set_.images);
+    labels_.read(set_.labels);
     // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow.
-    const double eta = options.inner_loop.initial_learning_rate;
-    rates_.values.assign(static_cast<std::size_t>(loop_.length()), eta + std::log(-std::expm1(-eta)));
-    if (options.images.clamp) range_ = normalization;
+    const double first = options.inner_loop.first_learning_rate();
+    for (const float rate : to_row_major(set_.learning_rates)) {
+      const double eta = rate == static_cast<float>(first) ? first : static_cast<double>(rate);
+      rates_.values.push_back(eta + std::log(-std::expm1(-eta)));
+    }
     publish();
   }
 
-  /// The training run on the present values; its theta0 is left empty.
-  const InnerLoop<float>& loop() const { return loop_; }
+  /// The set as it is.
+  const DistilledSet& set() const { return set_; }
 
-  /// One step of Adam along the hypergradient, whose norm is clipped, at `decay` times the options' learning rates.
-  /// @throws DivergenceError, leaving everything as it is, if the hypergradient is not finite.
-  void update(const Hypergradient<float>& h, double decay) {
-    images_.read_gradient(h.x);
+  /// What to score and to keep: the set, or where the options ask for that its exponential average, with weight d = min(D,
+  /// (1 + n) / (10 + n)) for the past in step n, so that the start is soon forgotten.
+  const DistilledSet& result() const { return average_ ? *average_ : set_; }
+
+  /// One step of Adam along the gradient, whose norm is clipped, at `decay` times the options' learning rates.
+  /// @throws DivergenceError, leaving everything as it is, if the gradient is not finite.
+  void update(const SetGradient& gradient, double decay) {
+    images_.read_gradient(gradient.images);
     rates_.gradient.clear();
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
       const double rate = rates_.values[t], e = std::exp(-std::abs(rate));
       const double derivative = (rate < 0 ? e : 1) / (1 + e);  // of softplus, which `publish` takes
-      rates_.gradient.push_back(static_cast<double>(h.learning_rates[static_cast<Index>(t)]) * derivative);
+      rates_.gradient.push_back(static_cast<double>(gradient.learning_rates[static_cast<Index>(t)]) * derivative);
     }
-    double square = images_.square_norm(), rates_square = rates_.square_norm();
-    if (options_.labels.soft) {
-      labels_.read_gradient(h.y);
-      square += labels_.square_norm();
+    const double images = images_.square_norm(), rates = rates_.square_norm();
+    double labels = 0;
+    if (set_.soft_labels) {
+      labels_.read_gradient(gradient.labels);
+      labels = labels_.square_norm();
     }
-    if (!std::isfinite(square + rates_square)) {
-      throw DivergenceError("the hypergradient is not finite (norm ", std::sqrt(square),
-                            options_.labels.soft ? " for images and labels, " : " for the images, ",
-                            std::sqrt(rates_square), " for the learning rates)");
+    if (!std::isfinite(images + labels + rates)) {
+      throw DivergenceError("the hypergradient is not finite (norm ", std::sqrt(images + labels),
+                            set_.soft_labels ? " for images and labels, " : " for the images, ", std::sqrt(rates),
+                            " for the learning rates)");
     }
-    const double factor = clip_.factor(std::sqrt(square + rates_square));
-    images_.step(factor, decay * options_.images.learning_rate);
-    if (options_.labels.soft) labels_.step(factor, decay * options_.labels.learning_rate);
-    rates_.step(factor, decay * options_.inner_loop.rates_learning_rate);
+    const bool each = clips_.size() > 1;
+    const auto factor = [&](std::size_t clip, double square) { return clips_[clip].factor(std::sqrt(square)); };
+    const double all = each ? 1 : factor(0, images + labels + rates);
+    images_.step(each ? factor(0, images) : all, decay * options_.images.learning_rate);
+    if (set_.soft_labels) labels_.step(each ? factor(1, labels) : all, decay * options_.labels.learning_rate);
+    rates_.step(each ? factor(2, rates) : all, decay * options_.inner_loop.rates_learning_rate);
     publish();
+    if (options_.outer_loop.average > 0) add_to_average();
   }
 
   /// Adds everything that `update` depends on to the arrays of a checkpoint.
@@ -81,7 +85,11 @@ class DistilledParameters {
     images_.save(npz, "images");
     labels_.save(npz, "labels");
     rates_.save(npz, "raw_rates");
-    npz["clip_average"] = {{1}, std::vector<double>{clip_.state().average}};
+    std::vector<double> averages;
+    for (const optim::GradientClip& clip : clips_) averages.push_back(clip.state().average);
+    npz["clip_average"] = {{static_cast<Index>(averages.size())}, averages};
+    npz["averaged_steps"] = {{1}, std::vector<std::int64_t>{averaged_steps_}};
+    if (average_) io::add_prefixed(npz, "average", to_npz(*average_));
   }
 
   /// Takes back what `save` wrote. @throws DataError naming the array that is missing, does not fit, or holds what no
@@ -90,12 +98,22 @@ class DistilledParameters {
     images_.restore(npz, path, "images");
     labels_.restore(npz, path, "labels");
     rates_.restore(npz, path, "raw_rates");
-    refuse_as_data(path, "array 'clip_average'",
-                   [&] { clip_.restore({io::require_values<double>(npz, path, "clip_average", {1})[0]}); });
+    const auto& averages = io::require_values<double>(npz, path, "clip_average", {static_cast<Index>(clips_.size())});
+    for (std::size_t i = 0; i < clips_.size(); ++i) {
+      refuse_as_data(path, "array 'clip_average'", [&] { clips_[i].restore({averages[i]}); });
+    }
     publish();
-    for (const float rate : loop_.learning_rates.values()) {
+    for (const float rate : set_.learning_rates.values()) {
       if (!std::isfinite(rate)) throw io::bad_content(path, "array 'raw_rates'", "finite learning rates", concat(rate));
     }
+    averaged_steps_ = 0;
+    average_.reset();
+    if (!npz.contains("averaged_steps")) return;  // of a version that knew no averages
+    averaged_steps_ = io::require_values<std::int64_t>(npz, path, "averaged_steps", {1})[0];
+    if (averaged_steps_ != (options_.outer_loop.average > 0 ? images_.adam.state().steps : 0)) {
+      throw io::bad_content(path, "array 'averaged_steps'", "the steps of this run", concat(averaged_steps_));
+    }
+    if (averaged_steps_ > 0) average_ = from_npz_like(set_, npz, "average", path);
   }
 
  private:
@@ -165,35 +183,56 @@ class DistilledParameters {
     }
   };
 
-  /// Makes the loop what the values say.
+  static optim::GradientClip clip_of(const DistillOptions& options) {
+    const OuterLoopOptions& outer = options.outer_loop;
+    return optim::GradientClip(outer.clip.value_or(0), outer.clip_average.value_or(0), outer.clip_memory);
+  }
+
+  /// Makes the set what the values say.
   void publish() {
-    if (range_) clamp();
-    images_.write(loop_.x);
-    labels_.write(loop_.y);
+    if (options_.images.clamp) clamp();
+    images_.write(set_.images);
+    labels_.write(set_.labels);
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
       const double rate = rates_.values[t], softplus = (std::max)(rate, 0.0) + std::log1p(std::exp(-std::abs(rate)));
-      loop_.learning_rates[static_cast<Index>(t)] = static_cast<float>(softplus);
+      set_.learning_rates[static_cast<Index>(t)] = static_cast<float>(softplus);
     }
+  }
+
+  void add_to_average() {
+    if (!average_) average_ = set_;
+    const auto n = static_cast<double>(averaged_steps_++);
+    const auto past = static_cast<float>((std::min)(options_.outer_loop.average, (1 + n) / (10 + n)));
+    const auto add = [past](const Tensor<float>& present, Tensor<float>& average) {
+      for (Index i = 0; i < present.size(); ++i) average[i] = past * average[i] + (1 - past) * present[i];
+    };
+    for (std::size_t s = 0; s < set_.images.size(); ++s) {
+      add(set_.images[s], average_->images[s]);
+      if (set_.soft_labels) add(set_.labels[s], average_->labels[s]);
+    }
+    add(set_.learning_rates, average_->learning_rates);
   }
 
   /// Images (N, C, H, W) have samples innermost, so a channel is a contiguous run of N H W values.
   void clamp() {
-    const Shape shape = loop_.x.front().shape();
+    const Shape shape = set_.images.front().shape();
     const auto plane = static_cast<std::size_t>(shape[0] * shape[2] * shape[3]);
     const auto channels = static_cast<std::size_t>(shape[1]);
+    const data::Normalization& scale = set_.normalization;
     for (std::size_t i = 0; i < images_.values.size(); ++i) {
       const std::size_t c = i / plane % channels;
-      const float black = (0 - range_->mean[c]) / range_->std[c], white = (1 - range_->mean[c]) / range_->std[c];
+      const float black = (0 - scale.mean[c]) / scale.std[c], white = (1 - scale.mean[c]) / scale.std[c];
       images_.values[i] = std::clamp(images_.values[i], black, white);
     }
   }
 
   DistillOptions options_;
-  optim::GradientClip clip_;
-  InnerLoop<float> loop_;
+  DistilledSet set_;
+  std::vector<optim::GradientClip> clips_;  // of all groups together, or of images, labels and rates
   Group<float> images_, labels_;
   Group<double> rates_;
-  std::optional<data::Normalization> range_;
+  std::optional<DistilledSet> average_;  // after the first step, where one is wanted
+  std::int64_t averaged_steps_ = 0;
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

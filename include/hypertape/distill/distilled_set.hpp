@@ -16,12 +16,14 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/io/npz.hpp"
 #include "hypertape/ops/losses.hpp"
-#include "hypertape/optim/heavy_ball.hpp"
-#include "hypertape/unroll/inner_loop.hpp"
+#include "hypertape/optim/known_rules.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
+
+/// No inner loop may have more steps.
+inline constexpr Index most_inner_steps = 100000;
 
 /// What a distilled set was made from.
 struct Origin {
@@ -39,36 +41,41 @@ inline Origin origin_of(const data::Dataset& dataset) {
   return {dataset.name, data::checksum_of(dataset), dataset.train.classes, dataset.class_names};
 }
 
-/// Of inner steps with this momentum: heavy ball, or plain descent for 0.
-inline optim::Rule<float> inner_rule(double momentum) {
-  if (momentum > 0) return optim::HeavyBall{momentum};
-  return optim::GradientDescent{};
-}
+/// How networks are trained on images that have no order: in each step on a batch that is drawn at random, with as many
+/// images of each class, or one more.
+struct Unordered {
+  Index steps = 1;  ///< of a training run
+  Index batch = 1;  ///< images of a step; all of them if there are no more
 
-/// What distillation learns, and what it takes to train a network on it: images and labels of each step, a learning
-/// rate for each step of each epoch, the normalization that the images are in, and theta_0 if they were made for one.
+  /// Whether both agree.
+  friend bool operator==(const Unordered&, const Unordered&) = default;
+};
+
+/// What distillation learns, and what it takes to train a network on it. An ordered set, as the paper has it, has images
+/// and labels for each step, and a learning rate for each step of each epoch; one without an order one batch of all
+/// images, class by class, with as many of each, and one learning rate.
 struct DistilledSet {
-  std::vector<Tensor<float>> images;    ///< for each step (images, C, H, W), in normalized space
-  std::vector<Tensor<float>> labels;    ///< for each step (images, classes): one-hot, or soft
-  bool soft_labels = false;             ///< whether labels are more than classes
-  Tensor<float> learning_rates;         ///< (epochs, steps)
-  float momentum = 0;                   ///< of the steps
-  data::Normalization normalization;    ///< of the images
-  std::optional<Tensor<float>> theta0;  ///< (P), of a fixed initialization
-  std::optional<Origin> origin;         ///< what it was made from; files of older versions do not say
+  std::vector<Tensor<float>> images;     ///< for each step (images, C, H, W), in normalized space
+  std::vector<Tensor<float>> labels;     ///< for each step (images, classes): one-hot, or soft
+  bool soft_labels = false;              ///< whether labels are more than classes
+  Tensor<float> learning_rates;          ///< (epochs, steps); without an order (1, 1)
+  std::optional<Unordered> unordered{};  ///< nothing for an ordered set
+  optim::Rule<float> rule{};             ///< of the steps
+  data::Normalization normalization;     ///< of the images
+  std::optional<Tensor<float>> theta0;   ///< (P), of a fixed initialization
+  std::optional<Origin> origin;          ///< what it was made from; files of older versions do not say
 
   /// Steps of one epoch.
-  Index steps() const { return static_cast<Index>(images.size()); }
+  Index steps() const { return unordered ? unordered->steps : static_cast<Index>(images.size()); }
   /// Times that the steps are repeated.
-  Index epochs() const { return learning_rates.shape()[0]; }
-  /// Images of one step.
-  Index images_per_step() const { return images.front().shape()[0]; }
+  Index epochs() const { return unordered ? 1 : learning_rates.shape()[0]; }
+  /// Images in all.
+  Index count() const { return static_cast<Index>(images.size()) * images.front().shape()[0]; }
   /// Columns of the labels.
   Index classes() const { return labels.front().shape()[1]; }
-
-  /// The training run on this set, from the given weights.
-  InnerLoop<float> inner_loop(const Tensor<float>& from) const {
-    return {from, images, labels, learning_rates, inner_rule(momentum)};
+  /// Images of a class: in each step of an ordered set, in all of one without an order.
+  double images_per_class() const {
+    return static_cast<double>(images.front().shape()[0]) / static_cast<double>(classes());
   }
 };
 
@@ -93,11 +100,12 @@ inline void save_origin(const Origin& origin, io::Npz& npz) {
 }  // namespace detail
 
 /// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or (steps, images,
-/// classes), learning_rates (epochs, steps), mean and std (C), momentum (1) if it is not 0, theta0 (P) if there is one;
-/// of the origin classes (1), data_checksum (1), and the bytes of dataset and class_names, each name with a 0 behind
+/// classes), learning_rates (epochs, steps), mean and std (C), the bytes of rule (optim/known_rules.hpp) unless it is plain
+/// gradient descent, theta0 (P) if there is one; of a set without an order, whose images are those of one step, unordered
+/// (2): steps and batch; of the origin classes (1), data_checksum (1), and the bytes of dataset and class_names, each name with a 0 behind
 /// it.
 inline io::Npz to_npz(const DistilledSet& set) {
-  const Index steps = set.steps();
+  const auto steps = static_cast<Index>(set.images.size());
   const Shape one = set.images.front().shape();
   std::vector<float> images, labels;
   std::vector<std::int64_t> hard;
@@ -119,10 +127,12 @@ inline io::Npz to_npz(const DistilledSet& set) {
   } else {
     npz["labels"] = {{steps, one[0]}, std::move(hard)};
   }
-  npz["learning_rates"] = {{set.epochs(), steps}, to_row_major(set.learning_rates)};
+  const Shape& rates = set.learning_rates.shape();
+  npz["learning_rates"] = {{rates[0], rates[1]}, to_row_major(set.learning_rates)};
   npz["mean"] = {{one[1]}, set.normalization.mean};
   npz["std"] = {{one[1]}, set.normalization.std};
-  if (set.momentum > 0) npz["momentum"] = {{1}, std::vector<float>{set.momentum}};
+  if (!set.rule->is_plain_descent()) npz["rule"] = detail::text_array(optim::text_of(set.rule));
+  if (set.unordered) npz["unordered"] = {{2}, std::vector<std::int64_t>{set.unordered->steps, set.unordered->batch}};
   if (set.theta0) npz["theta0"] = {{set.theta0->size()}, to_row_major(*set.theta0)};
   if (set.origin) detail::save_origin(*set.origin, npz);
   return npz;
@@ -135,7 +145,8 @@ namespace detail {
 
 /// A label array's rows as one-hot or soft batches, one for each step.
 inline void read_labels(const io::Npz& npz, const std::filesystem::path& path, Index classes, DistilledSet& set) {
-  const Index steps = set.steps(), count = set.images_per_step();
+  const auto steps = static_cast<Index>(set.images.size());
+  const Index count = set.images.front().shape()[0];
   const auto split = [](const auto& values, Index step, Index each) {
     return std::span(values).subspan(static_cast<std::size_t>(step * each), static_cast<std::size_t>(each));
   };
@@ -199,12 +210,50 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
   }
 }
 
+/// How networks are trained on the set, but for the learning rates.
+inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
+                          const std::vector<optim::NamedRule<float>>& rules, DistilledSet& set) {
+  const auto expect = [&](const char* array, const auto& read) {
+    try {
+      read();
+    } catch (const ArgumentError& error) {
+      throw io::bad_content(path, concat("array '", array, "'"), "an update rule", error.what());
+    }
+  };
+  if (const std::string rule = read_text(npz, path, "rule"); !rule.empty()) {
+    expect("rule", [&] { set.rule = optim::rule_from_text<float>(rule, rules); });
+  } else if (npz.contains("momentum")) {  // of versions before 0.7
+    set.rule = optim::HeavyBall{};
+    set.rule["momentum"] = io::require_values<float>(npz, path, "momentum", {1})[0];
+    expect("momentum", [&] { set.rule.validate(); });
+  }
+  if (!npz.contains("unordered")) return;
+  const auto& sizes = io::require_values<std::int64_t>(npz, path, "unordered", {2});
+  set.unordered = {sizes[0], sizes[1]};
+  const Index count = set.count(), classes = set.classes();
+  if (sizes[0] < 1 || sizes[0] > most_inner_steps || sizes[1] < 1 || sizes[1] > count) {
+    throw io::bad_content(path, "array 'unordered'",
+                          concat("1 .. ", most_inner_steps, " steps of 1 .. ", count, " images"),
+                          concat(sizes[0], " of ", sizes[1]));
+  }
+  const Shape& rates = set.learning_rates.shape();
+  if (set.images.size() != 1 || rates[0] != 1) {
+    throw io::bad_content(path, "array 'unordered'", "images of one step, and one learning rate",
+                          concat(set.images.size(), " steps, and rates ", rates));
+  }
+  if (count % classes != 0) {
+    throw io::bad_content(path, "array 'images'", concat("as many of each of ", classes, " classes"), concat(count));
+  }
+}
+
 }  // namespace detail
 
-/// The set whose arrays were read from `path`, for networks of `classes` outputs. @throws DataError, naming the array,
+/// The set whose arrays were read from `path`, for networks of `classes` outputs, by one of these
+/// rules. @throws DataError, naming the array,
 /// if one is missing, misshapen, of another type, or holds what cannot be: a label outside the classes, a NaN, a
-/// deviation of zero, or if the set was made for another number of classes.
-inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& path, Index classes) {
+/// deviation of zero, a rule that is not known, or if the set was made for another number of classes.
+inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& path, Index classes,
+                             const std::vector<optim::NamedRule<float>>& rules = optim::known_rules<float>()) {
   DistilledSet set;
   const auto& pixels = io::require_values<float>(npz, path, "images", {-1, -1, -1, -1, -1});
   const std::vector<Index>& extents = npz.at("images").shape;
@@ -234,12 +283,7 @@ inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& pa
       throw io::bad_content(path, "array 'std'", "positive, finite values", concat(deviation));
     }
   }
-  if (npz.contains("momentum")) {
-    set.momentum = io::require_values<float>(npz, path, "momentum", {1})[0];
-    if (!(set.momentum >= 0 && set.momentum < 1)) {
-      throw io::bad_content(path, "array 'momentum'", "a value in [0, 1)", concat(set.momentum));
-    }
-  }
+  detail::read_training(npz, path, rules, set);
   if (npz.contains("theta0")) {
     const auto& theta0 = io::require_values<float>(npz, path, "theta0", {-1});
     set.theta0 = Tensor<float>(Shape{static_cast<Index>(theta0.size())}, std::span(theta0));
@@ -249,8 +293,23 @@ inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& pa
 }
 
 /// Reads what `save` writes. @throws DataError as `from_npz`, or if it is no such file.
-inline DistilledSet load(const std::filesystem::path& path, Index classes) {
-  return from_npz(io::read_npz(path), path, classes);
+inline DistilledSet load(const std::filesystem::path& path, Index classes,
+                         const std::vector<optim::NamedRule<float>>& rules = optim::known_rules<float>()) {
+  return from_npz(io::read_npz(path), path, classes, rules);
+}
+
+/// Reads a set that takes the place of `like`, by a rule of the user's own if `like` has it, from the arrays of `to_npz` that
+/// stand behind a prefix. @throws DataError as `from_npz`, or if anything has another shape.
+inline DistilledSet from_npz_like(const DistilledSet& like, const io::Npz& npz, const std::string& prefix,
+                                  const std::filesystem::path& path) {
+  std::vector<optim::NamedRule<float>> rules = optim::known_rules<float>();
+  rules.push_back({like.rule->name(), like.rule});
+  DistilledSet set = from_npz(io::with_prefix(npz, prefix), path, like.classes(), rules);
+  if (set.images.size() == like.images.size() && set.images.front().shape() == like.images.front().shape() &&
+      set.learning_rates.shape() == like.learning_rates.shape() && set.unordered == like.unordered) {
+    return set;
+  }
+  throw DataError(path.string(), ": arrays '", prefix, ".*': expected steps, epochs and images of this run, found others");
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

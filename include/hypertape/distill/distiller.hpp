@@ -19,6 +19,8 @@
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/random_purpose.hpp"
+#include "hypertape/distill/start.hpp"
+#include "hypertape/distill/training_plan.hpp"
 #include "hypertape/distill/training_state.hpp"
 #include "hypertape/distill/validator.hpp"
 #include "hypertape/nn/classification_loss.hpp"
@@ -36,10 +38,12 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 /// the number of threads, nor on whether a run was continued from a checkpoint.
 class Distiller {
  public:
-  /// `training` are the initial weights to distil for, `validation` those to score with. The dataset must outlive the
-  /// distiller. @throws ArgumentError for options out of range, or a dataset too small for the hold-out and one batch.
+  /// `training` are the initial weights to distil for, `validation` those to score with; `start` is a set to go on from
+  /// (`adapted`). The dataset must outlive the distiller. @throws ArgumentError for options out of range, a dataset too
+  /// small for the hold-out and one batch, or a start that does not fit.
   Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
-            InitialWeights training, const InitialWeights& validation, const WorkerTeam& team)
+            InitialWeights training, const InitialWeights& validation, const WorkerTeam& team,
+            const std::optional<DistilledSet>& start = std::nullopt)
       : network_(std::move(network)),
         dataset_(dataset),
         options_(checked(options, dataset)),
@@ -48,7 +52,7 @@ class Distiller {
         split_(hold_out(dataset.train, *options_.validation.hold_out, *options_.validation.hold_out_seed)),
         batches_(dataset, split_.train, options_),
         validator_(network_, dataset, split_.held_out, validation.first(options_.validation.networks), options_),
-        state_{{first_images(), first_labels(), options_, dataset.normalization}},
+        state_{{start ? adapted(*start, options_, dataset) : first_set(), options_}},
         unroll_(nn::ClassificationLoss{&network_}, unroll_options(), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(nn::ClassificationLoss{&network_}, team);
     require_memory();
@@ -97,22 +101,15 @@ class Distiller {
   /// The score of the present state on the held-out images (`Validator`), in percent; keeps the state if it is the best
   /// so far. @throws as `iterate`.
   double evaluate() {
-    const double score = named([&] { return validator_.score(state_.parameters.loop(), team_); });
+    const double score = named([&] { return validator_.score(state_.parameters.result(), team_); });
     if (!state_.best || score > state_.best->score) state_.best = {distilled(), score, state_.iteration};
     return score;
   }
 
   /// A copy of what has been learned, with the initial weights that it was learned for if these are fixed.
   DistilledSet distilled() const {
-    const InnerLoop<float>& loop = state_.parameters.loop();
-    DistilledSet set{loop.x,
-                     loop.y,
-                     options_.labels.soft,
-                     loop.learning_rates,
-                     static_cast<float>(options_.inner_loop.momentum),
-                     dataset_.normalization,
-                     {},
-                     origin_};
+    DistilledSet set = state_.parameters.result();
+    set.origin = origin_;
     if (!options_.initialization.random && training_.count() == 1) set.theta0 = training_[0];
     return set;
   }
@@ -146,8 +143,9 @@ class Distiller {
   static DistillOptions checked(const DistillOptions& given, const data::Dataset& dataset) {
     DistillOptions options = given.resolved(dataset.train);
     const Index count = dataset.train.count;
-    if (options.images.per_class > count / (dataset.train.classes * options.inner_loop.steps)) {
-      throw ArgumentError("distill: ", options.inner_loop.steps, " steps of ", options.images.per_class,
+    const Index groups = options.inner_loop.unordered ? 1 : options.inner_loop.steps;
+    if (options.images.per_class > count / (dataset.train.classes * groups)) {
+      throw ArgumentError("distill: ", groups, " steps of ", options.images.per_class,
                           " images for each of ", dataset.train.classes, " classes are more than the ", count,
                           " training images");
     }
@@ -162,28 +160,32 @@ class Distiller {
 
   UnrollOptions unroll_options() const {
     UnrollOptions unroll;
-    unroll.samples_per_block = inner_samples_per_block(options_.images.per_class * dataset_.train.classes);
+    unroll.samples_per_block = inner_samples_per_block(
+        options_.inner_loop.batch.value_or(options_.images.per_class * dataset_.train.classes));
     unroll.differentiate.y = options_.labels.soft;
     unroll.schedule = options_.inner_loop.schedule;
     unroll.window = options_.outer_loop.window.value_or(0);
     return unroll;
   }
 
-  std::vector<Tensor<float>> first_images() const {
+  DistilledSet first_set() const {
+    const InnerLoopOptions& inner = options_.inner_loop;
     const data::LabeledImages& real = dataset_.train;
+    const Index groups = inner.unordered ? 1 : inner.steps, per_class = options_.images.per_class;
     const Random random = random_stream(options_.seed, RandomPurpose::images);
-    if (!options_.images.from_real) {
-      return noise_images(real, options_.inner_loop.steps, options_.images.per_class, options_.images.initial_noise,
-                          random);
-    }
-    return real_images(
-        real, draw_real_images(real, split_.train, options_.inner_loop.steps, options_.images.per_class, random),
-        dataset_.normalization);
-  }
-
-  std::vector<Tensor<float>> first_labels() const {
-    const Tensor<float> of_step = balanced_labels(dataset_.train.classes, options_.images.per_class);
-    return std::vector(static_cast<std::size_t>(options_.inner_loop.steps), of_step);
+    DistilledSet set;
+    set.images = options_.images.from_real
+                     ? real_images(real, draw_real_images(real, split_.train, groups, per_class, random),
+                                   dataset_.normalization)
+                     : noise_images(real, groups, per_class, options_.images.initial_noise, random);
+    set.labels.assign(set.images.size(), balanced_labels(real.classes, per_class));
+    set.soft_labels = options_.labels.soft;
+    set.learning_rates = Tensor<float>(inner.unordered ? Shape{1, 1} : Shape{inner.epochs, inner.steps},
+                                       static_cast<float>(inner.first_learning_rate()));
+    if (inner.unordered) set.unordered = {inner.length(), *inner.batch};
+    set.rule = inner.rule;
+    set.normalization = dataset_.normalization;
+    return set;
   }
 
   /// Runs the body, and adds to what it says of a divergence where in the run that was.
@@ -193,7 +195,7 @@ class Distiller {
       return body();
     } catch (const DivergenceError& error) {
       std::ostringstream rates = hypertape::detail::plain_stream();
-      for (const float rate : state_.parameters.loop().learning_rates.values()) rates << ' ' << rate;
+      for (const float rate : state_.parameters.set().learning_rates.values()) rates << ' ' << rate;
       throw DivergenceError("iteration ", state_.iteration, ": ", error.what(), "; learning rates", rates.str());
     }
   }
@@ -202,9 +204,13 @@ class Distiller {
   void require_memory() const {
     if (options_.inner_loop.schedule.is_concrete()) return;
     const auto theta0 = training_.of_iteration(options_.outer_loop.networks, 0, options_.seed);
-    InnerLoop<float> loop = state_.parameters.loop();
-    loop.theta0 = theta0.front();
-    unroll_.predicted_bytes(loop, theta0.size());
+    unroll_.predicted_bytes(plan_of(0).loop(state_.parameters.set(), theta0.front()), theta0.size());
+  }
+
+  /// What inner steps are given in this iteration.
+  TrainingPlan plan_of(long iteration) const {
+    return TrainingPlan(state_.parameters.set(),
+                        random_stream(options_.seed, RandomPurpose::inner_batches, iteration));
   }
 
   /// Returns the loss.
@@ -213,8 +219,8 @@ class Distiller {
     const OuterLoopOptions& outer = options_.outer_loop;
     const std::vector<Tensor<float>> theta0 = training_.of_iteration(outer.networks, iteration, options_.seed);
     batches_.draw(iteration, static_cast<Index>(theta0.size()));
-    InnerLoop<float> loop = state_.parameters.loop();
-    loop.theta0 = theta0.front();
+    const TrainingPlan plan = plan_of(iteration);
+    InnerLoop<float> loop = plan.loop(state_.parameters.set(), theta0.front());
     if (outer.random_windows) {  // the window fits before where the loop stops, and every end is as likely
       Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
       loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
@@ -231,8 +237,9 @@ class Distiller {
     if (outer.certify_every && (iteration + 1) % *outer.certify_every == 0) {
       certificate_ = certify(loop, nn::ClassificationLoss{&network_}, real_loss(0, 0), unroll_.results().front());
     }
-    state_.parameters.update(h, outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
-                                                  : optim::cosine_schedule(iteration, outer.iterations));
+    state_.parameters.update(plan.pull_back(state_.parameters.set(), h),
+                             outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
+                                               : optim::cosine_schedule(iteration, outer.iterations));
     return static_cast<double>(h.outer_loss);
   }
 

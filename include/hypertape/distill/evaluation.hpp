@@ -16,8 +16,12 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/confusion.hpp"
 #include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/free_training.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/mean_and_std.hpp"
+#include "hypertape/distill/set_variants.hpp"
+#include "hypertape/distill/trainer.hpp"
+#include "hypertape/distill/training_plan.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/network.hpp"
@@ -94,23 +98,28 @@ struct TrainingResult {
   std::optional<DivergenceError> failure;  ///< nothing if it did not fail
 };
 
-/// Trains the network by one inner loop from each of several initial weights, in place of the loop's own.
-/// @throws ArgumentError if the loop has no steps, and what `Unroll::train` throws but DivergenceError.
-inline std::vector<TrainingResult> train_networks(const nn::Network<float>& network, const InnerLoop<float>& loop,
-                                                  std::span<const Tensor<float>> theta0, const WorkerTeam& team) {
-  if (loop.x.empty()) throw ArgumentError("train_networks: there are no images to train with");
-  UnrollOptions options;
-  options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
+/// Trains as the set says: in its order, or on batches that a seed and the network's number draw. Network and set must
+/// outlive it. @throws as `TrainingPlan`; the trainer, what `Unroll::train` throws.
+inline Trainer set_trainer(const nn::Network<float>& network, const DistilledSet& set, std::uint64_t seed) {
+  return [&network, &set, seed](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
+    const TrainingPlan plan(set, random_stream(seed, RandomPurpose::test_batches, number));
+    const InnerLoop<float> loop = plan.loop(set, theta0);
+    UnrollOptions options;
+    options.samples_per_block = inner_samples_per_block(loop.x.front().shape()[0]);
+    return Unroll<float>(nn::ClassificationLoss{&network}, options, team).train(loop);
+  };
+}
+
+/// Trains networks from initial weights of these numbers. @throws what the trainer throws but DivergenceError.
+inline std::vector<TrainingResult> train_networks(const Trainer& trainer, std::span<const Tensor<float>> theta0,
+                                                  std::span<const Index> numbers, const WorkerTeam& team) {
   std::vector<TrainingResult> trained(theta0.size());
   for_each_network(team, static_cast<Index>(theta0.size()), [&](Index i) {
-    const auto number = static_cast<std::size_t>(i);
-    Unroll<float> unroll(nn::ClassificationLoss{&network}, options, team);
-    InnerLoop<float> own = loop;
-    own.theta0 = theta0[number];
+    const auto place = static_cast<std::size_t>(i);
     try {
-      trained[number].theta = unroll.train(own);
+      trained[place].theta = trainer(theta0[place], numbers[place], team);
     } catch (const DivergenceError& error) {
-      trained[number].failure = error;
+      trained[place].failure = error;
     }
   });
   return trained;
@@ -171,11 +180,12 @@ struct Evaluation {
 /// Called now and then with what was found so far; stops an evaluation by returning false.
 using OnEvaluation = std::function<bool(const Evaluation&)>;
 
-/// Trains the networks that start from the initial weights of these numbers on a distilled set, as many at once as the
-/// team has threads, and tests each with all images. @throws DivergenceError naming the number of a network that
-/// diverges, unless such are to be skipped; as `confusion`.
-inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const InitialWeights& weights,
-                           std::span<const Index> numbers, const data::LabeledImages& images, bool skip_diverged,
+/// Trains the networks that start from the initial weights of these numbers, as many at once as the team has threads,
+/// and tests each with all images. @throws DivergenceError naming the number of a network that diverges, unless such are
+/// to be skipped; what the trainer throws; as `confusion`.
+inline Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, const InitialWeights& weights,
+                           std::span<const Index> numbers, const data::LabeledImages& images,
+                           const data::Normalization& normalization, bool skip_diverged,
                            const OnEvaluation& on_progress, const WorkerTeam& team) {
   const std::vector<Index> all = data::all_indices(images.count);
   Evaluation result;
@@ -185,12 +195,12 @@ inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet
     std::vector<Tensor<float>> theta0;
     for (const Index number : some) theta0.push_back(weights[number]);
     const auto start = std::chrono::steady_clock::now();
-    const std::vector<TrainingResult> trained = train_networks(network, set.inner_loop(theta0.front()), theta0, team);
+    const std::vector<TrainingResult> trained = train_networks(trainer, theta0, some, team);
     result.train_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::vector<TrainingResult> untrained;
     for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
-    const std::vector<TestResult> after = test_networks(network, trained, images, all, set.normalization, team),
-                                  before = test_networks(network, untrained, images, all, set.normalization, team);
+    const std::vector<TestResult> after = test_networks(network, trained, images, all, normalization, team),
+                                  before = test_networks(network, untrained, images, all, normalization, team);
     for (std::size_t i = 0; i < some.size(); ++i) {
       if (!skip_diverged) require_success(after[i], some[i]);
       if (after[i].failure) ++result.diverged;
@@ -215,45 +225,53 @@ inline InitialWeights fixed_weights(const DistilledSet& set, const nn::Network<f
   return InitialWeights({*set.theta0});
 }
 
-/// The same steps, each once, in random order: every epoch has an order of its own, learning rates stay in theirs.
-inline DistilledSet shuffled(const DistilledSet& set, std::uint64_t seed) {
-  DistilledSet out = set;
-  out.images.clear();
-  out.labels.clear();
-  for (Index epoch = 0; epoch < set.epochs(); ++epoch) {
-    Random random = random_stream(seed, RandomPurpose::order, epoch);
-    for (const Index s : random.permutation(set.steps())) {
-      out.images.push_back(set.images[static_cast<std::size_t>(s)]);
-      out.labels.push_back(set.labels[static_cast<std::size_t>(s)]);
-    }
-  }
-  const std::vector<float> rates = to_row_major(set.learning_rates);
-  out.learning_rates = Tensor<float>(Shape{1, set.learning_rates.size()}, std::span(rates));
-  return out;
-}
-
 /// How to evaluate a distilled set.
 struct EvaluateOptions {
-  Initialization initialization = {};  ///< fixed: the weights that the set was made for
-  Index networks = 200;                ///< how many, where weights are random
-  bool shuffle = false;                ///< take the steps of each epoch in random order
-  bool skip_diverged = false;          ///< a network that diverges gets nothing right, instead of stopping
-  std::uint64_t seed = 1;              ///< of weights and order
+  Initialization initialization = {};        ///< fixed: the weights that the set was made for
+  Index networks = 200;                      ///< how many, where weights are random
+  bool shuffle = false;                      ///< take the steps of each epoch in random order
+  bool skip_diverged = false;                ///< a network that diverges gets nothing right, instead of stopping
+  std::uint64_t seed = 1;                    ///< of weights, orders and draws
+  std::optional<FreeTraining> free{};        ///< how to train on the images alone; nothing: as the set says
+  bool real_images = false;                  ///< random real images in the place of the distilled ones, to compare with
 };
 
+/// Trains each network on random real images of its own in the place of the set's, under the same labels and in the same
+/// way, which `trainer_of(set)` is. Dataset and set must outlive it. @throws as `with_real_images`.
+template <class TrainerOf>
+Trainer real_images_trainer(const DistilledSet& set, const data::LabeledImages& images, std::uint64_t seed,
+                            const TrainerOf& trainer_of) {
+  return [&set, &images, seed, trainer_of](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
+    const DistilledSet real = with_real_images(set, images, data::all_indices(images.count), seed, number);
+    return trainer_of(real)(theta0, number, team);
+  };
+}
+
+/// How these options train networks on the set. Network, set and dataset must outlive it.
+inline Trainer trainer_of(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
+                          const EvaluateOptions& options) {
+  const auto of_set = [&network, options](const DistilledSet& one) {
+    return options.free ? free_trainer(network, one, *options.free, options.seed)
+                        : set_trainer(network, one, options.seed);
+  };
+  return options.real_images ? real_images_trainer(set, dataset.train, options.seed, of_set) : of_set(set);
+}
+
 /// Trains networks on a distilled set and tests them with the dataset's test images, as `hypertape evaluate` does.
-/// @throws ArgumentError for less than one network, and as `fixed_weights`; DivergenceError naming a network that
-/// diverges, unless that is skipped; as `confusion`.
+/// @throws ArgumentError for less than one network, as `FreeTraining::validate`, `fixed_weights` and `with_real_images`;
+/// DivergenceError naming a network that diverges, unless that is skipped; as `confusion`.
 inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
                            const EvaluateOptions& options, const OnEvaluation& on_progress = {},
                            const WorkerTeam& team = WorkerTeam()) {
   if (options.networks < 1) throw ArgumentError("evaluate: needs at least one network, got ", options.networks);
+  if (options.free) options.free->validate();
   const bool random = options.initialization.random;
-  return evaluate(network, options.shuffle ? shuffled(set, options.seed) : set,
+  const DistilledSet taken = options.shuffle ? shuffled(set, options.seed) : set;
+  return evaluate(network, trainer_of(network, taken, dataset, options),
                   random ? initial_weights(network, options.initialization, options.seed, RandomPurpose::evaluation)
                          : fixed_weights(set, network),
-                  data::all_indices(random ? options.networks : 1), dataset.test, options.skip_diverged, on_progress,
-                  team);
+                  data::all_indices(random ? options.networks : 1), dataset.test, set.normalization,
+                  options.skip_diverged, on_progress, team);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -33,7 +33,7 @@ class NearestNeighbors {
     for (std::size_t s = 0; s < set.images.size(); ++s) {
       const std::vector<float> images = to_row_major(set.images[s]);
       images_.insert(images_.end(), images.begin(), images.end());
-      for (Index n = 0; n < set.images_per_step(); ++n) {
+      for (Index n = 0; n < set.images[s].shape()[0]; ++n) {
         Index label = 0;
         set.labels[s].matrix().row(n).maxCoeff(&label);
         labels_.push_back(label);

@@ -11,11 +11,9 @@
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/random_purpose.hpp"
-#include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/distill/training_passes.hpp"
 #include "hypertape/optim/adam.hpp"
-#include "hypertape/optim/optimizer.hpp"
 #include "hypertape/optim/schedule.hpp"
-#include "hypertape/unroll/batch_gradient.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
@@ -70,38 +68,25 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
                               const PretrainOptions& given, Index number, const WorkerTeam& team) {
   const data::LabeledImages& images = dataset.train;
   const PretrainOptions options = given.resolved(images);
-  const Index batch_size = *options.batch;
   const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, RandomPurpose::pretraining)[number];
-  BatchGradient<float> loss(nn::ClassificationLoss{&network}, team);
-  optim::Optimizer<float> adam(optim::Adam{});
-  Random order_random = random_stream(options.seed, RandomPurpose::order, number);
-  Tensor<float> gradient;
-  const auto count = static_cast<Index>(seen.size());
-  const Index batches = count / batch_size;
-  team.session([&] {
-    for (Index epoch = 0; epoch < options.epochs; ++epoch) {
-      std::vector<Index> order = order_random.permutation(count);
-      for (Index& image : order) image = seen[static_cast<std::size_t>(image)];
-      for (Index b = 0; b < batches; ++b) {
-        const auto batch = std::span(order).subspan(static_cast<std::size_t>(b * batch_size));
-        const auto load = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
-          const auto which =
-              batch.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
-          data::gather(images, which, dataset.normalization, x);
-          data::gather_one_hot(images, which, y);
-        };
-        try {
-          loss(theta, batch_size, load, gradient);
-        } catch (const DivergenceError& error) {
-          throw DivergenceError("pretrain: network ", number, ", epoch ", epoch, ": ", error.what());
-        }
-        const double decay = optim::cosine_schedule(epoch * batches + b, options.epochs * batches);
-        adam.step(theta.values(), gradient.values(), decay * options.learning_rate);
-      }
-    }
-  });
-  if (!theta.all_finite()) throw DivergenceError("pretrain: the weights of network ", number, " diverged");
+  const TrainingPasses passes{static_cast<Index>(seen.size()), *options.batch, options.epochs, true};
+  const auto load = [&](std::span<const Index> places, Tensor<float>& x, Tensor<float>& y) {
+    std::vector<Index> which;
+    for (const Index place : places) which.push_back(seen[static_cast<std::size_t>(place)]);
+    data::gather(images, which, dataset.normalization, x);
+    data::gather_one_hot(images, which, y);
+  };
+  const auto rate = [&](Index pass, Index step) {
+    const Index steps = passes.steps();
+    return options.learning_rate * optim::cosine_schedule(pass * steps + step, options.epochs * steps);
+  };
+  try {
+    passes.train(network, theta, load, optim::Optimizer<float>(optim::Adam{}), rate,
+                 random_stream(options.seed, RandomPurpose::order, number), team);
+  } catch (const DivergenceError& error) {
+    throw DivergenceError("pretrain: network ", number, ": ", error.what());
+  }
   return theta;
 }
 

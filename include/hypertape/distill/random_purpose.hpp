@@ -20,6 +20,9 @@ enum class RandomPurpose : std::uint64_t {
   pretraining,       ///< initial weights of a pool's networks
   order,             ///< the order of the real images in pre-training, of distilled ones in a test
   balanced_batches,  ///< the order of each class's real images
+  inner_batches,     ///< what inner steps draw from a set without an order, in each outer iteration
+  test_batches,      ///< what they draw for each network that is scored or tested
+  real_sets,         ///< real images in the place of distilled ones, for each network that is tested
 };
 
 /// The stream of one purpose; `number` is the iteration, epoch or network.

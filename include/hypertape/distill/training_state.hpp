@@ -49,17 +49,11 @@ struct TrainingState {
     skipped = count("skipped", iteration);
     parameters.restore(npz, path);
     best.reset();
-    const io::Npz arrays = io::with_prefix(npz, "best");
-    if (arrays.empty() && !npz.contains("best_score")) return;  // none was scored
-    const InnerLoop<float>& loop = parameters.loop();
-    best = {from_npz(arrays, path, loop.y.front().shape()[1]),
+    if (io::with_prefix(npz, "best").empty() && !npz.contains("best_score")) return;  // none was scored
+    best = {from_npz_like(parameters.set(), npz, "best", path),
             io::require_values<double>(npz, path, "best_score", {1})[0], count("best_iteration", iteration)};
     if (!std::isfinite(best->score)) {
       throw io::bad_content(path, "array 'best_score'", "a finite number", concat(best->score));
-    }
-    if (best->set.images.size() != loop.x.size() || best->set.images.front().shape() != loop.x.front().shape() ||
-        best->set.learning_rates.shape() != loop.learning_rates.shape()) {
-      throw DataError(path.string(), ": arrays 'best.*': expected steps, epochs and images of this run, found others");
     }
   }
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -25,17 +26,20 @@ class Validator {
         theta0_(std::move(theta0)),
         objective_(options.objective),
         balanced_(*options.real.balanced),
-        skip_diverged_(options.outer_loop.skip_diverged) {}
+        skip_diverged_(options.outer_loop.skip_diverged),
+        seed_(options.seed) {}
 
   /// The weights that networks start from.
   const std::vector<Tensor<float>>& theta0() const { return theta0_; }
 
-  /// Percent of the images that networks trained by this loop take for what the objective wants, averaged over networks
+  /// Percent of the images that networks trained on this set take for what the objective wants, averaged over networks
   /// (where batches are balanced, the mean over classes); 0 for one that diverges, where that is skipped.
   /// @throws DivergenceError naming the network that diverges, where it is not.
-  double score(const InnerLoop<float>& loop, const WorkerTeam& team) const {
-    const std::vector<TestResult> tested = test_networks(network_, train_networks(network_, loop, theta0_, team),
-                                                         dataset_.train, held_out_, dataset_.normalization, team);
+  double score(const DistilledSet& set, const WorkerTeam& team) const {
+    const auto numbers = data::all_indices(static_cast<Index>(theta0_.size()));
+    const std::vector<TestResult> tested =
+        test_networks(network_, train_networks(set_trainer(network_, set, seed_), theta0_, numbers, team),
+                      dataset_.train, held_out_, set.normalization, team);
     double sum = 0;
     for (std::size_t i = 0; i < tested.size(); ++i) {
       if (!skip_diverged_) require_success(tested[i], static_cast<Index>(i));
@@ -51,6 +55,7 @@ class Validator {
   std::vector<Tensor<float>> theta0_;
   Objective objective_;
   bool balanced_, skip_diverged_;
+  std::uint64_t seed_;
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -16,11 +16,14 @@ class GradientClip {
     double average = 0;  ///< 0 before the first gradient
   };
 
-  /// 0 for no bound of that kind. @throws ArgumentError for a negative one.
-  explicit GradientClip(double largest = 0, double multiple = 0) : largest_(largest), multiple_(multiple) {
+  /// 0 for no bound of that kind; `memory` is the weight of the past in the average. @throws ArgumentError for a negative
+  /// bound, or a memory that is not in [0, 1).
+  explicit GradientClip(double largest = 0, double multiple = 0, double memory = 0.99)
+      : largest_(largest), multiple_(multiple), memory_(memory) {
     if (!(largest >= 0) || !(multiple >= 0)) {
       throw ArgumentError("GradientClip: bounds cannot be negative, got ", largest, " and ", multiple);
     }
+    if (!(memory >= 0) || !(memory < 1)) throw ArgumentError("GradientClip: needs a memory in [0, 1), got ", memory);
   }
 
   /// What to multiply a gradient of this norm with. @throws DivergenceError if it is not finite: the average would
@@ -31,8 +34,7 @@ class GradientClip {
     if (largest_ > 0) bounded = (std::min)(bounded, largest_);
     if (multiple_ > 0) {
       if (state_.average > 0) bounded = (std::min)(bounded, multiple_ * state_.average);
-      constexpr double memory = 0.99;
-      state_.average = state_.average > 0 ? memory * state_.average + (1 - memory) * bounded : bounded;
+      state_.average = state_.average > 0 ? memory_ * state_.average + (1 - memory_) * bounded : bounded;
     }
     return norm > bounded ? bounded / norm : 1;
   }
@@ -48,7 +50,7 @@ class GradientClip {
   }
 
  private:
-  double largest_, multiple_;
+  double largest_, multiple_, memory_;
   State state_;
 };
 

@@ -1,4 +1,4 @@
-#include "hypertape/distill/real_batches.hpp"
+#include "hypertape/distill/batches.hpp"
 
 #include <doctest/doctest.h>
 
@@ -21,7 +21,7 @@ data::LabeledImages images_of(const std::vector<Index>& sizes) {
   return images;
 }
 
-TEST_CASE("real batches: sizes of classes, and when they are unequal") {
+TEST_CASE("batches: sizes of classes, and when they are unequal") {
   const data::LabeledImages images = images_of({4, 0, 2});
   CHECK(distill::class_sizes(images, data::all_indices(6)) == std::vector<Index>{4, 0, 2});
   CHECK(distill::class_sizes(images, std::vector<Index>{0, 5, 4}) == std::vector<Index>{1, 0, 2});
@@ -31,10 +31,10 @@ TEST_CASE("real batches: sizes of classes, and when they are unequal") {
   CHECK(!distill::unequal_classes(images_of({5421, 6742, 5949})));  // MNIST's least and most
 }
 
-TEST_CASE("real batches: plain ones have each image once in an epoch, in an order of its own") {
+TEST_CASE("batches: plain ones have each image once in an epoch, in an order of its own") {
   const data::LabeledImages images = images_of({7, 4});
   const std::vector<Index> which = {0, 1, 2, 4, 6, 8, 9, 10};
-  distill::RealBatches batches(images, which, 3, false, 5);
+  distill::Batches batches(images, which, 3, false, 5);
   for (const Index number : {0, 1, 2, 3, 8, 2}) {  // two batches fit into an epoch
     const std::vector<Index> order =
         distill::random_stream(5, distill::RandomPurpose::batches, number / 2).permutation(8);
@@ -46,13 +46,13 @@ TEST_CASE("real batches: plain ones have each image once in an epoch, in an orde
     }
     CHECK(batch == expected);
   }
-  check_error<ArgumentError>([&] { distill::RealBatches(images, which, 9, false, 5); }, {"8 images", "batch of 9"});
-  check_error<ArgumentError>([&] { distill::RealBatches(images, which, 0, false, 5); }, {"batch of 0"});
+  check_error<ArgumentError>([&] { distill::Batches(images, which, 9, false, 5); }, {"8 images", "batch of 9"});
+  check_error<ArgumentError>([&] { distill::Batches(images, which, 0, false, 5); }, {"batch of 0"});
 }
 
-TEST_CASE("real batches: balanced ones have as many of each class that has any, each image as often as any other") {
+TEST_CASE("batches: balanced ones have as many of each class that has any, each image as often as any other") {
   const data::LabeledImages images = images_of({20, 0, 3, 5});
-  distill::RealBatches batches(images, data::all_indices(28), 8, true, 5);
+  distill::Batches batches(images, data::all_indices(28), 8, true, 5);
   std::vector<Index> seen(28), batch, first;
   batches.draw(0, first);
   for (Index number = 0; number < 45; ++number) {
@@ -66,7 +66,7 @@ TEST_CASE("real batches: balanced ones have as many of each class that has any, 
   for (std::size_t i = 0; i < 28; ++i) CHECK(seen[i] == (i < 20 ? 6 : i < 23 ? 40 : 24));
   batches.draw(0, batch);
   CHECK(batch == first);
-  distill::RealBatches(images, data::all_indices(28), 8, true, 6).draw(0, batch);
+  distill::Batches(images, data::all_indices(28), 8, true, 6).draw(0, batch);
   CHECK(batch != first);
 }
 

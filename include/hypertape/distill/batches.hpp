@@ -31,20 +31,21 @@ inline bool unequal_classes(const data::LabeledImages& images) {
   return most > 2 * least;
 }
 
-/// The batches of real images that outer steps are tested with: a sequence without an end, each batch of which is a
-/// function of seed and number.
+/// Batches of images: a sequence without an end, each batch of which is a function of seed and number.
 ///
 /// Plain ones take the images in random order, each once in an epoch; the rest that fills no batch waits for another
 /// epoch. Balanced ones have of each class that has images the same number, or one more: the classes take turns, and
 /// each goes through its own images in random order, again and again.
-class RealBatches {
+class Batches {
  public:
   /// Of the images `which`. @throws ArgumentError unless they fill a batch.
-  RealBatches(const data::LabeledImages& images, std::vector<Index> which, Index size, bool balanced,
-              std::uint64_t seed)
-      : size_(size), seed_(seed), balanced_(balanced) {
+  Batches(const data::LabeledImages& images, std::vector<Index> which, Index size, bool balanced, std::uint64_t seed)
+      : size_(size),
+        seed_(seed),
+        purpose_(balanced ? RandomPurpose::balanced_batches : RandomPurpose::batches),
+        balanced_(balanced) {
     if (size < 1 || size > static_cast<Index>(which.size())) {
-      throw ArgumentError("RealBatches: ", which.size(), " images do not fill a batch of ", size);
+      throw ArgumentError("Batches: ", which.size(), " images do not fill a batch of ", size);
     }
     if (!balanced) {
       parts_.push_back({std::move(which), {}});
@@ -53,6 +54,19 @@ class RealBatches {
     for (std::int32_t k = 0; k < images.classes; ++k) {
       std::vector<Index> of_class = data::indices_of_class(images, which, k);
       if (!of_class.empty()) parts_.push_back({std::move(of_class), {}});
+    }
+  }
+  /// Balanced ones of images 0 .. count - 1, which are `classes` runs of as many images each, class by class; the seed
+  /// also says in which order classes take turns. @throws ArgumentError unless they are, and fill a batch.
+  Batches(Index count, Index classes, Index size, std::uint64_t seed)
+      : size_(size), seed_(seed), purpose_(RandomPurpose::balanced_batches), balanced_(true) {
+    if (classes < 1 || count % classes != 0 || size < 1 || size > count) {
+      throw ArgumentError("Batches: ", count, " images of ", classes, " classes make no balanced batches of ", size);
+    }
+    const Index each = count / classes;
+    for (const Index k : random_stream(seed, purpose_).permutation(classes)) {
+      parts_.push_back({data::all_indices(each), {}});
+      for (Index& image : parts_.back().images) image += k * each;
     }
   }
 
@@ -85,9 +99,7 @@ class RealBatches {
     Part& p = parts_[static_cast<std::size_t>(part)];
     if (p.epoch != epoch) {
       const auto count = static_cast<Index>(p.images.size());
-      p.order = random_stream(seed_, balanced_ ? RandomPurpose::balanced_batches : RandomPurpose::batches,
-                              epoch * static_cast<Index>(parts_.size()) + part)
-                    .permutation(count);
+      p.order = random_stream(seed_, purpose_, epoch * static_cast<Index>(parts_.size()) + part).permutation(count);
       p.epoch = epoch;
     }
     return p.images[static_cast<std::size_t>(p.order[static_cast<std::size_t>(i)])];
@@ -95,6 +107,7 @@ class RealBatches {
 
   Index size_;
   std::uint64_t seed_;
+  RandomPurpose purpose_;
   bool balanced_;
   std::vector<Part> parts_;  // one for each class if they are balanced
 };

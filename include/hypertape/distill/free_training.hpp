@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/option.hpp"
+#include "hypertape/distill/random_purpose.hpp"
+#include "hypertape/distill/set_variants.hpp"
+#include "hypertape/distill/trainer.hpp"
+#include "hypertape/distill/training_passes.hpp"
+#include "hypertape/distill/training_plan.hpp"
+#include "hypertape/nn/network.hpp"
+#include "hypertape/optim/known_rules.hpp"
+#include "hypertape/optim/optimizer.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI::distill {
+
+/// Training on images as on any dataset, whatever their steps, order and learning rates were: what results are compared
+/// by since Zhao et al. 2020, whose settings these are.
+struct FreeTraining {
+  optim::Rule<float> rule = optim::rule_from_text<float>("sgd:momentum=0.9,weight_decay=5e-4");  ///< of each step
+  double learning_rate = 0.01;      ///< until it is cut
+  Index epochs = 300;               ///< passes over the images
+  std::optional<Index> cut_at = {};  ///< passes after which the learning rate is a tenth; without: half of all
+  Index batch = 256;                ///< images of a step, at most
+
+  /// Declares the options (distill/option.hpp).
+  template <class Self, class Visit>
+  static void for_each_option(Self& self, const Visit& visit) {
+    visit.heading("Free training (--protocol free)");
+    visit(self.rule,
+          {"optimizer",
+           "Update rule: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with coefficients as in "
+           "sgd:momentum=0.9,weight_decay=5e-4"},
+          TextForm<optim::Rule<float>>{[](const auto& rule) { return optim::text_of(rule); },
+                                       [](const auto& text) { return optim::rule_from_text<float>(text); }});
+    visit(self.learning_rate, {"learning_rate", "Of each step, until it is cut"});
+    visit(self.epochs, {"epochs", "Passes over the images"});
+    visit(self.cut_at, {"cut_at", "Passes after which the learning rate is cut to a tenth", positive, "half of them"});
+    visit(self.batch, {"batch", "Images of a step, or all that there are"});
+  }
+
+  /// @throws ArgumentError naming the first option that is out of its bounds.
+  void validate() const {
+    for_each_option(*this, CheckOptions{"FreeTraining"});
+    rule.validate();
+  }
+
+  /// Half of the passes.
+  Index default_cut() const { return (epochs + 1) / 2; }
+  /// The learning rate of a pass.
+  double rate_of(Index epoch) const {
+    return epoch < cut_at.value_or(default_cut()) ? learning_rate : learning_rate / 10;
+  }
+};
+
+/// Trains on the set's images and labels alone; each network takes them in orders of its own. Network and set must
+/// outlive it.
+inline Trainer free_trainer(const nn::Network<float>& network, const DistilledSet& set, const FreeTraining& options,
+                            std::uint64_t seed) {
+  const auto images = std::make_shared<const std::pair<Tensor<float>, Tensor<float>>>(all_images(set));
+  return [&network, images, options, seed](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
+    const auto& [x, y] = *images;
+    const TrainingPasses passes{x.shape()[0], (std::min)(options.batch, x.shape()[0]), options.epochs};
+    const auto load = [&x, &y](std::span<const Index> which, Tensor<float>& x_block, Tensor<float>& y_block) {
+      x_block = detail::take_samples(x, which);
+      y_block = detail::take_samples(y, which);
+    };
+    Tensor<float> theta = theta0;
+    const auto rate = [&options](Index epoch, Index) { return options.rate_of(epoch); };
+    passes.train(network, theta, load, optim::Optimizer<float>(options.rule), rate,
+                 random_stream(seed, RandomPurpose::test_batches, number), team);
+    return theta;
+  };
+}
+
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/error.hpp"
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/core/random.hpp"
+#include "hypertape/nn/classification_loss.hpp"
+#include "hypertape/nn/network.hpp"
+#include "hypertape/optim/optimizer.hpp"
+#include "hypertape/unroll/batch_gradient.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI::distill {
+
+/// Plain training: passes over images in random order, a step for each batch.
+struct TrainingPasses {
+  Index count = 0;         ///< images
+  Index batch = 0;         ///< images of a step
+  Index epochs = 0;        ///< passes
+  bool drop_rest = false;  ///< leave out what fills no batch, in each pass others; else the last step has fewer
+
+  /// Steps of a pass.
+  Index steps() const { return drop_rest ? count / batch : (count + batch - 1) / batch; }
+
+  /// Trains theta in place with steps of the optimizer, at `rate(pass, step)`. `load(which, x, y)` makes x (N, ...) and
+  /// y (N, classes) the images and labels of these numbers; several threads call it at once.
+  /// @throws DivergenceError, naming the pass, if a loss or a gradient is not finite, or in the end the weights.
+  template <class Load, class Rate>
+  void train(const nn::Network<float>& network, Tensor<float>& theta, const Load& load,
+             optim::Optimizer<float> optimizer, const Rate& rate, Random order, const WorkerTeam& team) const {
+    BatchGradient<float> loss(nn::ClassificationLoss{&network}, team);
+    Tensor<float> gradient;
+    team.session([&] {
+      for (Index pass = 0; pass < epochs; ++pass) {
+        const std::vector<Index> images = order.permutation(count);
+        for (Index step = 0; step < steps(); ++step) {
+          const Index first = step * batch, size = (std::min)(batch, count - first);
+          const auto load_range = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
+            load(std::span(images).subspan(static_cast<std::size_t>(first + range.begin),
+                                           static_cast<std::size_t>(range.size())),
+                 x, y);
+          };
+          try {
+            loss(theta, size, load_range, gradient);
+          } catch (const DivergenceError& error) {
+            throw DivergenceError("epoch ", pass, ": ", error.what());
+          }
+          optimizer.step(theta.values(), gradient.values(), rate(pass, step));
+        }
+      }
+    });
+    if (!theta.all_finite()) throw DivergenceError("the weights diverged");
+  }
+};
+
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill
