@@ -108,18 +108,16 @@ TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives tog
 TEST_CASE("distilled parameters: each group can be clipped by itself") {
   // With a bound far below all norms, a second gradient that is larger in the images alone changes their step alone.
   const auto after_two = [](bool each) {
-    DistilledParameters set = small_set([&](DistillOptions& o) {
-      o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true;
-    });
+    DistilledParameters set = small_set(
+        [&](DistillOptions& o) { o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true; });
     set.update(small_gradient(), 1);
     SetGradient larger = small_gradient();
     for (Tensor<float>& tensor : larger.images) {
       for (float& value : tensor.values()) value *= 1000;
     }
     set.update(larger, 1);
-    DistilledParameters twice = small_set([&](DistillOptions& o) {
-      o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true;
-    });
+    DistilledParameters twice = small_set(
+        [&](DistillOptions& o) { o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true; });
     twice.update(small_gradient(), 1);
     twice.update(small_gradient(), 1);
     return std::pair(relative_error(set.set().labels[0], twice.set().labels[0]),

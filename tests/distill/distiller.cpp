@@ -319,9 +319,8 @@ TEST_CASE("distiller: the held-out images are those of the seed that draws them"
   const auto expected = [&](std::uint64_t seed) {
     const nn::Network<float> network = linear();
     const Tensor<float> theta = distill::set_trainer(network, set, 0)(*set.theta0, 0, WorkerTeam(1));
-    return distill::confusion(network, theta, glyphs().train,
-                              distill::hold_out(glyphs().train, 100, seed).held_out, glyphs().normalization,
-                              WorkerTeam(1))
+    return distill::confusion(network, theta, glyphs().train, distill::hold_out(glyphs().train, 100, seed).held_out,
+                              glyphs().normalization, WorkerTeam(1))
         .accuracy();
   };
   for (const std::uint64_t seed : {1U, 2U, 3U}) CHECK(score(seed) == expected(seed));

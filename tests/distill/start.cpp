@@ -63,7 +63,8 @@ TEST_CASE("start: an ordered set becomes one without an order, and other steps, 
   CHECK(equal(pool.learning_rates, Tensor<float>(Shape{1, 1}, 3.5f)));
   for (Index k = 0; k < 10; ++k) {
     for (Index i = 0; i < 4; ++i) {  // of step 0 two, then of step 1
-      CHECK(pool.images[0](k * 4 + i, 0, 9, 9) == ordered().images[static_cast<std::size_t>(i / 2)](k * 2 + i % 2, 0, 9, 9));
+      CHECK(pool.images[0](k * 4 + i, 0, 9, 9) ==
+            ordered().images[static_cast<std::size_t>(i / 2)](k * 2 + i % 2, 0, 9, 9));
       CHECK(pool.labels[0](k * 4 + i, k) == 1);
     }
   }

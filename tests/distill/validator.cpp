@@ -48,8 +48,7 @@ TEST_CASE("validator: the mean score of trained networks on the held-out images,
       const nn::Network<float> network = linear();
       const distill::DistilledSet set = small_set();
       const distill::Trainer trainer = distill::set_trainer(network, set, options.seed);
-      for (const auto& trained :
-           distill::train_networks(trainer, theta0, std::vector<Index>{0, 1}, WorkerTeam(1))) {
+      for (const auto& trained : distill::train_networks(trainer, theta0, std::vector<Index>{0, 1}, WorkerTeam(1))) {
         const distill::Confusion confusion = distill::confusion(linear(), trained.theta, glyphs().train, held_out,
                                                                 glyphs().normalization, WorkerTeam(1));
         expected += options.objective.score(confusion, balanced) / 2;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/optim/custom_rule.hpp"
 #include "support/check_error.hpp"
 

@@ -28,7 +28,8 @@ TEST_CASE("tool: a run that is killed and resumed gives the bytes of one that wa
   const auto whole = folder.path() / "whole", killed = folder.path() / "killed";
   const std::string options =
       " distill --dataset mnist --iterations 14 --batch 32 --hold-out 64 --evaluate-every 2 --checkpoint-every 3 "
-      "--steps 2 --soft-labels --inner-optimizer sgd:momentum=0.5 --init random --networks 2 --validation-networks 2 --test-networks 2 "
+      "--steps 2 --soft-labels --inner-optimizer sgd:momentum=0.5 --init random --networks 2 --validation-networks 2 "
+      "--test-networks 2 "
       "--net mlp --hidden 20 --seed 5 --out ";
   REQUIRE(shell(HYPERTAPE_TOOL + options + whole.string()).exit_code == 0);
   shell(HYPERTAPE_TOOL + options + killed.string() + " & pid=$!; " + until_logged(killed, "8,") +

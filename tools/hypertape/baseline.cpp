@@ -138,9 +138,7 @@ SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, 
 
 /// What summary.json says of the sizes of the sets.
 Json sizes_of(const DistilledSet& set) {
-  return {{"steps", set.steps()},
-          {"epochs", set.epochs()},
-          {"images_per_class", set.images_per_class()}};
+  return {{"steps", set.steps()}, {"epochs", set.epochs()}, {"images_per_class", set.images_per_class()}};
 }
 
 /// What a classifier adds to summary.json, and says in the end.

@@ -11,10 +11,10 @@
 #include "hold_out.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
+#include "hypertape/distill/batches.hpp"
 #include "hypertape/distill/checkpoint.hpp"
 #include "hypertape/distill/distillation.hpp"
 #include "hypertape/distill/hold_out.hpp"
-#include "hypertape/distill/batches.hpp"
 #include "initialization.hpp"
 #include "interrupt.hpp"
 #include "network.hpp"
@@ -287,8 +287,7 @@ void distil(DistillCommand& command) {
   if (command.options.given("--networks") && given < d.outer_loop.networks) {
     throw ArgumentError("--networks ", d.outer_loop.networks, ": the pool leaves ", given, " to distil for");
   }
-  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team,
-                               start);
+  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team, start);
   Json config = config_of("distill", command.options);
   config.update(description_of(dataset));
   config.update({{"network", network.name()},

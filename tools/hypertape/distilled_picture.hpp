@@ -160,8 +160,8 @@ inline std::vector<std::string> label_lines(const distill::DistilledSet& set, In
   return lines;
 }
 
-/// "Step 1: learning rates 1.31, 0.17, 0.12", one for each epoch; "200 steps, each of 10 images: learning rate 0.01" of a
-/// set without an order.
+/// "Step 1: learning rates 1.31, 0.17, 0.12", one for each epoch; "200 steps, each of 10 images: learning rate 0.01" of
+/// a set without an order.
 inline std::string step_heading(const distill::DistilledSet& set, Index step) {
   std::ostringstream text = hypertape::detail::plain_stream();
   text << std::setprecision(3);

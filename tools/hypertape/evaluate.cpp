@@ -188,9 +188,10 @@ void add_evaluate(CLI::App& app) {
   options.add_file("--distilled", command->distilled, "The distilled.npz to train on")->required();
   options.group("Protocol");
   options
-      .add("--protocol", command->protocol,
-           "How networks are trained: paper, by the steps, order and learning rates that the set was made for, or free, "
-           "on its images as on any dataset")
+      .add(
+          "--protocol", command->protocol,
+          "How networks are trained: paper, by the steps, order and learning rates that the set was made for, or free, "
+          "on its images as on any dataset")
       ->check(CLI::IsMember({"paper", "free"}));
   options.add_switch("--real", command->real,
                      "Whether random real images, under the same labels and training, are tested beside the distilled "

@@ -103,7 +103,8 @@ class Options {
       value = json.get<bool>();
       return true;
     };
-    return bind(option, OnResume::must_agree, [&value] { return Json(value); }, read, "a boolean");
+    return bind(
+        option, OnResume::must_agree, [&value] { return Json(value); }, read, "a boolean");
   }
 
   /// The options that the library declares (distill/option.hpp), under its headings.

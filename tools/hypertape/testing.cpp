@@ -105,12 +105,8 @@ Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* 
             {"cut_at", free->cut_at.value_or(free->default_cut())},
             {"batch", free->batch}};
   }
-  return {{"name", "paper"},
-          {"labels", labels},
-          {"optimizer", optim::text_of(set.rule)},
-          {"steps", set.steps()},
-          {"epochs", set.epochs()},
-          {"ordered", !set.unordered.has_value()},
+  return {{"name", "paper"},      {"labels", labels},       {"optimizer", optim::text_of(set.rule)},
+          {"steps", set.steps()}, {"epochs", set.epochs()}, {"ordered", !set.unordered.has_value()},
           {"shuffled", shuffled}};
 }
 

@@ -17,7 +17,8 @@ namespace hypertape::cli {
 distill::DistilledSet load_distilled(const std::string& option, const std::filesystem::path& path,
                                      const data::Dataset& dataset);
 
-/// How networks were trained, in summary.json, so that figures are compared with their like: freely, or as the set says.
+/// How networks were trained, in summary.json, so that figures are compared with their like: freely, or as the set
+/// says.
 Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* free, bool shuffled);
 
 /// Distilled images under one kind of labels, and random real images in their place.

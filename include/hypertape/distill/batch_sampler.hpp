@@ -9,8 +9,8 @@
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/data/augment.hpp"
 #include "hypertape/data/dataset.hpp"
-#include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/batches.hpp"
+#include "hypertape/distill/distill_options.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 

@@ -6,23 +6,23 @@
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/data/augment.hpp"
+#include "hypertape/distill/batches.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/memory_option.hpp"
 #include "hypertape/distill/objective.hpp"
 #include "hypertape/distill/option.hpp"
-#include "hypertape/distill/batches.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Training on the distilled images, and its learning rates.
 struct InnerLoopOptions {
-  Index steps = 1;                            ///< of one epoch; of an ordered set each with images of its own
-  Index epochs = 3;                           ///< times that the steps are repeated
-  bool unordered = false;                     ///< the set has no order: each step draws a batch of all images
-  std::optional<Index> batch = {};            ///< images of a step, without an order; without: all
-  optim::Rule<float> rule = {};               ///< of the steps
+  Index steps = 1;                                   ///< of one epoch; of an ordered set each with images of its own
+  Index epochs = 3;                                  ///< times that the steps are repeated
+  bool unordered = false;                            ///< the set has no order: each step draws a batch of all images
+  std::optional<Index> batch = {};                   ///< images of a step, without an order; without: all
+  optim::Rule<float> rule = {};                      ///< of the steps
   std::optional<double> initial_learning_rate = {};  ///< of every step; without: 0.2, or what a set that it goes on
                                                      ///< from has
   double rates_learning_rate = 0.02;          ///< of Adam, for the raw learning rates; 0 leaves them as they start
@@ -110,7 +110,7 @@ struct DistillOptions {
           {.name = "inner_optimizer",
            .help = "Update rule of the inner steps: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with "
                    "coefficients as in sgd:momentum=0.9,weight_decay=5e-4 or adam:beta1=0.5"},
-          TextForm<optim::Rule<float>>{[](const auto& rule) { return optim::text_of(rule); },
+          TextForm<optim::Rule<float>>{[](const auto& value) { return optim::text_of(value); },
                                        [](const auto& text) { return optim::rule_from_text<float>(text); }});
     visit(inner.initial_learning_rate, {"initial_learning_rate", "Of each inner step, before it is learned", positive,
                                         "0.2, or those of --start-from"});

@@ -28,7 +28,8 @@ using hypertape::detail::concat;
 /// Adam of its own. Learning rates stay positive as softplus of raw values.
 class DistilledParameters {
  public:
-  /// From this set on, with the options' outer steps; images are kept in the range of pixels if the options ask for that.
+  /// From this set on, with the options' outer steps; images are kept in the range of pixels if the options ask for
+  /// that.
   DistilledParameters(DistilledSet set, const DistillOptions& options)
       : options_(options), set_(std::move(set)), clips_(options.outer_loop.clip_each ? 3 : 1, clip_of(options)) {
     images_.read(set_.images);
@@ -45,8 +46,8 @@ class DistilledParameters {
   /// The set as it is.
   const DistilledSet& set() const { return set_; }
 
-  /// What to score and to keep: the set, or where the options ask for that its exponential average, with weight d = min(D,
-  /// (1 + n) / (10 + n)) for the past in step n, so that the start is soon forgotten.
+  /// What to score and to keep: the set, or where the options ask for that its exponential average, with weight d =
+  /// min(D, (1 + n) / (10 + n)) for the past in step n, so that the start is soon forgotten.
   const DistilledSet& result() const { return average_ ? *average_ : set_; }
 
   /// One step of Adam along the gradient, whose norm is clipped, at `decay` times the options' learning rates.

@@ -51,9 +51,9 @@ struct Unordered {
   friend bool operator==(const Unordered&, const Unordered&) = default;
 };
 
-/// What distillation learns, and what it takes to train a network on it. An ordered set, as the paper has it, has images
-/// and labels for each step, and a learning rate for each step of each epoch; one without an order one batch of all
-/// images, class by class, with as many of each, and one learning rate.
+/// What distillation learns, and what it takes to train a network on it. An ordered set, as the paper has it, has
+/// images and labels for each step, and a learning rate for each step of each epoch; one without an order one batch of
+/// all images, class by class, with as many of each, and one learning rate.
 struct DistilledSet {
   std::vector<Tensor<float>> images;     ///< for each step (images, C, H, W), in normalized space
   std::vector<Tensor<float>> labels;     ///< for each step (images, classes): one-hot, or soft
@@ -100,10 +100,10 @@ inline void save_origin(const Origin& origin, io::Npz& npz) {
 }  // namespace detail
 
 /// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or (steps, images,
-/// classes), learning_rates (epochs, steps), mean and std (C), the bytes of rule (optim/known_rules.hpp) unless it is plain
-/// gradient descent, theta0 (P) if there is one; of a set without an order, whose images are those of one step, unordered
-/// (2): steps and batch; of the origin classes (1), data_checksum (1), and the bytes of dataset and class_names, each name with a 0 behind
-/// it.
+/// classes), learning_rates (epochs, steps), mean and std (C), the bytes of rule (optim/known_rules.hpp) unless it is
+/// plain gradient descent, theta0 (P) if there is one; of a set without an order, whose images are those of one step,
+/// unordered (2): steps and batch; of the origin classes (1), data_checksum (1), and the bytes of dataset and
+/// class_names, each name with a 0 behind it.
 inline io::Npz to_npz(const DistilledSet& set) {
   const auto steps = static_cast<Index>(set.images.size());
   const Shape one = set.images.front().shape();
@@ -298,8 +298,8 @@ inline DistilledSet load(const std::filesystem::path& path, Index classes,
   return from_npz(io::read_npz(path), path, classes, rules);
 }
 
-/// Reads a set that takes the place of `like`, by a rule of the user's own if `like` has it, from the arrays of `to_npz` that
-/// stand behind a prefix. @throws DataError as `from_npz`, or if anything has another shape.
+/// Reads a set that takes the place of `like`, by a rule of the user's own if `like` has it, from the arrays of
+/// `to_npz` that stand behind a prefix. @throws DataError as `from_npz`, or if anything has another shape.
 inline DistilledSet from_npz_like(const DistilledSet& like, const io::Npz& npz, const std::string& prefix,
                                   const std::filesystem::path& path) {
   std::vector<optim::NamedRule<float>> rules = optim::known_rules<float>();
@@ -309,7 +309,8 @@ inline DistilledSet from_npz_like(const DistilledSet& like, const io::Npz& npz, 
       set.learning_rates.shape() == like.learning_rates.shape() && set.unordered == like.unordered) {
     return set;
   }
-  throw DataError(path.string(), ": arrays '", prefix, ".*': expected steps, epochs and images of this run, found others");
+  throw DataError(path.string(), ": arrays '", prefix,
+                  ".*': expected steps, epochs and images of this run, found others");
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

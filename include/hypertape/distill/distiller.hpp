@@ -145,9 +145,8 @@ class Distiller {
     const Index count = dataset.train.count;
     const Index groups = options.inner_loop.unordered ? 1 : options.inner_loop.steps;
     if (options.images.per_class > count / (dataset.train.classes * groups)) {
-      throw ArgumentError("distill: ", groups, " steps of ", options.images.per_class,
-                          " images for each of ", dataset.train.classes, " classes are more than the ", count,
-                          " training images");
+      throw ArgumentError("distill: ", groups, " steps of ", options.images.per_class, " images for each of ",
+                          dataset.train.classes, " classes are more than the ", count, " training images");
     }
     const Index side = (std::min)(dataset.train.height, dataset.train.width);
     if (options.real.augmentation.padding >= side) {
@@ -160,8 +159,8 @@ class Distiller {
 
   UnrollOptions unroll_options() const {
     UnrollOptions unroll;
-    unroll.samples_per_block = inner_samples_per_block(
-        options_.inner_loop.batch.value_or(options_.images.per_class * dataset_.train.classes));
+    unroll.samples_per_block =
+        inner_samples_per_block(options_.inner_loop.batch.value_or(options_.images.per_class * dataset_.train.classes));
     unroll.differentiate.y = options_.labels.soft;
     unroll.schedule = options_.inner_loop.schedule;
     unroll.window = options_.outer_loop.window.value_or(0);
@@ -174,10 +173,10 @@ class Distiller {
     const Index groups = inner.unordered ? 1 : inner.steps, per_class = options_.images.per_class;
     const Random random = random_stream(options_.seed, RandomPurpose::images);
     DistilledSet set;
-    set.images = options_.images.from_real
-                     ? real_images(real, draw_real_images(real, split_.train, groups, per_class, random),
-                                   dataset_.normalization)
-                     : noise_images(real, groups, per_class, options_.images.initial_noise, random);
+    set.images =
+        options_.images.from_real
+            ? real_images(real, draw_real_images(real, split_.train, groups, per_class, random), dataset_.normalization)
+            : noise_images(real, groups, per_class, options_.images.initial_noise, random);
     set.labels.assign(set.images.size(), balanced_labels(real.classes, per_class));
     set.soft_labels = options_.labels.soft;
     set.learning_rates = Tensor<float>(inner.unordered ? Shape{1, 1} : Shape{inner.epochs, inner.steps},
@@ -209,8 +208,7 @@ class Distiller {
 
   /// What inner steps are given in this iteration.
   TrainingPlan plan_of(long iteration) const {
-    return TrainingPlan(state_.parameters.set(),
-                        random_stream(options_.seed, RandomPurpose::inner_batches, iteration));
+    return TrainingPlan(state_.parameters.set(), random_stream(options_.seed, RandomPurpose::inner_batches, iteration));
   }
 
   /// Returns the loss.

@@ -181,8 +181,8 @@ struct Evaluation {
 using OnEvaluation = std::function<bool(const Evaluation&)>;
 
 /// Trains the networks that start from the initial weights of these numbers, as many at once as the team has threads,
-/// and tests each with all images. @throws DivergenceError naming the number of a network that diverges, unless such are
-/// to be skipped; what the trainer throws; as `confusion`.
+/// and tests each with all images. @throws DivergenceError naming the number of a network that diverges, unless such
+/// are to be skipped; what the trainer throws; as `confusion`.
 inline Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, const InitialWeights& weights,
                            std::span<const Index> numbers, const data::LabeledImages& images,
                            const data::Normalization& normalization, bool skip_diverged,
@@ -227,17 +227,17 @@ inline InitialWeights fixed_weights(const DistilledSet& set, const nn::Network<f
 
 /// How to evaluate a distilled set.
 struct EvaluateOptions {
-  Initialization initialization = {};        ///< fixed: the weights that the set was made for
-  Index networks = 200;                      ///< how many, where weights are random
-  bool shuffle = false;                      ///< take the steps of each epoch in random order
-  bool skip_diverged = false;                ///< a network that diverges gets nothing right, instead of stopping
-  std::uint64_t seed = 1;                    ///< of weights, orders and draws
-  std::optional<FreeTraining> free{};        ///< how to train on the images alone; nothing: as the set says
-  bool real_images = false;                  ///< random real images in the place of the distilled ones, to compare with
+  Initialization initialization = {};  ///< fixed: the weights that the set was made for
+  Index networks = 200;                ///< how many, where weights are random
+  bool shuffle = false;                ///< take the steps of each epoch in random order
+  bool skip_diverged = false;          ///< a network that diverges gets nothing right, instead of stopping
+  std::uint64_t seed = 1;              ///< of weights, orders and draws
+  std::optional<FreeTraining> free{};  ///< how to train on the images alone; nothing: as the set says
+  bool real_images = false;            ///< random real images in the place of the distilled ones, to compare with
 };
 
-/// Trains each network on random real images of its own in the place of the set's, under the same labels and in the same
-/// way, which `trainer_of(set)` is. Dataset and set must outlive it. @throws as `with_real_images`.
+/// Trains each network on random real images of its own in the place of the set's, under the same labels and in the
+/// same way, which `trainer_of(set)` is. Dataset and set must outlive it. @throws as `with_real_images`.
 template <class TrainerOf>
 Trainer real_images_trainer(const DistilledSet& set, const data::LabeledImages& images, std::uint64_t seed,
                             const TrainerOf& trainer_of) {
@@ -258,8 +258,8 @@ inline Trainer trainer_of(const nn::Network<float>& network, const DistilledSet&
 }
 
 /// Trains networks on a distilled set and tests them with the dataset's test images, as `hypertape evaluate` does.
-/// @throws ArgumentError for less than one network, as `FreeTraining::validate`, `fixed_weights` and `with_real_images`;
-/// DivergenceError naming a network that diverges, unless that is skipped; as `confusion`.
+/// @throws ArgumentError for less than one network, as `FreeTraining::validate`, `fixed_weights` and
+/// `with_real_images`; DivergenceError naming a network that diverges, unless that is skipped; as `confusion`.
 inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
                            const EvaluateOptions& options, const OnEvaluation& on_progress = {},
                            const WorkerTeam& team = WorkerTeam()) {

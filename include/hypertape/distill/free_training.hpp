@@ -25,10 +25,10 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 /// by since Zhao et al. 2020, whose settings these are.
 struct FreeTraining {
   optim::Rule<float> rule = optim::rule_from_text<float>("sgd:momentum=0.9,weight_decay=5e-4");  ///< of each step
-  double learning_rate = 0.01;      ///< until it is cut
-  Index epochs = 300;               ///< passes over the images
+  double learning_rate = 0.01;                                                                   ///< until it is cut
+  Index epochs = 300;                ///< passes over the images
   std::optional<Index> cut_at = {};  ///< passes after which the learning rate is a tenth; without: half of all
-  Index batch = 256;                ///< images of a step, at most
+  Index batch = 256;                 ///< images of a step, at most
 
   /// Declares the options (distill/option.hpp).
   template <class Self, class Visit>
@@ -38,7 +38,7 @@ struct FreeTraining {
           {"optimizer",
            "Update rule: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with coefficients as in "
            "sgd:momentum=0.9,weight_decay=5e-4"},
-          TextForm<optim::Rule<float>>{[](const auto& rule) { return optim::text_of(rule); },
+          TextForm<optim::Rule<float>>{[](const auto& value) { return optim::text_of(value); },
                                        [](const auto& text) { return optim::rule_from_text<float>(text); }});
     visit(self.learning_rate, {"learning_rate", "Of each step, until it is cut"});
     visit(self.epochs, {"epochs", "Passes over the images"});
@@ -66,11 +66,11 @@ inline Trainer free_trainer(const nn::Network<float>& network, const DistilledSe
                             std::uint64_t seed) {
   const auto images = std::make_shared<const std::pair<Tensor<float>, Tensor<float>>>(all_images(set));
   return [&network, images, options, seed](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
-    const auto& [x, y] = *images;
-    const TrainingPasses passes{x.shape()[0], (std::min)(options.batch, x.shape()[0]), options.epochs};
-    const auto load = [&x, &y](std::span<const Index> which, Tensor<float>& x_block, Tensor<float>& y_block) {
-      x_block = detail::take_samples(x, which);
-      y_block = detail::take_samples(y, which);
+    const Index count = images->first.shape()[0];
+    const TrainingPasses passes{count, (std::min)(options.batch, count), options.epochs};
+    const auto load = [&images = *images](std::span<const Index> which, Tensor<float>& x, Tensor<float>& y) {
+      x = detail::take_samples(images.first, which);
+      y = detail::take_samples(images.second, which);
     };
     Tensor<float> theta = theta0;
     const auto rate = [&options](Index epoch, Index) { return options.rate_of(epoch); };

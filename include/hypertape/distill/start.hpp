@@ -45,8 +45,8 @@ inline DistilledSet adapted(const DistilledSet& from, const DistillOptions& opti
   const Index groups = inner.unordered ? 1 : inner.steps, per_class = options.images.per_class, K = real.classes;
   const Shape image = Shape::batch(1, real.channels, real.height, real.width);
   if (from.images.front().shape().with_samples(1) != image || from.classes() != K) {
-    refuse("has images ", from.images.front().shape(), " of ", from.classes(), " classes, ", dataset.name, " has ", image,
-           " of ", K);
+    refuse("has images ", from.images.front().shape(), " of ", from.classes(), " classes, ", dataset.name, " has ",
+           image, " of ", K);
   }
   if (from.soft_labels && !options.labels.soft) refuse("has soft labels, which soft_labels goes on with");
   if (from.count() != groups * per_class * K) {

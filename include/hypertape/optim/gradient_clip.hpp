@@ -16,8 +16,8 @@ class GradientClip {
     double average = 0;  ///< 0 before the first gradient
   };
 
-  /// 0 for no bound of that kind; `memory` is the weight of the past in the average. @throws ArgumentError for a negative
-  /// bound, or a memory that is not in [0, 1).
+  /// 0 for no bound of that kind; `memory` is the weight of the past in the average. @throws ArgumentError for a
+  /// negative bound, or a memory that is not in [0, 1).
   explicit GradientClip(double largest = 0, double multiple = 0, double memory = 0.99)
       : largest_(largest), multiple_(multiple), memory_(memory) {
     if (!(largest >= 0) || !(multiple >= 0)) {

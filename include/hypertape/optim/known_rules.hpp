@@ -62,8 +62,8 @@ std::string text_of(const Rule<T>& rule, const std::vector<NamedRule<T>>& rules 
 }
 
 /// The rule of these words: NAME, or NAME:COEFFICIENT=VALUE,COEFFICIENT=VALUE with any of its coefficients. Of several
-/// rules with this name it is the first that has them all. @throws ArgumentError for other words, which lists what there
-/// is, or a value out of its range.
+/// rules with this name it is the first that has them all. @throws ArgumentError for other words, which lists what
+/// there is, or a value out of its range.
 template <class T>
 Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>& rules = known_rules<T>()) {
   const auto listed = [](std::string& list, std::string_view item) {
@@ -89,8 +89,8 @@ Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>&
     const std::string part = text.substr(at + 1, end - at - 1);
     const std::size_t equals = (std::min)(part.find('='), part.size());
     T value{};
-    const auto [next, error] = std::from_chars(part.data() + (std::min)(equals + 1, part.size()),
-                                               part.data() + part.size(), value);
+    const auto [next, error] =
+        std::from_chars(part.data() + (std::min)(equals + 1, part.size()), part.data() + part.size(), value);
     if (error != std::errc() || next != part.data() + part.size()) refuse("'", part, "' is no COEFFICIENT=VALUE");
     given.emplace_back(part.substr(0, equals), value);
     if (std::ranges::count(given, given.back().first, &std::pair<std::string, T>::first) > 1) {
