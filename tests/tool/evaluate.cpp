@@ -56,6 +56,42 @@ TEST_CASE("tool: a distilled set trains a network in a plain PyTorch loop to the
   CHECK(std::abs(accuracy - summary["test_accuracy"].get<double>()) <= 1);  // rounding may decide a few of 300 images
 }
 
+TEST_CASE("tool: a set without an order by Adam, gone on from, tested by both protocols beside real images") {
+  const TemporaryFolder folder;
+  const auto path = [&](const char* name) { return (folder / name).string(); };
+  const auto summary = [&](const char* name) {
+    return nlohmann::json::parse(file_bytes(folder / name / "summary.json"));
+  };
+  const std::string common = " --dataset glyphs --net linear --init random --test-networks 3 --validation-networks 2";
+  const std::string learn =
+      "distill --unordered --inner-optimizer adam --initial-learning-rate 0.01 --iterations 4"
+      " --evaluate-every 2 --networks 2 --images-per-class 2" +
+      common;
+  REQUIRE(tool(learn + " --steps 6 --inner-batch 10 --average 0.5 --out " + path("first")).exit_code == 0);
+  const auto first = summary("first");
+  CHECK(first["protocol"]["optimizer"] == "adam:beta1=0.9,beta2=0.999,epsilon=1e-08");
+  CHECK(first["protocol"]["ordered"] == false);
+  const double gain = first["test_accuracy"].get<double>() - first["real_images"]["test_accuracy"].get<double>();
+  CHECK(std::abs(first["real_images"]["gain"].get<double>() - gain) <= 1e-3);
+  const std::string from = " --start-from " + path("first/distilled.npz");
+  REQUIRE(tool(learn + " --steps 3 --soft-labels" + from + " --out " + path("second")).exit_code == 0);
+  CHECK(summary("second")["protocol"]["labels"] == "soft");
+  check_exit(learn + " --images-per-class 3" + from + " --out " + path("third"), 2, {"images-per-class"});
+  check_exit("distill --iterations 4 --steps 3" + common + from + " --out " + path("third"), 2,
+             {"start from has 20 images, 3 times 1 of 10 classes"});
+  for (const char* protocol : {"paper", "free --epochs 10"}) {
+    REQUIRE(tool("evaluate --protocol " + std::string(protocol) + common.substr(0, common.find(" --validation")) +
+                 " --distilled " + path("second/distilled.npz") + " --out " + path("tested"))
+                .exit_code == 0);
+    const auto tested = summary("tested");
+    CHECK(tested["protocol"]["name"] == std::string(protocol).substr(0, std::string(protocol).find(' ')));
+    CHECK(tested["real_images"].contains("gain"));
+    CHECK(tested["hard_labels"]["real_images"].contains("gain"));
+  }
+  check_exit("evaluate --epochs 3 --distilled " + path("second/distilled.npz") + " --out " + path("tested"), 2,
+             {"--epochs goes with --protocol free"});
+}
+
 TEST_CASE("tool: a set of other data is said, one of other classes or shapes refused") {
   const TemporaryFolder folder;
   const auto made = [&](const std::string& name, const std::string& data) {

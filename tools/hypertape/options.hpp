@@ -168,7 +168,11 @@ class Options {
       const Json& value = value_of(entry, config, path);
       if (value == entry.write()) continue;
       const std::string name = key(entry.option);
-      if (!entry.read(value)) throw io::bad_content(path, name, entry.kind, detail::excerpt(value));
+      try {
+        if (!entry.read(value)) throw io::bad_content(path, name, entry.kind, detail::excerpt(value));
+      } catch (const ArgumentError& error) {  // of words that are no value
+        throw DataError(path.string(), ": ", name, ": ", error.what());
+      }
       const std::string complaint = complaint_about(value, entry.option);
       if (!complaint.empty()) throw DataError(path.string(), ": ", name, ": ", complaint);
     }
@@ -231,7 +235,8 @@ class Options {
           .add_converted<std::string>(
               declared, [&value, text] { return text.write(value); },
               [&value, text](const std::string& written) { value = text.read(written); })
-          ->check(CLI::Validator(complaint, "", ""));
+          ->check(CLI::Validator(complaint, "", ""))
+          ->default_str(*declared.without != '\0' ? declared.without : text.write(value));
     }
   };
 

@@ -109,7 +109,7 @@ struct DistillOptions {
     visit(inner.rule,
           {.name = "inner_optimizer",
            .help = "Update rule of the inner steps: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with "
-                   "coefficients as in sgd:momentum=0.9,weight_decay=5e-4 or adam:beta1=0.5"},
+                   "coefficients as in sgd:momentum=0.9 or adam:beta1=0.5,beta2=0.9"},
           TextForm<optim::Rule<float>>{[](const auto& value) { return optim::text_of(value); },
                                        [](const auto& text) { return optim::rule_from_text<float>(text); }});
     visit(inner.initial_learning_rate, {"initial_learning_rate", "Of each inner step, before it is learned", positive,

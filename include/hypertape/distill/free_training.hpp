@@ -35,9 +35,10 @@ struct FreeTraining {
   static void for_each_option(Self& self, const Visit& visit) {
     visit.heading("Free training (--protocol free)");
     visit(self.rule,
-          {"optimizer",
-           "Update rule: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with coefficients as in "
-           "sgd:momentum=0.9,weight_decay=5e-4"},
+          {.name = "optimizer",
+           .help = "Update rule: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with coefficients as in "
+                   "adam:beta1=0.5,beta2=0.9",
+           .without = "sgd with momentum=0.9 and weight_decay=5e-4"},
           TextForm<optim::Rule<float>>{[](const auto& value) { return optim::text_of(value); },
                                        [](const auto& text) { return optim::rule_from_text<float>(text); }});
     visit(self.learning_rate, {"learning_rate", "Of each step, until it is cut"});
