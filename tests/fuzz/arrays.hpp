@@ -8,8 +8,9 @@
 /// What the fuzz targets of distilled sets and checkpoints share with their seeds.
 namespace hypertape::testing {
 
-inline constexpr std::array distilled_arrays{"images", "labels",  "learning_rates", "mean",    "std",        "momentum",
-                                             "theta0", "classes", "data_checksum",  "dataset", "class_names"};
+inline constexpr std::array distilled_arrays{"images",      "labels", "learning_rates", "mean",          "std",
+                                             "momentum",    "theta0", "classes",        "data_checksum", "dataset",
+                                             "class_names", "rule",   "unordered"};
 
 inline constexpr std::array checkpoint_arrays{"images",
                                               "images.adam_steps",
@@ -24,6 +25,7 @@ inline constexpr std::array checkpoint_arrays{"images",
                                               "raw_rates.adam_mean",
                                               "raw_rates.adam_square",
                                               "clip_average",
+                                              "averaged_steps",
                                               "log.iterations",
                                               "log.figures",
                                               "log.rates",
@@ -34,7 +36,8 @@ inline constexpr std::array checkpoint_arrays{"images",
                                               "best.learning_rates",
                                               "best.mean",
                                               "best.std",
-                                              "best.momentum",
+                                              "best.rule",
+                                              "best.unordered",
                                               "best.theta0",
                                               "best.classes",
                                               "best.data_checksum",
@@ -46,17 +49,19 @@ inline distill::DistilledParameters small_learned_set() {
   distill::DistillOptions options;
   options.labels.soft = true;
   options.outer_loop.clip_average = 2;
-  return distill::DistilledParameters({random_tensor<float>(Shape{2, 1, 2, 2}, 1)},
-                                      {random_tensor<float>(Shape{2, 2}, 2)}, options,
-                                      data::Normalization{{0.5F}, {0.5F}});
+  distill::DistilledSet set;
+  set.images = {random_tensor<float>(Shape::batch(2, 1, 2, 2), 1)};
+  set.labels = {random_tensor<float>(Shape::batch(2, 2), 2)};
+  set.soft_labels = true;
+  set.learning_rates = Tensor<float>(Shape{3, 1}, 0.2F);
+  set.normalization = {{0.5F}, {0.5F}};
+  return distill::DistilledParameters(set, options);
 }
 
-inline Hypergradient<float> small_hypergradient() {
-  Hypergradient<float> h;
-  h.x = {random_tensor<float>(Shape{2, 1, 2, 2}, 3)};
-  h.y = {random_tensor<float>(Shape{2, 2}, 4)};
-  h.learning_rates = random_tensor<float>(Shape{3, 1}, 5);
-  return h;
+inline distill::SetGradient small_gradient() {
+  return {{random_tensor<float>(Shape::batch(2, 1, 2, 2), 3)},
+          {random_tensor<float>(Shape::batch(2, 2), 4)},
+          random_tensor<float>(Shape{3, 1}, 5)};
 }
 
 }  // namespace hypertape::testing

@@ -23,13 +23,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   attempt([&] { arrays = testing::arrays_from(std::span(data, size), testing::checkpoint_arrays); });
   attempt([&] {
     set.restore(arrays, path);
-    set.update(testing::small_hypergradient(), 1);
+    set.update(testing::small_gradient(), 1);
   });
-  static const InnerLoop<float> loop = testing::small_learned_set().loop();
+  static const distill::DistilledSet learned = testing::small_learned_set().set();
   attempt([&] {
     cli::RunLog log(1);
-    log.restore(io::with_prefix(arrays, "log"), path, loop.learning_rates.size());
-    log.add({2, std::nullopt, 50, 1}, loop.learning_rates);
+    log.restore(io::with_prefix(arrays, "log"), path, learned.learning_rates.size());
+    log.add({2, std::nullopt, 50, 1}, learned.learning_rates);
     log.csv();
     for (const cli::LineChart& chart : {log.accuracy_chart(), log.rates_chart()}) {
       if (cli::ChartLayout(chart).drawing().shapes.empty()) std::abort();
@@ -37,8 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   });
   attempt([&] {
     cli::Snapshots snapshots;
-    snapshots.restore(io::with_prefix(arrays, "snapshots"), path, loop.x.front().shape());
-    snapshots.offer(2, loop.x.front());
+    snapshots.restore(io::with_prefix(arrays, "snapshots"), path, learned.images.front().shape());
+    snapshots.offer(2, learned.images.front());
   });
   attempt([&] { distill::from_npz(io::with_prefix(arrays, "best"), path, 2); });
   return 0;

@@ -90,27 +90,30 @@ TEST_CASE("seeds: mat, usps, cifar10") {
 TEST_CASE("seeds: distilled_set, checkpoint") {
   const auto sets = seeds_of("distilled_set"), checkpoints = seeds_of("checkpoint");
   distill::DistilledParameters learned = small_learned_set();
-  const InnerLoop<float>& loop = learned.loop();
-  distill::DistilledSet set{loop.x, loop.y,           true,         loop.learning_rates,
-                            0.5F,   {{0.5F}, {0.5F}}, std::nullopt, std::nullopt};
+  distill::DistilledSet set = learned.set();
+  set.rule = optim::HeavyBall{0.5};
   put_file(sets / "soft", bytes_of(distill::to_npz(set), distilled_arrays));
+  distill::DistilledSet unordered = set;
+  unordered.learning_rates = Tensor<float>(Shape{1, 1}, 0.2F);
+  unordered.unordered = {3, 2};
+  put_file(sets / "unordered", bytes_of(distill::to_npz(unordered), distilled_arrays));
   set.soft_labels = false;
-  set.momentum = 0;
+  set.rule = {};
   set.theta0 = Tensor<float>(Shape{3}, {1, 2, 3});
   set.origin = distill::Origin{"glyphs", 7, 2, {"ring", "stroke"}};
   put_file(sets / "fixed", bytes_of(distill::to_npz(set), distilled_arrays));
   cli::RunLog log(1);
   cli::Snapshots snapshots;
   for (const long iteration : {0, 1}) {
-    log.add({iteration, iteration == 0 ? std::nullopt : std::optional(0.5), 50, 1}, loop.learning_rates);
-    snapshots.offer(iteration, loop.x.front());
+    log.add({iteration, iteration == 0 ? std::nullopt : std::optional(0.5), 50, 1}, learned.set().learning_rates);
+    snapshots.offer(iteration, learned.set().images.front());
     io::Npz state;
     learned.save(state);
     io::add_prefixed(state, "log", log.arrays());
     io::add_prefixed(state, "snapshots", snapshots.arrays());
     io::add_prefixed(state, "best", distill::to_npz(set));
     put_file(checkpoints / (iteration == 0 ? "new" : "one step"), bytes_of(state, checkpoint_arrays));
-    learned.update(small_hypergradient(), 1);
+    learned.update(small_gradient(), 1);
   }
 }
 
