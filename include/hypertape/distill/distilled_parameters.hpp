@@ -34,10 +34,12 @@ class DistilledParameters {
       : options_(options), set_(std::move(set)), clips_(options.outer_loop.clip_each ? 3 : 1, clip_of(options)) {
     images_.read(set_.images);
     labels_.read(set_.labels);
-    // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow.
-    const double first = options.inner_loop.first_learning_rate();
+    // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow; of all digits of the options' rate
+    // where the set has that rate as a float.
+    const double first = options.inner_loop.first_learning_rate(), rounding = first * 0x1p-24;
     for (const float rate : to_row_major(set_.learning_rates)) {
-      const double eta = rate == static_cast<float>(first) ? first : static_cast<double>(rate);
+      const auto own = static_cast<double>(rate);
+      const double eta = std::abs(own - first) <= rounding ? first : own;
       rates_.values.push_back(eta + std::log(-std::expm1(-eta)));
     }
     publish();

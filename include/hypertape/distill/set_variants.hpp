@@ -74,10 +74,10 @@ inline std::pair<Tensor<float>, Tensor<float>> all_images(const DistilledSet& se
 
 /// Brings images (N, C, H, W) from one normalization into another: the pixels stay the same.
 inline void renormalize(Tensor<float>& images, const data::Normalization& from, const data::Normalization& to) {
+  if (from.mean == to.mean && from.std == to.std) return;
   const Index plane = images.size() / images.shape()[1];
   for (Index i = 0; i < images.size(); ++i) {
     const auto c = static_cast<std::size_t>(i / plane);
-    if (from.mean[c] == to.mean[c] && from.std[c] == to.std[c]) continue;
     images[i] = (images[i] * from.std[c] + from.mean[c] - to.mean[c]) / to.std[c];
   }
 }
