@@ -57,7 +57,7 @@ TEST_CASE("batch sampler: parts of a batch are the batch, augmented or not; augm
   distill::DistillOptions options = small_options();
   const std::vector<Index> eight = data::all_indices(8);  // every batch has the same images
   BatchSampler plain(glyphs(), eight, options);
-  options.real.augmentation = {.padding = 3, .flip = true};
+  options.augmentation = {.flip = true, .crop = 3};
   BatchSampler augmented(glyphs(), eight, options);
   std::set<std::vector<float>> variants;
   for (BatchSampler* sampler : {&plain, &augmented}) {

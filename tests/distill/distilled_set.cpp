@@ -39,10 +39,12 @@ DistilledSet example(bool soft) {
 TEST_CASE("distilled_set: what is saved is loaded, hard labels and soft") {
   const TemporaryFolder folder;
   for (const bool soft : {false, true}) {
-    const DistilledSet set = example(soft);
+    DistilledSet set = example(soft);
+    if (soft) set.augmentation = {.flip = true, .rotate = 15};
     distill::save(set, folder.path() / "set.npz");
     const DistilledSet loaded = distill::load(folder.path() / "set.npz", 3);
     CHECK(loaded.soft_labels == soft);
+    CHECK(loaded.augmentation == set.augmentation);
     for (std::size_t s = 0; s < 3; ++s) {
       CHECK(equal(loaded.images[s], set.images[s]));
       CHECK(equal(loaded.labels[s], set.labels[s]));

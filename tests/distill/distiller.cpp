@@ -134,7 +134,7 @@ TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits o
   options.outer_loop.clip_average = 1.5;
   options.outer_loop.window = 4;
   options.outer_loop.random_windows = true;
-  options.real.augmentation = {.padding = 2, .flip = true};
+  options.augmentation = {.flip = true, .crop = 2};
   options.outer_loop.networks = 2;
   const auto whole = random_distiller(options);
   for (int i = 0; i < 12; ++i) whole->iterate();

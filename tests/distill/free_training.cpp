@@ -78,6 +78,22 @@ TEST_CASE("free training: batches are other ones for each network and pass, the 
   CHECK(relative_error(train(0, 1, all), train(1, 1, all)) <= 1e-5);  // but for the order of sums
 }
 
+TEST_CASE("free training: images are varied as the options say, or as the set was made, on any number of threads") {
+  DistilledSet set = small_set();
+  const auto train = [&](const FreeTraining& options, int threads = 1) {
+    const Tensor<float> theta0 = random_tensor<float>(Shape{15}, 3);
+    return distill::free_trainer(linear_network(), set, options, 1)(theta0, 0, WorkerTeam(threads));
+  };
+  const data::Augmentation flip{.flip = true}, none;
+  const Tensor<float> plain = train({.epochs = 4}), flipped = train({.epochs = 4, .augmentation = flip});
+  CHECK(!equal(plain, flipped));
+  set.augmentation = flip;
+  CHECK(equal(train({.epochs = 4}), flipped));
+  CHECK(equal(train({.epochs = 4}, 3), flipped));
+  CHECK(equal(train({.epochs = 4, .augmentation = none}), plain));
+  check_error<ArgumentError>([] { FreeTraining{.augmentation = data::Augmentation{.crop = -1}}.validate(); }, {"crop"});
+}
+
 TEST_CASE("free training: it cuts where it is told to, and refuses what is out of bounds") {
   FreeTraining options{.learning_rate = 0.3, .epochs = 9};
   CHECK(options.rate_of(4) == 0.3);

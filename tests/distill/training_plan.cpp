@@ -27,9 +27,8 @@ DistilledSet pool(Index steps, Index batch) {
   return set;
 }
 
-const Tensor<float> theta0 = random_tensor<float>(Shape{5}, 9);
-
-TEST_CASE("training plan: an ordered set is given as it is, and so are its derivatives") {
+/// Two steps of four images, three times.
+DistilledSet ordered() {
   DistilledSet set;
   for (std::uint64_t s = 0; s < 2; ++s) {
     set.images.push_back(random_tensor<float>(Shape::batch(4, 1, 2, 2), s));
@@ -37,6 +36,13 @@ TEST_CASE("training plan: an ordered set is given as it is, and so are its deriv
   }
   set.learning_rates = positive_tensor<float>(Shape{3, 2}, 5);
   set.rule = optim::HeavyBall{0.5};
+  return set;
+}
+
+const Tensor<float> theta0 = random_tensor<float>(Shape{5}, 9);
+
+TEST_CASE("training plan: an ordered set is given as it is, and so are its derivatives") {
+  const DistilledSet set = ordered();
   const TrainingPlan plan(set, Random(1));
   const InnerLoop<float> loop = plan.loop(set, theta0);
   CHECK(equal(loop.x[1], set.images[1]));
@@ -90,9 +96,37 @@ TEST_CASE("training plan: a batch of all images is one tensor for all steps") {
   CHECK(equal(loop.x[0], set.images[0]));
 }
 
+TEST_CASE("training plan: with an augmentation every step of every epoch sees another variation") {
+  DistilledSet set = ordered();
+  set.augmentation = {.flip = true, .crop = 1};
+  const TrainingPlan plan(set, Random(4));
+  const InnerLoop<float> loop = plan.loop(set, theta0);
+  loop.validate();
+  CHECK(loop.length() == 6);
+  REQUIRE(loop.x.size() == 6);
+  std::set<std::vector<float>> variations;
+  for (std::size_t t = 0; t < 6; ++t) {
+    CHECK(equal(loop.y[t], set.labels[t % 2]));
+    CHECK(loop.learning_rates(0, static_cast<Index>(t)) ==
+          set.learning_rates(static_cast<Index>(t) / 2, static_cast<Index>(t) % 2));
+    variations.emplace(loop.x[t].values().begin(), loop.x[t].values().end());
+  }
+  CHECK(variations.size() == 6);
+  CHECK(equal(TrainingPlan(set, Random(4)).loop(set, theta0).x[5], loop.x[5]));
+  CHECK(!equal(TrainingPlan(set, Random(5)).loop(set, theta0).x[5], loop.x[5]));
+  DistilledSet whole = pool(7, 12);
+  whole.augmentation = set.augmentation;
+  CHECK(TrainingPlan(whole, Random(1)).loop(whole, theta0).x.size() == 7);
+}
+
 TEST_CASE("training plan: the way back is the adjoint of the way there") {
-  for (const Index batch : {5, 6, 12}) {
-    const DistilledSet set = pool(4, batch);
+  const data::Augmentation linear{.flip = true, .crop = 1, .scale = 1.2, .rotate = 20, .cutout = 0.4};
+  std::vector<DistilledSet> sets{pool(4, 5), pool(4, 6), pool(4, 12), ordered()};
+  for (std::size_t i = 0, count = sets.size(); i < count; ++i) {
+    sets.push_back(sets[i]);
+    sets.back().augmentation = linear;
+  }
+  for (const DistilledSet& set : sets) {
     const TrainingPlan plan(set, Random(3));
     const InnerLoop<float> loop = plan.loop(set, theta0);
     Hypergradient<float> h;
@@ -108,12 +142,14 @@ TEST_CASE("training plan: the way back is the adjoint of the way there") {
       for (Index i = 0; i < a.size(); ++i) sum += double{a[i]} * double{b[i]};
       return sum;
     };
-    double there = product(loop.learning_rates, h.learning_rates), around = 0;
+    double there = product(loop.learning_rates, h.learning_rates);
     for (std::size_t s = 0; s < loop.x.size(); ++s) {
       there += product(loop.x[s], h.x[s]) + product(loop.y[s], h.y[s]);
     }
-    around = product(set.images[0], back.images[0]) + product(set.labels[0], back.labels[0]) +
-             product(set.learning_rates, back.learning_rates);
+    double around = product(set.learning_rates, back.learning_rates);
+    for (std::size_t s = 0; s < set.images.size(); ++s) {
+      around += product(set.images[s], back.images[s]) + product(set.labels[s], back.labels[s]);
+    }
     CHECK(std::abs(there - around) <= 1e-5 * (1 + std::abs(there)));
   }
 }

@@ -151,7 +151,7 @@ TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip th
   for (const char* policy : {"recompute", "checkpoints", "checkpoints:2", "binomial:2", "50MB"}) {
     CHECK(run(policy, std::string("--memory ") + policy) == plain);
   }
-  for (const char* other : {"--flip", "--crop-padding 2", "--clip-average 0.5"}) CHECK(run("other", other) != plain);
+  for (const char* other : {"--augment flip", "--augment crop=2,cutout=0.5", "--clip-average 0.5"}) CHECK(run("other", other) != plain);
   const auto outside = [](const std::vector<float>& images) {
     return std::ranges::count_if(images, [](float x) { return x < -0.4243F || x > 2.8216F; });
   };

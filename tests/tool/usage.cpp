@@ -77,7 +77,7 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   ignored(distill + " --init fixed-pretrained", "--validation-networks", "--init random or random-pretrained");
   refused("distill --dataset mnist --random-windows" + out, "window");
   refused("distill --dataset mnist --random-windows --window 3" + out, "window shorter than the loop");
-  refused("distill --dataset mnist --hold-out 64 --crop-padding 28" + out, "less padding");
+  refused("distill --dataset mnist --hold-out 64 --augment turn=3" + out, "there is no 'turn'");
   refused("distill --dataset mnist --net convnet --width 100000" + out, "--width");
   CHECK(!std::filesystem::exists(folder.path() / "x"));
   CHECK(tool("--help").exit_code == 0);

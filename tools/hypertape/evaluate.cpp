@@ -47,7 +47,7 @@ void check_options(const EvaluateCommand& command) {
   command.initialization.check(options);
   options.only(command.initialization.init == "random", "--init random", {"--initializer", "--gain"});
   options.only(command.protocol == "free", "--protocol free",
-               {"--optimizer", "--learning-rate", "--epochs", "--cut-at", "--batch"});
+               {"--optimizer", "--learning-rate", "--epochs", "--cut-at", "--batch", "--augment"});
   options.only(command.protocol == "paper", "--protocol paper", {"--shuffle"});
   command.free.validate();
 }

@@ -103,11 +103,17 @@ Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* 
             {"learning_rate", free->learning_rate},
             {"epochs", free->epochs},
             {"cut_at", free->cut_at.value_or(free->default_cut())},
-            {"batch", free->batch}};
+            {"batch", free->batch},
+            {"augment", data::text_of(free->augmentation.value_or(set.augmentation))}};
   }
-  return {{"name", "paper"},      {"labels", labels},       {"optimizer", optim::text_of(set.rule)},
-          {"steps", set.steps()}, {"epochs", set.epochs()}, {"ordered", !set.unordered.has_value()},
-          {"shuffled", shuffled}};
+  return {{"name", "paper"},
+          {"labels", labels},
+          {"optimizer", optim::text_of(set.rule)},
+          {"steps", set.steps()},
+          {"epochs", set.epochs()},
+          {"ordered", !set.unordered.has_value()},
+          {"shuffled", shuffled},
+          {"augment", data::text_of(set.augmentation)}};
 }
 
 Json real_images_of(const Comparison& comparison) {

@@ -1,89 +1,252 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <numbers>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "hypertape/core/assignments.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/core/tensor.hpp"
-#include "hypertape/data/dataset.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
-/// How training images are varied at random, each time that they are seen.
+/// How images are varied at random, real and distilled ones alike, each time that they are seen (differentiable
+/// augmentation, Zhao and Bilen 2021). Every variation is an affine map of the image's values, whose adjoint is
+/// `augment_adjoint`. Values are normalized ones, and zero outside of the image.
 struct Augmentation {
-  Index padding = 0;  ///< zero pixels around an image, from which a crop of its own size is taken
-  bool flip = false;  ///< left and right are swapped with probability 1/2
+  bool flip = false;      ///< left and right are swapped with probability 1/2
+  Index crop = 0;         ///< the image is moved by up to so many pixels, to each side
+  double scale = 1;       ///< rows and columns are stretched by factors in [1 / scale, scale], each by one of its own
+  double rotate = 0;      ///< the image is turned by up to so many degrees, to each side
+  double brightness = 0;  ///< all values grow or shrink by up to half of that
+  double cutout = 0;      ///< a square of that share of the image's sides becomes zero, around a place within the image
+
+  /// Whether nothing is varied.
+  bool is_none() const { return *this == Augmentation{}; }
+
+  /// @throws ArgumentError, naming the first value that is out of its range.
+  void validate() const {
+    const auto require = [](bool valid, const char* name, const char* range, auto value) {
+      if (!valid) throw ArgumentError("augmentation: ", name, " needs ", range, ", got ", value);
+    };
+    require(crop >= 0 && crop <= 4096, "crop", "pixels in [0, 4096]", crop);
+    require(scale >= 1 && scale <= 16, "scale", "a factor in [1, 16]", scale);
+    require(rotate >= 0 && rotate <= 180, "rotate", "degrees in [0, 180]", rotate);
+    require(brightness >= 0 && brightness <= 100, "brightness", "a value in [0, 100]", brightness);
+    require(cutout >= 0 && cutout < 1, "cutout", "a share in [0, 1)", cutout);
+  }
+
+  /// Whether both vary images in the same way.
+  friend bool operator==(const Augmentation& a, const Augmentation& b) {
+    const auto numbers = [](const Augmentation& one) {
+      return std::array<double, 6>{
+          one.flip ? 1.0 : 0.0, static_cast<double>(one.crop), one.scale, one.rotate, one.brightness, one.cutout};
+    };
+    return numbers(a) == numbers(b);
+  }
 };
 
-/// Which draws a block of a batch takes. Sample i of the block depends on (seed, iteration, first + i) alone, and so
-/// not on how the batch is cut into blocks.
+/// An augmentation in words, such as `flip,crop=4,scale=1.2,rotate=15,brightness=1,cutout=0.5`, or `none`;
+/// `augmentation_from_text` reads them to the same bits.
+inline std::string text_of(const Augmentation& augmentation) {
+  std::string text;
+  const auto add = [&](bool varied, const char* name, auto value) {
+    if (varied) text += (text.empty() ? "" : ",") + std::string(name) + '=' + shortest_text(value);
+  };
+  if (augmentation.flip) text = "flip";
+  add(augmentation.crop > 0, "crop", augmentation.crop);
+  add(augmentation.scale > 1, "scale", augmentation.scale);
+  add(augmentation.rotate > 0, "rotate", augmentation.rotate);
+  add(augmentation.brightness > 0, "brightness", augmentation.brightness);
+  add(augmentation.cutout > 0, "cutout", augmentation.cutout);
+  return text.empty() ? "none" : text;
+}
+
+/// The augmentation of these words: `none`, or a list of flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES,
+/// brightness=VALUE and cutout=SHARE. @throws ArgumentError for other words, or a value out of its range.
+inline Augmentation augmentation_from_text(const std::string& text) {
+  const auto refuse = [&](const auto&... what) {
+    throw ArgumentError("augmentation '", text, "': ", what...,
+                        "; it is none, or a list of flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES, brightness=VALUE "
+                        "and cutout=SHARE");
+  };
+  Augmentation augmentation;
+  if (text == "none") return augmentation;
+  std::vector<Assignment<double>> given;
+  try {
+    given = assignments_from_text<double>(text);
+  } catch (const ArgumentError& error) {
+    refuse(error.what());
+  }
+  for (const auto& [name, value] : given) {
+    const bool is_number =
+        name == "crop" || name == "scale" || name == "rotate" || name == "brightness" || name == "cutout";
+    if (name != "flip" && !is_number) refuse("there is no '", name, "'");
+    if (value.has_value() != is_number) refuse(name, is_number ? " needs a value" : " has no value");
+    if (name == "flip") augmentation.flip = true;
+    if (name == "crop") {
+      augmentation.crop = std::abs(*value) <= 1e6 ? static_cast<Index>(*value) : -1;
+      if (std::abs(static_cast<double>(augmentation.crop) - *value) > 0) refuse("crop needs a whole number of pixels");
+    }
+    if (name == "scale") augmentation.scale = *value;
+    if (name == "rotate") augmentation.rotate = *value;
+    if (name == "brightness") augmentation.brightness = *value;
+    if (name == "cutout") augmentation.cutout = *value;
+  }
+  augmentation.validate();
+  return augmentation;
+}
+
+/// Which draws a block of a batch takes. Sample i of the block depends on (seed, batch, first + i) alone, and so not on
+/// how the batch is cut into blocks.
 struct AugmentationDraws {
-  std::uint64_t seed = 0;       ///< of the run
-  std::uint64_t iteration = 0;  ///< in which the batch is seen
-  Index first = 0;              ///< position in the batch of the block's first sample
+  std::uint64_t seed = 0;   ///< of the run
+  std::uint64_t batch = 0;  ///< number of the batch
+  Index first = 0;          ///< position in the batch of the block's first sample
 };
 
 namespace detail {
 
-/// out(y, x) = plane(y + down, x + right), zero outside of it; with x counted from the right end if `flipped`. `out` is
-/// zero before.
-inline void crop_plane(const std::uint8_t* plane, Index height, Index width, Index down, Index right, bool flipped,
-                       std::uint8_t* out) {
-  const Index begin = std::clamp(-right, Index{0}, width), end = std::clamp(width - right, Index{0}, width);
-  for (Index y = (std::max)(-down, Index{0}); y < (std::min)(height - down, height); ++y) {
-    std::uint8_t* to = out + y * width;
-    if (begin < end) std::copy_n(plane + (y + down) * width + begin + right, end - begin, to + begin);
-    if (flipped) std::reverse(to, to + width);
+/// The cosine and the sine of an angle of at most pi, to about 1e-15, by their series: the same bits everywhere.
+inline std::array<double, 2> cosine_and_sine(double angle) {
+  double cosine = 1, sine = 1;  // of which the sine's lacks a factor of the angle
+  const double square = angle * angle;
+  for (int n = 16; n >= 1; --n) {
+    cosine = std::fma(-square / ((2 * n - 1) * (2 * n)), cosine, 1.0);
+    sine = std::fma(-square / ((2 * n) * (2 * n + 1)), sine, 1.0);
+  }
+  return {cosine, angle * sine};
+}
+
+/// What becomes of one image: value (y, x) is zero where it is cut, else brightness + the value at its source.
+struct Variation {
+  std::array<double, 4> matrix;  // takes (y, x), both relative to the center, to the place of its source
+  double down, right;            // that this place is moved by
+  double brightness;             // that is added
+  Range cut_rows, cut_columns;   // of the square that is cut
+
+  Variation(const Augmentation& augmentation, Index height, Index width, Random random) {
+    const auto moved = [&] { return static_cast<double>(random.below(2 * augmentation.crop + 1) - augmentation.crop); };
+    down = moved();
+    right = moved();
+    const double flipped = augmentation.flip && random.uniform() < 0.5 ? -1 : 1;
+    const auto stretched = [&] {
+      return augmentation.scale > 1 ? random.uniform(1 / augmentation.scale, augmentation.scale) : 1.0;
+    };
+    const double rows = stretched(), columns = stretched();
+    const double degrees = augmentation.rotate > 0 ? random.uniform(-augmentation.rotate, augmentation.rotate) : 0.0;
+    const auto [cosine, sine] = cosine_and_sine(degrees * std::numbers::pi / 180);
+    matrix = {cosine / rows, flipped * sine / rows, -sine / columns, flipped * cosine / columns};
+    brightness = augmentation.brightness > 0 ? augmentation.brightness * random.uniform(-0.5, 0.5) : 0.0;
+    const auto cut = [&](Index extent) {
+      const auto side = static_cast<Index>(std::lround(augmentation.cutout * static_cast<double>(extent)));
+      const Index begin = augmentation.cutout > 0 ? random.below(extent) - side / 2 : 0;
+      return Range{begin, begin + side};
+    };
+    cut_rows = cut(height);
+    cut_columns = cut(width);
+  }
+
+  bool cuts(Index y, Index x) const {
+    return y >= cut_rows.begin && y < cut_rows.end && x >= cut_columns.begin && x < cut_columns.end;
+  }
+};
+
+/// Calls tap(n, to, from, weight) for each value `to` of each image and each of the up to four values `from` that it is
+/// made of, and shift(n, to, b) with what is added to it; places are those of one channel, y * width + x.
+template <class Tap, class Shift>
+void for_each_tap(const Shape& shape, const Augmentation& augmentation, const AugmentationDraws& draws, const Tap& tap,
+                  const Shift& shift) {
+  constexpr std::uint64_t purpose = 0x6175676d656e74;  // "augment", to share no stream with other users of the seed
+  const Index N = shape[0], H = shape[2], W = shape[3];
+  const double middle_row = static_cast<double>(H - 1) / 2, middle_column = static_cast<double>(W - 1) / 2;
+  for (Index n = 0; n < N; ++n) {
+    const Variation v(augmentation, H, W,
+                      Random(draws.seed, {purpose, draws.batch, static_cast<std::uint64_t>(draws.first + n)}));
+    for (Index y = 0; y < H; ++y) {
+      for (Index x = 0; x < W; ++x) {
+        if (v.cuts(y, x)) continue;
+        const double row = static_cast<double>(y) - middle_row, column = static_cast<double>(x) - middle_column;
+        const double source_row = v.matrix[0] * row + v.matrix[1] * column + middle_row + v.down;
+        const double source_column = v.matrix[2] * row + v.matrix[3] * column + middle_column + v.right;
+        const double first_row = std::floor(source_row), first_column = std::floor(source_column);
+        const std::array<double, 2> rows{1 - (source_row - first_row), source_row - first_row};
+        const std::array<double, 2> columns{1 - (source_column - first_column), source_column - first_column};
+        double within = 0;
+        for (std::size_t i = 0; i < 2; ++i) {
+          for (std::size_t j = 0; j < 2; ++j) {
+            const Index from_row = static_cast<Index>(first_row) + static_cast<Index>(i);
+            const Index from_column = static_cast<Index>(first_column) + static_cast<Index>(j);
+            const double weight = rows[i] * columns[j];
+            if (!(weight > 0) || from_row < 0 || from_row >= H || from_column < 0 || from_column >= W) continue;
+            tap(n, y * W + x, from_row * W + from_column, weight);
+            within += weight;
+          }
+        }
+        shift(n, y * W + x, within * v.brightness);
+      }
+    }
   }
 }
 
-/// The images `which`, each in its own variation.
-inline LabeledImages augmented(const LabeledImages& images, std::span<const Index> which,
-                               const Augmentation& augmentation, const AugmentationDraws& draws) {
-  constexpr std::uint64_t purpose = 0x6175676d656e74;  // "augment", to share no stream with other users of the seed
-  const auto samples = static_cast<Index>(which.size());
-  LabeledImages varied{samples, images.channels, images.height, images.width, images.classes, {}, {}};
-  varied.pixels.resize(static_cast<std::size_t>(samples * images.bytes_per_image()));
-  varied.labels.resize(which.size());
-  const Index plane = images.height * images.width;
-  for (Index n = 0; n < samples; ++n) {
-    Random random(draws.seed, {purpose, draws.iteration, static_cast<std::uint64_t>(draws.first + n)});
-    const Index down = random.below(2 * augmentation.padding + 1) - augmentation.padding;
-    const Index right = random.below(2 * augmentation.padding + 1) - augmentation.padding;
-    const bool flipped = augmentation.flip && random.uniform() < 0.5;
-    const std::uint8_t* from = images.pixels.data() + which[static_cast<std::size_t>(n)] * images.bytes_per_image();
-    for (Index c = 0; c < images.channels; ++c) {
-      crop_plane(from + c * plane, images.height, images.width, down, right, flipped,
-                 varied.pixels.data() + (n * images.channels + c) * plane);
-    }
-  }
-  return varied;
+inline void check_augmentation(const Shape& shape, const Augmentation& augmentation, const AugmentationDraws& draws) {
+  hypertape::detail::require_batch("augment", "the images", shape);
+  if (shape.rank() != 4) throw ShapeError("augment: needs images (N, C, H, W), got ", shape);
+  augmentation.validate();
+  if (draws.first < 0) throw ArgumentError("augment: the first position must not be negative, got ", draws.first);
 }
 
 }  // namespace detail
 
-/// As `gather`, with each image cropped at a random place of its padded self and flipped at random. Padding is black,
-/// the byte 0, which normalization then shifts. Without padding and flips the values are those of `gather`.
-/// @throws ArgumentError as `gather`, or if the padding or the first position is negative.
+/// Normalized images (N, C, H, W), each in its own variation: turned, stretched, flipped and moved by bilinear
+/// interpolation of values that are zero outside of the image, made brighter, and cut.
+/// @throws ShapeError for anything but images; ArgumentError for a negative position, and as `Augmentation::validate`.
 template <class T>
-void gather_augmented(const LabeledImages& images, std::span<const Index> which, const Normalization& normalization,
-                      const Augmentation& augmentation, const AugmentationDraws& draws, Tensor<T>& out) {
-  if (augmentation.padding < 0 || draws.first < 0) {
-    throw ArgumentError("gather_augmented: padding and first position must not be negative, got ", augmentation.padding,
-                        " and ", draws.first);
-  }
-  if (which.empty() || (augmentation.padding == 0 && !augmentation.flip)) {
-    return gather(images, which, normalization, out);
-  }
-  check_sizes(images, "gather_augmented");
-  detail::check_indices(images, which, "gather_augmented");
-  const std::vector<Index> all = all_indices(static_cast<Index>(which.size()));
-  gather<T>(detail::augmented(images, which, augmentation, draws), all, normalization, out);
+Tensor<T> augment(const Tensor<T>& images, const Augmentation& augmentation, const AugmentationDraws& draws) {
+  detail::check_augmentation(images.shape(), augmentation, draws);
+  if (augmentation.is_none()) return images;
+  const Shape& shape = images.shape();
+  const Index N = shape[0], C = shape[1], plane = shape[2] * shape[3];
+  Tensor<T> varied(shape);
+  const auto add = [&](Index n, Index to, const auto& value) {
+    for (Index c = 0; c < C; ++c) varied[(c * plane + to) * N + n] += value(c);
+  };
+  detail::for_each_tap(
+      shape, augmentation, draws,
+      [&](Index n, Index to, Index from, double weight) {
+        add(n, to, [&](Index c) { return static_cast<T>(weight) * images[(c * plane + from) * N + n]; });
+      },
+      [&](Index n, Index to, double brightness) { add(n, to, [&](Index) { return static_cast<T>(brightness); }); });
+  return varied;
+}
+
+/// The derivative with respect to the images (N, C, H, W), of that with respect to what `augment` makes of them.
+/// @throws as `augment`.
+template <class T>
+Tensor<T> augment_adjoint(const Tensor<T>& derivative, const Augmentation& augmentation,
+                          const AugmentationDraws& draws) {
+  detail::check_augmentation(derivative.shape(), augmentation, draws);
+  if (augmentation.is_none()) return derivative;
+  const Shape& shape = derivative.shape();
+  const Index N = shape[0], C = shape[1], plane = shape[2] * shape[3];
+  Tensor<T> adjoint(shape);
+  detail::for_each_tap(
+      shape, augmentation, draws,
+      [&](Index n, Index to, Index from, double weight) {
+        for (Index c = 0; c < C; ++c) {
+          adjoint[(c * plane + from) * N + n] += static_cast<T>(weight) * derivative[(c * plane + to) * N + n];
+        }
+      },
+      [](Index, Index, double) {});
+  return adjoint;
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::data

@@ -23,7 +23,7 @@ class BatchSampler {
   BatchSampler(const data::Dataset& dataset, std::vector<Index> which, const DistillOptions& options)
       : dataset_(dataset),
         objective_(options.objective),
-        augmentation_(options.real.augmentation),
+        augmentation_(options.augmentation),
         seed_(options.seed),
         size_(*options.real.batch),
         sequence_(dataset.train, std::move(which), size_, *options.real.balanced, seed_) {}
@@ -42,8 +42,10 @@ class BatchSampler {
   void load(Index network, Range places, Tensor<float>& x, Tensor<float>& y) const {
     const auto which = std::span<const Index>(batches_[static_cast<std::size_t>(network)])
                            .subspan(static_cast<std::size_t>(places.begin), static_cast<std::size_t>(places.size()));
-    data::gather_augmented(dataset_.train, which, dataset_.normalization, augmentation_,
-                           {seed_, static_cast<std::uint64_t>(first_ + network), places.begin}, x);
+    data::gather(dataset_.train, which, dataset_.normalization, x);
+    if (!augmentation_.is_none()) {
+      x = data::augment(x, augmentation_, {seed_, static_cast<std::uint64_t>(first_ + network), places.begin});
+    }
     data::gather_one_hot(dataset_.train, which, y);
     objective_.relabel(y);
   }

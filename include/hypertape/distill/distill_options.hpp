@@ -51,10 +51,9 @@ struct LabelOptions {
 
 /// The real images that outer steps are tested with.
 struct RealImageOptions {
-  std::optional<Index> batch = {};       ///< for each network; without: 256, or all that are not held out if fewer
-  data::Augmentation augmentation = {};  ///< of the images
-  std::optional<bool> balanced = {};     ///< batches have as many images of each class, and each counts as much in the
-                                         ///< score; without: if `unequal_classes` says so
+  std::optional<Index> batch = {};    ///< for each network; without: 256, or all that are not held out if fewer
+  std::optional<bool> balanced = {};  ///< batches have as many images of each class, and each counts as much in the
+                                      ///< score; without: if `unequal_classes` says so
 };
 
 /// The steps that learn images, labels and learning rates.
@@ -91,6 +90,7 @@ struct DistillOptions {
   ImageOptions images = {};            ///< the distilled images
   LabelOptions labels = {};            ///< their labels
   RealImageOptions real = {};          ///< the real images
+  data::Augmentation augmentation{};   ///< of distilled images in inner steps, and of real ones
   OuterLoopOptions outer_loop = {};    ///< the steps that learn
   ValidationOptions validation = {};   ///< the choice of the best state
   std::uint64_t seed = 1;              ///< of everything random
@@ -98,7 +98,7 @@ struct DistillOptions {
   /// Declares the options (distill/option.hpp) that are numbers, flags or have names for their values.
   template <class Self, class Visit>
   static void for_each_option(Self& self, const Visit& visit) {
-    auto& [objective, initialization, inner, images, labels, real, outer, validation, seed] = self;
+    auto& [objective, initialization, inner, images, labels, real, augmentation, outer, validation, seed] = self;
     visit.heading("Inner loop");
     visit(inner.steps, {"steps", "Gradient steps of one epoch, each with images of its own unless --unordered"});
     visit(inner.epochs, {"epochs", "Times that the steps are repeated"});
@@ -136,14 +136,17 @@ struct DistillOptions {
     visit.heading("Real images");
     visit(real.batch, {"batch", "Real images that each network of an outer step is tested with", positive,
                        "256, or all that are not held out"});
-    visit(real.augmentation.padding,
-          {"crop_padding", "Real images are cropped at random after padding by so much", not_negative});
-    visit(real.augmentation.flip, {"flip", "Real images are flipped left to right at random"});
     visit(real.balanced,
           {"balance",
            "Whether a batch has as many real images of each class, and each class counts as much in the choice of the "
            "best state (auto: if one has more than twice the images of another)"},
           {{"auto", std::nullopt}, {"on", true}, {"off", false}});
+    visit(augmentation,
+          {.name = "augment",
+           .help = "Vary images at random, the real ones and in inner steps the distilled ones: none, or a list of "
+                   "flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES, brightness=VALUE and cutout=SHARE, as in "
+                   "flip,crop=4"},
+          TextForm<data::Augmentation>{data::text_of, data::augmentation_from_text});
     visit.heading("Outer loop");
     visit(outer.iterations, {"iterations", "Outer steps"});
     visit(outer.networks, {"networks", "Initial weights of one outer step, where there are several"});
@@ -219,6 +222,7 @@ struct DistillOptions {
       refuse("inner_batch goes with unordered: the steps of an ordered set have images of their own");
     }
     inner_loop.rule.validate();
+    augmentation.validate();
     const Index length = inner_loop.length(), window = outer_loop.window.value_or(length);
     if (window > length) refuse("the window must be within the inner loop of ", length, " steps, got ", window);
     if (outer_loop.random_windows && window == length) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hypertape/core/row_major.hpp"
+#include "hypertape/data/augment.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/io/npz.hpp"
@@ -61,6 +62,7 @@ struct DistilledSet {
   Tensor<float> learning_rates;          ///< (epochs, steps); without an order (1, 1)
   std::optional<Unordered> unordered{};  ///< nothing for an ordered set
   optim::Rule<float> rule{};             ///< of the steps
+  data::Augmentation augmentation{};     ///< of the images in each step
   data::Normalization normalization;     ///< of the images
   std::optional<Tensor<float>> theta0;   ///< (P), of a fixed initialization
   std::optional<Origin> origin;          ///< what it was made from; files of older versions do not say
@@ -101,9 +103,9 @@ inline void save_origin(const Origin& origin, io::Npz& npz) {
 
 /// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or (steps, images,
 /// classes), learning_rates (epochs, steps), mean and std (C), the bytes of rule (optim/known_rules.hpp) unless it is
-/// plain gradient descent, theta0 (P) if there is one; of a set without an order, whose images are those of one step,
-/// unordered (2): steps and batch; of the origin classes (1), data_checksum (1), and the bytes of dataset and
-/// class_names, each name with a 0 behind it.
+/// plain gradient descent and of augmentation (data/augment.hpp) unless it is none, theta0 (P) if there is one; of a
+/// set without an order, whose images are those of one step, unordered (2): steps and batch; of the origin classes (1),
+/// data_checksum (1), and the bytes of dataset and class_names, each name with a 0 behind it.
 inline io::Npz to_npz(const DistilledSet& set) {
   const auto steps = static_cast<Index>(set.images.size());
   const Shape one = set.images.front().shape();
@@ -132,6 +134,7 @@ inline io::Npz to_npz(const DistilledSet& set) {
   npz["mean"] = {{one[1]}, set.normalization.mean};
   npz["std"] = {{one[1]}, set.normalization.std};
   if (!set.rule->is_plain_descent()) npz["rule"] = detail::text_array(optim::text_of(set.rule));
+  if (!set.augmentation.is_none()) npz["augmentation"] = detail::text_array(data::text_of(set.augmentation));
   if (set.unordered) npz["unordered"] = {{2}, std::vector<std::int64_t>{set.unordered->steps, set.unordered->batch}};
   if (set.theta0) npz["theta0"] = {{set.theta0->size()}, to_row_major(*set.theta0)};
   if (set.origin) detail::save_origin(*set.origin, npz);
@@ -213,19 +216,22 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
 /// How networks are trained on the set, but for the learning rates.
 inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
                           const std::vector<optim::NamedRule<float>>& rules, DistilledSet& set) {
-  const auto expect = [&](const char* array, const auto& read) {
+  const auto expect = [&](const char* array, const char* expected, const auto& read) {
     try {
       read();
     } catch (const ArgumentError& error) {
-      throw io::bad_content(path, concat("array '", array, "'"), "an update rule", error.what());
+      throw io::bad_content(path, concat("array '", array, "'"), expected, error.what());
     }
   };
+  if (const std::string words = read_text(npz, path, "augmentation"); !words.empty()) {
+    expect("augmentation", "an augmentation", [&] { set.augmentation = data::augmentation_from_text(words); });
+  }
   if (const std::string rule = read_text(npz, path, "rule"); !rule.empty()) {
-    expect("rule", [&] { set.rule = optim::rule_from_text<float>(rule, rules); });
+    expect("rule", "an update rule", [&] { set.rule = optim::rule_from_text<float>(rule, rules); });
   } else if (npz.contains("momentum")) {  // of versions before 0.7
     set.rule = optim::HeavyBall{};
     set.rule["momentum"] = io::require_values<float>(npz, path, "momentum", {1})[0];
-    expect("momentum", [&] { set.rule.validate(); });
+    expect("momentum", "a coefficient", [&] { set.rule.validate(); });
   }
   if (!npz.contains("unordered")) return;
   const auto& sizes = io::require_values<std::int64_t>(npz, path, "unordered", {2});

@@ -148,11 +148,6 @@ class Distiller {
       throw ArgumentError("distill: ", groups, " steps of ", options.images.per_class, " images for each of ",
                           dataset.train.classes, " classes are more than the ", count, " training images");
     }
-    const Index side = (std::min)(dataset.train.height, dataset.train.width);
-    if (options.real.augmentation.padding >= side) {
-      throw ArgumentError("distill: crops need less padding than images of ", dataset.train.height, " x ",
-                          dataset.train.width, " have pixels, got ", options.real.augmentation.padding);
-    }
     if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
   }
@@ -183,6 +178,7 @@ class Distiller {
                                        static_cast<float>(inner.first_learning_rate()));
     if (inner.unordered) set.unordered = {inner.length(), *inner.batch};
     set.rule = inner.rule;
+    set.augmentation = options_.augmentation;
     set.normalization = dataset_.normalization;
     return set;
   }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/data/augment.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/random_purpose.hpp"
@@ -29,6 +30,7 @@ struct FreeTraining {
   Index epochs = 300;                ///< passes over the images
   std::optional<Index> cut_at = {};  ///< passes after which the learning rate is a tenth; without: half of all
   Index batch = 256;                 ///< images of a step, at most
+  std::optional<data::Augmentation> augmentation = {};  ///< of the images, each time; without: the set's own
 
   /// Declares the options (distill/option.hpp).
   template <class Self, class Visit>
@@ -45,12 +47,22 @@ struct FreeTraining {
     visit(self.epochs, {"epochs", "Passes over the images"});
     visit(self.cut_at, {"cut_at", "Passes after which the learning rate is cut to a tenth", positive, "half of them"});
     visit(self.batch, {"batch", "Images of a step, or all that there are"});
+    visit(self.augmentation,
+          {.name = "augment",
+           .help = "Vary images at random, each time that they are seen: set (as the set was made), none, or a list "
+                   "as of `hypertape distill`"},
+          TextForm<std::optional<data::Augmentation>>{
+              [](const auto& value) { return value ? data::text_of(*value) : std::string("set"); },
+              [](const auto& text) {
+                return text == "set" ? std::nullopt : std::optional(data::augmentation_from_text(text));
+              }});
   }
 
   /// @throws ArgumentError naming the first option that is out of its bounds.
   void validate() const {
     for_each_option(*this, CheckOptions{"FreeTraining"});
     rule.validate();
+    if (augmentation) augmentation->validate();
   }
 
   /// Half of the passes.
@@ -66,17 +78,21 @@ struct FreeTraining {
 inline Trainer free_trainer(const nn::Network<float>& network, const DistilledSet& set, const FreeTraining& options,
                             std::uint64_t seed) {
   const auto images = std::make_shared<const std::pair<Tensor<float>, Tensor<float>>>(all_images(set));
-  return [&network, images, options, seed](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
+  const data::Augmentation augmentation = options.augmentation.value_or(set.augmentation);
+  return [&network, images, augmentation, options, seed](const Tensor<float>& theta0, Index number,
+                                                         const WorkerTeam& team) {
     const Index count = images->first.shape()[0];
     const TrainingPasses passes{count, (std::min)(options.batch, count), options.epochs};
-    const auto load = [&images = *images](std::span<const Index> which, Tensor<float>& x, Tensor<float>& y) {
-      x = detail::take_samples(images.first, which);
-      y = detail::take_samples(images.second, which);
+    const Random order = random_stream(seed, RandomPurpose::test_batches, number);
+    const std::uint64_t draws = Random(order).bits();
+    const auto load = [&](const BatchPart& part, Tensor<float>& x, Tensor<float>& y) {
+      x = data::augment(detail::take_samples(images->first, part.which), augmentation,
+                        {draws, static_cast<std::uint64_t>(part.step), part.first});
+      y = detail::take_samples(images->second, part.which);
     };
     Tensor<float> theta = theta0;
     const auto rate = [&options](Index epoch, Index) { return options.rate_of(epoch); };
-    passes.train(network, theta, load, optim::Optimizer<float>(options.rule), rate,
-                 random_stream(seed, RandomPurpose::test_batches, number), team);
+    passes.train(network, theta, load, optim::Optimizer<float>(options.rule), rate, order, team);
     return theta;
   };
 }

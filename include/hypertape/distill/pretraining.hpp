@@ -71,9 +71,9 @@ inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dat
   const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, RandomPurpose::pretraining)[number];
   const TrainingPasses passes{static_cast<Index>(seen.size()), *options.batch, options.epochs, true};
-  const auto load = [&](std::span<const Index> places, Tensor<float>& x, Tensor<float>& y) {
+  const auto load = [&](const BatchPart& part, Tensor<float>& x, Tensor<float>& y) {
     std::vector<Index> which;
-    for (const Index place : places) which.push_back(seen[static_cast<std::size_t>(place)]);
+    for (const Index place : part.which) which.push_back(seen[static_cast<std::size_t>(place)]);
     data::gather(images, which, dataset.normalization, x);
     data::gather_one_hot(images, which, y);
   };

@@ -78,6 +78,7 @@ inline DistilledSet adapted(const DistilledSet& from, const DistillOptions& opti
   if (inner.initial_learning_rate) set.learning_rates.fill(static_cast<float>(*inner.initial_learning_rate));
   if (inner.unordered) set.unordered = {inner.length(), inner.batch.value_or(from.count())};
   set.rule = inner.rule;
+  set.augmentation = options.augmentation;
   set.normalization = dataset.normalization;
   return set;
 }

@@ -15,6 +15,13 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
+/// A part of the batch of one step.
+struct BatchPart {
+  std::span<const Index> which;  ///< the numbers of its images
+  Index step;                    ///< number of the step, over all passes
+  Index first;                   ///< place of the part in the batch
+};
+
 /// Plain training: passes over images in random order, a step for each batch.
 struct TrainingPasses {
   Index count = 0;         ///< images
@@ -25,8 +32,8 @@ struct TrainingPasses {
   /// Steps of a pass.
   Index steps() const { return drop_rest ? count / batch : (count + batch - 1) / batch; }
 
-  /// Trains theta in place with steps of the optimizer, at `rate(pass, step)`. `load(which, x, y)` makes x (N, ...) and
-  /// y (N, classes) the images and labels of these numbers; several threads call it at once.
+  /// Trains theta in place with steps of the optimizer, at `rate(pass, step)`. `load(part, x, y)` makes x (N, ...) and
+  /// y (N, classes) the images and labels of a `BatchPart`; several threads call it at once.
   /// @throws DivergenceError, naming the pass, if a loss or a gradient is not finite, or in the end the weights.
   template <class Load, class Rate>
   void train(const nn::Network<float>& network, Tensor<float>& theta, const Load& load,
@@ -39,9 +46,9 @@ struct TrainingPasses {
         for (Index step = 0; step < steps(); ++step) {
           const Index first = step * batch, size = (std::min)(batch, count - first);
           const auto load_range = [&](Range range, Tensor<float>& x, Tensor<float>& y) {
-            load(std::span(images).subspan(static_cast<std::size_t>(first + range.begin),
-                                           static_cast<std::size_t>(range.size())),
-                 x, y);
+            const auto which = std::span(images).subspan(static_cast<std::size_t>(first + range.begin),
+                                                         static_cast<std::size_t>(range.size()));
+            load(BatchPart{which, pass * steps() + step, range.begin}, x, y);
           };
           try {
             loss(theta, size, load_range, gradient);

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
+#include "hypertape/core/row_major.hpp"
+#include "hypertape/data/augment.hpp"
 #include "hypertape/distill/batches.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/unroll/hypergradient.hpp"
@@ -41,33 +45,41 @@ struct SetGradient {
 };
 
 /// What the steps of one training run are given of a distilled set: of an ordered one, step s its own images; of one
-/// without an order each step a batch drawn at random, or all images, at the one learning rate. That is linear in
-/// images, labels and learning rates, and `pull_back` is its adjoint.
+/// without an order each step a batch drawn at random, or all images, at the one learning rate; each time in another
+/// variation, if the set has an augmentation. That is affine in images, and linear in labels and learning rates, and
+/// `pull_back` is its adjoint.
 class TrainingPlan {
  public:
-  /// The draws are a function of `random`. @throws ArgumentError if a set without an order is not class by class.
-  TrainingPlan(const DistilledSet& set, Random random) {
-    if (!set.unordered) return;
-    const auto& [steps, batch] = *set.unordered;
-    if (batch >= set.images.front().shape()[0]) return;  // all of it, in each step
-    Batches batches(set.images.front().shape()[0], set.classes(), batch, random.bits());
-    drawn_.resize(static_cast<std::size_t>(steps));
-    for (std::size_t t = 0; t < drawn_.size(); ++t) batches.draw(static_cast<Index>(t), drawn_[t]);
+  /// What is drawn is a function of `random`. @throws ArgumentError if a set without an order is not class by class.
+  TrainingPlan(const DistilledSet& set, Random random) : augmentation_(set.augmentation) {
+    const Index count = set.images.front().shape()[0];
+    const bool whole = !set.unordered || set.unordered->batch >= count;  // each step has all that it could have
+    if (whole && augmentation_.is_none()) return;
+    std::optional<Batches> batches;
+    if (!whole) batches.emplace(count, set.classes(), set.unordered->batch, random.bits());
+    seed_ = random.bits();
+    steps_.resize(static_cast<std::size_t>(set.steps() * set.epochs()));
+    for (std::size_t t = 0; t < steps_.size(); ++t) {
+      steps_[t] = {t % set.images.size(), data::all_indices(count)};
+      if (batches) batches->draw(static_cast<Index>(t), steps_[t].which);
+    }
   }
 
   /// The training run on the set, from theta0.
   InnerLoop<float> loop(const DistilledSet& set, const Tensor<float>& theta0) const {
     InnerLoop<float> loop{theta0, set.images, set.labels, set.learning_rates, set.rule};
-    if (!set.unordered) return loop;
-    const Index steps = set.unordered->steps;
-    const bool drawn = !drawn_.empty();
-    loop.learning_rates = Tensor<float>(drawn ? Shape{1, steps} : Shape{steps, 1}, set.learning_rates[0]);
-    if (!drawn) return loop;
+    if (steps_.empty()) {
+      if (set.unordered) loop.learning_rates = Tensor<float>(Shape{set.steps(), 1}, set.learning_rates[0]);
+      return loop;
+    }
+    loop.learning_rates = Tensor<float>(Shape{1, static_cast<Index>(steps_.size())}, set.learning_rates[0]);
+    if (!set.unordered) std::ranges::copy(to_row_major(set.learning_rates), loop.learning_rates.data());
     loop.x.clear();
     loop.y.clear();
-    for (const std::vector<Index>& which : drawn_) {
-      loop.x.push_back(detail::take_samples(set.images.front(), which));
-      loop.y.push_back(detail::take_samples(set.labels.front(), which));
+    for (std::size_t t = 0; t < steps_.size(); ++t) {
+      const auto& [group, which] = steps_[t];
+      loop.x.push_back(data::augment(detail::take_samples(set.images[group], which), augmentation_, draws(t)));
+      loop.y.push_back(detail::take_samples(set.labels[group], which));
     }
     return loop;
   }
@@ -75,23 +87,43 @@ class TrainingPlan {
   /// The derivatives with respect to the set, of those with respect to the training run on it.
   SetGradient pull_back(const DistilledSet& set, const Hypergradient<float>& h) const {
     SetGradient gradient{h.x, h.y, h.learning_rates};
-    if (!set.unordered) return gradient;
-    double rate = 0;
-    for (const float derivative : h.learning_rates.values()) rate += static_cast<double>(derivative);
-    gradient.learning_rates = Tensor<float>(set.learning_rates.shape(), static_cast<float>(rate));
-    if (drawn_.empty()) return gradient;
-    const auto gather_back = [&](const std::vector<Tensor<float>>& of_steps, const Tensor<float>& like) {
-      std::vector<Tensor<float>> all(of_steps.empty() ? 0U : 1U, Tensor<float>(like.shape()));
-      for (std::size_t t = 0; t < of_steps.size(); ++t) detail::add_samples(of_steps[t], drawn_[t], all[0]);
+    if (set.unordered) {
+      double rate = 0;
+      for (const float derivative : h.learning_rates.values()) rate += static_cast<double>(derivative);
+      gradient.learning_rates = Tensor<float>(set.learning_rates.shape(), static_cast<float>(rate));
+    } else if (!steps_.empty()) {
+      gradient.learning_rates = from_row_major(set.learning_rates.shape(), h.learning_rates.values());
+    }
+    if (steps_.empty()) return gradient;
+    const auto gather_back = [&](const std::vector<Tensor<float>>& of_steps, const std::vector<Tensor<float>>& like,
+                                 const auto& adjoint) {
+      std::vector<Tensor<float>> all;
+      if (of_steps.empty()) return all;
+      for (const Tensor<float>& group : like) all.emplace_back(group.shape());
+      for (std::size_t t = 0; t < of_steps.size(); ++t) {
+        detail::add_samples(adjoint(of_steps[t], t), steps_[t].which, all[steps_[t].group]);
+      }
       return all;
     };
-    gradient.images = gather_back(h.x, set.images.front());
-    gradient.labels = gather_back(h.y, set.labels.front());
+    gradient.images = gather_back(h.x, set.images, [&](const Tensor<float>& derivative, std::size_t t) {
+      return data::augment_adjoint(derivative, augmentation_, draws(t));
+    });
+    gradient.labels = gather_back(
+        h.y, set.labels, [](const Tensor<float>& derivative, std::size_t) -> const auto& { return derivative; });
     return gradient;
   }
 
  private:
-  std::vector<std::vector<Index>> drawn_;  // of each step; empty if steps are given what the set has
+  struct Step {
+    std::size_t group;         // of the set's images
+    std::vector<Index> which;  // of these
+  };
+
+  data::AugmentationDraws draws(std::size_t t) const { return {seed_, t, 0}; }
+
+  std::vector<Step> steps_;  // empty if steps are given what the set has
+  data::Augmentation augmentation_;
+  std::uint64_t seed_ = 0;  // of the augmentation
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

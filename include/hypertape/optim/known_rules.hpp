@@ -1,11 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "hypertape/core/assignments.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/adamw.hpp"
@@ -53,10 +53,7 @@ std::string text_of(const Rule<T>& rule, const std::vector<NamedRule<T>>& rules 
   std::string text = known != rules.end() ? known->name : rule->name();
   const std::vector<Coefficient> coefficients = rule->coefficients();
   for (std::size_t i = 0; i < coefficients.size(); ++i) {
-    char digits[32];
-    const auto end = std::to_chars(std::begin(digits), std::end(digits), rule.values()[i]).ptr;
-    text += i == 0 ? ':' : ',';
-    text += std::string(coefficients[i].name) + '=' + std::string(std::begin(digits), end);
+    text += (i == 0 ? ':' : ',') + std::string(coefficients[i].name) + '=' + shortest_text(rule.values()[i]);
   }
   return text;
 }
@@ -83,29 +80,23 @@ Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>&
   if (std::ranges::find(rules, name, &NamedRule<T>::name) == rules.end()) {
     refuse("no rule '", name, "' among ", names);
   }
-  std::vector<std::pair<std::string, T>> given;
-  for (std::size_t at = name.size(); at < text.size();) {
-    const std::size_t end = (std::min)(text.find(',', at + 1), text.size());
-    const std::string part = text.substr(at + 1, end - at - 1);
-    const std::size_t equals = (std::min)(part.find('='), part.size());
-    T value{};
-    const auto [next, error] =
-        std::from_chars(part.data() + (std::min)(equals + 1, part.size()), part.data() + part.size(), value);
-    if (error != std::errc() || next != part.data() + part.size()) refuse("'", part, "' is no COEFFICIENT=VALUE");
-    given.emplace_back(part.substr(0, equals), value);
-    if (std::ranges::count(given, given.back().first, &std::pair<std::string, T>::first) > 1) {
-      refuse(given.back().first, " is given twice");
-    }
-    at = end;
+  std::vector<Assignment<T>> given;
+  try {
+    if (name != text) given = assignments_from_text<T>(std::string_view(text).substr(name.size() + 1));
+  } catch (const ArgumentError& error) {
+    refuse(error.what());
+  }
+  for (const Assignment<T>& one : given) {
+    if (!one.value) refuse("'", one.name, "' is no COEFFICIENT=VALUE");
   }
   for (const NamedRule<T>& one : rules) {
     const std::vector<Coefficient> own = one.rule->coefficients();
-    const auto has = [&](const auto& coefficient) {
-      return std::ranges::any_of(own, [&](const Coefficient& c) { return c.name == coefficient.first; });
+    const auto has = [&](const Assignment<T>& coefficient) {
+      return std::ranges::any_of(own, [&](const Coefficient& c) { return c.name == coefficient.name; });
     };
     if (one.name != name || !std::ranges::all_of(given, has)) continue;
     Rule<T> rule = one.rule;
-    for (const auto& [coefficient, value] : given) rule[coefficient] = value;
+    for (const Assignment<T>& coefficient : given) rule[coefficient.name] = *coefficient.value;
     rule.validate();
     return rule;
   }
