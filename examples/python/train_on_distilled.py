@@ -79,8 +79,9 @@ def read_distilled(path):
                 raise InputError(f"{path}: no array {', '.join(missing)}")
             arrays = {name: torch.from_numpy(file[name]) for name in ARRAYS}
             known = {name: file[name] for name in ("classes", "dataset") if name in file}
-            if "augmentation" in file:
-                raise InputError(f"{path}: made for images that are varied at random in each step, which this program does not do")
+            for name, what in (("augmentation", "varied at random in each step"), ("whitening", "whitened")):
+                if name in file:
+                    raise InputError(f"{path}: made for images that are {what}, which this program does not do")
             known["rule"] = file["rule"] if "rule" in file else None
             known["momentum"] = file["momentum"] if "momentum" in file else None
             known["unordered"] = file["unordered"] if "unordered" in file else None

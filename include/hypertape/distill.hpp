@@ -11,6 +11,8 @@
 #include "hypertape/data/resize.hpp"
 #include "hypertape/data/svhn.hpp"
 #include "hypertape/data/usps.hpp"
+#include "hypertape/data/whitening.hpp"
+#include "hypertape/data/zca.hpp"
 #include "hypertape/distill/baselines.hpp"
 #include "hypertape/distill/batch_sampler.hpp"
 #include "hypertape/distill/batches.hpp"

@@ -87,18 +87,6 @@ TEST_CASE("set variants: real images take the place of distilled ones, class by 
                              {"class", "fewer"});
 }
 
-TEST_CASE("set variants: a new normalization leaves the pixels as they are") {
-  Tensor<float> images = random_tensor<float>(Shape::batch(3, 2, 2, 2), 1);
-  const Tensor<float> before = images;
-  const data::Normalization from{{0.1f, 0.2f}, {0.5f, 2}}, to{{0.3f, 0.2f}, {0.25f, 2}};
-  distill::renormalize(images, from, to);
-  for (Index n = 0; n < 3; ++n) {
-    const float pixel = before(n, 0, 1, 0) * 0.5f + 0.1f;
-    CHECK(std::abs(images(n, 0, 1, 0) * 0.25f + 0.3f - pixel) <= 1e-6f);
-    CHECK(images(n, 1, 1, 0) == before(n, 1, 1, 0));
-  }
-}
-
 TEST_CASE("set variants: shuffled, each epoch has every step once, and a set without an order is refused") {
   const DistilledSet out = distill::shuffled(soft_set(), 4);
   REQUIRE(out.images.size() == 6);

@@ -112,28 +112,37 @@ TEST_CASE("distilled_picture: each image is stretched to its own range, colors i
   gray(0, 0, 0, 0) = -2;
   gray(0, 0, 0, 1) = 3;
   gray(0, 0, 0, 2) = 8;
-  CHECK(stretched_image(gray, 0, {{0.1f}, {0.3f}}).pixels == std::vector<std::uint32_t>{0, 0x808080, 0xffffff});
-  CHECK(stretched_image(gray, 1, {{0.1f}, {0.3f}}).pixels == std::vector<std::uint32_t>(3, 0x808080));
+  CHECK(stretched_image(gray, 0).pixels == std::vector<std::uint32_t>{0, 0x808080, 0xffffff});
+  CHECK(stretched_image(gray, 1).pixels == std::vector<std::uint32_t>(3, 0x808080));
   // One image of 1 x 2: (red, green, blue) of pixel 0 is (0, 1, 2), of pixel 1 (3, 4, 5), the channels outermost.
   const Tensor<float> colored(Shape{1, 3, 1, 2}, {0, 3, 1, 4, 2, 5});
-  CHECK(stretched_image(colored, 0, {{0, 0, 0}, {1, 1, 1}}).pixels == std::vector<std::uint32_t>{0x003366, 0x99ccff});
-  // Channels are normalized apart: red 0.5 + 2 * 1, green 0 + 1 * 0, blue -1 + 1 * 1.
-  const Tensor<float> apart(Shape{1, 3, 1, 1}, {1, 0, 1});
-  CHECK(stretched_image(apart, 0, {{0.5f, 0, -1}, {2, 1, 1}}).pixels == std::vector<std::uint32_t>{0xff0000});
+  CHECK(stretched_image(colored, 0).pixels == std::vector<std::uint32_t>{0x003366, 0x99ccff});
   // Rows and columns: 2 x 3 pixels.
   const Tensor<float> rows(Shape{1, 1, 2, 3}, {0, 51, 102, 153, 204, 255});
-  const Image image = stretched_image(rows, 0, {{0}, {1}});
+  const Image image = stretched_image(rows, 0);
   CHECK(image.width == 3);
   CHECK(image.height == 2);
   CHECK(image.pixels == std::vector<std::uint32_t>{0, 0x333333, 0x666666, 0x999999, 0xcccccc, 0xffffff});
   Tensor<float> bad(Shape::batch(3, 1, 2, 2));
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     bad(2, 0, 1, 1) = value;
-    check_error<ArgumentError>([&] { stretched_image(bad, 2, {{0}, {1}}); }, {"picture", "image 2"});
+    check_error<ArgumentError>([&] { stretched_image(bad, 2); }, {"picture", "image 2"});
     DistilledSet set = example(1, {3, 1, 2, 2});
     set.images[0] = bad;
     check_error<ArgumentError>([&] { draw_set(set, {}); }, {"picture", "image 2"});
   }
+}
+
+TEST_CASE("distilled_picture: what is seen are pixels: channels are normalized apart, and nothing is whitened") {
+  DistilledSet set = example(1, {1, 3, 1, 1});
+  set.images[0] = Tensor<float>(Shape::batch(1, 3, 1, 1), {1, 0, 1});
+  set.normalization = {{0.5f, 0, -1}, {2, 1, 1}};  // red 0.5 + 2 * 1, green 0 + 1 * 0, blue -1 + 1 * 1
+  CHECK(parts(draw_set(set, {})).images.front().pixels == std::vector<std::uint32_t>{0xff0000});
+  // Whitened, the blue one is doubled and red and green are exchanged with half of each.
+  set.normalization.whitening = std::make_shared<const data::Whitening>(
+      Tensor<float>(Shape{3, 3}, {1, 0.5f, 0, 0.5f, 1, 0, 0, 0, 2}), Tensor<float>(Shape{3}, {0, 1, 0}));
+  set.images[0] = Tensor<float>(Shape::batch(1, 3, 1, 1), {0.5f, -0.5f, 2});
+  CHECK(parts(draw_set(set, {})).images.front().pixels == std::vector<std::uint32_t>{0xff0000});
 }
 
 TEST_CASE("distilled_picture: soft labels show their two largest classes in percent, under one another") {

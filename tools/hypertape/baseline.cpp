@@ -364,6 +364,7 @@ void add_baseline(CLI::App& app) {
       *app.add_subcommand("baseline", "Train networks on images that are not learned, or classify by nearest ones"));
   Options& options = command->options;
   command->common.add(options);
+  command->common.add_whitening(options);
   command->network.add(options);
   command->initialization.add(options);
   options.group("Images");

@@ -19,6 +19,7 @@
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/load_dataset.hpp"
+#include "hypertape/data/zca.hpp"
 #include "options.hpp"
 #include "output_folder.hpp"
 
@@ -66,6 +67,7 @@ struct CommonOptions {
   std::optional<Index> image_size;
   std::optional<std::string> channels;
   bool skip_bad = false;
+  double zca = 0;
 
   void add(Options& options) {
     using enum Options::OnResume;
@@ -104,6 +106,15 @@ struct CommonOptions {
                      "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
   }
 
+  /// Of commands that make networks see images in their own way; others take that from what they read.
+  void add_whitening(Options& options) {
+    options
+        .add("--zca", zca,
+             "ZCA whitening of the images: this times their mean variance is added to their covariance, 0.1 say; 0: "
+             "none")
+        ->check(within({.low = 0.001, .high = 1000, .zero_is_none = true}));
+  }
+
   /// Before anything is read. @throws CLI::RequiredError if there is no --out, ArgumentError if options do not go with
   /// the dataset.
   void check(const Options& options) const {
@@ -115,9 +126,16 @@ struct CommonOptions {
     }
   }
 
-  /// Reads the dataset, and resolves the options that only pictures have. @throws what `data::load_dataset` and
-  /// `data::load_image_folder` throw.
+  /// Reads the dataset, whitens it if that is wanted, and resolves the options that only pictures have. @throws what
+  /// `data::load_dataset`, `data::load_image_folder` and `data::zca_whitening` throw.
   data::Dataset load() {
+    data::Dataset loaded = read();
+    if (zca > 0) loaded.normalization.whitening = data::zca_whitening(loaded.train, loaded.normalization, zca);
+    return loaded;
+  }
+
+ private:
+  data::Dataset read() {
     if (dataset != "folder") return data::load_dataset(dataset, data);
     data::ImageFolderOptions folder;
     folder.size = image_size.value_or(folder.size);

@@ -381,6 +381,7 @@ void add_distill(CLI::App& app) {
       std::make_shared<DistillCommand>(*app.add_subcommand("distill", "Learn distilled images and learning rates"));
   Options& options = command->options;
   command->common.add(options);
+  command->common.add_whitening(options);
   command->network.add(options);
   command->initialization.add(options);
   command->objective.add(options);

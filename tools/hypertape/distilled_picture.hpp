@@ -30,15 +30,12 @@ struct Snapshot {
   Tensor<float> images;  ///< (n, C, H, W), in normalized space
 };
 
-/// Image n of a normalized batch (N, 1 or 3, H, W), stretched for the eye: its least value is black and the greatest
+/// Image n of a batch of pixels (N, 1 or 3, H, W), stretched for the eye: its least value is black and the greatest
 /// white, over all channels together, as distilled images leave the range of pixels. A constant image is gray.
 /// @throws ArgumentError if a value is not finite.
-inline Image stretched_image(const Tensor<float>& images, Index n, const data::Normalization& normalization) {
+inline Image stretched_image(const Tensor<float>& images, Index n) {
   const Index channels = images.shape()[1], height = images.shape()[2], width = images.shape()[3];
-  const auto level = [&](Index c, Index y, Index x) {
-    const auto channel = static_cast<std::size_t>(c);
-    return double{normalization.std[channel]} * images(n, c, y, x) + normalization.mean[channel];
-  };
+  const auto level = [&](Index c, Index y, Index x) { return double{images(n, c, y, x)}; };
   double low = std::numeric_limits<double>::max(), high = std::numeric_limits<double>::lowest();
   for (Index i = 0; i < channels * height * width; ++i) {
     const double value = level(i / (height * width), i / width % height, i % width);
@@ -103,9 +100,10 @@ class Gallery {
   template <class Labels>
   void add_images(const Tensor<float>& images, const data::Normalization& normalization, Index rows,
                   const Labels& labels) {
+    const Tensor<float> pixels = data::denormalized(images, normalization);
     for (Index n = 0; n < images_in(rows); ++n) {
       const Index left = gap + n % columns_ * (image_width_ + gap), top = bottom_ + n / columns_ * row_height_;
-      Image image = stretched_image(images, n, normalization);
+      Image image = stretched_image(pixels, n);
       image.at = {static_cast<double>(left), static_cast<double>(top)};
       image.scale = scale_;
       put(std::move(image));

@@ -170,6 +170,7 @@ void add_pretrain(CLI::App& app) {
       std::make_shared<PretrainCommand>(*app.add_subcommand("pretrain", "Train and save a pool of networks"));
   Options& options = command->options;
   command->common.add(options);
+  command->common.add_whitening(options);
   command->network.add(options);
   command->initialization.add_distribution(options);
   options.group("Training");

@@ -104,7 +104,8 @@ Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* 
             {"epochs", free->epochs},
             {"cut_at", free->cut_at.value_or(free->default_cut())},
             {"batch", free->batch},
-            {"augment", data::text_of(free->augmentation.value_or(set.augmentation))}};
+            {"augment", data::text_of(free->augmentation.value_or(set.augmentation))},
+            {"whitened", set.normalization.whitening != nullptr}};
   }
   return {{"name", "paper"},
           {"labels", labels},
@@ -113,7 +114,8 @@ Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* 
           {"epochs", set.epochs()},
           {"ordered", !set.unordered.has_value()},
           {"shuffled", shuffled},
-          {"augment", data::text_of(set.augmentation)}};
+          {"augment", data::text_of(set.augmentation)},
+          {"whitened", set.normalization.whitening != nullptr}};
 }
 
 Json real_images_of(const Comparison& comparison) {

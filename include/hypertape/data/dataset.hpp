@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <numeric>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/core/tensor.hpp"
+#include "hypertape/data/whitening.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
@@ -34,11 +36,53 @@ struct LabeledImages {
   Index bytes_per_image() const { return channels * height * width; }
 };
 
-/// Mean and standard deviation of pixel / 255, one of each for a channel. A network sees (pixel / 255 - mean) / std.
+/// How networks see images: as (pixel / 255 - mean) / std, with a mean and a standard deviation of pixel / 255 for each
+/// channel, and then whitened if there is a whitening.
 struct Normalization {
-  std::vector<float> mean;  ///< one for each channel
-  std::vector<float> std;   ///< one for each channel
+  std::vector<float> mean;                               ///< one for each channel
+  std::vector<float> std;                                ///< one for each channel
+  std::shared_ptr<const Whitening> whitening = nullptr;  ///< of images so normalized; often none
+
+  /// Whether networks see all images alike.
+  friend bool operator==(const Normalization& a, const Normalization& b) {
+    const bool whitened = a.whitening && b.whitening;
+    return a.mean == b.mean && a.std == b.std && (whitened ? *a.whitening == *b.whitening : a.whitening == b.whitening);
+  }
 };
+
+namespace detail {
+
+/// value = map(value, mean, std) for all values of images (N, C, H, W), samples innermost.
+template <class Map>
+void map_channels(Tensor<float>& images, const Normalization& normalization, const Map& map) {
+  hypertape::detail::require_batch("normalization", "the images", images.shape());
+  const Index channels = images.shape()[1], plane = images.size() / channels;
+  if (static_cast<std::size_t>(channels) != normalization.mean.size()) {
+    throw ArgumentError("the normalization has ", normalization.mean.size(), " channels, the images ", channels);
+  }
+  for (Index i = 0; i < images.size(); ++i) {
+    const auto c = static_cast<std::size_t>(i / plane);
+    images[i] = map(images[i], normalization.mean[c], normalization.std[c]);
+  }
+}
+
+}  // namespace detail
+
+/// Pixels / 255 (N, C, H, W) of what networks see: the inverse of the normalization. @throws ArgumentError if the
+/// images have another number of channels; as `Whitening::undo`.
+inline Tensor<float> denormalized(Tensor<float> images, const Normalization& normalization) {
+  if (normalization.whitening) normalization.whitening->undo(images);
+  detail::map_channels(images, normalization, [](float x, float mean, float std) { return x * std + mean; });
+  return images;
+}
+
+/// What networks see of pixels / 255 (N, C, H, W). @throws ArgumentError if these have another number of channels; as
+/// `Whitening::apply`.
+inline Tensor<float> normalized(Tensor<float> pixels, const Normalization& normalization) {
+  detail::map_channels(pixels, normalization, [](float x, float mean, float std) { return (x - mean) / std; });
+  if (normalization.whitening) normalization.whitening->apply(pixels);
+  return pixels;
+}
 
 /// Images to train with, images to test with, and how networks see them.
 struct Dataset {
@@ -172,9 +216,9 @@ inline std::array<Index, 256> channel_histogram(const LabeledImages& images, Ind
 
 }  // namespace detail
 
-/// Fills `out` with the batch (n, channels, height, width) of the images `which`, in that order, normalized, samples
-/// innermost. Reuses the memory of `out` if it has that shape already. @throws ArgumentError if `which` is empty or
-/// names an image that is not there, or the normalization has another number of channels.
+/// Fills `out` with the batch (n, channels, height, width) of the images `which`, in that order, normalized (and
+/// whitened), samples innermost. Reuses the memory of `out` if it has that shape already. @throws ArgumentError if
+/// `which` is empty or names an image that is not there, or the normalization has another number of channels.
 template <class T>
 void gather(const LabeledImages& images, std::span<const Index> which, const Normalization& normalization,
             Tensor<T>& out) {
@@ -191,6 +235,7 @@ void gather(const LabeledImages& images, std::span<const Index> which, const Nor
     const auto table = detail::normalization_table<T>(normalization.mean[channel], normalization.std[channel]);
     detail::gather_plane(images, which, c * plane, table, out.data() + c * plane * samples);
   }
+  if (normalization.whitening) normalization.whitening->apply(out);
 }
 
 /// Fills `out` with the labels of the images `which` as one-hot rows (n, classes), samples innermost. Reuses the memory

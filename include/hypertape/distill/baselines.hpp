@@ -73,6 +73,7 @@ inline std::vector<Tensor<float>> average_images(const data::LabeledImages& imag
         batch.matrix()(k * images_per_class + n, static_cast<Index>(f)) = value;
     }
   }
+  if (normalization.whitening) normalization.whitening->apply(batch);
   return std::vector(static_cast<std::size_t>(steps), batch);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "hypertape/data/augment.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/data/whitening.hpp"
 #include "hypertape/io/npz.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/optim/known_rules.hpp"
@@ -141,8 +143,17 @@ inline io::Npz to_npz(const DistilledSet& set) {
   return npz;
 }
 
-/// Writes these arrays. @throws DataError if the file cannot be written.
-inline void save(const DistilledSet& set, const std::filesystem::path& path) { io::write_npz(path, to_npz(set)); }
+/// Writes these arrays, and of a whitening of D values an image whitening (D, D) and whitening_mean (D).
+/// @throws DataError if the file cannot be written.
+inline void save(const DistilledSet& set, const std::filesystem::path& path) {
+  io::Npz npz = to_npz(set);
+  if (const data::Whitening* whitening = set.normalization.whitening.get()) {
+    const Index D = whitening->dimension();
+    npz["whitening"] = {{D, D}, to_row_major(whitening->matrix())};
+    npz["whitening_mean"] = {{D}, to_row_major(whitening->mean())};
+  }
+  io::write_npz(path, npz);
+}
 
 namespace detail {
 
@@ -213,6 +224,19 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
   }
 }
 
+/// The whitening of images of D values.
+inline std::shared_ptr<const data::Whitening> read_whitening(const io::Npz& npz, const std::filesystem::path& path,
+                                                             Index D) {
+  const auto& matrix = io::require_values<float>(npz, path, "whitening", {D, D});
+  const auto& mean = io::require_values<float>(npz, path, "whitening_mean", {D});
+  try {
+    return std::make_shared<const data::Whitening>(Tensor<float>(Shape{D, D}, std::span(matrix)),
+                                                   Tensor<float>(Shape{D}, std::span(mean)));
+  } catch (const ArgumentError& error) {
+    throw io::bad_content(path, "arrays 'whitening'", "a symmetric matrix and a mean", error.what());
+  }
+}
+
 /// How networks are trained on the set, but for the learning rates.
 inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
                           const std::vector<optim::NamedRule<float>>& rules, DistilledSet& set) {
@@ -254,10 +278,10 @@ inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
 
 }  // namespace detail
 
-/// The set whose arrays were read from `path`, for networks of `classes` outputs, by one of these
-/// rules. @throws DataError, naming the array,
-/// if one is missing, misshapen, of another type, or holds what cannot be: a label outside the classes, a NaN, a
-/// deviation of zero, a rule that is not known, or if the set was made for another number of classes.
+/// The set whose arrays were read from `path`, for networks of `classes` outputs, by one of these rules.
+/// @throws DataError, naming the array, if one is missing, misshapen, of another type, or holds what cannot be: a label
+/// outside the classes, a NaN, a deviation of zero, a whitening that is not symmetric, a rule that is not known, or if
+/// the set was made for another number of classes.
 inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& path, Index classes,
                              const std::vector<optim::NamedRule<float>>& rules = optim::known_rules<float>()) {
   DistilledSet set;
@@ -289,6 +313,7 @@ inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& pa
       throw io::bad_content(path, "array 'std'", "positive, finite values", concat(deviation));
     }
   }
+  if (npz.contains("whitening")) set.normalization.whitening = detail::read_whitening(npz, path, shape.features());
   detail::read_training(npz, path, rules, set);
   if (npz.contains("theta0")) {
     const auto& theta0 = io::require_values<float>(npz, path, "theta0", {-1});
@@ -311,6 +336,7 @@ inline DistilledSet from_npz_like(const DistilledSet& like, const io::Npz& npz, 
   std::vector<optim::NamedRule<float>> rules = optim::known_rules<float>();
   rules.push_back({like.rule->name(), like.rule});
   DistilledSet set = from_npz(io::with_prefix(npz, prefix), path, like.classes(), rules);
+  set.normalization.whitening = like.normalization.whitening;  // which is in no checkpoint, for it is the dataset's
   if (set.images.size() == like.images.size() && set.images.front().shape() == like.images.front().shape() &&
       set.learning_rates.shape() == like.learning_rates.shape() && set.unordered == like.unordered) {
     return set;

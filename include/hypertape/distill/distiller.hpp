@@ -148,6 +148,9 @@ class Distiller {
       throw ArgumentError("distill: ", groups, " steps of ", options.images.per_class, " images for each of ",
                           dataset.train.classes, " classes are more than the ", count, " training images");
     }
+    if (options.images.clamp && dataset.normalization.whitening) {
+      throw ArgumentError("distill: images that are whitened have no range of pixels to be kept in (clamp_images)");
+    }
     if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
   }

@@ -72,16 +72,6 @@ inline std::pair<Tensor<float>, Tensor<float>> all_images(const DistilledSet& se
   return {joined(set.images), joined(set.labels)};
 }
 
-/// Brings images (N, C, H, W) from one normalization into another: the pixels stay the same.
-inline void renormalize(Tensor<float>& images, const data::Normalization& from, const data::Normalization& to) {
-  if (from.mean == to.mean && from.std == to.std) return;
-  const Index plane = images.size() / images.shape()[1];
-  for (Index i = 0; i < images.size(); ++i) {
-    const auto c = static_cast<std::size_t>(i / plane);
-    images[i] = (images[i] * from.std[c] + from.mean[c] - to.mean[c]) / to.std[c];
-  }
-}
-
 /// The set with a random real image in the place of each of its own, of the class that its label has most of, and
 /// otherwise the same: labels, learning rates, order. What is drawn follows from the seed and the number; no image is
 /// drawn twice. @throws ArgumentError naming a class that has too few images among `which`.

@@ -71,7 +71,10 @@ inline DistilledSet adapted(const DistilledSet& from, const DistillOptions& opti
     }
     set.images.push_back(detail::take_samples(images, which));
     set.labels.push_back(detail::take_samples(labels, which));
-    renormalize(set.images.back(), from.normalization, dataset.normalization);
+    if (!(from.normalization == dataset.normalization)) {
+      set.images.back() =
+          data::normalized(data::denormalized(set.images.back(), from.normalization), dataset.normalization);
+    }
   }
   set.soft_labels = options.labels.soft;
   set.learning_rates = detail::adapted_rates(from, inner.unordered ? Shape{1, 1} : Shape{inner.epochs, inner.steps});
