@@ -37,7 +37,7 @@ int main() {
   distill::DistillOptions options;
   options.initialization.random = true;  // for new networks, not for one
   options.inner_loop = {.steps = 3, .epochs = 10, .initial_learning_rate = 0.1};
-  options.images.from_real = true;
+  options.images.start = distill::Start::real;
   options.outer_loop.iterations = 500;
   options.validation.evaluate_every = 250;
   const auto show = [](const distill::Progress& now) {

@@ -34,7 +34,7 @@ class Table:
 
 TEN = "distill --seed 7 --evaluate-every 200"
 HUNDRED = "distill --steps 10 --evaluate-every 200 --seed 7"
-RANDOM = ("distill --steps 10 --evaluate-every 250 --seed 7 --init random --from-real-images --rates-learning-rate {} --clip 0.1"
+RANDOM = ("distill --steps 10 --evaluate-every 250 --seed 7 --init random --start real --rates-learning-rate {} --clip 0.1"
           " --skip-diverged --validation-networks 16 --dataset {} --iterations {} --initial-learning-rate 0.05")
 MOMENTUM = RANDOM.replace("--initial-learning-rate 0.05", "--inner-optimizer sgd:momentum=0.8 --initial-learning-rate 0.015")
 SOFT = "--soft-labels --labels-learning-rate 0.01"
@@ -104,7 +104,7 @@ TABLES = [
         "As above; the paper has no such figures.",
         [
             Row("fashion-random", "distilled, 10 x 3", "-",
-                f"{HUNDRED} --init random --from-real-images --initial-learning-rate 0.05 --rates-learning-rate 0.004 --clip 0.1"
+                f"{HUNDRED} --init random --start real --initial-learning-rate 0.05 --rates-learning-rate 0.004 --clip 0.1"
                 " --skip-diverged --dataset fashion-mnist --iterations 2000"),
             Row("fashion-random-soft", "with momentum 0.8 and learned soft labels", "-",
                 f"{MOMENTUM.format(0.004, 'fashion-mnist', 4000)} {SOFT}"),
@@ -163,7 +163,7 @@ def adaptation(source, target, paper, pool="", rates=True, absent=""):
         Row(f"{prefix}-fixed", "one fixed pre-trained network", paper[0],
             f"{HUNDRED} --dataset {target} --init fixed-pretrained {pool} {start} --iterations 2000 --hold-out 1000{plain}"),
         Row(f"{prefix}-random", "random pre-trained networks", paper[1],
-            f"{HUNDRED} --dataset {target} {random} {start} --from-real-images --rates-learning-rate 0.004 --clip 0.1"
+            f"{HUNDRED} --dataset {target} {random} {start} --start real --rates-learning-rate 0.004 --clip 0.1"
             f" --iterations 6000 --hold-out 1000{plain}"),
     ] + baselines(prefix, target, random + selection, paper[2:], rates=f"{prefix}-random" if rates else "")
     for row in rows:
@@ -213,7 +213,7 @@ TABLES += [
             Row("cifar-100-long", "the same, 2,400 iterations (in two parts, beside other work: the time says little)",
                 "54.0", CIFAR.format(2400, 100)),
             Row("cifar-random", "100 images, 10 x 3, random initializations, 200 iterations", "36.8 +- 1.2",
-                CIFAR.format(200, 25) + " --init random --networks 2 --from-real-images --rates-learning-rate 0.004 --clip 0.1"
+                CIFAR.format(200, 25) + " --init random --networks 2 --start real --rates-learning-rate 0.004 --clip 0.1"
                 " --skip-diverged --test-networks 20"),
         ] + baselines("cifar", "cifar-10", "--net alexcifarnet --init random --test-networks 20 --selection-images 1000",
                       ["21.3", "23.4", "22.5", "22.3"], rates="cifar-random")

@@ -222,19 +222,28 @@ TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
   CHECK(relative_error(cosine, scaled) <= 1e-5);
 }
 
-TEST_CASE("distiller: it can start from real images, each of its class") {
+TEST_CASE("distiller: it can start from real images, random or central, each of its class and none held out") {
   DistillOptions options = small_options();
-  options.images.from_real = true;
-  const Tensor<float> images = distiller_for(linear(), options)->distilled().images[0];
-  for (Index k = 0; k < 10; ++k) {
-    bool found = false;
-    for (const Index i : data::indices_of_class(glyphs().train, static_cast<std::int32_t>(k))) {
-      Tensor<float> real;
-      data::gather(glyphs().train, std::span<const Index>(&i, 1), glyphs().normalization, real);
-      found = found || equal(samples(images, k, 1), real);
+  options.inner_loop.steps = 2;
+  const std::vector<Index> seen = distill::hold_out(glyphs().train, 100, options.seed).train;
+  std::vector<distill::DistilledSet> sets;
+  for (const distill::Start start : {distill::Start::real, distill::Start::kmeans}) {
+    options.images.start = start;
+    sets.push_back(distiller_for(linear(), options)->distilled());
+    check_same(sets.back(), distiller_for(linear(), options, 3)->distilled());
+    for (const Tensor<float>& images : sets.back().images) {
+      for (Index k = 0; k < 10; ++k) {
+        bool found = false;
+        for (const Index i : data::indices_of_class(glyphs().train, seen, static_cast<std::int32_t>(k))) {
+          Tensor<float> real;
+          data::gather(glyphs().train, std::span<const Index>(&i, 1), glyphs().normalization, real);
+          found = found || equal(samples(images, k, 1), real);
+        }
+        CHECK(found);
+      }
     }
-    CHECK(found);
   }
+  CHECK(!equal(sets[0].images[0], sets[1].images[0]));
 }
 
 TEST_CASE("distiller: a window gives derivatives to its last steps alone") {
@@ -338,7 +347,10 @@ TEST_CASE("distiller: options out of range, and a dataset that is too small") {
   refused([](DistillOptions& o) { o.validation.hold_out = 590; },
           {"training set of 600 images", "hold-out of 590", "batch of 64"});
   refused([](DistillOptions& o) { o.inner_loop.steps = 0; }, {"steps needs a number above zero", "got 0"});
-  refused([](DistillOptions& o) { o.images.from_real = true, o.images.per_class = 60; }, {"class 0 has", "60"});
+  refused([](DistillOptions& o) { o.images.start = distill::Start::real, o.images.per_class = 60; },
+          {"class 0 has", "60"});
+  refused([](DistillOptions& o) { o.images.start = distill::Start::kmeans, o.images.per_class = 60; },
+          {"k-means: class 0 has", "60"});
 }
 
 }  // namespace

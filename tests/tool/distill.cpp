@@ -142,7 +142,7 @@ TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip th
   const TemporaryFolder folder;
   const auto run = [&](const char* name, const std::string& options) {
     REQUIRE(
-        tool(quick(folder.path() / name) + " --net mlp --hidden 20 --from-real-images --learning-rate 0.5 " + options)
+        tool(quick(folder.path() / name) + " --net mlp --hidden 20 --start real --learning-rate 0.5 " + options)
             .exit_code == 0);
     const io::Npz npz = io::read_npz(folder.path() / name / "last.npz");
     return std::get<std::vector<float>>(npz.at("images").values);

@@ -43,7 +43,7 @@ TEST_CASE("tool: a distilled set trains a network in a plain PyTorch loop to the
   }
   const TemporaryFolder folder;
   const auto out = folder.path() / "run";
-  REQUIRE(tool(quick(out) + " --from-real-images --initial-learning-rate 0.1").exit_code == 0);
+  REQUIRE(tool(quick(out) + " --start real --initial-learning-rate 0.1").exit_code == 0);
   const Result result = shell("python3 " HYPERTAPE_TEST_FOLDER "/../examples/python/train_on_distilled.py " +
                               (out / "distilled.npz").string() + " --data $HYPERTAPE_DATA/mnist");
   CAPTURE(result.output);

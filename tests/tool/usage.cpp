@@ -72,7 +72,8 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   ignored(evaluate, "--gain", "--init random");
   refused(evaluate + " --initializer he-normal" + out, "--initializer goes with --init random");
   ignored(distill, "--labels-learning-rate", "--soft-labels");
-  ignored(distill + " --from-real-images", "--initial-noise", "a start from noise");
+  ignored(distill + " --start real", "--initial-noise", "--start noise");
+  refused("distill --dataset mnist --start lucky" + out, "lucky not in {noise,real,k-means}");
   ignored(distill, "--networks", "--init random or random-pretrained");
   ignored(distill + " --init fixed-pretrained", "--validation-networks", "--init random or random-pretrained");
   refused("distill --dataset mnist --random-windows" + out, "window");

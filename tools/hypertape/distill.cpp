@@ -209,6 +209,7 @@ Json resume(DistillCommand& command) {
   }
   Json config = OutputFolder::read_config(folder, "distill");
   if (!config.contains("balance")) config["balance"] = "off";  // of a version that knew no other
+  if (!config.contains("start")) config["start"] = config.value("from_real_images", Json()) == true ? "real" : "noise";
   if (const Json version = config.value("version", Json()); version != HYPERTAPE_VERSION) {
     std::cerr << "hypertape: the run began with version " << version << ", this is " << HYPERTAPE_VERSION
               << "; it may go on otherwise than it would have\n";
@@ -228,10 +229,9 @@ void check_options(const DistillCommand& command) {
   command.common.check(options);
   command.initialization.check(options);
   options.only(command.distill.labels.soft, "--soft-labels", {"--labels-learning-rate"});
-  options.only(!command.distill.images.from_real, "a start from noise, without --from-real-images",
-               {"--initial-noise"});
+  options.only(command.distill.images.start == distill::Start::noise, "--start noise", {"--initial-noise"});
   options.only(!command.start_from, "a start from noise or real images, without --start-from",
-               {"--initial-noise", "--from-real-images"});
+               {"--initial-noise", "--start"});
   options.only(!command.initialization.fixed(), "--init random or random-pretrained",
                {"--networks", "--validation-networks"});
 }

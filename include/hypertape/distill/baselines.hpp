@@ -83,23 +83,15 @@ inline std::vector<Tensor<float>> kmeans_images(const data::LabeledImages& image
                                                 const data::Normalization& normalization, Index steps,
                                                 Index images_per_class, Index most_iterations, Random random,
                                                 const WorkerTeam& team) {
-  const Index wanted = steps * images_per_class;
   const Shape shape = Shape::batch(images.classes * images_per_class, images.channels, images.height, images.width);
   std::vector<Tensor<float>> batches(static_cast<std::size_t>(steps), Tensor<float>(shape));
-  Tensor<float> points;
-  for (int k = 0; k < images.classes; ++k) {
-    const std::vector<Index> of_class = data::indices_of_class(images, which, k);
-    if (static_cast<Index>(of_class.size()) < wanted) {
-      throw ArgumentError("k-means: class ", k, " has ", of_class.size(), " images, ", steps, " steps need ", wanted,
-                          " centroids");
-    }
-    data::gather(images, of_class, normalization, points);
-    const KMeans found = kmeans(points, wanted, most_iterations, Random(random.bits()), team);
+  const auto take = [&](int k, const std::vector<Index>&, const Tensor<float>&, const KMeans& found) {
     for (Index s = 0; s < steps; ++s) {
       set_samples(batches[static_cast<std::size_t>(s)], k * images_per_class,
                   samples(found.centroids, s * images_per_class, images_per_class));
     }
-  }
+  };
+  detail::cluster_classes(images, which, normalization, steps, images_per_class, most_iterations, random, team, take);
   return batches;
 }
 

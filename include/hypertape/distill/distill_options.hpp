@@ -9,6 +9,7 @@
 #include "hypertape/distill/batches.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/hold_out.hpp"
+#include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/initial_weights.hpp"
 #include "hypertape/distill/memory_option.hpp"
 #include "hypertape/distill/objective.hpp"
@@ -38,7 +39,7 @@ struct InnerLoopOptions {
 struct ImageOptions {
   Index per_class = 1;          ///< in each step, without an order in all
   double initial_noise = 0.3;   ///< standard deviation of the images that it starts from, in normalized space
-  bool from_real = false;       ///< start from random real images instead
+  Start start = Start::noise;   ///< what the images are first: noise, random real ones, or the central ones of k-means
   bool clamp = false;           ///< keep images in the range of pixels
   double learning_rate = 0.02;  ///< of Adam
 };
@@ -127,8 +128,13 @@ struct DistillOptions {
         TextForm<Schedule>{text_of, schedule_from_text});
     visit.heading("Distilled images");
     visit(images.per_class, {"images_per_class", "Distilled images of a class, in each step; of --unordered in all"});
-    visit(images.initial_noise, {"initial_noise", "Standard deviation of the images that it starts from"});
-    visit(images.from_real, {"from_real_images", "Start from random real images instead of noise"});
+    visit(images.initial_noise, {"initial_noise", "Of --start noise: its standard deviation"});
+    visit(
+        images.start,
+        {"start",
+         "What the images are first: noise, random real images, or of each class's clusters by k-means the real image "
+         "nearest to the centroid"},
+        {{"noise", Start::noise}, {"real", Start::real}, {"k-means", Start::kmeans}});
     visit(images.clamp, {"clamp_images", "Keep the images in the range of pixels"});
     visit(images.learning_rate, {"learning_rate", "Of the outer Adam, for the images"});
     visit(labels.soft, {"soft_labels", "Learn the labels too"});

@@ -168,13 +168,23 @@ class Distiller {
   DistilledSet first_set() const {
     const InnerLoopOptions& inner = options_.inner_loop;
     const data::LabeledImages& real = dataset_.train;
+    const data::Normalization& normalization = dataset_.normalization;
     const Index groups = inner.unordered ? 1 : inner.steps, per_class = options_.images.per_class;
     const Random random = random_stream(options_.seed, RandomPurpose::images);
     DistilledSet set;
-    set.images =
-        options_.images.from_real
-            ? real_images(real, draw_real_images(real, split_.train, groups, per_class, random), dataset_.normalization)
-            : noise_images(real, groups, per_class, options_.images.initial_noise, random);
+    switch (options_.images.start) {
+      case Start::noise:
+        set.images = noise_images(real, groups, per_class, options_.images.initial_noise, random);
+        break;
+      case Start::real:
+        set.images = real_images(real, draw_real_images(real, split_.train, groups, per_class, random), normalization);
+        break;
+      case Start::kmeans:
+        set.images =
+            real_images(real, draw_central_images(real, split_.train, normalization, groups, per_class, random, team_),
+                        normalization);
+        break;
+    }
     set.labels.assign(set.images.size(), balanced_labels(real.classes, per_class));
     set.soft_labels = options_.labels.soft;
     set.learning_rates = Tensor<float>(inner.unordered ? Shape{1, 1} : Shape{inner.epochs, inner.steps},
@@ -182,7 +192,7 @@ class Distiller {
     if (inner.unordered) set.unordered = {inner.length(), *inner.batch};
     set.rule = inner.rule;
     set.augmentation = options_.augmentation;
-    set.normalization = dataset_.normalization;
+    set.normalization = normalization;
     return set;
   }
 

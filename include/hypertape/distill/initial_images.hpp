@@ -4,11 +4,20 @@
 #include <span>
 #include <vector>
 
+#include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/distill/kmeans.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 #include "hypertape/ops/losses.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
+
+/// What distilled images are before the first outer step.
+enum class Start {
+  noise,   ///< `noise_images`
+  real,    ///< `draw_real_images`
+  kmeans,  ///< `draw_central_images`
+};
 
 /// The classes of one step's images: each `images_per_class` times, in order.
 inline std::vector<std::int32_t> balanced_classes(int classes, Index images_per_class) {
@@ -34,24 +43,72 @@ inline std::vector<Tensor<float>> noise_images(const data::LabeledImages& like, 
   return images;
 }
 
+namespace detail {
+
+/// Those of the images `which` that are of class k. @throws ArgumentError, starting with `what`, if they are too few.
+inline std::vector<Index> enough_of_class(const data::LabeledImages& images, std::span<const Index> which, int k,
+                                          Index steps, Index images_per_class, const char* what) {
+  std::vector<Index> of_class = data::indices_of_class(images, which, k);
+  const auto available = static_cast<Index>(of_class.size());
+  if (available < steps * images_per_class) {
+    throw ArgumentError(what, ": class ", k, " has ", available, " images, ", steps, " steps need ",
+                        steps * images_per_class);
+  }
+  return of_class;
+}
+
+/// Clusters each class's images among `which` around steps * images_per_class centroids, and calls
+/// take(k, of_class, points, found): the class, the indices of its images, these as points, and what k-means found.
+template <class Take>
+void cluster_classes(const data::LabeledImages& images, std::span<const Index> which,
+                     const data::Normalization& normalization, Index steps, Index images_per_class,
+                     Index most_iterations, Random random, const WorkerTeam& team, const Take& take) {
+  Tensor<float> points;
+  for (int k = 0; k < images.classes; ++k) {
+    const std::vector<Index> of_class = enough_of_class(images, which, k, steps, images_per_class, "k-means");
+    data::gather(images, of_class, normalization, points);
+    take(k, of_class, points, kmeans(points, steps * images_per_class, most_iterations, Random(random.bits()), team));
+  }
+}
+
+}  // namespace detail
+
 /// The indices of one step's random images for each of several steps, class by class, drawn from `which` without
 /// repetition. @throws ArgumentError naming a class that has too few.
 inline std::vector<std::vector<Index>> draw_real_images(const data::LabeledImages& images, std::span<const Index> which,
                                                         Index steps, Index images_per_class, Random random) {
   std::vector<std::vector<Index>> drawn(static_cast<std::size_t>(steps));
   for (int k = 0; k < images.classes; ++k) {
-    const std::vector<Index> of_class = data::indices_of_class(images, which, k);
-    const auto available = static_cast<Index>(of_class.size());
-    if (available < steps * images_per_class) {
-      throw ArgumentError("real images: class ", k, " has ", available, " images, ", steps, " steps need ",
-                          steps * images_per_class);
-    }
-    const std::vector<Index> order = random.permutation(available);
+    const std::vector<Index> of_class =
+        detail::enough_of_class(images, which, k, steps, images_per_class, "real images");
+    const std::vector<Index> order = random.permutation(static_cast<Index>(of_class.size()));
     for (Index i = 0; i < steps * images_per_class; ++i) {
       drawn[static_cast<std::size_t>(i / images_per_class)].push_back(
           of_class[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
     }
   }
+  return drawn;
+}
+
+/// The same of central images: those of each class among `which` are clustered by k-means, in normalized space, around
+/// as many centroids as images are wanted of it, and of each cluster the real image nearest to the centroid is taken,
+/// as DREAM does (Liu et al. 2023; there in the space of a network's features). Clusters are dealt out to the steps in
+/// the order of their seeds, which is random. The same for any number of threads. @throws ArgumentError naming a class
+/// that has too few images.
+inline std::vector<std::vector<Index>> draw_central_images(const data::LabeledImages& images,
+                                                           std::span<const Index> which,
+                                                           const data::Normalization& normalization, Index steps,
+                                                           Index images_per_class, Random random,
+                                                           const WorkerTeam& team) {
+  constexpr Index most_iterations = 100;
+  std::vector<std::vector<Index>> drawn(static_cast<std::size_t>(steps));
+  const auto take = [&](int, const std::vector<Index>& of_class, const Tensor<float>& points, const KMeans& found) {
+    const std::vector<Index> nearest = nearest_to_centroids(points, found);
+    for (std::size_t i = 0; i < nearest.size(); ++i) {
+      drawn[i / static_cast<std::size_t>(images_per_class)].push_back(of_class[static_cast<std::size_t>(nearest[i])]);
+    }
+  };
+  detail::cluster_classes(images, which, normalization, steps, images_per_class, most_iterations, random, team, take);
   return drawn;
 }
 

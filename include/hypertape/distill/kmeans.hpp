@@ -186,4 +186,23 @@ inline KMeans kmeans(const Tensor<float>& points, Index k, Index most_iterations
   return result;
 }
 
+/// Of each cluster the point (of the N that were clustered) that is nearest to its centroid, the first of equals. No
+/// point is of two clusters, and none is without one.
+inline std::vector<Index> nearest_to_centroids(const Tensor<float>& points, const KMeans& found) {
+  const Index count = points.shape()[0], k = found.centroids.shape()[0];
+  const Index features = points.shape().features();
+  const std::vector<float> rows = to_row_major(points), centroids = to_row_major(found.centroids);
+  const auto row = [features](const std::vector<float>& all, Index n) {
+    return Eigen::Map<const Eigen::VectorXf>(all.data() + n * features, features);
+  };
+  std::vector<Index> nearest(static_cast<std::size_t>(k));
+  std::vector<double> least(nearest.size(), std::numeric_limits<double>::infinity());
+  for (Index n = 0; n < count; ++n) {
+    const auto j = static_cast<std::size_t>(found.clusters[static_cast<std::size_t>(n)]);
+    const double distance = (row(rows, n) - row(centroids, static_cast<Index>(j))).squaredNorm();
+    if (distance < least[j]) least[j] = distance, nearest[j] = n;
+  }
+  return nearest;
+}
+
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill
