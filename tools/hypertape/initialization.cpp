@@ -50,9 +50,7 @@ std::vector<Tensor<float>> load_pool(const InitializationOptions& options, const
 
 void InitializationOptions::add_distribution(Options& options) {
   options.group("Initial weights");
-  std::vector<std::string> names;
-  for (const auto& [name, initializer_of_name] : initializers) names.push_back(name);
-  options.add("--initializer", initializer, "How new weights are drawn")->check(CLI::IsMember(names));
+  options.add("--initializer", initializer, "How new weights are drawn")->check(CLI::IsMember(names_of(initializers)));
   options.add("--gain", gain, "Factor of new weights")->check(positive());
 }
 
