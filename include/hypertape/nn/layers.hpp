@@ -24,7 +24,7 @@ class Linear {
   /// @throws ShapeError for less than one input or output; ArgumentError if the name is taken, as all layers.
   Linear(Parameters& parameters, const std::string& name, Index inputs, Index outputs)
       : weight_(parameters.add(name + ".weight", {outputs, inputs})),
-        bias_(parameters.add(name + ".bias", {outputs})) {}
+        bias_(parameters.add_bias(name + ".bias", weight_)) {}
 
   /// @throws ShapeError as `linear`.
   template <class T>
@@ -43,7 +43,7 @@ class Conv2d {
   Conv2d(Parameters& parameters, const std::string& name, Index inputs, Index outputs, Index kernel,
          Conv2dOptions options = {})
       : weight_(parameters.add(name + ".weight", {outputs, inputs, kernel, kernel})),
-        bias_(parameters.add(name + ".bias", {outputs})),
+        bias_(parameters.add_bias(name + ".bias", weight_)),
         options_(options) {}
 
   /// @throws ShapeError as `conv2d`.
@@ -64,7 +64,7 @@ class Conv2dMaxPoolRelu {
   Conv2dMaxPoolRelu(Parameters& parameters, const std::string& name, Index inputs, Index outputs, Index kernel,
                     Conv2dOptions conv = {}, Pool2dOptions pool = {})
       : weight_(parameters.add(name + ".weight", {outputs, inputs, kernel, kernel})),
-        bias_(parameters.add(name + ".bias", {outputs})),
+        bias_(parameters.add_bias(name + ".bias", weight_)),
         conv_(conv),
         pool_(pool) {}
 
