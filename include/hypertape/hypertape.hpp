@@ -13,6 +13,7 @@
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/core/row_major.hpp"
+#include "hypertape/nn/activation.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/convnet.hpp"

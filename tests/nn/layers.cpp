@@ -46,6 +46,27 @@ TEST_CASE("layers: a network of them is what its operations are") {
   check_operation([&](auto v) { return net(v[0], v[1]); }, {theta.value(), x.value()});
 }
 
+TEST_CASE("layers: group normalization of any number of groups that divide the channels") {
+  for (const Index groups : {1, 2, 6}) {
+    nn::Parameters parameters;
+    const nn::GroupNorm norm(parameters, "norm", 6, groups);
+    CHECK(parameters.entries()[0].name == "norm.weight");
+    CHECK(parameters.size() == 12);
+    const auto theta = random_tensor<double>(Shape{12}, 1), x = random_tensor<double>(Shape::batch(3, 6, 2, 3), 2);
+    const Function f = [&](auto v) { return norm(v[0], v[1]); };
+    const Function usual = [&](auto v) {
+      return group_norm(v[1], groups, parameters.get(v[0], "norm.weight"), parameters.get(v[0], "norm.bias"));
+    };
+    CHECK(relative_error(evaluate<double>(f, {theta, x}), evaluate<double>(usual, {theta, x})) <= 1e-14);
+    check_operation(f, {theta, x});
+  }
+  nn::Parameters parameters;
+  CHECK_THROWS_WITH_AS(nn::GroupNorm(parameters, "norm", 6, 4), "GroupNorm: norm: 4 groups do not divide 6 channels",
+                       ArgumentError);
+  CHECK_THROWS_AS(nn::GroupNorm(parameters, "zero", 6, 0), ArgumentError);
+  CHECK_THROWS_AS(nn::GroupNorm(parameters, "none", 0, 1), ShapeError);
+}
+
 TEST_CASE("layers: a copy of a network works by itself") {
   Small copy;
   {

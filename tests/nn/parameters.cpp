@@ -71,6 +71,19 @@ TEST_CASE("parameters: a vector may start elsewhere, a matrix may not") {
                        ShapeError);
 }
 
+TEST_CASE("parameters: a bias knows the fan-in of its weight") {
+  nn::Parameters layout;
+  const nn::Parameter weight = layout.add("weight", {5, 3, 2, 2}), bias = layout.add_bias("bias", weight);
+  CHECK(bias.shape == Shape{5});
+  CHECK(bias.offset == 60);
+  CHECK(bias.fan_in == 12);
+  CHECK(weight.fan_in == 0);
+  CHECK(layout.size() == 65);
+  CHECK_THROWS_WITH_AS(layout.add_bias("other", bias), "Parameters: other needs a weight (O, F, ...), bias is (5)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(layout.add_bias("bias", weight), "Parameters: there are two tensors bias", ArgumentError);
+}
+
 TEST_CASE("parameters: named tensors of several shapes go in and out as one flat vector") {
   const nn::NamedTensors<double> tensors{{"weight", Tensor<double>(Shape{2, 3}, {1, 2, 3, 4, 5, 6})},
                                          {"bias", Tensor<double>(Shape{2}, {7, 8})},

@@ -169,6 +169,15 @@ TEST_CASE("tool: a convnet of any width and depth") {
   // Two blocks of convolution (3, C, 3, 3), bias, gamma and beta on 12 x 12, then 6 x 6 pixels; two classes of 3 x 3.
   const Index weights = 3 * (1 * 9 + 3) + 3 * (3 * 9 + 3) + 2 * (3 * 9 + 1);
   CHECK(io::read_npz(out / "distilled.npz").at("theta0").shape == std::vector<Index>{weights});
+  const auto network = [&](const std::string& options) {
+    check_exit("distill --dataset folder --data " + (folder / "data").string() + " --image-size 12 --net convnet " +
+                   "--iterations 1 --batch 4 --hold-out 4 --out " + out.string() + options,
+               0, {});
+    return nlohmann::json::parse(file_bytes(out / "config.json"))["network"].get<std::string>();
+  };
+  CHECK(network(" --width 3 --depth 2") == "convnet-2x3");
+  CHECK(network(" --width 4 --depth 1 --norm group --pooling none") == "convnet-1x4-group-norm-no-pooling");
+  CHECK(network(" --width 3 --norm none --pooling max") == "convnet-3x3-no-norm-max-pooling");
 }
 
 TEST_CASE("tool: bad pictures of a folder are named and stop the run, unless they may be skipped") {
@@ -205,6 +214,10 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   refused("--dataset mnist --hidden 20", "--hidden goes with --net mlp");
   refused("--dataset mnist --net mlp --width 20", "--width goes with --net convnet");
   refused("--dataset mnist --depth 2", "--depth goes with --net convnet");
+  refused("--dataset mnist --norm group", "--norm goes with --net convnet");
+  refused("--dataset mnist --pooling max", "--pooling goes with --net convnet");
+  refused("--dataset mnist --net convnet --norm batch", "--norm: batch not in");
+  refused(pictures + " --net convnet --width 6 --norm group", "needs a width that 4 groups divide, got 6");
   refused("--dataset mnist --net mlp --hidden 20 0", "--hidden");
   refused("--dataset mnist --net mlp --hidden 20 many", "many");
   refused(pictures + " --image-size 0", "--image-size");

@@ -31,8 +31,8 @@ void check_options(const BaselineCommand& command) {
   options.only(command.k_nn(), "--classifier k-nn", {"--distilled"});
   options.only(
       !command.k_nn(), "--classifier network",
-      {"--net", "--width", "--depth", "--hidden", "--init", "--initializer", "--gain", "--pool", "--source-dataset",
-       "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
+      {"--net", "--width", "--depth", "--norm", "--pooling", "--hidden", "--init", "--initializer", "--gain", "--pool",
+       "--source-dataset", "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
   options.only(command.method.has_value(), "--method", {"--steps", "--images-per-class"});
   options.only(command.optimized(), "--method optimized-real", {"--candidates"});
   options.only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});

@@ -12,7 +12,8 @@ const std::map<std::string, nn::Initializer> initializers = {{"xavier-normal", n
                                                              {"he-normal", nn::Initializer::he_normal},
                                                              {"he-normal-out", nn::Initializer::he_normal_out},
                                                              {"normal", nn::Initializer::normal},
-                                                             {"orthogonal", nn::Initializer::orthogonal}};
+                                                             {"orthogonal", nn::Initializer::orthogonal},
+                                                             {"pytorch", nn::Initializer::pytorch}};
 
 constexpr Index default_random_networks = 200;  // as the paper
 constexpr Index default_pool_networks = 20;
@@ -50,9 +51,8 @@ std::vector<Tensor<float>> load_pool(const InitializationOptions& options, const
 
 void InitializationOptions::add_distribution(Options& options) {
   options.group("Initial weights");
-  std::vector<std::string> names;
-  for (const auto& [name, initializer_of_name] : initializers) names.push_back(name);
-  options.add("--initializer", initializer, "How new weights are drawn")->check(CLI::IsMember(names));
+  options.add("--initializer", initializer, "How new weights are drawn; pytorch draws biases, too")
+      ->check(CLI::IsMember(names_of(initializers)));
   options.add("--gain", gain, "Factor of new weights")->check(positive());
 }
 

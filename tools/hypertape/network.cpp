@@ -1,5 +1,7 @@
 #include "network.hpp"
 
+#include <map>
+
 #include "hypertape/nn/alexcifarnet.hpp"
 #include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/lenet.hpp"
@@ -8,6 +10,25 @@
 namespace hypertape::cli {
 
 using hypertape::detail::concat;
+namespace {
+
+const std::map<std::string, nn::Norm> norms = {
+    {"instance", nn::Norm::instance}, {"group", nn::Norm::group}, {"layer", nn::Norm::layer}, {"none", nn::Norm::none}};
+
+const std::map<std::string, nn::Pooling> poolings = {
+    {"average", nn::Pooling::average}, {"max", nn::Pooling::max}, {"none", nn::Pooling::none}};
+
+/// "convnet-3x128", and how it differs from the default: "convnet-3x128-group-norm-no-pooling".
+std::string convnet_name(const NetworkOptions& options) {
+  const auto difference = [](const std::string& chosen, const char* usual, const char* what) {
+    if (chosen == usual) return std::string();
+    return concat('-', chosen == "none" ? "no" : chosen, '-', what);
+  };
+  return concat("convnet-", options.depth, 'x', options.width, difference(options.norm, "instance", "norm"),
+                difference(options.pooling, "average", "pooling"));
+}
+
+}  // namespace
 
 void NetworkOptions::add(Options& options) {
   options.group("Network");
@@ -15,12 +36,18 @@ void NetworkOptions::add(Options& options) {
       ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
   options.add("--width", width, "Channels of each layer of convnet")->check(CLI::Range(1, 4096));
   options.add("--depth", depth, "Layers of convnet")->check(CLI::Range(1, 16));
+  options
+      .add("--norm", norm,
+           "What convnet normalizes over: each channel, each of 4 groups of channels, the whole layer, or nothing")
+      ->check(CLI::IsMember(names_of(norms)));
+  options.add("--pooling", pooling, "How each layer of convnet halves the image, if it does")
+      ->check(CLI::IsMember(names_of(poolings)));
   options.add("--hidden", hidden, "Units of each hidden layer of mlp, as in --hidden 64 32")
       ->check(CLI::Range(1, 65536));
 }
 
 nn::Network<float> NetworkOptions::make(const data::LabeledImages& images, const Options& options) const {
-  options.only(net == "convnet", "--net convnet", {"--width", "--depth"});
+  options.only(net == "convnet", "--net convnet", {"--width", "--depth", "--norm", "--pooling"});
   options.only(net == "mlp", "--net mlp", {"--hidden"});
   const Index channels = images.channels, size = images.width, classes = images.classes;
   try {
@@ -40,9 +67,13 @@ nn::Network<float> NetworkOptions::make(const data::LabeledImages& images, const
       return {net, nn::AlexCifarNet(classes)};
     }
     if (net == "convnet") {
-      const nn::ConvNetOptions shape{
-          .channels = channels, .size = size, .classes = classes, .width = width, .depth = depth};
-      return {concat(net, "-", depth, "x", width), nn::ConvNet(shape)};
+      return {convnet_name(*this), nn::ConvNet({.channels = channels,
+                                                .size = size,
+                                                .classes = classes,
+                                                .width = width,
+                                                .depth = depth,
+                                                .norm = norms.at(norm),
+                                                .pooling = poolings.at(pooling)})};
     }
     return {net, nn::LeNet(channels, size, classes)};
   } catch (const ShapeError& error) {

@@ -13,6 +13,8 @@ struct NetworkOptions {
   std::string net = "lenet";
   Index width = 128;
   Index depth = 3;
+  std::string norm = "instance";
+  std::string pooling = "average";
   std::vector<Index> hidden = {256};
 
   void add(Options& options);

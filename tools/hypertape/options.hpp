@@ -36,6 +36,14 @@ inline CLI::Validator within(const distill::Bounds& bounds) {
 }
 inline CLI::Validator positive(bool zero = false) { return within(zero ? distill::not_negative : distill::positive); }
 
+/// The names of values that have them, in a map or a list.
+template <class Choices>
+std::vector<std::string> names_of(const Choices& choices) {
+  std::vector<std::string> names;
+  for (const auto& choice : choices) names.push_back(choice.first);
+  return names;
+}
+
 /// The options of a command, each bound to a variable: given on the command line, written to config.json under its name
 /// with underscores, and read from there by a run that is resumed.
 class Options {
@@ -208,8 +216,6 @@ class Options {
     template <class T>
     void operator()(T& value, const distill::Option& declared,
                     const distill::Choices<std::type_identity_t<T>>& choices) const {
-      std::vector<std::string> names;
-      for (const auto& choice : choices) names.push_back(choice.first);
       const auto name_of_value = [&value, choices] {
         return std::ranges::find(choices, value, [](const auto& choice) { return choice.second; })->first;
       };
@@ -218,7 +224,7 @@ class Options {
           if (choice.first == name) value = choice.second;
         }
       };
-      options.add_converted<std::string>(declared, name_of_value, choose)->check(CLI::IsMember(names));
+      options.add_converted<std::string>(declared, name_of_value, choose)->check(CLI::IsMember(names_of(choices)));
     }
 
     template <class T>

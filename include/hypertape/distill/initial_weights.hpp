@@ -16,8 +16,8 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// How a network's weights are drawn.
 struct WeightDistribution {
-  nn::Initializer initializer = nn::Initializer::xavier_normal;  ///< of weights; biases start at zero
-  double gain = 1;                                               ///< factor of all weights
+  nn::Initializer initializer = nn::Initializer::xavier_normal;  ///< of weights, and biases if it has them
+  double gain = 1;                                               ///< factor of all that is drawn
 
   /// New weights of the network, theta (P). @throws ArgumentError for a gain out of its bounds.
   Tensor<float> draw(const nn::Network<float>& network, Random random) const {

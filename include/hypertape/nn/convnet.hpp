@@ -4,21 +4,40 @@
 #include <string>
 #include <vector>
 
+#include "hypertape/nn/activation.hpp"
 #include "hypertape/nn/layers.hpp"
-#include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/pool2d.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 using hypertape::detail::concat;
 
-/// The sizes of a ConvNet.
+/// What a block of a ConvNet normalizes over. Batch normalization, whose statistics tie the samples of a batch
+/// together and in a test are others than in training, is not among them: `batch_norm` is an operation.
+enum class Norm {
+  instance,  ///< each channel of a sample
+  group,     ///< each of 4 groups of a sample's channels
+  layer,     ///< all of a sample, with gamma and beta of a channel: one group
+  none,      ///< nothing, and there are no gamma and beta
+};
+
+/// How a block of a ConvNet halves the image.
+enum class Pooling {
+  average,  ///< the means of 2 x 2 windows
+  max,      ///< their maxima
+  none,     ///< not at all
+};
+
+/// The sizes of a ConvNet, and what its blocks are made of.
 struct ConvNetOptions {
-  Index channels = 3;  ///< of an image
-  Index size = 32;     ///< rows and columns of an image
-  Index classes = 10;  ///< columns of the logits
-  Index width = 128;   ///< channels of each block
-  Index depth = 3;     ///< blocks
+  Index channels = 3;                        ///< of an image
+  Index size = 32;                           ///< rows and columns of an image
+  Index classes = 10;                        ///< columns of the logits
+  Index width = 128;                         ///< channels of each block; a multiple of 4 with Norm::group
+  Index depth = 3;                           ///< blocks
+  Norm norm = Norm::instance;                ///< after each convolution
+  Pooling pooling = Pooling::average;        ///< at the end of each block
+  Activation activation = Activation::relu;  ///< between the two
 };
 
 /// The ConvNet of the literature on dataset distillation since 2020 (Gidaris and Komodakis 2018; Zhao et al. 2020): for
@@ -26,25 +45,37 @@ struct ConvNetOptions {
 ///
 ///     conv 3x3 to `width` channels (padding 1), instance normalization, relu, average pool 2/2
 ///
-/// then linear to the classes. 320,010 weights by default, in PyTorch's order and axis order: of each block the
-/// convolution's weight and bias, then gamma and beta of the normalization; gamma starts at 1.
+/// then linear to the classes. Of images of 28 x 28 the first convolution has padding 3 and makes 32 x 32, as
+/// published, so that 4 x 4 positions are left after three blocks. 320,010 weights by default, in PyTorch's order and
+/// axis order: of each block the convolution's weight and bias, then gamma and beta of the normalization; gamma starts
+/// at 1. Maxima are taken before the activation, which never falls: the same values and gradients for less work.
 class ConvNet {
  public:
-  /// @throws ArgumentError unless there is a block and the image can be halved so often; ShapeError for less than one
-  /// channel, class or width.
+  /// @throws ArgumentError unless there is a block, the image can be halved so often, and the width goes with the
+  /// norm; ShapeError for less than one channel, class or width.
   explicit ConvNet(const ConvNetOptions& options = {}) : options_(options) {
-    if (options.depth < 1 || options.depth > 62 || options.size >> options.depth < 1) {
+    constexpr Index published_small = 28, published_padded = 32;
+    const bool padded = options.size == published_small;
+    const Index first_padding = padded ? 1 + (published_padded - published_small) / 2 : 1;
+    const Index size = padded ? published_padded : options.size;
+    const bool halves = options.pooling != Pooling::none;
+    if (options.depth < 1 || options.depth > 62 || (halves ? size >> options.depth : size) < 1) {
       throw ArgumentError("ConvNet: images of ", options.size, " x ", options.size, " cannot have ", options.depth,
-                          " blocks, each of which halves them");
+                          " blocks", halves ? ", each of which halves them" : "");
+    }
+    if (options.norm == Norm::group && options.width % groups_of_channels != 0) {
+      throw ArgumentError("ConvNet: group normalization needs a width that ", groups_of_channels,
+                          " groups divide, got ", options.width);
     }
     Index channels = options.channels;
     for (Index i = 1; i <= options.depth; ++i) {
       const std::string name = concat("block", i);
-      blocks_.push_back({{parameters_, name + ".conv", channels, options.width, 3, {.padding = 1}},
-                         {parameters_, name + ".norm", options.width}});
+      Block& block = blocks_.emplace_back(Block{
+          {parameters_, name + ".conv", channels, options.width, 3, {.padding = i == 1 ? first_padding : 1}}, {}});
+      if (options.norm != Norm::none) block.norm.emplace(parameters_, name + ".norm", options.width, groups());
       channels = options.width;
     }
-    const Index side = options.size >> options.depth;
+    const Index side = halves ? size >> options.depth : size;
     linear_.emplace(parameters_, "linear", channels * side * side, options.classes);
   }
 
@@ -63,15 +94,28 @@ class ConvNet {
     }
     parameters_.require_theta(theta.shape());
     Var<T> h = x;
-    for (const Block& block : blocks_) h = average_pool2d(relu(block.norm(theta, block.conv(theta, h))));
+    for (const Block& block : blocks_) {
+      h = block.conv(theta, h);
+      if (block.norm) h = (*block.norm)(theta, h);
+      if (options_.pooling == Pooling::max) h = max_pool2d(h);
+      h = activate(options_.activation, h);
+      if (options_.pooling == Pooling::average) h = average_pool2d(h);
+    }
     return (*linear_)(theta, reshape(h, {h.shape()[0], h.shape().features()}));
   }
 
  private:
+  static constexpr Index groups_of_channels = 4;  // of Norm::group
+
   struct Block {
     Conv2d conv;
-    InstanceNorm norm;
+    std::optional<GroupNorm> norm;
   };
+
+  /// Of each normalization.
+  Index groups() const {
+    return options_.norm == Norm::instance ? options_.width : options_.norm == Norm::group ? groups_of_channels : 1;
+  }
 
   ConvNetOptions options_;
   Parameters parameters_;

@@ -8,7 +8,8 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
 
-/// Random weights. For a weight (O, F) fan-in is F and fan-out is O; for (O, C, K, ...) they are C K ... and O K ....
+/// Random weights. For a weight (O, F) fan-in is F and fan-out is O; for (O, C, K, ...) they are C K ... and O K .... A
+/// bias has the fan-in of its layer's weight.
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// How weights are drawn.
@@ -19,6 +20,7 @@ enum class Initializer {
   he_normal_out,   ///< N(0, gain^2 2 / fan_out)
   normal,          ///< N(0, gain^2)
   orthogonal,      ///< gain times orthonormal rows (or columns, if there are fewer); Saxe et al. 2014
+  pytorch,  ///< U(-a, a), a = gain / sqrt(fan_in), biases too: with gain 1 the default of nn.Linear and nn.Conv2d
 };
 
 namespace detail {
@@ -43,6 +45,15 @@ inline std::vector<double> orthonormal_vectors(Index count, Index length, Random
   return vectors;
 }
 
+/// Draws from U(-limit, limit).
+template <class T>
+void fill_uniform(double limit, Index count, T* values, Random& random) {
+  for (Index i = 0; i < count; ++i) values[i] = static_cast<T>(random.uniform(-limit, limit));
+}
+
+/// Initializer::pytorch's bound of a layer's weight and bias.
+inline double pytorch_limit(double gain, Index fan_in) { return gain / std::sqrt(static_cast<double>(fan_in)); }
+
 }  // namespace detail
 
 /// Fills the weight of this shape, row-major, from the stream. @throws ShapeError for a rank below 2.
@@ -64,11 +75,10 @@ void initialize(Initializer initializer, double gain, const Shape& shape, T* wei
       return fill_normal(gain * std::sqrt(2 / fan_out));
     case Initializer::normal:
       return fill_normal(gain);
-    case Initializer::xavier_uniform: {
-      const double limit = gain * std::sqrt(6 / (fan_in + fan_out));
-      for (Index i = 0; i < shape.size(); ++i) weight[i] = static_cast<T>(random.uniform(-limit, limit));
-      return;
-    }
+    case Initializer::xavier_uniform:
+      return detail::fill_uniform(gain * std::sqrt(6 / (fan_in + fan_out)), shape.size(), weight, random);
+    case Initializer::pytorch:
+      return detail::fill_uniform(detail::pytorch_limit(gain, F), shape.size(), weight, random);
     case Initializer::orthogonal: {
       const Index frame = (std::min)(O, F), length = (std::max)(O, F);
       const std::vector<double> vectors = detail::orthonormal_vectors(frame, length, random);
@@ -82,6 +92,13 @@ void initialize(Initializer initializer, double gain, const Shape& shape, T* wei
     }
   }
   throw ArgumentError("initialize: not an initializer");
+}
+
+/// Fills a layer's bias of `count` values: from the stream if the initializer draws biases, else with zeros.
+template <class T>
+void initialize_bias(Initializer initializer, double gain, Index fan_in, Index count, T* bias, Random& random) {
+  if (initializer != Initializer::pytorch) return void(std::fill_n(bias, count, T(0)));
+  detail::fill_uniform(detail::pytorch_limit(gain, fan_in), count, bias, random);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -7,6 +7,7 @@
 #include "hypertape/ops/conv2d_max_pool_relu.hpp"
 #include "hypertape/ops/instance_norm.hpp"
 #include "hypertape/ops/linear.hpp"
+#include "hypertape/ops/normalize.hpp"
 
 /// Layers know where in theta their weights are. Each takes them from the Parameters of its network when it is made,
 /// under its own name, and reads them when it is called, so that a network reads as its layers:
@@ -23,7 +24,7 @@ class Linear {
   /// @throws ShapeError for less than one input or output; ArgumentError if the name is taken, as all layers.
   Linear(Parameters& parameters, const std::string& name, Index inputs, Index outputs)
       : weight_(parameters.add(name + ".weight", {outputs, inputs})),
-        bias_(parameters.add(name + ".bias", {outputs})) {}
+        bias_(parameters.add_bias(name + ".bias", weight_)) {}
 
   /// @throws ShapeError as `linear`.
   template <class T>
@@ -42,7 +43,7 @@ class Conv2d {
   Conv2d(Parameters& parameters, const std::string& name, Index inputs, Index outputs, Index kernel,
          Conv2dOptions options = {})
       : weight_(parameters.add(name + ".weight", {outputs, inputs, kernel, kernel})),
-        bias_(parameters.add(name + ".bias", {outputs})),
+        bias_(parameters.add_bias(name + ".bias", weight_)),
         options_(options) {}
 
   /// @throws ShapeError as `conv2d`.
@@ -63,7 +64,7 @@ class Conv2dMaxPoolRelu {
   Conv2dMaxPoolRelu(Parameters& parameters, const std::string& name, Index inputs, Index outputs, Index kernel,
                     Conv2dOptions conv = {}, Pool2dOptions pool = {})
       : weight_(parameters.add(name + ".weight", {outputs, inputs, kernel, kernel})),
-        bias_(parameters.add(name + ".bias", {outputs})),
+        bias_(parameters.add_bias(name + ".bias", weight_)),
         conv_(conv),
         pool_(pool) {}
 
@@ -96,6 +97,35 @@ class InstanceNorm {
 
  private:
   Parameter gamma_, beta_;
+  double epsilon_;
+};
+
+/// Group normalization with `NAME.weight` (C), which starts at 1, and `NAME.bias` (C); with a group for each channel
+/// the values of `InstanceNorm`, by its operation.
+class GroupNorm {
+ public:
+  /// @throws ShapeError for less than one channel; ArgumentError unless the groups divide the channels.
+  GroupNorm(Parameters& parameters, const std::string& name, Index channels, Index groups, double epsilon = 1e-5)
+      : gamma_(parameters.add(name + ".weight", {channels}, 1)),
+        beta_(parameters.add(name + ".bias", {channels})),
+        groups_(groups),
+        epsilon_(epsilon) {
+    if (groups < 1 || channels % groups != 0) {
+      throw ArgumentError("GroupNorm: ", name, ": ", groups, " groups do not divide ", channels, " channels");
+    }
+  }
+
+  /// @throws as `group_norm`.
+  template <class T>
+  Var<T> operator()(Var<T> theta, Var<T> x) const {
+    const Var<T> gamma = gamma_(theta), beta = beta_(theta);
+    if (gamma.size() == groups_) return instance_norm(x, gamma, beta, epsilon_);
+    return group_norm(x, groups_, gamma, beta, epsilon_);
+  }
+
+ private:
+  Parameter gamma_, beta_;
+  Index groups_;
   double epsilon_;
 };
 

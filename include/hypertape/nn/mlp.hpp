@@ -3,29 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "hypertape/nn/activation.hpp"
 #include "hypertape/nn/layers.hpp"
-#include "hypertape/ops/activations.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
-
-/// What lies between the layers of an Mlp.
-enum class Activation { relu, tanh, sigmoid, softplus };
-
-/// The function of this name, elementwise. @throws ArgumentError for a number that is none of them.
-template <class T>
-Var<T> activate(Activation activation, Var<T> x) {
-  switch (activation) {
-    case Activation::relu:
-      return relu(x);
-    case Activation::tanh:
-      return tanh(x);
-    case Activation::sigmoid:
-      return sigmoid(x);
-    case Activation::softplus:
-      return softplus(x);
-  }
-  throw ArgumentError("activate: not an activation");
-}
 
 /// Fully connected layers with an activation between them: widths {F, hidden ..., O}. With two widths, a linear model.
 class Mlp {

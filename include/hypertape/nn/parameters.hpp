@@ -23,6 +23,7 @@ struct Parameter {
   Shape shape;       ///< row-major
   Index offset;      ///< of its first value in theta
   double start;      ///< of a vector: the value of all its elements in a new theta
+  Index fan_in = 0;  ///< of a layer's bias: that of its weight, for initializers that draw biases; else 0
 
   /// The tensor as a view of theta. @throws ShapeError if theta is too short.
   template <class T>
@@ -66,6 +67,16 @@ class Parameters {
     if (find(name) != nullptr) throw ArgumentError("Parameters: there are two tensors ", name);
     entries_.push_back({std::move(name), shape, size_, start});
     size_ += shape.size();
+    return entries_.back();
+  }
+  /// Appends the bias (O) of a weight (O, F, ...). It starts at zero, but for an initializer that draws biases.
+  /// @throws ShapeError for a weight of less than two axes; ArgumentError for a name that is taken.
+  Parameter add_bias(std::string name, const Parameter& weight) {
+    if (weight.shape.rank() < 2) {
+      throw ShapeError("Parameters: ", name, " needs a weight (O, F, ...), ", weight.name, " is ", weight.shape);
+    }
+    add(std::move(name), {weight.shape[0]});
+    entries_.back().fan_in = weight.shape.features();
     return entries_.back();
   }
 
@@ -134,16 +145,19 @@ class Parameters {
     return theta;
   }
 
-  /// A new theta: tensors of rank 2 and more by the initializer, vectors (biases and the like) at their start.
+  /// A new theta: tensors of rank 2 and more by the initializer, vectors at their start, but for biases of layers if it
+  /// draws these.
   template <class T>
   Tensor<T> initialize(Initializer initializer, double gain, Random& random) const {
     Tensor<T> theta(Shape{size_});
     for (const Parameter& entry : entries_) {
       T* values = theta.data() + entry.offset;
-      if (entry.shape.rank() < 2) {
-        std::fill_n(values, entry.shape.size(), static_cast<T>(entry.start));
-      } else {
+      if (entry.shape.rank() >= 2) {
         nn::initialize(initializer, gain, entry.shape, values, random);
+      } else if (entry.fan_in > 0) {
+        initialize_bias(initializer, gain, entry.fan_in, entry.shape.size(), values, random);
+      } else {
+        std::fill_n(values, entry.shape.size(), static_cast<T>(entry.start));
       }
     }
     return theta;
