@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "hypertape/core/random.hpp"
@@ -123,11 +125,41 @@ TEST_CASE("compute_normalization: mean and standard deviation of pixel / 255, by
   CHECK(near(normalization.std[1], std::sqrt(125.0) / 255));
 }
 
-TEST_CASE("compute_normalization: a constant channel is an error") {
+TEST_CASE("compute_normalization: a constant channel becomes 0; images of one color alone are an error") {
   LabeledImages images = two_images();
   for (const std::size_t i : {2u, 3u, 6u, 7u}) images.pixels[i] = 9;
+  const Normalization normalization = compute_normalization(images);
+  CHECK(normalization.std[0] < 0.5f);
+  CHECK(normalization.mean[1] == 9.0f / 255);
+  CHECK(normalization.std[1] == 1);
+  Tensor<float> x;
+  gather(images, Indices{0, 1}, normalization, x);
+  for (Index n = 0; n < 2; ++n) {
+    for (Index i = 0; i < 2; ++i) CHECK(std::abs(x(n, 1, 0, i)) <= 1e-8f);
+  }
+  for (const std::size_t i : {0u, 1u, 4u, 5u}) images.pixels[i] = 7;  // each channel of another value
   check_error<ArgumentError>([&] { compute_normalization(images); },
-                             {"compute_normalization", "channel 1", "same value"});
+                             {"compute_normalization", "all 2 images", "one and the same color"});
+}
+
+TEST_CASE("check_dataset: labels that are no class are named, and parts that do not go together") {
+  const Dataset good{"own", {}, two_images(), two_images(), {}};
+  CHECK_NOTHROW(check_dataset(good, "test"));
+  const auto refused = [&](const auto& change, std::initializer_list<std::string_view> words) {
+    Dataset dataset = good;
+    change(dataset);
+    check_error<ArgumentError>([&] { check_dataset(dataset, "own operation"); }, words);
+  };
+  refused([](Dataset& d) { d.train.labels[1] = 10; }, {"own operation: label 10 of training image 1 is not in 0 .. 9"});
+  refused([](Dataset& d) { d.train.labels[0] = -1; }, {"label -1 of training image 0 is not in 0 .. 9"});
+  refused([](Dataset& d) { d.test.labels[1] = 12; }, {"label 12 of test image 1 is not in 0 .. 9"});
+  refused([](Dataset& d) { d.test.classes = 5; }, {"training images are 2 x 1 x 2 of 10 classes", "2 x 1 x 2 of 5"});
+  refused([](Dataset& d) { d.test.height = 2, d.test.width = 1; }, {"2 x 1 x 2", "test images 2 x 2 x 1"});
+  refused([](Dataset& d) { d.train.labels.pop_back(); }, {"own operation: 2 images", "1 labels"});
+  refused([](Dataset& d) { d.train.classes = 1; }, {"needs training images of two classes or more, got 1"});
+  Dataset untested = good;
+  untested.test = {};
+  CHECK_NOTHROW(check_dataset(untested, "test"));
 }
 
 TEST_CASE("split: two sorted parts that hold every index once, the same for the same seed") {

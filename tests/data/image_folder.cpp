@@ -202,8 +202,28 @@ TEST_CASE("load_image_folder: pictures of one color alone, and options out of ra
     write_png(folder / name, 2, 2, 1, Bytes(4, 7));
   }
   check_error<DataError>([&] { load_image_folder(folder.path(), gray4); },
-                         {(folder / "train").string(), "every pixel of channel 0"});
+                         {(folder / "train").string(), "all 2 images are of one and the same color"});
   check_error<ArgumentError>([&] { load_image_folder(folder.path(), {.size = 0}); }, {"1 .. 4096", "got 0"});
   check_error<ArgumentError>([&] { load_image_folder(folder.path(), {.size = 5000}); }, {"1 .. 4096", "got 5000"});
   check_error<ArgumentError>([&] { load_image_folder(folder.path(), {.channels = 2}); }, {"1 or 3", "got 2"});
+}
+
+TEST_CASE("load_image_folder: a channel that is constant becomes 0; names with blanks and of any alphabet are kept") {
+  const TemporaryFolder folder;
+  std::uint8_t level = 0;
+  for (const char* name : {"train/a red cat/one picture.png", "train/\u00e9l\u00e9phant/a.png", "test/a red cat/a.png",
+                           "test/\u00e9l\u00e9phant/\u8c61.png"}) {
+    std::filesystem::create_directories((folder / name).parent_path());
+    Bytes pixels;
+    for (int i = 0; i < 16; ++i) {
+      pixels.insert(pixels.end(), {level, static_cast<std::uint8_t>(255 - level), 0});  // no blue
+      level = static_cast<std::uint8_t>(level + 5);
+    }
+    write_png(folder / name, 4, 4, 3, pixels);
+  }
+  const Dataset dataset = load_image_folder(folder.path(), {.size = 4}).dataset;
+  CHECK(dataset.class_names == Names{"a red cat", "\u00e9l\u00e9phant"});
+  CHECK(dataset.normalization.std[1] < 0.5f);
+  CHECK(dataset.normalization.std[2] == 1);
+  CHECK(dataset.normalization.mean[2] == 0);
 }

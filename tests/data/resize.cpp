@@ -138,5 +138,22 @@ TEST_CASE("resize: bad sizes are errors") {
   const LabeledImages images = random_images(1, 1, 2, 2);
   check_error<ArgumentError>([&] { resize(images, 0, 3); }, {"resize", "at least 1 x 1", "0 x 3"});
   check_error<ArgumentError>([&] { resize(images, 3, -1); }, {"resize", "at least 1 x 1", "3 x -1"});
-  check_error<ArgumentError>([] { resize({}, 3, 3); }, {"resize", "extent below 1"});
+  check_error<ArgumentError>([] { resize(LabeledImages{}, 3, 3); }, {"resize", "extent below 1"});
+}
+
+TEST_CASE("resize: a dataset's images of both parts, with the normalization that they have then") {
+  Dataset dataset{"own", {}, random_images(20, 3, 9, 6), random_images(4, 3, 9, 6), {}, {"a", "b"}};
+  dataset.normalization = compute_normalization(dataset.train);
+  const Dataset resized = resize(dataset, 5, 8);
+  CHECK(resized.name == "own");
+  CHECK(resized.class_names == dataset.class_names);
+  CHECK(resized.train.pixels == resize(dataset.train, 5, 8).pixels);
+  CHECK(resized.test.pixels == resize(dataset.test, 5, 8).pixels);
+  CHECK(resized.test.height == 5);
+  CHECK(resized.test.width == 8);
+  CHECK(resized.train.labels == dataset.train.labels);
+  CHECK(resized.normalization.std == compute_normalization(resized.train).std);
+  CHECK(resized.normalization.std != dataset.normalization.std);
+  dataset.normalization = {{0.5f, 0.5f, 0.5f}, {0.25f, 0.25f, 0.25f}};  // of one that is not resized it stays
+  CHECK(resize(dataset, 9, 6).normalization.std == dataset.normalization.std);
 }

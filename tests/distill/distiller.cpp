@@ -4,12 +4,15 @@
 
 #include <cmath>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "hypertape/data/glyphs.hpp"
+#include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
@@ -351,6 +354,59 @@ TEST_CASE("distiller: options out of range, and a dataset that is too small") {
           {"class 0 has", "60"});
   refused([](DistillOptions& o) { o.images.start = distill::Start::kmeans, o.images.per_class = 60; },
           {"k-means: class 0 has", "60"});
+}
+
+TEST_CASE("distiller: a dataset with labels that are no class, or without normalization, is refused at once") {
+  const auto refused = [](const std::function<void(data::Dataset&)>& change,
+                          std::initializer_list<std::string_view> words) {
+    data::Dataset dataset = glyphs();
+    change(dataset);
+    check_error<ArgumentError>([&] { Distiller(linear(), dataset, small_options(), WorkerTeam(1)); }, words);
+  };
+  refused([](data::Dataset& d) { d.train.labels[5] = 10; }, {"distill: label 10 of training image 5 is not in 0 .. 9"});
+  refused([](data::Dataset& d) { d.test.labels[7] = -2; }, {"distill: label -2 of test image 7 is not in 0 .. 9"});
+  refused([](data::Dataset& d) { d.normalization = {}; }, {"distill: images of 1 channels need", "got 0 and 0"});
+  refused([](data::Dataset& d) { d.normalization.std[0] = 0; }, {"distill: a standard deviation must be positive"});
+}
+
+/// Noise of two classes, of which every third picture is all black: with instance norm its layers have variance 0.
+data::Dataset with_black_pictures() {
+  data::Dataset dataset{"own", {}, {60, 1, 8, 8, 2, {}, {}}, {}, {{0}, {1}}};
+  Random random(1);
+  for (Index n = 0; n < 60; ++n) {
+    dataset.train.labels.push_back(static_cast<std::int32_t>(n % 2));
+    for (Index i = 0; i < 64; ++i) {
+      dataset.train.pixels.push_back(static_cast<std::uint8_t>(n % 3 == 0 ? 0 : random.below(256)));
+    }
+  }
+  return dataset;
+}
+
+TEST_CASE("distiller: constant pictures, real and distilled, leave a network with instance norm finite") {
+  const data::Dataset dataset = with_black_pictures();
+  const nn::Network<float> network("convnet",
+                                   nn::ConvNet({.channels = 1, .size = 8, .classes = 2, .width = 6, .depth = 2}));
+  DistillOptions options;
+  options.inner_loop = {.steps = 2, .epochs = 2};
+  options.outer_loop.iterations = 5;
+  options.outer_loop.certify_every = 1;
+  options.real.batch = 40;
+  options.validation.hold_out = 12;
+  const InitialWeights weights(network, {}, options.seed, RandomPurpose::theta);
+  distill::DistilledSet start;  // of black images alone
+  start.images.assign(2, Tensor<float>(Shape::batch(2, 1, 8, 8)));
+  start.labels.assign(2, distill::balanced_labels(2, 1));
+  start.learning_rates = Tensor<float>(Shape{2, 2}, 0.1f);
+  start.normalization = dataset.normalization;
+  Distiller distiller(network, dataset, options, InitialWeights({weights[0]}), InitialWeights({weights[0]}),
+                      WorkerTeam(1), start);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(std::isfinite(distiller.iterate()));
+    REQUIRE(distiller.certificate().has_value());
+    CHECK(distiller.certificate()->difference <= 0.05);
+    for (const Tensor<float>& images : distiller.distilled().images) CHECK(images.all_finite());
+  }
+  CHECK(distiller.evaluate() >= 0);
 }
 
 }  // namespace

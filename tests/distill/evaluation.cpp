@@ -149,5 +149,12 @@ TEST_CASE("evaluation: a network that failed, in training or by its outputs, get
   }
 }
 
+TEST_CASE("evaluation: a test label that is no class is an error before anything is trained") {
+  data::Dataset wrong = glyphs();
+  wrong.test.labels[3] = 11;
+  check_error<ArgumentError>([&] { distill::evaluate(linear(), {}, wrong, {}); },
+                             {"evaluate: label 11 of test image 3 is not in 0 .. 9"});
+}
+
 }  // namespace
 }  // namespace hypertape::testing

@@ -93,5 +93,35 @@ TEST_CASE("pretraining: options out of range, and too few images") {
                              {"learning_rate needs a number above zero"});
 }
 
+TEST_CASE("pretraining: a balanced epoch has as many images of each class, each as often as can be the same") {
+  const data::LabeledImages images{9, 1, 1, 1, 4, std::vector<std::uint8_t>(9), {0, 0, 0, 0, 0, 1, 1, 3, 2}};
+  const std::vector<Index> which{0, 1, 2, 3, 4, 5, 6, 7};  // none of class 2
+  CHECK(distill::detail::repeated(images, which) == std::vector<Index>{0, 1, 2, 3, 4, 5, 6, 5, 6, 5, 7, 7, 7, 7, 7});
+}
+
+TEST_CASE("pretraining: of a class that is rare, a balanced network knows more") {
+  data::Dataset unequal = data::generate_glyphs(3000, 600, 2);
+  std::vector<Index> which;
+  for (Index i = 0; i < unequal.train.count; ++i) {
+    if (unequal.train.labels[static_cast<std::size_t>(i)] < 5 || i / 10 % 60 == 0) which.push_back(i);
+  }
+  unequal.train = data::select(unequal.train, which);
+  distill::PretrainOptions options = small_options();
+  options.epochs = 3;
+  const auto balanced_accuracy = [&](bool balanced) {
+    options.balanced = balanced;
+    const Tensor<float> theta = distill::pretrain(network(), unequal, options, 0, WorkerTeam(2));
+    return distill::confusion(network(), theta, unequal.test, unequal.normalization, WorkerTeam(2)).balanced_accuracy();
+  };
+  CHECK(balanced_accuracy(true) >= balanced_accuracy(false) + 3);
+}
+
+TEST_CASE("pretraining: a label that is no class is an error before anything is trained") {
+  data::Dataset wrong = glyphs();
+  wrong.train.labels[17] = -1;
+  check_error<ArgumentError>([&] { distill::pretrain(network(), wrong, small_options(), 0, WorkerTeam(1)); },
+                             {"pretrain: label -1 of training image 17 is not in 0 .. 9"});
+}
+
 }  // namespace
 }  // namespace hypertape::testing

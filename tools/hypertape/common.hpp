@@ -57,6 +57,17 @@ inline void report_bad_pictures(const std::vector<std::string>& bad) {
   if (bad.size() > shown) std::cerr << "  ... and " << bad.size() - shown << " more\n";
 }
 
+/// Says which channels have the same value in all training pictures.
+inline void report_constant_channels(const data::Normalization& normalization) {
+  constexpr float largest = 0.5f;  // standard deviation of numbers in [0, 1]; `compute_normalization` marks these by 1
+  constexpr const char* names[] = {"red", "green", "blue"};
+  for (std::size_t c = 0; c < normalization.std.size(); ++c) {
+    if (!(normalization.std[c] > largest)) continue;
+    std::cerr << "hypertape: " << names[c] << " has the same value in every pixel of all training pictures; networks "
+              << "see 0 there\n";
+  }
+}
+
 /// Options of every command that reads a dataset and writes results.
 struct CommonOptions {
   std::string dataset = "mnist";
@@ -95,9 +106,9 @@ struct CommonOptions {
             "dataset-fashion-mnist");
     options
         .add("--image-size", image_size,
-             "Of --dataset folder: rows and columns that each picture is resized to; every network takes 32")
-        ->check(positive())
-        ->default_str(concat(data::ImageFolderOptions().size));
+             "Rows and columns that each image is resized to; every network takes 32, with three channels")
+        ->check(within({.low = 1, .high = data::ImageFolderOptions::largest_size}))
+        ->default_str(concat("what the images have; of --dataset folder ", data::ImageFolderOptions().size));
     options.add("--channels", channels, "Of --dataset folder: what each picture is made, whatever it has")
         ->transform([](std::string text) { return text == "grey" ? "gray" : text; })  // as it once was written
         ->check(CLI::IsMember({"rgb", "gray"}))
@@ -120,7 +131,7 @@ struct CommonOptions {
   void check(const Options& options) const {
     if (out.empty()) throw CLI::RequiredError("--out");
     const bool pictures = dataset == "folder";
-    options.only(pictures, "--dataset folder", {"--image-size", "--channels", "--skip-bad"});
+    options.only(pictures, "--dataset folder", {"--channels", "--skip-bad"});
     if (pictures && !data) {
       throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
     }
@@ -136,7 +147,10 @@ struct CommonOptions {
 
  private:
   data::Dataset read() {
-    if (dataset != "folder") return data::load_dataset(dataset, data);
+    if (dataset != "folder") {
+      data::Dataset loaded = data::load_dataset(dataset, data);
+      return image_size ? data::resize(loaded, *image_size, *image_size) : loaded;
+    }
     data::ImageFolderOptions folder;
     folder.size = image_size.value_or(folder.size);
     folder.channels = channels.value_or("rgb") == "rgb" ? 3 : 1;
@@ -145,6 +159,7 @@ struct CommonOptions {
     channels = folder.channels == 3 ? "rgb" : "gray";
     data::ImageFolder loaded = data::load_image_folder(*data, folder);
     report_bad_pictures(loaded.bad);
+    report_constant_channels(loaded.dataset.normalization);
     return std::move(loaded.dataset);
   }
 };

@@ -30,6 +30,22 @@ std::string convnet_name(const NetworkOptions& options) {
 
 }  // namespace
 
+namespace {
+
+/// Which networks take square images of this form, in words.
+std::string fitting_networks(const data::LabeledImages& images) {
+  const Index size = images.width;
+  std::string text;
+  if (size == 28 || size == 32) text += "--net lenet, ";
+  if (size == 32 && images.channels == 3) text += "--net alexcifarnet, ";
+  Index depth = 1;  // as many blocks as leave 4 x 4, which is three for the 32 x 32 that convnet was made for
+  while (size >> (depth + 1) >= 4) ++depth;
+  if (size >> depth >= 1) text += concat("--net convnet --depth ", depth, ", ");
+  return text + "--net mlp or --net linear";
+}
+
+}  // namespace
+
 void NetworkOptions::add(Options& options) {
   options.group("Network");
   options.add("--net", net, "Which network to train")
@@ -76,8 +92,9 @@ nn::Network<float> NetworkOptions::make(const data::LabeledImages& images, const
                                                 .pooling = poolings.at(pooling)})};
     }
     return {net, nn::LeNet(channels, size, classes)};
-  } catch (const ShapeError& error) {
-    throw ArgumentError("--net ", net, ": ", error.what());
+  } catch (const Error& error) {
+    throw ArgumentError("--net ", net, ": ", error.what(), "; images (", channels, ", ", images.height, ", ", size,
+                        ") go with ", fitting_networks(images), ", or other ones with another --image-size");
   }
 }
 

@@ -61,6 +61,7 @@ void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder
   if (std::filesystem::exists(path) && has_networks(out.path())) {
     Json before = OutputFolder::read_config(out.path(), "pretrain");
     if (!before.contains("hold_out")) before["hold_out"] = 0;  // of a version that knew none
+    if (!before.contains("balance")) before["balance"] = "off";
     const auto differences = command.options.differences(before, path);
     if (!differences.empty()) {
       const Options::Difference& first = differences.front();

@@ -115,6 +115,45 @@ inline void check_sizes(const LabeledImages& images, const std::string& operatio
 
 namespace detail {
 
+/// What images of one dataset share.
+inline std::array<Index, 4> form(const LabeledImages& images) {
+  return {images.channels, images.height, images.width, images.classes};
+}
+
+}  // namespace detail
+
+/// As `check_sizes`, and that there are two classes or more and each label is one of them, here of what the message
+/// calls `part` of the images ("training", "test"). @throws ArgumentError naming the first image with another label.
+inline void check_labels(const LabeledImages& images, const std::string& operation, const std::string& part) {
+  check_sizes(images, operation);
+  if (images.classes < 2) {
+    throw ArgumentError(operation, ": needs ", part, " images of two classes or more, got ", images.classes);
+  }
+  for (std::size_t n = 0; n < images.labels.size(); ++n) {
+    if (images.labels[n] < 0 || images.labels[n] >= images.classes) {
+      throw ArgumentError(operation, ": label ", images.labels[n], " of ", part, " image ", n, " is not in 0 .. ",
+                          images.classes - 1);
+    }
+  }
+}
+
+/// What whoever uses a dataset asks for, before any work: both parts are in order (`check_labels`; one of no images may
+/// be absent) and of the same form. @throws ArgumentError, starting with `operation`, if not.
+inline void check_dataset(const Dataset& dataset, const std::string& operation) {
+  const LabeledImages &train = dataset.train, &test = dataset.test;
+  if (train.count != 0) check_labels(train, operation, "training");
+  if (test.count != 0) check_labels(test, operation, "test");
+  if (train.count == 0 || test.count == 0) return;
+  const auto text = [](const LabeledImages& some) {
+    return concat(some.channels, " x ", some.height, " x ", some.width, " of ", some.classes, " classes");
+  };
+  if (detail::form(train) != detail::form(test)) {
+    throw ArgumentError(operation, ": training images are ", text(train), ", test images ", text(test));
+  }
+}
+
+namespace detail {
+
 /// Leaves as classes 0 .. the highest label of the training images, so that a part of a data set may stand in for it.
 /// @throws DataError naming the data set's folder and a class that has no training image.
 inline void take_classes_that_occur(Dataset& dataset) {
@@ -144,14 +183,15 @@ inline void check_indices(const LabeledImages& images, std::span<const Index> wh
   }
 }
 
-inline void check_normalization(const LabeledImages& images, const Normalization& normalization) {
+inline void check_normalization(const LabeledImages& images, const Normalization& normalization,
+                                const std::string& operation) {
   const auto channels = static_cast<std::size_t>(images.channels);
   if (normalization.mean.size() != channels || normalization.std.size() != channels) {
-    throw ArgumentError("gather: images of ", channels, " channels need as many means and standard deviations",
+    throw ArgumentError(operation, ": images of ", channels, " channels need as many means and standard deviations",
                         ", got ", normalization.mean.size(), " and ", normalization.std.size());
   }
   for (const float std : normalization.std) {
-    if (!(std > 0)) throw ArgumentError("gather: a standard deviation must be positive, got ", std);
+    if (!(std > 0)) throw ArgumentError(operation, ": a standard deviation must be positive, got ", std);
   }
 }
 
@@ -224,7 +264,7 @@ void gather(const LabeledImages& images, std::span<const Index> which, const Nor
             Tensor<T>& out) {
   check_sizes(images, "gather");
   detail::check_indices(images, which, "gather");
-  detail::check_normalization(images, normalization);
+  detail::check_normalization(images, normalization, "gather");
   if (which.empty()) throw ArgumentError("gather: needs at least one index");
   const auto samples = static_cast<Index>(which.size());
   const Shape shape = Shape::batch(samples, images.channels, images.height, images.width);
@@ -258,17 +298,18 @@ void gather_one_hot(const LabeledImages& images, std::span<const Index> which, T
   }
 }
 
-/// Mean and standard deviation of each channel of pixel / 255 over all images.
-/// @throws ArgumentError if a channel is constant, for then nothing can be divided by its standard deviation.
+/// Mean and standard deviation of each channel of pixel / 255 over all images. A channel whose pixels all have the same
+/// value gets 1 in place of its standard deviation, 0, so that it becomes 0 (but for rounding) in each of them.
+/// @throws ArgumentError if every channel is like that, for then there is nothing to learn.
 inline Normalization compute_normalization(const LabeledImages& images) {
   check_sizes(images, "compute_normalization");
   Normalization normalization;
   const Index total = images.count * images.height * images.width;
+  Index constant_channels = 0;
   for (Index c = 0; c < images.channels; ++c) {
     const std::array<Index, 256> histogram = detail::channel_histogram(images, c);
-    if (*std::max_element(histogram.begin(), histogram.end()) == total) {
-      throw ArgumentError("compute_normalization: every pixel of channel ", c, " has the same value");
-    }
+    const bool constant = *std::max_element(histogram.begin(), histogram.end()) == total;
+    if (constant) ++constant_channels;
     const auto average = [&](const auto& function) {
       double sum = 0;
       for (std::size_t i = 0; i < 256; ++i) sum += static_cast<double>(histogram[i]) * function(static_cast<double>(i));
@@ -277,7 +318,10 @@ inline Normalization compute_normalization(const LabeledImages& images) {
     const double mean = average([](double value) { return value; });
     const double variance = average([&](double value) { return (value - mean) * (value - mean); });
     normalization.mean.push_back(static_cast<float>(mean / 255));
-    normalization.std.push_back(static_cast<float>(std::sqrt(variance) / 255));
+    normalization.std.push_back(constant ? 1.0f : static_cast<float>(std::sqrt(variance) / 255));
+  }
+  if (constant_channels == images.channels) {
+    throw ArgumentError("compute_normalization: all ", images.count, " images are of one and the same color");
   }
   return normalization;
 }
@@ -316,10 +360,7 @@ inline LabeledImages select(const LabeledImages& images, std::span<const Index> 
 /// Adds `images` behind those of `to`. @throws ArgumentError unless both have the same channels, height, width and
 /// classes.
 inline void append(const LabeledImages& images, LabeledImages& to) {
-  const auto form = [](const LabeledImages& some) {
-    return std::array<Index, 4>{some.channels, some.height, some.width, some.classes};
-  };
-  if (form(images) != form(to)) {
+  if (detail::form(images) != detail::form(to)) {
     throw ArgumentError("append: images of ", images.channels, " x ", images.height, " x ", images.width, ", ",
                         images.classes, " classes, do not go with ", to.channels, " x ", to.height, " x ", to.width,
                         ", ", to.classes, " classes");

@@ -32,11 +32,12 @@ struct ImageFolderOptions {
       3;  ///< 3: red, green, blue, which of a gray picture are the same; 1: gray, the luma of a colored one
   bool skip_bad = false;  ///< leave out pictures that cannot be read, instead of stopping
 
+  static constexpr Index largest_size = 4096;  ///< the most rows and columns
+
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
-    constexpr Index largest = 4096;
-    if (size < 1 || size > largest) {
-      throw ArgumentError("image folder: the size of an image must be in 1 .. ", largest, ", got ", size);
+    if (size < 1 || size > largest_size) {
+      throw ArgumentError("image folder: the size of an image must be in 1 .. ", largest_size, ", got ", size);
     }
     if (channels != 1 && channels != 3) {
       throw ArgumentError("image folder: images have 1 or 3 channels, got ", channels);

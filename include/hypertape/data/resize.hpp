@@ -72,4 +72,15 @@ inline LabeledImages resize(const LabeledImages& images, Index height, Index wid
   return resized;
 }
 
+/// The dataset with all images at another size, and the normalization of its training images as they are then. One of
+/// this size already stays as it is. @throws as for images, and as `compute_normalization`.
+inline Dataset resize(const Dataset& dataset, Index height, Index width) {
+  Dataset resized = dataset;
+  if (dataset.train.height == height && dataset.train.width == width) return resized;
+  resized.train = resize(dataset.train, height, width);
+  if (dataset.test.count > 0) resized.test = resize(dataset.test, height, width);
+  resized.normalization = compute_normalization(resized.train);
+  return resized;
+}
+
 }  // namespace hypertape::inline HYPERTAPE_ABI::data

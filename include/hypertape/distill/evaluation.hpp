@@ -264,6 +264,7 @@ inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet
                            const EvaluateOptions& options, const OnEvaluation& on_progress = {},
                            const WorkerTeam& team = WorkerTeam()) {
   if (options.networks < 1) throw ArgumentError("evaluate: needs at least one network, got ", options.networks);
+  data::check_dataset(dataset, "evaluate");
   if (options.free) options.free->validate();
   const bool random = options.initialization.random;
   const DistilledSet taken = options.shuffle ? shuffled(set, options.seed) : set;

@@ -26,6 +26,8 @@ struct PretrainOptions {
   /// Training images that the networks never see, so that whatever uses them can choose with these; 0: none. Drawn by
   /// `seed`, those of `DistillOptions` with the same two numbers. Without: `default_hold_out`.
   std::optional<Index> hold_out;
+  /// In an epoch the images of each class are repeated until it has as many as the class that has the most.
+  bool balanced = false;
   std::uint64_t seed = 1;  ///< of held-out images, initial weights and the order of images
 
   /// The same with what depends on the training images in place of nothing. @throws ArgumentError as `validate`, or if
@@ -54,6 +56,10 @@ struct PretrainOptions {
            not_negative, "5000, or a fifth"});
     visit(self.epochs, {"epochs", "Passes over the training images"});
     visit(self.batch, {"batch", "Images of one step", positive, "128, or all that are not held out"});
+    visit(self.balanced,
+          {"balance",
+           "Whether an epoch repeats the images of each class until it has as many as the class that has the most"},
+          {{"off", false}, {"on", true}});
     visit(self.learning_rate, {"learning_rate", "Of Adam; falls to zero along half a cosine"});
   }
 
@@ -61,14 +67,36 @@ struct PretrainOptions {
   void validate() const { for_each_option(*this, CheckOptions{"PretrainOptions"}); }
 };
 
+namespace detail {
+
+/// The images `which`, class by class, those of each class repeated, as evenly as can be, until there are as many as of
+/// the class that has the most.
+inline std::vector<Index> repeated(const data::LabeledImages& images, std::span<const Index> which) {
+  std::vector<std::vector<Index>> of_class;
+  std::size_t most = 0;
+  for (int k = 0; k < images.classes; ++k) {
+    of_class.push_back(data::indices_of_class(images, which, k));
+    most = (std::max)(most, of_class.back().size());
+  }
+  std::vector<Index> all;
+  for (const std::vector<Index>& own : of_class) {
+    for (std::size_t i = 0; i < most && !own.empty(); ++i) all.push_back(own[i % own.size()]);
+  }
+  return all;
+}
+
+}  // namespace detail
+
 /// Trains network `number` of a pool on the training images that are not held out: initial weights and the order of the
-/// images are functions of the seed and the number. @throws as `PretrainOptions::resolved`, DivergenceError if a loss,
-/// a gradient, or in the end the weights are not finite.
+/// images are functions of the seed and the number. @throws as `PretrainOptions::resolved` and `check_dataset`,
+/// DivergenceError if a loss, a gradient, or in the end the weights are not finite.
 inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
                               const PretrainOptions& given, Index number, const WorkerTeam& team) {
+  data::check_dataset(dataset, "pretrain");
   const data::LabeledImages& images = dataset.train;
   const PretrainOptions options = given.resolved(images);
-  const std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
+  std::vector<Index> seen = hold_out(images, *options.hold_out, options.seed).train;
+  if (options.balanced) seen = detail::repeated(images, seen);
   Tensor<float> theta = InitialWeights(network, options.initial, options.seed, RandomPurpose::pretraining)[number];
   const TrainingPasses passes{static_cast<Index>(seen.size()), *options.batch, options.epochs, true};
   const auto load = [&](const BatchPart& part, Tensor<float>& x, Tensor<float>& y) {
