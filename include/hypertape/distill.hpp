@@ -33,6 +33,7 @@
 #include "hypertape/distill/linear_case.hpp"
 #include "hypertape/distill/mean_and_std.hpp"
 #include "hypertape/distill/memory_option.hpp"
+#include "hypertape/distill/named_weights.hpp"
 #include "hypertape/distill/network_pool.hpp"
 #include "hypertape/distill/objective.hpp"
 #include "hypertape/distill/option.hpp"

@@ -15,6 +15,7 @@
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/nn/activation.hpp"
 #include "hypertape/nn/alexcifarnet.hpp"
+#include "hypertape/nn/alexnet.hpp"
 #include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/layers.hpp"

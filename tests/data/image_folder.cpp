@@ -123,6 +123,23 @@ TEST_CASE("load_image_folder: pictures of any size, gray and colored, become one
   CHECK(load_image_folder(folder.path()).dataset.test.bytes_per_image() == 3 * 32 * 32);
 }
 
+TEST_CASE("load_image_folder: pictures are stretched, or their center cut out") {
+  const TemporaryFolder folder;
+  for (const char* name : {"train/a/a.png", "train/b/a.png", "test/a/a.png", "test/b/a.png"}) {
+    put(folder / name, 20, 40, 1, 5);
+  }
+  const LabeledImages picture{1, 1, 40, 20, 1, pattern(20, 40, 1, 5), {0}};
+  const auto first = [&](Index size, Fit fit) {
+    const Bytes pixels =
+        load_image_folder(folder.path(), {.size = size, .fit = fit, .channels = 1}).dataset.train.pixels;
+    return Bytes(pixels.begin(), pixels.begin() + size * size);
+  };
+  CHECK(first(7, Fit::stretch) == resize(picture, 7, 7).pixels);
+  CHECK(first(7, Fit::crop) == resize_and_crop(picture, 8, 7).pixels);
+  CHECK(first(224, Fit::crop) == resize_and_crop(picture, 256, 224).pixels);
+  CHECK(first(2, Fit::crop) == resize_and_crop(picture, 2, 2).pixels);
+}
+
 TEST_CASE("load_image_folder: a picture that cannot be read is named, or left out") {
   const TemporaryFolder folder;
   put_cats_and_dogs(folder.path());

@@ -157,3 +157,50 @@ TEST_CASE("resize: a dataset's images of both parts, with the normalization that
   dataset.normalization = {{0.5f, 0.5f, 0.5f}, {0.25f, 0.25f, 0.25f}};  // of one that is not resized it stays
   CHECK(resize(dataset, 9, 6).normalization.std == dataset.normalization.std);
 }
+
+TEST_CASE("resize_and_crop: the middle of the picture that resize makes, in proportion") {
+  struct Sizes {
+    Index height, width, shorter, size, to_height, to_width;
+  };
+  for (const Sizes s : {Sizes{20, 30, 8, 7, 8, 12},
+                        {30, 20, 8, 7, 12, 8},
+                        {9, 9, 16, 14, 16, 16},
+                        {10, 33, 16, 14, 16, 52},
+                        {40, 1, 3, 3, 120, 3},
+                        {5, 7, 5, 5, 5, 7}}) {
+    CAPTURE(s.height);
+    CAPTURE(s.width);
+    const LabeledImages images = random_images(2, 3, s.height, s.width);
+    const LabeledImages whole = resize(images, s.to_height, s.to_width);
+    const LabeledImages cut = resize_and_crop(images, s.shorter, s.size);
+    CHECK(cut.height == s.size);
+    CHECK(cut.width == s.size);
+    CHECK(cut.labels == images.labels);
+    const Index top = (s.to_height - s.size) / 2, left = (s.to_width - s.size) / 2;
+    Bytes expected;
+    for (Index plane = 0; plane < 6; ++plane) {
+      for (Index y = 0; y < s.size; ++y) {
+        const auto row = whole.pixels.begin() + (plane * s.to_height + top + y) * s.to_width + left;
+        expected.insert(expected.end(), row, row + s.size);
+      }
+    }
+    CHECK(cut.pixels == expected);
+  }
+}
+
+TEST_CASE("resize_and_crop: a very long picture takes memory for what is kept of it alone") {
+  const LabeledImages line = random_images(1, 1, 1, 4000);
+  const LabeledImages cut = resize_and_crop(line, 256, 224);  // of 256 x 1,024,000
+  REQUIRE(cut.pixels.size() == 224 * 224);
+  for (std::size_t row = 1; row < 224; ++row) {  // all rows are the one there is
+    CHECK(std::equal(cut.pixels.begin(), cut.pixels.begin() + 224,
+                     cut.pixels.begin() + static_cast<std::ptrdiff_t>(row * 224)));
+  }
+}
+
+TEST_CASE("resize_and_crop: what cannot be cut out") {
+  const LabeledImages images = random_images(1, 1, 4, 4);
+  check_error<ArgumentError>([&] { resize_and_crop(images, 8, 9); }, {"resize_and_crop: cannot cut 9 x 9", "8"});
+  CHECK_THROWS_AS(resize_and_crop(images, 8, 0), ArgumentError);
+  CHECK_THROWS_AS(resize_and_crop(images, 0, 0), ArgumentError);
+}

@@ -137,7 +137,6 @@ TEST_CASE("initializers: the others draw weights alone, in the order of theta, a
       {Initializer::he_normal, 0x159187eb279497cbu},     {Initializer::he_normal_out, 0x7d9c6cc09d4c843eu},
       {Initializer::normal, 0xd5ad510feb0f7294u},        {Initializer::orthogonal, 0}};
   for (const auto& [initializer, hash] : initializers) {
-    CAPTURE(static_cast<int>(initializer));
     Random random(7), same(7);
     const Tensor<float> theta = net.parameters().initialize<float>(initializer, 1.5, random);
     Tensor<float> expected(theta.shape());

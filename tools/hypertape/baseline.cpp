@@ -29,10 +29,10 @@ void check_options(const BaselineCommand& command) {
   if (!command.method && !command.distilled) throw CLI::RequiredError("--method");
   const Options& options = command.options;
   options.only(command.k_nn(), "--classifier k-nn", {"--distilled"});
-  options.only(
-      !command.k_nn(), "--classifier network",
-      {"--net", "--width", "--depth", "--norm", "--pooling", "--hidden", "--init", "--initializer", "--gain", "--pool",
-       "--source-dataset", "--test-networks", "--learning-rates", "--epochs-grid", "--rates", "--selection-networks"});
+  options.only(!command.k_nn(), "--classifier network",
+               {"--net", "--width", "--depth", "--norm", "--pooling", "--hidden", "--init", "--initializer", "--gain",
+                "--pool", "--weights", "--new-head", "--source-dataset", "--test-networks", "--learning-rates",
+                "--epochs-grid", "--rates", "--selection-networks"});
   options.only(command.method.has_value(), "--method", {"--steps", "--images-per-class"});
   options.only(command.optimized(), "--method optimized-real", {"--candidates"});
   options.only(command.method == "k-means", "--method k-means", {"--kmeans-iterations"});

@@ -76,6 +76,7 @@ struct CommonOptions {
   std::uint64_t seed = 1;
   int threads = 0;
   std::optional<Index> image_size;
+  std::optional<std::string> fit;
   std::optional<std::string> channels;
   bool skip_bad = false;
   double zca = 0;
@@ -106,9 +107,15 @@ struct CommonOptions {
             "dataset-fashion-mnist");
     options
         .add("--image-size", image_size,
-             "Rows and columns that each image is resized to; every network takes 32, with three channels")
+             "Rows and columns that each image is resized to; every network but alexnet takes 32, with three channels")
         ->check(within({.low = 1, .high = data::ImageFolderOptions::largest_size}))
         ->default_str(concat("what the images have; of --dataset folder ", data::ImageFolderOptions().size));
+    options
+        .add("--fit", fit,
+             "Of --dataset folder: how a picture becomes a square (stretch: both sides are resized; crop: the shorter "
+             "side is resized to 256/224 of the size, and the center cut out)")
+        ->check(CLI::IsMember({"stretch", "crop"}))
+        ->default_str("stretch");
     options.add("--channels", channels, "Of --dataset folder: what each picture is made, whatever it has")
         ->transform([](std::string text) { return text == "grey" ? "gray" : text; })  // as it once was written
         ->check(CLI::IsMember({"rgb", "gray"}))
@@ -131,7 +138,7 @@ struct CommonOptions {
   void check(const Options& options) const {
     if (out.empty()) throw CLI::RequiredError("--out");
     const bool pictures = dataset == "folder";
-    options.only(pictures, "--dataset folder", {"--channels", "--skip-bad"});
+    options.only(pictures, "--dataset folder", {"--fit", "--channels", "--skip-bad"});
     if (pictures && !data) {
       throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
     }
@@ -153,6 +160,8 @@ struct CommonOptions {
     }
     data::ImageFolderOptions folder;
     folder.size = image_size.value_or(folder.size);
+    fit = fit.value_or("stretch");
+    folder.fit = fit == "crop" ? data::Fit::crop : data::Fit::stretch;
     folder.channels = channels.value_or("rgb") == "rgb" ? 3 : 1;
     folder.skip_bad = skip_bad;
     image_size = folder.size;

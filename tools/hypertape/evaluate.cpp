@@ -45,7 +45,8 @@ void check_options(const EvaluateCommand& command) {
   const Options& options = command.options;
   command.common.check(options);
   command.initialization.check(options);
-  options.only(command.initialization.init == "random", "--init random", {"--initializer", "--gain"});
+  options.only(command.initialization.init == "random" || command.initialization.new_head,
+               "--init random or --new-head", {"--initializer", "--gain"});
   options.only(command.protocol == "free", "--protocol free",
                {"--optimizer", "--learning-rate", "--epochs", "--cut-at", "--batch", "--augment"});
   options.only(command.protocol == "paper", "--protocol paper", {"--shuffle"});

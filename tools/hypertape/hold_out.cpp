@@ -23,7 +23,7 @@ HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const d
   const Index images = dataset.train.count;
   HoldOut chosen{0, seed, false};
   Index most = images - 1;
-  if (initialization.pretrained()) {
+  if (initialization.pooled()) {
     const std::string pool = "--pool " + initialization.pool_folder().string();
     const Json config = initialization.pool_config();
     const bool same = config.value("data_checksum", Json()) == data::checksum_of(dataset);

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "hypertape/distill/named_weights.hpp"
+
 namespace hypertape::cli {
 
 using hypertape::detail::concat;
@@ -47,6 +49,15 @@ std::vector<Tensor<float>> load_pool(const InitializationOptions& options, const
   return weights;
 }
 
+/// The weights of a file, whose last layer --new-head draws, for all uses alike.
+Tensor<float> load_weights(const InitializationOptions& options, const nn::Network<float>& network,
+                           std::uint64_t seed) {
+  if (!options.new_head) return distill::load_named_weights(*options.weights, network);
+  const Tensor<float> drawn =
+      options.of_new_weights().distribution.draw(network, distill::random_stream(seed, distill::RandomPurpose::theta));
+  return distill::load_named_weights(*options.weights, network, drawn);
+}
+
 }  // namespace
 
 void InitializationOptions::add_distribution(Options& options) {
@@ -65,6 +76,12 @@ void InitializationOptions::add(Options& options) {
       ->check(CLI::IsMember({"fixed", "random", "fixed-pretrained", "random-pretrained"}));
   add_distribution(options);
   options.add_folder("--pool", pool, "Folder of networks made by `hypertape pretrain`");
+  options.add_file("--weights", weights,
+                   "Of --init fixed-pretrained, in place of a pool: .npz file with an array for each tensor, under its "
+                   "name in PyTorch");
+  options.add_flag(
+      "--new-head", new_head,
+      "Draw the last layer of --weights anew, as other classes than those that they were trained for need");
   options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
       ->check(CLI::IsMember(dataset_choices()))
       ->default_str("any");
@@ -77,12 +94,18 @@ void InitializationOptions::add(Options& options) {
 
 void InitializationOptions::check(const Options& options) const {
   options.only(pretrained(), "--init fixed-pretrained or random-pretrained", {"--pool", "--source-dataset"});
-  options.only(!pretrained(), "--init fixed or random", {"--initializer", "--gain"});
+  options.only(init == "fixed-pretrained", "--init fixed-pretrained", {"--weights"});
+  options.only(!weights, "a pool, without --weights", {"--pool", "--source-dataset"});
+  options.only(weights.has_value(), "--weights", {"--new-head"});
+  options.only(!pretrained() || new_head, "--init fixed or random, or --new-head", {"--initializer", "--gain"});
   options.only(!fixed(), "--init random or random-pretrained", {"--test-networks"});
 }
 
 const std::filesystem::path& InitializationOptions::pool_folder() const {
-  if (!pool) throw ArgumentError("--init " + init + " needs --pool DIR, made by `hypertape pretrain`");
+  if (!pool) {
+    throw ArgumentError("--init ", init, " needs --pool DIR, made by `hypertape pretrain`",
+                        fixed() ? ", or --weights FILE" : "");
+  }
   return *pool;
 }
 
@@ -109,7 +132,9 @@ InitialWeightFamilies::InitialWeightFamilies(const InitializationOptions& option
                                              const data::LabeledImages& images, std::uint64_t seed,
                                              const std::optional<Tensor<float>>& theta0)
     : options_(options), network_(network), seed_(seed) {
-  if (options.pretrained()) {
+  if (options.weights) {
+    pool_ = {load_weights(options, network, seed)};
+  } else if (options.pretrained()) {
     pool_ = load_pool(options, network, images);
   } else if (options.fixed() && theta0 && theta0->size() == network.parameters().size()) {
     pool_ = {*theta0};

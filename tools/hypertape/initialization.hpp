@@ -16,6 +16,8 @@ struct InitializationOptions {
   std::string initializer = "xavier-normal";
   double gain = 1;
   std::optional<std::filesystem::path> pool;
+  std::optional<std::filesystem::path> weights;
+  bool new_head = false;
   std::optional<std::string> source_dataset;
   std::optional<Index> test_networks;
 
@@ -29,11 +31,14 @@ struct InitializationOptions {
   bool fixed() const { return init == "fixed" || init == "fixed-pretrained"; }
   bool pretrained() const { return init == "fixed-pretrained" || init == "random-pretrained"; }
 
+  /// Whether the weights are those of a pool, and not of one file.
+  bool pooled() const { return pretrained() && !weights; }
+
   /// Of a pool. @throws ArgumentError if none is named; DataError unless it is one of `hypertape pretrain`.
   const std::filesystem::path& pool_folder() const;
   Json pool_config() const;
 
-  /// How new weights are drawn, where there is no pool.
+  /// How new weights are drawn, where there is no pool, or the last layer of --new-head.
   distill::Initialization of_new_weights() const;
 
   /// Networks to test with: of a fixed initialization one, else --test-networks or its default.
@@ -46,8 +51,8 @@ struct InitializationOptions {
 class InitialWeightFamilies {
  public:
   /// `theta0` takes the place of new weights of --init fixed, if the network has as many.
-  /// @throws ArgumentError if the options do not go together; DataError if the pool cannot be read, or was trained with
-  /// another network, other sizes of images, or another source.
+  /// @throws ArgumentError if the options do not go together; DataError if the pool or file cannot be read, or was
+  /// trained with another network, other sizes of images, or another source.
   InitialWeightFamilies(const InitializationOptions& options, const nn::Network<float>& network,
                         const data::LabeledImages& images, std::uint64_t seed,
                         const std::optional<Tensor<float>>& theta0 = std::nullopt);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "hypertape/nn/alexcifarnet.hpp"
+#include "hypertape/nn/alexnet.hpp"
 #include "hypertape/nn/convnet.hpp"
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
@@ -49,7 +50,7 @@ std::string fitting_networks(const data::LabeledImages& images) {
 void NetworkOptions::add(Options& options) {
   options.group("Network");
   options.add("--net", net, "Which network to train")
-      ->check(CLI::IsMember({"lenet", "alexcifarnet", "convnet", "mlp", "linear"}));
+      ->check(CLI::IsMember({"lenet", "alexcifarnet", "alexnet", "convnet", "mlp", "linear"}));
   options.add("--width", width, "Channels of each layer of convnet")->check(CLI::Range(1, 4096));
   options.add("--depth", depth, "Layers of convnet")->check(CLI::Range(1, 16));
   options
@@ -81,6 +82,10 @@ nn::Network<float> NetworkOptions::make(const data::LabeledImages& images, const
         throw ShapeError("images must be (3, 32, 32), not ", Shape{channels, size, size});
       }
       return {net, nn::AlexCifarNet(classes)};
+    }
+    if (net == "alexnet") {
+      if (channels != 3) throw ShapeError("images must have 3 channels, not ", channels);
+      return {net, nn::AlexNet({.classes = classes, .size = size})};
     }
     if (net == "convnet") {
       return {convnet_name(*this), nn::ConvNet({.channels = channels,

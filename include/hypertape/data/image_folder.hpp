@@ -25,9 +25,16 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
+/// How a picture that is no square becomes one.
+enum class Fit {
+  stretch,  ///< both sides are resized to the size: nothing is lost, but proportions are
+  crop,     ///< the shorter side is resized to 256 / 224 of the size, the center cut out: ImageNet's way, squares too
+};
+
 /// What becomes of the pictures of a folder.
 struct ImageFolderOptions {
-  Index size = 32;  ///< rows and columns of every image; a picture that is no square is stretched to one
+  Index size = 32;         ///< rows and columns of every image
+  Fit fit = Fit::stretch;  ///< to that size
   Index channels =
       3;  ///< 3: red, green, blue, which of a gray picture are the same; 1: gray, the luma of a colored one
   bool skip_bad = false;  ///< leave out pictures that cannot be read, instead of stopping
@@ -124,7 +131,9 @@ inline LabeledImages image_of(const io::Picture& picture, const ImageFolderOptio
     }
   }
   if (channels > options.channels) image = rgb_to_gray(image);
-  image = resize(image, options.size, options.size);
+  // 256 of 224 pixels, as far as there are so many.
+  image = options.fit == Fit::crop ? resize_and_crop(image, (8 * options.size + 3) / 7, options.size)
+                                   : resize(image, options.size, options.size);
   return channels < options.channels ? gray_to_rgb(image) : image;
 }
 
@@ -158,9 +167,10 @@ inline LabeledImages read_image_folder(const std::filesystem::path& folder, cons
 }  // namespace detail
 
 /// Loads the pictures train/CLASS/NAME and test/CLASS/NAME of a folder, PNG or JPEG with the ending .png, .jpg or .jpeg
-/// in any case: images (n, channels, size, size), each resized as `resize` does (bicubic, antialiased). Classes are the
-/// subfolders of train/, numbered in the order of their names, images in the order of class and name; other files,
-/// what is hidden and folders within a class are left alone. The normalization is computed from the training images.
+/// in any case: images (n, channels, size, size), each resized as `resize` does (bicubic, antialiased), or
+/// `resize_and_crop` if options.fit says so. Classes are the subfolders of train/, numbered in the order of their
+/// names, images in the order of class and name; other files, what is hidden and folders within a class are left alone.
+/// The normalization is computed from the training images.
 /// @throws DataError if there are not two classes or more, test/ has others, a class has no picture, or a picture
 /// cannot be read (unless options.skip_bad; then if none of a class can), naming it with the reason; ArgumentError for
 /// options out of range.

@@ -23,15 +23,20 @@ inline double cubic_kernel(double x) {
   return 0;
 }
 
-/// The matrix (to, from) that resizes a line. Pixel i is the interval [i, i + 1); pixel `out` of the result is the sum
-/// of the pixels around its center (out + 1/2) from / to. Where it shrinks, the kernel is as much wider, so that every
-/// pixel counts. The weights are scaled to the sum 1, for at the borders a part of the kernel lies outside.
-inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
+/// What is wanted of a line that is resized to `to` pixels: `count` of them from `begin` on.
+struct ResizedLine {
+  Index to, begin, count;
+};
+
+/// The matrix (count, from) that resizes a line. Pixel i is the interval [i, i + 1); pixel `out` of the result is the
+/// sum of the pixels around its center (out + 1/2) from / to. Where it shrinks, the kernel is as much wider, so that
+/// every pixel counts. The weights are scaled to the sum 1, for at the borders a part of the kernel lies outside.
+inline Eigen::MatrixXd cubic_weights(Index from, const ResizedLine& line) {
+  const double scale = static_cast<double>(from) / static_cast<double>(line.to);
   const double widening = (std::max)(scale, 1.);
-  Eigen::MatrixXd weights(to, from);
-  for (Index out = 0; out < to; ++out) {
-    const double center = (static_cast<double>(out) + 0.5) * scale;
+  Eigen::MatrixXd weights(line.count, from);
+  for (Index out = 0; out < line.count; ++out) {
+    const double center = (static_cast<double>(line.begin + out) + 0.5) * scale;
     for (Index in = 0; in < from; ++in) {
       weights(out, in) = cubic_kernel((static_cast<double>(in) + 0.5 - center) / widening);
     }
@@ -40,23 +45,17 @@ inline Eigen::MatrixXd cubic_weights(Index from, Index to) {
   return weights;
 }
 
-}  // namespace detail
-
-/// The images at another size, by bicubic interpolation of each channel: Keys' kernel with a = -1/2, widened where the
-/// images shrink, as in PIL's BICUBIC. The result is rounded to bytes once, after both directions, and clamped to
-/// 0 .. 255. The same size gives the same bytes. @throws ArgumentError if an extent is below 1.
-inline LabeledImages resize(const LabeledImages& images, Index height, Index width) {
+/// The images resized, and a part of that.
+inline LabeledImages resize_part(const LabeledImages& images, const ResizedLine& vertical,
+                                 const ResizedLine& horizontal) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Bytes = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   constexpr Index block = 1024;
-  check_sizes(images, "resize");
-  if (height < 1 || width < 1) {
-    throw ArgumentError("resize: needs a size of at least 1 x 1, got ", height, " x ", width);
-  }
+  const Index height = vertical.count, width = horizontal.count;
   LabeledImages resized{images.count, images.channels, height, width, images.classes, {}, images.labels};
   resized.pixels.resize(static_cast<std::size_t>(resized.count * resized.bytes_per_image()));
-  const Eigen::MatrixXd rows = detail::cubic_weights(images.height, height);
-  const Eigen::MatrixXd columns = detail::cubic_weights(images.width, width).transpose();
+  const Eigen::MatrixXd rows = cubic_weights(images.height, vertical);
+  const Eigen::MatrixXd columns = cubic_weights(images.width, horizontal).transpose();
   for (Index plane = 0; plane < images.count * images.channels; ++plane) {
     const Eigen::Map<const Bytes> from(images.pixels.data() + plane * images.height * images.width, images.height,
                                        images.width);
@@ -70,6 +69,35 @@ inline LabeledImages resize(const LabeledImages& images, Index height, Index wid
         levels.unaryExpr([](double level) { return static_cast<std::uint8_t>(std::clamp(level, 0., 255.) + 0.5); });
   }
   return resized;
+}
+
+}  // namespace detail
+
+/// The images at another size, by bicubic interpolation of each channel: Keys' kernel with a = -1/2, widened where the
+/// images shrink, as in PIL's BICUBIC. The result is rounded to bytes once, after both directions, and clamped to
+/// 0 .. 255. The same size gives the same bytes. @throws ArgumentError if an extent is below 1.
+inline LabeledImages resize(const LabeledImages& images, Index height, Index width) {
+  check_sizes(images, "resize");
+  if (height < 1 || width < 1) {
+    throw ArgumentError("resize: needs a size of at least 1 x 1, got ", height, " x ", width);
+  }
+  return detail::resize_part(images, {height, 0, height}, {width, 0, width});
+}
+
+/// The images with their shorter side resized, as `resize` does, to `shorter` pixels and the other in proportion,
+/// rounded down; of that the `size` x `size` pixels in the center, nearer to the top and the left by half a pixel where
+/// none is in the middle. @throws ArgumentError unless 1 <= size <= shorter.
+inline LabeledImages resize_and_crop(const LabeledImages& images, Index shorter, Index size) {
+  check_sizes(images, "resize_and_crop");
+  if (size < 1 || size > shorter) {
+    throw ArgumentError("resize_and_crop: cannot cut ", size, " x ", size, " pixels out of ", shorter);
+  }
+  const Index least = (std::min)(images.height, images.width);
+  const auto line = [&](Index from) {
+    const Index to = shorter * from / least;
+    return detail::ResizedLine{to, (to - size) / 2, size};
+  };
+  return detail::resize_part(images, line(images.height), line(images.width));
 }
 
 /// The dataset with all images at another size, and the normalization of its training images as they are then. One of

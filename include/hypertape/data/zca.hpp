@@ -33,7 +33,8 @@ class EigenOnOneThread {
 /// variance as in Nguyen et al. 2021: W = (S + r tr(S) / D I)^(-1/2) for the covariance S of the D values of an image
 /// and the regularizer r, so that what is common in images is damped and they still look like images. Takes 12 D^3
 /// operations, for D = 3,072 some ten seconds; single precision does, as its errors of 1e-7 D tr(S) / D are far below
-/// what is added. @throws ArgumentError unless r is in [0.001, 1000], or if images are constant; as `gather`.
+/// what is added. @throws ArgumentError unless r is in [0.001, 1000] and D at most 16,384, or if images are constant;
+/// as `gather`.
 inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& images, const Normalization& normalization,
                                                       double regularizer) {
   if (!(regularizer >= 0.001 && regularizer <= 1000)) {
@@ -42,6 +43,8 @@ inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& image
   check_sizes(images, "zca");
   const detail::EigenOnOneThread guard;
   const Index D = images.bytes_per_image(), N = images.count;
+  constexpr Index most_values = 16384;  // whose matrix takes 1 GiB
+  if (D > most_values) throw ArgumentError("zca: needs images of at most ", most_values, " values, got ", D);
   constexpr Index block = 1024;
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(D);
   Eigen::MatrixXd products = Eigen::MatrixXd::Zero(D, D);
