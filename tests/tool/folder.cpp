@@ -246,7 +246,7 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   refused("--dataset mnist --net mlp --hidden 20 0", "--hidden");
   refused("--dataset mnist --net mlp --hidden 20 many", "many");
   refused(pictures + " --image-size 0", "--image-size");
-  refused(pictures + " --image-size 100000", "1 .. 4096");
+  refused(pictures + " --image-size 100000", "needs a number in [1 - 4096]");
   refused(pictures + " --channels cmyk", "cmyk");
   refused(pictures + " --image-size 64", "28x28 or 32x32");
   refused(pictures + " --hold-out 6",
