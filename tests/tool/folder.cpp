@@ -157,6 +157,44 @@ TEST_CASE("tool: a class with few pictures is learned, too; balanced accuracy sh
   CHECK(file_bytes(resumed / "last.npz") == file_bytes(folder / "default" / "last.npz"));
 }
 
+TEST_CASE("tool: a class with fewer pictures than are wanted of it is named, before anything is trained") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data", out = folder / "x";
+  put_glyph_folder(data, {"ring", "stroke"}, 40, 4);
+  int left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(data / "train" / "stroke")) {
+    if (++left > 6) std::filesystem::remove(entry.path());
+  }
+  const std::string common = pictures(data) + "--out " + out.string();
+  for (const std::string start : {"noise", "real", "k-means"}) {
+    check_exit("distill" + common + " --iterations 1 --images-per-class 7 --start " + start, 2,
+               {"1 step of 7 images of a class: class stroke has 6 training images, 7 are needed"});
+  }
+  check_exit("distill" + common + " --iterations 1 --images-per-class 6 --hold-out 20 --start k-means", 2,
+             {"--start from real images, 1 step of 6", "class stroke has", "besides those held out, 6 are needed"});
+  check_exit("baseline" + common + " --method random-real --images-per-class 6 --selection-images 20", 2,
+             {"--method random-real: class stroke has", "6 are needed"});
+  CHECK(!std::filesystem::exists(out));
+}
+
+TEST_CASE("tool: the images of any dataset are resized; a network that does not take them names those that do") {
+  const TemporaryFolder folder;
+  const auto out = folder / "run", data = folder / "data";
+  const std::string small = "distill --dataset glyphs --image-size 8 --out " + out.string();
+  check_exit(small, 2, {"--net lenet", "images (1, 8, 8) go with --net convnet --depth 1, --net mlp or --net linear"});
+  CHECK(!std::filesystem::exists(out));
+  check_exit(small + " --net linear --iterations 1 --start k-means", 0, {});
+  CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["image_size"] == 8);
+  CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["start"] == "k-means");
+  CHECK(io::read_npz(out / "distilled.npz").at("images").shape == std::vector<Index>{1, 10, 1, 8, 8});
+  check_exit("evaluate --dataset glyphs --image-size 8 --net linear --distilled " + (out / "distilled.npz").string() +
+                 " --out " + (folder / "again").string(),
+             0, {});
+  put_glyph_folder(data, {"ring", "stroke"}, 5, 2);
+  check_exit("distill --dataset folder --image-size 64 --data " + data.string() + " --out " + out.string(), 2,
+             {"images (3, 64, 64) go with --net convnet --depth 4, --net mlp or --net linear"});
+}
+
 TEST_CASE("tool: a convnet of any width and depth") {
   const TemporaryFolder folder;
   const auto out = folder / "run";
@@ -203,7 +241,7 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   const std::string to = " --out " + out.string(), pictures = "--dataset folder --data " + data.string();
   for (const std::string command : {"distill", "pretrain", "evaluate --distilled a.npz", "baseline --method k-means"}) {
     const std::string mnist = command + " --dataset mnist" + to;
-    check_exit(mnist + " --image-size 28", 2, {"--image-size goes with --dataset folder"});
+    check_exit(mnist + " --image-size 5000", 2, {"--image-size"});
     check_exit(mnist + " --channels gray", 2, {"--channels goes with --dataset folder"});
     check_exit(mnist + " --skip-bad", 2, {"--skip-bad goes with --dataset folder"});
     check_exit(command + " --dataset folder" + to, 2, {"--dataset folder needs --data DIR"});
@@ -221,7 +259,7 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   refused("--dataset mnist --net mlp --hidden 20 0", "--hidden");
   refused("--dataset mnist --net mlp --hidden 20 many", "many");
   refused(pictures + " --image-size 0", "--image-size");
-  refused(pictures + " --image-size 100000", "1 .. 4096");
+  refused(pictures + " --image-size 100000", "needs a number in [1 - 4096]");
   refused(pictures + " --channels cmyk", "cmyk");
   refused(pictures + " --image-size 64", "28x28 or 32x32");
   refused(pictures + " --hold-out 6",

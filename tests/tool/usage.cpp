@@ -50,7 +50,8 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset glyphs --data ." + out, "glyphs");
   refused("distill --dataset mnist --images 15" + out, "10 classes do not divide it");
   refused("distill --dataset mnist --images 20 --images-per-class 2" + out, "--images");
-  refused("distill --dataset mnist --hold-out 100 --images-per-class 500" + out, "more than the 2000");
+  refused("distill --dataset mnist --hold-out 100 --images-per-class 500" + out,
+          "class 0 has 200 training images, 500 are needed");
   refused("distill --dataset mnist --epochs 1000000" + out, "100000 inner steps");
   refused("distill --dataset mnist --net alexcifarnet" + out, "(3, 32, 32)");
   refused("distill --dataset mnist --objective attack --attack-class 3" + out, "--target-class");

@@ -302,8 +302,9 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
                         " classes are more than the ", images.count, " training images");
   }
   const bool average = command.method == "average-real";  // one image of each class is enough for all
-  distill::draw_real_images(images, split.train, average ? 1 : command.steps, average ? 1 : command.images_per_class,
-                            Random(0));
+  const std::vector<Index> wanted(static_cast<std::size_t>(images.classes),
+                                  average ? 1 : command.steps * command.images_per_class);
+  require_of_each_class(dataset, split.train, wanted, "--method " + *command.method);
   return std::nullopt;
 }
 

@@ -166,8 +166,7 @@ class Run {
 std::string balance_text(const data::Dataset& dataset) {
   const std::vector<Index> sizes = distill::class_sizes(dataset.train, data::all_indices(dataset.train.count));
   const auto one = [&](auto at) {
-    const auto k = static_cast<std::size_t>(at - sizes.begin());
-    return concat(*at, " of class ", dataset.class_names.empty() ? concat(k) : dataset.class_names[k]);
+    return concat(*at, " of class ", class_name(dataset, static_cast<std::size_t>(at - sizes.begin())));
   };
   return concat(" with as many of each class (--balance on: there are ", one(std::ranges::max_element(sizes)), ", ",
                 one(std::ranges::min_element(sizes)), ')');
@@ -181,7 +180,7 @@ void check_balance(const data::Dataset& dataset, const distill::DistillOptions& 
   const std::vector<Index> learned = distill::class_sizes(images, split.train),
                            held_out = distill::class_sizes(images, split.held_out);
   for (std::size_t k = 0; k < learned.size(); ++k) {
-    const std::string name = dataset.class_names.empty() ? concat(k) : dataset.class_names[k];
+    const std::string name = class_name(dataset, k);
     if (learned[k] == 0 && held_out[k] > 0) {
       throw ArgumentError("--hold-out ", *options.validation.hold_out, ": holds out all ", held_out[k],
                           " training images of class ", name, "; hold out fewer, or others by another --seed");
@@ -191,6 +190,19 @@ void check_balance(const data::Dataset& dataset, const distill::DistillOptions& 
                 << " is held out, so that the best state is chosen without this class; --hold-out or --seed decide\n";
     }
   }
+}
+
+/// @throws ArgumentError naming a class that has too few images to start from, or to compare the distilled ones with.
+void check_class_sizes(const data::Dataset& dataset, const distill::DistillOptions& options, bool starts_from_real) {
+  const data::LabeledImages& images = dataset.train;
+  const Index groups = options.inner_loop.unordered ? 1 : options.inner_loop.steps, each = options.images.per_class;
+  if (each > images.count / groups) return;  // the distiller refuses it for all classes together
+  const std::vector<Index> wanted(static_cast<std::size_t>(images.classes), groups * each);
+  const std::string what = concat(groups, groups == 1 ? " step of " : " steps of ", each, " images of a class");
+  require_of_each_class(dataset, data::all_indices(images.count), wanted, what);
+  if (!starts_from_real) return;
+  const data::Split split = distill::hold_out(images, *options.validation.hold_out, *options.validation.hold_out_seed);
+  require_of_each_class(dataset, split.train, wanted, "--start from real images, " + what);
 }
 
 /// Whether the run in this folder came to its end. @throws DataError if its summary.json is damaged.
@@ -276,6 +288,7 @@ void distil(DistillCommand& command) {
   choose_batch(d.real.batch, 256, hold_out.count, dataset.train.count);
   d = d.resolved(dataset.train);
   if (*d.real.balanced) check_balance(dataset, d);
+  check_class_sizes(dataset, d, !command.start_from && d.images.start != distill::Start::noise);
   const WorkerTeam team(command.common.threads);
   const nn::Network<float> network = command.network.make(dataset.train, command.options);
   std::optional<distill::DistilledSet> start;

@@ -6,6 +6,7 @@
 #include "common.hpp"
 #include "distilled_picture.hpp"
 #include "format.hpp"
+#include "hold_out.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/peak_memory.hpp"
 #include "hypertape/distill/distilled_set.hpp"
@@ -80,6 +81,14 @@ void run(EvaluateCommand& command) {
   if (command.shuffle && (saved.steps() == 1 || saved.unordered)) {
     throw ArgumentError("--shuffle: ", command.distilled.string(), saved.unordered ? " has no order" : " has one step",
                         ", there is nothing to shuffle");
+  }
+  if (command.real) {
+    std::vector<Index> wanted(static_cast<std::size_t>(images.classes));
+    for (const Tensor<float>& labels : saved.labels) {
+      for (const std::int32_t k : distill::largest_labels(labels)) ++wanted[static_cast<std::size_t>(k)];
+    }
+    require_of_each_class(dataset, data::all_indices(dataset.train.count), wanted,
+                          "--real on, random real images beside the distilled ones (off leaves them out)");
   }
   const distill::DistilledSet set = command.shuffle ? distill::shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hypertape/distill/batches.hpp"
 #include "hypertape/distill/hold_out.hpp"
 
 namespace hypertape::cli {
@@ -60,6 +61,22 @@ void choose_batch(std::optional<Index>& batch, Index most, Index hold_out, Index
   if (*batch > rest) {
     throw ArgumentError("--batch ", *batch, ": ", hold_out, " of ", images,
                         " training images are held out, so that 1 to ", rest, " fit");
+  }
+}
+
+std::string class_name(const data::Dataset& dataset, std::size_t k) {
+  return dataset.class_names.empty() ? concat(k) : dataset.class_names[k];
+}
+
+void require_of_each_class(const data::Dataset& dataset, std::span<const Index> which, std::span<const Index> wanted,
+                           const std::string& what) {
+  const std::vector<Index> sizes = distill::class_sizes(dataset.train, which);
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
+    if (sizes[k] >= wanted[k]) continue;
+    const bool all = static_cast<Index>(which.size()) == dataset.train.count;
+    throw ArgumentError(what, ": class ", class_name(dataset, k), " has ", sizes[k],
+                        all ? " training images, " : " training images besides those held out, ", wanted[k],
+                        " are needed");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common.hpp"
@@ -29,6 +30,14 @@ HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const d
 /// Gives --batch, if it has none, as many images as are not held out, but `most` at most.
 /// @throws ArgumentError if it is larger than that number.
 void choose_batch(std::optional<Index>& batch, Index most, Index hold_out, Index images);
+
+/// The name of a class, or its number.
+std::string class_name(const data::Dataset& dataset, std::size_t k);
+
+/// Makes sure that the training images `which` have enough of each class. @throws ArgumentError, starting with `what`,
+/// naming a class that has fewer than `wanted` says of it, with both numbers.
+void require_of_each_class(const data::Dataset& dataset, std::span<const Index> which, std::span<const Index> wanted,
+                           const std::string& what);
 
 /// What became of these, for the screen: "180 training images, 36 of them held out, batches of 144".
 std::string sizes_text(Index images, Index hold_out, Index batch);
