@@ -56,6 +56,10 @@ def figure(summary):
     if summary.get("method") and ("learning_rate" in summary or "learned_rates" in summary):
         text += f"; rate {summary['learning_rate']:g}" if summary.get("learning_rate") else "; learned rates"
         text += f", {summary['epochs']} epochs"
+    if "real_images" in summary and summary["protocol"]["name"] == "free":
+        text += f"; real images {summary['real_images']['test_accuracy']:.1f}"
+        if "hard_labels" in summary:
+            text += f"; under hard labels {summary['hard_labels']['test_accuracy']:.1f} and {summary['hard_labels']['real_images']['test_accuracy']:.1f}"
     if "neighbors" in summary:
         text += f"; K = {summary['k']}, {summary['distance']}"
     return text

@@ -147,7 +147,7 @@ struct Variation {
     matrix = {cosine / rows, flipped * sine / rows, -sine / columns, flipped * cosine / columns};
     brightness = augmentation.brightness > 0 ? augmentation.brightness * random.uniform(-0.5, 0.5) : 0.0;
     const auto cut = [&](Index extent) {
-      const auto side = static_cast<Index>(std::lround(augmentation.cutout * static_cast<double>(extent)));
+      const auto side = static_cast<Index>(std::floor(augmentation.cutout * static_cast<double>(extent) + 0.5));
       const Index begin = augmentation.cutout > 0 ? random.below(extent) - side / 2 : 0;
       return Range{begin, begin + side};
     };
