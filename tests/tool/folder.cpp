@@ -1,9 +1,15 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "hypertape/io/npz.hpp"
+#include "hypertape/nn/mlp.hpp"
 #include "support/picture_files.hpp"
 #include "support/read_png.hpp"
 #include "support/temporary_folder.hpp"
@@ -218,6 +224,79 @@ TEST_CASE("tool: a convnet of any width and depth") {
   CHECK(network(" --width 3 --norm none --pooling max") == "convnet-3x3-no-norm-max-pooling");
 }
 
+/// An .npz file with the tensors of `pictures`' network for so many classes; their values, in the order of theta.
+std::vector<float> put_weights(const std::filesystem::path& path, Index classes) {
+  const nn::Mlp net({196, 20, 8, classes});
+  Random random(11);
+  const auto theta = net.parameters().initialize<float>(nn::Initializer::pytorch, 1, random);
+  io::Npz npz;
+  for (const auto& [name, tensor] : net.parameters().split(theta)) {
+    const auto extents = tensor.shape().extents();
+    npz[name] = {{extents.begin(), extents.end()}, std::vector<float>(tensor.values().begin(), tensor.values().end())};
+  }
+  io::write_npz(path, npz);
+  return {theta.values().begin(), theta.values().end()};
+}
+
+TEST_CASE("tool: weights of a file by their names, with a head for other classes") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data", out = folder / "run", two = folder / "two.npz", five = folder / "five.npz";
+  put_glyph_folder(data, {"ring", "stroke"}, 40, 10);
+  const std::vector<float> of_two = put_weights(two, 2), of_five = put_weights(five, 5);
+  constexpr std::ptrdiff_t body = 20 * 196 + 20 + 8 * 20 + 8;
+  const std::string run = quick_distill(data) + out.string() + " --init fixed-pretrained --weights ";
+  const auto theta0 = [&] {
+    return std::get<std::vector<float>>(io::read_npz(out / "distilled.npz").at("theta0").values);
+  };
+  check_exit(run + two.string(), 0, {});
+  CHECK(theta0() == of_two);
+  CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["weights"] == two.string());
+  check_exit(run + five.string(), 1, {five.string(), "'fc3.weight'", "(2, 8)", "(5, 8)"});
+  const std::string new_head = five.string() + " --new-head --initializer pytorch";
+  check_exit(run + new_head, 0, {});
+  const std::vector<float> theta = theta0();
+  REQUIRE(theta.size() == of_two.size());
+  CHECK(std::equal(theta.begin(), theta.begin() + body, of_five.begin()));
+  CHECK(std::all_of(theta.begin() + body, theta.end(), [](float w) { return std::abs(w) <= 0.36F; }));  // 1 / sqrt(8)
+  const auto again = folder / "again";
+  check_exit("evaluate" + pictures(data) + "--seed 5 --out " + again.string() + " --distilled " +
+                 (out / "distilled.npz").string() + " --init fixed-pretrained --weights " + new_head,
+             0, {});
+  const auto accuracy = [](const std::filesystem::path& run_folder) {
+    return nlohmann::json::parse(file_bytes(run_folder / "summary.json"))["test_accuracy"].get<double>();
+  };
+  CHECK(std::abs(accuracy(again) - accuracy(out)) <= 1e-9);
+
+  const std::string pool = " --pool " + folder.path().string();
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    check_exit(quick_distill(data) + out.string() + arguments, 2, {words});
+  };
+  const std::string weights = " --weights " + two.string();
+  refused(weights, "--weights goes with --init fixed-pretrained");
+  refused(" --init random-pretrained" + weights, "--weights goes with --init fixed-pretrained");
+  refused(" --init fixed-pretrained" + weights + pool, "--pool goes with networks of a pool in place of --weights");
+  refused(" --init fixed-pretrained --source-dataset usps" + weights, "--source-dataset goes with networks of a pool");
+  refused(" --init fixed-pretrained --new-head" + pool, "--new-head goes with --weights");
+  refused(" --init fixed-pretrained --gain 2" + weights, "--gain goes with --init fixed or random, or --new-head");
+  refused(" --init fixed-pretrained", "needs --pool DIR, made by `hypertape pretrain`, or --weights FILE");
+}
+
+TEST_CASE("tool: pictures are stretched, or cropped") {
+  const TemporaryFolder folder;
+  const auto data = folder / "data";
+  put_glyph_folder(data, {"ring", "stroke"}, 40, 10);
+  const auto checksum = [&](const std::string& fit) {
+    const auto out = folder / "run";
+    check_exit(quick_distill(data) + out.string() + fit, 0, {});
+    const auto config = nlohmann::json::parse(file_bytes(out / "config.json"));
+    CHECK(config["fit"] == (fit.empty() ? "stretch" : fit.substr(7)));
+    return config["data_checksum"].dump();
+  };
+  const std::string usual = checksum("");
+  CHECK(checksum(" --fit stretch") == usual);
+  CHECK(checksum(" --fit crop") != usual);
+}
+
 TEST_CASE("tool: bad pictures of a folder are named and stop the run, unless they may be skipped") {
   const TemporaryFolder folder;
   const auto data = folder / "data", out = folder / "run";
@@ -242,6 +321,7 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   for (const std::string command : {"distill", "pretrain", "evaluate --distilled a.npz", "baseline --method k-means"}) {
     const std::string mnist = command + " --dataset mnist" + to;
     check_exit(mnist + " --image-size 5000", 2, {"--image-size"});
+    check_exit(mnist + " --fit crop", 2, {"--fit goes with --dataset folder"});
     check_exit(mnist + " --channels gray", 2, {"--channels goes with --dataset folder"});
     check_exit(mnist + " --skip-bad", 2, {"--skip-bad goes with --dataset folder"});
     check_exit(command + " --dataset folder" + to, 2, {"--dataset folder needs --data DIR"});
@@ -261,7 +341,10 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   refused(pictures + " --image-size 0", "--image-size");
   refused(pictures + " --image-size 100000", "needs a number in [1 - 4096]");
   refused(pictures + " --channels cmyk", "cmyk");
+  refused(pictures + " --fit squeeze", "squeeze");
   refused(pictures + " --image-size 64", "28x28 or 32x32");
+  refused(pictures + " --net alexnet", "--net alexnet: AlexNet: images must have 63 x 63 pixels or more");
+  refused(pictures + " --net alexnet --image-size 64 --channels gray", "--net alexnet: images must have 3 channels");
   refused(pictures + " --hold-out 6",
           "--hold-out 6: of 6 training images 1 to 5 can be held out; without --hold-out 1");
   refused(pictures + " --batch 6", "--batch 6: 1 of 6 training images are held out, so that 1 to 5 fit");

@@ -43,6 +43,8 @@ TEST_CASE("tool: paths that cannot be used are named with their option and the r
   fails("distill", "--resume", none, "there is no such folder");
   fails("distill", "--resume", file, "is no folder");
   fails("distill --init fixed-pretrained" + out, "--pool", none, "there is no such folder");
+  fails("distill --init fixed-pretrained" + out, "--weights", none, "there is no such file");
+  fails("distill --init fixed-pretrained" + out, "--weights", inside, "is a folder, not a file");
   fails("evaluate" + out, "--distilled", none, "there is no such file");
   fails("evaluate" + out, "--distilled", inside, "is a folder, not a file");
   fails("evaluate" + out, "--distilled", pipe, "is no regular file");

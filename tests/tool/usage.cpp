@@ -71,6 +71,7 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
     refused(command + " --source-dataset usps" + out, "--source-dataset goes with --init fixed-pretrained");
   }
   ignored(evaluate, "--gain", "--init random");
+  ignored("baseline --dataset mnist --method k-means --classifier k-nn", "--weights", "--classifier network");
   refused(evaluate + " --initializer he-normal" + out, "--initializer goes with --init random");
   ignored(distill, "--labels-learning-rate", "--soft-labels");
   ignored(distill + " --start real", "--initial-noise", "--start noise");

@@ -95,7 +95,7 @@ void InitializationOptions::add(Options& options) {
 void InitializationOptions::check(const Options& options) const {
   options.only(pretrained(), "--init fixed-pretrained or random-pretrained", {"--pool", "--source-dataset"});
   options.only(init == "fixed-pretrained", "--init fixed-pretrained", {"--weights"});
-  options.only(!weights, "a pool, without --weights", {"--pool", "--source-dataset"});
+  options.only(!weights, "networks of a pool in place of --weights", {"--pool", "--source-dataset"});
   options.only(weights.has_value(), "--weights", {"--new-head"});
   options.only(!pretrained() || new_head, "--init fixed or random, or --new-head", {"--initializer", "--gain"});
   options.only(!fixed(), "--init random or random-pretrained", {"--test-networks"});
