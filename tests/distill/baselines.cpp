@@ -101,7 +101,7 @@ TEST_CASE("baselines: k-means images are centroids of their own class, each in o
   const auto too_many = [&] {
     distill::kmeans_images(glyphs().train, split.train, glyphs().normalization, 100, 1, 50, Random(1), WorkerTeam(1));
   };
-  check_error<ArgumentError>(too_many, {"k-means", "class 0", "100 centroids"});
+  check_error<ArgumentError>(too_many, {"k-means", "class 0", "100 steps need 100"});
 }
 
 TEST_CASE("baselines: a set has hard labels class by class and the schedule's rates") {
