@@ -245,13 +245,14 @@ TEST_CASE("distilled_picture: a strip has a row for each snapshot, the first and
     CHECK(strip.at(8, strip.images[20 * i].at.y - 7).words == concat("Iteration ", 400 * i));
   }
   std::vector<Snapshot> many;
-  for (long i = 0; i <= 200; ++i) many.push_back({i, random_tensor<float>(Shape{1, 1, 28, 28}, 1)});
-  const Parts some = parts(draw_snapshots(many, normalization));
+  for (long i = 0; i <= 200; ++i) many.push_back({i, random_tensor<float>(Shape::batch(1, 1, 28, 28), 1)});
+  const data::Normalization gray{{0.5f}, {0.25f}};
+  const Parts some = parts(draw_snapshots(many, gray));
   check_within_page(some);
   CHECK(some.height <= 4096);
   CHECK(some.texts.front().words == "Iteration 0");
   CHECK(some.texts.back().words == "Iteration 200");
-  CHECK(parts(draw_snapshots(std::span(many).subspan(7, 1), normalization)).texts[0].words == "Iteration 7");
+  CHECK(parts(draw_snapshots(std::span(many).subspan(7, 1), gray)).texts[0].words == "Iteration 7");
 }
 
 }  // namespace
