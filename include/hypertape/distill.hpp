@@ -36,6 +36,8 @@
 #include "hypertape/distill/option.hpp"
 #include "hypertape/distill/pretraining.hpp"
 #include "hypertape/distill/random_purpose.hpp"
+#include "hypertape/distill/ridge_gradient.hpp"
+#include "hypertape/distill/ridge_regression.hpp"
 #include "hypertape/distill/set_variants.hpp"
 #include "hypertape/distill/start.hpp"
 #include "hypertape/distill/trainer.hpp"
