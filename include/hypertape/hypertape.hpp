@@ -22,6 +22,7 @@
 #include "hypertape/nn/lenet.hpp"
 #include "hypertape/nn/mlp.hpp"
 #include "hypertape/nn/network.hpp"
+#include "hypertape/nn/squared_loss.hpp"
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/arithmetic.hpp"
 #include "hypertape/ops/binary.hpp"

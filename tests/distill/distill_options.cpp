@@ -65,7 +65,7 @@ TEST_CASE("distill options: each number out of its bounds is refused by its name
   options.outer_loop.halve_every = options.outer_loop.window = 2;
   options.outer_loop.clip_average = 1.0;
   DistillOptions::for_each_option(options, Spoil<DistillOptions>{options, "DistillOptions", names});
-  CHECK(names.size() >= 26);
+  CHECK(names.size() >= 31);
   names.clear();
   distill::FreeTraining free;
   distill::FreeTraining::for_each_option(free, Spoil<distill::FreeTraining>{free, "FreeTraining", names});
@@ -89,6 +89,20 @@ TEST_CASE("distill options: what does not go together") {
   refused([](DistillOptions& o) { o.outer_loop.window = 4; }, {"window must be within the inner loop of 3", "4"});
   refused([](DistillOptions& o) { o.outer_loop.random_windows = true; }, {"random_windows needs a window shorter"});
   refused([](DistillOptions& o) { o.outer_loop.window = 3, o.outer_loop.random_windows = true; }, {"random_windows"});
+  const auto ridge_refused = [&](const auto& change, std::initializer_list<std::string_view> words) {
+    const auto all = [&](DistillOptions& o) {
+      o.outer_loop.step = distill::OuterStepKind::ridge;
+      o.inner_loop.unordered = true;
+      o.validate();
+      change(o);
+    };
+    refused(all, words);
+  };
+  ridge_refused([](DistillOptions& o) { o.inner_loop.unordered = false; }, {"outer_step ridge goes with unordered"});
+  ridge_refused([](DistillOptions& o) { o.outer_loop.window = 2; }, {"window goes with outer_step unroll, got 2"});
+  ridge_refused([](DistillOptions& o) { o.outer_loop.certify_every = 7; },
+                {"certify goes with outer_step unroll", "7"});
+  ridge_refused([](DistillOptions& o) { o.ridge.regularizer = 0; }, {"regularizer needs a number in [1e-12 - 1000]"});
 }
 
 TEST_CASE("distill options: what depends on the images, and what does not fit") {

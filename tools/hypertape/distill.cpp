@@ -246,6 +246,12 @@ void check_options(const DistillCommand& command) {
                {"--initial-noise", "--start"});
   options.only(!command.initialization.fixed(), "--init random or random-pretrained",
                {"--networks", "--validation-networks"});
+  const bool ridge = command.distill.outer_loop.step == distill::OuterStepKind::ridge;
+  options.only(!ridge, "--outer-step unroll",
+               {"--networks", "--window", "--random-windows", "--certify", "--memory", "--rates-learning-rate"});
+  options.only(ridge, "--outer-step ridge",
+               {"--pool-networks", "--pool-steps", "--pool-learning-rate", "--regularizer"});
+  options.only(!ridge || command.initialization.init == "random", "--init random", {"--outer-step"});
 }
 
 /// The folder of the run, of which no other process writes to it. @throws ArgumentError if a new run would lose one

@@ -57,10 +57,18 @@ struct RealImageOptions {
                                       ///< score; without: if `unequal_classes` says so
 };
 
+/// What the loss on real images is of that an outer step lowers.
+enum class OuterStepKind {
+  unroll,  ///< of networks trained on the distilled images, differentiated through their training
+  ridge,   ///< of a ridge regression upon the features that networks of a pool have of the distilled images
+};
+
 /// The steps that learn images, labels and learning rates.
 struct OuterLoopOptions {
-  long iterations = 12000;                  ///< outer steps
-  Index networks = 4;                       ///< initial weights of one outer step, where there are several
+  OuterStepKind step = OuterStepKind::unroll;  ///< with `ridge`, networks, windows and certificates count for nothing,
+                                               ///< or are refused, and learning rates are not learned
+  long iterations = 12000;                     ///< outer steps
+  Index networks = 4;                          ///< initial weights of one outer step, where there are several
   std::optional<long> halve_every = {};     ///< iterations that halve Adam's rates; without: half a cosine down to zero
   std::optional<double> clip = 0.5;         ///< largest norm of the hypergradient
   std::optional<double> clip_average = {};  ///< largest multiple of the moving average of that norm
@@ -72,6 +80,16 @@ struct OuterLoopOptions {
   bool random_windows = false;              ///< the window ends at a random step, and so does the inner loop
   bool skip_diverged = false;               ///< leave out a step in which a network diverges, instead of stopping
   std::optional<long> certify_every = {};   ///< iterations between certificates of the hypergradient; without: none
+};
+
+/// The ridge regression of outer steps, and the pool of networks whose features it takes. Each outer step takes one of
+/// them, which is then trained on the distilled images by one step of Adam along the squared loss
+/// (nn/squared_loss.hpp).
+struct RidgeOptions {
+  Index pool_networks = 10;          ///< networks at a time
+  Index pool_steps = 100;            ///< of a network, before another with new weights takes its place
+  double pool_learning_rate = 3e-4;  ///< of Adam, for the networks
+  double regularizer = 1e-6;         ///< multiple of the trace of the distilled images' kernel (`ridge_weights`)
 };
 
 /// The choice of the best state.
@@ -93,13 +111,14 @@ struct DistillOptions {
   RealImageOptions real = {};          ///< the real images
   data::Augmentation augmentation{};   ///< of distilled images in inner steps, and of real ones
   OuterLoopOptions outer_loop = {};    ///< the steps that learn
+  RidgeOptions ridge = {};             ///< of outer steps by ridge regression
   ValidationOptions validation = {};   ///< the choice of the best state
   std::uint64_t seed = 1;              ///< of everything random
 
   /// Declares the options (distill/option.hpp) that are numbers, flags or have names for their values.
   template <class Self, class Visit>
   static void for_each_option(Self& self, const Visit& visit) {
-    auto& [objective, initialization, inner, images, labels, real, augmentation, outer, validation, seed] = self;
+    auto& [objective, initialization, inner, images, labels, real, augmentation, outer, ridge, validation, seed] = self;
     visit.heading("Inner loop");
     visit(inner.steps, {"steps", "Gradient steps of one epoch, each with images of its own unless --unordered"});
     visit(inner.epochs, {"epochs", "Times that the steps are repeated"});
@@ -154,6 +173,12 @@ struct DistillOptions {
                    "flip,crop=4"},
           TextForm<data::Augmentation>{data::text_of, data::augmentation_from_text});
     visit.heading("Outer loop");
+    visit(outer.step,
+          {"outer_step",
+           "Whose loss on real images an outer step lowers: that of networks trained on the distilled images, "
+           "differentiated through their training (unroll), or of a ridge regression upon the features that a pool of "
+           "networks has of them (ridge; with --unordered and --init random)"},
+          {{"unroll", OuterStepKind::unroll}, {"ridge", OuterStepKind::ridge}});
     visit(outer.iterations, {"iterations", "Outer steps"});
     visit(outer.networks, {"networks", "Initial weights of one outer step, where there are several"});
     visit(outer.halve_every,
@@ -182,6 +207,16 @@ struct DistillOptions {
                    "off it is; 0: never",
            .bounds = positive_or_none,
            .affects_results = false});
+    visit.heading("Ridge regression (--outer-step ridge)");
+    visit(ridge.pool_networks, {"pool_networks", "Networks whose features it takes, one in each outer step"});
+    visit(ridge.pool_steps,
+          {"pool_steps",
+           "Steps on the distilled images, one after each outer step that takes it, after which a network is replaced "
+           "by a new one"});
+    visit(ridge.pool_learning_rate, {"pool_learning_rate", "Of Adam, for these networks"});
+    visit(ridge.regularizer, {"regularizer",
+                              "Of the squared weights, as a multiple of the trace of the distilled images' kernel",
+                              {1e-12, 1e3}});
     visit.heading("Choice of the best state");
     visit(validation.hold_out,
           {"hold_out",
@@ -237,6 +272,10 @@ struct DistillOptions {
     if (outer_loop.certify_every && outer_loop.window) {
       refuse("certify needs derivatives through all steps, and goes without a window");
     }
+    if (outer_loop.step == OuterStepKind::unroll) return;
+    if (!inner_loop.unordered) refuse("outer_step ridge goes with unordered: a regression has no order of images");
+    if (outer_loop.window) refuse("window goes with outer_step unroll, got ", *outer_loop.window);
+    if (outer_loop.certify_every) refuse("certify goes with outer_step unroll, got ", *outer_loop.certify_every);
   }
 };
 

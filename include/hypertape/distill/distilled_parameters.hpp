@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -12,13 +11,12 @@
 #include <vector>
 
 #include "hypertape/core/row_major.hpp"
+#include "hypertape/distill/adam_group.hpp"
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/training_plan.hpp"
 #include "hypertape/io/npz.hpp"
-#include "hypertape/optim/adam.hpp"
 #include "hypertape/optim/gradient_clip.hpp"
-#include "hypertape/optim/optimizer.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
@@ -32,8 +30,8 @@ class DistilledParameters {
   /// that.
   DistilledParameters(DistilledSet set, const DistillOptions& options)
       : options_(options), set_(std::move(set)), clips_(options.outer_loop.clip_each ? 3 : 1, clip_of(options)) {
-    images_.read(set_.images);
-    labels_.read(set_.labels);
+    images_.values = values_of(set_.images);
+    labels_.values = values_of(set_.labels);
     // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow; of all digits of the options' rate
     // where the set has that rate as a float.
     const double first = options.inner_loop.first_learning_rate(), rounding = first * 0x1p-24;
@@ -55,7 +53,7 @@ class DistilledParameters {
   /// One step of Adam along the gradient, whose norm is clipped, at `decay` times the options' learning rates.
   /// @throws DivergenceError, leaving everything as it is, if the gradient is not finite.
   void update(const SetGradient& gradient, double decay) {
-    images_.read_gradient(gradient.images);
+    images_.gradient = values_of(gradient.images);
     rates_.gradient.clear();
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
       const double rate = rates_.values[t], e = std::exp(-std::abs(rate));
@@ -65,7 +63,7 @@ class DistilledParameters {
     const double images = images_.square_norm(), rates = rates_.square_norm();
     double labels = 0;
     if (set_.soft_labels) {
-      labels_.read_gradient(gradient.labels);
+      labels_.gradient = values_of(gradient.labels);
       labels = labels_.square_norm();
     }
     if (!std::isfinite(images + labels + rates)) {
@@ -103,7 +101,7 @@ class DistilledParameters {
     rates_.restore(npz, path, "raw_rates");
     const auto& averages = io::require_values<double>(npz, path, "clip_average", {static_cast<Index>(clips_.size())});
     for (std::size_t i = 0; i < clips_.size(); ++i) {
-      refuse_as_data(path, "array 'clip_average'", [&] { clips_[i].restore({averages[i]}); });
+      detail::refuse_as_data(path, "array 'clip_average'", [&] { clips_[i].restore({averages[i]}); });
     }
     publish();
     for (const float rate : set_.learning_rates.values()) {
@@ -113,78 +111,29 @@ class DistilledParameters {
     average_.reset();
     if (!npz.contains("averaged_steps")) return;  // of a version that knew no averages
     averaged_steps_ = io::require_values<std::int64_t>(npz, path, "averaged_steps", {1})[0];
-    if (averaged_steps_ != (options_.outer_loop.average > 0 ? images_.adam.state().steps : 0)) {
+    if (averaged_steps_ != (options_.outer_loop.average > 0 ? images_.steps() : 0)) {
       throw io::bad_content(path, "array 'averaged_steps'", "the steps of this run", concat(averaged_steps_));
     }
     if (averaged_steps_ > 0) average_ = from_npz_like(set_, npz, "average", path);
   }
 
  private:
-  /// A state that a file holds and no run leaves is the file's fault.
-  template <class Restore>
-  static void refuse_as_data(const std::filesystem::path& path, const std::string& place, const Restore& restore) {
-    try {
-      restore();
-    } catch (const ArgumentError& error) {
-      throw io::bad_content(path, place, "the state of a run", error.what());
+  static constexpr optim::Adam adam{.beta1 = 0.5, .beta2 = 0.999};
+
+  static std::vector<float> values_of(const std::vector<Tensor<float>>& tensors) {
+    std::vector<float> values;
+    for (const Tensor<float>& tensor : tensors) {
+      values.insert(values.end(), tensor.values().begin(), tensor.values().end());
+    }
+    return values;
+  }
+  static void write(const std::vector<float>& values, std::vector<Tensor<float>>& tensors) {
+    auto from = values.begin();
+    for (Tensor<float>& tensor : tensors) {
+      std::copy_n(from, tensor.size(), tensor.data());
+      from += tensor.size();
     }
   }
-
-  static constexpr std::array adam_slots{".adam_mean", ".adam_square"};
-
-  /// Values in one row, and their optimizer.
-  template <class T>
-  struct Group {
-    std::vector<T> values, gradient;
-    optim::Optimizer<T> adam{optim::Adam{.beta1 = 0.5, .beta2 = 0.999}};
-
-    static void append_all(const std::vector<Tensor<T>>& tensors, std::vector<T>& out) {
-      out.clear();
-      for (const Tensor<T>& tensor : tensors) out.insert(out.end(), tensor.values().begin(), tensor.values().end());
-    }
-    void read(const std::vector<Tensor<T>>& tensors) { append_all(tensors, values); }
-    void read_gradient(const std::vector<Tensor<T>>& tensors) { append_all(tensors, gradient); }
-    void write(std::vector<Tensor<T>>& tensors) const {
-      auto from = values.begin();
-      for (Tensor<T>& tensor : tensors) {
-        std::copy_n(from, tensor.size(), tensor.data());
-        from += tensor.size();
-      }
-    }
-    double square_norm() const {
-      double sum = 0;
-      for (const T g : gradient) sum += static_cast<double>(g) * static_cast<double>(g);
-      return sum;
-    }
-    void step(double factor, double learning_rate) {
-      for (T& g : gradient) g *= static_cast<T>(factor);
-      adam.step(values, gradient, learning_rate);
-    }
-    void save(io::Npz& npz, const std::string& name) const {
-      const auto count = static_cast<Index>(values.size());
-      npz[name] = {{count}, values};
-      npz[name + ".adam_steps"] = {{1}, std::vector<std::int64_t>{adam.state().steps}};
-      for (std::size_t i = 0; i < adam.state().slot.size(); ++i) {
-        npz[name + adam_slots[i]] = {{count}, to_row_major(adam.state().slot[i])};
-      }
-    }
-    void restore(const io::Npz& npz, const std::filesystem::path& path, const std::string& name) {
-      const auto count = static_cast<Index>(values.size());
-      values = io::require_values<T>(npz, path, name, {count});
-      for (const T value : values) {
-        if (!std::isfinite(value)) throw io::bad_content(path, "array '" + name + "'", "finite values", concat(value));
-      }
-      optim::State<T> state;
-      state.steps = io::require_values<std::int64_t>(npz, path, name + ".adam_steps", {1})[0];
-      if (state.steps > 0) {
-        for (const char* slot : adam_slots) {
-          const std::vector<T>& moments = io::require_values<T>(npz, path, name + slot, {count});
-          state.slot.emplace_back(Shape{count}, std::span(moments));
-        }
-      }
-      refuse_as_data(path, "arrays '" + name + ".adam_*'", [&] { adam.restore(std::move(state)); });
-    }
-  };
 
   static optim::GradientClip clip_of(const DistillOptions& options) {
     const OuterLoopOptions& outer = options.outer_loop;
@@ -194,8 +143,8 @@ class DistilledParameters {
   /// Makes the set what the values say.
   void publish() {
     if (options_.images.clamp) clamp();
-    images_.write(set_.images);
-    labels_.write(set_.labels);
+    write(images_.values, set_.images);
+    write(labels_.values, set_.labels);
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
       const double rate = rates_.values[t], softplus = (std::max)(rate, 0.0) + std::log1p(std::exp(-std::abs(rate)));
       set_.learning_rates[static_cast<Index>(t)] = static_cast<float>(softplus);
@@ -232,8 +181,8 @@ class DistilledParameters {
   DistillOptions options_;
   DistilledSet set_;
   std::vector<optim::GradientClip> clips_;  // of all groups together, or of images, labels and rates
-  Group<float> images_, labels_;
-  Group<double> rates_;
+  AdamGroup<float> images_{adam}, labels_{adam};
+  AdamGroup<double> rates_{adam};
   std::optional<DistilledSet> average_;  // after the first step, where one is wanted
   std::int64_t averaged_steps_ = 0;
 };

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <span>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -18,21 +19,20 @@
 #include "hypertape/distill/hold_out.hpp"
 #include "hypertape/distill/initial_images.hpp"
 #include "hypertape/distill/initial_weights.hpp"
+#include "hypertape/distill/outer_step.hpp"
 #include "hypertape/distill/random_purpose.hpp"
+#include "hypertape/distill/ridge_step.hpp"
 #include "hypertape/distill/start.hpp"
-#include "hypertape/distill/training_plan.hpp"
 #include "hypertape/distill/training_state.hpp"
+#include "hypertape/distill/unroll_step.hpp"
 #include "hypertape/distill/validator.hpp"
-#include "hypertape/nn/classification_loss.hpp"
 #include "hypertape/optim/schedule.hpp"
-#include "hypertape/unroll/batch_gradient.hpp"
-#include "hypertape/unroll/certify.hpp"
-#include "hypertape/unroll/unroll_ensemble.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Dataset distillation (Wang et al. 2018, Algorithm 1): learns images and learning rates, and labels if they are soft,
-/// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data.
+/// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data;
+/// or, by other outer steps (`OuterStepKind`), such that a regression upon them has low loss there.
 ///
 /// Everything random is a function of the seed and, where it belongs to one, the iteration; results do not depend on
 /// the number of threads, nor on whether a run was continued from a checkpoint.
@@ -51,12 +51,9 @@ class Distiller {
         team_(team),
         training_(std::move(training)),
         split_(hold_out(dataset.train, *options_.validation.hold_out, *options_.validation.hold_out_seed)),
-        batches_(dataset, split_.train, options_),
         validator_(network_, dataset, split_.held_out, validation.first(options_.validation.networks), options_),
         state_{{start ? adapted(*start, options_, dataset) : first_set(), options_}},
-        unroll_(nn::ClassificationLoss{&network_}, unroll_options(), team) {
-    for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(nn::ClassificationLoss{&network_}, team);
-    require_memory();
+        outer_step_(outer_step()) {
     data_checksum_.add(dataset);
     origin_ = {dataset.name, data_checksum_.value(), dataset.train.classes, dataset.class_names};
     for (const auto* weights : {&training_.given(), &validator_.theta0()}) {
@@ -90,7 +87,7 @@ class Distiller {
     certificate_.reset();
     double loss = std::numeric_limits<double>::quiet_NaN();
     try {
-      loss = named([&] { return outer_step(); });
+      loss = named([&] { return take_step(); });
     } catch (const DivergenceError&) {
       if (!options_.outer_loop.skip_diverged) throw;
       ++state_.skipped;
@@ -125,6 +122,7 @@ class Distiller {
     npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};
     npz["weights_checksum"] = {{1}, std::vector<std::int64_t>{weights_checksum_.value()}};
     state_.save(npz);
+    outer_step_->save(npz);
     return npz;
   }
 
@@ -138,6 +136,7 @@ class Distiller {
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
     state_.restore(npz, path, options_.outer_loop.iterations);
+    outer_step_->restore(npz, path);
   }
 
  private:
@@ -156,16 +155,6 @@ class Distiller {
     }
     if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
-  }
-
-  UnrollOptions unroll_options() const {
-    UnrollOptions unroll;
-    unroll.samples_per_block =
-        inner_samples_per_block(options_.inner_loop.batch.value_or(options_.images.per_class * dataset_.train.classes));
-    unroll.differentiate.y = options_.labels.soft;
-    unroll.schedule = options_.inner_loop.schedule;
-    unroll.window = options_.outer_loop.window.value_or(0);
-    return unroll;
   }
 
   DistilledSet first_set() const {
@@ -211,46 +200,25 @@ class Distiller {
     }
   }
 
-  /// @throws ArgumentError if the options' budget of memory does not do, before the first step finds out.
-  void require_memory() const {
-    if (options_.inner_loop.schedule.is_concrete()) return;
-    const auto theta0 = training_.of_iteration(options_.outer_loop.networks, 0, options_.seed);
-    unroll_.predicted_bytes(plan_of(0).loop(state_.parameters.set(), theta0.front()), theta0.size());
-  }
-
-  /// What inner steps are given in this iteration.
-  TrainingPlan plan_of(long iteration) const {
-    return TrainingPlan(state_.parameters.set(), random_stream(options_.seed, RandomPurpose::inner_batches, iteration));
+  std::unique_ptr<OuterStep> outer_step() const {
+    BatchSampler batches(dataset_, split_.train, options_);
+    const DistilledSet& set = state_.parameters.set();
+    if (options_.outer_loop.step == OuterStepKind::ridge) {
+      return std::make_unique<RidgeStep>(network_, training_, std::move(batches), options_, set, team_);
+    }
+    return std::make_unique<UnrollStep>(network_, training_, std::move(batches), options_, set, team_);
   }
 
   /// Returns the loss.
-  double outer_step() {
+  double take_step() {
     const long iteration = state_.iteration;
     const OuterLoopOptions& outer = options_.outer_loop;
-    const std::vector<Tensor<float>> theta0 = training_.of_iteration(outer.networks, iteration, options_.seed);
-    batches_.draw(iteration, static_cast<Index>(theta0.size()));
-    const TrainingPlan plan = plan_of(iteration);
-    InnerLoop<float> loop = plan.loop(state_.parameters.set(), theta0.front());
-    if (outer.random_windows) {  // the window fits before where the loop stops, and every end is as likely
-      Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
-      loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
-    }
-    const auto real_loss = [&](Index network, int worker) {
-      return [this, network, worker](const Tensor<float>& theta, Tensor<float>& gradient) {
-        const auto load = [&](Range places, Tensor<float>& x, Tensor<float>& y) {
-          batches_.load(network, places, x, y);
-        };
-        return outer_gradients_[static_cast<std::size_t>(worker)](theta, batches_.size(), load, gradient);
-      };
-    };
-    const Hypergradient<float>& h = unroll_(loop, theta0, real_loss);
-    if (outer.certify_every && (iteration + 1) % *outer.certify_every == 0) {
-      certificate_ = certify(loop, nn::ClassificationLoss{&network_}, real_loss(0, 0), unroll_.results().front());
-    }
-    state_.parameters.update(plan.pull_back(state_.parameters.set(), h),
-                             outer.halve_every ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
-                                               : optim::cosine_schedule(iteration, outer.iterations));
-    return static_cast<double>(h.outer_loss);
+    const OuterGradient found = (*outer_step_)(state_.parameters.set(), iteration);
+    certificate_ = found.certificate;
+    state_.parameters.update(found.gradient, outer.halve_every
+                                                 ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
+                                                 : optim::cosine_schedule(iteration, outer.iterations));
+    return found.loss;
   }
 
   nn::Network<float> network_;
@@ -259,11 +227,9 @@ class Distiller {
   WorkerTeam team_;
   InitialWeights training_;
   data::Split split_;
-  BatchSampler batches_;
   Validator validator_;
   TrainingState state_;
-  UnrollEnsemble<float> unroll_;
-  std::vector<BatchGradient<float>> outer_gradients_;  // one for each thread
+  std::unique_ptr<OuterStep> outer_step_;
   std::optional<Certificate> certificate_;
   data::Checksum data_checksum_, weights_checksum_;
   Origin origin_;

@@ -23,6 +23,7 @@ enum class RandomPurpose : std::uint64_t {
   inner_batches,     ///< what inner steps draw from a set without an order, in each outer iteration
   test_batches,      ///< what they draw for each network that is scored or tested
   real_sets,         ///< real images in the place of distilled ones, for each network that is tested
+  trained_pool,      ///< which network of a pool that is trained along an iteration takes
 };
 
 /// The stream of one purpose; `number` is the iteration, epoch or network.

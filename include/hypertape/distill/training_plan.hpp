@@ -18,9 +18,10 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 namespace detail {
 
 /// Samples `which` of a batch (N, ...), in this order.
-inline Tensor<float> take_samples(const Tensor<float>& batch, std::span<const Index> which) {
+template <class T>
+Tensor<T> take_samples(const Tensor<T>& batch, std::span<const Index> which) {
   const Index N = batch.shape()[0], count = static_cast<Index>(which.size()), features = batch.size() / N;
-  Tensor<float> taken(batch.shape().with_samples(count));
+  Tensor<T> taken(batch.shape().with_samples(count));
   for (Index f = 0; f < features; ++f) {
     for (Index n = 0; n < count; ++n) taken[f * count + n] = batch[f * N + which[static_cast<std::size_t>(n)]];
   }
@@ -28,7 +29,8 @@ inline Tensor<float> take_samples(const Tensor<float>& batch, std::span<const In
 }
 
 /// The adjoint of `take_samples`: adds each sample to the one of the batch that it was.
-inline void add_samples(const Tensor<float>& taken, std::span<const Index> which, Tensor<float>& batch) {
+template <class T>
+void add_samples(const Tensor<T>& taken, std::span<const Index> which, Tensor<T>& batch) {
   const Index N = batch.shape()[0], count = static_cast<Index>(which.size()), features = batch.size() / N;
   for (Index f = 0; f < features; ++f) {
     for (Index n = 0; n < count; ++n) batch[f * N + which[static_cast<std::size_t>(n)]] += taken[f * count + n];

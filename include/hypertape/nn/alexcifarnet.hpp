@@ -31,6 +31,12 @@ class AlexCifarNet {
   /// Logits (N, classes) of images x (N, 3, 32, 32). @throws ShapeError for other images.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return fc3_(theta, features(theta, x));
+  }
+
+  /// What the last layer is given: (N, 192). @throws as above.
+  template <class T>
+  Var<T> features(Var<T> theta, Var<T> x) const {
     const Index N = x.shape()[0];
     hypertape::detail::require_batch("AlexCifarNet", "the images", x.shape());
     if (x.shape() != Shape::batch(N, 3, 32, 32)) {
@@ -44,8 +50,7 @@ class AlexCifarNet {
     h = max_pool2d(normalize(relu(conv2_(theta, h))), pool);
     h = reshape(h, {N, 4096});
     h = relu(fc1_(theta, h));
-    h = relu(fc2_(theta, h));
-    return fc3_(theta, h);
+    return relu(fc2_(theta, h));
   }
 
  private:

@@ -36,7 +36,7 @@ class AlexNet {
         conv3_(parameters_, "features.6", 3 * options.width, 6 * options.width, 3, {.padding = 1}),
         conv4_(parameters_, "features.8", 6 * options.width, 4 * options.width, 3, {.padding = 1}),
         conv5_(parameters_, "features.10", 4 * options.width, 4 * options.width, 3, {.padding = 1}, pool),
-        fc1_(parameters_, "classifier.1", features(options), 64 * options.width),
+        fc1_(parameters_, "classifier.1", pooled_values(options), 64 * options.width),
         fc2_(parameters_, "classifier.4", 64 * options.width, 64 * options.width),
         fc3_(parameters_, "classifier.6", 64 * options.width, options.classes) {}
 
@@ -48,6 +48,12 @@ class AlexNet {
   /// Logits (N, classes) of images x (N, 3, size, size). @throws ShapeError for other images.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return fc3_(theta, features(theta, x));
+  }
+
+  /// What the last layer is given: (N, F). @throws as above.
+  template <class T>
+  Var<T> features(Var<T> theta, Var<T> x) const {
     const Shape image = Shape::batch(1, 3, options_.size, options_.size);
     hypertape::detail::require_batch("AlexNet", "the images", x.shape());
     if (x.shape().rank() != 4 || x.shape().with_samples(1) != image) {
@@ -60,15 +66,14 @@ class AlexNet {
     h = conv5_(theta, relu(conv4_(theta, h)));
     h = reshape(h, {h.shape()[0], h.shape().features()});
     h = relu(fc1_(theta, h));
-    h = relu(fc2_(theta, h));
-    return fc3_(theta, h);
+    return relu(fc2_(theta, h));
   }
 
  private:
   static constexpr Pool2dOptions pool{.size = 3, .stride = 2};
 
   /// What the last pooling leaves of an image.
-  static Index features(const AlexNetOptions& options) {
+  static Index pooled_values(const AlexNetOptions& options) {
     constexpr Index smallest = 63, largest = 1 << 20;
     if (options.size < smallest || options.size > largest) {
       throw ShapeError("AlexNet: images must have ", smallest, " x ", smallest, " pixels or more, and ", largest,

@@ -87,6 +87,12 @@ class ConvNet {
   /// Logits (N, classes) of images x (N, channels, size, size). @throws ShapeError for other images.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return (*linear_)(theta, features(theta, x));
+  }
+
+  /// What the last layer is given: (N, F), the output of the last block. @throws as above.
+  template <class T>
+  Var<T> features(Var<T> theta, Var<T> x) const {
     const Shape image = Shape::batch(1, options_.channels, options_.size, options_.size);
     hypertape::detail::require_batch("ConvNet", "the images", x.shape());
     if (x.shape().rank() != 4 || x.shape().with_samples(1) != image) {
@@ -101,7 +107,7 @@ class ConvNet {
       h = activate(options_.activation, h);
       if (options_.pooling == Pooling::average) h = average_pool2d(h);
     }
-    return (*linear_)(theta, reshape(h, {h.shape()[0], h.shape().features()}));
+    return reshape(h, {h.shape()[0], h.shape().features()});
   }
 
  private:

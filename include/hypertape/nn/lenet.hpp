@@ -32,6 +32,12 @@ class LeNet {
   /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError unless x is of the network's image size.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return relayout(fc3_(theta, features(theta, x)), Layout::samples_innermost);
+  }
+
+  /// What the last layer is given: (N, 84), row-major. @throws as above.
+  template <class T>
+  Var<T> features(Var<T> theta, Var<T> x) const {
     hypertape::detail::require_batch("LeNet", "the images", x.shape());
     if (x.shape() != image_.with_samples(x.shape()[0])) {
       throw ShapeError("LeNet: built for images ", image_, ", got ", x.shape());
@@ -41,8 +47,7 @@ class LeNet {
     h = conv2_(theta, conv1_(theta, h));
     h = reshape(relayout(h, Layout::row_major), {h.shape()[0], 400});
     h = relu(fc1_(theta, h));
-    h = relu(fc2_(theta, h));
-    return relayout(fc3_(theta, h), Layout::samples_innermost);
+    return relu(fc2_(theta, h));
   }
 
  private:

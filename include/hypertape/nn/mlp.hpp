@@ -25,9 +25,18 @@ class Mlp {
   /// Outputs (N, O) of a batch x (N, ...) with F features in all. @throws ShapeError if x has not F features.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
+    return layers_.back()(theta, features(theta, x));
+  }
+
+  /// What the last layer is given: (N, units of the last hidden layer), of a linear model the batch itself (N, F).
+  /// @throws as above.
+  template <class T>
+  Var<T> features(Var<T> theta, Var<T> x) const {
     parameters_.require_theta(theta.shape());
-    Var<T> h = layers_.front()(theta, reshape(x, {x.shape()[0], x.shape().features()}));
-    for (std::size_t layer = 1; layer < layers_.size(); ++layer) h = layers_[layer](theta, activate(activation_, h));
+    Var<T> h = reshape(x, {x.shape()[0], x.shape().features()});
+    for (std::size_t layer = 0; layer + 1 < layers_.size(); ++layer) {
+      h = activate(activation_, layers_[layer](theta, h));
+    }
     return h;
   }
 

@@ -13,7 +13,8 @@ namespace hypertape::inline HYPERTAPE_ABI::nn {
 ///
 ///     Network<float> network("lenet", LeNet(1, 28, 10));
 ///
-/// A model has `parameters()` and logits `(theta, x)`. Copies share the model, which does not change.
+/// A model has `parameters()` and logits `(theta, x)`, and may have `features(theta, x)`, what its last layer, a linear
+/// one, makes these of. Copies share the model, which does not change.
 template <class T>
 class Network {
  public:
@@ -29,12 +30,20 @@ class Network {
   /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError as the model does.
   Var<T> operator()(Var<T> theta, Var<T> x) const { return model_->logits(theta, x); }
 
+  /// Whether the model has features.
+  bool has_features() const { return model_->has_features(); }
+  /// Features (N, F) of images x (N, C, H, W), what the last layer is given, of either layout. @throws ArgumentError,
+  /// which names the network, if its model has none; ShapeError as the model does.
+  Var<T> features(Var<T> theta, Var<T> x) const { return model_->features(theta, x); }
+
  private:
   struct Concept {
     explicit Concept(std::string called) : name(std::move(called)) {}
     virtual ~Concept() = default;
     virtual const Parameters& parameters() const = 0;
     virtual Var<T> logits(Var<T> theta, Var<T> x) const = 0;
+    virtual bool has_features() const = 0;
+    virtual Var<T> features(Var<T> theta, Var<T> x) const = 0;
     std::string name;
   };
 
@@ -43,6 +52,13 @@ class Network {
     Holder(std::string called, Model held) : Concept(std::move(called)), model(std::move(held)) {}
     const Parameters& parameters() const override { return model.parameters(); }
     Var<T> logits(Var<T> theta, Var<T> x) const override { return model(theta, x); }
+    bool has_features() const override { return knows_features; }
+    Var<T> features(Var<T> theta, Var<T> x) const override {
+      if constexpr (knows_features) return model.features(theta, x);
+      throw ArgumentError("Network: the model of ", this->name,
+                          " has no features(theta, x), what its last layer is given");
+    }
+    static constexpr bool knows_features = requires(const Model& m, Var<T> v) { m.features(v, v); };
     Model model;
   };
 

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "hypertape/core/micro_batches.hpp"
+#include "hypertape/core/parallel.hpp"
+#include "hypertape/data/augment.hpp"
+#include "hypertape/distill/batch_sampler.hpp"
+#include "hypertape/distill/distill_options.hpp"
+#include "hypertape/distill/initial_weights.hpp"
+#include "hypertape/distill/outer_step.hpp"
+#include "hypertape/distill/random_purpose.hpp"
+#include "hypertape/distill/ridge_gradient.hpp"
+#include "hypertape/distill/trained_pool.hpp"
+#include "hypertape/nn/network.hpp"
+
+namespace hypertape::inline HYPERTAPE_ABI::distill {
+
+/// The loss of a ridge regression upon the features of the distilled images (`RidgeGradient`), of one network of a
+/// `TrainedPool` in each iteration, which seed and iteration draw. An iteration first trains the network that the one
+/// before it took, on what that made of the images. Where the set has an augmentation, both see the images in variations
+/// of their own. Learning rates have no part in it.
+class RidgeStep final : public OuterStep {
+ public:
+  /// For sets like this one, without an order. Network and initial weights must outlive it; `options` must be resolved.
+  /// @throws ArgumentError as `RidgeGradient` and `TrainedPool`.
+  RidgeStep(const nn::Network<float>& network, const InitialWeights& training, BatchSampler batches,
+            const DistillOptions& options, const DistilledSet& set, const WorkerTeam& team)
+      : seed_(options.seed),
+        batches_(std::move(batches)),
+        gradient_(network, options.ridge.regularizer, team),
+        pool_(network, training, options.ridge, inner_samples_per_block(set.count()), team) {}
+
+  /// The networks.
+  const TrainedPool& pool() const { return pool_; }
+
+  OuterGradient operator()(const DistilledSet& set, long iteration) override {
+    const auto varied = [&](bool in_training) {
+      return data::augment(set.images.front(), set.augmentation, draws(iteration, in_training));
+    };
+    if (iteration > 0) pool_.train(network_of(iteration - 1), varied(true), set.labels.front());
+    const Index network = network_of(iteration);
+    batches_.draw(iteration, 1);
+    const auto load = [&](Range places, Tensor<float>& x, Tensor<float>& y) { batches_.load(0, places, x, y); };
+    OuterGradient result{0, {std::vector<Tensor<float>>(1), std::vector<Tensor<float>>(1), {}}};
+    SetGradient& gradient = result.gradient;
+    gradient.learning_rates = Tensor<float>(set.learning_rates.shape());
+    try {
+      result.loss = static_cast<double>(gradient_(pool_[network], varied(false), set.labels.front(), batches_.size(),
+                                                  load, gradient.images[0], gradient.labels[0]));
+    } catch (const DivergenceError& error) {
+      pool_.replace(network);
+      throw DivergenceError("pool network ", network, ": ", error.what());
+    }
+    gradient.images[0] = data::augment_adjoint(gradient.images[0], set.augmentation, draws(iteration, false));
+    return result;
+  }
+
+  void save(io::Npz& npz) const override { pool_.save(npz); }
+  void restore(const io::Npz& npz, const std::filesystem::path& path) override { pool_.restore(npz, path); }
+
+ private:
+  Index network_of(long iteration) const {
+    return random_stream(seed_, RandomPurpose::trained_pool, iteration).below(pool_.size());
+  }
+
+  /// Of the distilled images: two in each iteration.
+  data::AugmentationDraws draws(long iteration, bool in_training) const {
+    Random random = random_stream(seed_, RandomPurpose::inner_batches, iteration);
+    return {random.bits(), in_training ? 1U : 0U, 0};
+  }
+
+  std::uint64_t seed_;
+  BatchSampler batches_;
+  RidgeGradient<float> gradient_;
+  TrainedPool pool_;
+};
+
+}  // namespace hypertape::inline HYPERTAPE_ABI::distill
