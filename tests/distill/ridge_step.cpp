@@ -147,6 +147,28 @@ TEST_CASE("ridge step: it takes one network of the pool, and trains the one that
   CHECK(taken.size() == 3);
 }
 
+TEST_CASE("ridge step: derivatives go through the variations of the distilled images") {
+  Step s;
+  s.set.augmentation = {.flip = true, .crop = 2, .scale = 1.2, .rotate = 15, .brightness = 0.5, .cutout = 0.3};
+  const Tensor<float> images = s.set.images[0];
+  const Tensor<float> gradient = s.step(s.set, 0).gradient.images[0];  // in iteration 0 no network changes
+  double norm = 0;                                                     // squared
+  for (const float value : gradient.values()) norm += double{value} * double{value};
+  const auto loss_at = [&](float step) {
+    for (Index i = 0; i < images.size(); ++i) s.set.images[0][i] = images[i] + step * gradient[i];
+    return s.step(s.set, 0).loss;
+  };
+  const auto step = static_cast<float>(1e-2 / std::sqrt(norm));  // of length 0.01
+  const double difference = (loss_at(step) - loss_at(-step)) / (2 * double{step});
+  CHECK(std::abs(difference - norm) <= 0.02 * norm);
+  const distill::OuterGradient plain = [&] {
+    s.set.images[0] = images;
+    s.set.augmentation = {};
+    return s.step(s.set, 0);
+  }();
+  CHECK(!equal(plain.gradient.images[0], gradient));
+}
+
 TEST_CASE("ridge step: a network that diverges is replaced, and the iteration is skipped or stops the run") {
   Step s;
   const distill::DistilledSet good = s.set;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -141,9 +142,8 @@ TEST_CASE("tool: memory that does not do is refused before anything is written")
 TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip that follows the norm, and less memory") {
   const TemporaryFolder folder;
   const auto run = [&](const char* name, const std::string& options) {
-    REQUIRE(
-        tool(quick(folder.path() / name) + " --net mlp --hidden 20 --start real --learning-rate 0.5 " + options)
-            .exit_code == 0);
+    REQUIRE(tool(quick(folder.path() / name) + " --net mlp --hidden 20 --start real --learning-rate 0.5 " + options)
+                .exit_code == 0);
     const io::Npz npz = io::read_npz(folder.path() / name / "last.npz");
     return std::get<std::vector<float>>(npz.at("images").values);
   };
@@ -151,12 +151,45 @@ TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip th
   for (const char* policy : {"recompute", "checkpoints", "checkpoints:2", "binomial:2", "50MB"}) {
     CHECK(run(policy, std::string("--memory ") + policy) == plain);
   }
-  for (const char* other : {"--augment flip", "--augment crop=2,cutout=0.5", "--clip-average 0.5"}) CHECK(run("other", other) != plain);
+  for (const char* other : {"--augment flip", "--augment crop=2,cutout=0.5", "--clip-average 0.5"})
+    CHECK(run("other", other) != plain);
   const auto outside = [](const std::vector<float>& images) {
     return std::ranges::count_if(images, [](float x) { return x < -0.4243F || x > 2.8216F; });
   };
   CHECK(outside(plain) > 0);
   CHECK(outside(run("clamped", "--clamp-images")) == 0);  // (0 - 0.1307) / 0.3081 to (1 - 0.1307) / 0.3081
+}
+
+TEST_CASE("tool: outer steps by ridge regression on whitened images make a set that evaluate trains networks on") {
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder.path() / "run";
+  const std::string network = " --net mlp --hidden 20", ridge = " --outer-step ridge --unordered";
+  const std::string random = " --init random --validation-networks 1 --test-networks 2";
+  const Result made =
+      tool(quick(out) + network + ridge + random + " --zca 0.1 --pool-networks 2 --pool-steps 3" + " --augment crop=1");
+  CAPTURE(made.output);
+  REQUIRE(made.exit_code == 0);
+  const io::Npz npz = io::read_npz(out / "distilled.npz");
+  CHECK(npz.at("whitening").shape == std::vector<Index>{784, 784});
+  CHECK(npz.contains("augmentation"));
+  CHECK(nlohmann::json::parse(file_bytes(out / "config.json")).at("outer_step") == "ridge");
+  const Result tested = tool("evaluate --dataset mnist --protocol free --epochs 2 --init random --test-networks 2" +
+                             network + " --augment none --distilled " + (out / "distilled.npz").string() + " --out " +
+                             (folder.path() / "test").string());
+  CAPTURE(tested.output);
+  REQUIRE(tested.exit_code == 0);
+  const auto protocol = nlohmann::json::parse(file_bytes(folder.path() / "test" / "summary.json")).at("protocol");
+  CHECK(protocol.at("augment") == "none");
+  CHECK(protocol.at("whitened") == true);
+  const auto refused = [&](const std::string& options, const char* words) {
+    check_exit(quick(folder.path() / "x") + network + options, 2, {words});
+  };
+  refused(ridge, "--outer-step goes with --init random");
+  refused(random + " --outer-step ridge", "outer_step ridge goes with unordered");
+  refused(random + ridge + " --networks 2", "--networks goes with --outer-step unroll");
+  refused(random + " --pool-steps 3", "--pool-steps goes with --outer-step ridge");
+  refused(" --zca 0.1 --clamp-images", "no range of pixels");
+  refused(" --zca 1e-9", "--zca");
 }
 
 TEST_CASE("tool: a run that diverges fails, and says where") {
