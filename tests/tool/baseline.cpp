@@ -143,7 +143,8 @@ TEST_CASE("tool: baseline refuses options that it would ignore") {
   refused("--method average-real --selection-images 200 --images-per-class 100000",
           "more than the 2000 training images");
   refused("--method random-real --selection-images 200 --steps 5000", "more than the 2000 training images");
-  refused("--method random-real --selection-images 200 --steps 200", "class 0 has 174 training images besides those held out, 200 are needed");
+  refused("--method random-real --selection-images 200 --steps 200",
+          "class 0 has 174 training images besides those held out, 200 are needed");
   refused("--method random-real --selection-images 12000", "--selection-images 12000: of 2000 training images");
   refused("--method random-real --selection-images 200 --test-networks 3", "--test-networks");
   refused("--method random-real --selection-networks 3", "--selection-networks goes with --init random");

@@ -39,9 +39,9 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 class Distiller {
  public:
   /// `training` are the initial weights to distil for, `validation` those to score with; `start` is a set to go on from
-  /// (`adapted`). The dataset must outlive the distiller. @throws ArgumentError for options out of range, a dataset that
-  /// `check_dataset` refuses, that has no normalization or is too small for the hold-out and one batch, or a start that
-  /// does not fit.
+  /// (`adapted`). The dataset must outlive the distiller. @throws ArgumentError for options out of range, a dataset
+  /// that `check_dataset` refuses, that has no normalization or is too small for the hold-out and one batch, or a start
+  /// that does not fit.
   Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
             InitialWeights training, const InitialWeights& validation, const WorkerTeam& team,
             const std::optional<DistilledSet>& start = std::nullopt)

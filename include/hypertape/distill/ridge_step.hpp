@@ -21,8 +21,8 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The loss of a ridge regression upon the features of the distilled images (`RidgeGradient`), of one network of a
 /// `TrainedPool` in each iteration, which seed and iteration draw. An iteration first trains the network that the one
-/// before it took, on what that made of the images. Where the set has an augmentation, both see the images in variations
-/// of their own. Learning rates have no part in it.
+/// before it took, on what that made of the images. Where the set has an augmentation, both see the images in
+/// variations of their own. Learning rates have no part in it.
 class RidgeStep final : public OuterStep {
  public:
   /// For sets like this one, without an order. Network and initial weights must outlive it; `options` must be resolved.
