@@ -43,12 +43,12 @@ class Distiller {
   /// that `check_dataset` refuses, that has no normalization or is too small for the hold-out and one batch, or a start
   /// that does not fit.
   Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
-            InitialWeights training, const InitialWeights& validation, const WorkerTeam& team,
+            InitialWeights training, const InitialWeights& validation, WorkerTeam team,
             const std::optional<DistilledSet>& start = std::nullopt)
       : network_(std::move(network)),
         dataset_(dataset),
         options_(checked(options, dataset)),
-        team_(team),
+        team_(std::move(team)),
         training_(std::move(training)),
         split_(hold_out(dataset.train, *options_.validation.hold_out, *options_.validation.hold_out_seed)),
         validator_(network_, dataset, split_.held_out, validation.first(options_.validation.networks), options_),
@@ -122,7 +122,7 @@ class Distiller {
     npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};
     npz["weights_checksum"] = {{1}, std::vector<std::int64_t>{weights_checksum_.value()}};
     state_.save(npz);
-    outer_step_->save(npz);
+    outer_step_.save(npz);
     return npz;
   }
 
@@ -136,7 +136,7 @@ class Distiller {
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
     state_.restore(npz, path, options_.outer_loop.iterations);
-    outer_step_->restore(npz, path);
+    outer_step_.restore(npz, path);
   }
 
  private:
@@ -200,20 +200,20 @@ class Distiller {
     }
   }
 
-  std::unique_ptr<OuterStep> outer_step() const {
+  OuterStep outer_step() const {
     BatchSampler batches(dataset_, split_.train, options_);
     const DistilledSet& set = state_.parameters.set();
     if (options_.outer_loop.step == OuterStepKind::ridge) {
-      return std::make_unique<RidgeStep>(network_, training_, std::move(batches), options_, set, team_);
+      return OuterStep(std::make_shared<RidgeStep>(network_, training_, std::move(batches), options_, set, team_));
     }
-    return std::make_unique<UnrollStep>(network_, training_, std::move(batches), options_, set, team_);
+    return OuterStep(std::make_shared<UnrollStep>(network_, training_, std::move(batches), options_, set, team_));
   }
 
   /// Returns the loss.
   double take_step() {
     const long iteration = state_.iteration;
     const OuterLoopOptions& outer = options_.outer_loop;
-    const OuterGradient found = (*outer_step_)(state_.parameters.set(), iteration);
+    const OuterGradient found = outer_step_(state_.parameters.set(), iteration);
     certificate_ = found.certificate;
     state_.parameters.update(found.gradient, outer.halve_every
                                                  ? optim::step_schedule(iteration, *outer.halve_every, 0.5)
@@ -229,7 +229,7 @@ class Distiller {
   data::Split split_;
   Validator validator_;
   TrainingState state_;
-  std::unique_ptr<OuterStep> outer_step_;
+  OuterStep outer_step_;
   std::optional<Certificate> certificate_;
   data::Checksum data_checksum_, weights_checksum_;
   Origin origin_;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 
 #include "hypertape/distill/distilled_set.hpp"
@@ -17,23 +19,39 @@ struct OuterGradient {
   std::optional<Certificate> certificate = std::nullopt;  ///< of these, if they were to be certified
 };
 
-/// A loss on real images that outer steps lower, with its derivatives.
+/// A loss on real images that outer steps lower, with its derivatives: any Step behind one type. A Step gives an
+/// OuterGradient of a set and the number of the iteration, and where later iterations depend on more than the set, it
+/// has `save(npz)`, which adds that to the arrays of a checkpoint, and `restore(npz, path)`, which takes it back.
 class OuterStep {
  public:
-  OuterStep() = default;
-  OuterStep(const OuterStep&) = delete;
-  OuterStep& operator=(const OuterStep&) = delete;
-  virtual ~OuterStep() = default;
+  /// Copies share the step.
+  template <class Step>
+  explicit OuterStep(const std::shared_ptr<Step>& step)
+      : take_([step](const DistilledSet& set, long iteration) { return (*step)(set, iteration); }) {
+    if constexpr (requires(io::Npz & npz) { step->save(npz); }) {
+      save_ = [step](io::Npz& npz) { step->save(npz); };
+      restore_ = [step](const io::Npz& npz, const std::filesystem::path& path) { step->restore(npz, path); };
+    }
+  }
 
-  /// Those of this iteration at this set; iterations follow each other. @throws DivergenceError if anything is not
+  /// That of this iteration at this set; iterations follow each other. @throws DivergenceError if anything is not
   /// finite; another iteration may follow.
-  virtual OuterGradient operator()(const DistilledSet& set, long iteration) = 0;
+  OuterGradient operator()(const DistilledSet& set, long iteration) const { return take_(set, iteration); }
 
-  /// Adds what later iterations depend on, besides the set, to the arrays of a checkpoint.
-  virtual void save(io::Npz&) const {}
+  /// Adds what later iterations depend on to the arrays of a checkpoint.
+  void save(io::Npz& npz) const {
+    if (save_) save_(npz);
+  }
   /// Takes back what `save` wrote. @throws DataError naming the array that is missing, does not fit, or holds what no
   /// run leaves; the state is then undefined.
-  virtual void restore(const io::Npz&, const std::filesystem::path&) {}
+  void restore(const io::Npz& npz, const std::filesystem::path& path) const {
+    if (restore_) restore_(npz, path);
+  }
+
+ private:
+  std::function<OuterGradient(const DistilledSet&, long)> take_;
+  std::function<void(io::Npz&)> save_;
+  std::function<void(const io::Npz&, const std::filesystem::path&)> restore_;
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -23,7 +23,7 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 /// `TrainedPool` in each iteration, which seed and iteration draw. An iteration first trains the network that the one
 /// before it took, on what that made of the images. Where the set has an augmentation, both see the images in
 /// variations of their own. Learning rates have no part in it.
-class RidgeStep final : public OuterStep {
+class RidgeStep {
  public:
   /// For sets like this one, without an order. Network and initial weights must outlive it; `options` must be resolved.
   /// @throws ArgumentError as `RidgeGradient` and `TrainedPool`.
@@ -33,11 +33,14 @@ class RidgeStep final : public OuterStep {
         batches_(std::move(batches)),
         gradient_(network, options.ridge.regularizer, team),
         pool_(network, training, options.ridge, inner_samples_per_block(set.count()), team) {}
+  RidgeStep(const RidgeStep&) = delete;
+  RidgeStep& operator=(const RidgeStep&) = delete;
 
   /// The networks.
   const TrainedPool& pool() const { return pool_; }
 
-  OuterGradient operator()(const DistilledSet& set, long iteration) override {
+  /// As `OuterStep`.
+  OuterGradient operator()(const DistilledSet& set, long iteration) {
     const auto varied = [&](bool in_training) {
       return data::augment(set.images.front(), set.augmentation, draws(iteration, in_training));
     };
@@ -59,8 +62,10 @@ class RidgeStep final : public OuterStep {
     return result;
   }
 
-  void save(io::Npz& npz) const override { pool_.save(npz); }
-  void restore(const io::Npz& npz, const std::filesystem::path& path) override { pool_.restore(npz, path); }
+  /// As `OuterStep`.
+  void save(io::Npz& npz) const { pool_.save(npz); }
+  /// As `OuterStep`.
+  void restore(const io::Npz& npz, const std::filesystem::path& path) { pool_.restore(npz, path); }
 
  private:
   Index network_of(long iteration) const {

@@ -22,15 +22,15 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The loss of networks that are trained on the distilled set, differentiated through all of their training (Wang et
 /// al. 2018, Algorithm 1): the mean over the initial weights of one iteration.
-class UnrollStep final : public OuterStep {
+class UnrollStep {
  public:
   /// For sets like this one. Network and initial weights must outlive it; `options` must be resolved. @throws
   /// ArgumentError if the options' budget of memory does not do, before the first step finds out.
   UnrollStep(const nn::Network<float>& network, const InitialWeights& training, BatchSampler batches,
-             const DistillOptions& options, const DistilledSet& set, const WorkerTeam& team)
+             DistillOptions options, const DistilledSet& set, const WorkerTeam& team)
       : network_(network),
         training_(training),
-        options_(options),
+        options_(std::move(options)),
         batches_(std::move(batches)),
         unroll_(nn::ClassificationLoss{&network}, unroll_options(set), team) {
     for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(nn::ClassificationLoss{&network}, team);
@@ -38,8 +38,11 @@ class UnrollStep final : public OuterStep {
     const auto theta0 = training_.of_iteration(options_.outer_loop.networks, 0, options_.seed);
     unroll_.predicted_bytes(plan_of(set, 0).loop(set, theta0.front()), theta0.size());
   }
+  UnrollStep(const UnrollStep&) = delete;
+  UnrollStep& operator=(const UnrollStep&) = delete;
 
-  OuterGradient operator()(const DistilledSet& set, long iteration) override {
+  /// As `OuterStep`.
+  OuterGradient operator()(const DistilledSet& set, long iteration) {
     const OuterLoopOptions& outer = options_.outer_loop;
     const std::vector<Tensor<float>> theta0 = training_.of_iteration(outer.networks, iteration, options_.seed);
     batches_.draw(iteration, static_cast<Index>(theta0.size()));
