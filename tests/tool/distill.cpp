@@ -163,14 +163,14 @@ TEST_CASE("tool: images kept in the range of pixels, real ones varied, a clip th
 TEST_CASE("tool: outer steps by ridge regression on whitened images make a set that evaluate trains networks on") {
   const TemporaryFolder folder;
   const std::filesystem::path out = folder.path() / "run";
-  const std::string network = " --net mlp --hidden 20", ridge = " --outer-step ridge --unordered";
+  const std::string network = " --net mlp --hidden 20 --image-size 8", ridge = " --outer-step ridge --unordered";
   const std::string random = " --init random --validation-networks 1 --test-networks 2";
   const Result made =
       tool(quick(out) + network + ridge + random + " --zca 0.1 --pool-networks 2 --pool-steps 3" + " --augment crop=1");
   CAPTURE(made.output);
   REQUIRE(made.exit_code == 0);
   const io::Npz npz = io::read_npz(out / "distilled.npz");
-  CHECK(npz.at("whitening").shape == std::vector<Index>{784, 784});
+  CHECK(npz.at("whitening").shape == std::vector<Index>{64, 64});
   CHECK(npz.contains("augmentation"));
   CHECK(nlohmann::json::parse(file_bytes(out / "config.json")).at("outer_step") == "ridge");
   const Result tested = tool("evaluate --dataset mnist --protocol free --epochs 2 --init random --test-networks 2" +
