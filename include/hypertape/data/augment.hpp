@@ -34,14 +34,14 @@ struct Augmentation {
 
   /// @throws ArgumentError, naming the first value that is out of its range.
   void validate() const {
-    const auto require = [](bool valid, const char* name, const char* range, auto value) {
+    const auto expect = [](bool valid, const char* name, const char* range, auto value) {
       if (!valid) throw ArgumentError("augmentation: ", name, " needs ", range, ", got ", value);
     };
-    require(crop >= 0 && crop <= 4096, "crop", "pixels in [0, 4096]", crop);
-    require(scale >= 1 && scale <= 16, "scale", "a factor in [1, 16]", scale);
-    require(rotate >= 0 && rotate <= 180, "rotate", "degrees in [0, 180]", rotate);
-    require(brightness >= 0 && brightness <= 100, "brightness", "a value in [0, 100]", brightness);
-    require(cutout >= 0 && cutout < 1, "cutout", "a share in [0, 1)", cutout);
+    expect(crop >= 0 && crop <= 4096, "crop", "pixels in [0, 4096]", crop);
+    expect(scale >= 1 && scale <= 16, "scale", "a factor in [1, 16]", scale);
+    expect(rotate >= 0 && rotate <= 180, "rotate", "degrees in [0, 180]", rotate);
+    expect(brightness >= 0 && brightness <= 100, "brightness", "a value in [0, 100]", brightness);
+    expect(cutout >= 0 && cutout < 1, "cutout", "a share in [0, 1)", cutout);
   }
 
   /// Whether both vary images in the same way.

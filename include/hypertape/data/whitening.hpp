@@ -80,7 +80,8 @@ class Whitening {
     std::call_once(factorized_, [&] {
       factor_.compute(Eigen::Map<const Eigen::MatrixXf>(matrix_.data(), dimension(), dimension()));
     });
-    if (factor_.info() != Eigen::Success) throw ArgumentError("whitening: the matrix is not positive definite");
+    constexpr Eigen::ComputationInfo success{};  // whose name is a macro of X11's
+    if (factor_.info() != success) throw ArgumentError("whitening: the matrix is not positive definite");
     const Index N = images.shape()[0];
     Eigen::Map<Eigen::MatrixXf> values(images.data(), N, dimension());
     values = factor_.solve(values.transpose()).transpose().eval();

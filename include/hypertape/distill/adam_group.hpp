@@ -62,7 +62,7 @@ class AdamGroup {
     npz[name] = {{count}, values};
     npz[name + ".adam_steps"] = {{1}, std::vector<std::int64_t>{adam_.state().steps}};
     for (std::size_t i = 0; i < adam_.state().slot.size(); ++i) {
-      npz[name + slots[i]] = {{count}, to_row_major(adam_.state().slot[i])};
+      npz[name + slot_names[i]] = {{count}, to_row_major(adam_.state().slot[i])};
     }
   }
 
@@ -78,7 +78,7 @@ class AdamGroup {
     optim::State<T> state;
     state.steps = io::require_values<std::int64_t>(npz, path, name + ".adam_steps", {1})[0];
     if (state.steps > 0) {
-      for (const char* slot : slots) {
+      for (const char* slot : slot_names) {
         const std::vector<T>& moments = io::require_values<T>(npz, path, name + slot, {count});
         state.slot.emplace_back(Shape{count}, std::span(moments));
       }
@@ -87,7 +87,7 @@ class AdamGroup {
   }
 
  private:
-  static constexpr std::array slots{".adam_mean", ".adam_square"};
+  static constexpr std::array slot_names{".adam_mean", ".adam_square"};
 
   optim::Optimizer<T> adam_;
 };
