@@ -90,7 +90,7 @@ Problem<T> convnet_problem(Index distilled = 13, Index real = 37) {
           1e-3};
 }
 
-TEST_CASE("ridge gradient: that of the formula on one tape, whatever the blocks, and of central differences") {
+TEST_CASE("ridge gradient: agrees with the formula on one tape, whatever the blocks, and with central differences") {
   Problem<double> problem = convnet_problem<double>();
   const double loss = problem.solve();
   const auto whole = [&](std::span<const Var<double>> v) {

@@ -13,8 +13,8 @@ Inputs are those of lenet_hypergradient.py, whose functions are used: with u = u
     theta       salt 1: weights (2u - 1) * sqrt(3 / fan_in), biases and beta (2u - 1) * 0.1, gamma 1 + (2u - 1) * 0.1
     images      salt 10, two of the network's size: 2u - 1; labels 3 and 8
 
-For the default network (depth 3, width 128, 3 x 32 x 32): blocks logits, loss and, for the gradients by theta (every 1009th entry,
-of less than 100,000 every 11th) and images (every 31st), norm, sample and projection; the same for the variants of VARIANTS, whose
+For the default network (depth 3, width 128, 3 x 32 x 32): blocks logits, loss and, for the gradients with respect to
+theta (every 1009th entry, of less than 100,000 every 11th) and images (every 31st), norm, sample and projection; the same for the variants of VARIANTS, whose
 names go before the blocks. The hypergradient is that of width 8 and depth 3 on 1 x 28 x 28: two steps, each with 3 images (salts 10
 and 11) and learning rates 0.05 and 0.1, momentum 0.5, the hard labels and the outer loss of lenet_hypergradient.py, the unroll as
 one graph. Blocks hypergradient/loss, /learning_rates, /momentum, and for images (every 7th) and theta_0 (every 11th) norm, sample

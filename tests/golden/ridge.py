@@ -9,8 +9,8 @@ real images and labels of the outer loss there, 8 of salt 20. With labels less 1
 
     K = f(x_s) f(x_s)^T    lambda = 1e-4 trace(K)    p = f(x_t) f(x_s)^T (K + lambda I)^-1 y_s    L = 1/16 sum (p - y_t)^2
 
-by torch.linalg.solve, differentiated as one graph. Blocks: loss; and for the gradients by images (every 7th) and labels (all) norm,
-sample and projection.
+by torch.linalg.solve, differentiated as one graph. Blocks: loss; and for the gradients with respect to
+images (every 7th) and labels (all) norm, sample and projection.
 """
 import torch
 import torch.nn.functional as F

@@ -26,8 +26,8 @@ struct Augmentation {
   Index crop = 0;         ///< the image is moved by up to so many pixels, to each side
   double scale = 1;       ///< rows and columns are stretched by factors in [1 / scale, scale], each by one of its own
   double rotate = 0;      ///< the image is turned by up to so many degrees, to each side
-  double brightness = 0;  ///< all values grow or shrink by up to half of that
-  double cutout = 0;      ///< a square of that share of the image's sides becomes zero, around a place within the image
+  double brightness = 0;  ///< up to half of it is added to all values, or subtracted
+  double cutout = 0;      ///< a square with this share of the image's sides becomes zero, around a random pixel
 
   /// Whether nothing is varied.
   bool is_none() const { return *this == Augmentation{}; }
@@ -210,7 +210,7 @@ inline void check_augmentation(const Shape& shape, const Augmentation& augmentat
 /// interpolation of values that are zero outside of the image, made brighter, and cut.
 /// @throws ShapeError for anything but images; ArgumentError for a negative position, and as `Augmentation::validate`.
 template <class T>
-Tensor<T> augment(const Tensor<T>& images, const Augmentation& augmentation, const AugmentationDraws& draws) {
+Tensor<T> augment(Tensor<T> images, const Augmentation& augmentation, const AugmentationDraws& draws) {
   detail::check_augmentation(images.shape(), augmentation, draws);
   if (augmentation.is_none()) return images;
   const Shape& shape = images.shape();
@@ -228,7 +228,7 @@ Tensor<T> augment(const Tensor<T>& images, const Augmentation& augmentation, con
   return varied;
 }
 
-/// The derivative with respect to the images (N, C, H, W), of that with respect to what `augment` makes of them.
+/// Pulls the derivative with respect to the varied images back to the images, both (N, C, H, W).
 /// @throws as `augment`.
 template <class T>
 Tensor<T> augment_adjoint(const Tensor<T>& derivative, const Augmentation& augmentation,

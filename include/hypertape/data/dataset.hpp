@@ -298,8 +298,8 @@ void gather_one_hot(const LabeledImages& images, std::span<const Index> which, T
   }
 }
 
-/// Mean and standard deviation of each channel of pixel / 255 over all images. A channel whose pixels all have the same
-/// value gets 1 in place of its standard deviation, 0, so that it becomes 0 (but for rounding) in each of them.
+/// Mean and standard deviation of each channel of pixel / 255 over all images. For a constant channel, 1
+/// replaces the standard deviation of 0, so that the normalized channel is 0 up to rounding.
 /// @throws ArgumentError if every channel is like that, for then there is nothing to learn.
 inline Normalization compute_normalization(const LabeledImages& images) {
   check_sizes(images, "compute_normalization");

@@ -43,9 +43,7 @@ class BatchSampler {
     const auto which = std::span<const Index>(batches_[static_cast<std::size_t>(network)])
                            .subspan(static_cast<std::size_t>(places.begin), static_cast<std::size_t>(places.size()));
     data::gather(dataset_.train, which, dataset_.normalization, x);
-    if (!augmentation_.is_none()) {
-      x = data::augment(x, augmentation_, {seed_, static_cast<std::uint64_t>(first_ + network), places.begin});
-    }
+    x = data::augment(std::move(x), augmentation_, {seed_, static_cast<std::uint64_t>(first_ + network), places.begin});
     data::gather_one_hot(dataset_.train, which, y);
     objective_.relabel(y);
   }

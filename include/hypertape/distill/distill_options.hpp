@@ -57,7 +57,7 @@ struct RealImageOptions {
                                       ///< score; without: if `unequal_classes` says so
 };
 
-/// What the loss on real images is of that an outer step lowers.
+/// Whose loss on real images an outer step lowers.
 enum class OuterStepKind {
   unroll,  ///< of networks trained on the distilled images, differentiated through their training
   ridge,   ///< of a ridge regression upon the features that networks of a pool have of the distilled images
@@ -65,8 +65,8 @@ enum class OuterStepKind {
 
 /// The steps that learn images, labels and learning rates.
 struct OuterLoopOptions {
-  OuterStepKind step = OuterStepKind::unroll;  ///< with `ridge`, networks, windows and certificates count for nothing,
-                                               ///< or are refused, and learning rates are not learned
+  OuterStepKind step = OuterStepKind::unroll;  ///< `ridge` takes one network of its pool, refuses windows and
+                                               ///< certificates, and learns no learning rates
   long iterations = 12000;                     ///< outer steps
   Index networks = 4;                          ///< initial weights of one outer step, where there are several
   std::optional<long> halve_every = {};     ///< iterations that halve Adam's rates; without: half a cosine down to zero

@@ -129,7 +129,8 @@ class LinearResidual {
     }
   }
 
-  /// The expectation over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives by the points and their targets.
+  /// The expectation over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives with respect to the points and
+  /// targets.
   const Hypergradient<double>& expected(const LinearPoints& points) {
     return ensemble_(points.inner_loop(solution_), starts_, [this](Index, int) {
       return [this](const Tensor<double>& theta, Tensor<double>& gradient) {

@@ -45,8 +45,8 @@ inline Tensor<float> load_named_weights(const std::filesystem::path& path, const
   return detail::read_tensors(path, network, parameters.entries().size(), Tensor<float>(Shape{parameters.size()}));
 }
 
-/// The same but for the last layer, whose weight and what follows are those of `drawn`, theta (P): for other classes
-/// than those that the weights were trained for. The file may lack them, or have them in other shapes. @throws
+/// The same, except that the last layer (its weight and all that follows) comes from `drawn`, theta (P): for classes
+/// that the weights were not trained for. The file may lack them, or have them in other shapes. @throws
 /// DataError as above; ShapeError unless `drawn` is a theta of the network.
 inline Tensor<float> load_named_weights(const std::filesystem::path& path, const nn::Network<float>& network,
                                         const Tensor<float>& drawn) {

@@ -33,7 +33,7 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 template <class T>
 class RidgeGradient {
  public:
-  /// The network must outlive it, and the network must have features. @throws ArgumentError if it has none.
+  /// The network must have features, and outlive it. @throws ArgumentError if it has none.
   RidgeGradient(const nn::Network<T>& network, double regularizer, const WorkerTeam& team)
       : network_(network),
         regularizer_(regularizer),
@@ -48,7 +48,7 @@ class RidgeGradient {
   RidgeGradient(const RidgeGradient&) = delete;
   RidgeGradient& operator=(const RidgeGradient&) = delete;
 
-  /// For weights theta (P), whose last layer counts for nothing, and distilled images (N, C, H, W) and labels (N, K).
+  /// For weights theta (P), whose last layer is not used, and distilled images (N, C, H, W) and labels (N, K).
   /// `load(range, x, y)` gives the real images and labels of that range of `samples`, from several threads at once.
   /// Returns L; writes the derivatives, in the shapes of images and labels. @throws DivergenceError if features, the
   /// loss or a derivative are not finite, or all features are zero; ShapeError if shapes do not fit.

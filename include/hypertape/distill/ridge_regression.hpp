@@ -12,8 +12,8 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 ///
 ///     W = X^T (X X^T + lambda I)^-1 Y
 ///
-/// by Cholesky's factorization of that matrix (N, N), which suits fewer samples than features. The derivatives are
-/// those of lambda, too. @throws ShapeError if these do not fit; ArgumentError unless the regularizer is positive, or
+/// by Cholesky's factorization of that matrix (N, N), which suits fewer samples than features. The derivatives
+/// include lambda's. @throws ShapeError if these do not fit; ArgumentError unless the regularizer is positive, or
 /// if all features are zero.
 template <class T>
 Var<T> ridge_weights(Var<T> features, Var<T> targets, double regularizer) {

@@ -51,7 +51,8 @@ class LossDerivatives {
     bring_back(records_.size());
     const TapeSetting<T> scope(tape_, &Tape<T>::keep_apart, true);
     Record record = put_on_tape(inputs, weight);
-    // Forward over reverse needs the gradients by all inputs on the tape; reverse over reverse makes its own.
+    // Forward over reverse needs the gradients with respect to all inputs on the tape; reverse over reverse makes its
+    // own.
     push(record, !reverse_, mode, gradient_out);
     record.end = static_cast<NodeId>(tape_.size());
     record.forgettable = tape_.can_forget(static_cast<NodeId>(record.before.nodes), record.end);
@@ -145,7 +146,7 @@ class LossDerivatives {
   using NodeId = typename Tape<T>::NodeId;
 
   /// One recorded loss. Its inputs, theta, the data and, if there are some, phi, lie in vars_ from `begin` on, behind
-  /// them its gradients by these, times the weight, as far as they are wanted.
+  /// them its gradients with respect to these, times the weight, as far as they are wanted.
   struct Record {
     typename Tape<T>::Mark before;
     T weight = 0;
