@@ -156,7 +156,8 @@ struct CommonOptions {
   data::Dataset read() {
     if (dataset != "folder") {
       data::Dataset loaded = data::load_dataset(dataset, data);
-      return image_size ? data::resize(loaded, *image_size, *image_size) : loaded;
+      if (image_size) loaded = data::resize(std::move(loaded), *image_size, *image_size);
+      return loaded;
     }
     data::ImageFolderOptions folder;
     folder.size = image_size.value_or(folder.size);

@@ -102,13 +102,12 @@ inline LabeledImages resize_and_crop(const LabeledImages& images, Index shorter,
 
 /// The dataset with all images at another size, and the normalization of its training images as they are then. One of
 /// this size already stays as it is. @throws as for images, and as `compute_normalization`.
-inline Dataset resize(const Dataset& dataset, Index height, Index width) {
-  Dataset resized = dataset;
-  if (dataset.train.height == height && dataset.train.width == width) return resized;
-  resized.train = resize(dataset.train, height, width);
-  if (dataset.test.count > 0) resized.test = resize(dataset.test, height, width);
-  resized.normalization = compute_normalization(resized.train);
-  return resized;
+inline Dataset resize(Dataset dataset, Index height, Index width) {
+  if (dataset.train.height == height && dataset.train.width == width) return dataset;
+  dataset.train = resize(dataset.train, height, width);
+  if (dataset.test.count > 0) dataset.test = resize(dataset.test, height, width);
+  dataset.normalization = compute_normalization(dataset.train);
+  return dataset;
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::data
