@@ -20,6 +20,7 @@
 #include "support/compare.hpp"
 #include "support/random_tensor.hpp"
 #include "support/rule_steps.hpp"
+#include "support/sanitized.hpp"
 
 // What holds for every update rule: its derivatives are those of its step, its bits do not depend on threads, on the
 // weights beside one, or on where the result goes.
@@ -231,7 +232,7 @@ TEST_CASE_TEMPLATE("rules: a weight's step depends on no weight beside it", T, f
         return one;
       };
       const RuleSteps<T> single(steps.rule, 1, {}, steps.step);
-      const bool all = weights != 8192 && weights != 20000;  // else some weights, and no sums
+      const bool all = weights < 8192 || (weights == 8193 && !sanitized);  // else some weights, and no sums
       std::vector<double> rates(in.rates.size()), coefficients(in.coefficients.size()), phi(2);
       std::vector<double> rates_size(rates), coefficients_size(coefficients), phi_size(phi);
       const auto add = [](double& sum, double& size, T value) {
@@ -284,6 +285,7 @@ TEST_CASE_TEMPLATE("rules: a weight's step depends on no weight beside it", T, f
 TEST_CASE_TEMPLATE("rules: the same bits on any number of threads, and in place", T, float, double) {
   for (const Index weights : {7, 20000}) {
     for_each_case<T>(all_rules<T>(), weights, {3, weights - 3}, [&](RuleSteps<T> steps, const StepParts<T>& in) {
+      if (sanitized && weights > 7 && steps.step == 0) return;  // as good as the other step
       const StepParts<T> along = RuleSteps<T>::random_like(in, 7);
       const Iterate<T> next = steps.stepped(in), tangent = steps.tangent(in, along);
       const StepParts<T> derivatives = steps.adjoint(in, along.iterate);
