@@ -167,6 +167,34 @@ TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 25
   check_range();
 }
 
+TEST_CASE("distilled parameters: clamped labels stay probabilities, to the same bits when they are restored") {
+  const auto clamped = [](DistillOptions& o) { o.labels = {.soft = true, .clamp = true, .learning_rate = 0.4}; };
+  DistilledParameters set = small_set(clamped);
+  SetGradient gradient = small_gradient();
+  for (Tensor<float>& y : gradient.labels) {
+    for (Index i = 0; i < y.size(); ++i) y[i] = i % 2 == 0 ? 1.0F : -1.0F;
+  }
+  for (int step = 0; step < 3; ++step) set.update(gradient, 1);
+  int between = 0;
+  for (const Tensor<float>& y : set.set().labels) {
+    for (Index n = 0; n < y.shape()[0]; ++n) {
+      double sum = 0;
+      for (Index k = 0; k < y.shape()[1]; ++k) {
+        CHECK(y(n, k) >= 0);
+        between += y(n, k) > 0 && y(n, k) < 1;
+        sum += static_cast<double>(y(n, k));
+      }
+      CHECK(std::abs(sum - 1) <= 1e-6);
+    }
+  }
+  CHECK(between > 0);
+  io::Npz npz;
+  set.save(npz);
+  DistilledParameters again = small_set(clamped);
+  again.restore(npz, "file");
+  for (std::size_t s = 0; s < set.set().labels.size(); ++s) CHECK(equal(again.set().labels[s], set.set().labels[s]));
+}
+
 TEST_CASE("distilled parameters: a hypergradient that is not finite changes nothing") {
   DistilledParameters set = small_set([](DistillOptions& o) { o.labels.soft = true; });
   const DistilledSet before = set.set();

@@ -47,6 +47,7 @@ struct ImageOptions {
 /// The labels of the distilled images.
 struct LabelOptions {
   bool soft = false;            ///< learn the labels too
+  bool clamp = false;           ///< keep soft labels probabilities
   double learning_rate = 0.02;  ///< of Adam, for soft labels
 };
 
@@ -157,6 +158,7 @@ struct DistillOptions {
     visit(images.clamp, {"clamp_images", "Keep the images in the range of pixels"});
     visit(images.learning_rate, {"learning_rate", "Of the outer Adam, for the images"});
     visit(labels.soft, {"soft_labels", "Learn the labels too"});
+    visit(labels.clamp, {"clamp_labels", "Keep soft labels probabilities, which any training on them bears"});
     visit(labels.learning_rate, {"labels_learning_rate", "Of the outer Adam, for soft labels"});
     visit.heading("Real images");
     visit(real.batch, {"batch", "Real images that each network of an outer step is tested with", positive,
@@ -262,6 +264,7 @@ struct DistillOptions {
     if (inner_loop.batch && !inner_loop.unordered) {
       refuse("inner_batch goes with unordered: the steps of an ordered set have images of their own");
     }
+    if (labels.clamp && !labels.soft) refuse("clamp_labels goes with soft_labels");
     inner_loop.rule.validate();
     augmentation.validate();
     const Index length = inner_loop.length(), window = outer_loop.window.value_or(length);

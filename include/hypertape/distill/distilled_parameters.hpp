@@ -14,6 +14,7 @@
 #include "hypertape/distill/adam_group.hpp"
 #include "hypertape/distill/distill_options.hpp"
 #include "hypertape/distill/distilled_set.hpp"
+#include "hypertape/distill/probability_simplex.hpp"
 #include "hypertape/distill/training_plan.hpp"
 #include "hypertape/io/npz.hpp"
 #include "hypertape/optim/gradient_clip.hpp"
@@ -26,8 +27,8 @@ using hypertape::detail::concat;
 /// Adam of its own. Learning rates stay positive as softplus of raw values.
 class DistilledParameters {
  public:
-  /// From this set on, with the options' outer steps; images are kept in the range of pixels if the options ask for
-  /// that.
+  /// From this set on, with the options' outer steps; images are kept in the range of pixels, and labels
+  /// probabilities, if the options ask for that.
   DistilledParameters(DistilledSet set, const DistillOptions& options)
       : options_(options), set_(std::move(set)), clips_(options.outer_loop.clip_each ? 3 : 1, clip_of(options)) {
     images_.values = values_of(set_.images);
@@ -41,6 +42,7 @@ class DistilledParameters {
       rates_.values.push_back(eta + std::log(-std::expm1(-eta)));
     }
     publish();
+    if (options.labels.clamp) clamp_labels();
   }
 
   /// The set as it is.
@@ -78,6 +80,7 @@ class DistilledParameters {
     if (set_.soft_labels) labels_.step(each ? factor(1, labels) : all, decay * options_.labels.learning_rate);
     rates_.step(each ? factor(2, rates) : all, decay * options_.inner_loop.rates_learning_rate);
     publish();
+    if (options_.labels.clamp) clamp_labels();
     if (options_.outer_loop.average > 0) add_to_average();
   }
 
@@ -142,7 +145,7 @@ class DistilledParameters {
 
   /// Makes the set what the values say.
   void publish() {
-    if (options_.images.clamp) clamp();
+    if (options_.images.clamp) clamp_images();
     write(images_.values, set_.images);
     write(labels_.values, set_.labels);
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
@@ -165,8 +168,14 @@ class DistilledParameters {
     add(set_.learning_rates, average_->learning_rates);
   }
 
+  /// Not where a state is restored: done twice, it may round the last bit to another side.
+  void clamp_labels() {
+    for (Tensor<float>& labels : set_.labels) project_to_probabilities(labels);
+    labels_.values = values_of(set_.labels);
+  }
+
   /// Images (N, C, H, W) have samples innermost, so a channel is a contiguous run of N H W values.
-  void clamp() {
+  void clamp_images() {
     const Shape shape = set_.images.front().shape();
     const auto plane = static_cast<std::size_t>(shape[0] * shape[2] * shape[3]);
     const auto channels = static_cast<std::size_t>(shape[1]);
