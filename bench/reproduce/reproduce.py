@@ -4,10 +4,11 @@
 Without rows, all. Datasets are found as the tool finds them: $HYPERTAPE_DATA/mnist, usps, cifar-10. A row that is done is
 not run again; of those that were stopped, by Ctrl-C or a crash, `distill` and `pretrain` continue where they were, the
 others begin again. When a row is done, its summary goes to docs/results/ROW.json, from which results.py makes
-docs/results.md. A row that fails is named at the end; those that need it are left out.
+docs/results.md; the sets of some go to docs/results/sets. A row that fails is named at the end; those that need it are left out.
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import shutil
@@ -15,10 +16,12 @@ import signal
 import subprocess
 import sys
 
-from rows import PICTURE, TABLES, all_rows
+from rows import PICTURE, STORED, TABLES, all_rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
+RESULTS = ROOT / "docs" / "results"
+SETS = RESULTS / "sets"
+SUMS = SETS / "SHA256SUMS"
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPED = [124] + [128 + number for number in SIGNALS]  # exit codes of the tool: a time limit, or a signal
@@ -38,6 +41,11 @@ def load(path):
         return json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
+
+
+def checksums():
+    """Of the sets that are kept, as sha256sum writes and checks them."""
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(SETS.glob("*.npz")))
 
 
 def command_of(row, out):
@@ -77,12 +85,15 @@ def run(row, tool, out):
     if load(summary).get("interrupted", True):
         raise Stopped("was stopped; the same command continues")
     record = {"command": f"hypertape {row.options}", "summary": load(summary)}
-    results = ROOT / "docs" / "results"
-    results.mkdir(exist_ok=True)
-    (results / f"{row.name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    if row.name in {table.curve for table in TABLES}:
-        with open(folder / "log.csv") as log, open(results / f"{row.name}.csv", "w") as curve:
-            curve.writelines(",".join(line.split(",")[:3]) + "\n" for line in log)  # iteration, loss, hold_out_score
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{row.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    if row.name in {name for table in TABLES for name in (table.curve, table.race)}:
+        with open(folder / "log.csv") as log, open(RESULTS / f"{row.name}.csv", "w") as curve:
+            curve.writelines(",".join(line.split(",")[:4]) + "\n" for line in log)  # iteration, loss, hold_out_score, seconds
+    if row.name in STORED:
+        SETS.mkdir(exist_ok=True)
+        shutil.copy(folder / "distilled.npz", SETS / f"{row.name}.npz")
+        SUMS.write_text(checksums())
     if row.name == PICTURE:
         shutil.copy(folder / "distilled.png", ROOT / "docs" / "images" / f"{PICTURE}.png")
 

@@ -6,6 +6,7 @@ summaries say, or if a row of rows.py has no summary, or one of another command,
 """
 
 import argparse
+import csv
 import json
 import pathlib
 import re
@@ -14,8 +15,8 @@ import sys
 import tempfile
 import textwrap
 
-from reproduce import ROOT
-from rows import ELSEWHERE, FOR_ANY, HEADLINES, PICTURE, TABLES, all_rows
+from reproduce import RESULTS, ROOT, SUMS, checksums
+from rows import ELSEWHERE, FOR_ANY, HEADLINES, PICTURE, STORED, TABLES, all_rows
 
 HEAD = """# Results
 
@@ -25,7 +26,13 @@ the whole command's. Figures are percent of the test images: mean +- standard de
 before training. Whatever is chosen (the state of a run that is kept, a baseline's learning rate) is chosen on held-out training
 images; the test images are read once, at a run's end. Settings were chosen with less care: those of several rows (random
 initializations above all) were found by trying others whose test accuracy was seen ([which](distillation.md#why-these-defaults)). Rows were
-run on two machines, an Intel Xeon and an AMD EPYC, some beside other work, so that times compare only roughly. "Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3.
+run on two machines, an Intel Xeon and an AMD EPYC, some beside other work, so that times compare only roughly, and a row that starts from another's set may have had an earlier run of it. "Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3.
+
+The sets of some rows are kept in [results/sets/](results/sets/) ({stored}), with checksums in `SHA256SUMS`. One is tested again by its
+row's options, say
+
+    hypertape evaluate --dataset mnist --net convnet --initializer pytorch --init random --protocol free \\
+      --distilled docs/results/sets/free-mnist-1.npz --test-networks 2 --out out/free-mnist-1
 """
 
 
@@ -56,7 +63,8 @@ def figure(summary):
     if summary.get("method") and ("learning_rate" in summary or "learned_rates" in summary):
         text += f"; rate {summary['learning_rate']:g}" if summary.get("learning_rate") else "; learned rates"
         text += f", {summary['epochs']} epochs"
-    if "real_images" in summary and summary["protocol"]["name"] == "free":
+    protocol = summary.get("protocol", {})
+    if "real_images" in summary and (protocol["name"] == "free" or not protocol["ordered"]):
         text += f"; real images {summary['real_images']['test_accuracy']:.1f}"
         if "hard_labels" in summary:
             text += f"; under hard labels {summary['hard_labels']['test_accuracy']:.1f} and {summary['hard_labels']['real_images']['test_accuracy']:.1f}"
@@ -67,7 +75,7 @@ def figure(summary):
 
 def record_of(row):
     """What reproduce.py wrote of a row, none if it was not run."""
-    path = ROOT / "docs" / "results" / f"{row.name}.json"
+    path = RESULTS / f"{row.name}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 
@@ -89,11 +97,11 @@ TABLE_HEAD = "| | paper | here | time | command |\n|---|---|---|---|---|\n"
 def wrapped(text):
     """Paragraphs in lines of at most 120 columns."""
     fill = lambda part: textwrap.fill(part, 120, break_long_words=False, break_on_hyphens=False)
-    return "\n\n".join(part if part.startswith("#") else fill(part) for part in text.strip().split("\n\n"))
+    return "\n\n".join(part if part.startswith(("#", "    ")) else fill(part) for part in text.strip().split("\n\n"))
 
 
 def page():
-    text = wrapped(HEAD) + "\n"
+    text = wrapped(HEAD.replace("{stored}", ", ".join(f"`{name}`" for name in STORED))) + "\n"
     for table in TABLES:
         lines = "".join(line(row, row.what) for row in table.rows)
         text += f"\n## {table.title}\n\n{wrapped(table.text)}\n\n{TABLE_HEAD}{lines}"
@@ -102,7 +110,32 @@ def page():
         if table.curve:
             what = "Accuracy on the held-out images over the iterations"
             text += f"\n{what} of `{table.curve}`:\n\n![{what}](images/curve-{table.curve}.svg)\n"
+        if table.race and csv_of(table.race).exists():
+            text += f"\n![Accuracy on the held-out images over seconds](images/{table.race}.svg)\n\n{wrapped(pace(table.race))}\n"
     return text
+
+
+def csv_of(name):
+    return RESULTS / f"{name}.csv"
+
+
+def points_of(name):
+    """(seconds, percent of the held-out images) of a run's evaluations."""
+    with open(csv_of(name)) as file:
+        return [(float(line["seconds"]), float(line["hold_out_score"])) for line in csv.DictReader(file)]
+
+
+def pace(name):
+    """How long either took to what PyTorch reached."""
+    ours, theirs = points_of(name), points_of(f"{name}-pytorch")
+    goal = max(score for _, score in theirs)
+    first = lambda points: next((seconds for seconds, score in points if score >= goal), None)
+    if first(ours) is None:
+        return f"PyTorch reached {goal:.1f} % after {minutes(first(theirs))}; hypertape did not, {minutes(ours[-1][0])} in all."
+    return (
+        f"PyTorch's best score of {goal:.1f} % came after {minutes(first(theirs))}; hypertape passed it after {minutes(first(ours))}."
+        f" The whole runs took {minutes(theirs[-1][0])} and {minutes(ours[-1][0])}."
+    )
 
 
 def stale(row):
@@ -120,9 +153,9 @@ def chart(table, tool):
     points = [(row.what, record_of(row)) for row in table.rows]
     x_label = table.title.split(" over ")[1].removeprefix("the ")
     with tempfile.TemporaryDirectory() as folder:
-        csv, svg = pathlib.Path(folder) / "table.csv", pathlib.Path(folder) / "chart.svg"
-        csv.write_text("x,y\n" + "".join(f"{x},{record['summary']['test_accuracy']}\n" for x, record in points if record))
-        subprocess.run([tool, "chart", csv, "--y", "y", "--title", table.title, "--x-label", x_label,
+        points_csv, svg = pathlib.Path(folder) / "table.csv", pathlib.Path(folder) / "chart.svg"
+        points_csv.write_text("x,y\n" + "".join(f"{x},{record['summary']['test_accuracy']}\n" for x, record in points if record))
+        subprocess.run([tool, "chart", points_csv, "--y", "y", "--title", table.title, "--x-label", x_label,
                         "--y-label", "test accuracy, percent", "--out", svg], check=True, stdout=subprocess.DEVNULL)
         return svg.read_text()
 
@@ -131,9 +164,21 @@ def curve(name, tool):
     """The SVG of a run's score of held-out images over its iterations, drawn by the tool."""
     with tempfile.TemporaryDirectory() as folder:
         svg = pathlib.Path(folder) / "curve.svg"
-        subprocess.run([tool, "chart", ROOT / "docs" / "results" / f"{name}.csv", "--x", "iteration", "--y", "hold_out_score",
+        subprocess.run([tool, "chart", csv_of(name), "--x", "iteration", "--y", "hold_out_score",
                         "--y-label", "held-out images, percent right", "--title", name, "--out", svg], check=True,
                        stdout=subprocess.DEVNULL)
+        return svg.read_text()
+
+
+def race(name, tool):
+    """The SVG of two scores over seconds: a run's and PyTorch's."""
+    rows = [f"{seconds},{score}," for seconds, score in points_of(name)]
+    rows += [f"{seconds},,{score}" for seconds, score in points_of(f"{name}-pytorch")]
+    with tempfile.TemporaryDirectory() as folder:
+        both, svg = pathlib.Path(folder) / "both.csv", pathlib.Path(folder) / "race.svg"
+        both.write_text("\n".join(["seconds,hypertape,PyTorch", *rows]) + "\n")
+        subprocess.run([tool, "chart", both, "--y", "hypertape,PyTorch", "--y-label", "held-out images, percent right", "--title",
+                        "Accuracy over seconds", "--out", svg], check=True, stdout=subprocess.DEVNULL)
         return svg.read_text()
 
 
@@ -175,6 +220,8 @@ def main():
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     wrong = [text for text in map(stale, all_rows().values()) if text]
+    if SUMS.read_text() != checksums():
+        wrong.append(f"{SUMS.name} is not of the sets beside it")
     if options.check and wrong:
         sys.exit("\n".join(wrong))
     readme_path = ROOT / "README.md"
@@ -184,6 +231,8 @@ def main():
             made[ROOT / "docs" / "images" / f"{table.chart}.svg"] = chart(table, options.tool)
         if table.curve:
             made[ROOT / "docs" / "images" / f"curve-{table.curve}.svg"] = curve(table.curve, options.tool)
+        if table.race and csv_of(table.race).exists():
+            made[ROOT / "docs" / "images" / f"{table.race}.svg"] = race(table.race, options.tool)
     for path, text in made.items():
         if not options.check:
             path.write_text(text)

@@ -23,7 +23,7 @@ double square_distance(const std::vector<double>& a, const std::vector<double>& 
 
 TEST_CASE("probability simplex: the projection has probabilities, and no other ones are nearer") {
   Random random(3);
-  for (const std::size_t count : {1, 2, 3, 10}) {
+  for (const std::size_t count : {1U, 2U, 3U, 10U}) {
     for (int trial = 0; trial < 50; ++trial) {
       std::vector<double> from(count);
       for (double& value : from) value = 2 * random.normal();
