@@ -4,9 +4,9 @@
 usage: distillation.py MNIST_FOLDER [--iterations N] [--seed N] [--threads N] >race-pytorch.csv
 
 Ten images, one for each digit, train new ConvNets of 32 channels by 60 steps of Adam; the hypergradient goes back
-through the last 20 of a random number of steps (Feng, Ramasinghe and Kempe 2023). The graph of these steps is one, as PyTorch's
-users write it. Prints CSV: iteration, loss, hold_out_score (percent of 5,000 held-out training images that are right, a
-mean over four networks), and seconds, the evaluations among them.
+through the last 20 of a random number of steps (Feng, Ramasinghe and Kempe 2023). The graph of these steps is one, as
+PyTorch's users write it. Prints CSV: iteration, loss, hold_out_score (percent of 5,000 held-out training images that
+are right, a mean over four networks), and seconds, the evaluations among them.
 
 On Debian: apt-get install --no-install-recommends python3-torch python3-numpy libopenblas0-openmp
 """
@@ -22,11 +22,12 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from hypergradient import Network, convnet, gradient, layers
+from hypergradient import Network, convnet, layers
 
 WIDTH, STEPS, WINDOW, BATCH, HELD_OUT = 32, 60, 20, 256, 5000
 RATE, FIRST, SECOND, EPSILON = 1e-3, 0.9, 0.999, 1e-8  # of the inner Adam
 OUTER_RATE = 0.01
+IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 
 
 def idx(path):
@@ -38,9 +39,9 @@ def idx(path):
 
 def training_images(folder):
     """(60000, 1, 32, 32) of zero mean and unit variance but for the margin, which is 0 after that; and labels."""
-    images = idx(folder / "train-images-idx3-ubyte.gz").float().unsqueeze(1) / 255
+    images = idx(folder / IMAGES).float().unsqueeze(1) / 255
     images = (images - images.mean()) / images.std()
-    return F.pad(images, (2, 2, 2, 2)), idx(folder / "train-labels-idx1-ubyte.gz").long()
+    return F.pad(images, (2, 2, 2, 2)), idx(folder / LABELS).long()
 
 
 NET = Network(
@@ -98,6 +99,9 @@ def main():
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    for name in (IMAGES, LABELS):
+        if not (options.folder / name).is_file():
+            parser.error(f"no {name} in {options.folder}")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     x, y = training_images(options.folder)

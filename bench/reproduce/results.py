@@ -21,7 +21,7 @@ from rows import ELSEWHERE, FOR_ANY, HEADLINES, PICTURE, STORED, TABLES, all_row
 HEAD = """# Results
 
 Made by `bench/reproduce/results.py` from the summaries in [results/](results/); `bench/reproduce/reproduce.py ROW` runs a row
-again, from the command beside it (`--out` and, if need be, `--data` come on top; `{NAME}` is the folder of row NAME). Two cores with AVX-512, g++ 12.2; the time is
+again, from the command beside it (`--out` and, if need be, `--data` come on top; `{NAME}` is the folder of row NAME). Two cores, most with AVX-512, g++ 12.2; the time is
 the whole command's. Figures are percent of the test images: mean +- standard deviation over the networks tested, in parentheses
 before training. Whatever is chosen (the state of a run that is kept, a baseline's learning rate) is chosen on held-out training
 images; the test images are read once, at a run's end. Settings were chosen with less care: those of several rows (random
@@ -32,7 +32,7 @@ The sets of some rows are kept in [results/sets/](results/sets/) ({stored}), wit
 row's options, say
 
     hypertape evaluate --dataset mnist --net convnet --initializer pytorch --init random --protocol free \\
-      --distilled docs/results/sets/free-mnist-1.npz --test-networks 2 --out out/free-mnist-1
+      --distilled docs/results/sets/unordered-mnist-1.npz --test-networks 2 --out out/unordered-mnist-1
 """
 
 
@@ -126,16 +126,10 @@ def points_of(name):
 
 
 def pace(name):
-    """How long either took to what PyTorch reached."""
-    ours, theirs = points_of(name), points_of(f"{name}-pytorch")
-    goal = max(score for _, score in theirs)
-    first = lambda points: next((seconds for seconds, score in points if score >= goal), None)
-    if first(ours) is None:
-        return f"PyTorch reached {goal:.1f} % after {minutes(first(theirs))}; hypertape did not, {minutes(ours[-1][0])} in all."
-    return (
-        f"PyTorch's best score of {goal:.1f} % came after {minutes(first(theirs))}; hypertape passed it after {minutes(first(ours))}."
-        f" The whole runs took {minutes(theirs[-1][0])} and {minutes(ours[-1][0])}."
-    )
+    """What either reached, in which time."""
+    runs = [(who, points_of(file)) for who, file in (("hypertape", name), ("PyTorch", f"{name}-pytorch"))]
+    went = [f"{who} went from {run[0][1]:.1f} to {run[-1][1]:.1f} % in {minutes(run[-1][0])}" for who, run in runs]
+    return ", ".join(went) + "."
 
 
 def stale(row):
@@ -220,7 +214,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     wrong = [text for text in map(stale, all_rows().values()) if text]
-    if SUMS.read_text() != checksums():
+    if not SUMS.exists() or SUMS.read_text() != checksums():
         wrong.append(f"{SUMS.name} is not of the sets beside it")
     if options.check and wrong:
         sys.exit("\n".join(wrong))

@@ -158,7 +158,7 @@ struct DistillOptions {
     visit(images.clamp, {"clamp_images", "Keep the images in the range of pixels"});
     visit(images.learning_rate, {"learning_rate", "Of the outer Adam, for the images"});
     visit(labels.soft, {"soft_labels", "Learn the labels too"});
-    visit(labels.clamp, {"clamp_labels", "Keep soft labels probabilities, which any training on them bears"});
+    visit(labels.clamp, {"clamp_labels", "Keep soft labels probabilities, for training of any length"});
     visit(labels.learning_rate, {"labels_learning_rate", "Of the outer Adam, for soft labels"});
     visit.heading("Real images");
     visit(real.batch, {"batch", "Real images that each network of an outer step is tested with", positive,
