@@ -32,7 +32,7 @@ The sets of some rows are kept in [results/sets/](results/sets/) ({stored}), wit
 row's options, say
 
     hypertape evaluate --dataset mnist --net convnet --initializer pytorch --init random --protocol free \\
-      --distilled docs/results/sets/unordered-mnist-1.npz --test-networks 2 --out out/unordered-mnist-1
+      --width 32 --distilled docs/results/sets/unordered-mnist-1.npz --test-networks 2 --out out/unordered-mnist-1
 """
 
 

@@ -74,6 +74,7 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   ignored("baseline --dataset mnist --method k-means --classifier k-nn", "--weights", "--classifier network");
   refused(evaluate + " --initializer he-normal" + out, "--initializer goes with --init random");
   ignored(distill, "--labels-learning-rate", "--soft-labels");
+  refused(distill + " --clamp-labels" + out, "--clamp-labels goes with --soft-labels");
   ignored(distill + " --start real", "--initial-noise", "--start noise");
   refused("distill --dataset mnist --start lucky" + out, "lucky not in {noise,real,k-means}");
   ignored(distill, "--networks", "--init random or random-pretrained");

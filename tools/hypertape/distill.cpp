@@ -240,7 +240,7 @@ void check_options(const DistillCommand& command) {
   const Options& options = command.options;
   command.common.check(options);
   command.initialization.check(options);
-  options.only(command.distill.labels.soft, "--soft-labels", {"--labels-learning-rate"});
+  options.only(command.distill.labels.soft, "--soft-labels", {"--labels-learning-rate", "--clamp-labels"});
   options.only(command.distill.images.start == distill::Start::noise, "--start noise", {"--initial-noise"});
   options.only(!command.start_from, "a start from noise or real images, without --start-from",
                {"--initial-noise", "--start"});
