@@ -17,6 +17,7 @@
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/rank_threads.hpp"
 
 namespace hypertape::testing {
 namespace {
@@ -127,6 +128,105 @@ TEST_CASE("distiller: the same bits on one thread and on more") {
       CHECK(many.second == one.second);
     }
   }
+}
+
+TEST_CASE("distiller: the same bits on any number of ranks and threads, and a run goes on on another number") {
+  enum class Kind { fixed, random, varied, ridge };
+  const auto options_of = [](Kind kind) {
+    DistillOptions options = small_options();
+    options.inner_loop.steps = 2;
+    options.labels.soft = true;
+    options.outer_loop.iterations = 6;
+    options.outer_loop.networks = 3;
+    options.outer_loop.certify_every = 2;
+    options.initialization.random = kind != Kind::fixed;
+    if (kind == Kind::varied || kind == Kind::ridge) {
+      options.inner_loop.unordered = true, options.images.per_class = 2, options.inner_loop.batch = 15;
+      options.augmentation = {.flip = true, .crop = 2};
+    }
+    if (kind == Kind::ridge) {
+      options.outer_loop.step = distill::OuterStepKind::ridge;
+      options.outer_loop.certify_every.reset();
+    }
+    return options;
+  };
+  struct Outcome {
+    distill::DistilledSet set;
+    std::vector<double> figures = {};
+    io::Npz checkpoint = {};
+  };
+  const auto distil = [&](Kind kind, int threads, const Communicator& ranks, const io::Npz* from) {
+    const nn::Network<float> network = kind == Kind::ridge ? lenet() : linear();
+    Distiller distiller(network, glyphs(), options_of(kind), WorkerTeam(threads), ranks);
+    if (from != nullptr) distiller.restore(*from, "checkpoint");
+    Outcome outcome;
+    while (distiller.iteration() < (from == nullptr ? 2 : 4)) outcome.figures.push_back(distiller.iterate());
+    outcome.figures.push_back(distiller.evaluate());
+    if (ranks.rank() == 0 && distiller.certificate()) outcome.figures.push_back(distiller.certificate()->difference);
+    outcome.set = distiller.distilled();
+    outcome.checkpoint = distiller.checkpoint();
+    return outcome;
+  };
+  for (const Kind kind : {Kind::fixed, Kind::random, Kind::varied, Kind::ridge}) {
+    CAPTURE(static_cast<int>(kind));
+    const Outcome first = distil(kind, 1, Communicator::alone(), nullptr),
+                  then = distil(kind, 1, Communicator::alone(), &first.checkpoint);
+    for (const auto& counts : {std::pair(2, 1), {3, 2}, {4, 1}, {7, 1}}) {
+      const int size = counts.first, threads = counts.second;
+      CAPTURE(size);
+      std::vector<Outcome> firsts(static_cast<std::size_t>(size)), thens(firsts.size());
+      RankThreads::run(size, [&](const Communicator& ranks) {
+        const auto rank = static_cast<std::size_t>(ranks.rank());
+        firsts[rank] = distil(kind, threads, ranks, nullptr);
+        thens[rank] = distil(kind, threads, ranks, &first.checkpoint);
+      });
+      for (std::size_t rank = 0; rank < firsts.size(); ++rank) {
+        CAPTURE(rank);
+        check_same(firsts[rank].set, first.set);
+        check_same(thens[rank].set, then.set);
+        if (rank > 0 && kind != Kind::ridge) continue;  // certificates are the first rank's
+        CHECK(firsts[rank].figures == first.figures);
+        CHECK(thens[rank].figures == then.figures);
+      }
+    }
+  }
+}
+
+TEST_CASE("distiller: a network that diverges on one rank is that of all") {
+  DistillOptions options = small_options();
+  options.initialization.random = true;
+  options.outer_loop.networks = 4;
+  options.inner_loop.initial_learning_rate = 1e9;
+  const auto iterate = [&](bool skip, const Communicator& ranks) {
+    options.outer_loop.skip_diverged = skip;
+    Distiller distiller(lenet(), glyphs(), options, WorkerTeam(1), ranks);
+    distiller.iterate();
+    return distiller.skipped();
+  };
+  std::string message;
+  try {
+    iterate(false, Communicator::alone());
+  } catch (const DivergenceError& error) {
+    message = error.what();
+  }
+  REQUIRE(message.starts_with("iteration 0: initialization 0: "));
+  CHECK(iterate(true, Communicator::alone()) == 1);
+  DistillOptions shared = options;
+  RankThreads::run(3, [&](const Communicator& ranks) {
+    DistillOptions own = shared;
+    own.outer_loop.skip_diverged = false;
+    Distiller stops(lenet(), glyphs(), own, WorkerTeam(1), ranks);
+    try {
+      stops.iterate();
+      throw ArgumentError("it went on");
+    } catch (const DivergenceError& error) {
+      if (error.what() != message) throw ArgumentError(error.what());
+    }
+    own.outer_loop.skip_diverged = true;
+    Distiller skips(lenet(), glyphs(), own, WorkerTeam(1), ranks);
+    skips.iterate();
+    if (skips.skipped() != 1) throw ArgumentError("it was not skipped");
+  });
 }
 
 TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits of one that was not stopped") {

@@ -39,29 +39,26 @@ TEST_CASE("initial weights: random ones are a function of seed, purpose and numb
 
 TEST_CASE("initial weights: no iteration sees the random weights of another") {
   const InitialWeights weights = random_weights(1);
-  const auto first = weights.of_iteration(3, 0, 9), second = weights.of_iteration(3, 1, 9);
-  for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(equal(first[i], weights[static_cast<Index>(i)]));
-    CHECK(equal(second[i], weights[static_cast<Index>(3 + i)]));
-  }
+  CHECK(weights.numbers_of_iteration(3, 0, 9) == std::vector<Index>{0, 1, 2});
+  CHECK(weights.numbers_of_iteration(3, 1, 9) == std::vector<Index>{3, 4, 5});
 }
 
 TEST_CASE("initial weights: an iteration takes different networks of a pool, and in time all") {
   const InitialWeights weights = pool(7);
   CHECK(weights.count() == 7);
-  std::set<float> seen;
+  std::set<Index> seen;
   bool varied = false;
   for (long iteration = 0; iteration < 30; ++iteration) {
-    std::set<float> present;
-    for (const auto& theta : weights.of_iteration(3, iteration, 4)) present.insert(theta[0]);
+    const std::vector<Index> numbers = weights.numbers_of_iteration(3, iteration, 4);
+    const std::set<Index> present(numbers.begin(), numbers.end());
     CHECK(present.size() == 3);
     varied = varied || (iteration > 0 && !seen.contains(*present.begin()));
     seen.insert(present.begin(), present.end());
   }
   CHECK(seen.size() == 7);
   CHECK(varied);
-  CHECK(equal(weights.of_iteration(3, 5, 4)[1], weights.of_iteration(3, 5, 4)[1]));
-  CHECK(weights.of_iteration(9, 0, 4).size() == 7);
+  CHECK(weights.numbers_of_iteration(3, 5, 4) == weights.numbers_of_iteration(3, 5, 4));
+  CHECK(weights.numbers_of_iteration(9, 0, 4) == std::vector<Index>{0, 1, 2, 3, 4, 5, 6});
 }
 
 TEST_CASE("initial weights: the first few, and numbers that are not there") {

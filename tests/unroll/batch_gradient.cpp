@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "support/compare.hpp"
+#include "support/rank_threads.hpp"
 #include "support/small_problem.hpp"
 
 namespace hypertape::testing {
@@ -47,6 +48,27 @@ TEST_CASE("batch_gradient: the same bits whatever the number of threads") {
     for (int call = 0; call < 3; ++call) {
       CHECK(many(batch.theta, batch.x, batch.y, got) == loss);
       CHECK(equal(got, expected));
+    }
+  }
+}
+
+TEST_CASE("batch_gradient: the same bits on any number of ranks, also where there are more of them than blocks") {
+  for (const Index samples : {20, 333}) {
+    const Batch<float> batch(samples);
+    BatchGradient<float> one{SmallLoss()};
+    Tensor<float> expected;
+    const float loss = one(batch.theta, batch.x, batch.y, expected);
+    for (const int size : {2, 3, 4, 7}) {
+      RankThreads::run(size, [&](const Communicator& ranks) {
+        BatchGradient<float> many(SmallLoss(), WorkerTeam(1 + size % 2), hypertape::detail::outer_samples_per_block,
+                                  ranks);
+        Tensor<float> got;
+        for (int call = 0; call < 2; ++call) {
+          if (many(batch.theta, batch.x, batch.y, got) != loss || !equal(got, expected)) {
+            throw ArgumentError("other bits on rank ", ranks.rank(), " of ", size);
+          }
+        }
+      });
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "hypertape/optim/heavy_ball.hpp"
 #include "support/compare.hpp"
+#include "support/rank_threads.hpp"
 #include "support/small_problem.hpp"
 
 namespace hypertape::testing {
@@ -156,6 +157,52 @@ TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
   tasks[1] = tasks[0];
   tasks[1].y.pop_back();
   CHECK_THROWS_WITH_AS(ensemble(tasks, outer), doctest::Contains("task 1: InnerLoop: learning rates"), ShapeError);
+}
+
+TEST_CASE(
+    "unroll_ensemble: the same bits on any number of ranks, and what tasks do not share has no mean there either") {
+  const InnerLoop<double> loop = small_loop<double>(2, 2);
+  for (const std::size_t count : {std::size_t{1}, std::size_t{3}, std::size_t{5}}) {
+    const std::vector<Tensor<double>> theta0 = initializations(count);
+    std::vector<InnerLoop<double>> tasks;
+    for (std::uint64_t i = 0; i < count; ++i) {  // the last one has other data, and one step less
+      const bool last = i + 1 == count;
+      tasks.push_back(small_loop<double>(last ? 2 : 3, 2, last ? 4 : 3));
+      tasks.back().theta0 = theta0[i];
+    }
+    UnrollEnsemble<double> one(SmallLoss(), options()), one_of_tasks(SmallLoss(), options());
+    const Hypergradient<double>&expected = one(loop, theta0, outer), &of_tasks = one_of_tasks(tasks, outer);
+    for (const int size : {2, 3, 4, 7}) {
+      RankThreads::run(size, [&](const Communicator& ranks) {
+        UnrollEnsemble<double> many(SmallLoss(), options(), WorkerTeam(1), ranks);
+        for (int call = 0; call < 2; ++call) {
+          const Hypergradient<double>& h = many(loop, theta0, outer);
+          bool same = h.outer_loss == expected.outer_loss && equal(h.inner_losses, expected.inner_losses);
+          for_each_input([&](const InputName&, const auto& a, const auto& b) { same = same && equal(a, b); }, h,
+                         expected);
+          if (!same) throw ArgumentError("other bits on rank ", ranks.rank(), " of ", size);
+          if (h.theta_T.shape().rank() > 0) throw ArgumentError("theta_T of one rank's task");
+        }
+        if (many.results().size() !=
+            static_cast<std::size_t>(TaskShare(ranks, static_cast<Index>(count)).tasks.size())) {
+          throw ArgumentError("results of other ranks");
+        }
+        const Hypergradient<double>& h = many(tasks, outer);
+        if (!equal(h.theta0, of_tasks.theta0) || h.x.at(1).shape() != of_tasks.x.at(1).shape() ||
+            h.inner_losses.shape() != of_tasks.inner_losses.shape() || h.outer_loss != of_tasks.outer_loss) {
+          throw ArgumentError("other means of tasks on rank ", ranks.rank(), " of ", size);
+        }
+      });
+    }
+  }
+  std::vector<Tensor<double>> theta0 = initializations(5);
+  theta0[3][0] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(RankThreads::run(2,
+                                        [&](const Communicator& ranks) {
+                                          UnrollEnsemble<double>(SmallLoss(), {}, WorkerTeam(1), ranks)(loop, theta0,
+                                                                                                        outer);
+                                        }),
+                       "initialization 3: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
 }
 
 TEST_CASE("unroll_ensemble: its bytes are predicted") {

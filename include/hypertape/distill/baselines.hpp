@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/distilled_set.hpp"
@@ -116,15 +117,23 @@ class Selection {
   }
 
   /// The mean accuracy in percent of networks spread over the sets (`networks_of_set`) and trained by the schedule. One
-  /// that diverges is taken to get nothing right.
-  double score(std::span<const DistilledSet> sets, const TrainingSchedule& schedule, const WorkerTeam& team) const {
+  /// that diverges is taken to get nothing right. Ranks share out the networks.
+  double score(std::span<const DistilledSet> sets, const TrainingSchedule& schedule, const WorkerTeam& team,
+               const Communicator& ranks = Communicator::alone()) const {
     const auto count = static_cast<Index>(sets.size()), networks = static_cast<Index>(theta0_.size());
-    std::vector<double> percent(static_cast<std::size_t>((std::max)(count, networks)));
-    for_each_network(team, static_cast<Index>(percent.size()), [&](Index run) {
-      const DistilledSet set = with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
-      percent[static_cast<std::size_t>(run)] = accuracy(set, theta0_[static_cast<std::size_t>(run % networks)], team);
-    });
-    return mean_and_std(percent).mean;
+    return mean_and_std(share_out<double>(ranks, (std::max)(count, networks),
+                                          [&](Range own) {
+                                            std::vector<double> percent(static_cast<std::size_t>(own.size()));
+                                            for_each_network(team, own.size(), [&](Index i) {
+                                              const Index run = own.begin + i;
+                                              const DistilledSet set =
+                                                  with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
+                                              percent[static_cast<std::size_t>(i)] = accuracy(
+                                                  set, theta0_[static_cast<std::size_t>(run % networks)], team);
+                                            });
+                                            return percent;
+                                          }))
+        .mean;
   }
 
  private:

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "hypertape/core/error.hpp"
@@ -36,6 +38,18 @@ class Confusion {
   void add_none(Index truth) {
     require_class(truth);
     ++none_[static_cast<std::size_t>(truth)];
+  }
+
+  /// All counts as numbers in a row; as many for each Confusion of these classes.
+  std::vector<Index> numbers() const {
+    std::vector<Index> all = counts_;
+    all.insert(all.end(), none_.begin(), none_.end());
+    return all;
+  }
+  /// Takes back what `numbers` gave, of the same number of classes.
+  void set_numbers(std::span<const Index> numbers) {
+    std::copy_n(numbers.begin(), counts_.size(), counts_.begin());
+    std::copy_n(numbers.begin() + classes_ * classes_, none_.size(), none_.begin());
   }
 
   /// Counts the other's images as well. Both must be of the same number of classes.

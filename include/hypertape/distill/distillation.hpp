@@ -20,7 +20,8 @@ struct Progress {
   std::optional<double> certificate = std::nullopt;
 };
 
-/// Called before the first outer step and after each; stops the distillation by returning false.
+/// Called before the first outer step and after each, on every rank; stops the distillation by returning false, which
+/// all ranks must do alike.
 using OnProgress = std::function<bool(const Progress&)>;
 
 /// Goes on to the last iteration of the distiller's options, or until `on_progress` says stop. The state is evaluated
@@ -53,8 +54,9 @@ inline void distill(Distiller& distiller, const OnProgress& on_progress = {}) {
 /// @throws ArgumentError for options out of range, or a dataset too small for the hold-out and one batch;
 /// DivergenceError naming the iteration and the inner step if a network diverges, unless that is skipped.
 inline BestState distill(const nn::Network<float>& network, const data::Dataset& dataset, const DistillOptions& options,
-                         const OnProgress& on_progress = {}, const WorkerTeam& team = WorkerTeam()) {
-  Distiller distiller(network, dataset, options, team);
+                         const OnProgress& on_progress = {}, const WorkerTeam& team = WorkerTeam(),
+                         const Communicator& ranks = Communicator::alone()) {
+  Distiller distiller(network, dataset, options, team, ranks);
   distill(distiller, on_progress);
   return *distiller.best();
 }

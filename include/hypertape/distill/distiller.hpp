@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
@@ -39,16 +40,17 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 class Distiller {
  public:
   /// `training` are the initial weights to distil for, `validation` those to score with; `start` is a set to go on from
-  /// (`adapted`). The dataset must outlive the distiller. @throws ArgumentError for options out of range, a dataset
-  /// that `check_dataset` refuses, that has no normalization or is too small for the hold-out and one batch, or a start
-  /// that does not fit.
+  /// (`adapted`). Dataset and ranks, which do the same with their shares of the work, must outlive the distiller.
+  /// @throws ArgumentError for options out of range, a dataset that `check_dataset` refuses, that has no normalization
+  /// or is too small for the hold-out and one batch, or a start that does not fit.
   Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
             InitialWeights training, const InitialWeights& validation, WorkerTeam team,
-            const std::optional<DistilledSet>& start = std::nullopt)
+            const std::optional<DistilledSet>& start = std::nullopt, const Communicator& ranks = Communicator::alone())
       : network_(std::move(network)),
         dataset_(dataset),
         options_(checked(options, dataset)),
         team_(std::move(team)),
+        ranks_(ranks),
         training_(std::move(training)),
         split_(hold_out(dataset.train, *options_.validation.hold_out, *options_.validation.hold_out_seed)),
         validator_(network_, dataset, split_.held_out, validation.first(options_.validation.networks), options_),
@@ -59,13 +61,16 @@ class Distiller {
     for (const auto* weights : {&training_.given(), &validator_.theta0()}) {
       for (const Tensor<float>& theta : *weights) weights_checksum_.add(theta.values());
     }
+    require_same(ranks_, data_checksum_.value(), "images, labels or names of classes");
+    require_same(ranks_, weights_checksum_.value(), "initial weights");
   }
   /// One for new weights, as the options have it.
   Distiller(const nn::Network<float>& network, const data::Dataset& dataset, const DistillOptions& options,
-            const WorkerTeam& team)
+            const WorkerTeam& team, const Communicator& ranks = Communicator::alone())
       : Distiller(network, dataset, options,
                   initial_weights(network, options.initialization, options.seed, RandomPurpose::theta),
-                  initial_weights(network, options.initialization, options.seed, RandomPurpose::validation), team) {}
+                  initial_weights(network, options.initialization, options.seed, RandomPurpose::validation), team,
+                  std::nullopt, ranks) {}
   Distiller(const Distiller&) = delete;
   Distiller& operator=(const Distiller&) = delete;
 
@@ -99,7 +104,7 @@ class Distiller {
   /// The score of the present state on the held-out images (`Validator`), in percent; keeps the state if it is the best
   /// so far. @throws as `iterate`.
   double evaluate() {
-    const double score = named([&] { return validator_.score(state_.parameters.result(), team_); });
+    const double score = named([&] { return validator_.score(state_.parameters.result(), team_, ranks_); });
     if (!state_.best || score > state_.best->score) state_.best = {distilled(), score, state_.iteration};
     return score;
   }
@@ -204,9 +209,11 @@ class Distiller {
     BatchSampler batches(dataset_, split_.train, options_);
     const DistilledSet& set = state_.parameters.set();
     if (options_.outer_loop.step == OuterStepKind::ridge) {
-      return OuterStep(std::make_shared<RidgeStep>(network_, training_, std::move(batches), options_, set, team_));
+      return OuterStep(
+          std::make_shared<RidgeStep>(network_, training_, std::move(batches), options_, set, team_, ranks_));
     }
-    return OuterStep(std::make_shared<UnrollStep>(network_, training_, std::move(batches), options_, set, team_));
+    return OuterStep(
+        std::make_shared<UnrollStep>(network_, training_, std::move(batches), options_, set, team_, ranks_));
   }
 
   /// Returns the loss.
@@ -225,6 +232,7 @@ class Distiller {
   const data::Dataset& dataset_;
   DistillOptions options_;
   WorkerTeam team_;
+  const Communicator& ranks_;
   InitialWeights training_;
   data::Split split_;
   Validator validator_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hypertape/autodiff/tape.hpp"
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
@@ -180,34 +181,57 @@ struct Evaluation {
 /// Called now and then with what was found so far; stops an evaluation by returning false.
 using OnEvaluation = std::function<bool(const Evaluation&)>;
 
-/// Trains the networks that start from the initial weights of these numbers, as many at once as the team has threads,
-/// and tests each with all images. @throws DivergenceError naming the number of a network that diverges, unless such
-/// are to be skipped; what the trainer throws; as `confusion`.
-inline Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, const InitialWeights& weights,
-                           std::span<const Index> numbers, const data::LabeledImages& images,
-                           const data::Normalization& normalization, bool skip_diverged,
-                           const OnEvaluation& on_progress, const WorkerTeam& team) {
+/// Trains the networks that start from weights[number], for each of these numbers, as many at once as the teams of all
+/// ranks have threads, and tests each with all images. `on_progress` is asked on every rank, and a no of any stops all.
+/// @throws DivergenceError naming the number of a network that diverges, unless such are to be skipped; what the
+/// trainer throws; as `confusion`.
+template <class Weights>
+Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, const Weights& weights,
+                    std::span<const Index> numbers, const data::LabeledImages& images,
+                    const data::Normalization& normalization, bool skip_diverged, const OnEvaluation& on_progress,
+                    const WorkerTeam& team, const Communicator& ranks = Communicator::alone()) {
   const std::vector<Index> all = data::all_indices(images.count);
+  const Confusion none(images.classes);
+  const std::size_t length = none.numbers().size();
   Evaluation result;
-  const auto at_once = static_cast<std::size_t>(team.size());
-  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
-    const std::span<const Index> some = numbers.subspan(first, (std::min)(at_once, numbers.size() - first));
+  // Of each network whether it failed, and what it took images for, after and before training.
+  const auto test = [&](std::span<const Index> own) {
     std::vector<Tensor<float>> theta0;
-    for (const Index number : some) theta0.push_back(weights[number]);
+    for (const Index number : own) theta0.push_back(weights[number]);
     const auto start = std::chrono::steady_clock::now();
-    const std::vector<TrainingResult> trained = train_networks(trainer, theta0, some, team);
+    const std::vector<TrainingResult> trained = train_networks(trainer, theta0, own, team);
     result.train_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::vector<TrainingResult> untrained;
     for (Tensor<float>& theta : theta0) untrained.push_back({std::move(theta), {}});
     const std::vector<TestResult> after = test_networks(network, trained, images, all, normalization, team),
                                   before = test_networks(network, untrained, images, all, normalization, team);
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      if (!skip_diverged) require_success(after[i], some[i]);
-      if (after[i].failure) ++result.diverged;
-      result.after.push_back(after[i].confusion);
-      result.before.push_back(before[i].confusion);
+    std::vector<Index> found;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (!skip_diverged) require_success(after[i], own[i]);
+      found.push_back(after[i].failure ? 1 : 0);
+      for (const TestResult* one : {&after[i], &before[i]}) {
+        const std::vector<Index> counts = one->confusion.numbers();
+        found.insert(found.end(), counts.begin(), counts.end());
+      }
     }
-    if (on_progress && !on_progress(result)) break;
+    return found;
+  };
+  const auto at_once = static_cast<std::size_t>(team.size()) * static_cast<std::size_t>(ranks.size());
+  for (std::size_t first = 0; first < numbers.size(); first += at_once) {
+    const std::span<const Index> some = numbers.subspan(first, (std::min)(at_once, numbers.size() - first));
+    const std::vector<Index> found = share_out<Index>(ranks, static_cast<Index>(some.size()), [&](Range own) {
+      return test(some.subspan(static_cast<std::size_t>(own.begin), static_cast<std::size_t>(own.size())));
+    });
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const auto of_network = std::span(found).subspan(i * (1 + 2 * length), 1 + 2 * length);
+      result.diverged += of_network[0];
+      result.after.push_back(none);
+      result.after.back().set_numbers(of_network.subspan(1, length));
+      result.before.push_back(none);
+      result.before.back().set_numbers(of_network.subspan(1 + length));
+    }
+    const bool stop = on_progress && !on_progress(result);
+    if (largest(ranks, stop ? 1 : 0) != 0) break;
   }
   return result;
 }
@@ -262,7 +286,7 @@ inline Trainer trainer_of(const nn::Network<float>& network, const DistilledSet&
 /// `with_real_images`; DivergenceError naming a network that diverges, unless that is skipped; as `confusion`.
 inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
                            const EvaluateOptions& options, const OnEvaluation& on_progress = {},
-                           const WorkerTeam& team = WorkerTeam()) {
+                           const WorkerTeam& team = WorkerTeam(), const Communicator& ranks = Communicator::alone()) {
   if (options.networks < 1) throw ArgumentError("evaluate: needs at least one network, got ", options.networks);
   data::check_dataset(dataset, "evaluate");
   if (options.free) options.free->validate();
@@ -272,7 +296,7 @@ inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet
                   random ? initial_weights(network, options.initialization, options.seed, RandomPurpose::evaluation)
                          : fixed_weights(set, network),
                   data::all_indices(random ? options.networks : 1), dataset.test, set.normalization,
-                  options.skip_diverged, on_progress, team);
+                  options.skip_diverged, on_progress, team, ranks);
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -69,21 +70,16 @@ class InitialWeights {
     return weights;
   }
 
-  /// The `wanted` weights of one outer iteration: new ones in every iteration if there is no end of them, else a random
-  /// choice, none twice; all in their order if no more than that are given.
-  std::vector<Tensor<float>> of_iteration(Index wanted, long iteration, std::uint64_t seed) const {
-    std::vector<Tensor<float>> weights;
-    if (random_) {
-      for (Index i = 0; i < wanted; ++i) weights.push_back((*this)[iteration * wanted + i]);
-      return weights;
-    }
-    const auto total = static_cast<Index>(given_.size());
-    if (total <= wanted) return given_;
-    const std::vector<Index> order = random_stream(seed, RandomPurpose::pool, iteration).permutation(total);
-    for (Index i = 0; i < wanted; ++i) {
-      weights.push_back(given_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
-    }
-    return weights;
+  /// The numbers of the `wanted` weights of one outer iteration: new ones in every iteration if there is no end of
+  /// them, else a random choice, none twice; all in their order if no more than that are given.
+  std::vector<Index> numbers_of_iteration(Index wanted, long iteration, std::uint64_t seed) const {
+    std::vector<Index> numbers(static_cast<std::size_t>((std::min)(wanted, count().value_or(wanted))));
+    std::iota(numbers.begin(), numbers.end(), random_ ? iteration * wanted : Index{0});
+    if (random_ || static_cast<Index>(given_.size()) <= wanted) return numbers;
+    const std::vector<Index> order =
+        random_stream(seed, RandomPurpose::pool, iteration).permutation(static_cast<Index>(given_.size()));
+    std::copy_n(order.begin(), numbers.size(), numbers.begin());
+    return numbers;
   }
 
  private:

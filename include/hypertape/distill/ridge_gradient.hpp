@@ -33,12 +33,15 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 template <class T>
 class RidgeGradient {
  public:
-  /// The network must have features, and outlive it. @throws ArgumentError if it has none.
-  RidgeGradient(const nn::Network<T>& network, double regularizer, const WorkerTeam& team)
+  /// The network must have features; it and the ranks, which share out the real images, must outlive it. @throws
+  /// ArgumentError if it has none.
+  RidgeGradient(const nn::Network<T>& network, double regularizer, const WorkerTeam& team,
+                const Communicator& ranks = Communicator::alone())
       : network_(network),
         regularizer_(regularizer),
         team_(team),
-        real_loss_([this](Var<T> w, Var<T> x, Var<T> y) { return loss_of(w, x, y); }, team),
+        real_loss_([this](Var<T> w, Var<T> x, Var<T> y) { return loss_of(w, x, y); }, team,
+                   hypertape::detail::outer_samples_per_block, ranks),
         tapes_(static_cast<std::size_t>(team.size())) {
     if (!network.has_features()) {
       throw ArgumentError("RidgeGradient: the model of ", network.name(),

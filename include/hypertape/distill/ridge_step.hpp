@@ -25,13 +25,15 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 /// variations of their own. Learning rates have no part in it.
 class RidgeStep {
  public:
-  /// For sets like this one, without an order. Network and initial weights must outlive it; `options` must be resolved.
+  /// For sets like this one, without an order. Network, initial weights and ranks, which share out the real images,
+  /// must outlive it; `options` must be resolved.
   /// @throws ArgumentError as `RidgeGradient` and `TrainedPool`.
   RidgeStep(const nn::Network<float>& network, const InitialWeights& training, BatchSampler batches,
-            const DistillOptions& options, const DistilledSet& set, const WorkerTeam& team)
+            const DistillOptions& options, const DistilledSet& set, const WorkerTeam& team,
+            const Communicator& ranks = Communicator::alone())
       : seed_(options.seed),
         batches_(std::move(batches)),
-        gradient_(network, options.ridge.regularizer, team),
+        gradient_(network, options.ridge.regularizer, team, ranks),
         pool_(network, training, options.ridge, inner_samples_per_block(set.count()), team) {}
   RidgeStep(const RidgeStep&) = delete;
   RidgeStep& operator=(const RidgeStep&) = delete;

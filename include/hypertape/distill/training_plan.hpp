@@ -44,6 +44,14 @@ struct SetGradient {
   std::vector<Tensor<float>> images;  ///< as the set's
   std::vector<Tensor<float>> labels;  ///< as the set's; none if these derivatives were not wanted
   Tensor<float> learning_rates;       ///< as the set's
+
+  /// Calls visit(values) for each of these tensors.
+  template <class Self, class Visit>
+  static void for_each(Self& self, const Visit& visit) {
+    for (auto& images : self.images) visit(images.values());
+    for (auto& labels : self.labels) visit(labels.values());
+    visit(self.learning_rates.values());
+  }
 };
 
 /// What the steps of one training run are given of a distilled set: of an ordered one, step s its own images; of one

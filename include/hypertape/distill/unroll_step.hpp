@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <optional>
+#include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/distill/batch_sampler.hpp"
 #include "hypertape/distill/distill_options.hpp"
@@ -24,19 +27,28 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 /// al. 2018, Algorithm 1): the mean over the initial weights of one iteration.
 class UnrollStep {
  public:
-  /// For sets like this one. Network and initial weights must outlive it; `options` must be resolved. @throws
+  /// For sets like this one. Network, initial weights and ranks must outlive it; `options` must be resolved. The ranks
+  /// share out an iteration's networks, and of fewer networks than ranks the blocks of their real images. @throws
   /// ArgumentError if the options' budget of memory does not do, before the first step finds out.
   UnrollStep(const nn::Network<float>& network, const InitialWeights& training, BatchSampler batches,
-             DistillOptions options, const DistilledSet& set, const WorkerTeam& team)
+             DistillOptions options, const DistilledSet& set, const WorkerTeam& team,
+             const Communicator& ranks = Communicator::alone())
       : network_(network),
         training_(training),
         options_(std::move(options)),
         batches_(std::move(batches)),
-        unroll_(nn::ClassificationLoss{&network}, unroll_options(set), team) {
-    for (int w = 0; w < team.size(); ++w) outer_gradients_.emplace_back(nn::ClassificationLoss{&network}, team);
+        team_(team),
+        ranks_(ranks),
+        networks_((std::min)(options_.outer_loop.networks, training.count().value_or(options_.outer_loop.networks))),
+        share_(ranks, networks_),
+        same_networks_(ranks.split(share_.group)),
+        unroll_(nn::ClassificationLoss{&network}, unroll_options(set), team, ranks) {
+    for (int w = 0; w < team.size(); ++w) {
+      outer_gradients_.emplace_back(nn::ClassificationLoss{&network}, team, hypertape::detail::outer_samples_per_block,
+                                    *same_networks_);
+    }
     if (options_.inner_loop.schedule.is_concrete()) return;
-    const auto theta0 = training_.of_iteration(options_.outer_loop.networks, 0, options_.seed);
-    unroll_.predicted_bytes(plan_of(set, 0).loop(set, theta0.front()), theta0.size());
+    unroll_.predicted_bytes(plan_of(set, 0).loop(set, training_[0]), static_cast<std::size_t>(networks_));
   }
   UnrollStep(const UnrollStep&) = delete;
   UnrollStep& operator=(const UnrollStep&) = delete;
@@ -44,10 +56,11 @@ class UnrollStep {
   /// As `OuterStep`.
   OuterGradient operator()(const DistilledSet& set, long iteration) {
     const OuterLoopOptions& outer = options_.outer_loop;
-    const std::vector<Tensor<float>> theta0 = training_.of_iteration(outer.networks, iteration, options_.seed);
-    batches_.draw(iteration, static_cast<Index>(theta0.size()));
+    const std::vector<Index> numbers = training_.numbers_of_iteration(outer.networks, iteration, options_.seed);
+    const auto theta0 = [&](Index network) { return training_[numbers[static_cast<std::size_t>(network)]]; };
+    batches_.draw(iteration, networks_);
     const TrainingPlan plan = plan_of(set, iteration);
-    InnerLoop<float> loop = plan.loop(set, theta0.front());
+    InnerLoop<float> loop = plan.loop(set, theta0(share_.tasks.begin));
     if (outer.random_windows) {  // the window fits before where the loop stops, and every end is as likely
       Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
       loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
@@ -60,9 +73,8 @@ class UnrollStep {
         return outer_gradients_[static_cast<std::size_t>(worker)](theta, batches_.size(), load, gradient);
       };
     };
-    const Hypergradient<float>& h = unroll_(loop, theta0, real_loss);
-    OuterGradient result{static_cast<double>(h.outer_loss), plan.pull_back(set, h)};
-    if (outer.certify_every && (iteration + 1) % *outer.certify_every == 0) {
+    OuterGradient result = mean(set, plan, unroll_.each(loop, networks_, theta0, real_loss));
+    if (outer.certify_every && (iteration + 1) % *outer.certify_every == 0 && share_.tasks.begin == 0) {
       result.certificate = certify(loop, nn::ClassificationLoss{&network_}, real_loss(0, 0), unroll_.results().front());
     }
     return result;
@@ -79,6 +91,36 @@ class UnrollStep {
     return unroll;
   }
 
+  /// What an outer step learns from one network, or from all.
+  struct Term {
+    float loss = 0;
+    SetGradient gradient;
+
+    std::vector<std::span<float>> parts() {
+      std::vector<std::span<float>> all{{&loss, 1}};
+      SetGradient::for_each(gradient, [&](std::span<float> values) { all.push_back(values); });
+      return all;
+    }
+  };
+
+  /// The mean over the networks of all ranks, of which this one has the hypergradients of its share: what ranks send is
+  /// of the size of what is learned.
+  OuterGradient mean(const DistilledSet& set, const TrainingPlan& plan, std::span<const Hypergradient<float>> own) {
+    std::vector<Term> terms(own.size());
+    team_.for_each(static_cast<Index>(own.size()), [&](Index i, int) {
+      const Hypergradient<float>& h = own[static_cast<std::size_t>(i)];
+      terms[static_cast<std::size_t>(i)] = {h.outer_loss, plan.pull_back(set, h)};
+    });
+    std::vector<std::vector<const float*>> values;
+    for (Term& term : terms) {
+      values.emplace_back();
+      for (const std::span<float> part : term.parts()) values.back().push_back(part.data());
+    }
+    Term sum = terms.front();
+    mean_over_ranks<float>(ranks_, networks_, sum.parts(), values);
+    return {static_cast<double>(sum.loss), std::move(sum.gradient)};
+  }
+
   /// What inner steps are given in this iteration.
   TrainingPlan plan_of(const DistilledSet& set, long iteration) const {
     return TrainingPlan(set, random_stream(options_.seed, RandomPurpose::inner_batches, iteration));
@@ -88,6 +130,11 @@ class UnrollStep {
   const InitialWeights& training_;
   DistillOptions options_;
   BatchSampler batches_;
+  WorkerTeam team_;
+  const Communicator& ranks_;
+  Index networks_;                               // of an iteration
+  TaskShare share_;                              // of these
+  std::unique_ptr<Communicator> same_networks_;  // ranks with the same share
   UnrollEnsemble<float> unroll_;
   std::vector<BatchGradient<float>> outer_gradients_;  // one for each thread
 };

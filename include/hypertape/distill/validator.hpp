@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/distill/distill_options.hpp"
@@ -32,20 +34,31 @@ class Validator {
   /// The weights that networks start from.
   const std::vector<Tensor<float>>& theta0() const { return theta0_; }
 
-  /// Percent of the images that networks trained on this set take for what the objective wants, averaged over networks
-  /// (where batches are balanced, the mean over classes); 0 for one that diverges, where that is skipped.
+  /// Percent of the images that networks trained on this set, which ranks share out, take for what the objective wants,
+  /// averaged over networks (where batches are balanced, the mean over classes); 0 for one that diverges, where that is
+  /// skipped.
   /// @throws DivergenceError naming the network that diverges, where it is not.
-  double score(const DistilledSet& set, const WorkerTeam& team) const {
-    const auto numbers = data::all_indices(static_cast<Index>(theta0_.size()));
-    const std::vector<TestResult> tested =
-        test_networks(network_, train_networks(set_trainer(network_, set, seed_), theta0_, numbers, team),
-                      dataset_.train, held_out_, set.normalization, team);
+  double score(const DistilledSet& set, const WorkerTeam& team,
+               const Communicator& ranks = Communicator::alone()) const {
+    const auto count = static_cast<Index>(theta0_.size());
+    const std::vector<Index> numbers = data::all_indices(count);
+    const auto scores_of = [&](Range own) {
+      const auto first = static_cast<std::size_t>(own.begin), size = static_cast<std::size_t>(own.size());
+      const std::vector<TestResult> tested =
+          test_networks(network_,
+                        train_networks(set_trainer(network_, set, seed_), std::span(theta0_).subspan(first, size),
+                                       std::span(numbers).subspan(first, size), team),
+                        dataset_.train, held_out_, set.normalization, team);
+      std::vector<double> scores;
+      for (const TestResult& result : tested) {
+        if (!skip_diverged_) require_success(result, own.begin + static_cast<Index>(scores.size()));
+        scores.push_back(objective_.score(result.confusion, balanced_));
+      }
+      return scores;
+    };
     double sum = 0;
-    for (std::size_t i = 0; i < tested.size(); ++i) {
-      if (!skip_diverged_) require_success(tested[i], static_cast<Index>(i));
-      sum += objective_.score(tested[i].confusion, balanced_);
-    }
-    return sum / static_cast<double>(theta0_.size());
+    for (const double score : share_out<double>(ranks, count, scores_of)) sum += score;
+    return sum / static_cast<double>(count);
   }
 
  private:

@@ -4,9 +4,11 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/micro_batches.hpp"
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/unroll/loss_derivatives.hpp"
@@ -19,31 +21,40 @@ namespace hypertape::inline HYPERTAPE_ABI {
 template <class T>
 class BatchGradient {
  public:
-  /// Blocks of at most `samples_per_block`, shared out over the team.
+  /// Blocks of at most `samples_per_block`, shared out over the ranks, which must outlive it, and each rank's team.
   explicit BatchGradient(const InnerLoss<T>& loss, WorkerTeam team = WorkerTeam(1),
-                         Index samples_per_block = detail::outer_samples_per_block)
-      : team_(team), samples_per_block_(samples_per_block), workers_(static_cast<std::size_t>(team.size())) {
+                         Index samples_per_block = detail::outer_samples_per_block,
+                         const Communicator& ranks = Communicator::alone())
+      : team_(team),
+        ranks_(&ranks),
+        samples_per_block_(samples_per_block),
+        workers_(static_cast<std::size_t>(team.size())) {
     for (Worker& worker : workers_) {
       worker.derivatives.emplace(loss, SecondDerivative::forward_over_reverse, "BatchGradient: the loss");
     }
   }
 
   /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss
-  /// are called from several threads at once. Returns the loss and writes its gradient, of theta's shape (P). @throws
+  /// are called from several threads at once. Returns the loss and writes its gradient, of theta's shape (P), on every
+  /// rank. @throws
   /// ArgumentError if there are no samples, ShapeError if x or y has another number of them, DivergenceError if the
   /// loss or a derivative is not finite.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const detail::MicroBatches blocks(samples, samples_per_block_);
-    groups_.resize(static_cast<std::size_t>((std::min)(blocks.count(), most_groups(theta.size()))));
+    const Index groups = (std::min)(blocks.count(), most_groups(theta.size()));
+    const Range own = detail::part_of(groups, ranks_->rank(), ranks_->size());
+    groups_.resize(static_cast<std::size_t>(own.size()));
     gradient_out.resize(theta.shape());
     for (Worker& worker : workers_) worker.derivatives->clear();
-    team_.session([&] {
-      accumulate(theta, blocks, load);
-      add_groups(gradient_out);
-    });
     T total = 0;
-    for (const Group& group : groups_) total += group.loss;
+    team_.session([&] {
+      accumulate(theta, blocks, groups, own, load);
+      const std::array<std::span<T>, 2> sums{gradient_out.values(), {&total, 1}};
+      sum_over_ranks<T>(*ranks_, sums, [&](std::size_t part, Range range, std::span<T> sum) {
+        add_groups(part == 0, own.begin == 0, range, sum);
+      });
+    });
     if (!std::isfinite(total)) {
       throw DivergenceError("BatchGradient: the loss is ", std::isnan(total) ? "NaN" : "infinite");
     }
@@ -99,17 +110,17 @@ class BatchGradient {
     }
   }
 
-  /// The sums of loss and gradient over each group's blocks.
+  /// The sums of loss and gradient over the blocks of each group of this rank's, of all groups.
   template <class Load>
-  void accumulate(const Tensor<T>& theta, const detail::MicroBatches& blocks, const Load& load) {
-    const auto groups = static_cast<Index>(groups_.size());
-    team_.for_each(groups, [&](Index g, int w) {
+  void accumulate(const Tensor<T>& theta, const detail::MicroBatches& blocks, Index groups, Range own,
+                  const Load& load) {
+    team_.for_each(own.size(), [&](Index g, int w) {
       Worker& worker = workers_[static_cast<std::size_t>(w)];
       Group& group = groups_[static_cast<std::size_t>(g)];
       group.loss = 0;
       group.gradient.resize(theta.shape());
       auto mode = kernels::OutputMode::write;
-      const Range some = detail::part_of(blocks.count(), g, groups);
+      const Range some = detail::part_of(blocks.count(), own.begin + g, groups);
       for (Index block = some.begin; block < some.end; ++block) {
         load(blocks[block], worker.data[0], worker.data[1]);
         check_samples(blocks[block], worker);
@@ -120,19 +131,22 @@ class BatchGradient {
     });
   }
 
-  /// The groups' gradients, added up in their order.
-  void add_groups(Tensor<T>& out) {
-    team_.for_each_range(out.size(), [&](Range range) {
-      const T* first = groups_[0].gradient.data();
-      std::copy(first + range.begin, first + range.end, out.data() + range.begin);
-      for (std::size_t g = 1; g < groups_.size(); ++g) {
-        const T* from = groups_[g].gradient.data();
-        for (Index i = range.begin; i < range.end; ++i) out[i] += from[i];
+  /// Adds the groups' gradients, or losses, in their order; the first of all is written.
+  void add_groups(bool gradients, bool first, Range range, std::span<T> sum) {
+    team_.for_each_range(range.size(), [&](Range some) {
+      for (std::size_t g = 0; g < groups_.size(); ++g) {
+        const T* from = gradients ? groups_[g].gradient.data() + range.begin : &groups_[g].loss;
+        if (first && g == 0) {
+          std::copy(from + some.begin, from + some.end, sum.data() + some.begin);
+        } else {
+          for (Index i = some.begin; i < some.end; ++i) sum[static_cast<std::size_t>(i)] += from[i];
+        }
       }
     });
   }
 
   WorkerTeam team_;
+  const Communicator* ranks_;
   Index samples_per_block_;
   std::vector<Worker> workers_;
   std::vector<Group> groups_;
