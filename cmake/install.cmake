@@ -43,6 +43,13 @@ if(TARGET hypertape_distill)
   install(FILES ${generated}/hypertape-distill.pc DESTINATION ${pkgconfig_folder})
 endif()
 
+if(hypertape_installs_mpi)
+  set_target_properties(hypertape_mpi PROPERTIES EXPORT_NAME mpi)
+  install(TARGETS hypertape_mpi EXPORT hypertape-mpi-targets)
+  install(EXPORT hypertape-mpi-targets NAMESPACE hypertape:: DESTINATION ${package_folder})
+  install(FILES ${PROJECT_SOURCE_DIR}/cmake/hypertape-mpi.cmake DESTINATION ${package_folder})
+endif()
+
 if(TARGET hypertape_tool)
   install(TARGETS hypertape_tool RUNTIME COMPONENT hypertape-tool)
 endif()

@@ -23,7 +23,7 @@ esac
 [ $# -le 1 ] || { usage >&2; exit 2; }
 
 scripts/install.sh cmake make g++ libeigen3-dev doctest-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev \
-  libjpeg-dev libzip-dev libcairo2-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format doxygen
+  libjpeg-dev libzip-dev libcairo2-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format doxygen libopenmpi-dev openmpi-bin
 if [ -n "$all" ]; then
   scripts/install.sh clang clang-tidy
   clang=$(clang++ -dumpversion | cut -d. -f1)

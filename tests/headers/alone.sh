@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles every header with nothing before it: alone.sh INCLUDE_FOLDER WORK OPTION ... with $CXX.
+# Compiles every header but mpi.hpp, which needs MPI, with nothing before it: alone.sh INCLUDE_FOLDER WORK OPTION ... with $CXX.
 #
 # Eigen takes most of the time. A header that includes core/tensor.hpp, be it through others, is therefore compiled with
 # this one precompiled: that hides no missing #include, for the header has all of it anyway.
@@ -10,7 +10,7 @@ mkdir -p "$work"
 options=(-std=c++20 -I "$include" "$@")
 
 cd "$include"
-headers=$(find hypertape -name '*.hpp' | sort)
+headers=$(find hypertape -name '*.hpp' -not -name mpi.hpp | sort)
 with_tensor=$(grep -o '#include "hypertape/[^"]*"' $headers | sed -E 's/:#include "/ /; s/"$//' | awk '
   {from[NR] = $1; to[NR] = $2}
   END {

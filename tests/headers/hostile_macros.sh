@@ -14,7 +14,7 @@ program() {  # program NAME ...: all headers, with each NAME defined as somethin
   echo '#define min(a, b) (((a) < (b)) ? (a) : (b))'
   echo '#define max(a, b) (((a) > (b)) ? (a) : (b))'
   printf '#define %s @hostile macro@\n' "$@"
-  (cd "$include" && find hypertape -name '*.hpp' | sort | sed 's/.*/#include <&>/')
+  (cd "$include" && find hypertape -name '*.hpp' -not -name mpi.hpp | sort | sed 's/.*/#include <&>/')
 }
 compiles() { "$CXX" -std=c++20 -fsyntax-only -I "$include" "$@" -x c++ -; }
 

@@ -82,11 +82,11 @@ GridCell choose(const BaselineRun& run, const distill::Selection& selection, std
   std::string csv = "learning_rate,epochs,selection_accuracy\n";
   do {
     GridCell& cell = cells[tried];
-    cell.accuracy = selection.score(sets, cell.schedule, run.team);
+    cell.accuracy = selection.score(sets, cell.schedule, run.team, run.command.ranks);
     if (cell.accuracy > cells[best].accuracy) best = tried;
     ++tried;
     csv += concat(cell.rate_text(), ',', cell.epochs(), ',', cell.accuracy, '\n');
-    io::write_atomically(run.out / "grid.csv", csv);
+    run.out.write("grid.csv", csv);
     run.progress.show(concat("learning rates ", tried, "/", cells.size(), ": ", cell.rate_text(), ", ", cell.epochs(),
                              " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
                              fixed(cells[best].accuracy, 2), ")"));
@@ -94,46 +94,55 @@ GridCell choose(const BaselineRun& run, const distill::Selection& selection, std
   return cells[best];
 }
 
-struct SetsTested {
-  distill::Evaluation networks;
-  std::size_t sets = 0;
+/// Networks that are trained on sets: row i trains network `network[i]` on set `set[i]`.
+struct Rows {
+  std::vector<Index> set, network;
+
+  Rows(Index sets, Index networks) {
+    for (Index s = 0; s < sets; ++s) {
+      for (const Index number : distill::networks_of_set(s, sets, networks)) {
+        set.push_back(s);
+        network.push_back(number);
+      }
+    }
+  }
+  Index count() const { return static_cast<Index>(set.size()); }
 };
 
 /// Trains and tests networks, spread over the sets; writes log.csv.
-SetsTested test_sets(const BaselineRun& run, const nn::Network<float>& network, const std::vector<DistilledSet>& sets,
-                     const distill::InitialWeights& weights, Index networks) {
-  SetsTested tested;
-  distill::Evaluation& result = tested.networks;
-  std::string csv = "set,network,initial_accuracy,test_accuracy\n";
-  const auto at_once = static_cast<std::size_t>(run.team.size());
-  for (std::size_t s = 0; s < sets.size(); ++s) {
-    const std::vector<Index> numbers =
-        distill::networks_of_set(static_cast<Index>(s), static_cast<Index>(sets.size()), networks);
-    ++tested.sets;
-    for (std::size_t first = 0; first < numbers.size(); first += at_once) {
-      const std::size_t end = std::min(numbers.size(), first + at_once);
-      distill::Evaluation part;
-      try {
-        part = distill::evaluate(network, distill::set_trainer(network, sets[s], run.command.common.seed), weights,
-                                 std::span(numbers).subspan(first, end - first), run.dataset.test,
-                                 sets[s].normalization, false, {}, run.team);
-      } catch (const DivergenceError& error) {
-        throw DivergenceError("set ", s, ": ", error.what());
-      }
-      for (std::size_t i = first; i < end; ++i) {
-        const distill::Confusion &before = part.before[i - first], &after = part.after[i - first];
-        csv += concat(s, ',', numbers[i], ',', before.accuracy(), ',', after.accuracy(), '\n');
-        result.before.push_back(before);
-        result.after.push_back(after);
-      }
-      result.train_seconds += part.train_seconds;
-      io::write_atomically(run.out / "log.csv", csv);
-      run.progress.show(concat("set ", s + 1, "/", sets.size(), " network ", end, "/", numbers.size(),
-                               "  test accuracy ", fixed(result.after.back().accuracy(), 2), " %"));
-      if (run.interrupt.requested()) return tested;
+distill::Evaluation test_sets(const BaselineRun& run, const nn::Network<float>& network,
+                              const std::vector<DistilledSet>& sets, const distill::InitialWeights& weights,
+                              const Rows& rows) {
+  const auto set_of = [&](Index row) { return rows.set[static_cast<std::size_t>(row)]; };
+  const auto network_of = [&](Index row) { return rows.network[static_cast<std::size_t>(row)]; };
+  const distill::Trainer trainer = [&](const Tensor<float>& theta0, Index row, const WorkerTeam& team) {
+    const DistilledSet& set = sets[static_cast<std::size_t>(set_of(row))];
+    try {
+      return distill::set_trainer(network, set, run.command.common.seed)(theta0, network_of(row), team);
+    } catch (const DivergenceError& error) {
+      throw DivergenceError("set ", set_of(row), ": ", error.what());
     }
-  }
-  return tested;
+  };
+  struct WeightsOfRows {
+    const distill::InitialWeights& all;
+    const Rows& rows;
+    Tensor<float> operator[](Index row) const { return all[rows.network[static_cast<std::size_t>(row)]]; }
+  };
+  const auto on_progress = [&](const distill::Evaluation& so_far) {
+    std::string csv = "set,network,initial_accuracy,test_accuracy\n";
+    for (std::size_t i = 0; i < so_far.after.size(); ++i) {
+      csv += concat(rows.set[i], ',', rows.network[i], ',', so_far.before[i].accuracy(), ',',
+                    so_far.after[i].accuracy(), '\n');
+    }
+    run.out.write("log.csv", csv);
+    run.progress.show(concat("network ", so_far.after.size(), "/", rows.count(), " set ",
+                             set_of(static_cast<Index>(so_far.after.size()) - 1) + 1, "/", sets.size(),
+                             "  test accuracy ", fixed(so_far.after.back().accuracy(), 2), " %"));
+    return !run.interrupt.requested();
+  };
+  return distill::evaluate(network, trainer, WeightsOfRows{weights, rows}, data::all_indices(rows.count()),
+                           run.dataset.test, sets.front().normalization, false, on_progress, run.team,
+                           run.command.ranks);
 }
 
 /// What summary.json says of the sizes of the sets.
@@ -170,7 +179,7 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
                                      run.split.held_out);
   const GridCell chosen = choose(run, selection, sets_to_choose_with(run, sets), std::move(grid));
   sets = keep_best(run, std::move(sets), [&](const DistilledSet& set) {
-    return selection.score(std::span(&set, 1), chosen.schedule, run.team);
+    return selection.score(std::span(&set, 1), chosen.schedule, run.team, run.command.ranks);
   });
   if (run.interrupt.requested()) return not_tested;
   for (DistilledSet& set : sets) {
@@ -179,8 +188,9 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
   }
   save_first(run, sets.front());
 
-  const Index networks = command.initialization.networks_to_test();
-  const auto [result, tested] = test_sets(run, network, sets, test_weights, networks);
+  const Rows rows(static_cast<Index>(sets.size()), command.initialization.networks_to_test());
+  const distill::Evaluation result = test_sets(run, network, sets, test_weights, rows);
+  const Index tested = rows.set[result.after.size() - 1] + 1;
   Json summary = {{"network", network.name()}, {"init", command.initialization.init}};
   summary.update(sizes_of(sets.front()));
   if (chosen.learning_rate) summary["learning_rate"] = *chosen.learning_rate;
@@ -196,7 +206,7 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
     text += concat("; standard deviation ", fixed(summary["test_accuracy_std"], 2), ", networks ", result.after.size(),
                    ", sets ", tested);
   }
-  return {summary, text, result.after.size() == std::max(sets.size(), static_cast<std::size_t>(networks))};
+  return {summary, text, static_cast<Index>(result.after.size()) == rows.count()};
 }
 
 /// A way to count neighbors.
@@ -254,7 +264,7 @@ Outcome classify_by_neighbors(const BaselineRun& run) {
       all[i].test.push_back(percent[i]);
       csv += concat(tested, ',', all[i].k, ',', distill::name_of(all[i].distance), ',', percent[i], '\n');
     }
-    io::write_atomically(run.out / "log.csv", csv);
+    run.out.write("log.csv", csv);
     ++tested;
     run.progress.show(concat("set ", tested, "/", sets.size(), "  test accuracy ", fixed(best->test.back(), 2), " %"));
   } while (tested < sets.size() && !run.interrupt.requested());
@@ -312,7 +322,8 @@ void run(BaselineCommand& command) {
   const Stopwatch wall;
   check_options(command);
   command.options.check_paths();
-  OutputFolder out(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"});
+  OutputFolder out(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"},
+                   command.ranks);
   const data::Dataset dataset = command.common.load();
   const HoldOut hold_out = choose_hold_out("--selection-images", command.selection_images, dataset,
                                            command.initialization, command.common.seed);
@@ -327,25 +338,26 @@ void run(BaselineCommand& command) {
   const WorkerTeam team(command.common.threads);
   out.create();
   Json config = config_of("baseline", command.options);
-  config.update(description_of(dataset));
+  config.update(description_of(dataset, command.ranks));
   config["hold_out_seed"] = hold_out.seed;
   config["network"] = learners ? Json(learners->network.name()) : Json();
   if (learners) config["theta_layout"] = layout_of(learners->network);
   out.write_json("config.json", config);
   const std::string method = command.method.value_or("distilled");
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
-            << (learners ? learners->network.name() : command.classifier) << ", " << team.size() << " threads\n"
+            << (learners ? learners->network.name() : command.classifier) << ", " << workers_text(team, command.ranks)
+            << '\n'
             << dataset.train.count << " training images, " << hold_out.count << " of them to choose with\n";
 
-  const Interrupt interrupt;
+  Interrupt interrupt(command.ranks);
   Progress progress;
   const BaselineRun parts{command, dataset, split, given, team, out, interrupt, progress};
   const Outcome outcome =
       learners ? train_networks_on(parts, *learners, std::move(grid)) : classify_by_neighbors(parts);
   progress.finish();
-  Json summary = {{"dataset", command.common.dataset}, {"method", method},      {"classifier", command.classifier},
-                  {"objective", "classification"},     {"iterations", 0},       {"interrupted", !outcome.complete},
-                  {"seed", command.common.seed},       {"threads", team.size()}};
+  Json summary = {{"dataset", command.common.dataset}, {"method", method},       {"classifier", command.classifier},
+                  {"objective", "classification"},     {"iterations", 0},        {"interrupted", !outcome.complete},
+                  {"seed", command.common.seed},       {"threads", team.size()}, {"ranks", command.ranks.size()}};
   summary.update(outcome.summary);
   summary["hold_out_seen"] = hold_out.seen;
   summary.update({{"wall_seconds", rounded(wall.seconds(), 3)}, {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
@@ -360,9 +372,10 @@ void run(BaselineCommand& command) {
 
 }  // namespace
 
-void add_baseline(CLI::App& app) {
+void add_baseline(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<BaselineCommand>(
-      *app.add_subcommand("baseline", "Train networks on images that are not learned, or classify by nearest ones"));
+      *app.add_subcommand("baseline", "Train networks on images that are not learned, or classify by nearest ones"),
+      ranks);
   Options& options = command->options;
   command->common.add(options);
   command->common.add_whitening(options);

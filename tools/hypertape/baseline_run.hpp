@@ -23,7 +23,7 @@ namespace hypertape::cli {
 using hypertape::detail::concat;
 
 struct BaselineCommand {
-  explicit BaselineCommand(CLI::App& command) : options(command) {}
+  BaselineCommand(CLI::App& command, const Communicator& all) : ranks(all), options(command) {}
 
   bool k_nn() const { return classifier == "k-nn"; }
   bool optimized() const { return method == "optimized-real"; }
@@ -33,6 +33,7 @@ struct BaselineCommand {
     return optimized() ? candidates : sets;
   }
 
+  const Communicator& ranks;
   Options options;
   CommonOptions common;
   NetworkOptions network;
@@ -60,7 +61,7 @@ struct BaselineRun {
   const std::optional<distill::DistilledSet>& given;  ///< the set that was not made, if one was given
   const WorkerTeam& team;
   const OutputFolder& out;
-  const Interrupt& interrupt;
+  Interrupt& interrupt;
   Progress& progress;
 };
 
@@ -124,8 +125,8 @@ std::vector<distill::DistilledSet> keep_best(const BaselineRun& run, std::vector
 
 inline void save_first(const BaselineRun& run, distill::DistilledSet set) {
   if (!run.given) set.origin = distill::origin_of(run.dataset);
-  distill::save(set, run.out / "distilled.npz");
-  write_drawing(run.out / "distilled.png", draw_set(set, run.dataset.class_names));
+  run.out.put("distilled.npz", [&](const auto& path) { distill::save(set, path); });
+  run.out.put("distilled.png", [&](const auto& path) { write_drawing(path, draw_set(set, run.dataset.class_names)); });
 }
 
 }  // namespace hypertape::cli

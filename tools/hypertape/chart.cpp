@@ -13,6 +13,7 @@
 
 #include "commands.hpp"
 #include "line_chart.hpp"
+#include "options.hpp"
 #include "paths.hpp"
 
 namespace hypertape::cli {
@@ -151,7 +152,7 @@ void run(const ChartCommand& command) {
 
 }  // namespace
 
-void add_chart(CLI::App& app) {
+void add_chart(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<ChartCommand>();
   CLI::App& parser =
       *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG or PNG picture");
@@ -182,7 +183,9 @@ void add_chart(CLI::App& app) {
       ->type_name("FILE")
       ->required()
       ->check(Options::not_empty());
-  parser.callback([command] { run(*command); });
+  parser.callback([command, leads = ranks.rank() == 0] {
+    if (leads) run(*command);
+  });
 }
 
 }  // namespace hypertape::cli

@@ -2,15 +2,17 @@
 
 #include <CLI/CLI.hpp>
 
+#include "hypertape/core/communicator.hpp"
+
 /// The commands of the tool, one a file. Each adds its subcommand, with its options, to the parser; parsing then runs
-/// it.
+/// it. Where there are several ranks, all run it and share out what takes long.
 namespace hypertape::cli {
 
-void add_baseline(CLI::App& app);
-void add_chart(CLI::App& app);
-void add_distill(CLI::App& app);
-void add_evaluate(CLI::App& app);
-void add_pretrain(CLI::App& app);
-void add_linear(CLI::App& app);
+void add_baseline(CLI::App& app, const Communicator& ranks);
+void add_chart(CLI::App& app, const Communicator& ranks);
+void add_distill(CLI::App& app, const Communicator& ranks);
+void add_evaluate(CLI::App& app, const Communicator& ranks);
+void add_pretrain(CLI::App& app, const Communicator& ranks);
+void add_linear(CLI::App& app, const Communicator& ranks);
 
 }  // namespace hypertape::cli

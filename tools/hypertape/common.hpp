@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
+#include "hypertape/core/parallel.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/image_folder.hpp"
@@ -182,10 +184,12 @@ inline Json config_of(const char* command, const Options& options) {
 }
 
 /// What config.json says of the data: the folder that was read, null if it was generated; the names of the classes, in
-/// their order, if they have any; and a checksum of all.
-inline Json description_of(const data::Dataset& dataset) {
+/// their order, if they have any; and a checksum of all. @throws ArgumentError if a rank has other data.
+inline Json description_of(const data::Dataset& dataset, const Communicator& ranks = Communicator::alone()) {
   Json json;
-  json["data_checksum"] = data::checksum_of(dataset);
+  const std::int64_t checksum = data::checksum_of(dataset);
+  require_same(ranks, checksum, "images, labels or names of classes");
+  json["data_checksum"] = checksum;
   json["data"] = dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
   if (!dataset.class_names.empty()) json["class_names"] = dataset.class_names;
   return json;
@@ -199,6 +203,12 @@ inline void require_same(const char* name, const char* what, const Json& before,
 }
 inline void require_same_data(const Json& before, const Json& now, const std::filesystem::path& config) {
   require_same("data_checksum", "images, labels or names of classes", before, now, config);
+}
+
+/// How many work on a run: "2 threads", "4 ranks of 2 threads".
+inline std::string workers_text(const WorkerTeam& team, const Communicator& ranks) {
+  const std::string threads = concat(team.size(), team.size() == 1 ? " thread" : " threads");
+  return ranks.size() == 1 ? threads : concat(ranks.size(), " ranks of ", threads);
 }
 
 class Stopwatch {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "commands.hpp"
@@ -30,8 +31,9 @@ using hypertape::detail::concat;
 namespace {
 
 struct DistillCommand {
-  explicit DistillCommand(CLI::App& command) : options(command) {}
+  DistillCommand(CLI::App& command, const Communicator& all) : ranks(all), options(command) {}
 
+  const Communicator& ranks;
   Options options;
   CommonOptions common;
   NetworkOptions network;
@@ -63,23 +65,43 @@ class Run {
   /// Until the last iteration, a signal or the time limit. @returns the exit code of a run that was stopped, 0 if it
   /// was not.
   int train() {
-    const Interrupt interrupt;
+    Interrupt interrupt(command_.ranks);
+    const Traffic before = command_.ranks.traffic();
+    const long first = distiller_.iteration();
     distill::distill(distiller_, [&](const distill::Progress& progress) { return proceed(progress, interrupt); });
     progress_.finish();
+    const Traffic own = command_.ranks.traffic() - before;
+    traffic_ = {};
+    for (const Traffic& sent : gather(command_.ranks, std::span<const Traffic>(&own, 1))) {
+      traffic_.messages += sent.messages;
+      traffic_.bytes += sent.bytes;
+    }
+    iterations_ = distiller_.iteration() - first;
     const distill::DistilledSet last = distiller_.distilled();
-    distill::save(last, out_ / "last.npz");
+    out_.put("last.npz", [&](const auto& path) { distill::save(last, path); });
     std::vector<Snapshot> snapshots = snapshots_.all();
     if (snapshots.back().iteration < distiller_.iteration()) {
       snapshots.push_back({distiller_.iteration(), last.images.front()});
     }
-    write_drawing(out_ / "strip.png", draw_snapshots(snapshots, last.normalization));
-    write_line_chart(out_ / "accuracy.svg", log_.accuracy_chart());
-    write_line_chart(out_ / "learning-rates.svg", log_.rates_chart());
+    out_.put("strip.png",
+             [&](const auto& path) { write_drawing(path, draw_snapshots(snapshots, last.normalization)); });
+    out_.put("accuracy.svg", [&](const auto& path) { write_line_chart(path, log_.accuracy_chart()); });
+    out_.put("learning-rates.svg", [&](const auto& path) { write_line_chart(path, log_.rates_chart()); });
     return stopped_;
   }
 
+  /// What all ranks sent one another in training, an iteration on average.
+  Json traffic() const {
+    const auto each = [&](std::int64_t count) {
+      return rounded(static_cast<double>(count) / static_cast<double>(std::max(iterations_, 1L)), 1);
+    };
+    return {{"messages_per_iteration", each(traffic_.messages)}, {"bytes_per_iteration", each(traffic_.bytes)}};
+  }
+
   /// Call it when the outcome of a run that came to its end has been written.
-  void finish() const { checkpoints_.remove(); }
+  void finish() const {
+    out_.put("", [&](const auto&) { checkpoints_.remove(); });
+  }
 
   /// Continues where the newest checkpoint was written; from the start if there is none yet.
   void restore() {
@@ -96,22 +118,21 @@ class Run {
     if (!std::isfinite(seconds_before_)) {
       throw io::bad_content(found->path, "array 'seconds'", "a finite number", concat(seconds_before_));
     }
-    if (distiller_.best()) distill::save(distiller_.best()->set, out_ / "distilled.npz");
+    if (distiller_.best()) save_best();
     std::cout << "resumed at iteration " << distiller_.iteration() << '\n';
   }
 
  private:
   /// Called after each iteration, and once more where the run was stopped, to log its last state. That comes after the
   /// checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
-  bool proceed(const distill::Progress& now, const Interrupt& interrupt) {
+  bool proceed(const distill::Progress& now, Interrupt& interrupt) {
     if (now.score) log(now);
     if (now.iteration == 0 || stopped_ != 0) return true;
     const bool done = now.iteration == command_.distill.outer_loop.iterations;
-    if (interrupt.requested()) {
-      stopped_ = interrupt.exit_code();
-    } else if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && !done) {
-      stopped_ = time_limit_exit_code;
+    if (command_.time_limit > 0 && clock_.seconds() >= command_.time_limit && !done) {
+      interrupt.request(time_limit_exit_code);
     }
+    if (interrupt.requested()) stopped_ = interrupt.exit_code();
     const bool due = command_.checkpoint_every > 0 && now.iteration % command_.checkpoint_every == 0;
     if (due || stopped_ != 0 || done) save_checkpoint();
     return stopped_ == 0;
@@ -120,9 +141,9 @@ class Run {
   void log(const distill::Progress& now) {
     const distill::DistilledSet set = distiller_.distilled();
     const distill::BestState& best = *distiller_.best();
-    if (best.iteration == now.iteration) distill::save(best.set, out_ / "distilled.npz");
+    if (best.iteration == now.iteration) save_best();
     log_.add({now.iteration, now.loss, *now.score, seconds(), now.certificate}, set.learning_rates);
-    io::write_atomically(out_ / "log.csv", log_.csv());
+    out_.write("log.csv", log_.csv());
     snapshots_.offer(now.iteration, set.images.front());
     if (now.iteration == 0) return;
     const long iterations = command_.distill.outer_loop.iterations;
@@ -134,12 +155,16 @@ class Run {
                           minutes(left), " eta ", rates_text(set.learning_rates)));
   }
 
+  void save_best() const {
+    out_.put("distilled.npz", [&](const auto& path) { distill::save(distiller_.best()->set, path); });
+  }
+
   void save_checkpoint() {
     io::Npz npz = distiller_.checkpoint();
     io::add_prefixed(npz, "log", log_.arrays());
     io::add_prefixed(npz, "snapshots", snapshots_.arrays());
     npz["seconds"] = {{1}, std::vector<double>{seconds()}};
-    checkpoints_.write(npz);
+    out_.put("", [&](const auto&) { checkpoints_.write(npz); });
   }
 
   static std::string rates_text(const Tensor<float>& rates) {
@@ -157,6 +182,8 @@ class Run {
   Stopwatch clock_;
   double seconds_before_ = 0;
   int stopped_ = 0;  // the exit code
+  Traffic traffic_;  // of all ranks
+  long iterations_ = 0;
   Progress progress_;
   RunLog log_;
   Snapshots snapshots_;
@@ -257,11 +284,12 @@ void check_options(const DistillCommand& command) {
 /// The folder of the run, of which no other process writes to it. @throws ArgumentError if a new run would lose one
 /// that was stopped there.
 OutputFolder folder_of(const DistillCommand& command) {
-  if (command.resume) return OutputFolder::open("--resume", *command.resume);
+  if (command.resume) return OutputFolder::open("--resume", *command.resume, command.ranks);
   const std::filesystem::path& path = command.common.out;
   OutputFolder out(path, "distill",
                    {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
-                    "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"});
+                    "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"},
+                   command.ranks);
   if (distill::Checkpoints(path).exist() && !is_done(path)) {
     throw ArgumentError("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
                         shell_word(path), ", or remove the folder");
@@ -306,9 +334,10 @@ void distil(DistillCommand& command) {
   if (command.options.given("--networks") && given < d.outer_loop.networks) {
     throw ArgumentError("--networks ", d.outer_loop.networks, ": the pool leaves ", given, " to distil for");
   }
-  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team, start);
+  distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team, start,
+                               command.ranks);
   Json config = config_of("distill", command.options);
-  config.update(description_of(dataset));
+  config.update(description_of(dataset, command.ranks));
   config.update({{"network", network.name()},
                  {"theta_layout", layout_of(network)},
                  {"hold_out_seed", hold_out.seed},
@@ -326,20 +355,20 @@ void distil(DistillCommand& command) {
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << d.images.per_class * classes * (d.inner_loop.unordered ? 1 : d.inner_loop.steps) << " images"
             << (d.inner_loop.unordered ? " without an order, " : ", ") << d.inner_loop.steps << " x "
-            << d.inner_loop.epochs << " steps, " << d.outer_loop.iterations << " iterations, " << team.size()
-            << " threads\n"
+            << d.inner_loop.epochs << " steps, " << d.outer_loop.iterations << " iterations, "
+            << workers_text(team, command.ranks) << '\n'
             << sizes_text(dataset.train.count, *d.validation.hold_out, *d.real.batch)
             << (*d.real.balanced ? balance_text(dataset) : std::string()) << '\n';
   Run run(command, out, distiller, hold_out);
   if (command.resume) run.restore();
-  std::filesystem::remove(out / "summary.json");  // of this run when it was stopped
+  out.remove("summary.json");  // of this run when it was stopped
   const int stopped = run.train();
   const double train_seconds = run.seconds();  // the test comes after it
   if (distiller.skipped() > 0) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
   const distill::BestState& best = *distiller.best();
-  write_drawing(out / "distilled.png", draw_set(best.set, dataset.class_names));
+  out.put("distilled.png", [&](const auto& path) { write_drawing(path, draw_set(best.set, dataset.class_names)); });
 
   Json summary = {{"dataset", command.common.dataset},
                   {"network", network.name()},
@@ -355,7 +384,9 @@ void distil(DistillCommand& command) {
                   {"hold_out_score", rounded_percent(best.score)},
                   {"hold_out_seen", hold_out.seen},
                   {"seed", d.seed},
-                  {"threads", team.size()}};
+                  {"threads", team.size()},
+                  {"ranks", command.ranks.size()}};
+  if (command.ranks.size() > 1) summary["traffic"] = run.traffic();
   summary["protocol"] = protocol_of(best.set, nullptr, false);
   // The test set is touched here, once: never by a run that was stopped.
   Comparison result;
@@ -366,10 +397,10 @@ void distil(DistillCommand& command) {
       options.real_images = real;
       return distill::evaluate(network, distill::trainer_of(network, best.set, dataset, options), test_weights,
                                data::all_indices(command.initialization.networks_to_test()), dataset.test,
-                               best.set.normalization, real || d.outer_loop.skip_diverged, {}, team);
+                               best.set.normalization, real || d.outer_loop.skip_diverged, {}, team, command.ranks);
     };
     result = {test(false), test(true)};
-    io::write_atomically(out / "networks.csv", csv_of(result.distilled, d.objective));
+    out.write("networks.csv", csv_of(result.distilled, d.objective));
     summary.update(summary_of(result.distilled, d.objective, dataset));
     summary["real_images"] = real_images_of(result);
   }
@@ -386,6 +417,11 @@ void distil(DistillCommand& command) {
               << real_images_text("the same", result) << "\nbest hold-out: " << fixed(best.score, 2) << " % (iteration "
               << best.iteration << ')' << hold_out.remark() << '\n';
   }
+  if (command.ranks.size() > 1) {
+    const Json traffic = run.traffic();
+    std::cout << "traffic: " << fixed(traffic["messages_per_iteration"], 1) << " messages of all ranks an iteration, "
+              << fixed(traffic["bytes_per_iteration"].get<double>() / 1000, 1) << " kB\n";
+  }
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
             << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
@@ -394,10 +430,10 @@ void distil(DistillCommand& command) {
 
 }  // namespace
 
-void add_distill(CLI::App& app) {
+void add_distill(CLI::App& app, const Communicator& ranks) {
   using enum Options::OnResume;
-  const auto command =
-      std::make_shared<DistillCommand>(*app.add_subcommand("distill", "Learn distilled images and learning rates"));
+  const auto command = std::make_shared<DistillCommand>(
+      *app.add_subcommand("distill", "Learn distilled images and learning rates"), ranks);
   Options& options = command->options;
   command->common.add(options);
   command->common.add_whitening(options);

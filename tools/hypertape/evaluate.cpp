@@ -26,8 +26,9 @@ using hypertape::detail::concat;
 namespace {
 
 struct EvaluateCommand {
-  explicit EvaluateCommand(CLI::App& command) : options(command) {}
+  EvaluateCommand(CLI::App& command, const Communicator& all) : ranks(all), options(command) {}
 
+  const Communicator& ranks;
   Options options;
   CommonOptions common;
   NetworkOptions network;
@@ -71,7 +72,8 @@ void run(EvaluateCommand& command) {
   const Stopwatch wall;
   check_options(command);
   command.options.check_paths();
-  OutputFolder out(command.common.out, "evaluate", {"log.csv", "real.csv", "distilled.npz", "distilled.png"});
+  OutputFolder out(command.common.out, "evaluate", {"log.csv", "real.csv", "distilled.npz", "distilled.png"},
+                   command.ranks);
   const data::Dataset dataset = command.common.load();
   const data::LabeledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
@@ -95,13 +97,13 @@ void run(EvaluateCommand& command) {
   const Index networks = command.initialization.networks_to_test();
   out.create();
   Json config = config_of("evaluate", command.options);
-  config.update(description_of(dataset));
+  config.update(description_of(dataset, command.ranks));
   config["network"] = network.name();
   out.write_json("config.json", config);
-  distill::save(saved, out / "distilled.npz");
-  write_drawing(out / "distilled.png", draw_set(saved, dataset.class_names));
+  out.put("distilled.npz", [&](const auto& path) { distill::save(saved, path); });
+  out.put("distilled.png", [&](const auto& path) { write_drawing(path, draw_set(saved, dataset.class_names)); });
 
-  const Interrupt interrupt;
+  Interrupt interrupt(command.ranks);
   Progress progress;
   // Networks trained on a set, or on random real images under its labels.
   const auto test = [&](const char* what, const distill::DistilledSet& tested, bool real, const char* log) {
@@ -110,7 +112,7 @@ void run(EvaluateCommand& command) {
     options.real_images = real;
     if (command.protocol == "free") options.free = command.free;
     const auto on_progress = [&](const distill::Evaluation& so_far) {
-      if (log != nullptr) io::write_atomically(out / log, csv_of(so_far, objective));
+      if (log != nullptr) out.write(log, csv_of(so_far, objective));
       if (networks > 1) {
         progress.show(concat(what, ": network ", so_far.after.size(), "/", networks, "  test accuracy ",
                              fixed(so_far.after.back().accuracy(), 2), " %"));
@@ -119,7 +121,7 @@ void run(EvaluateCommand& command) {
     };
     return distill::evaluate(network, distill::trainer_of(network, tested, dataset, options), weights,
                              data::all_indices(networks), images, tested.normalization, command.skip_diverged,
-                             on_progress, team);
+                             on_progress, team, command.ranks);
   };
   const auto is_complete = [&](const distill::Evaluation& some) {
     return static_cast<Index>(some.after.size()) == networks;
@@ -160,7 +162,8 @@ void run(EvaluateCommand& command) {
       {"iterations", 0},
       {"interrupted", !complete},
       {"seed", command.common.seed},
-      {"threads", team.size()}};
+      {"threads", team.size()},
+      {"ranks", command.ranks.size()}};
   if (saved.origin) summary["distilled_from"] = saved.origin->dataset;
   summary.update(summary_of(result, objective, dataset));
   std::string text = text_of(result, objective);
@@ -186,9 +189,9 @@ void run(EvaluateCommand& command) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app) {
+void add_evaluate(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<EvaluateCommand>(
-      *app.add_subcommand("evaluate", "Train networks on a saved distilled set and test them"));
+      *app.add_subcommand("evaluate", "Train networks on a saved distilled set and test them"), ranks);
   Options& options = command->options;
   command->common.add(options);
   command->network.add(options);

@@ -101,7 +101,7 @@ void print(const std::vector<Row>& rows) {
 }
 
 /// Learns so many points, unless it is interrupted.
-void learn(const LinearCommand& command, const Tensor<double>& solution, Row& row, const Interrupt& interrupt) {
+void learn(const LinearCommand& command, const Tensor<double>& solution, Row& row, Interrupt& interrupt) {
   // An outer step takes microseconds, too few to share out.
   distill::LinearLearner learner(solution, row.points, command.step_size, command.iterations, command.learning_rate,
                                  command.seed, WorkerTeam(1));
@@ -119,7 +119,7 @@ void learn(const LinearCommand& command, const Tensor<double>& solution, Row& ro
 
 void run(const LinearCommand& command) {
   const Stopwatch wall;
-  OutputFolder out(command.out, "linear", {"linear.csv", "linear.svg"});
+  OutputFolder out(command.out, "linear", {"linear.csv", "linear.svg"}, Communicator::alone());
   const distill::LinearProblem problem =
       distill::random_linear_problem(command.samples, command.dimension, command.noise, command.seed);
   const Tensor<double> solution = distill::least_squares(problem);
@@ -128,7 +128,7 @@ void run(const LinearCommand& command) {
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << command.samples << " samples, "
             << command.dimension << " dimensions, one step of size " << command.step_size << '\n';
 
-  const Interrupt interrupt;
+  Interrupt interrupt(Communicator::alone());
   distill::LinearResidual residual(solution, WorkerTeam(1));
   const auto best = [&](Index points) { return distill::best_linear_points(solution, points, command.step_size); };
   Random random = starts(command, 0);
@@ -146,7 +146,7 @@ void run(const LinearCommand& command) {
             {}};
     learn(command, solution, row, interrupt);
     rows.push_back(row);
-    io::write_atomically(out / "linear.csv", csv_of(rows));
+    out.write("linear.csv", csv_of(rows));
     progress.show(concat("points ", points, "/", command.dimension));
   }
   progress.finish();
@@ -189,7 +189,7 @@ void run(const LinearCommand& command) {
 
 }  // namespace
 
-void add_linear(CLI::App& app) {
+void add_linear(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<LinearCommand>(*app.add_subcommand(
       "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)"));
   Options& options = command->options;
@@ -207,7 +207,9 @@ void add_linear(CLI::App& app) {
   options
       .add("--learning-rate", command->learning_rate, "Of the outer Adam, in units of the length of the best points")
       ->check(positive());
-  options.command().callback([command] { run(*command); });
+  options.command().callback([command, leads = ranks.rank() == 0] {
+    if (leads) run(*command);  // it takes seconds
+  });
 }
 
 }  // namespace hypertape::cli

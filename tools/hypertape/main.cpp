@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <new>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "help.hpp"
 #include "hypertape/core/config.hpp"
 #include "hypertape/core/error.hpp"
+#include "ranks.hpp"
 
 namespace {
 
@@ -26,8 +28,8 @@ void open_standard_streams() {
   }
 }
 
-/// Does what the words say. @returns the exit code.
-int run(int argc, char** argv) {
+/// Does what the words say. @returns the exit code; writes why, if it failed.
+int run(int argc, char** argv, const hypertape::Communicator& ranks, std::string& failure) {
   CLI::App app(
       "Dataset distillation (Wang et al. 2018): a handful of learned images that train a network in a few "
       "gradient steps.",
@@ -46,36 +48,41 @@ int run(int argc, char** argv) {
     const std::vector<std::string> unknown = parser->remaining(true);
     std::string what = unknown.empty() ? error.what() : CLI::ExtrasError(unknown).what();
     what = CLI::detail::find_and_replace(what, "At Most 1 required but received", "takes one value, got");
-    return "hypertape: " + what + "; see hypertape " + command + "--help\n";
+    return what + "; see hypertape " + command + "--help";
   });
   app.require_subcommand(0, 1);  // none is complained of below, after words that are no command
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  hypertape::cli::add_distill(app);
-  hypertape::cli::add_pretrain(app);
-  hypertape::cli::add_evaluate(app);
-  hypertape::cli::add_baseline(app);
-  hypertape::cli::add_linear(app);
-  hypertape::cli::add_chart(app);
+  hypertape::cli::add_distill(app, ranks);
+  hypertape::cli::add_pretrain(app, ranks);
+  hypertape::cli::add_evaluate(app, ranks);
+  hypertape::cli::add_baseline(app, ranks);
+  hypertape::cli::add_linear(app, ranks);
+  hypertape::cli::add_chart(app, ranks);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
   } catch (const CLI::RuntimeError& stop) {  // exit_stopped
     return stop.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    const bool asked = error.get_exit_code() == 0;  // --help, --version
-    app.exit(error);
-    return asked ? 0 : 2;
+    if (error.get_exit_code() == 0) {  // --help, --version
+      app.exit(error);
+      return 0;
+    }
+    std::ostringstream text;
+    app.exit(error, text, text);
+    failure = text.str();
+    return 2;
   } catch (const hypertape::ArgumentError& error) {
-    std::cerr << "hypertape: " << error.what() << '\n';
+    failure = error.what();
     return 2;
   } catch (const std::bad_alloc&) {
-    std::cerr << "hypertape: there is not enough memory for these sizes\n";
+    failure = "there is not enough memory for these sizes";
     return 1;
   } catch (const std::filesystem::filesystem_error& error) {
-    std::cerr << "hypertape: " << error.path1().string() << ": " << error.code().message() << '\n';
+    failure = error.path1().string() + ": " + error.code().message();
     return 1;
   } catch (const std::exception& error) {
-    std::cerr << "hypertape: " << error.what() << '\n';
+    failure = error.what();
     return 1;
   }
   return 0;
@@ -86,8 +93,19 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   open_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit to the size of files fails writing to them, which has a message
-  const int exit_code = run(argc, argv);
-  if (std::cout.flush() || exit_code != 0) return exit_code;
-  std::cerr << "hypertape: cannot write to the standard output\n";
-  return 1;
+  std::string failure;
+  int exit_code = 0;
+  try {
+    const hypertape::cli::Ranks ranks;
+    exit_code = run(argc, argv, ranks.all(), failure);
+    if (ranks.leads() && exit_code == 0 && !std::cout.flush()) {
+      exit_code = 1;
+      failure = "cannot write to the standard output";
+    }
+    ranks.end(exit_code, failure);
+  } catch (const hypertape::Error& error) {  // of the ranks
+    std::cerr << "hypertape: " << error.what() << '\n';
+    exit_code = 2;
+  }
+  return exit_code;
 }

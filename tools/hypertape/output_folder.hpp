@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "hypertape/core/communicator.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/io/file.hpp"
 #include "json_file.hpp"
@@ -22,15 +23,17 @@
 
 namespace hypertape::cli {
 
-/// The folder that a run writes to, and no other run meanwhile.
+/// The folder that a run writes to, and no other run meanwhile. Of several ranks the first one alone writes.
 class OutputFolder {
  public:
   /// For a new run of `command`, which writes the named files besides config.json and summary.json. Looks at once,
   /// before any work is done, whether that can be, and changes nothing before `create`.
   /// @throws DataError if the folder cannot be written, holds the results of another command or files of these names
   /// that are no run's, or another process is writing there.
-  OutputFolder(std::filesystem::path path, const std::string& command, std::initializer_list<const char*> files)
-      : OutputFolder("--out", std::move(path)) {
+  OutputFolder(std::filesystem::path path, const std::string& command, std::initializer_list<const char*> files,
+               const Communicator& ranks)
+      : OutputFolder("--out", std::move(path), ranks) {
+    if (!writes_) return;
     files_.assign(files.begin(), files.end());
     const bool earlier_run = std::filesystem::exists(path_ / "config.json");
     if (earlier_run) read_config(path_, command);  // not to overwrite another's results
@@ -42,14 +45,15 @@ class OutputFolder {
 
   /// That of an earlier run, left as it is. @throws DataError if it cannot be written, or another process is writing
   /// there.
-  static OutputFolder open(const char* option, const std::filesystem::path& path) {
+  static OutputFolder open(const char* option, const std::filesystem::path& path, const Communicator& ranks) {
     require_folder(option, path);
-    return OutputFolder(option, path);
+    return OutputFolder(option, path, ranks);
   }
 
   /// Makes the folder, if there is none. Results of an earlier run of the same command are removed, so that a folder
   /// never shows one run's configuration beside another's outcome. @throws DataError if it cannot be made or written.
   void create() {
+    if (!writes_) return;
     std::error_code failure;
     std::filesystem::create_directories(path_, failure);
     if (failure) throw DataError("--out ", path_.string(), ": cannot be created: ", failure.message());
@@ -82,10 +86,23 @@ class OutputFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-  void write_json(const char* name, const Json& json) const { io::write_atomically(path_ / name, json.dump(2) + "\n"); }
+  /// Has `write(path)` write the file.
+  template <class Write>
+  void put(const std::string& name, const Write& write) const {
+    if (writes_) write(path_ / name);
+  }
+  void write(const std::string& name, const std::string& text) const {
+    put(name, [&](const std::filesystem::path& path) { io::write_atomically(path, text); });
+  }
+  void write_json(const std::string& name, const Json& json) const { write(name, json.dump(2) + "\n"); }
+  void remove(const std::string& name) const {
+    put(name, [](const std::filesystem::path& path) { std::filesystem::remove(path); });
+  }
 
  private:
-  OutputFolder(const char* option, std::filesystem::path path) : path_(std::move(path)) {
+  OutputFolder(const char* option, std::filesystem::path path, const Communicator& ranks)
+      : path_(std::move(path)), writes_(ranks.rank() == 0) {
+    if (!writes_) return;
     require_writable_folder(option, path_);
     if (std::filesystem::exists(path_)) lock(option);
   }
@@ -120,6 +137,7 @@ class OutputFolder {
   };
 
   std::filesystem::path path_;
+  bool writes_;                       // as the first rank does
   std::vector<std::string> files_;    // of a new run
   std::shared_ptr<const Lock> lock_;  // of all copies
 };

@@ -23,8 +23,9 @@ using hypertape::detail::concat;
 namespace {
 
 struct PretrainCommand {
-  explicit PretrainCommand(CLI::App& command) : options(command) {}
+  PretrainCommand(CLI::App& command, const Communicator& all) : ranks(all), options(command) {}
 
+  const Communicator& ranks;
   Options options;
   CommonOptions common;
   NetworkOptions network;
@@ -75,11 +76,45 @@ void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder
   out.write_json("config.json", config);
 }
 
+/// Trains networks of these numbers, which the ranks share out; the first rank writes each as soon as it is there.
+void train_networks(const PretrainCommand& command, const nn::Network<float>& network, const data::Dataset& dataset,
+                    std::span<const Index> numbers, const OutputFolder& out, const WorkerTeam& team) {
+  const Communicator& ranks = command.ranks;
+  const auto count = static_cast<Index>(numbers.size());
+  const Range own = TaskShare(ranks, count).tasks;
+  const auto save = [&](Index i, const Tensor<float>& theta) {
+    out.put("", [&](const auto& folder) {
+      distill::save_pool_network(folder, numbers[static_cast<std::size_t>(i)], theta);
+    });
+  };
+  std::vector<Tensor<float>> trained(static_cast<std::size_t>(own.size()));
+  together(ranks, [&] {
+    distill::for_each_network(team, own.size(), [&](Index i) {
+      Tensor<float>& theta = trained[static_cast<std::size_t>(i)];
+      theta =
+          distill::pretrain(network, dataset, command.pretrain, numbers[static_cast<std::size_t>(own.begin + i)], team);
+      save(own.begin + i, theta);
+    });
+  });
+  for (int rank = 1; rank < ranks.size(); ++rank) {
+    const TaskShare share(rank, ranks.size(), count);
+    for (Index i = share.tasks.begin; share.counts && i < share.tasks.end; ++i) {
+      if (ranks.rank() == rank) {
+        ranks.send(std::as_bytes(trained[static_cast<std::size_t>(i - own.begin)].values()), 0);
+      } else if (ranks.rank() == 0) {
+        Tensor<float> theta(Shape{network.parameters().size()});
+        ranks.receive(std::as_writable_bytes(theta.values()), rank);
+        save(i, theta);
+      }
+    }
+  }
+}
+
 void run(PretrainCommand& command) {
   const Stopwatch wall;
   command.common.check(command.options);
   command.options.check_paths();
-  OutputFolder out(command.common.out, "pretrain", {});
+  OutputFolder out(command.common.out, "pretrain", {}, command.ranks);
   const data::Dataset dataset = command.common.load();
   const data::LabeledImages& images = dataset.train;
   const nn::Network<float> network = command.network.make(images, command.options);
@@ -90,7 +125,7 @@ void run(PretrainCommand& command) {
   choose_batch(p.batch, 128, *p.hold_out, images.count);
   const WorkerTeam team(command.common.threads);
   Json config = config_of("pretrain", command.options);
-  config.update(description_of(dataset));
+  config.update(description_of(dataset, command.ranks));
   config.update({{"network", network.name()},
                  {"image", {images.channels, images.height, images.width}},
                  {"classes", images.classes}});
@@ -106,14 +141,11 @@ void run(PretrainCommand& command) {
   const auto there = command.networks - static_cast<Index>(missing.size());
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
             << command.networks << " networks of " << command.pretrain.epochs << " epochs, " << there
-            << " there already, " << team.size() << " threads\n"
+            << " there already, " << workers_text(team, command.ranks) << '\n'
             << sizes_text(images.count, *p.hold_out, *p.batch) << '\n';
 
-  Json summary = {{"dataset", command.common.dataset},
-                  {"network", network.name()},
-                  {"epochs", command.pretrain.epochs},
-                  {"seed", command.common.seed},
-                  {"threads", team.size()}};
+  Json summary = {{"dataset", command.common.dataset}, {"network", network.name()}, {"epochs", command.pretrain.epochs},
+                  {"seed", command.common.seed},       {"threads", team.size()},    {"ranks", command.ranks.size()}};
   const auto write_summary = [&](std::size_t networks) {
     summary["networks"] = networks;
     summary["interrupted"] = static_cast<Index>(networks) < command.networks;
@@ -121,17 +153,13 @@ void run(PretrainCommand& command) {
     summary["peak_rss_mb"] = rounded(peak_memory_mb(), 1);
     out.write_json("summary.json", summary);
   };
-  const Interrupt interrupt;
+  Interrupt interrupt(command.ranks);
   Progress progress;
-  const auto at_once = static_cast<std::size_t>(team.size());
+  const auto at_once = static_cast<std::size_t>(team.size()) * static_cast<std::size_t>(command.ranks.size());
   std::size_t done = 0;
   while (done < missing.size() && !interrupt.requested()) {
     const std::size_t count = std::min(at_once, missing.size() - done);
-    distill::for_each_network(team, static_cast<Index>(count), [&](Index i) {
-      const Index number = missing[done + static_cast<std::size_t>(i)];
-      const Tensor<float> theta = distill::pretrain(network, dataset, command.pretrain, number, team);
-      distill::save_pool_network(out.path(), number, theta);
-    });
+    train_networks(command, network, dataset, std::span(missing).subspan(done, count), out, team);
     done += count;
     const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
     write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed
@@ -143,16 +171,26 @@ void run(PretrainCommand& command) {
     std::cout << "stopped, not tested; the same command continues\n";
     exit_stopped(interrupt.exit_code());
   }
+  largest(command.ranks, 0);  // all networks are written by now
+  const std::vector<std::filesystem::path> files = distill::pool_files(out.path());
+  const auto test = [&](Range own) {
+    std::vector<double> percent;
+    for (Index i = own.begin; i < own.end; ++i) {
+      const Tensor<float> theta = distill::load_pool_network(files[static_cast<std::size_t>(i)], network);
+      const distill::Confusion found = distill::confusion(network, theta, dataset.test, dataset.normalization, team);
+      percent.insert(percent.end(), {found.accuracy(), found.balanced_accuracy()});
+    }
+    return percent;
+  };
+  const std::vector<double> found = share_out<double>(command.ranks, static_cast<Index>(files.size()), test);
   std::vector<double> accuracies, balanced;
   std::string log = "network,test_accuracy\n";
-  for (const auto& path : distill::pool_files(out.path())) {
-    const Tensor<float> theta = distill::load_pool_network(path, network);
-    const distill::Confusion confusion = distill::confusion(network, theta, dataset.test, dataset.normalization, team);
-    accuracies.push_back(confusion.accuracy());
-    balanced.push_back(confusion.balanced_accuracy());
-    log += concat(path.filename().string(), ',', accuracies.back(), '\n');
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    accuracies.push_back(found[2 * i]);
+    balanced.push_back(found[2 * i + 1]);
+    log += concat(files[i].filename().string(), ',', accuracies.back(), '\n');
   }
-  io::write_atomically(out / "log.csv", log);
+  out.write("log.csv", log);
   const distill::MeanAndStd spread = distill::mean_and_std(accuracies), of_balanced = distill::mean_and_std(balanced);
   summary["test_accuracy"] = rounded_percent(spread.mean);
   summary["test_accuracy_std"] = rounded_percent(spread.deviation);
@@ -166,9 +204,9 @@ void run(PretrainCommand& command) {
 
 }  // namespace
 
-void add_pretrain(CLI::App& app) {
+void add_pretrain(CLI::App& app, const Communicator& ranks) {
   const auto command =
-      std::make_shared<PretrainCommand>(*app.add_subcommand("pretrain", "Train and save a pool of networks"));
+      std::make_shared<PretrainCommand>(*app.add_subcommand("pretrain", "Train and save a pool of networks"), ranks);
   Options& options = command->options;
   command->common.add(options);
   command->common.add_whitening(options);
