@@ -15,10 +15,15 @@
 namespace hypertape::testing {
 namespace {
 
+/// All ranks; MPI is begun once for a program.
+MpiCommunicator all_ranks() {
+  static const MpiSession session;
+  return MpiCommunicator();
+}
+
 TEST_CASE("mpi: messages, groups and sums between the processes that mpirun started") {
-  const MpiSession session;
+  const MpiCommunicator ranks = all_ranks();
   const MpiSession second;  // is nobody's
-  const MpiCommunicator ranks;
   REQUIRE(ranks.size() > 1);
   REQUIRE(ranks.rank() < ranks.size());
 
@@ -72,8 +77,7 @@ TEST_CASE("mpi: messages, groups and sums between the processes that mpirun star
 }
 
 TEST_CASE("mpi: hypergradients have the bits of one process") {
-  const MpiSession session;
-  const MpiCommunicator ranks;
+  const MpiCommunicator ranks = all_ranks();
   InnerLoop<double> loop = small_loop<double>(2, 2);
   std::vector<Tensor<double>> theta0;
   for (std::uint64_t i = 0; i < 5; ++i) theta0.push_back(random_tensor<double>(loop.theta0.shape(), i));
