@@ -41,9 +41,9 @@ MOMENTUM = RANDOM.replace("--initial-learning-rate 0.05", "--inner-optimizer sgd
 SOFT = "--soft-labels --labels-learning-rate 0.01"
 CIFAR = ("distill --dataset cifar-10 --net alexcifarnet --steps 10 --epochs 3 --batch 128 --iterations {} --initial-learning-rate 0.02"
          " --evaluate-every {} --checkpoint-every 25 --hold-out 2000 --seed 7")
-GOING_ON = CIFAR.replace(" --initial-learning-rate 0.02", " --learning-rate 0.01")  # at the rates that were learned
+ONE_EPOCH = CIFAR.replace("--epochs 3", "--epochs 1")
+GOING_ON = ONE_EPOCH.replace("--initial-learning-rate 0.02", "--learning-rate 0.01")
 NO_PHOTOGRAPHS = "not run: neither the photographs nor ImageNet's weights were at hand"
-NOT_YET = "not run yet"
 NO_SVHN = "not run: SVHN's files were not at hand"
 TOO_LONG = "not run: the pool takes hours on two cores"
 
@@ -288,12 +288,11 @@ TABLES += [
                 CIFAR.format(400, 50)),
             Row("cifar-100-long", "the same, 2,400 iterations (in two parts, beside other work: the time says little)",
                 "54.0", CIFAR.format(2400, 100)),
-            Row("cifar-stage-1", "in stages: 10 x 1, 3,000 iterations", "-",
-                CIFAR.replace("--epochs 3", "--epochs 1").format(3000, 100), NOT_YET),
-            Row("cifar-stage-2", "then 10 x 3, 1,000 iterations", "54.0",
-                GOING_ON.format(1000, 50) + " --start-from {cifar-stage-1}/distilled.npz", NOT_YET),
-            Row("cifar-stage-soft", "and soft labels, 500 iterations", "-",
-                GOING_ON.format(500, 50) + f" --start-from {{cifar-stage-2}}/distilled.npz {SOFT}", NOT_YET),
+            Row("cifar-stage-1", "in stages: 10 x 1, 3,000 iterations", "-", ONE_EPOCH.format(3000, 100)),
+            Row("cifar-stage-soft", "then soft labels, 1,000 iterations", "-",
+                GOING_ON.format(1000, 100) + f" --start-from {{cifar-stage-1}}/distilled.npz {SOFT}"),
+            Row("cifar-stage-on", "and 2,000 more", "-",
+                GOING_ON.format(2000, 100) + f" --start-from {{cifar-stage-soft}}/distilled.npz {SOFT}"),
             Row("cifar-random", "100 images, 10 x 3, random initializations, 200 iterations", "36.8 +- 1.2",
                 CIFAR.format(200, 25) + " --init random --networks 2 --start real --rates-learning-rate 0.004 --clip 0.1"
                 " --skip-diverged --test-networks 20"),
