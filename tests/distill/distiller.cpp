@@ -18,6 +18,7 @@
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
 #include "support/rank_threads.hpp"
+#include "support/sanitized.hpp"
 
 namespace hypertape::testing {
 namespace {
@@ -173,6 +174,7 @@ TEST_CASE("distiller: the same bits on any number of ranks and threads, and a ru
                   then = distil(kind, 1, Communicator::alone(), &first.checkpoint);
     for (const auto& counts : {std::pair(2, 1), {3, 2}, {4, 1}, {7, 1}}) {
       const int size = counts.first, threads = counts.second;
+      if (sanitized && size != 3) continue;  // the same code
       CAPTURE(size);
       std::vector<Outcome> firsts(static_cast<std::size_t>(size)), thens(firsts.size());
       RankThreads::run(size, [&](const Communicator& ranks) {

@@ -67,7 +67,7 @@ class Ranks {
   }
 
   void end_all(int exit_code, const std::string& failure) const {
-    constexpr std::chrono::milliseconds patience{1500};
+    constexpr std::chrono::milliseconds patience{3000};
     const auto say = [&](int rank, std::string_view what) {
       std::cerr.clear();
       std::cerr << "hypertape: ";
