@@ -6,7 +6,7 @@
 #define HYPERTAPE_VERSION_MAJOR 0
 #define HYPERTAPE_VERSION_MINOR 6
 #define HYPERTAPE_VERSION_PATCH 0
-#define HYPERTAPE_VERSION "0.6.0"
+#define HYPERTAPE_VERSION "0.8.0"
 
 #if __cplusplus < 202002L
 #error "hypertape is written in C++20: compile with -std=c++20 or later"
