@@ -21,8 +21,7 @@ using hypertape::detail::concat;
 
 /// Has the tool run on so many ranks, on however few processors.
 std::string on_ranks(int ranks, const std::string& arguments) {
-  return concat("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " HYPERTAPE_MPIEXEC " --oversubscribe -n ",
-                ranks, ' ', HYPERTAPE_TOOL, ' ', arguments);
+  return concat(HYPERTAPE_MPIEXEC " --oversubscribe -n ", ranks, ' ', HYPERTAPE_TOOL, ' ', arguments);
 }
 
 /// Standard output and error of a run that must go well.
