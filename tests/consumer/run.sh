@@ -30,7 +30,7 @@ case $way in
     printf '%s\n' 'Name: eigen3' 'Description: as Eigen 5 has it' 'Version: 5.0.0' >eigen5/eigen3.pc
     PKG_CONFIG_PATH="$work/eigen5:$PKG_CONFIG_PATH" pkg-config --print-errors --exists hypertape
     ;;
-  distill) (cd "$prefix/include" && find hypertape -name '*.hpp' | sort | sed 's/.*/#include <&>/') >everything.hpp ;;
+  distill) (cd "$prefix/include" && find hypertape -name '*.hpp' -not -name mpi.hpp | sort | sed 's/.*/#include <&>/') >everything.hpp ;;
 esac
 
 if [ -f build.sh ]; then
