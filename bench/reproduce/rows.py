@@ -343,6 +343,7 @@ HEADLINES = {
     "attack-4-9": "trained MNIST networks take 4 for 9 after one step",
     "fashion-10": "Fashion-MNIST, one initialization, 10 images, 1 x 3",
     "cifar-100-long": "CIFAR-10 (re-encoded as JPEG), one initialization, 100 images, 10 x 3, 2,400 iterations",
+    "cifar-stage-on": "CIFAR-10, 10 x 1: 3,000 iterations, then 3,000 with soft labels, of which these are the last 2,000",
     "cifar-random": "CIFAR-10, random initializations, 100 images, 10 x 3, 200 iterations",
 }
 
