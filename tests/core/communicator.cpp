@@ -35,7 +35,7 @@ TEST_CASE("communicator: every task is of one rank, or of one group of ranks, in
       for (int rank = 0; rank < size; ++rank) {
         const TaskShare share(Rank(rank, size), count);
         REQUIRE(share.tasks.size() >= 1);
-        if (share.counts) {
+        if (share.leads) {
           CHECK(share.tasks.begin == next);
           next = share.tasks.end;
           group = share.group;
@@ -44,7 +44,7 @@ TEST_CASE("communicator: every task is of one rank, or of one group of ranks, in
           CHECK(share.tasks.end == next);
           CHECK(share.group == group);
         }
-        for (Index i = share.tasks.begin; share.counts && i < share.tasks.end; ++i) {
+        for (Index i = share.tasks.begin; share.leads && i < share.tasks.end; ++i) {
           ++counted[static_cast<std::size_t>(i)];
         }
       }
@@ -74,7 +74,7 @@ TEST_CASE("communicator: sums have the bits of one process, whatever the ranks")
           if (range.size() != static_cast<Index>(sum.size()) || range.end > static_cast<Index>(sizes[part])) {
             throw ArgumentError("sum_over_ranks: a range that is not of its part");
           }
-          for (Index t = share.tasks.begin; share.counts && t < share.tasks.end; ++t) {
+          for (Index t = share.tasks.begin; share.leads && t < share.tasks.end; ++t) {
             for (Index i = 0; i < range.size(); ++i) {
               float& to = sum[static_cast<std::size_t>(i)];
               to = (t == 0 ? 0 : to) + term(t, range.begin + i);

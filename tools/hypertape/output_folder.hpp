@@ -86,6 +86,8 @@ class OutputFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
+  /// Whether this rank writes.
+  bool writes() const { return writes_; }
   /// Has `write(path)` write the file.
   template <class Write>
   void put(const std::string& name, const Write& write) const {

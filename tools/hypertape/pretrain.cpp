@@ -77,15 +77,13 @@ void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder
 }
 
 /// Trains networks of these numbers, which the ranks share out; the first rank writes each as soon as it is there.
-void train_networks(const PretrainCommand& command, const nn::Network<float>& network, const data::Dataset& dataset,
+void train_and_save(const PretrainCommand& command, const nn::Network<float>& network, const data::Dataset& dataset,
                     std::span<const Index> numbers, const OutputFolder& out, const WorkerTeam& team) {
   const Communicator& ranks = command.ranks;
   const auto count = static_cast<Index>(numbers.size());
   const Range own = TaskShare(ranks, count).tasks;
   const auto save = [&](Index i, const Tensor<float>& theta) {
-    out.put("", [&](const auto& folder) {
-      distill::save_pool_network(folder, numbers[static_cast<std::size_t>(i)], theta);
-    });
+    if (out.writes()) distill::save_pool_network(out.path(), numbers[static_cast<std::size_t>(i)], theta);
   };
   std::vector<Tensor<float>> trained(static_cast<std::size_t>(own.size()));
   together(ranks, [&] {
@@ -98,7 +96,7 @@ void train_networks(const PretrainCommand& command, const nn::Network<float>& ne
   });
   for (int rank = 1; rank < ranks.size(); ++rank) {
     const TaskShare share(rank, ranks.size(), count);
-    for (Index i = share.tasks.begin; share.counts && i < share.tasks.end; ++i) {
+    for (Index i = share.tasks.begin; share.leads && i < share.tasks.end; ++i) {
       if (ranks.rank() == rank) {
         ranks.send(std::as_bytes(trained[static_cast<std::size_t>(i - own.begin)].values()), 0);
       } else if (ranks.rank() == 0) {
@@ -159,7 +157,7 @@ void run(PretrainCommand& command) {
   std::size_t done = 0;
   while (done < missing.size() && !interrupt.requested()) {
     const std::size_t count = std::min(at_once, missing.size() - done);
-    train_networks(command, network, dataset, std::span(missing).subspan(done, count), out, team);
+    train_and_save(command, network, dataset, std::span(missing).subspan(done, count), out, team);
     done += count;
     const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
     write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed

@@ -94,9 +94,9 @@ class Communicator {
 /// A rank's share of tasks 0 .. count - 1. Of fewer tasks than ranks each has a group of ranks, all of which do it, and
 /// may share out what it consists of.
 struct TaskShare {
-  Range tasks;         ///< those of this rank: a range that follows those of the ranks before
-  bool counts = true;  ///< whether they are added up as this rank's: of a group, the first rank's
-  int group = 0;       ///< of the ranks with the same tasks
+  Range tasks;        ///< those of this rank: a range that follows those of the ranks before
+  bool leads = true;  ///< whether this is the first rank of its group, whose results are taken
+  int group = 0;      ///< of the ranks with the same tasks
 
   /// Of this rank. `count` must be positive.
   TaskShare(const Communicator& ranks, Index count) : TaskShare(ranks.rank(), ranks.size(), count) {}
@@ -110,7 +110,7 @@ struct TaskShare {
     Index task = 0;
     while (detail::part_of(size, task, count).end <= rank) ++task;
     tasks = {task, task + 1};
-    counts = detail::part_of(size, task, count).begin == rank;
+    leads = detail::part_of(size, task, count).begin == rank;
     group = static_cast<int>(task);
   }
 };
@@ -138,8 +138,8 @@ inline int largest(const Communicator& ranks, int own) {
 inline void require_same(const Communicator& ranks, std::int64_t own, const char* what) {
   const std::vector<std::int64_t> all = gather(ranks, std::span<const std::int64_t>(&own, 1));
   const auto other = std::ranges::find_if(all, [&](std::int64_t value) { return value != all.front(); });
-  if (other != all.end())
-    throw ArgumentError("rank ", other - all.begin(), ": its ", what, " differ from those of rank 0");
+  if (other == all.end()) return;
+  throw ArgumentError("rank ", other - all.begin(), ": its ", what, " differ from those of rank 0");
 }
 
 /// Sums over all tasks of all ranks, in the order of the tasks, with the bits of one process. `parts` are tensors of
@@ -188,7 +188,7 @@ void mean_over_ranks(const Communicator& ranks, Index count, std::span<const std
   const TaskShare share(ranks, count);
   const T weight = T(1) / static_cast<T>(count);
   sum_over_ranks<T>(ranks, parts, [&](std::size_t part, Range range, std::span<T> sum) {
-    for (std::size_t i = 0; share.counts && i < terms.size(); ++i) {
+    for (std::size_t i = 0; share.leads && i < terms.size(); ++i) {
       const bool first = share.tasks.begin + static_cast<Index>(i) == 0;
       const T* term = terms[i][part] + range.begin;
       for (std::size_t j = 0; j < sum.size(); ++j) sum[j] = first ? weight * term[j] : sum[j] + weight * term[j];
@@ -238,7 +238,7 @@ std::vector<T> share_out(const Communicator& ranks, Index count, const Work& wor
   const TaskShare share(ranks, count);
   std::vector<T> own;
   together(ranks, [&] { own = work(share.tasks); });
-  if (!share.counts) own.clear();
+  if (!share.leads) own.clear();
   return gather(ranks, std::span<const T>(own));
 }
 

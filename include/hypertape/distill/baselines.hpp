@@ -121,19 +121,16 @@ class Selection {
   double score(std::span<const DistilledSet> sets, const TrainingSchedule& schedule, const WorkerTeam& team,
                const Communicator& ranks = Communicator::alone()) const {
     const auto count = static_cast<Index>(sets.size()), networks = static_cast<Index>(theta0_.size());
-    return mean_and_std(share_out<double>(ranks, (std::max)(count, networks),
-                                          [&](Range own) {
-                                            std::vector<double> percent(static_cast<std::size_t>(own.size()));
-                                            for_each_network(team, own.size(), [&](Index i) {
-                                              const Index run = own.begin + i;
-                                              const DistilledSet set =
-                                                  with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
-                                              percent[static_cast<std::size_t>(i)] = accuracy(
-                                                  set, theta0_[static_cast<std::size_t>(run % networks)], team);
-                                            });
-                                            return percent;
-                                          }))
-        .mean;
+    const auto accuracies_of = [&](Range own) {
+      std::vector<double> percent(static_cast<std::size_t>(own.size()));
+      for_each_network(team, own.size(), [&](Index i) {
+        const Index run = own.begin + i;
+        const DistilledSet set = with_schedule(sets[static_cast<std::size_t>(run % count)], schedule);
+        percent[static_cast<std::size_t>(i)] = accuracy(set, theta0_[static_cast<std::size_t>(run % networks)], team);
+      });
+      return percent;
+    };
+    return mean_and_std(share_out<double>(ranks, (std::max)(count, networks), accuracies_of)).mean;
   }
 
  private:

@@ -182,7 +182,8 @@ struct Evaluation {
 using OnEvaluation = std::function<bool(const Evaluation&)>;
 
 /// Trains the networks that start from weights[number], for each of these numbers, as many at once as the teams of all
-/// ranks have threads, and tests each with all images. `on_progress` is asked on every rank, and a no of any stops all.
+/// ranks have threads, and tests each with all images. `on_progress` is called on every rank; if it returns false on
+/// any, all stop.
 /// @throws DivergenceError naming the number of a network that diverges, unless such are to be skipped; what the
 /// trainer throws; as `confusion`.
 template <class Weights>
