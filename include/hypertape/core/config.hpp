@@ -4,7 +4,7 @@
 
 /// The library's version, and its only place: CMake reads it from here.
 #define HYPERTAPE_VERSION_MAJOR 0
-#define HYPERTAPE_VERSION_MINOR 6
+#define HYPERTAPE_VERSION_MINOR 8
 #define HYPERTAPE_VERSION_PATCH 0
 #define HYPERTAPE_VERSION "0.8.0"
 
