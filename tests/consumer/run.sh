@@ -56,7 +56,10 @@ fi
 cmake --build build --parallel "$(nproc)"
 if [ "$way" = examples ]; then  # which also do what the pages say, and are short
   root=third_party/hypertape
-  wc -l "$root"/examples/*.cpp | awk '$2 != "total" && $1 >= 80 {print $2 " has 80 lines or more"; bad = 1} END {exit bad}'
+  # One concept in fewer than 80 lines; the two that docs/course.md teaches from are read from end to end.
+  wc -l "$root"/examples/*.cpp | awk '
+    {limit = 80} /minimal_tape/ {limit = 151} /hypergradient_by_hand/ {limit = 101}
+    $2 != "total" && $1 >= limit {print $2 " has " limit " lines or more"; bad = 1} END {exit bad}'
   basename -s .cpp -a "$root"/examples/*.cpp | xargs -P "$(nproc)" -I NAME \
     python3 "$root/scripts/check_output.py" "$root/docs/examples.md" NAME.cpp build/NAME
   for name in hypergradient learning_rates; do
