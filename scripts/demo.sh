@@ -12,8 +12,8 @@ usage: scripts/demo.sh [--data DIR] [--build DIR] [--out DIR] [OPTION ...]
   --out DIR    where the results go (default: out/demo of this checkout)
   OPTION ...   of \`hypertape distill\`, such as --seed 2 --iterations 2000
 
-Installs the packages that it needs, builds the tool, and runs \`hypertape distill\`. The same command continues a demo
-that was stopped; another one begins again.
+Installs the packages that it needs, builds the tool (a minute on two cores), and runs \`hypertape distill\` (half a
+minute). The same command continues a demo that was stopped; another one begins again.
 END
 }
 fail() {  # fail EXIT_CODE MESSAGE
@@ -63,13 +63,16 @@ else
   source=(--dataset fashion-mnist)
   what="Fashion-MNIST (for MNIST: --data DIR, or HYPERTAPE_DATA)"
 fi
+echo "[1/3] Packages: what is missing is installed"
 "$root/scripts/install.sh" "${packages[@]}"
 
-echo "Building the tool in $build"
-cmake -S "$root" --preset tool -B "$build" >/dev/null
+echo "[2/3] Building the tool in $build: about a minute on two cores, once"
+cmake -S "$root" --preset demo -B "$build" >/dev/null
 cmake --build "$build" --target hypertape_tool --parallel "$(nproc)"
 
-echo "Real data: $what"
+[[ " ${options[*]-} " =~ \ --iterations[\ =] ]] || options+=(--iterations 3000)  # --help says how many are usual
+echo "[3/3] Distilling ten images of $what: about half a minute on two cores"
+echo "      $out/report.html follows it"
 # A folder with a checkpoint holds a run that was stopped. If a demo began it, demo.command says how. What is
 # going on has locked its folder, which the tool then says.
 command="${source[*]} ${options[*]-}"
@@ -83,4 +86,7 @@ elif [ -n "$begun" ] && flock -n "$out" rm "$out"/checkpoint*.npz; then
   echo "The demo that was stopped in $out had other options: beginning again"
   echo "$command" >"$out/demo.command"
 fi
-exec "$build/bin/hypertape" distill "${source[@]}" $folder "$out" ${options[@]+"${options[@]}"}
+"$build/bin/hypertape" distill "${source[@]}" $folder "$out" "${options[@]}"
+echo
+echo "Open $out/report.html in a browser: the images, the curves and the errors. Next: your own pictures, a folder for"
+echo "each class: $build/bin/hypertape distill --data FOLDER"

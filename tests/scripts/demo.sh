@@ -59,37 +59,38 @@ require test ! -e "$work/calls"
 # Who may not install is given the line to paste, and nothing else.
 check 1 "  apt-get update && apt-get install -y --no-install-recommends cmake make g++" env USER_ID=1 "$demo" "${places[@]}"
 require grep -q "dataset-fashion-mnist$" "$work/output"
-require test "$(grep -c . "$work/output")" = 2
+require test "$(grep -c . "$work/output")" = 3  # with the name of the step
 require test ! -e "$work/calls"
 
 # Through a link, from the caller's folder, with the progress of cmake.
 check 0 "[100%] Built target" "$work/link" "${places[@]}" --seed 2
 require grep -qx "apt-get install -y --no-install-recommends cmake .* dataset-fashion-mnist -qq" "$work/calls"
-require grep -qxF "cmake -S $project --preset tool -B $work/build" "$work/calls"
-require grep -qxF "tool distill --dataset fashion-mnist --out $work/out dir --seed 2" "$work/calls"
+require grep -qxF "cmake -S $project --preset demo -B $work/build" "$work/calls"
+require grep -qxF "tool distill --dataset fashion-mnist --out $work/out dir --seed 2 --iterations 3000" "$work/calls"
 require sh -c '! grep -q -- "-D" "$WORK/calls"'  # nothing but the preset decides what a build folder builds
-check 0 "Real data: MNIST in mnist data" "$demo" --data "mnist data" --build here --out=here/out
+check 0 "ten images of MNIST in mnist data" "$demo" --data "mnist data" --build here --out=here/out
 require test -x "$work/caller/here/bin/hypertape"
-require grep -qxF "tool distill --dataset mnist --data $work/caller/mnist data --out here/out" "$work/calls"
+require grep -q "^Open here/out/report.html in a browser" "$work/output"  # where the results are
+require grep -qxF "tool distill --dataset mnist --data $work/caller/mnist data --out here/out --iterations 3000" "$work/calls"
 
 # A demo that was stopped is continued by the same command, and begun again by another.
 last() { tail -n 1 "$work/calls"; }
 touch "$work/out dir/checkpoint.npz"
-check 0 "Real data" "$demo" "${places[@]}" --seed 2
-require test "$(last)" = "tool distill --dataset fashion-mnist --resume $work/out dir --seed 2"
+check 0 "[3/3]" "$demo" "${places[@]}" --seed 2
+require test "$(last)" = "tool distill --dataset fashion-mnist --resume $work/out dir --seed 2 --iterations 3000"
 check 0 "had other options: beginning again" "$demo" "${places[@]}" --iterations 50
 require test "$(last)" = "tool distill --dataset fashion-mnist --out $work/out dir --iterations 50"
 require test ! -e "$work/out dir/checkpoint.npz"
 # A run that no demo began is left alone.
 mkdir "$work/other" && touch "$work/other/checkpoint.npz"
-check 0 "Real data" "$demo" --build "$work/build" --out "$work/other"
-require test "$(last)" = "tool distill --dataset fashion-mnist --out $work/other"
+check 0 "[3/3]" "$demo" --build "$work/build" --out "$work/other"
+require test "$(last)" = "tool distill --dataset fashion-mnist --out $work/other --iterations 3000"
 require test -e "$work/other/checkpoint.npz" -a ! -e "$work/other/demo.command"
 # Nor is a demo that is still going on: it has locked its folder.
 touch "$work/out dir/checkpoint.npz"
-check 0 "Real data" flock "$work/out dir" "$demo" "${places[@]}"
+check 0 "[3/3]" flock "$work/out dir" "$demo" "${places[@]}"
 require test -e "$work/out dir/checkpoint.npz"
 # The exit code is the tool's.
-check 130 "Real data" env CODE=130 "$demo" "${places[@]}"
+check 130 "[3/3]" env CODE=130 "$demo" "${places[@]}"
 
 [ "$failures" -eq 0 ]

@@ -87,6 +87,7 @@ GridCell choose(const BaselineRun& run, const distill::Selection& selection, std
     ++tried;
     csv += concat(cell.rate_text(), ',', cell.epochs(), ',', cell.accuracy, '\n');
     run.out.write("grid.csv", csv);
+    run.out.refresh_report();
     run.progress.show(concat("learning rates ", tried, "/", cells.size(), ": ", cell.rate_text(), ", ", cell.epochs(),
                              " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
                              fixed(cells[best].accuracy, 2), ")"));
@@ -135,6 +136,7 @@ distill::Evaluation test_sets(const BaselineRun& run, const nn::Network<float>& 
                     so_far.after[i].accuracy(), '\n');
     }
     run.out.write("log.csv", csv);
+    run.out.refresh_report();
     run.progress.show(concat("network ", so_far.after.size(), "/", rows.count(), " set ",
                              set_of(static_cast<Index>(so_far.after.size()) - 1) + 1, "/", sets.size(),
                              "  test accuracy ", fixed(so_far.after.back().accuracy(), 2), " %"));
@@ -190,6 +192,7 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
 
   const Rows rows(static_cast<Index>(sets.size()), command.initialization.networks_to_test());
   const distill::Evaluation result = test_sets(run, network, sets, test_weights, rows);
+  run.out.write("confusion.csv", confusion_csv(result));
   const Index tested = rows.set[result.after.size() - 1] + 1;
   Json summary = {{"network", network.name()}, {"init", command.initialization.init}};
   summary.update(sizes_of(sets.front()));
@@ -265,6 +268,7 @@ Outcome classify_by_neighbors(const BaselineRun& run) {
       csv += concat(tested, ',', all[i].k, ',', distill::name_of(all[i].distance), ',', percent[i], '\n');
     }
     run.out.write("log.csv", csv);
+    run.out.refresh_report();
     ++tested;
     run.progress.show(concat("set ", tested, "/", sets.size(), "  test accuracy ", fixed(best->test.back(), 2), " %"));
   } while (tested < sets.size() && !run.interrupt.requested());
@@ -320,10 +324,11 @@ std::optional<DistilledSet> given_images(const BaselineCommand& command, const d
 
 void run(BaselineCommand& command) {
   const Stopwatch wall;
+  command.common.detect(command.options);
   check_options(command);
   command.options.check_paths();
-  OutputFolder out(command.common.out, "baseline", {"log.csv", "grid.csv", "distilled.npz", "distilled.png"},
-                   command.ranks);
+  OutputFolder out(command.common.out, "baseline",
+                   {"log.csv", "grid.csv", "confusion.csv", "distilled.npz", "distilled.png"}, command.ranks);
   const data::Dataset dataset = command.common.load();
   const HoldOut hold_out = choose_hold_out("--selection-images", command.selection_images, dataset,
                                            command.initialization, command.common.seed);
@@ -343,6 +348,7 @@ void run(BaselineCommand& command) {
   config["network"] = learners ? Json(learners->network.name()) : Json();
   if (learners) config["theta_layout"] = layout_of(learners->network);
   out.write_json("config.json", config);
+  out.write_report();
   const std::string method = command.method.value_or("distilled");
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
             << (learners ? learners->network.name() : command.classifier) << ", " << workers_text(team, command.ranks)
@@ -362,11 +368,13 @@ void run(BaselineCommand& command) {
   summary["hold_out_seen"] = hold_out.seen;
   summary.update({{"wall_seconds", rounded(wall.seconds(), 3)}, {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
+  out.write_report();
   if (!outcome.complete) std::cout << "stopped before the end\n";
   std::cout << outcome.text << '\n';
   if (std::filesystem::exists(out / "distilled.png"))
     std::cout << "picture: " << (out / "distilled.png").string() << '\n';
-  std::cout << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
+  std::cout << "report:  " << (out / "report.html").string() << '\n'
+            << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
   if (!outcome.complete) exit_stopped(interrupt.exit_code());
 }
 

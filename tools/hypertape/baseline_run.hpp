@@ -60,7 +60,7 @@ struct BaselineRun {
   const data::Split& split;                           ///< images of the sets, and those to choose with
   const std::optional<distill::DistilledSet>& given;  ///< the set that was not made, if one was given
   const WorkerTeam& team;
-  const OutputFolder& out;
+  OutputFolder& out;
   Interrupt& interrupt;
   Progress& progress;
 };

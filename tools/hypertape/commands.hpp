@@ -10,9 +10,11 @@ namespace hypertape::cli {
 
 void add_baseline(CLI::App& app, const Communicator& ranks);
 void add_chart(CLI::App& app, const Communicator& ranks);
+void add_complete(CLI::App& app);
 void add_distill(CLI::App& app, const Communicator& ranks);
 void add_evaluate(CLI::App& app, const Communicator& ranks);
 void add_pretrain(CLI::App& app, const Communicator& ranks);
 void add_linear(CLI::App& app, const Communicator& ranks);
+void add_report(CLI::App& app, const Communicator& ranks);
 
 }  // namespace hypertape::cli

@@ -19,6 +19,7 @@
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/data/detect_dataset.hpp"
 #include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/load_dataset.hpp"
 #include "hypertape/data/zca.hpp"
@@ -81,15 +82,17 @@ struct CommonOptions {
   std::optional<std::string> fit;
   std::optional<std::string> channels;
   bool skip_bad = false;
+  std::uint64_t split_seed = data::ImageFolderOptions().split_seed;
   double zca = 0;
 
-  void add(Options& options) {
+  /// `default_out` says what --out is where it is not given.
+  void add(Options& options, const char* default_out = "required") {
     using enum Options::OnResume;
     options.group("Results");
     options
         .add_out(out,
                  "Folder for the results, created if need be; those of an earlier run of the same command are replaced")
-        ->default_str("required");
+        ->default_str(default_out);
     options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
     options
         .add("--threads", threads,
@@ -98,12 +101,14 @@ struct CommonOptions {
         ->check(CLI::Range(0, 1024));
     options.group("Data");
     options.add("--dataset", dataset, "What to train for (folder: the pictures in the folder --data)")
-        ->check(CLI::IsMember(dataset_choices()));
+        ->check(CLI::IsMember(dataset_choices()))
+        ->default_str("what --data holds, else mnist");
     options
-        .add_folder("--data", data,
-                    "Folder with the dataset's files; of --dataset folder the one with train/CLASS/*.png|jpg|jpeg and "
-                    "test/CLASS/...",
-                    free)
+        .add_folder(
+            "--data", data,
+            "Folder with the dataset's files, or with a folder of pictures for each class (CLASS/*.png|jpg|jpeg, or "
+            "train/CLASS and test/CLASS); what is there decides about --dataset",
+            free)
         ->default_str(
             "$HYPERTAPE_DATA/DATASET, else hypertape/DATASET in the cache folder, else that of Debian's package "
             "dataset-fashion-mnist");
@@ -124,6 +129,11 @@ struct CommonOptions {
         ->default_str("rgb");
     options.add_flag("--skip-bad", skip_bad,
                      "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
+    options
+        .add("--split-seed", split_seed,
+             "Of --dataset folder without train/ and test/: draws a fifth of each class to test with; another --seed "
+             "leaves these pictures as they are")
+        ->check(seed_number());
   }
 
   /// Of commands that make networks see images in their own way; others take that from what they read.
@@ -140,10 +150,31 @@ struct CommonOptions {
   void check(const Options& options) const {
     if (out.empty()) throw CLI::RequiredError("--out");
     const bool pictures = dataset == "folder";
-    options.only(pictures, "--dataset folder", {"--fit", "--channels", "--skip-bad"});
+    options.only(pictures, "--dataset folder", {"--fit", "--channels", "--skip-bad", "--split-seed"});
     if (pictures && !data) {
-      throw ArgumentError("--dataset folder needs --data DIR, with DIR/train/CLASS and DIR/test/CLASS");
+      throw ArgumentError("--dataset folder needs --data DIR, with a folder of pictures for each class");
     }
+  }
+
+  /// Where --data is given without --dataset: finds out what is there, and says so. @throws DataError if it cannot.
+  void detect(const Options& options) {
+    if (!data || options.given("--dataset")) return;
+    require_folder("--data", *data);
+    dataset = data::detect_dataset(*data);
+    detected_pictures_ = dataset == "folder";
+    std::cout << data->string() << ": --dataset " << dataset
+              << (detected_pictures_ ? ", pictures of one's own\n" : "\n");
+  }
+  /// Whether these are pictures that nobody has said anything about.
+  bool detected_pictures() const { return detected_pictures_; }
+
+  /// A folder for the results of `command` that is not there yet: out/distill-mnist, out/distill-mnist-2.
+  std::filesystem::path new_folder(const std::string& command) const {
+    const std::filesystem::path source = data ? std::filesystem::absolute(*data / "").parent_path() : "";
+    const std::string name = concat(command, '-', dataset == "folder" ? source.filename().string() : dataset);
+    std::filesystem::path folder = std::filesystem::path("out") / name;
+    for (int i = 2; std::filesystem::exists(folder); ++i) folder = std::filesystem::path("out") / concat(name, '-', i);
+    return folder;
   }
 
   /// Reads the dataset, whitens it if that is wanted, and resolves the options that only pictures have. @throws what
@@ -167,18 +198,28 @@ struct CommonOptions {
     folder.fit = fit == "crop" ? data::Fit::crop : data::Fit::stretch;
     folder.channels = channels.value_or("rgb") == "rgb" ? 3 : 1;
     folder.skip_bad = skip_bad;
-    image_size = folder.size;
-    channels = folder.channels == 3 ? "rgb" : "gray";
+    folder.split_seed = split_seed;
     data::ImageFolder loaded = data::load_image_folder(*data, folder);
     report_bad_pictures(loaded.bad);
+    if (detected_pictures_ && !channels && data::is_gray(loaded.dataset.train)) {
+      std::cout << "all pictures are gray: --channels gray\n";
+      folder.channels = 1;
+      loaded = data::load_image_folder(*data, folder);
+    }
+    image_size = folder.size;
+    channels = folder.channels == 3 ? "rgb" : "gray";
     report_constant_channels(loaded.dataset.normalization);
     return std::move(loaded.dataset);
   }
+
+  bool detected_pictures_ = false;
 };
 
 /// What every command's config.json begins with.
 inline Json config_of(const char* command, const Options& options) {
-  Json config = {{"command", command}, {"version", HYPERTAPE_VERSION}};
+  Json config = {{"command", command},
+                 {"version", HYPERTAPE_VERSION},
+                 {"command_line", concat("hypertape ", command, options.command_line())}};
   config.update(options.json());
   return config;
 }

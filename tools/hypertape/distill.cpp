@@ -20,6 +20,7 @@
 #include "interrupt.hpp"
 #include "network.hpp"
 #include "objective.hpp"
+#include "own_pictures.hpp"
 #include "progress.hpp"
 #include "run_log.hpp"
 #include "snapshots.hpp"
@@ -50,7 +51,7 @@ struct DistillCommand {
 /// One run of the distiller in its folder: its log, its checkpoints, and what stops it.
 class Run {
  public:
-  Run(const DistillCommand& command, const OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out)
+  Run(const DistillCommand& command, OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out)
       : command_(command),
         out_(out),
         distiller_(distiller),
@@ -145,6 +146,7 @@ class Run {
     log_.add({now.iteration, now.loss, *now.score, seconds(), now.certificate}, set.learning_rates);
     out_.write("log.csv", log_.csv());
     snapshots_.offer(now.iteration, set.images.front());
+    out_.refresh_report();
     if (now.iteration == 0) return;
     const long iterations = command_.distill.outer_loop.iterations;
     const double left =
@@ -175,7 +177,7 @@ class Run {
   }
 
   const DistillCommand& command_;
-  const OutputFolder& out_;
+  OutputFolder& out_;
   distill::Distiller& distiller_;
   const HoldOut& hold_out_;
   distill::Checkpoints checkpoints_;
@@ -287,8 +289,8 @@ OutputFolder folder_of(const DistillCommand& command) {
   if (command.resume) return OutputFolder::open("--resume", *command.resume, command.ranks);
   const std::filesystem::path& path = command.common.out;
   OutputFolder out(path, "distill",
-                   {"log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png", "strip.png",
-                    "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"},
+                   {"log.csv", "networks.csv", "confusion.csv", "distilled.npz", "last.npz", "distilled.png",
+                    "strip.png", "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"},
                    command.ranks);
   if (distill::Checkpoints(path).exist() && !is_done(path)) {
     throw ArgumentError("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
@@ -299,7 +301,11 @@ OutputFolder folder_of(const DistillCommand& command) {
 
 void distil(DistillCommand& command) {
   const Stopwatch wall;
-  if (!command.resume) check_options(command);
+  if (!command.resume) {
+    command.common.detect(command.options);
+    if (command.common.out.empty()) command.common.out = command.common.new_folder("distill");
+    check_options(command);
+  }
   OutputFolder out = folder_of(command);
   const Json earlier = command.resume ? resume(command) : Json();
   if (command.resume) check_options(command);
@@ -308,6 +314,7 @@ void distil(DistillCommand& command) {
   d.seed = command.common.seed;
   const data::Dataset dataset = command.common.load();
   const Index classes = dataset.train.classes;
+  if (command.common.detected_pictures()) choose_for_own_pictures(dataset, command.options, command.network, d);
   if (command.images) {
     if (*command.images % classes != 0) {
       throw ArgumentError("--images ", *command.images, ": ", classes, " classes do not divide it");
@@ -350,6 +357,7 @@ void distil(DistillCommand& command) {
   if (!command.resume) {
     out.create();
     out.write_json("config.json", config);
+    out.write_report();
   }
 
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << network.name() << ", "
@@ -401,6 +409,7 @@ void distil(DistillCommand& command) {
     };
     result = {test(false), test(true)};
     out.write("networks.csv", csv_of(result.distilled, d.objective));
+    out.write("confusion.csv", confusion_csv(result.distilled));
     summary.update(summary_of(result.distilled, d.objective, dataset));
     summary["real_images"] = real_images_of(result);
   }
@@ -408,6 +417,7 @@ void distil(DistillCommand& command) {
                   {"train_seconds", rounded(train_seconds, 3)},
                   {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
   out.write_json("summary.json", summary);
+  out.write_report();
   if (stopped == 0) run.finish();
   if (stopped != 0) {
     std::cout << "stopped at iteration " << distiller.iteration() << " of " << d.outer_loop.iterations
@@ -424,6 +434,7 @@ void distil(DistillCommand& command) {
   }
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"
             << "images:  " << (out / "distilled.npz").string() << "\n"
+            << "report:  " << (out / "report.html").string() << "\n"
             << "time:    " << minutes(wall.seconds()) << ", peak memory " << fixed(peak_memory_mb(), 0) << " MB\n";
   if (stopped != 0) exit_stopped(stopped);
 }
@@ -435,7 +446,7 @@ void add_distill(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<DistillCommand>(
       *app.add_subcommand("distill", "Learn distilled images and learning rates"), ranks);
   Options& options = command->options;
-  command->common.add(options);
+  command->common.add(options, "out/distill-DATASET, or -2, -3 behind it");
   command->common.add_whitening(options);
   command->network.add(options);
   command->initialization.add(options);

@@ -212,30 +212,38 @@ inline std::string xml_element(const std::string& name, const std::string& text)
   return element + "</" + name + ">\n";
 }
 
-/// Writes a drawing as SVG, its letters as outlines, or as PNG with `scale` x `scale` pixels for each of the drawing,
-/// if the name ends in .png. The same drawing gives the same bytes, given the same version of Cairo and the same fonts
-/// (where there is none, Cairo has a plain one, whose outlines it does not always write alike).
-/// @throws DataError if it cannot be drawn or written.
-inline void write_drawing(const std::filesystem::path& path, const Drawing& drawing, double scale = 1) {
+enum class ImageFormat { png, svg };
+
+/// A drawing as PNG, with `scale` x `scale` pixels for each of the drawing, or as SVG, its letters as outlines. The
+/// same drawing gives the same bytes, given the same version of Cairo and the same fonts (where there is none, Cairo
+/// has a plain one, whose outlines it does not always write alike). @throws DataError, naming `path`, if it cannot be
+/// drawn.
+inline std::string drawing_bytes(const std::filesystem::path& path, ImageFormat format, const Drawing& drawing,
+                                 double scale = 1) {
   const double width = scale * (drawing.page.right - drawing.page.left),
                height = scale * (drawing.page.bottom - drawing.page.top);
   std::string bytes;
-  if (path.extension() == ".png") {
+  if (format == ImageFormat::png) {
     const CairoSurface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(std::ceil(width)),
                                                           static_cast<int>(std::ceil(height))));
     paint(path, surface.get(), drawing, scale);
     check_cairo(path, cairo_surface_write_to_png_stream(surface.get(), append_bytes, &bytes));
-  } else {
-    const CairoSurface surface(cairo_svg_surface_create_for_stream(append_bytes, &bytes, width, height));
-    cairo_svg_surface_set_document_unit(surface.get(), CAIRO_SVG_UNIT_PX);
-    paint(path, surface.get(), drawing, scale);
-    cairo_surface_finish(surface.get());
-    check_cairo(path, cairo_surface_status(surface.get()));
-    const std::size_t content = bytes.find("<svg");
-    bytes.insert(bytes.find(">\n", content) + 2,
-                 xml_element("title", drawing.title) + xml_element("desc", drawing.description));
+    return bytes;
   }
-  io::write_atomically(path, bytes);
+  const CairoSurface surface(cairo_svg_surface_create_for_stream(append_bytes, &bytes, width, height));
+  cairo_svg_surface_set_document_unit(surface.get(), CAIRO_SVG_UNIT_PX);
+  paint(path, surface.get(), drawing, scale);
+  cairo_surface_finish(surface.get());
+  check_cairo(path, cairo_surface_status(surface.get()));
+  const std::size_t content = bytes.find("<svg");
+  return bytes.insert(bytes.find(">\n", content) + 2,
+                      xml_element("title", drawing.title) + xml_element("desc", drawing.description));
+}
+
+/// Writes a drawing as PNG if the name ends in .png, else as SVG. @throws DataError if it cannot be drawn or written.
+inline void write_drawing(const std::filesystem::path& path, const Drawing& drawing, double scale = 1) {
+  const ImageFormat format = path.extension() == ".png" ? ImageFormat::png : ImageFormat::svg;
+  io::write_atomically(path, drawing_bytes(path, format, drawing, scale));
 }
 
 }  // namespace hypertape::cli

@@ -70,10 +70,11 @@ distill::InitialWeights weights_for(const EvaluateCommand& command, const distil
 
 void run(EvaluateCommand& command) {
   const Stopwatch wall;
+  command.common.detect(command.options);
   check_options(command);
   command.options.check_paths();
-  OutputFolder out(command.common.out, "evaluate", {"log.csv", "real.csv", "distilled.npz", "distilled.png"},
-                   command.ranks);
+  OutputFolder out(command.common.out, "evaluate",
+                   {"log.csv", "real.csv", "confusion.csv", "distilled.npz", "distilled.png"}, command.ranks);
   const data::Dataset dataset = command.common.load();
   const data::LabeledImages& images = dataset.test;
   const distill::Objective objective = command.objective.make(images.classes);
@@ -102,6 +103,7 @@ void run(EvaluateCommand& command) {
   out.write_json("config.json", config);
   out.put("distilled.npz", [&](const auto& path) { distill::save(saved, path); });
   out.put("distilled.png", [&](const auto& path) { write_drawing(path, draw_set(saved, dataset.class_names)); });
+  out.write_report();
 
   Interrupt interrupt(command.ranks);
   Progress progress;
@@ -113,6 +115,7 @@ void run(EvaluateCommand& command) {
     if (command.protocol == "free") options.free = command.free;
     const auto on_progress = [&](const distill::Evaluation& so_far) {
       if (log != nullptr) out.write(log, csv_of(so_far, objective));
+      out.refresh_report();
       if (networks > 1) {
         progress.show(concat(what, ": network ", so_far.after.size(), "/", networks, "  test accuracy ",
                              fixed(so_far.after.back().accuracy(), 2), " %"));
@@ -182,8 +185,10 @@ void run(EvaluateCommand& command) {
   summary.update({{"wall_seconds", rounded(wall.seconds(), 3)},
                   {"train_seconds", rounded(result.train_seconds, 3)},
                   {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
+  out.write("confusion.csv", confusion_csv(result));
   out.write_json("summary.json", summary);
-  std::cout << text << '\n';
+  out.write_report();
+  std::cout << text << "\nreport: " << (out / "report.html").string() << '\n';
   if (!complete) exit_stopped(interrupt.exit_code());
 }
 

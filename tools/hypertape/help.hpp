@@ -1,15 +1,56 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstddef>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "hypertape/core/error.hpp"
 #include "terminal.hpp"
 
 namespace hypertape::cli {
+
+/// The options that `hypertape COMMAND --help` shows; the rest is for --help-all. All of a command that is not here.
+inline const std::map<std::string, std::set<std::string>>& common_options() {
+  static const std::set<std::string> all = {"--help", "--help-all", "--data",    "--dataset",
+                                            "--out",  "--seed",     "--threads", "--net"};
+  const auto with = [](std::set<std::string> others) {
+    others.insert(all.begin(), all.end());
+    return others;
+  };
+  static const std::map<std::string, std::set<std::string>> options = {
+      {"distill", with({"--init", "--steps", "--epochs", "--images-per-class", "--soft-labels", "--unordered",
+                        "--start", "--start-from", "--iterations", "--evaluate-every", "--time-limit", "--resume"})},
+      {"evaluate", with({"--init", "--distilled", "--protocol", "--test-networks"})},
+      {"pretrain", with({"--networks", "--epochs"})},
+      {"baseline",
+       with({"--init", "--method", "--classifier", "--steps", "--images-per-class", "--sets", "--test-networks"})}};
+  return options;
+}
+
+/// Whether it takes no value.
+inline bool is_flag(const CLI::Option* option) { return option->get_items_expected_max() == 0; }
+
+/// The part of a text between two others; empty if there is no such part.
+inline std::string between(const std::string& text, std::string_view begin, std::string_view end) {
+  const std::size_t from = text.find(begin);
+  if (from == std::string::npos) return "";
+  const std::size_t start = from + begin.size();
+  return text.substr(start, text.find(end, start) - start);
+}
+
+/// The names that an option takes; none if it takes anything else. CLI11 describes what an option takes as
+/// "TYPE:CHECK:CHECK", where a choice is "{a,b}" and a range "INT in [1 - 9]".
+inline std::vector<std::string> choices_of(const CLI::Option* option) {
+  const std::string choices = between(option->get_type_name(), "{", "}");
+  return choices.empty() ? std::vector<std::string>() : CLI::detail::split(choices, ',');
+}
 
 /// Words of `text` in lines of at most `width` characters, of which all but the first are indented.
 inline std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
@@ -31,12 +72,24 @@ inline std::string wrapped(const std::string& text, std::size_t indent, std::siz
   return lines;
 }
 
-/// What --help prints: options in groups, each with what it takes, its choices and its default, wrapped at the
-/// terminal's width.
+/// What --help prints: the common options in groups, each with what it takes, its choices and its default, wrapped at
+/// the terminal's width; --help-all prints all options.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
-    return CLI::detail::find_and_replace(CLI::Formatter::make_help(app, std::move(name), mode), "\n\n\n", "\n\n");
+    all_ = mode == CLI::AppFormatMode::All;
+    command_ = app;
+    std::string help = CLI::Formatter::make_help(app, std::move(name), mode);
+    while (help.find("\n\n\n") != std::string::npos) {
+      help = CLI::detail::find_and_replace(std::move(help), "\n\n\n", "\n\n");
+    }
+    return help;
+  }
+
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    std::erase_if(options, [&](const CLI::Option* option) { return !is_positional && is_hidden(option); });
+    return options.empty() ? "" : CLI::Formatter::make_group(std::move(group), is_positional, std::move(options));
   }
 
   std::string make_usage(const CLI::App* app, std::string name) const override {
@@ -45,14 +98,12 @@ class HelpFormatter : public CLI::Formatter {
   }
 
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
-    // CLI11 describes what an option takes as "TYPE:CHECK:CHECK", where a choice is "{a,b}" and a range "INT in [1 -
-    // 9]".
     const std::string type = is_flag(option) ? "" : option->get_type_name(), kind = type.substr(0, type.find(':'));
-    const std::string choices = between(type, "{", "}"), range = between(type, " in [", "]");
+    const std::string choices = CLI::detail::join(choices_of(option), ", "), range = between(type, " in [", "]");
     std::string name = make_option_name(option, is_positional), text = option->get_description();
     if (!is_positional && !kind.empty()) name += ' ' + placeholder(kind, !choices.empty());
     if (option->get_expected_max() == CLI::detail::expected_max_vector_size) name += " ...";
-    if (!choices.empty()) text += ": " + CLI::detail::find_and_replace(choices, ",", ", ");
+    if (!choices.empty()) text += ": " + choices;
     std::string preset = default_of(option);
     if (!range.empty()) preset += "; " + CLI::detail::find_and_replace(range, " - ", " to ");
     return entry(name, preset.empty() ? text : text + " [" + preset + ']');
@@ -62,7 +113,12 @@ class HelpFormatter : public CLI::Formatter {
     return entry(command->get_name(), command->get_description());
   }
   std::string make_description(const CLI::App* app) const override { return paragraph(app->get_description()); }
-  std::string make_footer(const CLI::App* app) const override { return paragraph(app->get_footer()); }
+  std::string make_footer(const CLI::App* app) const override {
+    const std::vector<const CLI::Option*> options = app->get_options();
+    const auto hidden = std::ranges::count_if(options, [&](const CLI::Option* one) { return is_hidden(one); });
+    if (hidden == 0) return paragraph(app->get_footer());
+    return paragraph(hypertape::detail::concat(hidden, " more options: hypertape ", app->get_name(), " --help-all"));
+  }
 
  private:
   static constexpr std::size_t column = 32;  // where descriptions begin
@@ -78,20 +134,11 @@ class HelpFormatter : public CLI::Formatter {
     return line + wrapped(text, column, text_columns()) + '\n';
   }
 
-  static std::string between(const std::string& text, std::string_view begin, std::string_view end) {
-    const std::size_t from = text.find(begin);
-    if (from == std::string::npos) return "";
-    const std::size_t start = from + begin.size();
-    return text.substr(start, text.find(end, start) - start);
-  }
-
   static std::string placeholder(const std::string& kind, bool choice) {
     if (kind == "INT" || kind == "UINT") return "N";
     if (kind == "FLOAT") return "X";
     return choice ? "NAME" : kind;
   }
-
-  static bool is_flag(const CLI::Option* option) { return option->get_items_expected_max() == 0; }
 
   static std::string default_of(const CLI::Option* option) {
     if (option->get_required()) return "required";
@@ -100,6 +147,15 @@ class HelpFormatter : public CLI::Formatter {
     if (value.starts_with('[') && value.ends_with(']')) value = value.substr(1, value.size() - 2);
     return value.empty() ? "none" : CLI::detail::find_and_replace(value, ",", ", ");
   }
+
+  bool is_hidden(const CLI::Option* option) const {
+    if (all_ || command_ == nullptr) return false;
+    const auto found = common_options().find(command_->get_name());
+    return found != common_options().end() && !found->second.contains("--" + option->get_lnames().front());
+  }
+
+  mutable bool all_ = false;                   // as --help-all asks
+  mutable const CLI::App* command_ = nullptr;  // whose help is being written
 };
 
 }  // namespace hypertape::cli

@@ -125,6 +125,7 @@ void run(const LinearCommand& command) {
   const Tensor<double> solution = distill::least_squares(problem);
   out.create();
   out.write_json("config.json", config_of("linear", command.options));
+  out.write_report();
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": least squares, " << command.samples << " samples, "
             << command.dimension << " dimensions, one step of size " << command.step_size << '\n';
 
@@ -147,6 +148,7 @@ void run(const LinearCommand& command) {
     learn(command, solution, row, interrupt);
     rows.push_back(row);
     out.write("linear.csv", csv_of(rows));
+    out.refresh_report();
     progress.show(concat("points ", points, "/", command.dimension));
   }
   progress.finish();
@@ -180,10 +182,12 @@ void run(const LinearCommand& command) {
                                   {"learned", learned},
                                   {"wall_seconds", rounded(wall.seconds(), 3)},
                                   {"peak_rss_mb", rounded(peak_memory_mb(), 1)}});
+  out.write_report();
   std::cout << command.dimension << " points lead from each of " << sampled_starts
             << " random starts to theta*, at most " << largest_error << " away\n";
-  if (!rows.empty()) std::cout << "chart: " << (out / "linear.svg").string() << '\n';
-  std::cout << "time:  " << minutes(wall.seconds()) << '\n';
+  if (!rows.empty()) std::cout << "chart:  " << (out / "linear.svg").string() << '\n';
+  std::cout << "report: " << (out / "report.html").string() << '\n';
+  std::cout << "time:   " << minutes(wall.seconds()) << '\n';
   if (interrupted) exit_stopped(interrupt.exit_code());
 }
 

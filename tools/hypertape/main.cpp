@@ -35,11 +35,11 @@ int run(int argc, char** argv, const hypertape::Communicator& ranks, std::string
       "gradient steps.",
       "hypertape");
   app.footer(
-      "Exit codes: 0 success, 1 failure while running, 2 wrong usage. A run that was stopped keeps what it has, and "
-      "exits "
-      "with 124 (--time-limit), 130 (Ctrl-C), 143 (SIGTERM), 129 (the terminal was closed) or 141 (the "
-      "output was).");
-  app.set_version_flag("--version", HYPERTAPE_VERSION);
+      "Start with: hypertape distill --data FOLDER. Exit codes: 0 success, 1 failure, 2 wrong usage; a run that was "
+      "stopped keeps what it has: 124 time limit, 130 Ctrl-C, 143 SIGTERM, 129 terminal closed, 141 output closed.");
+  app.set_version_flag("--version", HYPERTAPE_VERSION, "Print the version");
+  app.set_help_flag("-h,--help", "Print this help; of a command, its common options");
+  app.set_help_all_flag("--help-all", "Print all options of a command, or of all");
   app.formatter(std::make_shared<hypertape::cli::HelpFormatter>());
   app.failure_message([](const CLI::App* parser, const CLI::Error& error) {
     const auto commands = parser->get_subcommands();
@@ -58,6 +58,8 @@ int run(int argc, char** argv, const hypertape::Communicator& ranks, std::string
   hypertape::cli::add_baseline(app, ranks);
   hypertape::cli::add_linear(app, ranks);
   hypertape::cli::add_chart(app, ranks);
+  hypertape::cli::add_report(app, ranks);
+  hypertape::cli::add_complete(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");

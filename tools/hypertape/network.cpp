@@ -39,13 +39,18 @@ std::string fitting_networks(const data::LabeledImages& images) {
   std::string text;
   if (size == 28 || size == 32) text += "--net lenet, ";
   if (size == 32 && images.channels == 3) text += "--net alexcifarnet, ";
-  Index depth = 1;  // as many blocks as leave 4 x 4, which is three for the 32 x 32 that convnet was made for
-  while (size >> (depth + 1) >= 4) ++depth;
+  const Index depth = convnet_depth(size);
   if (size >> depth >= 1) text += concat("--net convnet --depth ", depth, ", ");
   return text + "--net mlp or --net linear";
 }
 
 }  // namespace
+
+Index convnet_depth(Index size) {
+  Index depth = 1;
+  while (size >> (depth + 1) >= 4) ++depth;
+  return depth;
+}
 
 void NetworkOptions::add(Options& options) {
   options.group("Network");

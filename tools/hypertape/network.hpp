@@ -24,6 +24,9 @@ struct NetworkOptions {
   nn::Network<float> make(const data::LabeledImages& images, const Options& options) const;
 };
 
+/// Layers of a convnet that halve images of this size to 4 x 4: three for the 32 x 32 that it was made for.
+Index convnet_depth(Index size);
+
 /// What config.json says of a network's theta: the names of its tensors, in order.
 std::string layout_of(const nn::Network<float>& network);
 

@@ -140,6 +140,18 @@ class Options {
     return values;
   }
 
+  /// The options on the command line, as words for a shell. Without the folder of results and whatever else a resumed
+  /// run does not keep.
+  std::string command_line() const {
+    std::string words;
+    for (const Entry& entry : entries_) {
+      if (entry.option->count() == 0 || entry.on_resume == OnResume::not_kept) continue;
+      words += ' ' + entry.option->get_name();
+      if (entry.option->get_items_expected_max() > 0) words += ' ' + shell_value(entry.write());
+    }
+    return words;
+  }
+
   /// An option that must agree with an earlier run's, and does not.
   struct Difference {
     std::string option;  ///< "--images-per-class"
@@ -304,6 +316,15 @@ class Options {
       if (path) require(name, *path);
     });
     return add(name, value, help, on_resume)->check(not_empty());
+  }
+
+  static std::string shell_value(const Json& value) {
+    if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
+    if (value.is_string()) return shell_word(value.get<std::string>());
+    if (!value.is_array()) return value.dump();
+    std::string list;
+    for (const Json& element : value) list += (list.empty() ? "" : ",") + shell_value(element);
+    return list;
   }
 
   CLI::Option* bind(CLI::Option* option, OnResume on_resume, std::function<Json()> write,

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,6 +22,7 @@
 #include "json_file.hpp"
 #include "options.hpp"
 #include "paths.hpp"
+#include "report.hpp"
 
 namespace hypertape::cli {
 
@@ -35,6 +38,7 @@ class OutputFolder {
       : OutputFolder("--out", std::move(path), ranks) {
     if (!writes_) return;
     files_.assign(files.begin(), files.end());
+    files_.emplace_back("report.html");
     const bool earlier_run = std::filesystem::exists(path_ / "config.json");
     if (earlier_run) read_config(path_, command);  // not to overwrite another's results
     for (const std::string& name : files_) {
@@ -97,6 +101,16 @@ class OutputFolder {
     put(name, [&](const std::filesystem::path& path) { io::write_atomically(path, text); });
   }
   void write_json(const std::string& name, const Json& json) const { write(name, json.dump(2) + "\n"); }
+  /// Writes the page that shows what is in the folder now.
+  void write_report() {
+    put("report.html",
+        [&](const std::filesystem::path& page) { io::write_atomically(page, report_page(std::span(&path_, 1))); });
+    reported_ = std::chrono::steady_clock::now();
+  }
+  /// The same if the page is some seconds old: a run that has news more often must not wait for it.
+  void refresh_report() {
+    if (std::chrono::steady_clock::now() - reported_ >= std::chrono::seconds(5)) write_report();
+  }
   void remove(const std::string& name) const {
     put(name, [](const std::filesystem::path& path) { std::filesystem::remove(path); });
   }
@@ -142,6 +156,7 @@ class OutputFolder {
   bool writes_;                       // as the first rank does
   std::vector<std::string> files_;    // of a new run
   std::shared_ptr<const Lock> lock_;  // of all copies
+  std::chrono::steady_clock::time_point reported_;
 };
 
 }  // namespace hypertape::cli

@@ -110,6 +110,7 @@ void train_and_save(const PretrainCommand& command, const nn::Network<float>& ne
 
 void run(PretrainCommand& command) {
   const Stopwatch wall;
+  command.common.detect(command.options);
   command.common.check(command.options);
   command.options.check_paths();
   OutputFolder out(command.common.out, "pretrain", {}, command.ranks);
@@ -128,6 +129,7 @@ void run(PretrainCommand& command) {
                  {"image", {images.channels, images.height, images.width}},
                  {"classes", images.classes}});
   begin_pool(command, config, out);
+  out.write_report();
   const std::filesystem::path earlier = out / "summary.json";
   const double seconds_before =
       std::filesystem::exists(earlier) ? require_value<double>(read_json(earlier), earlier, "wall_seconds") : 0;
@@ -150,6 +152,7 @@ void run(PretrainCommand& command) {
     summary["wall_seconds"] = rounded(seconds_before + wall.seconds(), 3);
     summary["peak_rss_mb"] = rounded(peak_memory_mb(), 1);
     out.write_json("summary.json", summary);
+    out.refresh_report();
   };
   Interrupt interrupt(command.ranks);
   Progress progress;
@@ -195,9 +198,10 @@ void run(PretrainCommand& command) {
   summary["test_balanced_accuracy"] = rounded_percent(of_balanced.mean);
   summary["test_balanced_accuracy_std"] = rounded_percent(of_balanced.deviation);
   write_summary(accuracies.size());
+  out.write_report();
   std::cout << accuracies.size() << " networks, test accuracy " << fixed(spread.mean, 2) << " % (standard deviation "
             << fixed(spread.deviation, 2) << "; balanced " << fixed(of_balanced.mean, 2) << " %), "
-            << minutes(wall.seconds()) << '\n';
+            << minutes(wall.seconds()) << "\nreport: " << (out / "report.html").string() << '\n';
 }
 
 }  // namespace

@@ -201,4 +201,20 @@ std::string csv_of(const Evaluation& result, const distill::Objective& objective
   return text;
 }
 
+std::string confusion_csv(const Evaluation& result) {
+  const Index classes = result.after.front().classes();
+  Confusion all(classes);
+  for (const Confusion& one : result.after) all += one;
+  std::string text = "class";
+  for (Index k = 0; k < classes; ++k) text += concat(',', k);
+  text += ",nothing\n";
+  const std::vector<Index> numbers = all.numbers();
+  for (Index truth = 0; truth < classes; ++truth) {
+    text += concat(truth);
+    for (Index answer = 0; answer < classes; ++answer) text += concat(',', all.count(truth, answer));
+    text += concat(',', numbers[static_cast<std::size_t>(classes * classes + truth)], '\n');
+  }
+  return text;
+}
+
 }  // namespace hypertape::cli

@@ -42,5 +42,8 @@ Json summary_of(const distill::Evaluation& result, const distill::Objective& obj
 std::string text_of(const distill::Evaluation& result, const distill::Objective& objective);
 /// A table, one row a network.
 std::string csv_of(const distill::Evaluation& result, const distill::Objective& objective);
+/// A table of how many test images of each class, a row, the networks classify as each class, a column, all networks
+/// together; the last column has the images for which a network's outputs are no numbers.
+std::string confusion_csv(const distill::Evaluation& result);
 
 }  // namespace hypertape::cli

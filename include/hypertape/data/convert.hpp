@@ -44,6 +44,19 @@ inline LabeledImages gray_to_rgb(const LabeledImages& images) {
   return rgb;
 }
 
+/// Whether all images have one channel, or three that are alike.
+inline bool is_gray(const LabeledImages& images) {
+  check_sizes(images, "is_gray");
+  const auto plane = static_cast<std::ptrdiff_t>(images.height * images.width);
+  for (Index n = 0; n < images.count; ++n) {
+    const auto first = images.pixels.begin() + n * images.bytes_per_image();
+    for (Index c = 1; c < images.channels; ++c) {
+      if (!std::equal(first, first + plane, first + c * plane)) return false;
+    }
+  }
+  return true;
+}
+
 /// The images with one channel, the luma of red, green and blue as ITU-R BT.601 has it: 0.299 R + 0.587 G + 0.114 B,
 /// rounded. @throws ArgumentError for another number of channels.
 inline LabeledImages rgb_to_gray(const LabeledImages& images) {

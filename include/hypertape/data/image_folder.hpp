@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "hypertape/core/error.hpp"
+#include "hypertape/core/random.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/data/convert.hpp"
 #include "hypertape/data/dataset.hpp"
@@ -37,7 +39,9 @@ struct ImageFolderOptions {
   Fit fit = Fit::stretch;  ///< to that size
   Index channels =
       3;  ///< 3: red, green, blue, which of a gray picture are the same; 1: gray, the luma of a colored one
-  bool skip_bad = false;  ///< leave out pictures that cannot be read, instead of stopping
+  bool skip_bad = false;         ///< leave out pictures that cannot be read, instead of stopping
+  double test_share = 0.2;       ///< of each class, where the folder does not say which pictures are for testing
+  std::uint64_t split_seed = 1;  ///< draws them
 
   static constexpr Index largest_size = 4096;  ///< the most rows and columns
 
@@ -48,6 +52,9 @@ struct ImageFolderOptions {
     }
     if (channels != 1 && channels != 3) {
       throw ArgumentError("image folder: images have 1 or 3 channels, got ", channels);
+    }
+    if (!(test_share > 0 && test_share < 1)) {
+      throw ArgumentError("image folder: the share of test pictures must be between 0 and 1, got ", test_share);
     }
   }
 };
@@ -166,26 +173,84 @@ inline LabeledImages read_image_folder(const std::filesystem::path& folder, cons
 
 }  // namespace detail
 
+namespace detail {
+
+/// Whether the folder itself says which pictures are for training and which for testing.
+inline bool has_parts(const std::filesystem::path& folder) {
+  return std::ranges::any_of(std::array{"train", "test"}, [&](const char* part) {
+    return io::detail::type_of(folder / part) == std::filesystem::file_type::directory;
+  });
+}
+
+/// Whether there are two folders with pictures or more, or train/ and test/.
+inline bool holds_class_folders(const std::filesystem::path& folder) {
+  if (has_parts(folder)) return true;
+  const auto has_pictures = [&](const std::string& name) {
+    return !names_in(folder / name, is_named_as_picture).empty();
+  };
+  return std::ranges::count_if(names_in(folder, is_folder), has_pictures) >= 2;
+}
+
+/// Moves a share of each class's images from training to testing, at least one image and not all.
+/// @throws DataError naming a class that has a single image.
+inline void split_off_test(const ImageFolderOptions& options, Dataset& dataset) {
+  const LabeledImages all = std::move(dataset.train);
+  Random random(options.split_seed);
+  Split parts;
+  for (std::int32_t label = 0; label < all.classes; ++label) {
+    const std::vector<Index> of_class = indices_of_class(all, label);
+    const auto count = static_cast<Index>(of_class.size());
+    if (count < 2) {
+      throw DataError((dataset.folder / dataset.class_names[static_cast<std::size_t>(label)]).string(),
+                      ": has one picture; a class needs two or more, to learn from and to test with");
+    }
+    const Index test = std::clamp<Index>(std::lround(options.test_share * static_cast<double>(count)), 1, count - 1);
+    const std::vector<Index> order = random.permutation(count);
+    for (Index i = 0; i < count; ++i) {
+      const Index image = of_class[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
+      (i < test ? parts.held_out : parts.train).push_back(image);
+    }
+  }
+  std::ranges::sort(parts.train);
+  std::ranges::sort(parts.held_out);
+  dataset.train = select(all, parts.train);
+  dataset.test = select(all, parts.held_out);
+}
+
+}  // namespace detail
+
 /// Loads the pictures train/CLASS/NAME and test/CLASS/NAME of a folder, PNG or JPEG with the ending .png, .jpg or .jpeg
 /// in any case: images (n, channels, size, size), each resized as `resize` does (bicubic, antialiased), or
-/// `resize_and_crop` if options.fit says so. Classes are the subfolders of train/, numbered in the order of their
+/// `resize_and_crop` if options.fit says so. Of a folder that has neither train/ nor test/ it loads CLASS/NAME, and
+/// options.split_seed draws options.test_share of each class to test with. Classes are numbered in the order of their
 /// names, images in the order of class and name; other files, what is hidden and folders within a class are left alone.
 /// The normalization is computed from the training images.
-/// @throws DataError if there are not two classes or more, test/ has others, a class has no picture, or a picture
-/// cannot be read (unless options.skip_bad; then if none of a class can), naming it with the reason; ArgumentError for
-/// options out of range.
+/// @throws DataError if there are not two classes or more, test/ has others than train/, a class has no picture, or
+/// only one where the seed splits, or a picture cannot be read (unless options.skip_bad; then if none of a class can),
+/// naming it with the reason; ArgumentError for options out of range.
 inline ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options = {}) {
   options.validate();
-  const std::filesystem::path train = folder / "train", test = folder / "test";
-  ImageFolder loaded{{"folder", folder, {}, {}, {}, detail::class_folders(folder, "train")}, {}};
+  const bool parts = detail::has_parts(folder);
+  const std::filesystem::path train = parts ? folder / "train" : folder, test = folder / "test";
+  ImageFolder loaded{{"folder",
+                      folder,
+                      {},
+                      {},
+                      {},
+                      parts ? detail::class_folders(folder, "train") : detail::names_in(folder, detail::is_folder)},
+                     {}};
   Dataset& dataset = loaded.dataset;
-  detail::check_same_classes(test, dataset.class_names, detail::class_folders(folder, "test"));
+  if (parts) detail::check_same_classes(test, dataset.class_names, detail::class_folders(folder, "test"));
   if (dataset.class_names.size() < 2) {
     throw DataError(train.string(), ": needs a folder for each of two classes or more, found ",
                     dataset.class_names.size());
   }
   dataset.train = detail::read_image_folder(train, dataset.class_names, options, loaded.bad);
-  dataset.test = detail::read_image_folder(test, dataset.class_names, options, loaded.bad);
+  if (parts) {
+    dataset.test = detail::read_image_folder(test, dataset.class_names, options, loaded.bad);
+  } else {
+    detail::split_off_test(options, dataset);
+  }
   try {
     dataset.normalization = compute_normalization(dataset.train);
   } catch (const ArgumentError& error) {  // all pictures are of one color

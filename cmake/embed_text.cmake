@@ -1,0 +1,10 @@
+# Writes a header with the texts of files as constants: cmake -DHEADER=... -DNAMESPACE=... "-DTEXTS=name=file;..." -P this.
+set(lines "#pragma once\n\n#include <string_view>\n\nnamespace ${NAMESPACE} {\n")
+foreach(entry ${TEXTS})
+  string(REGEX MATCH "^([^=]+)=(.*)$" entry "${entry}")
+  set(name ${CMAKE_MATCH_1})
+  file(READ ${CMAKE_MATCH_2} text)
+  string(APPEND lines "inline constexpr std::string_view ${name} = R\"embedded(${text})embedded\";\n")
+endforeach()
+string(APPEND lines "}  // namespace ${NAMESPACE}\n")
+file(WRITE ${HEADER} "${lines}")
