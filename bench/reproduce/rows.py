@@ -331,19 +331,10 @@ FOR_ANY = "mnist-random-soft"  # and images that were made for any
 
 HEADLINES = {
     "mnist-10": "MNIST, one initialization, 10 images, 1 x 3 steps",
-    "mnist-10-soft": "the same with learned soft labels, twice the iterations",
-    "mnist-100": "MNIST, one initialization, 100 images, 10 x 3",
     "mnist-random": "MNIST, random initializations, 100 images, 10 x 3",
     "mnist-random-soft": "the same with momentum and learned soft labels, more iterations",
-    "elsewhere-convnet": "the images of the first of these two, made for LeNets, train ConvNets",
-    "unordered-mnist-1-soft-128": "MNIST, 10 images without an order and soft labels, new ConvNets of 128 channels by 60 steps of Adam",
-    "unordered-fashion-1-128": "Fashion-MNIST, the same",
     "mnist-usps-resplit-random": "trained MNIST networks adapt to USPS, 100 images",
-    "usps-mnist-random": "trained USPS networks adapt to MNIST, 100 images",
-    "attack-4-9": "trained MNIST networks take 4 for 9 after one step",
-    "fashion-10": "Fashion-MNIST, one initialization, 10 images, 1 x 3",
-    "cifar-100-long": "CIFAR-10 (re-encoded as JPEG), one initialization, 100 images, 10 x 3, 2,400 iterations",
-    "cifar-stage-on": "CIFAR-10, 10 x 1: 3,000 iterations, then 3,000 with soft labels, of which these are the last 2,000",
+    "cifar-100-long": "CIFAR-10, one initialization, 100 images, 10 x 3, 2,400 iterations",
     "cifar-random": "CIFAR-10, random initializations, 100 images, 10 x 3, 200 iterations",
 }
 
