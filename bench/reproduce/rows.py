@@ -199,7 +199,7 @@ TABLES += [
         ],
     ),
     Table(
-        "Accuracy over time, beside PyTorch",
+        "Accuracy over time, compared with PyTorch",
         "The recipe of the first row above, for 100 iterations, on one thread each. `bench/pytorch/distillation.py` does the same in PyTorch"
         " 1.13, with one graph of the window's 20 steps, group norm for instance norm, and freed memory that is kept (MALLOC_TRIM_THRESHOLD_ and"
         " MALLOC_MMAP_THRESHOLD_ at 4000000000). Each draws its own real images and weights, and so starts at another level: compare the seconds of"
