@@ -114,7 +114,7 @@ def is_rounded(shown, exact):
 
 def check_speed():
     of_readme = (ROOT / "README.md").read_text().split("\n## Speed")[1].split("\n## ")[0]
-    times, memory = list(tables((ROOT / "docs" / "performance.md").read_text().split("\n## Beside PyTorch")[1]))[:2]
+    times, memory = list(tables((ROOT / "docs" / "performance.md").read_text().split("\n## Compared with PyTorch")[1]))[:2]
     (shown,) = tables(of_readme)
     rows = {name: cells for name, cells in shown.items() if name and name.strip("-")}
     if not rows:

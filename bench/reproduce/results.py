@@ -20,16 +20,22 @@ from rows import ELSEWHERE, FOR_ANY, HEADLINES, PICTURE, STORED, TABLES, all_row
 
 HEAD = """# Results
 
-Made by `bench/reproduce/results.py` from the summaries in [results/](results/); `bench/reproduce/reproduce.py ROW` runs a row
-again, from the command beside it (`--out` and, if need be, `--data` come on top; `{NAME}` is the folder of row NAME). Two cores, most with AVX-512, g++ 12.2; the time is
-the whole command's. Figures are percent of the test images: mean +- standard deviation over the networks tested, in parentheses
-before training. Whatever is chosen (the state of a run that is kept, a baseline's learning rate) is chosen on held-out training
-images; the test images are read once, at a run's end. Settings were chosen with less care: those of several rows (random
-initializations above all) were found by trying others whose test accuracy was seen ([which](distillation.md#why-these-defaults)). Rows were
-run on two machines, an Intel Xeon and an AMD EPYC, some beside other work, so that times compare only roughly, and a row that starts from another's set may have had an earlier run of it. "Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3.
+`bench/reproduce/results.py` makes this page from the summaries in [results/](results/). To run a row and the rows that it needs
+again, use `bench/reproduce/reproduce.py ROW`; `--list` has the names. `--out` and, if need be, `--data` come on top of each
+command, and `{NAME}` is the folder of row NAME.
 
-The sets of some rows are kept in [results/sets/](results/sets/) ({stored}), with checksums in `SHA256SUMS`. One is tested again by its
-row's options, say
+Figures are percent of the test images, as mean +- standard deviation over the networks tested; in parentheses before training.
+"Paper" is Wang, Zhu, Torralba and Efros, arXiv 1811.10959v3. Everything that a run chooses (the state that is kept, a baseline's
+learning rate) is chosen on held-out training images; the test images are read once, at the end of a run. The settings were chosen
+less strictly: those of several rows, above all with random initializations, were found by trying others whose test accuracy was
+seen ([which](distillation.md#why-these-defaults)).
+
+Rows were run by versions 0.1 to 0.8, built with g++ 12.2, on two cores of an Intel Xeon or an AMD EPYC, most of them with AVX-512
+and some next to other work. The time is that of the whole command; times compare only roughly. A row that starts from the set of another
+may have used an earlier run of it.
+
+The sets of some rows are kept in [results/sets/](results/sets/) ({stored}), with checksums in `SHA256SUMS`. To test one again,
+use the options of its row, for example
 
     hypertape evaluate --dataset mnist --net convnet --initializer pytorch --init random --protocol free \\
       --width 32 --distilled docs/results/sets/unordered-mnist-1.npz --test-networks 2 --out out/unordered-mnist-1
@@ -190,8 +196,8 @@ def caption(rows):
         f"*Ten images, one for each digit, take this LeNet from {summary['initial_accuracy']:.1f} % to"
         f" **{summary['test_accuracy']:.1f} %** on MNIST's test set in three steps\n"
         f"of gradient descent. Learning them took {summary['wall_seconds']:.0f} seconds on two cores. They are made for"
-        f" one initialization: others stay at\n"
-        f"{elsewhere['test_accuracy']:.1f} %. A hundred images made for any take new LeNets to"
+        f" one initialization: LeNets that\n"
+        f"start elsewhere stay at {elsewhere['test_accuracy']:.1f} %. A hundred images made for any initialization take new LeNets to"
         f" {for_any['test_accuracy']:.1f} %.*\n"
     )
 

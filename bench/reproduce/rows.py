@@ -70,7 +70,7 @@ def neighbors(prefix, dataset, paper, distilled):
 TABLES = [
     Table(
         "MNIST and Fashion-MNIST, one fixed initialization",
-        "LeNet, three epochs of one or ten steps, ten images a step.",
+        "LeNet, three epochs of one or ten steps, ten images per step.",
         [
             Row("mnist-10", "MNIST, 10 images, 1 x 3", "93.8", f"{TEN} --dataset mnist"),
             Row("mnist-10-soft", "the same with learned soft labels, twice the iterations", "-", f"{TEN} --dataset mnist --soft-labels --labels-learning-rate 0.005 --iterations 24000"),
@@ -83,14 +83,14 @@ TABLES = [
     ),
     Table(
         "Ten real images, the same initialization",
-        "What the first and the last of these are compared with: one step of ten real images, five epochs at most.",
+        "For comparison with the first and the last row above: one step on ten real images, at most five epochs.",
         baselines("mnist-10", "mnist", "--init fixed", ["-"] * 4, rates="mnist-10", steps=1, what="MNIST, ")
         + baselines("fashion-10", "fashion-mnist", "--init fixed", ["-"] * 4, rates="fashion-10", steps=1, what="Fashion-MNIST, "),
     ),
     Table(
         "MNIST, random initializations, 100 images",
-        "Mean and standard deviation over 200 new networks. Baselines train on real images, with the best of six fixed learning rates, for 1, 3"
-        " or 5 epochs, and those that the first row learned.",
+        "Mean and standard deviation over 200 new networks. Baselines train on real images, for 1, 3 or 5 epochs with the best of six fixed"
+        " learning rates, or with the rates that the first row learned, whichever does best.",
         [
             Row("mnist-random", "distilled, 10 x 3", "79.5 +- 8.1",
                 RANDOM.format(0.001, "mnist", 5000)),
@@ -105,7 +105,7 @@ TABLES = [
     ),
     Table(
         "Fashion-MNIST, random initializations, 100 images",
-        "As above; the paper has no such figures.",
+        "As above; the paper has no figures for this dataset.",
         [
             Row("fashion-random", "distilled, 10 x 3", "-",
                 f"{HUNDRED} --init random --start real --initial-learning-rate 0.05 --rates-learning-rate 0.004 --clip 0.1"
@@ -122,7 +122,7 @@ EVALUATE = "evaluate --dataset mnist --init random --seed 7"
 TABLES += [
     Table(
         "Distilled images elsewhere",
-        "Images made for one thing, tested with another, over new networks. Learning rates stay those that were learned.",
+        "Images made for one purpose and tested for another, over new networks. Learning rates are those that were learned.",
         [
             Row("elsewhere-10", "10 images of MNIST for one initialization, with others", "-",
                 f"{EVALUATE} --distilled {{mnist-10}}/distilled.npz"),
@@ -167,15 +167,15 @@ def unordered(dataset, name, title, settings, networks, training="paper"):
 TABLES += [
     Table(
         "Sets without an order",
-        "What results since 2020 have: one set of images, of which each step draws a batch, and ConvNets of 3 layers of 128 channels with instance"
-        " norm, tested on all test images. Beside them random real images under the same labels. \"By the inner loop\" is 60 or 80 steps of Adam"
-        " (rate 0.001), \"freely\" what many compare by: descent with rate 0.01, momentum 0.9 and weight decay 5e-4, the rate cut to a tenth after"
-        " half of 300 epochs. Soft labels have no bounds here, and come to have weights below 0, under which the loss has no minimum: they bear the"
-        " loop that they were learned for, not free training (41 % in place of 94 for the second set; kept probabilities by `--clamp-labels`, they"
-        " bear it, and were worth no more than hard ones). States were chosen on held-out training images, by narrow networks. One set each, by"
-        " seven to twenty-five minutes of one busy core.",
+        "The setting of most results since 2020: one set of images, from which each step draws a batch, and ConvNets of 3 layers of 128 channels with"
+        " instance norm, tested on all test images, next to random real images with the same labels. \"By the inner loop\" is 60 or 80 steps of Adam"
+        " (rate 0.001). \"Freely\" is the usual way to compare: descent with rate 0.01, momentum 0.9 and weight decay 5e-4, the rate divided by ten after"
+        " half of 300 epochs. Soft labels are unbounded here and come to have negative weights, for which the loss has no minimum. They work with the"
+        " loop that they were learned for, but not with free training (41 % instead of 94 for the second set); with `--clamp-labels`, which keeps them"
+        " probabilities, they do, but were worth no more than hard labels. States were chosen on held-out training images, with narrow networks. Each is a"
+        " single set, made in seven to twenty-five minutes of one busy core.",
         unordered("mnist", "mnist-1", "MNIST, 10 images, hard labels", f"{ONE_EACH} {HARD.format(1500)}", 20, "free")
-        + unordered("mnist", "mnist-1-soft", "the same, going on with soft labels", SOFTENED.format("unordered-mnist-1", 1500), 3)
+        + unordered("mnist", "mnist-1-soft", "the same, continued with soft labels", SOFTENED.format("unordered-mnist-1", 1500), 3)
         + unordered("mnist", "mnist-10", "MNIST, 100 images, soft labels", f"{TEN_EACH} {SOFT_TOO.format(500)}", 3)
         + unordered("fashion-mnist", "fashion-1", "Fashion-MNIST, 10 images, soft labels", f"{ONE_EACH} {SOFT_TOO.format(1200)}", 3)
         + unordered("fashion-mnist", "fashion-10", "Fashion-MNIST, 100 images, soft labels", f"{TEN_EACH} {SOFT_TOO.format(500)}", 3)
@@ -184,7 +184,7 @@ TABLES += [
     ),
     Table(
         "One network's images for another",
-        "The sets of 100 images of MNIST and of 10 of CIFAR-10 above, made by ConvNets of 32 channels, train other networks by the same loop;"
+        "The sets of 100 images of MNIST and of 10 of CIFAR-10 above, made with ConvNets of 32 channels, train other networks by the same loop;"
         " ConvNets of 128 channels are above.",
         [
             Row(f"across-{name}-{net}", f"{title}, {called}", "-",
@@ -199,11 +199,11 @@ TABLES += [
         ],
     ),
     Table(
-        "Accuracy over time, beside PyTorch",
-        "The recipe of the first row above, for 100 iterations, on one thread each. `bench/pytorch/distillation.py` is the same in PyTorch"
-        " 1.13, with one graph of the window's 20 steps, group norm for instance norm, and memory that is kept (MALLOC_TRIM_THRESHOLD_ and"
-        " MALLOC_MMAP_THRESHOLD_ at 4000000000). Either draws its own real images and weights, and so starts at another level: compare the seconds of"
-        " the whole runs. They count the evaluations, which are the same.",
+        "Accuracy over time, compared with PyTorch",
+        "The recipe of the first row above, for 100 iterations, on one thread each. `bench/pytorch/distillation.py` does the same in PyTorch"
+        " 1.13, with one graph of the window's 20 steps, group norm for instance norm, and freed memory that is kept (MALLOC_TRIM_THRESHOLD_ and"
+        " MALLOC_MMAP_THRESHOLD_ at 4000000000). Each draws its own real images and weights, and so starts at another level: compare the seconds of"
+        " the whole runs. They include the evaluations, which are the same.",
         [Row("race", "MNIST, 10 images, 100 iterations", "-",
              UNORDERED.format("mnist", f"{ONE_EACH} {HARD.format(100)}").replace("--evaluate-every 100", "--evaluate-every 20 --threads 1"))],
         race="race",
@@ -217,7 +217,7 @@ POOLS = [
         "pretrain --dataset mnist --networks 100 --epochs 5 --seed 7 --hold-out 0"),
     Row("pool-usps", "220 networks trained on USPS", "-",
         "pretrain --dataset usps --networks 220 --epochs 20 --seed 7 --hold-out 0"),
-    Row("pool-usps-resplit", "28 networks trained on USPS, divided anew", "97.3",
+    Row("pool-usps-resplit", "28 networks trained on USPS, split anew", "97.3",
         "pretrain --dataset usps-resplit --networks 28 --epochs 20 --seed 7 --hold-out 0"),
     Row("pool-svhn", "220 networks trained on SVHN", "-",
         "pretrain --dataset svhn --networks 220 --epochs 5 --seed 7", absent=NO_SVHN),
@@ -248,24 +248,24 @@ def adaptation(source, target, paper, pool="", rates=True, absent=""):
 
 
 TABLES += [
-    Table("Pools of trained networks", "Test accuracy on what they were trained for; the last 20 of each are for tests, the 8 before to"
-          " choose with. They were trained on all training images, of which the tool holds some out unless `--hold-out 0`.", POOLS),
-    Table("MNIST networks adapted to USPS", "100 images of USPS, 10 x 3 steps; in parentheses without any. As in the paper's code, the 9,298 images"
-          " of USPS are divided anew into 7,438 to train and 1,860 to test; which ones is not known, so these are others. That the baselines"
-          " are up to 8 points under the paper's has its reason before them: without adaptation its networks get 90.4 +- 3.0 % right, these"
-          " 79.3, presumably as its USPS is enlarged in another way. Adaptation makes that up, a few steps on real images do not.",
+    Table("Pools of trained networks", "Test accuracy on the dataset that they were trained on. The last 20 of each pool are for tests, the 8 before"
+          " them for choosing. They were trained on all training images; without `--hold-out 0`, the tool holds some out.", POOLS),
+    Table("MNIST networks adapted to USPS", "100 images of USPS, 10 x 3 steps; in parentheses without them. As in the paper's code, the 9,298 images"
+          " of USPS are split anew into 7,438 for training and 1,860 for the test. The paper's split is not known, so this is another. The baselines"
+          " are up to 8 points below the paper's because they start lower: without adaptation the paper's networks get 90.4 +- 3.0 % right, these"
+          " 79.3, presumably because its USPS is enlarged in another way. Adaptation makes up for that; a few steps on real images do not.",
           adaptation("mnist", "usps-resplit", ["97.9", "95.4 +- 1.8", "94.9", "95.2", "92.2", "93.9"], pool="pool-mnist-100")),
     Table("MNIST networks adapted to USPS, its own test images", "The same with zip.test as the test images. They are harder than the training"
-          " images: networks trained on all of USPS get 95.6 % of them right (the pool above), where the paper's get 97.3 % of theirs.",
+          " images: networks trained on all of USPS get 95.6 % of them right (the pool above); the paper's get 97.3 % of theirs right.",
           adaptation("mnist", "usps", ["-"] * 6, rates=False)),
-    Table("USPS networks adapted to MNIST", "100 images of MNIST, 10 x 3 steps; in parentheses without any.",
+    Table("USPS networks adapted to MNIST", "100 images of MNIST, 10 x 3 steps; in parentheses without them.",
           adaptation("usps", "mnist", ["93.2", "92.7 +- 1.4", "87.1", "87.6", "85.6", "78.4"])),
     Table("SVHN networks adapted to MNIST", "100 images of MNIST as RGB, 10 x 3 steps.",
           adaptation("svhn", "mnist-rgb", ["96.3", "85.2 +- 4.7", "84.6", "85.2", "85.8", "74.9"], absent=NO_SVHN)),
     Table(
         "Attack",
-        "Trained networks shall take class K for class T after one step on ten images. The pool has seen the held-out training images"
-        " that the state of a run was chosen with; nothing has seen the test images.",
+        "One step on ten images should make trained networks take class K for class T. The pool has seen the held-out training images"
+        " with which the state of a run was chosen; nothing has seen the test images.",
         [
             Row(f"attack-{k}-{t}", f"MNIST, {k} taken for {t}", "-",
                 f"distill --dataset mnist --init random-pretrained --pool {{pool-mnist}} --objective attack"
@@ -281,12 +281,12 @@ TABLES += [
     ),
     Table(
         "CIFAR-10",
-        "AlexCifarNet. The images at hand were CIFAR-10's, re-encoded as JPEG. Runs have the outer steps that fit into their time, of"
-        " 128 real images for each network, where the paper's code takes some 19,500 steps of 1,024.",
+        "AlexCifarNet. The images at hand were CIFAR-10's, re-encoded as JPEG. Runs have as many outer steps as their time allowed, with"
+        " 128 real images for each network; the paper's code takes some 19,500 steps of 1,024.",
         [
             Row("cifar-100", "100 images, 10 x 3, one fixed initialization, 400 iterations", "54.0",
                 CIFAR.format(400, 50)),
-            Row("cifar-100-long", "the same, 2,400 iterations (in two parts, beside other work: the time says little)",
+            Row("cifar-100-long", "the same, 2,400 iterations (in two parts, next to other work: the time says little)",
                 "54.0", CIFAR.format(2400, 100)),
             Row("cifar-stage-1", "in stages: 10 x 1, 3,000 iterations", "-", ONE_EPOCH.format(3000, 100)),
             Row("cifar-stage-soft", "then soft labels, 1,000 iterations", "-",
@@ -308,15 +308,15 @@ PHOTOGRAPHS = ("distill --dataset folder --data {} --image-size 224 --fit crop -
 TABLES += [
     Table(
         "AlexNet on photographs (Table 3)",
-        "ImageNet's AlexNet adapted to other photographs by one image a class. `examples/python/export_alexnet.py` writes torchvision's weights"
-        " as `alexnet.npz`. The tool's tests run the same command, small, on folders of generated pictures and random weights.",
+        "ImageNet's AlexNet adapted to other photographs by one image per class. `examples/python/export_alexnet.py` writes torchvision's weights"
+        " as `alexnet.npz`. The tool's tests run the same command on a small scale, with folders of generated pictures and random weights.",
         [Row("alexnet-voc", "PASCAL-VOC, 20 images, 1 x 1", "70.75", PHOTOGRAPHS.format("voc", 1), absent=NO_PHOTOGRAPHS),
          Row("alexnet-cub", "CUB-200, 200 images, 1 x 3", "38.76", PHOTOGRAPHS.format("cub", 3), absent=NO_PHOTOGRAPHS)],
     ),
     Table(
         "Linear case (section 3.3)",
         "One gradient step on M distilled points from random weights: D = 8 points reach the solution from everywhere, fewer"
-        " cannot. docs/linear-case.md derives the bound.",
+        " cannot. [The linear case](linear-case.md) derives the bound.",
         [Row("linear", "8 dimensions", "M >= D is needed", "linear")],
     ),
 ]
@@ -331,24 +331,15 @@ FOR_ANY = "mnist-random-soft"  # and images that were made for any
 
 HEADLINES = {
     "mnist-10": "MNIST, one initialization, 10 images, 1 x 3 steps",
-    "mnist-10-soft": "the same with learned soft labels, twice the iterations",
-    "mnist-100": "MNIST, one initialization, 100 images, 10 x 3",
     "mnist-random": "MNIST, random initializations, 100 images, 10 x 3",
     "mnist-random-soft": "the same with momentum and learned soft labels, more iterations",
-    "elsewhere-convnet": "the images of the first of these two, made for LeNets, train ConvNets",
-    "unordered-mnist-1-soft-128": "MNIST, 10 images without an order and soft labels, new ConvNets of 128 channels by 60 steps of Adam",
-    "unordered-fashion-1-128": "Fashion-MNIST, the same",
     "mnist-usps-resplit-random": "trained MNIST networks adapt to USPS, 100 images",
-    "usps-mnist-random": "trained USPS networks adapt to MNIST, 100 images",
-    "attack-4-9": "trained MNIST networks take 4 for 9 after one step",
-    "fashion-10": "Fashion-MNIST, one initialization, 10 images, 1 x 3",
-    "cifar-100-long": "CIFAR-10 (re-encoded as JPEG), one initialization, 100 images, 10 x 3, 2,400 iterations",
-    "cifar-stage-on": "CIFAR-10, 10 x 1: 3,000 iterations, then 3,000 with soft labels, of which these are the last 2,000",
+    "cifar-100-long": "CIFAR-10, one initialization, 100 images, 10 x 3, 2,400 iterations",
     "cifar-random": "CIFAR-10, random initializations, 100 images, 10 x 3, 200 iterations",
 }
 
 LENGTHS = {
-    "steps": ("Accuracy over the number of steps", "10 images a step, 3 epochs", [1, 2, 5, 10, 20]),
+    "steps": ("Accuracy over the number of steps", "10 images per step, 3 epochs", [1, 2, 5, 10, 20]),
     "epochs": ("Accuracy over the number of epochs", "10 images, 1 step", [1, 2, 3, 5, 10]),
     "images-per-class": ("Accuracy over images of a class in each step", "1 step, 3 epochs", [1, 2, 5, 10]),
 }

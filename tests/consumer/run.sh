@@ -62,9 +62,7 @@ if [ "$way" = examples ]; then  # which also do what the pages say, and are shor
     $2 != "total" && $1 >= limit {print $2 " has " limit " lines or more"; bad = 1} END {exit bad}'
   basename -s .cpp -a "$root"/examples/*.cpp | xargs -P "$(nproc)" -I NAME \
     python3 "$root/scripts/check_output.py" "$root/docs/examples.md" NAME.cpp build/NAME
-  for name in hypergradient learning_rates; do
-    python3 "$root/scripts/check_output.py" "$root/README.md" "$name.cpp" "build/$name"
-  done
+  python3 "$root/scripts/check_output.py" "$root/README.md" hypergradient.cpp build/hypergradient
   exit 0
 fi
 commands=build/compile_commands.json
