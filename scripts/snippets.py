@@ -6,7 +6,7 @@ A comment right before a block names its source:
     <!-- snippet: include/hypertape/ops/math.hpp Var<T> square(Var<T> x) { -->
 
 The text after the path must occur in exactly one line of code in that file. The block is the definition or statement
-that begins there, with the `template` line above it. Without a text, it is the whole file except for the comment at its top.
+that begins there, with the `template` line above it. Without a text, it is the whole file except its top comment.
 Every C++ and CMake block needs such a comment. --check changes nothing, and fails if a block differs from its file.
 """
 

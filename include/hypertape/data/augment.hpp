@@ -209,8 +209,8 @@ inline void check_augmentation(const Shape& shape, const Augmentation& augmentat
 
 }  // namespace detail
 
-/// Varies each of the normalized images (N, C, H, W) on its own: rotates, stretches, mirrors and shifts it by bilinear
-/// interpolation, with zeros outside of the image, then changes its brightness and cuts a rectangle out.
+/// Varies each of the normalized images (N, C, H, W) independently: rotates, stretches, mirrors and shifts it, with
+/// bilinear interpolation and zeros outside of the image; then changes its brightness and cuts out a rectangle.
 /// @throws ShapeError for anything but images; ArgumentError for a negative position; as `Augmentation::validate`.
 template <class T>
 Tensor<T> augment(Tensor<T> images, const Augmentation& augmentation, const AugmentationDraws& draws) {

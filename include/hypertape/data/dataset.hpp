@@ -124,7 +124,7 @@ inline std::array<Index, 4> form(const LabeledImages& images) {
 
 }  // namespace detail
 
-/// Like `check_sizes`, and checks that there are at least two classes and that each label is one of them.
+/// Like `check_sizes`, and also checks that there are at least two classes and that each label is one of them.
 /// @throws ArgumentError naming the first image with a bad label; it calls the images `part` ("training", "test").
 inline void check_labels(const LabeledImages& images, const std::string& operation, const std::string& part) {
   check_sizes(images, operation);

@@ -31,7 +31,7 @@ void refuse_as_data(const std::filesystem::path& path, const std::string& place,
 
 }  // namespace detail
 
-/// A group of values with an Adam of its own that updates them; both are kept in checkpoints.
+/// A group of values and the Adam optimizer that updates them, which checkpoints can store.
 template <class T>
 class AdamGroup {
  public:

@@ -78,7 +78,7 @@ inline std::vector<Tensor<float>> average_images(const data::LabeledImages& imag
   return std::vector(static_cast<std::size_t>(steps), batch);
 }
 
-/// K-means centroids: for each class, those of steps * images_per_class clusters of its images in `which`.
+/// The k-means centroids of each class's images in `which`, steps * images_per_class for each class.
 /// @throws ArgumentError naming a class with too few images.
 inline std::vector<Tensor<float>> kmeans_images(const data::LabeledImages& images, std::span<const Index> which,
                                                 const data::Normalization& normalization, Index steps,

@@ -34,8 +34,8 @@ inline bool unequal_classes(const data::LabeledImages& images) {
 /// An endless sequence of image batches; each batch is a function of the seed and its number.
 ///
 /// Plain batches take each image once per epoch, in random order. Images left over at the end of an epoch, too few for
-/// a batch, are skipped. Balanced batches have the same number of images of each non-empty class, up to one more: the
-/// classes take turns, and each goes through its own images in random order, over and over.
+/// a batch, are skipped. Balanced batches have equally many images of each non-empty class, to within one: the classes
+/// take turns, and each goes through its own images in random order, over and over.
 class Batches {
  public:
   /// Batches of the images `which`. @throws ArgumentError if there are fewer images than `size`.

@@ -21,8 +21,8 @@ struct Progress {
   std::optional<double> certificate = std::nullopt;
 };
 
-/// A callback before the first outer step and after each, on every rank. It stops the distillation by returning false,
-/// on all ranks alike.
+/// A callback that runs before the first outer step and after each one, on every rank. It stops the distillation by
+/// returning false, on all ranks alike.
 using OnProgress = std::function<bool(const Progress&)>;
 
 /// Runs outer steps up to the last iteration of the distiller's options, or until `on_progress` returns false. The

@@ -44,8 +44,8 @@ inline Origin origin_of(const data::Dataset& dataset) {
   return {dataset.name, data::checksum_of(dataset), dataset.train.classes, dataset.class_names};
 }
 
-/// How networks are trained on an unordered set: each step uses a random batch with the same number of images of each
-/// class, up to one more.
+/// How networks are trained on an unordered set: each step uses a random batch, balanced over the classes to within one
+/// image.
 struct Unordered {
   Index steps = 1;  ///< per training run
   Index batch = 1;  ///< images per step; all of them if there are no more
@@ -103,12 +103,12 @@ inline void save_origin(const Origin& origin, io::Npz& npz) {
 
 }  // namespace detail
 
-/// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or
-/// (steps, images, classes), learning_rates (epochs, steps), mean and std (C). There is rule (optim/known_rules.hpp)
-/// unless it is plain gradient descent, and augmentation (data/augment.hpp) unless it is none, both as the bytes of
-/// their text; and theta0 (P) if the set has it. An unordered set has the images of a single step, and unordered (2):
-/// steps and batch. Its origin is classes (1), data_checksum (1), and dataset and class_names as bytes, each name
-/// followed by a 0.
+/// Converts a set to arrays, as in docs/file-formats.md. Always present are images (steps, images, C, H, W), labels
+/// (steps, images) int64 or (steps, images, classes), learning_rates (epochs, steps), and mean and std (C). There is
+/// rule (optim/known_rules.hpp) unless it is plain gradient descent, and augmentation (data/augment.hpp) unless it is
+/// none, both as the bytes of their text; and theta0 (P) if the set has it. An unordered set has the images of a single
+/// step, and unordered (2): steps and batch. Its origin is classes (1), data_checksum (1), and dataset and class_names
+/// as bytes, each name followed by a 0.
 inline io::Npz to_npz(const DistilledSet& set) {
   const auto steps = static_cast<Index>(set.images.size());
   const Shape one = set.images.front().shape();
@@ -279,10 +279,10 @@ inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
 
 }  // namespace detail
 
-/// The set in these arrays, which were read from `path`, for networks with `classes` outputs. Its rule may be one of
-/// `rules`. @throws DataError naming the array if one is missing, has a wrong shape or type, or an invalid value: a
-/// label outside the classes, a NaN, a deviation of zero, a whitening that is not symmetric, an unknown rule; or if the
-/// set was made for another number of classes.
+/// Reads a set from its arrays, for networks with `classes` outputs. Errors name `path`, where the arrays come from.
+/// The set's rule may be one of `rules`. @throws DataError naming the array if one is missing, has a wrong shape or
+/// type, or an invalid value: a label outside the classes, a NaN, a deviation of zero, a whitening that is not
+/// symmetric, an unknown rule; or if the set was made for another number of classes.
 inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& path, Index classes,
                              const std::vector<optim::NamedRule<float>>& rules = optim::known_rules<float>()) {
   DistilledSet set;
@@ -330,8 +330,8 @@ inline DistilledSet load(const std::filesystem::path& path, Index classes,
   return from_npz(io::read_npz(path), path, classes, rules);
 }
 
-/// Reads a set to replace `like` from the arrays of `to_npz` under a prefix. The rule may be one of the user's own if
-/// `like` has it. @throws DataError as `from_npz`, or if anything has another shape.
+/// Reads a set to replace `like` from arrays of `to_npz` whose names begin with `prefix`. The rule may be one of the
+/// user's own if `like` has it. @throws DataError as `from_npz`, or if anything has another shape.
 inline DistilledSet from_npz_like(const DistilledSet& like, const io::Npz& npz, const std::string& prefix,
                                   const std::filesystem::path& path) {
   std::vector<optim::NamedRule<float>> rules = optim::known_rules<float>();

@@ -100,8 +100,8 @@ struct TrainingResult {
   std::optional<DivergenceError> failure;  ///< nothing if training succeeded
 };
 
-/// Trains as the set says: in its order, or on batches drawn with a seed and the network's number. Network and set must
-/// outlive the trainer. @throws as `TrainingPlan`; the trainer throws as `Unroll::train`.
+/// A trainer that follows the set: in its order, or on batches drawn with a seed and the network's number. Network and
+/// set must outlive the trainer. @throws as `TrainingPlan`; the trainer throws as `Unroll::train`.
 inline Trainer set_trainer(const nn::Network<float>& network, const DistilledSet& set, std::uint64_t seed) {
   return [&network, &set, seed](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
     const TrainingPlan plan(set, random_stream(seed, RandomPurpose::test_batches, number));
@@ -112,8 +112,8 @@ inline Trainer set_trainer(const nn::Network<float>& network, const DistilledSet
   };
 }
 
-/// Trains networks from these initial weights, which have these numbers. @throws as the trainer, except for a
-/// DivergenceError, which the result holds.
+/// Trains one network from each of these initial weights; `numbers` are the weights' numbers. @throws as the trainer,
+/// except for a DivergenceError, which the result holds.
 inline std::vector<TrainingResult> train_networks(const Trainer& trainer, std::span<const Tensor<float>> theta0,
                                                   std::span<const Index> numbers, const WorkerTeam& team) {
   std::vector<TrainingResult> trained(theta0.size());
@@ -155,7 +155,7 @@ inline std::vector<TestResult> test_networks(const nn::Network<float>& network, 
   return tested;
 }
 
-/// @throws DivergenceError, naming the network by its number, if it failed.
+/// Throws the error of a failed test. @throws DivergenceError naming the network by its number.
 inline void require_success(const TestResult& tested, Index number) {
   if (tested.failure) throw DivergenceError("network ", number, ": ", tested.failure->what());
 }
@@ -264,8 +264,8 @@ struct EvaluateOptions {
   bool real_images = false;            ///< replace distilled images by random real ones, as a baseline
 };
 
-/// Trains each network in the way of `trainer_of(set)`, but with the set's images replaced by random real images, drawn
-/// for each network, under the same labels. Dataset and set must outlive the trainer. @throws as `with_real_images`.
+/// A trainer like `trainer_of(set)`, except that each network trains on random real images of its own in place of the
+/// set's, under the same labels. Dataset and set must outlive the trainer. @throws as `with_real_images`.
 template <class TrainerOf>
 Trainer real_images_trainer(const DistilledSet& set, const data::LabeledImages& images, std::uint64_t seed,
                             const TrainerOf& trainer_of) {

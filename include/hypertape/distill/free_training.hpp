@@ -22,8 +22,8 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Training on images as on any dataset, regardless of the set's steps, order and learning rates. This protocol and
-/// these settings are what results have been compared by since Zhao et al. 2020.
+/// How to train on a set's images as on any dataset, regardless of the set's steps, order and learning rates. This
+/// protocol and these settings are what results have been compared by since Zhao et al. 2020.
 struct FreeTraining {
   optim::Rule<float> rule = optim::rule_from_text<float>("sgd:momentum=0.9,weight_decay=5e-4");  ///< of each step
   double learning_rate = 0.01;                                                                   ///< before the cut
@@ -75,8 +75,8 @@ struct FreeTraining {
   }
 };
 
-/// Trains on the set's images and labels alone, for each network in an order of its own. Network and set must outlive
-/// the trainer.
+/// A trainer on the set's images and labels alone; each network takes them in its own random order. Network and set
+/// must outlive the trainer.
 inline Trainer free_trainer(const nn::Network<float>& network, const DistilledSet& set, const FreeTraining& options,
                             std::uint64_t seed) {
   const auto images = std::make_shared<const std::pair<Tensor<float>, Tensor<float>>>(all_images(set));

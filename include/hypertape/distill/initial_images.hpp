@@ -12,7 +12,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// The distilled images before the first outer step.
+/// The kinds of images that distillation can start from.
 enum class Start {
   noise,   ///< `noise_images`
   real,    ///< `draw_real_images`

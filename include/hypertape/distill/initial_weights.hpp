@@ -27,7 +27,7 @@ struct WeightDistribution {
   }
 };
 
-/// The initial weights that networks start from.
+/// Whether networks start from fixed or random weights, and how these are drawn.
 struct Initialization {
   bool random = false;                   ///< new weights each time; otherwise always the same
   WeightDistribution distribution = {};  ///< of the weights

@@ -36,7 +36,7 @@ struct Bounds {
 };
 inline constexpr Bounds not_negative{};                  ///< zero or more
 inline constexpr Bounds positive{.low_excluded = true};  ///< more than zero, as most options need
-/// For an optional field where users write 0 for no value.
+/// The bounds of an optional field where users write 0 for no value.
 inline constexpr Bounds positive_or_none{.low_excluded = true, .zero_is_none = true};
 
 /// What there is to know about an option besides the field that holds its value.

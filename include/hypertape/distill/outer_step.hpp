@@ -19,9 +19,9 @@ struct OuterGradient {
   std::optional<Certificate> certificate = std::nullopt;  ///< of these derivatives, if one was due
 };
 
-/// A loss on real images that outer steps lower, with its derivatives: a type-erased Step. A Step is called with a set
-/// and the iteration's number, and returns an OuterGradient. If later iterations depend on more than the set, it also
-/// has `save(npz)`, which adds that state to the arrays of a checkpoint, and `restore(npz, path)`.
+/// A type-erased outer step: a loss on real images to lower, with its derivatives. A Step is called with a set and the
+/// iteration's number, and returns an OuterGradient. If later iterations depend on more than the set, it also has
+/// `save(npz)`, which adds that state to the arrays of a checkpoint, and `restore(npz, path)`.
 class OuterStep {
  public:
   /// Wraps a step; copies share it.

@@ -12,7 +12,7 @@
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// Projects one or more values onto the probability simplex: replaces them by the nearest values that are not negative
-/// and sum to 1,
+/// and sum to 1:
 ///
 ///     max(v_k - tau, 0), where tau makes the sum 1
 ///

@@ -7,8 +7,8 @@
 /// Differentiable ridge regression: the last layer of a network in closed form.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// The weights W (F, K) that minimize |X W - Y|^2 + lambda |W|^2 for features X (N, F) and targets Y (N, K), row-major.
-/// lambda is `regularizer` times the trace of X X^T, so that it scales with the features:
+/// The weights W (F, K) that minimize |X W - Y|^2 + lambda |W|^2 for features X (N, F) and targets Y (N, K), row-major,
+/// with lambda the `regularizer` times the trace of X X^T, so that it scales with the features:
 ///
 ///     W = X^T (X X^T + lambda I)^-1 Y
 ///

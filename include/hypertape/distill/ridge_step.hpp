@@ -19,9 +19,9 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// An outer step by ridge regression (`RidgeGradient`) on the features that one network of a `TrainedPool` has of the
-/// distilled images; seed and iteration draw the network. Each iteration begins by training the previous iteration's
-/// network on the distilled images as they are now. If the set has an augmentation, the regression and the training see
+/// An outer step by ridge regression (`RidgeGradient`) on one network's features of the distilled images. Seed and
+/// iteration draw the network from a `TrainedPool`. Each iteration begins by training the previous iteration's network
+/// on the distilled images as they are now. If the set has an augmentation, the regression and the training see
 /// different variations of the images. Learning rates are not used.
 class RidgeStep {
  public:

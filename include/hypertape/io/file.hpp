@@ -93,8 +93,8 @@ class TemporaryFile {
 
 }  // namespace detail
 
-/// Removes the temporary files that a killed process left in a folder while in `write_atomically`. Nothing else may be
-/// writing to that folder.
+/// Removes the temporary files that a process left in a folder when it was killed during `write_atomically`. Nothing
+/// else may be writing to that folder.
 inline void remove_temporary_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> left;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -104,9 +104,9 @@ inline void remove_temporary_files(const std::filesystem::path& folder) {
   for (const std::filesystem::path& path : left) std::filesystem::remove(path);
 }
 
-/// Writes these bytes to `path`, replacing what it held. Readers see the old content or the new, never a mix: the bytes
-/// go to a temporary file in the same folder, are flushed to disk, and then the file is renamed. On failure nothing is
-/// left behind. @throws DataError with the path and the system's reason.
+/// Writes these bytes to a file atomically, replacing its content. Readers see the old content or the new, never a mix:
+/// the bytes go to a temporary file in the same folder, are flushed to disk, and then the file is renamed. On failure
+/// nothing is left behind. @throws DataError with the path and the system's reason.
 inline void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
   detail::TemporaryFile file(path);
   file.write(bytes);

@@ -235,11 +235,11 @@ const std::vector<V>& require_values(const Npz& arrays, const std::filesystem::p
                   dtype_name(array), " ", shape_text(array.shape));
 }
 
-/// Adds all arrays of `part` under the names "PREFIX.NAME".
+/// Adds all arrays of `part`, with `prefix` and a dot before their names.
 inline void add_prefixed(Npz& npz, const std::string& prefix, const Npz& part) {
   for (const auto& [name, array] : part) npz[concat(prefix, '.', name)] = array;
 }
-/// The arrays named "PREFIX.NAME", under NAME.
+/// Selects the arrays whose names begin with `prefix` and a dot, and removes these from the names.
 inline Npz with_prefix(const Npz& npz, const std::string& prefix) {
   Npz part;
   const std::string start = prefix + '.';

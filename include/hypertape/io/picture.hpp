@@ -13,7 +13,8 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// The largest width and height of a picture, in pixels: a larger one is a mistake, and viewers fail to show it.
+/// The largest width or height of a picture, in pixels. Anything larger is a mistake, and image viewers fail to show
+/// it.
 inline constexpr Index largest_picture_side = 1 << 15;
 
 /// A picture in memory, initially white, with 1 (gray) or 3 (red, green, blue) bytes per pixel, row by row.
