@@ -18,8 +18,8 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 namespace detail {
 
-/// Runs `restore`, and blames the file for a state that no run can have. @throws DataError in place of an
-/// ArgumentError.
+/// Runs `restore`, and reports an ArgumentError as an error in the file: no run can have such a state.
+/// @throws DataError.
 template <class Restore>
 void refuse_as_data(const std::filesystem::path& path, const std::string& place, const Restore& restore) {
   try {

@@ -56,7 +56,7 @@ class BatchSampler {
   Index size_;
   Batches sequence_;
   std::vector<std::vector<Index>> batches_;  // one per network of the iteration
-  Index first_ = 0;                          // number of its first batch in the sequence
+  Index first_ = 0;                          // sequence number of the iteration's first batch
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

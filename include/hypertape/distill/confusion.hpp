@@ -40,7 +40,7 @@ class Confusion {
     ++none_[static_cast<std::size_t>(truth)];
   }
 
-  /// All counts in a row; their number depends only on the number of classes.
+  /// All counts as one list, whose length depends only on the number of classes.
   std::vector<Index> numbers() const {
     std::vector<Index> all = counts_;
     all.insert(all.end(), none_.begin(), none_.end());

@@ -114,7 +114,7 @@ struct DistillOptions {
   ValidationOptions validation = {};   ///< the choice of the best state
   std::uint64_t seed = 1;              ///< of everything random
 
-  /// Declares the options (distill/option.hpp) that are numbers, flags, or have named or written values.
+  /// Declares the options (distill/option.hpp) that are numbers, flags, named values or text.
   template <class Self, class Visit>
   static void for_each_option(Self& self, const Visit& visit) {
     auto& [objective, initialization, inner, images, labels, real, augmentation, outer, ridge, validation, seed] = self;

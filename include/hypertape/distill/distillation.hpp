@@ -11,10 +11,9 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The progress of a distillation.
 struct Progress {
-  const Distiller& distiller;  ///< gives access to what is learned, the best state and checkpoints
-  long iteration;              ///< outer steps so far
-  std::optional<double>
-      loss;  ///< of the last outer step on its real images; none before the first or if it was skipped
+  const Distiller& distiller;   ///< gives access to what is learned, the best state and checkpoints
+  long iteration;               ///< outer steps so far
+  std::optional<double> loss;   ///< of the last outer step on real images; none before the first, or if skipped
   std::optional<double> score;  ///< percent on the held-out images, if the state was just evaluated
 
   /// The largest difference (`Certificate`) since the last evaluation; none if no hypergradient was certified.

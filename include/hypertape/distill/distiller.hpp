@@ -120,8 +120,8 @@ class Distiller {
   /// The checksum of the initial weights to distill for and to score with, as far as they are given rather than drawn.
   std::int64_t weights_checksum() const { return weights_checksum_.value(); }
 
-  /// Everything that the rest of the run depends on, besides options, dataset and initial weights. Of the last two it
-  /// has checksums.
+  /// Everything that the rest of the run depends on, besides options, dataset and initial weights. It has checksums of
+  /// the dataset and the initial weights.
   io::Npz checkpoint() const {
     io::Npz npz;
     npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};

@@ -27,10 +27,9 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 struct FreeTraining {
   optim::Rule<float> rule = optim::rule_from_text<float>("sgd:momentum=0.9,weight_decay=5e-4");  ///< of each step
   double learning_rate = 0.01;                                                                   ///< before the cut
-  Index epochs = 300;  ///< passes over the images
-  std::optional<Index> cut_at =
-      {};             ///< passes after which the learning rate is cut to a tenth; by default half of them
-  Index batch = 256;  ///< the most images per step
+  Index epochs = 300;                ///< passes over the images
+  std::optional<Index> cut_at = {};  ///< passes before the learning rate is cut to a tenth; by default half
+  Index batch = 256;                 ///< the most images per step
   std::optional<data::Augmentation> augmentation = {};  ///< of the images in each step; by default the set's
 
   /// Declares the options (distill/option.hpp).

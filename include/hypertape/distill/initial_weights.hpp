@@ -46,7 +46,7 @@ class InitialWeights {
   InitialWeights(nn::Network<float> network, WeightDistribution distribution, std::uint64_t seed, RandomPurpose purpose)
       : random_(RandomWeights{std::move(network), distribution, seed, purpose}) {}
 
-  /// The number of given weights; nothing if they are random, without an end.
+  /// The number of given weights; nothing if they are random and so endless.
   std::optional<Index> count() const {
     return random_ ? std::nullopt : std::optional(static_cast<Index>(given_.size()));
   }

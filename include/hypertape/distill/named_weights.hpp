@@ -56,8 +56,7 @@ inline Tensor<float> load_named_weights(const std::filesystem::path& path, const
   const auto& entries = parameters.entries();
   const auto head =
       std::find_if(entries.rbegin(), entries.rend(), [](const nn::Parameter& e) { return e.shape.rank() >= 2; });
-  const auto behind = static_cast<std::size_t>(std::distance(entries.rbegin(), head)) +
-                      1;  // that of the last weight, and what follows it
+  const auto behind = static_cast<std::size_t>(std::distance(entries.rbegin(), head)) + 1;  // the head and its bias
   return detail::read_tensors(path, network, entries.size() - (std::min)(behind, entries.size()), drawn);
 }
 

@@ -9,9 +9,9 @@
 #include "hypertape/core/error.hpp"
 
 /// Options that are declared once, in `for_each_option(options, visit)`. Checks, the tool's command line, its help and
-/// config.json all build on that. It calls visit.heading(text) before each group of options, and for each field
-/// visit(field, option); visit(field, option, choices) if its values have names; or visit(field, option, text) if they
-/// are written as text.
+/// config.json all build on that. `for_each_option` calls visit.heading(text) before each group of options, and for
+/// each field visit(field, option); visit(field, option, choices) if its values have names; or
+/// visit(field, option, text) if they are written as text.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The numbers that an option accepts.

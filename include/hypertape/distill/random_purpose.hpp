@@ -10,7 +10,7 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 /// So none depends on how much another has drawn, and a run can be continued at any point.
 enum class RandomPurpose : std::uint64_t {
   hold_out,
-  theta,             ///< initial weights to distil for
+  theta,             ///< initial weights to distill for
   images,            ///< initial images of distillation
   batches,           ///< the order of the real images
   evaluation,        ///< initial weights for tests

@@ -27,9 +27,9 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 ///
 /// lambda is a multiple of the trace of X_s X_s^T (`ridge_weights`). The loss depends on the distilled images only
 /// through W, which is small. So the features of real images are computed block by block, and only dL/dW is kept. The
-/// features of distilled images are computed twice, the second time on tape, also block by block. Memory is that of the
-/// blocks being processed. W and its derivatives are computed in double precision, as W becomes more ill-conditioned
-/// the smaller lambda is. Keep the object: it reuses its memory.
+/// features of distilled images are computed twice, the second time on tape, also block by block. Only the blocks being
+/// processed take memory. W and its derivatives are computed in double precision, as they are ill-conditioned for small
+/// lambda. Keep the object: it reuses its memory.
 template <class T>
 class RidgeGradient {
  public:

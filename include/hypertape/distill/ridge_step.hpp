@@ -40,7 +40,7 @@ class RidgeStep {
   /// The pool of networks.
   const TrainedPool& pool() const { return pool_; }
 
-  /// The call operator of `OuterStep`.
+  /// See `OuterStep`.
   OuterGradient operator()(const DistilledSet& set, long iteration) {
     const auto varied = [&](bool in_training) {
       return data::augment(set.images.front(), set.augmentation, draws(iteration, in_training));

@@ -53,7 +53,7 @@ class UnrollStep {
   UnrollStep(const UnrollStep&) = delete;
   UnrollStep& operator=(const UnrollStep&) = delete;
 
-  /// The call operator of `OuterStep`.
+  /// See `OuterStep`.
   OuterGradient operator()(const DistilledSet& set, long iteration) {
     const OuterLoopOptions& outer = options_.outer_loop;
     const std::vector<Index> numbers = training_.numbers_of_iteration(outer.networks, iteration, options_.seed);
@@ -61,8 +61,7 @@ class UnrollStep {
     batches_.draw(iteration, networks_);
     const TrainingPlan plan = plan_of(set, iteration);
     InnerLoop<float> loop = plan.loop(set, theta0(share_.tasks.begin));
-    if (outer.random_windows) {  // the loop stops at a random step, uniformly among those with a whole window before
-                                 // them
+    if (outer.random_windows) {  // a uniformly random end that leaves room for the window
       Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
       loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
     }

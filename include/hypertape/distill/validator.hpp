@@ -34,9 +34,9 @@ class Validator {
   const std::vector<Tensor<float>>& theta0() const { return theta0_; }
 
   /// Trains networks on this set and returns the percentage of held-out images that they classify as the objective
-  /// wants, averaged over networks. If real batches are balanced, it is the mean over classes. A network that diverges
-  /// counts as 0 if these are skipped. Ranks share the networks. @throws DivergenceError naming a network that diverges
-  /// if these are not skipped.
+  /// wants, averaged over networks. If real batches are balanced, it is the mean over classes. With `skip_diverged`, a
+  /// network that diverges counts as 0. Ranks share the networks. @throws DivergenceError naming a network that
+  /// diverges, without `skip_diverged`.
   double score(const DistilledSet& set, const WorkerTeam& team,
                const Communicator& ranks = Communicator::alone()) const {
     const auto count = static_cast<Index>(theta0_.size());

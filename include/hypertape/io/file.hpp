@@ -31,7 +31,7 @@ inline DataError bad_content(const std::filesystem::path& path, std::string_view
 
 namespace detail {
 
-/// "path: cannot ACTION: the system's reason". Call it before anything else can change errno.
+/// An error from errno: "path: cannot ACTION: the system's reason". Call it before anything else can change errno.
 inline DataError system_error(const std::filesystem::path& path, std::string_view action) {
   const int code = errno;
   return DataError(path.string(), ": cannot ", action, ": ", std::strerror(code));

@@ -70,8 +70,8 @@ V mat_number(const std::uint8_t* bytes, bool big_endian) {
 }
 
 /// Reads one array, an element of type `matrix` whose parts are elements too: flags, dimensions, name and values. An
-/// element is its type and size (4 bytes each), its content, and padding to 8 bytes. The compact form packs one of up
-/// to 4 bytes into 8 bytes altogether.
+/// element is its type and size (4 bytes each), its content, and padding to 8 bytes. The compact form packs type, size
+/// and up to 4 bytes of content into 8 bytes.
 class MatMatrixReader {
  public:
   /// The array occupies the next `bytes` bytes of the file.
