@@ -1,8 +1,8 @@
 /// bench_estimators: times one hypergradient of each kind that the examples show: through Adam, over many tasks,
-/// through a user-defined rule, with respect to a network of sample weights, along a thousand steps within a memory
-/// budget, and implicit. Before a time is printed, the result is compared with a plainer computation (double precision,
-/// one block, reverse over reverse, recomputed steps; a tighter solution of the implicit equations). The exit code is 1
-/// if it is wrong.
+/// through a user-defined rule, for a network that weights samples, along a thousand steps within a memory budget, and
+/// implicit. Before a time is printed, the result is compared with a plainer computation (double precision, one block,
+/// reverse over reverse, recomputed steps; a tighter solution of the implicit equations). The exit code is 1 if it is
+/// wrong.
 ///
 /// bench/pytorch/estimators.py does the same work.
 

@@ -71,9 +71,9 @@ struct Facts {
   Shape image;  ///< of one image, (1, C, H, W)
   Work work;    ///< per image
 
-  /// Of float against double. Float rounds at 6e-8; tens of steps and sums of thousands of terms lose some digits.
-  /// Also, in about one of a million values a relu or a maximum decides differently. In a network as wide as
-  /// AlexCifarNet that happens, and changes the gradient of one image by up to a hundredth.
+  /// The tolerance of float against double. Float rounds at 6e-8; tens of steps and sums of thousands of terms lose
+  /// some digits. Also, a relu or a maximum decides differently for about one value in a million. In a network as wide
+  /// as AlexCifarNet that happens, and changes the gradient of one image by up to a hundredth.
   double tolerance;
 
   /// Beyond this many steps, one such decision changes everything after it: training on ten images of noise is at the

@@ -48,7 +48,8 @@ int main() {
 
   const distill::EvaluateOptions new_networks{.initialization = {.random = true}, .networks = 50};
   const auto report = [&](const char* what, const distill::DistilledSet& set) {
-    const auto accuracy = distill::evaluate(network, set, points, new_networks).accuracy();  // it has a deviation too
+    const auto accuracy =
+        distill::evaluate(network, set, points, new_networks).accuracy();  // mean and deviation over networks
     std::cout << "new networks, trained on " << what << ": " << accuracy.mean << " %\n";
   };
   report("nine distilled points", best.set);
