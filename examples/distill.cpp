@@ -48,8 +48,7 @@ int main() {
 
   const distill::EvaluateOptions new_networks{.initialization = {.random = true}, .networks = 50};
   const auto report = [&](const char* what, const distill::DistilledSet& set) {
-    const auto accuracy =
-        distill::evaluate(network, set, points, new_networks).accuracy();  // mean and deviation over networks
+    const auto accuracy = distill::evaluate(network, set, points, new_networks).accuracy();  // mean and deviation
     std::cout << "new networks, trained on " << what << ": " << accuracy.mean << " %\n";
   };
   report("nine distilled points", best.set);

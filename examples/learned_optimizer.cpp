@@ -1,7 +1,6 @@
-// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, shared by all weights, that takes
-// a weight's gradient and a running mean of past gradients and returns the weight's step. Its parameters phi are
-// learned on small problems by hypergradients of the losses along training. Then it is compared with tuned gradient
-// descent on new problems.
+// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, shared by all weights, that maps
+// a weight's gradient and momentum to its step. The network's parameters phi are learned on small problems by
+// hypergradients of the losses along training. Then it is compared with tuned gradient descent on new problems.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
