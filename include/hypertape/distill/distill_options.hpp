@@ -147,8 +147,8 @@ struct DistillOptions {
     visit(images.initial_noise, {"initial_noise", "With --start noise: its standard deviation"});
     visit(images.start,
           {"start",
-           "Initial images: noise, random real images, or for k-means the real image nearest to each centroid of the "
-           "class's images"},
+           "Initial images: noise, random real images, or the real images nearest to the centroids of each class's "
+           "clusters"},
           {{"noise", Start::noise}, {"real", Start::real}, {"k-means", Start::kmeans}});
     visit(images.clamp, {"clamp_images", "Keep pixels in their valid range"});
     visit(images.learning_rate, {"learning_rate", "Learning rate of the outer Adam for the images"});
@@ -183,9 +183,9 @@ struct DistillOptions {
            "Halve the outer learning rates every N iterations, as in the paper; 0: follow a half cosine to zero",
            positive_or_none});
     visit(outer.clip, {"clip", "Clip the hypergradient to this norm; 0: no limit", positive_or_none});
-    visit(
-        outer.clip_average,
-        {"clip_average", "Clip it to this multiple of the moving average of its norm; 0: no limit", positive_or_none});
+    visit(outer.clip_average,
+          {"clip_average", "Clip the hypergradient to this multiple of its norm's moving average; 0: no limit",
+           positive_or_none});
     visit(outer.clip_memory, {"clip_memory", "Weight of the past in that moving average", {0, 0.999999}});
     visit(outer.clip_each, {"clip_each", "Clip the gradients of images, labels and learning rates separately"});
     visit(outer.average,
