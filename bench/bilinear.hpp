@@ -8,7 +8,7 @@
 
 namespace hypertape::bench {
 
-/// Operands of noise, and an output that nothing has written.
+/// Random operands, and an output that nothing has been written to.
 struct BilinearData {
   Tensor<float> left, right, output;
 };
@@ -19,8 +19,8 @@ inline std::shared_ptr<BilinearData> bilinear_data(const Shape& left, const Shap
       BilinearData{noise<float>(left, random), noise<float>(right, random), unwritten(output)});
 }
 
-/// A kernel run() that is linear in each of the two operands, and obvious(left, right, output), which adds the same to
-/// zeros. For a result that lies elsewhere, fetch() puts it into the output before it is checked.
+/// A kernel run() that is linear in each of its two operands. obvious(left, right, output) adds the expected result to
+/// zeros. If the kernel's result is elsewhere, fetch() copies it to the output before the check.
 template <class Obvious>
 PreparedKernel bilinear(
     const std::shared_ptr<BilinearData>& data, Index multiply_adds, std::function<void()> run, const Obvious& obvious,

@@ -1,6 +1,6 @@
-/// bench_chain: what a node costs. Chains of scalar operations, and of operations on short vectors, are recorded and
-/// differentiated once; beside them a tape of partial derivatives, written for scalars alone as those of CoDiPack or
-/// Adept are. Both give one derivative, which is compared with its closed form; the exit code is 1 if one is off.
+/// bench_chain: the cost of a node. Chains of scalar operations, and of operations on short vectors, are recorded and
+/// differentiated once. For comparison there is a tape of partial derivatives for scalars only, as in CoDiPack or
+/// Adept. Both compute one derivative, which is compared with its closed form; the exit code is 1 if it is wrong.
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -24,8 +24,8 @@ struct Options {
   bool json = false;
 };
 
-/// The least that a reverse sweep of first order needs: of each statement how many operands it has, of each operand its
-/// partial derivative and number.
+/// The minimum that a first-order reverse sweep needs: the number of operands of each statement, and each operand's
+/// index and partial derivative.
 class JacobianTape {
  public:
   struct Scalar {
@@ -104,7 +104,7 @@ void print(const Options& options, const std::string& what, const std::string& t
             << 1e9 * gradient / count << " ns its gradient, " << bytes / count << " bytes" << std::endl;
 }
 
-/// y = step(y) from 0.5, so many times, whose derivative with respect to the start is `exact`.
+/// Repeats y = step(y) from 0.5; the derivative with respect to the start is `exact`.
 template <class Step, class PlainStep>
 void scalar_chain(const Options& options, const std::string& what, double exact, const Step& step,
                   const PlainStep& plain_step) {
@@ -168,13 +168,13 @@ void run(const Options& options) {
 
 int main(int argc, char** argv) {
   hypertape::bench::Options options;
-  CLI::App app("What a node of a long record costs.", "bench_chain");
+  CLI::App app("The cost of a node on a long tape.", "bench_chain");
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.add_option("--nodes", options.nodes, "Scalar operations of a chain; a million take up to 300 MB")
+  app.add_option("--nodes", options.nodes, "Scalar operations in a chain; a million take up to 300 MB")
       ->check(CLI::Range(1, 100000000));
   app.add_option("--vector-nodes", options.vector_nodes, "Operations on vectors of 16 elements")
       ->check(CLI::Range(1, 100000000));
-  app.add_flag("--json", options.json, "One JSON object a line");
+  app.add_flag("--json", options.json, "One JSON object per line");
   return hypertape::bench::run_program(app, argc, argv, [&] { hypertape::bench::run(options); });
 }

@@ -9,17 +9,17 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/tensor.hpp"
 
-/// The comparison of a measured result with an exact one, before it is timed.
+/// Compares a measured result with an exact one before it is timed.
 namespace hypertape::bench {
 
-/// A measured result is wrong: the program prints no time for it and exits with 1.
+/// A measured result is wrong. The program then prints no time for it and exits with 1.
 class WrongResult : public Error {
  public:
   using Error::Error;
 };
 
-/// |a - exact| / |exact| for Euclidean norms; NaN, which no tolerance allows, if the shapes differ, a value is NaN, or
-/// all exact values are zero.
+/// |a - exact| / |exact| with Euclidean norms. NaN, which no tolerance accepts, if the shapes differ, a value is NaN,
+/// or all exact values are zero.
 template <class T>
 double relative_error(const Tensor<T>& a, const Tensor<double>& exact) {
   if (a.shape() != exact.shape()) return std::numeric_limits<double>::quiet_NaN();
@@ -31,7 +31,7 @@ double relative_error(const Tensor<T>& a, const Tensor<double>& exact) {
   return std::sqrt(difference / total);
 }
 
-/// The largest of some errors; NaN, which std::max may lose, if one of them is.
+/// The largest error; NaN if one is NaN, which std::max could lose.
 inline double largest_error(std::initializer_list<double> errors) {
   double largest = 0;
   for (const double error : errors) {
@@ -41,14 +41,14 @@ inline double largest_error(std::initializer_list<double> errors) {
   return largest;
 }
 
-/// Returns the error. @throws WrongResult, naming what was compared, unless it is at most the tolerance.
+/// Returns the error. @throws WrongResult naming what was compared if it exceeds the tolerance.
 inline double require(const std::string& what, double error, double tolerance) {
-  if (error <= tolerance) return error;  // a NaN is not
+  if (error <= tolerance) return error;  // false for NaN
   throw WrongResult(hypertape::detail::concat("WRONG RESULT: ", what, ": relative error ", error, ", at most ",
                                               tolerance, " allowed"));
 }
 
-/// Returns the relative error of a measured tensor. @throws WrongResult unless it is at most the tolerance.
+/// Returns the relative error of a measured tensor. @throws WrongResult if it exceeds the tolerance.
 template <class T>
 double require(const std::string& what, const Tensor<T>& measured, const Tensor<double>& exact, double tolerance) {
   return require(what, relative_error(measured, exact), tolerance);

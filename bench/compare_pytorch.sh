@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Times bench_hypergradient, bench_estimators or bench_models, and PyTorch on the same work, alternately in one sitting,
-# and prints one table with their ratios: medians over the rounds. Installs and builds nothing; says what is missing.
+# Times bench_hypergradient, bench_estimators or bench_models against PyTorch on the same work, alternating in one
+# session, and prints a table of medians over the rounds with their ratios. It installs and builds nothing, and says
+# what is missing.
 #
-# Either side gets its best: the number of threads with which it is fastest, and PyTorch the fastest of the kernels that
-# OpenBLAS has for the processor, its own choice among them, whatever OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE say.
+# Each side gets its best setting: its fastest number of threads, and for PyTorch also its fastest OpenBLAS kernels for
+# the processor, whatever OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE say.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -11,16 +12,16 @@ usage() {
   cat <<END
 usage: bench/compare_pytorch.sh [OPTION ...]
   --net NAME     lenet, alexcifarnet, convnet or all (default: lenet)
-  --estimators   the work of bench_estimators in its place: each piece on one thread and on all processors
-  --models       likewise, of bench_models
-  --threads N    threads of either side (default: for each side the faster of 1 and all processors, tried first)
+  --estimators   the tasks of bench_estimators instead: each on one thread and on all processors
+  --models       the same for bench_models
+  --threads N    threads of each side (default: the faster of 1 and all processors, tried first)
   --rounds N     how often the two sides take turns (default: 3)
-  --runs N       timed runs of a piece of work in each round (default: 9)
-  --tuned        PyTorch once more, with glibc keeping freed memory: MALLOC_TRIM_THRESHOLD_ and
+  --runs N       timed runs of a task in each round (default: 9)
+  --tuned        also time PyTorch with glibc keeping freed memory: MALLOC_TRIM_THRESHOLD_ and
                  MALLOC_MMAP_THRESHOLD_ at 4000000000; the ratio is then to the faster of the two
   --markdown     print the table as markdown, for docs/performance.md
   --build DIR    where the program was built (default: build/release)
-  --python FILE  the Python that has PyTorch (default: python3, else /usr/bin/python3)
+  --python FILE  a Python with PyTorch (default: python3, else /usr/bin/python3)
 END
 }
 
@@ -66,7 +67,7 @@ for count in "${threads:-1}" "$rounds" "$runs"; do
 done
 [ "${threads:-1}" -le 1024 ] || misuse "--threads must be at most 1024, got $threads"
 
-# What there is.
+# Check what is there.
 bench=$build/bin/$program
 if [ ! -x "$bench" ]; then
   fail "$bench is missing. Build it (Debian: g++ cmake make libeigen3-dev libcli11-dev nlohmann-json3-dev):
@@ -121,14 +122,14 @@ if [ -n "$load_before" ] && awk -v load="$load_before" 'BEGIN {exit !(load > 0.5
   echo "compare_pytorch.sh: warning: the machine is busy (load $load_before)" >&2
 fi
 
-# measure SIDE NET NAME: one piece of work, which PyTorch's script lists by name, on one side, in a process of its own.
+# measure SIDE NET NAME: times one task, listed under this name by PyTorch's script, on one side in a new process.
 measure() {
   local side=$1 net=$2 name=$3 what=${3%%-*} steps=1 epochs=1 images=10 batch
   printf '%s: %s, %s, %s\n' "$turn" "$net" "$name" "$side" >&2
   case $side in
     pytorch | tuned) peer "$side" --net "$net" --runs "$runs" --only "$name" >>"$work/$side.jsonl" ;;
     hypertape)
-      # hypergradient-STEPSxEPOCHS-IMAGES-BATCH or gradient-BATCH. The program prints both; only the one counts.
+      # hypergradient-STEPSxEPOCHS-IMAGES-BATCH or gradient-BATCH. The program prints both; only the named one counts.
       batch=${name##*-}
       if [[ $name =~ ^hypergradient-([0-9]+)x([0-9]+)-([0-9]+)- ]]; then
         steps=${BASH_REMATCH[1]} epochs=${BASH_REMATCH[2]} images=${BASH_REMATCH[3]}
@@ -138,7 +139,7 @@ measure() {
   esac
 }
 
-# The kernels of OpenBLAS with which PyTorch is fastest at the first piece of work, of those that the processor can run.
+# Finds the OpenBLAS kernels with which PyTorch is fastest on the first task, among those the processor can run.
 tried=("") choice=''
 if [ "$(field blas)" = OpenBLAS ] && [ -r /proc/cpuinfo ]; then
   flags=" $(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo | head -n 1) "
@@ -166,7 +167,7 @@ fi
 
 sides=(hypertape pytorch ${tuned:+tuned})
 
-# The number of threads with which a side is faster, by the first hypergradient of the list.
+# Finds the faster number of threads of a side on the first hypergradient in the list.
 if [ -z "$threads$tasks" ] && [ "$(nproc)" -gt 1 ]; then
   name=$(peer pytorch --net "${nets[0]}" --list | grep -m 1 '^hypergradient')
   for side in "${sides[@]}"; do
@@ -181,7 +182,7 @@ print(min((row for row in rows if "net" in row), key=lambda row: row["median_ms"
     rm "$work/$side.jsonl"
   done
 fi
-# measure_task SIDE COUNT NAME: the same for a piece of work of such a program.
+# measure_task SIDE COUNT NAME: the same for a task of a program that lists its tasks.
 measure_task() {
   local side=$1
   threads_of[$side]=$2
@@ -211,13 +212,13 @@ for round in $(seq "$rounds"); do
       for side in "${sides[@]}"; do measure "$side" "$net" "$name"; done
     done
   done
-  # The other way round next time: neither side always runs on the machine that the other has warmed.
+  # Swap the order for the next round, so that neither side always runs on a machine warmed by the other.
   reversed=()
   for side in "${sides[@]}"; do reversed=("$side" "${reversed[@]}"); done
   sides=("${reversed[@]}")
 done
 
-# Where this was.
+# Describe the machine and the commit.
 from_cache() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 compiler=$(from_cache CMAKE_CXX_COMPILER)
 flags=$(sed -n 's/^CXX_FLAGS = //p' "$build/bench/CMakeFiles/$program.dir/flags.make" 2>/dev/null || true)

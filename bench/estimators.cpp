@@ -1,8 +1,8 @@
-/// bench_estimators: the time of one hypergradient of each kind that the examples show: through Adam, over many tasks,
-/// through a rule of one's own, by a network of weights, along a thousand steps under a budget of memory, implicit. A
-/// result is compared with a plainer way to compute it (double precision, one block, reverse over reverse, steps
-/// recomputed; a tighter solution of the implicit equations) before its time is printed; the exit code is 1 if it is
-/// off.
+/// bench_estimators: times one hypergradient of each kind that the examples show: through Adam, over many tasks,
+/// through a user-defined rule, for a network that weights samples, along a thousand steps within a memory budget, and
+/// implicit. Before a time is printed, the result is compared with a plainer computation (double precision, one block,
+/// reverse over reverse, recomputed steps; a tighter solution of the implicit equations). The exit code is 1 if it is
+/// wrong.
 ///
 /// bench/pytorch/estimators.py does the same work.
 
@@ -22,7 +22,7 @@
 namespace hypertape::bench {
 namespace {
 
-/// The largest relative error of a tensor that both have; where all is zero in both there is none.
+/// The largest relative error of a tensor that both have; zero if the tensor is zero in both.
 template <class T>
 double error_of(const Hypergradient<T>& h, const Hypergradient<double>& expected) {
   double worst = 0;
@@ -34,7 +34,7 @@ double error_of(const Hypergradient<T>& h, const Hypergradient<double>& expected
   return worst;
 }
 
-/// The plainest way to the same values.
+/// Options for the plainest way to the same values.
 UnrollOptions plain(UnrollOptions options) {
   options.second_derivative = SecondDerivative::reverse_over_reverse;
   options.schedule = Schedule::recompute();
@@ -42,14 +42,14 @@ UnrollOptions plain(UnrollOptions options) {
   return options;
 }
 
-/// Checks what the call gives, and prints its time. @throws WrongResult
+/// Checks the result of the call and prints its time. @throws WrongResult
 template <class Call>
 void time(const Setting& setting, const std::string& name, const Call& call, const Hypergradient<double>& expected,
           double tolerance) {
   time(setting, name, call, require(name, error_of(call(), expected), tolerance));
 }
 
-/// One loop, in double, whose outer loss is `mean_loss` of these samples.
+/// Times one loop in double, whose outer loss is `mean_loss` on these samples.
 template <class Loss, class MeanLoss>
 void time_loop(const Setting& setting, const std::string& name, const InnerLoop<double>& loop, const Loss& loss,
                const MeanLoss& mean_loss, const Tensor<double>& x, const Tensor<double>& y,
@@ -66,12 +66,12 @@ void time_loop(const Setting& setting, const std::string& name, const InnerLoop<
       expected, tolerance);
 }
 
-/// Many loops at once; the outer loss of each is `loss` of its samples in x and y.
+/// Times many loops at once; the outer loss of each is `loss` on its samples in x and y.
 template <class Loss>
 void time_tasks(const Setting& setting, const std::string& name, const std::vector<InnerLoop<double>>& loops,
                 const Loss& loss, const std::vector<Tensor<double>>& x, const std::vector<Tensor<double>>& y,
                 const UnrollOptions& options, double tolerance) {
-  std::vector<BatchGradient<double>> outer;  // of each worker
+  std::vector<BatchGradient<double>> outer;  // one per worker
   for (int w = 0; w < setting.team.size(); ++w) outer.emplace_back(loss);
   const auto outer_loss = [&](Index i, int worker) {
     const auto task = static_cast<std::size_t>(i);
@@ -85,7 +85,7 @@ void time_tasks(const Setting& setting, const std::string& name, const std::vect
       tolerance);
 }
 
-/// LeNet, ten steps on ten images, three times, by Adam; an outer batch of 1,024. In float.
+/// LeNet with Adam, ten steps on ten images each, three times; an outer batch of 1,024. In float.
 void lenet_adam(const Setting& setting, const std::string& name) {
   const nn::LeNet net;
   const nn::ClassificationLoss loss{&net};
@@ -107,7 +107,7 @@ void lenet_adam(const Setting& setting, const std::string& name) {
   exact_loop.learning_rates = cast<double>(loop.learning_rates);
   exact_loop.rule = optim::Adam{};
   const auto x_exact = cast<double>(x), y_exact = cast<double>(y);
-  // In float, Adam's first steps turn on the last digits of gradients near 0, and their derivatives with them. So the
+  // In float, Adam's first steps depend on the last digits of gradients near 0, and so do their derivatives. So the
   // same code is checked in double precision.
   const UnrollOptions options{.samples_per_block = inner_samples_per_block(10)};
   BatchGradient<double> exact_outer(loss);
@@ -125,14 +125,14 @@ void lenet_adam(const Setting& setting, const std::string& name) {
   time(setting, name, call, require(name, error, 1e-8));
 }
 
-/// Labels -1 and 1 in turns.
+/// The labels -1 and 1 in turns.
 Tensor<double> signs(Index count) {
   Tensor<double> y(Shape::batch(count, 1));
   for (Index n = 0; n < count; ++n) y[n] = n % 2 == 0 ? 1 : -1;
   return y;
 }
 
-/// Logistic regression, 500 samples of 50 features, a penalty for each weight; 100 steps of Adam.
+/// Logistic regression on 500 samples of 50 features with a penalty for each weight; 100 steps of Adam.
 void feature_penalties(const Setting& setting, const std::string& name) {
   constexpr Index features = 50, samples = 500;
   const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) {
@@ -153,7 +153,7 @@ void feature_penalties(const Setting& setting, const std::string& name) {
             {.differentiate = {.x = false}, .samples_per_block = setting.block(samples)}, 1e-8);
 }
 
-/// One step on ten points of each of 32 tasks.
+/// One step on ten points for each of 32 tasks.
 void maml(const Setting& setting, const std::string& name) {
   const nn::Mlp net({1, 40, 40, 1}, nn::Activation::tanh);
   const auto loss = [&](Var<double> theta, Var<double> x, Var<double> y) {
@@ -172,7 +172,7 @@ void maml(const Setting& setting, const std::string& name) {
   time_tasks(setting, name, loops, loss, x, y, {.differentiate = {.x = false}}, 1e-8);
 }
 
-/// A rule that is a network of 8 units, through 20 steps on 8 problems of 10 weights, with the losses along the way.
+/// A rule that is a network of 8 units, through 20 steps on 8 problems of 10 weights, with losses along the way.
 void learned_optimizer(const Setting& setting, const std::string& name) {
   constexpr Index points = 20, features = 10, hidden = 8, steps = 20;
   const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) {
@@ -203,7 +203,7 @@ void learned_optimizer(const Setting& setting, const std::string& name) {
   time_tasks(setting, name, loops, loss, x, y, options, 1e-8);
 }
 
-/// A network of 8 units that weighs 200 samples of 10 features, through 200 steps on all of them.
+/// A network of 8 units that weights 200 samples of 10 features, through 200 steps on all of them.
 void reweighting(const Setting& setting, const std::string& name) {
   constexpr Index features = 10, samples = 200, clean = 40;
   using Data = std::span<const Var<double>>;
@@ -223,12 +223,12 @@ void reweighting(const Setting& setting, const std::string& name) {
   loop.extra = {{noise<double>(Shape::batch(samples, 1), random)}};
   loop.hyperparameters = weight_net.parameters().initialize<double>(nn::Initializer::xavier_normal, 1, random);
   const auto x = noise<double>(Shape::batch(clean, features), random);
-  // Training converges, so that the derivatives with respect to what it starts from are little but rounding.
+  // Training converges, so derivatives with respect to the start would be little more than rounding.
   time_loop(setting, name, loop, weighted, outer, x, signs(clean),
             {.differentiate = {.x = false}, .samples_per_block = setting.block(samples)}, 1e-4);
 }
 
-/// Momentum and the rates of 1,000 steps on 128 points, in 64 MB.
+/// The momentum and the learning rates of 1,000 steps on 128 points, within 64 MB.
 void momentum_and_rates(const Setting& setting, const std::string& name) {
   constexpr Index points = 128;
   const nn::Mlp net({2, 20, 1}, nn::Activation::tanh);
@@ -250,8 +250,8 @@ void momentum_and_rates(const Setting& setting, const std::string& name) {
             1e-8);
 }
 
-/// The implicit hypergradient with respect to 10,000 penalties at the minimum of a logistic regression on 200 samples,
-/// which is found before: the solution by conjugate gradients to 1e-5 alone. In float.
+/// The implicit hypergradient with respect to 10,000 penalties at the minimum of a logistic regression on 200 samples.
+/// The minimum is found before; only the solution by conjugate gradients to 1e-5 is timed. In float.
 void implicit_penalties(const Setting& setting, const std::string& name) {
   constexpr Index features = 10'000, samples = 200, validation = 1000;
   const auto logistic = [](auto theta, auto x, auto y) {
@@ -297,7 +297,7 @@ void implicit_penalties(const Setting& setting, const std::string& name) {
   const auto minimum = cast<float>(expected.theta_T), x = cast<float>(x_exact), y = cast<float>(y_exact);
   auto implicit = solve(0.0F, setting.team, 1e-5, SecondDerivative::forward_over_reverse);
   const auto outer_loss = [&](Var<float> theta) {
-    Tape<float>& tape = theta.tape();  // x is too large to be copied
+    Tape<float>& tape = theta.tape();  // x is too large to copy
     return logistic(theta, tape.view(x.shape(), x.data()), tape.view(y.shape(), y.data()));
   };
   time(

@@ -12,13 +12,13 @@ namespace {
 
 using V = kernels::Simd<float, kernels::native_lanes<float>>;
 
-/// Sums that do not wait for one another: processors begin up to two multiply-adds a cycle and wait up to five cycles
-/// for each. With the operands they fit in 16 registers.
+/// The number of independent sums: processors start up to two multiply-adds per cycle, each of which takes up to five
+/// cycles. With the operands they fit in 16 registers.
 constexpr int chains = 12;
 constexpr int steps = 20000;  // about a millisecond, shorter than a busy machine's time slice
 
-/// Multiply-adds of which each needs the one before of its chain. Compilers, to which the operands are unknown, cannot
-/// leave one out.
+/// Chains of multiply-adds, each of which needs the previous one of its chain. The operands are unknown to the
+/// compiler, so it cannot skip any.
 float chains_of_products() {
   volatile float factor = 0.999F, term = 0.001F;
   const V::Vector a = V::broadcast(factor), b = V::broadcast(term);

@@ -2,9 +2,9 @@
 
 namespace hypertape::bench {
 
-/// The most that this many threads can multiply and add in single precision, in GFLOP/s: loops that keep their sums in
-/// registers and read no memory, all threads at once, of each the fastest of several runs by its processor time. What
-/// no kernel passes unless it leaves work out.
+/// The peak rate of single-precision multiply-adds on this many threads, in GFLOP/s. The threads run loops at once that
+/// keep their sums in registers and read no memory; each thread's fastest run by processor time counts. No kernel
+/// exceeds it unless it skips work.
 double fma_peak_gflops(int threads);
 
 }  // namespace hypertape::bench

@@ -1,7 +1,7 @@
 /// bench_hypergradient: the time and memory of one hypergradient, and of one gradient of the outer batch, in float.
-/// Options that take several values are swept: every combination is a row. A result is compared with the plainest way
-/// to compute it (double precision, one block, reverse over reverse, steps recomputed) before its time is printed; the
-/// exit code is 1 if it is off.
+/// Options that take several values are swept: every combination is a row. Before a time is printed, the result is
+/// compared with the plainest computation (double precision, one block, reverse over reverse, recomputed steps); the
+/// exit code is 1 if it is wrong.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -66,25 +66,26 @@ struct Options {
   bool json = false;
 };
 
-/// What the benchmark must know of a network.
+/// What the benchmark must know about a network.
 struct Facts {
   Shape image;  ///< of one image, (1, C, H, W)
-  Work work;    ///< for it
+  Work work;    ///< per image
 
-  /// Of float against double. Float keeps 6e-8; through tens of steps and sums of thousands of terms some digits go.
-  /// And of a million values that a relu or a maximum decides upon, about one is decided otherwise: in a network as
-  /// wide as AlexCifarNet that happens, and moves the gradient of one image by up to a hundredth.
+  /// The tolerance of float against double. Float rounds at 6e-8; tens of steps and sums of thousands of terms lose
+  /// some digits. Also, a relu or a maximum decides differently for about one value in a million. In a network as wide
+  /// as AlexCifarNet that happens, and changes the gradient of one image by up to a hundredth.
   double tolerance;
 
-  /// Past so many steps, one of these changes everything after it: training on ten images of noise is on the edge of
-  /// stability, and in double precision weights that are moved by a millionth may change AlexCifarNet's hypergradient
-  /// of six steps by four fifths. There the same code is checked in double precision, and tightly.
+  /// Beyond this many steps, one such decision changes everything after it: training on ten images of noise is at the
+  /// edge of stability, and even in double precision, moving the weights by a millionth may change AlexCifarNet's
+  /// hypergradient through six steps by four fifths. Longer runs are checked in double precision, with a tight
+  /// tolerance.
   double longest_in_float;
 };
 
 constexpr double tolerance_in_double = 1e-8;
 
-/// The work of one measurement: the same in float and, for the check, in double.
+/// The inputs of one measurement: the same in float and, for the check, in double.
 template <class T>
 struct Problem {
   InnerLoop<T> loop;
@@ -123,7 +124,7 @@ Problem<double> in_double(const Problem<float>& problem, const std::string& rule
   return out;
 }
 
-/// The gradient of the outer batch by the plainest way.
+/// The gradient of the outer batch, computed in the plainest way.
 template <class Network>
 Tensor<double> plain_gradient(const Problem<float>& problem, const Network& net) {
   const Problem<double> exact = in_double(problem, "gradient-descent");
@@ -133,7 +134,7 @@ Tensor<double> plain_gradient(const Problem<float>& problem, const Network& net)
   return gradient;
 }
 
-/// The hypergradient by the plainest way.
+/// The hypergradient, computed in the plainest way.
 template <class Network>
 Hypergradient<double> plain_hypergradient(const Problem<float>& problem, const Network& net, const Options& options) {
   const Problem<double> exact = in_double(problem, options.rule);
@@ -160,10 +161,11 @@ double error_of(const Hypergradient<T>& h, const Hypergradient<double>& expected
   return worst;
 }
 
-/// Rules that divide by the root of a mean of squares, 0 at first, turn on the last digits of gradients near 0.
+/// Whether the rule divides by the root of a mean of squares. That is 0 at first, so the result depends on the last
+/// digits of gradients near 0.
 bool divides_by_a_root(const std::string& rule) { return rule == "adam" || rule == "adamw" || rule == "rms-prop"; }
 
-/// Rows of results, printed as they come.
+/// Prints rows of results as they come.
 class Report {
  public:
   explicit Report(const Options& options) : options_(options) {}
@@ -201,7 +203,7 @@ class Report {
 
 double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
-/// What as many threads can do at the moment, in GFLOP/s.
+/// What this many threads can do at the moment, in GFLOP/s.
 struct Rates {
   double peak, sgemm;
 };
@@ -234,14 +236,15 @@ class Bench {
     team_costs_ = team_costs(team_);
   }
 
-  /// The gradient of the outer batch; its time is what a hypergradient has on top of its steps.
+  /// The gradient of the outer batch. Its time is what a hypergradient takes besides its steps.
   void gradient() {
     const Problem<float> problem = make_problem(net_, facts_.image, options_, 1);
     gradient_time_ = measure(options_.runs, [&] { outer_(problem.loop.theta0, problem.x, problem.y, gradient_); });
     gradient_peak_ = peak_memory_mb();
   }
 
-  /// @throws WrongResult. Comes after the hypergradients, in whose peak memory the exact gradient must not count.
+  /// Runs after the hypergradients, so that the exact gradient does not count toward their peak memory.
+  /// @throws WrongResult
   void report_gradient() const {
     require("the gradient against double precision", gradient_,
             plain_gradient(make_problem(net_, facts_.image, options_, 1), net_), facts_.tolerance);
@@ -297,7 +300,7 @@ class Bench {
       report_.print(row);
     };
     Unroll<float> unroll(nn::ClassificationLoss{&net_}, unroll_options, team_);
-    // Each thread has an unroll of its own if there are initializations enough, else they share one.
+    // With enough initializations, each thread has an unroll of its own; otherwise they share one.
     const bool alone = options_.initializations > 1 && options_.initializations >= team_.size();
     const std::size_t predicted =
         unroll.predicted_bytes(problem.loop) * (alone ? static_cast<std::size_t>(team_.size()) : 1);
@@ -308,7 +311,7 @@ class Bench {
       };
       time([&]() -> const Hypergradient<float>& { return unroll(problem.loop, outer_loss); },
            [&] { return unroll.reserved_bytes(); }, predicted);
-    } else {  // all the same, so that their mean is what one gives
+    } else {  // all start from the same weights, so the mean equals that of one
       const std::vector<Tensor<float>> theta0(static_cast<std::size_t>(options_.initializations), problem.loop.theta0);
       UnrollEnsemble<float> ensemble(nn::ClassificationLoss{&net_}, unroll_options, team_);
       const auto outer_loss = [&](Index, int worker) {
@@ -376,8 +379,8 @@ void run(const Network& net, const Facts& facts, const Options& options) {
   for (const int threads : options.threads) benches.emplace_back(net, facts, options, threads);
   for (auto& bench : benches) bench.gradient();
   for (const Index epochs : options.epochs) {
-    // Computed only when a first call has shown the peak memory, in which its doubles and tapes must not count. In a
-    // sweep peak_rss_mb is the largest so far; memory_mb is the row's own.
+    // Computed only after a first call has set the peak memory, so that its doubles and tapes do not count. In a sweep,
+    // peak_rss_mb is the largest so far; memory_mb is the row's own.
     std::optional<Hypergradient<double>> exact;
     for (auto& bench : benches) {
       for (const std::string& second : options.second) {
@@ -410,18 +413,18 @@ int main(int argc, char** argv) {
   app.add_option("--images", options.images, "Images of one inner step")->check(count);
   app.add_option("--batch", options.batch, "Images of the outer loss")->check(count);
   app.add_option("--rule", options.rule, "The update rule of the inner steps")->check(CLI::IsMember(bench::rules));
-  app.add_option("--learning-rate", options.learning_rate, "Of the inner steps")->check(CLI::PositiveNumber);
-  app.add_option("--window", options.window, "Differentiate through the last so many steps only; 0: all")
-      ->check(count_or_0);
-  app.add_option("--initializations", options.initializations, "So many at once")->check(count);
+  app.add_option("--learning-rate", options.learning_rate, "Learning rate of the inner steps")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--window", options.window, "Differentiate through the last N steps only; 0: all")->check(count_or_0);
+  app.add_option("--initializations", options.initializations, "Initializations at once")->check(count);
   app.add_option("--runs", options.runs, "Timed runs")->check(count);
-  app.add_flag("--json", options.json, "One JSON object a line");
+  app.add_flag("--json", options.json, "One JSON object per line");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--epochs", options.epochs, "Times that the steps are repeated; several: a sweep")->check(count);
-  app.add_option("--second-derivative", options.second, "How it is taken; several: a sweep")
+  app.add_option("--epochs", options.epochs, "Passes over the steps; several: a sweep")->check(count);
+  app.add_option("--second-derivative", options.second, "How to compute it; several: a sweep")
       ->check(CLI::IsMember(bench::second_derivatives));
   app.add_option("--memory", options.memory,
-                 "What is kept of the inner steps: all, recompute, checkpoints[:K], binomial:C, or an amount such as "
+                 "What to store of the inner steps: all, recompute, checkpoints[:K], binomial:C, or an amount such as "
                  "450MB; several: a sweep");
   app.add_option("--threads", options.threads, "0: as many as processors; several: a sweep")
       ->check(CLI::Range(0, 1024));

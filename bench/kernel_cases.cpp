@@ -31,7 +31,7 @@ using kernels::OutputMode;
 
 struct PoolLayer {
   const char* name;
-  kernels::Pool2dGeometry geometry;  // of one sample
+  kernels::Pool2dGeometry geometry;  // for one sample
 };
 
 const PoolLayer pool_layers[] = {
@@ -43,7 +43,7 @@ const PoolLayer pool_layers[] = {
 
 struct Features {
   const char* name;
-  Index count;  // of one sample
+  Index count;  // per sample
 };
 
 const Features relu_layers[] = {
@@ -58,7 +58,7 @@ const Features logits_layers[] = {{"ten-classes", 10}, {"thousand-classes", 1000
 // ---------------------------------------------------------------------------------------------------------------------
 // Preparation.
 
-/// A kernel run(input, output), and obvious(input, output).
+/// A case from a kernel run(input, output) and the expected result obvious(input, output).
 template <class Run, class Obvious>
 PreparedKernel unary(const Shape& input, const Shape& output, Index operations, const Run& run,
                      const Obvious& obvious) {
@@ -177,7 +177,7 @@ void for_each_window_position(const kernels::Pool2dGeometry& g, const Visit& vis
   }
 }
 
-/// Its second output, where each maximum was found, is checked by way of the values there.
+/// The second output, the position of each maximum, is checked too.
 PreparedKernel max_pool2d(const kernels::Pool2dGeometry& g) {
   const auto source = std::make_shared<std::vector<std::int32_t>>(static_cast<std::size_t>(g.output().size()), -1);
   PreparedKernel prepared = unary(
@@ -215,7 +215,7 @@ PreparedKernel relu(const Shape& shape) {
       });
 }
 
-/// For each logit: a maximum, an exponential, a sum and three subtractions; for each sample a logarithm.
+/// Per logit: a maximum, an exponential, a sum and three subtractions; per sample: a logarithm.
 PreparedKernel log_softmax(Index N, Index K) {
   const auto scratch = scratch_of(2 * N);
   return unary(
@@ -230,7 +230,7 @@ PreparedKernel log_softmax(Index N, Index K) {
       });
 }
 
-/// The probabilities of the loss's gradient.
+/// The exponentials that give the probabilities in the loss's gradient.
 PreparedKernel exponential(Index N, Index K) {
   const Shape shape = Shape::batch(N, K);
   return unary(
@@ -240,7 +240,7 @@ PreparedKernel exponential(Index N, Index K) {
       });
 }
 
-/// Labels times logarithms of probabilities.
+/// The product of labels and log-probabilities.
 PreparedKernel dot(Index N, Index K) {
   const Shape shape = Shape::batch(N, K);
   return bilinear(
@@ -251,8 +251,8 @@ PreparedKernel dot(Index N, Index K) {
       });
 }
 
-/// k + alpha/size times the sum of squares over four channels, to the power -3/4, times the input: AlexCifarNet's,
-/// forward.
+/// The input times (k + alpha/size times the sum of squares over four channels)^(-3/4): the forward pass of
+/// AlexCifarNet's normalization.
 PreparedKernel local_response_norm(Index N, Index C, Index each) {
   const Index plane = N * each;
   constexpr float alpha = 0.001F / 9, k = 1;
@@ -276,7 +276,7 @@ PreparedKernel local_response_norm(Index N, Index C, Index each) {
       });
 }
 
-/// Each instance less its mean: instance normalization's first part.
+/// Each instance minus its mean: the first part of instance normalization.
 PreparedKernel instance_center(Index N, Index C, Index pixels) {
   return unary(
       {N, C, pixels}, {N, C, pixels}, 2 * N * C * pixels,
@@ -339,7 +339,7 @@ std::vector<KernelCase> kernel_cases() {
 
   for (KernelCase& routed : routed_conv2d_cases()) cases.push_back(std::move(routed));
 
-  // The linear layers of a whole outer batch, too, and of other libraries each kernel after ours.
+  // The linear layers also for a whole outer batch; other libraries' kernels follow ours.
   for (KernelCase& kernel : cases) {
     if (kernel.name.starts_with("linear")) kernel.samples.push_back(256);
   }

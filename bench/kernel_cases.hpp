@@ -8,39 +8,40 @@
 
 #include "hypertape/core/tensor.hpp"
 
-/// What bench_kernels times: each kernel of include/hypertape/kernels on the shapes of the paper's networks, in float.
-/// Another kernel is another entry of `kernel_cases`.
+/// The kernels that bench_kernels times: those of include/hypertape/kernels on the shapes of the paper's networks, in
+/// float. To add a kernel, add an entry to `kernel_cases`.
 namespace hypertape::bench {
 
-/// One kernel with inputs and outputs in place.
+/// A kernel whose inputs and outputs are allocated.
 struct PreparedKernel {
-  double flop;                    ///< of one call; multiply-adds count twice, the padding counts as work
-  double bytes;                   ///< of one call's inputs and outputs, each counted once
-  std::function<void()> run;      ///< writes every output afresh
-  std::function<double()> error;  ///< how far the outputs are from the obvious loop in double precision, relatively
-  std::string note = {};          ///< which of a library's ways it is, if there are several
+  double flop;                    ///< per call; a multiply-add counts as two, and padding counts as work
+  double bytes;                   ///< inputs and outputs of a call, each counted once
+  std::function<void()> run;      ///< overwrites every output
+  std::function<double()> error;  ///< relative error of the outputs against the obvious loop in double precision
+  std::string note = {};          ///< which variant of a library it is, if there are several
 };
 
-/// Blocks of samples as the library cuts them: an inner step of ten images in two, or in one, and an outer batch.
+/// Numbers of samples per block as the library chooses them: an inner step of ten images in two blocks or in one, and
+/// an outer batch.
 inline const std::vector<Index> blocks{5, 10, 16};
 
 struct KernelCase {
   std::string name;  ///< kernel/layer
   std::function<PreparedKernel(Index samples)> prepare;
-  std::vector<Index> samples = blocks;  ///< for which it is timed
+  std::vector<Index> samples = blocks;  ///< numbers of samples to time
 };
 
 std::vector<KernelCase> kernel_cases();
 
-/// Those of routed convolutions, which are among them.
+/// The cases of routed convolutions, a part of `kernel_cases`.
 std::vector<KernelCase> routed_conv2d_cases();
 
-/// The convolution layers by oneDNN and the linear layers by OpenBLAS, on one thread, to stand beside ours. Their names
-/// are the kernel's with `onednn_` or `openblas_` before it. Each where it was found, none elsewhere.
+/// The convolution layers with oneDNN and the linear layers with OpenBLAS, on one thread, for comparison. Their names
+/// are the kernels' with the prefix `onednn_` or `openblas_`. Empty if the library was not found.
 std::vector<KernelCase> onednn_cases();
 std::vector<KernelCase> openblas_cases();
 
-/// Outputs and scratch before a kernel runs: NaN, so that a value which is never written shows.
+/// Outputs and scratch are NaN before a kernel runs, so that a value it fails to write shows.
 inline Tensor<float> unwritten(const Shape& shape) {
   return Tensor<float>(shape, std::numeric_limits<float>::quiet_NaN());
 }

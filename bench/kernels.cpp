@@ -1,6 +1,6 @@
-/// bench_kernels: the time of each kernel on the shapes of the paper's networks, in float and on one thread, as all
-/// kernels are. A kernel is timed only if its result agrees with the obvious loop in double precision; the exit code is
-/// 1 if one does not. The same layers by oneDNN and OpenBLAS stand beside ours where these were found.
+/// bench_kernels: the time of each kernel on the shapes of the paper's networks, in float, on one thread, as all
+/// kernels are single-threaded. A kernel is timed only if its result agrees with the obvious loop in double precision;
+/// the exit code is 1 if one does not. The same layers with oneDNN and OpenBLAS are included if these were found.
 
 #include <benchmark/benchmark.h>
 
@@ -25,13 +25,13 @@ namespace {
 
 using hypertape::detail::concat;
 
-/// Float keeps 6e-8 and the longest sums here have 4096 terms; one wrong value among a million is larger.
+/// Float rounds at 6e-8 and the longest sums here have 4096 terms; one wrong value among a million has a larger error.
 constexpr double tolerance = 1e-5;
 
-/// What there is to say of kernels whose results were wrong.
+/// The messages of kernels with wrong results.
 std::vector<std::string> wrong;
 
-/// Prepares the kernel when it is first run (the filter may leave it out), checks it once, and times it.
+/// Prepares the kernel when it first runs (the filter may skip it), checks it once, and times it.
 class TimedKernel {
  public:
   TimedKernel(KernelCase kernel, Index samples, double peak, double sgemm)
@@ -49,7 +49,7 @@ class TimedKernel {
       }
     }
     if (!wrong_.empty()) return state.SkipWithError(wrong_.c_str());
-    // Processor time: on a busy machine, what others take of this processor is not the kernel's.
+    // Processor time excludes what other processes take of a busy processor.
     const std::clock_t start = std::clock();
     for (auto _ : state) {
       prepared_->run();
@@ -70,13 +70,13 @@ class TimedKernel {
   Index samples_;
   double peak_, sgemm_;
   std::optional<PreparedKernel> prepared_;
-  std::string wrong_;  ///< empty if it is not
+  std::string wrong_;  ///< empty if the result is right
 };
 
 std::string name_of(const KernelCase& kernel, Index samples) { return concat(kernel.name, '/', samples); }
 
-/// Google Benchmark's filters may begin with a minus. @throws CLI::ValidationError if it is no regular expression,
-/// ArgumentError if nothing is left.
+/// Checks a filter of Google Benchmark, which may begin with a minus. @throws CLI::ValidationError if it is not a
+/// regular expression, ArgumentError if it matches no kernel.
 void check_filter(const std::string& filter) {
   const bool inverted = filter.starts_with('-');
   bool any = filter.empty() || filter == "all";
@@ -88,7 +88,7 @@ void check_filter(const std::string& filter) {
       }
     }
   } catch (const std::regex_error& error) {
-    throw CLI::ValidationError("--filter", concat(filter, " is no regular expression: ", error.what()));
+    throw CLI::ValidationError("--filter", concat(filter, " is not a regular expression: ", error.what()));
   }
   if (!any) throw ArgumentError("no kernel's name matches ", filter);
 }
@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", HYPERTAPE_VERSION);
   app.add_option("--filter", filter, "Regular expression: time the kernels whose names it matches");
-  app.add_option("--min-time", min_time, "Seconds to spend on each at least")->check(CLI::Range(0.0, 1000.0));
+  app.add_option("--min-time", min_time, "Least seconds to spend on each kernel")->check(CLI::Range(0.0, 1000.0));
   app.add_flag("--list", list, "Print the names, time nothing");
   app.add_flag("--json", json, "JSON on the standard output");
   app.allow_extras();

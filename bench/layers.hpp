@@ -2,12 +2,12 @@
 
 #include "hypertape/kernels/conv2d_geometry.hpp"
 
-/// The layers whose kernels are timed: those of the networks, and some with other kernels and strides.
+/// The layers whose kernels are timed: those of the networks, and some with other kernel sizes and strides.
 namespace hypertape::bench {
 
 struct ConvLayer {
   const char* name;
-  kernels::Conv2dGeometry geometry;  // of one sample
+  kernels::Conv2dGeometry geometry;  // for one sample
 };
 
 inline constexpr ConvLayer conv_layers[] = {

@@ -1,7 +1,7 @@
-/// bench_models: the time of derivatives of the models that the examples show, at sizes of use: attention, a Gaussian
-/// process, a gated recurrent unit, a variational autoencoder, a least-squares fit. In float, a result is compared with
-/// the same in double, in double with a central difference, before its time is printed; the exit code is 1 if it is
-/// off.
+/// bench_models: times derivatives of the models that the examples show, at realistic sizes: attention, a Gaussian
+/// process, a gated recurrent unit, a variational autoencoder, a least-squares fit. Before a time is printed, a result
+/// in float is compared with the same in double, and one in double with a central difference; the exit code is 1 if it
+/// is wrong.
 ///
 /// bench/pytorch/models.py does the same work.
 
@@ -19,14 +19,14 @@
 namespace hypertape::bench {
 namespace {
 
-/// Random values of this deviation.
+/// Normal random values with this standard deviation.
 Tensor<double> scaled_noise(const Shape& shape, Random& random, double deviation) {
   Tensor<double> out = noise<double>(shape, random);
   for (double& value : out.values()) value *= deviation;
   return out;
 }
 
-/// Parts of theta, one after the other.
+/// Successive parts of theta.
 template <class T>
 auto parts_of(Var<T> theta) {
   return [theta, next = Index{0}](const Shape& shape) mutable {
@@ -34,7 +34,7 @@ auto parts_of(Var<T> theta) {
   };
 }
 
-/// What is computed of a loss at theta.
+/// The gradient of a loss at theta.
 template <class T>
 Tensor<T> gradient_of(Tape<T>& tape, const auto& loss, const Tensor<T>& theta) {
   tape.reset();
@@ -42,7 +42,7 @@ Tensor<T> gradient_of(Tape<T>& tape, const auto& loss, const Tensor<T>& theta) {
   return gradient(loss(w), w).value();
 }
 
-/// How far the derivative of `value` along a direction is off, which is `along`: relative to a central difference.
+/// The error of `along`, the derivative of `value` along a direction, relative to a central difference.
 double error_of_slope(const auto& value, Tensor<double> x, const Tensor<double>& direction, double along) {
   constexpr double step = 1e-5;
   const auto moved = [&](double by) -> double {
@@ -75,7 +75,7 @@ void time_gradient(const Setting& setting, const std::string& name, const Tensor
   });
 }
 
-/// One product of the Hessian with a vector.
+/// A Hessian-vector product of a loss at theta.
 template <class T>
 Tensor<T> hessian_product_of(Tape<T>& tape, const auto& loss, const Tensor<T>& theta, const Tensor<T>& v) {
   tape.reset();
@@ -83,7 +83,7 @@ Tensor<T> hessian_product_of(Tape<T>& tape, const auto& loss, const Tensor<T>& t
   return hvp(loss(w), w, tape.view(v.shape(), v.data())).value();
 }
 
-/// The product of the Hessian of `loss(theta)` with a vector, in T; checked in double, then timed.
+/// The Hessian-vector product of `loss(theta)` in T; checked in double, then timed.
 template <class T>
 void time_hessian_product(const Setting& setting, const std::string& name, const Tensor<double>& theta,
                           const auto& loss) {
@@ -107,7 +107,7 @@ void time_hessian_product(const Setting& setting, const std::string& name, const
   });
 }
 
-/// The same tensor in either precision.
+/// The same tensor in both precisions.
 struct Data {
   Tensor<double> exact;
   Tensor<float> rounded;
@@ -121,8 +121,8 @@ struct Data {
   }
 };
 
-/// One head of attention on 16 sequences of 64 vectors of 64, with layer normalization and a gelu network of 256 units,
-/// as Transformers have them; the loss is the mean square of what comes out.
+/// One attention head on 16 sequences of 64 vectors of 64, with layer normalization and a feed-forward network of 256
+/// gelu units, as in a Transformer; the loss is the mean square of its output.
 struct Attention {
   static constexpr Index N = 16, length = 64, width = 64, hidden = 256;
   static constexpr Index weights = 4 * width + 4 * width * width + 2 * width * hidden + hidden + width;
@@ -147,8 +147,8 @@ struct Attention {
   }
 };
 
-/// Minus the logarithm of the marginal likelihood of 500 points under a Gaussian process, by the logarithms of length
-/// scale, amplitude and noise.
+/// The negative log marginal likelihood of 500 points under a Gaussian process, as a function of the logarithms of
+/// length scale, amplitude and noise.
 struct GaussianProcess {
   static constexpr Index N = 500;
   Tensor<double> theta{Shape{3}, {0.5, 0.5, -1}};
@@ -174,8 +174,8 @@ struct GaussianProcess {
   }
 };
 
-/// A gated recurrent unit of 64 states that reads 64 sequences of 32 vectors of 16 (the variant of cuDNN and PyTorch,
-/// whose reset gate comes after the product); the loss is the mean square of its last states.
+/// A gated recurrent unit of 64 states that reads 64 sequences of 32 vectors of 16. It is the variant of cuDNN and
+/// PyTorch, with the reset gate after the product. The loss is the mean square of its last states.
 struct GatedRecurrentUnit {
   static constexpr Index N = 64, length = 32, inputs = 16, states = 64;
   static constexpr Index weights = 3 * states * (inputs + states + 2);
@@ -203,7 +203,7 @@ struct GatedRecurrentUnit {
   }
 };
 
-/// A variational autoencoder, 784 - 400 - 20 - 400 - 784, of 128 images.
+/// A variational autoencoder, 784 - 400 - 20 - 400 - 784, on 128 images.
 struct VariationalAutoencoder {
   static constexpr Index N = 128, pixels = 784, hidden = 400, latent = 20;
   static constexpr Index weights =
@@ -249,7 +249,7 @@ Var<double> oscillation(Var<double> p, Var<double> t, Var<double> measured) {
   const Var<double> a = p.slice(0, {}), tau = p.slice(1, {}), omega = p.slice(2, {}), phi = p.slice(3, {});
   return a * exp(-t / tau) * cos(omega * t + phi) - measured;
 }
-/// Their Jacobian with respect to its four parameters.
+/// The Jacobian of the residuals with respect to the four parameters.
 void curve_fit_jacobian(const Setting& setting, const std::string& name) {
   constexpr Index N = 10'000;
   Random random(1);
@@ -266,7 +266,7 @@ void curve_fit_jacobian(const Setting& setting, const std::string& name) {
     const auto [residuals, parameters] = residuals_at(p);
     return jacobian(residuals, parameters);
   };
-  // Weighted sums of the Jacobian's rows, along a direction.
+  // Compares weighted sums of the Jacobian's rows along a direction.
   const Tensor<double> J = call(), weights = noise<double>({N}, random), direction = noise<double>({4}, random);
   double along = 0;
   for (Index i = 0; i < J.size(); ++i) along += weights[i / 4] * J[i] * direction[i % 4];

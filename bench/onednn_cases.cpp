@@ -23,17 +23,17 @@ memory::dims dims_of(const Shape& shape) {
 
 memory::desc described(const Shape& shape, Tag tag) { return {dims_of(shape), memory::data_type::f32, tag}; }
 
-/// Our order of a tensor: batches have samples innermost.
+/// Our memory order of a tensor: batches have samples innermost.
 memory::desc ours(const Shape& shape) { return described(shape, shape.is_batch() ? Tag::chwn : Tag::oihw); }
 
-/// One of a convolution's three products in the layouts that oneDNN likes best for it. What it takes to get there and
-/// back is not timed.
+/// One of the three products of a convolution, in the layouts that oneDNN prefers for it. Conversion to and from them
+/// is not timed.
 template <class Primitive>
 class Product {
  public:
   using Arguments = std::unordered_map<int, memory>;
 
-  /// Where its operands and its result are among a primitive's arguments, and how these lie.
+  /// An operand or the result: its number among a primitive's arguments, and its memory layout.
   struct Operand {
     int argument;
     memory::desc layout;
@@ -83,7 +83,7 @@ PreparedKernel convolution(const kernels::Conv2dGeometry& g, Pass pass) {
   const memory::desc x = described(g.input(), Tag::any), w = described(g.weight(), Tag::any),
                      y = described(g.output(), Tag::any);
   const memory::dims stride{g.stride, g.stride}, padding{g.padding, g.padding};
-  // What lies beyond the last window takes no part.
+  // Input beyond the last window is not used.
   const auto past = [&](Index extent, Index outputs) { return (outputs - 1) * g.stride + g.K - extent - g.padding; };
   const memory::dims past_end{past(g.H, g.OH()), past(g.W, g.OW())};
   const dnnl::convolution_forward::primitive_desc forward(

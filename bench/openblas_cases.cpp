@@ -11,7 +11,7 @@
 #include "bilinear.hpp"
 #include "layers.hpp"
 
-// How OpenBLAS, built for many processors, changes its mind about which of them it runs on; null if built for one.
+// Makes OpenBLAS select its kernels anew, if it was built for many processors; null if it was built for one.
 extern "C" {
 [[gnu::weak]] void gotoblas_dynamic_init();
 [[gnu::weak]] void gotoblas_dynamic_quit();
@@ -20,7 +20,7 @@ extern "C" {
 namespace hypertape::bench {
 namespace {
 
-/// Sets of kernels that this processor can run, as OPENBLAS_CORETYPE calls them; null: OpenBLAS' own choice.
+/// The kernel sets that this processor can run, by their OPENBLAS_CORETYPE; null stands for OpenBLAS's own choice.
 std::vector<const char*> kernel_sets() {
   std::vector<const char*> sets{nullptr};
 #if defined(__x86_64__)
@@ -40,7 +40,7 @@ void use_kernel_set(const char* set) {
   static const char* used = "none yet";
   if (set == used) return;
   used = set;
-  unsetenv("OPENBLAS_L2_SIZE");  // OpenBLAS' own choice is the better one
+  unsetenv("OPENBLAS_L2_SIZE");  // OpenBLAS's own choice is better
   unsetenv("OPENBLAS_CORETYPE");
   if (set != nullptr) setenv("OPENBLAS_CORETYPE", set, 1);
   if (gotoblas_dynamic_init != nullptr && gotoblas_dynamic_quit != nullptr) {
@@ -50,7 +50,7 @@ void use_kernel_set(const char* set) {
   openblas_set_num_threads(1);
 }
 
-/// (columns, rows) from (rows, columns), both row-major.
+/// Transposes a row-major matrix (rows, columns) to (columns, rows).
 Tensor<float> transposed(const Tensor<float>& matrix, Index rows, Index columns) {
   Tensor<float> out(Shape{columns, rows});
   for (Index r = 0; r < rows; ++r) {
@@ -59,7 +59,7 @@ Tensor<float> transposed(const Tensor<float>& matrix, Index rows, Index columns)
   return out;
 }
 
-/// left (rows, terms) right (terms, columns), each as it is or stored transposed; all row-major.
+/// The product of left (rows, terms) and right (terms, columns), each stored as it is or transposed; all row-major.
 struct Product {
   Index rows, columns, terms;
   Tensor<float> left, right;
@@ -75,11 +75,11 @@ struct Product {
   }
 };
 
-/// A product with the set of kernels and the layout of batches with which it is fastest.
+/// A product with the fastest kernel set and batch layout.
 class FastestProduct {
  public:
-  /// The same product with batches in our layout, samples innermost, and with samples outermost, whose result is
-  /// stored transposed if it is a batch.
+  /// Chooses between the product with batches in our layout, samples innermost, and with samples outermost, where a
+  /// result that is a batch is stored transposed.
   FastestProduct(Product innermost, Product outermost, bool batch, std::shared_ptr<BilinearData> data)
       : data_(std::move(data)) {
     double best = std::numeric_limits<double>::infinity();
@@ -116,7 +116,7 @@ class FastestProduct {
   const std::string& note() const { return note_; }
 
  private:
-  /// Of some runs of some milliseconds, in seconds of processor time.
+  /// The least processor time of a call in seconds, over repetitions of a few milliseconds.
   static double shortest(Product& product) {
     product.run();
     double best = std::numeric_limits<double>::infinity();

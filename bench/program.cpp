@@ -14,8 +14,8 @@
 namespace hypertape::bench {
 namespace {
 
-/// Bytes that this process may still take: what Linux says is available, and the limit of the container. Infinity
-/// where nothing says.
+/// The bytes that this process may still allocate: the memory that Linux reports as available, or the container's limit
+/// if lower. Infinity if neither is known.
 double available_memory() {
   double bytes = std::numeric_limits<double>::infinity();
   std::ifstream system("/proc/meminfo");
@@ -28,8 +28,8 @@ double available_memory() {
   return bytes;
 }
 
-/// Makes an allocation beyond what is there fail, which is reported; the system would grant it, and kill the process
-/// once it is used.
+/// Makes an allocation beyond the available memory fail, so that it can be reported. Otherwise the system would grant
+/// it, and kill the process when it is used.
 void limit_memory() {
   const double bytes = available_memory();
   rlimit limit{};

@@ -8,7 +8,7 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/ops/losses.hpp"
 
-/// Inputs of the benchmarks.
+/// Random inputs for benchmarks.
 namespace hypertape::bench {
 
 /// Standard normal values.
@@ -19,7 +19,7 @@ Tensor<T> noise(const Shape& shape, Random& random) {
   return out;
 }
 
-/// The labels 0, 1, .. 9, 0, 1, .. of `count` samples as one-hot rows.
+/// One-hot rows of the labels 0, 1, .. 9, 0, 1, .. for `count` samples.
 template <class T>
 Tensor<T> ten_classes(Index count) {
   std::vector<std::int32_t> classes;

@@ -18,8 +18,8 @@ using kernels::RoutedPair;
 
 struct RoutedLayer {
   const char* name;
-  kernels::Conv2dGeometry conv;  // of one sample
-  Index size, stride, padding;   // of the pool
+  kernels::Conv2dGeometry conv;  // for one sample
+  Index size, stride, padding;   // of the pooling
 };
 
 const RoutedLayer layers[] = {
@@ -30,8 +30,8 @@ const RoutedLayer layers[] = {
     {"alexcifarnet-conv1", {.C = 3, .H = 32, .W = 32, .O = 64, .K = 5, .padding = 2}, 3, 2, 1},
 };
 
-/// Operands, results and routes of N samples; results of the two derivatives in x and W are sums of two products, as in
-/// a tangent.
+/// Operands, results and routes for N samples. Derivatives with respect to x and W are sums of two products, as in a
+/// tangent.
 struct Data {
   kernels::RoutedConv2dGeometry g;
   Tensor<float> x, dx, w, dw, b, dy, dy2, y, product, input_gradient, weight_gradient, scratch;
@@ -78,7 +78,7 @@ struct Data {
                                            scratch.data());
   }
 
-  /// visit(offset of the input, of the weight, of the output) for the products of all routes.
+  /// Calls visit(input offset, weight offset, output offset) for each product of all routes.
   template <class Visit>
   void for_each_product(const Visit& visit) const {
     const Index K = g.conv.K, columns = g.padded_columns();
@@ -100,8 +100,8 @@ struct Data {
     }
   }
 
-  /// Outputs against the maximum of each window of the obvious convolution; and routes, by way of the values where they
-  /// lead: with those alone, every output must come out again.
+  /// Compares outputs with each window's maximum of the obvious convolution, and recomputes every output from its route
+  /// alone.
   double forward_error() const {
     const Tensor<double> images = relayout(cast<double>(x), Layout::samples_innermost);
     Tensor<double> convolved(g.conv.output()), exact(g.output()), routed(g.output());
@@ -157,7 +157,7 @@ struct Data {
 std::vector<KernelCase> routed_conv2d_cases() {
   std::vector<KernelCase> cases;
   for (const RoutedLayer& layer : layers) {
-    // What is counted is a dense convolution for each product, whatever part of it the routes need.
+    // Each product counts as a dense convolution, however much of it the routes need.
     const auto add = [&](const char* kernel, int products, void (Data::*run)(), double (Data::*error)() const,
                          auto bytes) {
       cases.push_back(

@@ -1,7 +1,7 @@
-/// bench_scaling: seconds, messages and bytes of an outer step of dataset distillation that several processes share out
-/// (docs/scaling.md). Run it by mpirun; by itself it is one process. Images are drawn ones, of MNIST's or CIFAR-10's
-/// size: the time does not depend on them. All ranks must have the same distilled set in the end, or the exit code
-/// is 1.
+/// bench_scaling: seconds, messages and bytes of an outer step of dataset distillation shared by several processes
+/// (docs/scaling.md). Run it with mpirun; without, it is a single process. Images are generated, in the size of MNIST
+/// or CIFAR-10, as the time does not depend on them. The exit code is 1 unless all ranks end with the same distilled
+/// set.
 
 #include <algorithm>
 #include <chrono>
@@ -31,7 +31,7 @@ struct Options {
   double latency = 0, bandwidth = 0;
 };
 
-/// Noise of CIFAR-10's size.
+/// Random images of CIFAR-10's size.
 data::Dataset colored_noise() {
   data::Dataset dataset;
   dataset.name = "noise";
@@ -68,14 +68,14 @@ void run(const Options& given) {
   std::vector<double> seconds, talking;
   Traffic sent;
   for (int i = 0; i < given.runs; ++i) {
-    largest(ranks, 0);  // all begin at once
+    largest(ranks, 0);  // all ranks start at once
     const double spent = ranks.seconds();
     const Traffic before = ranks.traffic();
     const auto start = std::chrono::steady_clock::now();
     distiller.iterate();
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     talking.push_back(ranks.seconds() - spent);
-    sent = ranks.traffic() - before;  // the same each time
+    sent = ranks.traffic() - before;  // the same in every step
   }
   data::Checksum checksum;
   for (const Tensor<float>& images : distiller.distilled().images) checksum.add(images.values());
@@ -87,7 +87,7 @@ void run(const Options& given) {
   const double own[] = {median(talking), static_cast<double>(sent.messages), static_cast<double>(sent.bytes)};
   const std::vector<double> all = gather(ranks, std::span<const double>(own));
   if (ranks.rank() > 0) return;
-  double least = all[0], messages = 0, bytes = 0;  // the rank that waits least is what the others wait for
+  double least = all[0], messages = 0, bytes = 0;  // the rank that waits least is the one that the others wait for
   for (std::size_t r = 0; r < all.size(); r += 3) {
     least = std::min(least, all[r]);
     messages += all[r + 1];
@@ -104,21 +104,21 @@ void run(const Options& given) {
 }  // namespace hypertape::bench
 
 int main(int argc, char** argv) {
-  CLI::App app("The time of an outer step that several processes share out", "bench_scaling");
+  CLI::App app("The time of an outer step shared by several processes", "bench_scaling");
   hypertape::bench::Options options;
   app.add_option("--dataset", options.dataset, "Images and network: mnist with LeNet, or cifar-10 with AlexCifarNet")
       ->check(CLI::IsMember({"mnist", "cifar-10"}))
       ->capture_default_str();
-  app.add_option("--networks", options.networks, "Random networks of an outer step")->capture_default_str();
-  app.add_option("--steps", options.steps, "Inner steps of an epoch")->capture_default_str();
-  app.add_option("--epochs", options.epochs, "Of the inner loop")->capture_default_str();
-  app.add_option("--batch", options.batch, "Real images of each network")->capture_default_str();
-  app.add_option("--threads", options.threads, "Of each process")->capture_default_str();
-  app.add_option("--runs", options.runs, "Outer steps that are timed, after one that is not")
+  app.add_option("--networks", options.networks, "Random networks per outer step")->capture_default_str();
+  app.add_option("--steps", options.steps, "Inner steps per epoch")->capture_default_str();
+  app.add_option("--epochs", options.epochs, "Epochs of the inner loop")->capture_default_str();
+  app.add_option("--batch", options.batch, "Real images per network")->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads per process")->capture_default_str();
+  app.add_option("--runs", options.runs, "Timed outer steps, after one to warm up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--latency", options.latency, "Microseconds that each message is held back")->capture_default_str();
-  app.add_option("--bandwidth", options.bandwidth, "Megabytes a second that links carry at most; 0: no limit")
+  app.add_option("--latency", options.latency, "Microseconds by which each message is delayed")->capture_default_str();
+  app.add_option("--bandwidth", options.bandwidth, "Megabytes per second that a link carries; 0: no limit")
       ->capture_default_str();
   return hypertape::bench::run_program(app, argc, argv, [&] { hypertape::bench::run(options); });
 }

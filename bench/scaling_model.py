@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The model of docs/scaling.md: seconds of an outer step that R processes share out. scaling_model.py [--csv FILE]
+"""The model of docs/scaling.md: seconds of an outer step shared by R processes. scaling_model.py [--csv FILE]
 
     T(R) = ceil(K / R) c + f + 2 gather + chain + broadcast
     gather    = ceil(log2 R) L
     chain     = (R - 1) (L + s / B) + (b - s) / B
     broadcast = ceil(log2 R) (L + b / B)
 
-for K networks of c seconds each, f seconds that every rank spends, b bytes of what is learned, in segments of
-s <= 64 kB, over links of latency L and bandwidth B. Prints what it says of the measured points and, in a table, of
-clusters; --csv writes the efficiency, c K / (R T(R)), of up to 1,024 processes.
+for K networks of c seconds each, f seconds of fixed work per rank, and b bytes of learned values, sent in segments of
+s <= 64 kB over links of latency L and bandwidth B. Prints the predictions for the measured points and a table for
+clusters; --csv writes the efficiency, c K / (R T(R)), for up to 1,024 processes.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def efficiency(work, link, networks, ranks):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--csv", help="writes efficiencies in percent")
+    parser.add_argument("--csv", help="write efficiencies in percent to this file")
     given = parser.parse_args()
     print("measured points: 2 ranks, 4 networks of LeNet")
     for name, link in (("shared memory", {"L": 0, "B": 1e12}), ("1 ms, 10 MB/s", {"L": 1e-3, "B": 10e6}),
@@ -50,7 +50,7 @@ def main():
         ranks = 2**power
         rows.append([ranks] + [100 * efficiency(work, link, ranks, ranks) for _, work, link in columns])
         print(f"  {ranks:5}" + "".join(f"{value:8.1f}" for value in rows[-1][1:]))
-    print("1,024 networks: ranks that take the least time")
+    print("1,024 networks: fastest number of ranks")
     for name, work, link in columns:
         best = min(range(1, 1025), key=lambda ranks: seconds(work, link, 1024, ranks))
         print(f"  {name:22} {best:5} ranks, {seconds(work, link, 1024, best):.3f} s; 1 rank "

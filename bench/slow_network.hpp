@@ -14,16 +14,16 @@
 
 namespace hypertape::bench {
 
-/// What messages between machines take: seconds until a byte is there, and seconds between one byte and the next.
+/// The speed of messages between machines: seconds until the first byte arrives, and seconds per byte.
 struct Link {
   double latency = 0;
   double seconds_per_byte = 0;
 };
 
-/// Ranks as if they were connected by such links, each rank to the others by one: a message is held back until it would
-/// be there, by the sender's clock, which must be this one's, after those that the sender sent before. A broadcast
-/// passes ceil(log2 size) links one after the other; so does a gather. Also counts the seconds that this rank spends in
-/// messages, waiting for others included.
+/// Simulates slow links between ranks. Each rank has one link to all others. A message is held back until it would
+/// arrive, after those that its sender sent before; sender and receiver must share a clock. A broadcast passes through
+/// ceil(log2 size) links in a row, and so does a gather. The class also counts the seconds that this rank spends in
+/// messages, including the time it waits for others.
 class SlowNetwork final : public Communicator {
   using Clock = std::chrono::steady_clock;
   using Stamp = Clock::rep;
@@ -67,7 +67,7 @@ class SlowNetwork final : public Communicator {
     return std::unique_ptr<Communicator>(new SlowNetwork(PartOf{*this}, ranks_->split(group), link_));
   }
 
-  /// Spent in messages so far, by this object.
+  /// Seconds spent in messages so far through this object.
   double seconds() const { return seconds_; }
 
  private:
@@ -86,7 +86,7 @@ class SlowNetwork final : public Communicator {
 
   double links() const { return std::ceil(std::log2(static_cast<double>(size()))); }
 
-  /// The bytes behind the time at which they will be there, so many links away.
+  /// The bytes prefixed with the time at which they arrive after this many links.
   std::vector<std::byte> stamped(std::span<const std::byte> bytes, double links) const {
     const auto seconds = [](double s) {
       return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
@@ -113,7 +113,7 @@ class SlowNetwork final : public Communicator {
   std::unique_ptr<Communicator> own_;
   const Communicator* ranks_;
   Link link_;
-  mutable Clock::time_point free_;  // when this rank's link has sent everything
+  mutable Clock::time_point free_;  // when this rank's link has sent everything so far
   mutable double seconds_ = 0;
 };
 

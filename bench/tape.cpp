@@ -1,6 +1,6 @@
-/// bench_tape: derivatives through the generic tape, on one thread: the gradient of a batch for LeNet in float, and the
-/// Hessian-vector product of a small multilayer perceptron in double. Each result is compared with an independent slow
-/// computation before it is timed; the exit code is 1, and no time is printed, if it is off.
+/// bench_tape: derivatives with the generic tape on one thread: the gradient of a batch for LeNet in float, and the
+/// Hessian-vector product of a small multilayer perceptron in double. Each result is first compared with an independent
+/// slow computation; if it is wrong, no time is printed and the exit code is 1.
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -37,7 +37,7 @@ struct Options {
   bool json = false;
 };
 
-/// Times f, and counts what one call of it takes from the heap once everything is warm.
+/// Times f, and counts the heap allocations of a call once everything is warm.
 template <class F>
 Json timed(int runs, double flop, const char* gemm, double gemm_gflops, const F& f) {
   const Timing timing = measure(runs, f);
@@ -68,7 +68,8 @@ Json lenet_gradient(const Options& options) {
   Tensor<float> gradient;
   const float value = batch_gradient(theta, x, y, gradient);
 
-  // In double precision, all samples in one block. Float keeps 6e-8; sums of thousands of terms lose some digits.
+  // In double precision, with all samples in one block. Float rounds at 6e-8; sums of thousands of terms lose some
+  // digits.
   Tensor<double> exact;
   BatchGradient<double> plain(loss, WorkerTeam(1), 0);
   const double exact_value = plain(cast<double>(theta), cast<double>(x), cast<double>(y), exact);
@@ -82,8 +83,8 @@ Json lenet_gradient(const Options& options) {
   return row;
 }
 
-/// The gradient of the mean softmax cross-entropy of a perceptron I - hidden - O with tanh, by plain loops over the
-/// samples: nothing of it is shared with the tape.
+/// The gradient of the mean softmax cross-entropy of a perceptron I - hidden - O with tanh, computed by plain loops
+/// over samples that share no code with the tape.
 Tensor<double> plain_gradient(Index I, Index hidden, Index O, const Tensor<double>& theta, const Tensor<double>& x,
                               const Tensor<double>& y) {
   const Index N = x.shape()[0];
@@ -121,9 +122,9 @@ Tensor<double> plain_gradient(Index I, Index hidden, Index O, const Tensor<doubl
   return gradient;
 }
 
-/// The Hessian-vector product of a 784-32-10 perceptron: loss, gradient and tangent recorded anew in each call, as an
-/// optimizer needs it after theta has moved, and the tangent alone on a tape that keeps the gradient, as a solver of
-/// linear systems does at one theta.
+/// The Hessian-vector product of a 784-32-10 perceptron in two ways: loss, gradient and tangent recorded anew in each
+/// call, as an optimizer needs after theta has moved; and the tangent alone on a tape that keeps the gradient, as a
+/// linear solver needs at a fixed theta.
 std::vector<Json> mlp_hessian_vector(const Options& options) {
   constexpr Index I = 784, hidden = 32, O = 10;
   const nn::Mlp net({I, hidden, O}, nn::Activation::tanh);
@@ -143,8 +144,8 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
   };
   const Tensor<double> Hu = record(u).value(), Hv = record(v).value();
 
-  // Central differences of the plain gradient along u. A step moves a hidden unit by some 5e-5, whose square is what
-  // the differences cut off; rounding costs less.
+  // Central differences of the plain gradient along u. A step moves a hidden unit by about 5e-5, whose square is the
+  // truncation error; rounding errors are smaller.
   constexpr double step = 2e-6;
   const auto gradient_at = [&](double distance) {
     Tensor<double> moved = theta;
@@ -158,8 +159,8 @@ std::vector<Json> mlp_hessian_vector(const Options& options) {
   const double uHv = kernels::dot(u.size(), u.data(), Hv.data()), vHu = kernels::dot(v.size(), v.data(), Hu.data());
   require("the symmetry of the Hessian", std::abs(uHv - vHu) / std::max(std::abs(uHv), std::abs(vHu)), 1e-10);
 
-  // Multiply-adds of one sample's forward pass, f of them in the first layer: the gradient takes 3F - f, and the
-  // tangent of each product one product for each factor that moves, which the images do not.
+  // Multiply-adds of one sample's forward pass: F, of which f are in the first layer. The gradient takes 3F - f. The
+  // tangent of each product takes one product per factor that varies, and images do not vary.
   constexpr double f = I * hidden, F = f + hidden * O, gradient_work = 3 * F - f, tangent_work = 6 * F - 4 * f;
   const double flop = 2 * static_cast<double>(N);
   const double dgemm = dgemm_gflops(1);
@@ -203,7 +204,7 @@ void print(const Json& row, bool json) {
 
 void run(const Options& options) {
   std::vector<Json> rows;
-  // Within a task, operations do not fan out: one thread whatever their size.
+  // Within a task, operations stay on one thread whatever their size.
   WorkerTeam(1).for_each(1, [&](Index, int) {
     if (options.what != "hessian-vector") rows.push_back(lenet_gradient(options));
     if (options.what != "gradient") {
@@ -221,13 +222,12 @@ int main(int argc, char** argv) {
   CLI::App app("Derivatives through the generic tape on one thread.", "bench_tape");
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", HYPERTAPE_VERSION);
-  app.add_option("--what", options.what, "Which of the two")
-      ->check(CLI::IsMember({"all", "gradient", "hessian-vector"}));
+  app.add_option("--what", options.what, "What to time")->check(CLI::IsMember({"all", "gradient", "hessian-vector"}));
   app.add_option("--gradient-batch", options.gradient_batch, "Images of LeNet's gradient")
       ->check(CLI::Range(1, 1000000));
   app.add_option("--hessian-batch", options.hessian_batch, "Samples of the Hessian-vector product")
       ->check(CLI::Range(1, 1000000));
   app.add_option("--runs", options.runs, "Timed runs")->check(CLI::Range(1, 1000000));
-  app.add_flag("--json", options.json, "One JSON object a line");
+  app.add_flag("--json", options.json, "One JSON object per line");
   return hypertape::bench::run_program(app, argc, argv, [&] { hypertape::bench::run(options); });
 }

@@ -14,7 +14,7 @@
 #include "program.hpp"
 #include "timing.hpp"
 
-/// Programs that time named pieces of work, which a script of the same name in bench/pytorch does too.
+/// Programs that time named tasks, which a script of the same name in bench/pytorch performs too.
 namespace hypertape::bench {
 
 struct TaskOptions {
@@ -23,16 +23,16 @@ struct TaskOptions {
   bool json = false, list = false;
 };
 
-/// How all work is timed.
+/// How all tasks are timed.
 struct Setting {
   TaskOptions options;
   WorkerTeam team;
 
-  /// Samples of a block such that each thread has one.
+  /// The block size that gives each thread one block.
   Index block(Index samples) const { return (samples + team.size() - 1) / team.size(); }
 };
 
-/// Prints the time of the call, whose result was found to have this relative error.
+/// Times the call and prints the time with the relative error found for its result.
 template <class Call>
 void time(const Setting& setting, const std::string& name, const Call& call, double error) {
   const Timing timing = measure(setting.options.runs, call);
@@ -52,10 +52,10 @@ void time(const Setting& setting, const std::string& name, const Call& call, dou
             << timing.min_ms << " ms; relative error " << error << std::endl;
 }
 
-/// Pieces of work by name. Each checks what it computes, throws WrongResult if that is off, and prints a time.
+/// Tasks by name. Each checks what it computes, throws WrongResult if that is off, and prints a time.
 using Tasks = std::vector<std::pair<std::string, void (*)(const Setting&, const std::string&)>>;
 
-/// The program, with its options; returns its exit code.
+/// Runs the program with these command-line options and returns its exit code.
 inline int run_tasks(const std::string& program, const std::string& description, const Tasks& tasks, int argc,
                      char** argv) {
   TaskOptions options;
@@ -66,10 +66,10 @@ inline int run_tasks(const std::string& program, const std::string& description,
   app.set_version_flag("--version", HYPERTAPE_VERSION);
   app.add_option("--threads", options.threads, "0: as many as processors")->check(CLI::Range(0, 1024));
   app.add_option("--runs", options.runs, "Timed runs")->check(CLI::Range(1, 1000000));
-  app.add_flag("--json", options.json, "One JSON object a line");
-  app.add_flag("--list", options.list, "Print the names of the work, time nothing");
+  app.add_flag("--json", options.json, "One JSON object per line");
+  app.add_flag("--list", options.list, "Print the names of the tasks, time nothing");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--only", options.only, "Some of the work; at first all of it")->check(CLI::IsMember(names));
+  app.add_option("--only", options.only, "Time these tasks only; default: all")->check(CLI::IsMember(names));
   return run_program(app, argc, argv, [&] {
     const Setting setting{options, WorkerTeam(options.threads)};
     for (const auto& [name, task] : tasks) {

@@ -5,10 +5,10 @@
 
 namespace hypertape::bench {
 
-/// What threads cost by themselves, in microseconds.
+/// The overhead of a thread team, in microseconds.
 struct TeamCosts {
-  double session = 0;     ///< to gather a team and let it go, once a hypergradient
-  double empty_loop = 0;  ///< to share out a loop of one empty task for each thread, within a session
+  double session = 0;     ///< to gather and release a team, once per hypergradient
+  double empty_loop = 0;  ///< to distribute a loop of one empty task per thread, within a session
 };
 
 inline TeamCosts team_costs(const WorkerTeam& team) {

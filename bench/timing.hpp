@@ -11,7 +11,7 @@ struct Timing {
   double min_ms, median_ms;
 };
 
-/// The processor time of this thread: what others take of a busy machine does not count.
+/// The processor time of this thread, which excludes what other processes take of a busy machine.
 struct ThreadClock {
   static std::chrono::duration<double> now() {
     timespec time{};
@@ -20,7 +20,7 @@ struct ThreadClock {
   }
 };
 
-/// Calls f once to warm up, then `runs` times under the clock.
+/// Calls f once to warm up, then times `runs` calls.
 template <class Clock = std::chrono::steady_clock, class F>
 Timing measure(int runs, const F& f) {
   f();

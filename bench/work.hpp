@@ -2,22 +2,24 @@
 
 namespace hypertape::bench {
 
-/// Multiply-adds of one pass over one sample: of the first layer, whose input needs no gradient, and of all layers.
+/// Multiply-adds of one forward pass over one sample: of the first layer, whose input needs no gradient, and of all
+/// layers.
 struct Work {
   double first, all;
 
-  /// Forward, weight gradients, and input gradients of all but the first layer.
+  /// The forward pass, weight gradients, and input gradients of all but the first layer.
   constexpr double gradient() const { return 3 * all - first; }
 
-  /// What `tangent` adds to a gradient: each product of two moving factors counts twice, those with the images, which
-  /// do not move, once.
+  /// What `tangent` adds to a gradient. The tangent of a product has one product per factor that varies; images do not
+  /// vary.
   constexpr double tangent() const { return 6 * all - 2 * first; }
 
-  /// The gradient of an inner step, its tangent along lambda, and with that the derivative by the images.
+  /// The gradient of an inner step and its tangent along lambda, which includes the derivative with respect to the
+  /// images.
   constexpr double inner_step() const { return gradient() + tangent(); }
 };
 
-/// LeNet's, of images with so many channels.
+/// LeNet on images with this many channels.
 constexpr Work lenet_work(double channels) {
   const double first = channels * 6 * 25 * 28 * 28;
   return {first, first + 16.0 * 150 * 100 + 400.0 * 120 + 120.0 * 84 + 840};

@@ -1,6 +1,6 @@
-// One head of attention with layer normalization and a gelu network behind it, as a Transformer has them, and a
-// hypergradient through it: how the loss on new sequences, after five steps of Adam, depends on how much each training
-// sequence counts. Half of these have wrong labels.
+// One attention head with layer normalization and a feed-forward network with gelu, as in a Transformer, and a
+// hypergradient through its training: how the loss on new sequences after five steps of Adam depends on the weight of
+// each training sequence. Half of the training sequences have wrong labels.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -29,7 +29,7 @@ Var<double> transformer(Var<double> theta, Var<double> sequences) {
 }
 constexpr Index weights = 4 * width + 4 * width * width + 2 * width * hidden + hidden + width + width * classes;
 
-/// Sequences whose class is the place, modulo 3, of the one large element in their first feature.
+/// Draws sequences. The first feature is large at one random position; that position modulo 3 is the class.
 void draw(Random& random, Tensor<double>& x, Tensor<double>& y) {
   for (double& v : x.values()) v = 0.5 * random.normal();
   for (Index n = 0; n < x.shape()[0]; ++n) {

@@ -1,5 +1,5 @@
 // Gauss-Newton fit of a physical model: amplitude, decay, frequency and phase of a damped oscillation from noisy
-// measurements. Residuals and their Jacobian come from one record, four tangents for four parameters.
+// measurements. Residuals and their Jacobian come from one tape, with one tangent for each of the four parameters.
 
 #include <Eigen/Dense>
 #include <hypertape/hypertape.hpp>

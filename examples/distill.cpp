@@ -1,12 +1,12 @@
-// Dataset distillation of data and a network of your own: 3,000 points of the plane, on three arms of a spiral, become
-// nine, which take new networks further than nine real points do.
+// Dataset distillation with your own data and network. 3,000 points in the plane, on the three arms of a spiral, are
+// distilled into nine points, which train new networks better than nine real points do.
 
 #include <hypertape/distill.hpp>
 #include <iostream>
 
 using namespace hypertape;
 
-/// Points of three classes, an arm each: images of one pixel with two channels, x and y, of a byte each.
+/// Points of three classes, one per arm. Each is an image of one pixel with two channels, x and y, one byte each.
 data::LabeledImages spiral(Index count, std::uint64_t seed) {
   data::LabeledImages points{count, 2, 1, 1, 3, {}, {}};
   Random random(seed);
@@ -21,7 +21,7 @@ data::LabeledImages spiral(Index count, std::uint64_t seed) {
   return points;
 }
 
-/// Random real points, one of each class in each step, to be trained on with one learning rate.
+/// Random real points, one of each class per step, with one learning rate for all steps.
 distill::DistilledSet real_set(const data::Dataset& points, double learning_rate, Index epochs, Index steps) {
   const auto drawn =
       distill::draw_real_images(points.train, data::all_indices(points.train.count), steps, 1, Random(3));
@@ -35,7 +35,7 @@ int main() {
   const nn::Network<float> network("mlp-64", nn::Mlp({2, 64, 3}));
 
   distill::DistillOptions options;
-  options.initialization.random = true;  // for new networks, not for one
+  options.initialization.random = true;  // for new networks rather than a single one
   options.inner_loop = {.steps = 3, .epochs = 10, .initial_learning_rate = 0.1};
   options.images.start = distill::Start::real;
   options.outer_loop.iterations = 500;
@@ -48,7 +48,7 @@ int main() {
 
   const distill::EvaluateOptions new_networks{.initialization = {.random = true}, .networks = 50};
   const auto report = [&](const char* what, const distill::DistilledSet& set) {
-    const auto accuracy = distill::evaluate(network, set, points, new_networks).accuracy();  // and its deviation
+    const auto accuracy = distill::evaluate(network, set, points, new_networks).accuracy();  // mean and deviation
     std::cout << "new networks, trained on " << what << ": " << accuracy.mean << " %\n";
   };
   report("nine distilled points", best.set);

@@ -1,5 +1,5 @@
-// Which features to use: logistic regression on 50 features, of which ten matter, trained by Adam with one L2 penalty
-// for each weight. The penalties are learned by the hypergradient of a validation loss, through Adam.
+// Feature selection: logistic regression on 50 features, ten of them useful, trained by Adam with an L2 penalty for
+// each weight. The penalties are learned by the hypergradient of a validation loss through Adam.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -9,7 +9,7 @@ using namespace hypertape;
 int main() {
   constexpr Index features = 50, useful = 10;
   Random random(1);
-  // Two classes, y = -1 and 1, drawn by the logit x_1 + .. + x_10.
+  // Two classes, y = -1 and 1, drawn with the logit x_1 + .. + x_10.
   const auto sample = [&](Index n, Tensor<double>& x, Tensor<double>& y) {
     x = Tensor<double>(Shape::batch(n, features));
     y = Tensor<double>(Shape::batch(n, 1));
@@ -28,7 +28,7 @@ int main() {
   const auto loss = [](Var<double> theta, Var<double> inputs, Var<double> labels) {
     return mean(softplus(-labels * linear(inputs, reshape(theta, {1, features}))));
   };
-  // The logarithms of the penalties are what is learned, as penalties are positive.
+  // Penalties are positive, so their logarithms are learned.
   const auto inner = [&](Var<double> theta, Var<double> inputs, Var<double> labels, Var<double> log_penalties) {
     return loss(theta, inputs, labels) + dot(exp(log_penalties), square(theta));
   };
@@ -50,7 +50,7 @@ int main() {
     adam.step(loop.hyperparameters.values(), h.hyperparameters.values(), 0.1);
   }
   report("learned penalties");
-  const auto mean_penalty = [&](Index begin, Index end) {  // geometric
+  const auto mean_penalty = [&](Index begin, Index end) {  // geometric mean
     double sum = 0;
     for (Index k = begin; k < end; ++k) sum += loop.hyperparameters[k];
     return std::exp(sum / static_cast<double>(end - begin));

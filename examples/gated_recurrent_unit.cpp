@@ -1,5 +1,5 @@
-// A gated recurrent unit (Cho et al. 2014) that reads a sequence of signs, one at a time, and says at its end whether
-// their product is positive: trained by Adam through all time steps.
+// A gated recurrent unit (Cho et al. 2014) that reads a sequence of signs, one at a time, and predicts whether their
+// product is positive. It is trained by Adam with back-propagation through all time steps.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -31,7 +31,7 @@ Var<double> unit(Var<double> theta, Var<double> sequences) {
 }
 
 int main() {
-  constexpr Index N = Index{1} << length;  // all there are
+  constexpr Index N = Index{1} << length;  // all sequences that exist
   Random random(1);
   Tensor<double> x({N, length}), y({N}, 1), theta({weights});
   for (Index n = 0; n < N; ++n) {

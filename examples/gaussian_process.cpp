@@ -1,5 +1,5 @@
-// A Gaussian process: the marginal likelihood of the data, with gradient and Hessian with respect to the logarithms of
-// length scale, amplitude and noise, and Newton's method with these (Rasmussen and Williams 2006, section 5.4).
+// A Gaussian process fitted by Newton's method: gradient and Hessian of the negative log marginal likelihood with
+// respect to the logarithms of length scale, amplitude and noise (Rasmussen and Williams 2006, section 5.4).
 
 #include <Eigen/Dense>
 #include <hypertape/hypertape.hpp>
@@ -12,7 +12,7 @@ using namespace hypertape;
 Var<double> negative_log_likelihood(Var<double> h, const Tensor<double>& x, const Tensor<double>& y) {
   Tape<double>& tape = h.tape();
   const Index N = x.size();
-  Tensor<double> squares({N, N}), one({N, N});  // of distances; the identity
+  Tensor<double> squares({N, N}), one({N, N});  // squared distances; the identity
   for (Index i = 0; i < N; ++i) {
     one(i, i) = 1;
     for (Index j = 0; j < N; ++j) squares(i, j) = std::pow(x[i] - x[j], 2);

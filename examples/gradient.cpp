@@ -1,4 +1,4 @@
-// The gradient of a function, and its derivative along a direction.
+// The gradient of a function, and its directional derivative.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>

@@ -1,4 +1,5 @@
-// Four steps of gradient descent on one data point, and the derivative of a loss after them by what they were given.
+// Four steps of gradient descent on one data point, and the derivatives of a loss after them with respect to their
+// inputs.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>

@@ -1,5 +1,5 @@
-// Hyperparameters by gradient descent (after Maclaurin, Duvenaud and Adams 2015): the validation loss after training,
-// differentiated by one L2 penalty for each tensor of weights and by the learning rate of every step.
+// Hyperparameter optimization by gradient descent (after Maclaurin, Duvenaud and Adams 2015): the validation loss after
+// training is differentiated with respect to one L2 penalty per weight tensor and to the learning rate of every step.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -11,7 +11,7 @@ int main() {
   const auto& groups = net.parameters().entries();
   const auto count = static_cast<Index>(groups.size());
 
-  // Few and noisy samples to train on, more to validate with.
+  // Few, noisy samples to train on, more to validate with.
   Random random(1);
   const auto sample = [&](Index n, Tensor<double>& x, Tensor<double>& y) {
     x = y = Tensor<double>(Shape{n, 1});
@@ -25,7 +25,7 @@ int main() {
   const auto error = [&](Var<double> theta, Var<double> inputs, Var<double> targets) {
     return mean_squared_error(net(theta, inputs), targets);
   };
-  // The logarithms of the penalties are what is learned, as penalties are positive.
+  // Penalties are positive, so their logarithms are learned.
   const auto inner = [&](Var<double> theta, Var<double> inputs, Var<double> targets, Var<double> log_penalties) {
     Var<double> loss = error(theta, inputs, targets);
     for (Index i = 0; i < count; ++i) {

@@ -1,6 +1,6 @@
 // Ten thousand hyperparameters by implicit differentiation (after Lorraine, Vicol and Duvenaud 2020): logistic
-// regression with an L2 penalty for each feature, of which ten matter. Each outer step trains on from where the last
-// one ended, and solves with the Hessian there; no step of training is kept.
+// regression with an L2 penalty for each feature, ten of which matter. Each outer step continues training where the
+// last one ended, and solves a linear system with the Hessian there; no training step is stored.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr Index features = 10'000, informative = 10;
 
-/// Features of noise, and labels 0 and 1 by the sign of the sum of the first of them.
+/// Draws random features, and labels 0 or 1 by the sign of the sum of the informative ones.
 void draw(Random& random, Index samples, Tensor<float>& x, Tensor<float>& y) {
   x = Tensor<float>(Shape::batch(samples, features));
   y = Tensor<float>(Shape::batch(samples, 1));
@@ -32,7 +32,7 @@ Var<float> penalized(Var<float> theta, Var<float> x, Var<float> y, Var<float> lo
   return logistic(theta, x, y) + 0.5F * dot(exp(log_penalties), square(theta));
 }
 
-/// The geometric mean.
+/// The geometric mean of the penalties.
 double mean_penalty(const Tensor<float>& log_penalties, Range range) {
   double sum = 0;
   for (Index i = range.begin; i < range.end; ++i) sum += static_cast<double>(log_penalties[i]);

@@ -1,4 +1,4 @@
-// Layers and losses, with the shapes that they take and give: N samples of I features, or of C channels of H x W
+// Layers and losses with the shapes of their inputs and outputs, for N samples of I features, or of C channels of H x W
 // pixels.
 
 #include <hypertape/hypertape.hpp>
@@ -25,7 +25,7 @@ void show(const char* call, const Var<double>& result) { std::cout << call << ":
 int main() {
   Tape<double> tape;
   const auto theta = leaf(tape, {I * O + O});
-  const auto weight = theta.slice(0, {O, I}), bias = theta.slice(I * O, {O});  // views of theta, each row-major
+  const auto weight = theta.slice(0, {O, I}), bias = theta.slice(I * O, {O});  // views of theta, both row-major
   const auto x = leaf(tape, Shape::batch(N, I)), y = leaf(tape, Shape::batch(N, I));
   const auto images = leaf(tape, Shape::batch(N, C, H, W));
   const auto kernel = leaf(tape, {O, C, 3, 3}), gamma = leaf(tape, {C}), beta = leaf(tape, {C});
@@ -53,18 +53,18 @@ int main() {
        batch_norm(images, channel_statistics(images), gamma, beta));
   show("instance_norm(images, gamma, beta)", instance_norm(images, gamma, beta));
   show("local_response_norm(images)", local_response_norm(images));
-  // Losses, means over samples.
+  // Losses: means over samples.
   show("softmax(logits), log_softmax(logits)", labels * log_softmax(logits));
   show("softmax_cross_entropy(logits, labels)", softmax_cross_entropy(logits, labels));
   show("mean_squared_error(x, y), mean_absolute_error(x, y), huber_loss(x, y)",
        mean_squared_error(x, y) + mean_absolute_error(x, y) + huber_loss(x, y));
   show("sigmoid_cross_entropy(x, targets)", sigmoid_cross_entropy(x, y));
-  // Between samples, channels and features.
+  // Sums over samples or features, and their adjoints.
   show("sum_per_channel(x)", sum_per_channel(x));
   show("sum_over_features(x)", sum_over_features(x));
   show("repeat_per_channel(bias, {N, O})", repeat_per_channel(bias, {N, O}));
   show("repeat_for_features(v, {N, O})", repeat_for_features(sum_over_features(x), {N, O}));
-  // Views of the same memory, and the same elements in another order in memory.
+  // Views of the same memory, and a copy with another memory layout.
   show("theta.slice(offset, {O, I})", weight);
   show("reshape(images, {N, C * H * W})", reshape(images, {N, C * H * W}));
   show("relayout(x, Layout::row_major)", relayout(x, Layout::row_major));

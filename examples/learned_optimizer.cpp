@@ -1,7 +1,6 @@
-// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, the same for every weight, which
-// reads the weight's gradient and a mean of those before, and moves it. Its weights phi are learned by the
-// hypergradients of the losses along training on small problems; then it is compared with tuned gradient descent on new
-// problems.
+// A learned optimizer (Andrychowicz et al. 2016): the update rule is a small network, shared by all weights, that maps
+// a weight's gradient and momentum to its step. The network's parameters phi are learned on small problems by
+// hypergradients of the losses along training. Then it is compared with tuned gradient descent on new problems.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -25,7 +24,7 @@ int main() {
     return optim::Stepped<double>{theta - rate * sum_over_features(linear(units, out(phi))), {m}};
   };
 
-  /// Linear regression with features of very different sizes.
+  /// Linear regression with features of very different scales.
   const auto problem = [&](std::uint64_t number) {
     Random random(3, {number});
     Tensor<double> x(Shape::batch(points, features)), y(Shape::batch(points, 1));

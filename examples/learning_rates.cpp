@@ -1,4 +1,4 @@
-// A learning rate for each of a hundred steps of gradient descent, learned by the hypergradient of a validation loss.
+// Learns a learning rate for each of a hundred steps of gradient descent by the hypergradient of a validation loss.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -10,7 +10,7 @@ int main() {
   const auto loss = [](Var<double> theta, Var<double> x, Var<double> y) {
     return mean_squared_error(linear(x, reshape(theta, {1, 2})), y);
   };
-  // Features (1, x) of four samples: a batch, written sample by sample.
+  // Features (1, x) of four samples, written sample by sample.
   const auto x = from_row_major(Shape::batch(4, 2), std::vector{1., -1., 1., 0., 1., 1., 1., 2.});
   const auto x_valid = from_row_major(Shape::batch(2, 2), std::vector{1., -2., 1., 3.});
   const Tensor<double> y({4, 1}, {-3, -1, 1.2, 2.8}), y_valid({2, 1}, {-5, 5});

@@ -1,5 +1,5 @@
 // The linear case of the paper (section 3.3): in D dimensions, one gradient step on D distilled points reaches the
-// least-squares solution from everywhere; on fewer it cannot. docs/linear-case.md derives the points.
+// least-squares solution from any initial weights; with fewer points it cannot. docs/linear-case.md derives the points.
 
 #include <hypertape/distill.hpp>
 #include <iostream>

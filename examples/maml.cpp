@@ -1,7 +1,7 @@
-// Few-shot learning on sinusoids (MAML, Finn, Abbeel and Levine 2017): initial weights from which one gradient step on
-// ten points of a new sine wave gives a good model of it. The meta-gradient is the mean over tasks of the hypergradient
-// with respect to theta_0, exact or of first order, without Hessians. Each task is an inner loop of its own; threads
-// share them out.
+// Few-shot learning of sine waves (MAML, Finn, Abbeel and Levine 2017): learns initial weights from which one gradient
+// step on ten points of a new wave gives a good model of it. The meta-gradient is the mean over tasks of the
+// hypergradient with respect to theta_0, either exact or first-order, without Hessians. Each task is an inner loop;
+// threads share the tasks.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -9,7 +9,7 @@
 
 using namespace hypertape;
 
-/// Ten points of a wave to learn from, and others of it to test with.
+/// Ten points of a wave to train on, and ten others to test with.
 struct Task {
   Tensor<double> x{Shape{10, 1}}, y{Shape{10, 1}}, x_test{Shape{10, 1}}, y_test{Shape{10, 1}};
 
@@ -33,10 +33,10 @@ int main() {
     return mean_squared_error(net(theta, x), y);
   };
   const WorkerTeam team;
-  std::vector<BatchGradient<double>> test;  // of each worker
+  std::vector<BatchGradient<double>> test;  // one per worker
   for (int w = 0; w < team.size(); ++w) test.emplace_back(loss);
 
-  /// Meta-learns initial weights, and says how well they adapt to new waves.
+  /// Meta-learns initial weights and prints how well they adapt to new waves.
   const auto learn = [&](const char* what, int iterations, bool first_order) {
     UnrollEnsemble<double> ensemble(loss, {.differentiate = {.x = false}, .first_order = first_order}, team);
     Random random(1);

@@ -1,5 +1,6 @@
-// Reverse-mode differentiation in 100 lines: a tape of scalars, whose gradients are recorded on it and can be
-// differentiated again. With it the hypergradient of three steps of gradient descent, beside the library's.
+// Reverse-mode differentiation in 100 lines: a tape of scalars. Gradients are recorded on it as well, so they can be
+// differentiated again. It computes the hypergradient of three steps of gradient descent, which is compared with the
+// library's.
 
 #include <cmath>
 #include <hypertape/hypertape.hpp>
@@ -10,14 +11,14 @@ namespace minimal {
 
 enum class Operation { leaf, add, multiply, negate, tanh };
 
-/// What one operation was given, and what it computed. Arguments are numbers of earlier nodes.
+/// An operation's arguments and its value. Arguments are indices of earlier nodes.
 struct Node {
   Operation operation;
   int a, b;
   double value;
 };
 
-/// Every operation that was done, in order.
+/// Every operation so far, in order.
 std::vector<Node> tape;
 
 /// A number on the tape.
@@ -32,7 +33,7 @@ Var record(Operation operation, int a, int b, double value) {
   return {static_cast<int>(tape.size()) - 1};
 }
 
-// An operation computes its value at once, and leaves a node.
+// Each operation computes its value at once and records a node.
 Var leaf(double value) { return record(Operation::leaf, 0, 0, value); }
 Var operator+(Var a, Var b) { return record(Operation::add, a.node, b.node, a.value() + b.value()); }
 Var operator*(Var a, Var b) { return record(Operation::multiply, a.node, b.node, a.value() * b.value()); }
@@ -40,10 +41,10 @@ Var operator-(Var a) { return record(Operation::negate, a.node, 0, -a.value()); 
 Var operator-(Var a, Var b) { return a + -b; }
 Var tanh(Var a) { return record(Operation::tanh, a.node, 0, std::tanh(a.value())); }
 
-/// d loss / d input for each input. One sweep goes back over the tape: when it comes to a node, all that the node's
-/// value went into has passed, so its own derivative, its adjoint, is complete; by the chain rule it is handed on to
-/// the arguments, times the derivative of the operation with respect to each. The sweep uses the operations above: what
-/// it computes is on the tape too, and has derivatives of its own.
+/// d loss / d input for each input. One sweep goes backward over the tape. When it reaches a node, every node that uses
+/// its value has been visited, so the node's adjoint is complete. The chain rule passes it on to the arguments, times
+/// the operation's derivative with respect to each. The sweep uses the operations above, so its results are on the tape
+/// too and can be differentiated.
 std::vector<Var> gradient(Var loss, const std::vector<Var>& inputs) {
   std::vector<Var> adjoint(static_cast<std::size_t>(loss.node) + 1, Var{-1});  // -1: zero
   const auto add = [&](int node, Var term) {
@@ -54,7 +55,7 @@ std::vector<Var> gradient(Var loss, const std::vector<Var>& inputs) {
   for (int i = loss.node; i >= 0; --i) {
     const Var own = adjoint[static_cast<std::size_t>(i)];
     if (own.node < 0) continue;
-    const Node node = tape[static_cast<std::size_t>(i)];  // a copy: the tape grows
+    const Node node = tape[static_cast<std::size_t>(i)];  // a copy, as the tape grows
     switch (node.operation) {
       case Operation::leaf:
         break;
@@ -84,7 +85,7 @@ std::vector<Var> gradient(Var loss, const std::vector<Var>& inputs) {
 
 }  // namespace minimal
 
-/// The loss of a model with one weight on one sample.
+/// The loss of a one-weight model on one sample.
 constexpr auto squared_error = [](auto theta, auto x, auto y) {
   const auto error = tanh(theta * x) - y;
   return error * error;
@@ -94,7 +95,7 @@ int main() {
   const double theta0 = 0.3, eta = 0.4, x = 1.5, y = 0.8, x_test = 0.7, y_test = 0.6;
   const int steps = 3;
 
-  // Three steps of gradient descent, then the loss on other data: all of it on the tape.
+  // Three steps of gradient descent, then the loss on other data, all on the tape.
   const minimal::Var x_var = minimal::leaf(x), y_var = minimal::leaf(y), eta_var = minimal::leaf(eta);
   minimal::Var theta = minimal::leaf(theta0);
   for (int t = 0; t < steps; ++t)

@@ -1,5 +1,6 @@
-// Momentum and a learning rate for each of a thousand steps, learned from momentum 0 by the hypergradient through all
-// of them. Records of a thousand steps would take more memory than we grant: a budget chooses what is kept.
+// Learns the momentum and a learning rate for each of a thousand steps, starting from momentum 0, by the hypergradient
+// through all of them. Storing all thousand steps would take more memory than allowed: a memory budget decides what to
+// store.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>

@@ -1,5 +1,5 @@
-// Newton's method without a Hessian: each step solves H p = -g by conjugate gradients, which ask for Hessian-vector
-// products alone. The loss is that of logistic regression with a small penalty.
+// Newton's method without forming a Hessian: each step solves H p = -g by conjugate gradients, which need only
+// Hessian-vector products. The loss is that of logistic regression with a small penalty.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -26,8 +26,8 @@ int main() {
     std::cout << "step " << step << ": loss " << loss.item() << (norm > 1e-10 ? "" : ", converged") << '\n';
     if (!(norm > 1e-10) || step == 20) break;
 
-    // Conjugate gradients: r = -g - H p, along conjugate directions d. The gradient stays recorded; each product is
-    // its tangent, whose nodes are dropped again.
+    // Conjugate gradients with residual r = -g - H p and directions d. The gradient stays on the tape; each product is
+    // a tangent of it, whose nodes are dropped afterwards.
     Tensor<double> p(Shape{D}), r = g.value();
     for (double& value : r.values()) value = -value;
     Tensor<double> d = r;

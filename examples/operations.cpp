@@ -1,4 +1,4 @@
-// Operations on tensors, with the shapes that they take and give. layers.cpp has the layers of networks, and losses.
+// Operations on tensors with the shapes of their inputs and outputs. layers.cpp has network layers and losses.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -25,7 +25,7 @@ int main() {
   const auto x = leaf(tape, {5, 4}), y = leaf(tape, {5, 4}), v = leaf(tape, {4}), a = leaf(tape, {5, 6, 8});
   const auto matrix = leaf(tape, {4, 4}), table = leaf(tape, {6, 4});
 
-  // Elementwise: operands are broadcast to one shape.
+  // Elementwise; operands are broadcast to a common shape.
   show("x + y, x - y, x * y, x / y, -x", (x + y) * (x - y) / -x);
   show("s * x, 2 * x, x / 2, 1 - x", s * (1 - 2 * x / 2));
   show("a * v (6, 1)", a * leaf(tape, {6, 1}));
@@ -34,7 +34,7 @@ int main() {
        atan2(pow(x, y), expm1(log1p(tan(atan(erf(sign(x))))))));
   show("maximum(x, y), minimum(x, y), clamp(x, 0.2, 0.8)", maximum(x, minimum(x, clamp(y, 0.2, 0.8))));
   show("where(is_greater(x, y), x, y), is_less, is_equal", where(is_greater(x, y), is_less(x, y), is_equal(x, y)));
-  // Over all elements, or over chosen axes, which go or stay.
+  // Reductions over all elements or chosen axes, which are dropped or kept with extent 1.
   show("sum(x), mean(x)", sum(x) + mean(x));
   show("dot(x, y)", dot(x, y));
   show("norm(x)", norm(x));
@@ -43,7 +43,7 @@ int main() {
   show("sum(a, {0, 2}, true)", sum(a, {0, 2}, true));
   show("softmax(a, 1), log_softmax(a, 1), normalize(a, {1, 2})",
        softmax(a, 1) + log_softmax(a, 1) + normalize(a, {1, 2}));
-  // Elements elsewhere.
+  // Rearranging elements.
   show("broadcast_to(v, {5, 4})", broadcast_to(v, {5, 4}));
   show("transpose(a), permute(a, {0, 2, 1})", transpose(a) + permute(a, {0, 2, 1}));
   show("narrow(a, 1, 2, 3)", narrow(a, 1, 2, 3));
@@ -66,6 +66,6 @@ int main() {
   // Views of the same memory.
   show("theta.slice(offset, {6, 4})", theta.slice(0, {6, 4}));
   show("reshape(a, {5, 48})", reshape(a, {5, 48}));
-  // The same values, on which nothing depends.
+  // The same values, cut off from differentiation.
   show("stop_gradient(x)", stop_gradient(x));
 }

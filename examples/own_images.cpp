@@ -1,12 +1,12 @@
-// Your own folder of images, DIR/train/CLASS/*.png|jpg and DIR/test/CLASS/..., distilled to one image of each class:
-// own_images [DIR]. Without a folder it draws one: the digits 3 and 8.
+// Distills your own folder of images, DIR/train/CLASS/*.png|jpg and DIR/test/CLASS/..., to one image per class:
+// own_images [DIR]. Without a folder it draws one with the digits 3 and 8.
 
 #include <hypertape/distill.hpp>
 #include <iostream>
 
 using namespace hypertape;
 
-/// Writes 100 pictures of each class to train with, and 50 to test with.
+/// Writes 100 training and 50 test pictures of each class.
 std::filesystem::path drawn_folder() {
   const data::Dataset digits = data::generate_glyphs(1000, 500, 1);
   for (const auto* part : {&digits.train, &digits.test}) {

@@ -1,12 +1,12 @@
-// A network of your own in the distiller: ten learned images, one for each digit, that train it in three steps. The
-// digits are drawn, so that no dataset is needed.
+// Distillation for your own network: ten learned images, one per digit, that train it in three steps. The digits are
+// drawn, so no dataset is needed.
 
 #include <hypertape/distill.hpp>
 #include <iostream>
 
 using namespace hypertape;
 
-/// A model is a layout of its weights and a function from weights and images (N, 1, 28, 28) to logits (N, 10).
+/// A model has a layout of its weights, and maps weights and images (N, 1, 28, 28) to logits (N, 10).
 class ResidualNet {
  public:
   const nn::Parameters& parameters() const { return parameters_; }

@@ -1,4 +1,5 @@
-// An operation of one's own, log_sum_exp: values by a loop, derivatives by operations, hence of any order.
+// A user-defined operation, log_sum_exp: a loop computes its values, library operations its derivatives, which
+// therefore exist to any order.
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +18,7 @@ struct LogSumExp final : Operation<T> {
     const Index N = call.input_shape(0)[0], K = call.input_shape(0)[1];
     const T* z = call.input(0);  // samples innermost: z[n][k] is element k N + n
     for (Index n = 0; n < N; ++n) {
-      T largest = z[n], total = 0;  // taking the largest out, nothing overflows
+      T largest = z[n], total = 0;  // subtracting the largest avoids overflow
       for (Index k = 1; k < K; ++k) largest = std::max(largest, z[k * N + n]);
       for (Index k = 0; k < K; ++k) total += std::exp(z[k * N + n] - largest);
       call.output()[n] = largest + std::log(total);
@@ -48,7 +49,7 @@ Var<T> log_sum_exp(Var<T> z) {
   return z.tape().apply(LogSumExp<T>(), Shape{z.shape()[0]}, {z});
 }
 
-/// First and second derivatives against central differences, and against one another.
+/// Compares first and second derivatives with central differences and with each other.
 bool derivatives_agree(const Tensor<double>& z) {
   const auto f = [](auto x) { return log_sum_exp(x[0]); };
   return check_gradient<double>(f, {z}, {.order = 2}).within(1e-7, 1e-12);
@@ -62,7 +63,8 @@ int main() {
   const Tensor<double> curvature = hvp(sum(y), x, tape.full(x.shape(), 1)).value();
   std::cout << "log_sum_exp(1, 2, 3) = " << y.value()[0] << ", its gradient " << slope(0, 0) << ' ' << slope(0, 1)
             << ' ' << slope(0, 2) << '\n';
-  const bool flat = std::abs(curvature(0, 0)) <= 1e-15;  // adding 1 to all adds 1 to it: no curvature that way
+  const bool flat =
+      std::abs(curvature(0, 0)) <= 1e-15;  // adding 1 to all of z adds 1 to y, which is linear: no curvature
   const bool right = derivatives_agree(z) && flat;
   std::cout << (right ? "first and second derivatives agree with differences\n" : "wrong derivatives\n");
   return right ? 0 : 1;

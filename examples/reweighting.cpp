@@ -1,7 +1,7 @@
-// Learning from wrong labels: a small network gives each training example a weight, by the example's loss in a model
-// that was trained on all of them alike (after Shu et al. 2019). Its weights phi are learned so that training with the
-// examples' weights does well on a few clean examples: by the hypergradient through the unrolled training, and by the
-// implicit one at its end, which agree.
+// Learning from wrong labels: a small network computes a weight for each training example from the example's loss in a
+// model trained with equal weights (after Shu et al. 2019). Its parameters phi are learned so that training with these
+// weights does well on a few clean examples. Two hypergradients agree: through the unrolled training, and the implicit
+// one at its end.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -11,7 +11,7 @@ using namespace hypertape;
 int main() {
   constexpr Index N = 200, features = 10, clean = 40, tests = 2000;
   Random random(1);
-  // Two classes, apart along every feature; of the training labels three in ten are wrong.
+  // Two classes that differ in every feature; three in ten training labels are wrong.
   const auto sample = [&](Index n, Tensor<double>& x, Tensor<double>& y) {
     x = Tensor<double>(Shape::batch(n, features));
     y = Tensor<double>(Shape::batch(n, 1));  // -1 or 1
@@ -24,15 +24,15 @@ int main() {
   sample(N, x, y);
   sample(clean, x_clean, y_clean);
   sample(tests, x_test, y_test);
-  std::vector<std::size_t> wrong;  // 0 or 1
+  std::vector<std::size_t> wrong;  // 1 where the label is wrong
   for (Index n = 0; n < N; ++n) {
     wrong.push_back(random.uniform() < 0.3 ? 1 : 0);
     if (wrong.back() == 1) y[n] = -y[n];
   }
 
-  using Data = std::span<const Var<double>>;  // features, labels, and losses in the model trained on all alike
+  using Data = std::span<const Var<double>>;  // features, labels, and losses in the model with equal weights
   const nn::Mlp weight_net({1, 8, 1}, nn::Activation::tanh);
-  const auto losses = [](Var<double> theta, Data data) {  // of each example
+  const auto losses = [](Var<double> theta, Data data) {  // per example
     return softplus(-data[1] * linear(data[0], reshape(theta, {1, features})));
   };
   const auto plain = [&](Var<double> theta, Data data) { return mean(losses(theta, data)) + 0.01 * dot(theta, theta); };
@@ -68,7 +68,7 @@ int main() {
   }
   report("learned weights", unroll.train(loop));
   const auto weights = sigmoid(weight_net(tape.leaf(loop.hyperparameters), tape.leaf(loop.extra[0][0]))).value();
-  std::array<double, 2> sum{}, count{};  // of right labels, and of wrong ones
+  std::array<double, 2> sum{}, count{};  // for right labels, and for wrong ones
   for (Index n = 0; n < N; ++n) {
     const std::size_t kind = wrong[static_cast<std::size_t>(n)];
     sum[kind] += weights[n];

@@ -1,5 +1,5 @@
-// A variational autoencoder (Kingma and Welling 2014) of points on a circle: an encoder gives mean and deviation of one
-// latent number, a sample of it is mean + deviation times noise, and derivatives go through the sample.
+// A variational autoencoder (Kingma and Welling 2014) of points on a circle. An encoder gives the mean and deviation of
+// one latent number; a sample is mean + deviation times noise, so that derivatives go through it.
 
 #include <hypertape/hypertape.hpp>
 #include <iostream>
@@ -9,7 +9,7 @@ using namespace hypertape;
 
 constexpr Index width = 16;
 
-/// A network of one hidden layer, (N, in) -> (N, out), whose weights are taken from theta, from `next` on.
+/// A network with one hidden layer, (N, in) -> (N, out), with weights from theta starting at `next`.
 Var<double> network(Var<double> theta, Index& next, Var<double> x, Index out) {
   const auto take = [&](const Shape& shape) { return theta.slice(std::exchange(next, next + shape.size()), shape); };
   const Var<double> hidden = tanh(matmul(x, take({x.shape()[1], width})) + take({width}));
@@ -17,8 +17,8 @@ Var<double> network(Var<double> theta, Index& next, Var<double> x, Index out) {
 }
 constexpr Index weights = (2 * width + width + 2 * width + 2) + (width + width + 2 * width + 2);
 
-/// The negative evidence lower bound of points x (N, 2), for noise (N, 1), up to a constant: |x - decoded|^2 / (2 s^2)
-/// with s = 0.2, plus the divergence of N(mean, deviation^2) from N(0, 1).
+/// The negative evidence lower bound of points x (N, 2) with noise (N, 1), up to a constant: |x - decoded|^2 / (2 s^2)
+/// with s = 0.2, plus the KL divergence of N(mean, deviation^2) from N(0, 1).
 Var<double> loss(Var<double> theta, Var<double> x, Var<double> noise) {
   Index next = 0;
   const Var<double> encoded = network(theta, next, x, 2);

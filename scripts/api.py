@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes docs/api.md, a line for each public name of the headers: api.py [--check]
+"""Writes docs/api.md, with one entry per public name in the headers: api.py [--check]
 
-The line is the first sentence of the name's documentation; names of `detail` are left out. --check changes nothing, and
-fails if the page is not what the headers have, or if an operation is missing in tests/ops/layouts.cpp.
+An entry is the first sentence of the name's documentation; names in `detail` are left out. --check changes nothing, and
+fails if the page is out of date or if tests/ops/layouts.cpp does not cover an operation.
 """
 
 import pathlib
@@ -27,9 +27,9 @@ TITLES = {
 }
 HEAD = """# Public names
 
-The names that hypertape's headers offer, each with the first sentence of its documentation; the headers say the rest.
-Those of the first five sections are in `hypertape` itself. What is in a namespace `detail`, or in `hypertape::kernels`,
-may change with every version. `scripts/api.py` writes this page.
+The public names in hypertape's headers, each with the first sentence of its documentation; the headers have the rest.
+Names in the first five sections are in namespace `hypertape` itself. Anything in a namespace `detail`, or in
+`hypertape::kernels`, may change with any version. `scripts/api.py` writes this page.
 """
 TYPE = re.compile(r"(?:template <.*> ?)?(?:class|struct|enum class|concept) (\w+)\b(?!;)")
 ALIAS = re.compile(r"using (\w+) =")
@@ -38,7 +38,7 @@ FUNCTION = re.compile(r"(?:inline |constexpr |template <.*> )*[\w:]+(?:<.*?>)?(?
 
 
 def declarations(header):
-    """(name, first sentence) of what the header declares in a public namespace, in its order."""
+    """(name, first sentence) for each declaration in a public namespace of the header, in order."""
     namespaces, comment = [], []
     for line in header.read_text().splitlines():
         if opened := re.match(r"namespace ([\w: ]+) \{", line):
@@ -69,7 +69,7 @@ def first_sentence(lines):
 
 
 def names(header):
-    """The sentence of each name: the first that says what it is, and not only that another form does the same."""
+    """The sentence for each name; of overloads, the first sentence that is more than "The same ..."."""
     found = {}
     for name, sentence in declarations(header):
         if sentence != "." and (name not in found or found[name].startswith("The same")):
@@ -91,7 +91,7 @@ def page():
 
 
 def missing_layouts():
-    """Operations on Vars that tests/ops/layouts.cpp does not feed the other layout."""
+    """Operations on Vars that tests/ops/layouts.cpp does not test with the other layout."""
     tested = set(re.findall(r'(?:\{|elementwise\(|of_two\()"([^"]+)"', (ROOT / "tests" / "ops" / "layouts.cpp").read_text()))
     operations = {name for header in (HEADERS / "ops").glob("*.hpp") for name in names(header) if not name[0].isupper()}
     return sorted(operations - tested - {"apply_unary", "apply_binary", "one_hot", "operator+="})
@@ -105,7 +105,7 @@ def main():
     if not sys.argv[1:]:
         PAGE.write_text(page())
     elif PAGE.read_text() != page():
-        sys.exit("docs/api.md is not what the headers have; run scripts/api.py")
+        sys.exit("docs/api.md is out of date; run scripts/api.py")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a program and compares what it prints with a page: check_output.py PAGE NAME PROGRAM
+"""Compares the output of a program with the output shown on a page: check_output.py PAGE NAME PROGRAM
 
-What is expected stands in the page's first ```text block after the first line that names NAME. Numbers may differ by two
-percent: compilers round differently. The program runs in an empty folder.
+The expected output is the page's first ```text block after its first mention of NAME. Numbers may differ by two
+percent, as compilers round differently. The program runs in an empty folder.
 """
 
 import pathlib
@@ -17,12 +17,12 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 def expected_output(page, name):
     after = re.split(rf"(?<!\w){re.escape(name)}", page.read_text(), maxsplit=1)
     if len(after) < 2 or "```text\n" not in after[1]:
-        sys.exit(f"{page}: has no output of {name}")
+        sys.exit(f"{page}: shows no output of {name}")
     return after[1].split("```text\n", 1)[1].split("```", 1)[0]
 
 
 def same(expected, printed):
-    """Whether the words agree, and the numbers nearly."""
+    """Whether the words are equal, and the numbers nearly so."""
     if NUMBER.sub("#", expected) != NUMBER.sub("#", printed):
         return False
     pairs = zip(map(float, NUMBER.findall(expected)), map(float, NUMBER.findall(printed)))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# How long a program with nothing in it but <hypertape/hypertape.hpp> takes to compile, against one with nothing but
-# <Eigen/Dense>: compile_time.sh [RUNS]. Processor seconds, medians of RUNS (7) alternating runs, for g++ and clang++
-# where they are at hand. The aim is a ratio under 3.
+# Compares the compile time of a program that only includes <hypertape/hypertape.hpp> with one that only includes
+# <Eigen/Dense>: compile_time.sh [RUNS]. Prints processor seconds, medians of RUNS (7) alternating runs, for g++ and
+# clang++ if installed. The goal is a ratio below 3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-7}
@@ -10,7 +10,7 @@ read -ra eigen <<<"$(pkg-config --cflags eigen3 2>/dev/null || echo -I/usr/inclu
 compile() {  # compile COMPILER HEADER
   "$1" -std=c++20 -fopenmp -I include "${eigen[@]}" -x c++ -c - -o /dev/null <<<"#include <$2>"
 }
-seconds() {  # seconds COMPILER HEADER: of the processor
+seconds() {  # seconds COMPILER HEADER: processor seconds
   local TIMEFORMAT='%3U %3S'
   { time compile "$@"; } 2>&1 | awk '{print $1 + $2}'
 }
@@ -20,7 +20,7 @@ printf '%-10s %15s %28s %7s\n' '' '<Eigen/Dense>' '<hypertape/hypertape.hpp>' ra
 for compiler in g++ clang++; do
   command -v $compiler >/dev/null || continue
   eigen_times=() own_times=()
-  compile $compiler Eigen/Dense && compile $compiler hypertape/hypertape.hpp  # reads the files once, and shows errors
+  compile $compiler Eigen/Dense && compile $compiler hypertape/hypertape.hpp  # warms the file cache, and shows errors
   for ((run = 0; run < runs; ++run)); do
     eigen_times+=("$(seconds $compiler Eigen/Dense)")
     own_times+=("$(seconds $compiler hypertape/hypertape.hpp)")

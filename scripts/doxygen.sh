@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the reference in build/doxygen/html/index.html, and installs Doxygen if it is missing. A warning is an error.
+# Builds the reference in build/doxygen/html/index.html, and installs Doxygen if it is missing. Warnings are errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install.sh doxygen

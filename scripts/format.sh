@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that every source is as clang-format would have it: format.sh [--fix]. Versions of clang-format differ; the
-# project's is 14.
+# Checks the formatting of all sources with clang-format: format.sh [--fix]. The project uses version 14; others format
+# differently.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 files=$(find include examples tools src tests bench -name '*.[ch]pp')
@@ -9,7 +9,7 @@ if [ "${1:-}" = --fix ]; then
   exit
 fi
 bad=0
-for file in $files; do  # --dry-run finds fault with comments at the end of inline namespaces that it would write itself
+for file in $files; do  # not --dry-run, which rejects clang-format's own comments at the end of inline namespaces
   clang-format "$file" | diff -u "$file" - || bad=1
 done
 exit $bad

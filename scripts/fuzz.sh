@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of files with libFuzzer, under the address and undefined-behavior sanitizers; fuzz.sh --help has the
-# options. A reader may return a value or throw a DataError or ShapeError; what else it does is a finding.
+# Fuzzes the file readers with libFuzzer under the address and undefined-behavior sanitizers; fuzz.sh --help lists the
+# options. A reader may return a value or throw a DataError or ShapeError; anything else is a finding.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 all=$(cd tests/fuzz && grep -l LLVMFuzzerTestOneInput ./*.cpp | sed -E 's/^\.\/(.*)\.cpp$/\1/' | xargs)
@@ -8,11 +8,11 @@ all=$(cd tests/fuzz && grep -l LLVMFuzzerTestOneInput ./*.cpp | sed -E 's/^\.\/(
 usage() {
   cat <<END
 usage: scripts/fuzz.sh SECONDS [TARGET ...]
-  SECONDS  for each target; two run at once where there are two processors
-  TARGET   of: $all (default: all)
+  SECONDS  for each target; as many run at once as there are processors
+  TARGET   one of: $all (default: all)
 
-Inputs that lead to new code are kept in build/fuzz/corpus/TARGET, for the next run. Exit code 1: a finding, whose input lies
-in build/fuzz/findings/TARGET.
+Inputs that reach new code are kept in build/fuzz/corpus/TARGET for the next run. Exit code 1 means a finding, whose
+input is in build/fuzz/findings/TARGET.
 END
 }
 [ "${1:-}" != --help ] || { usage; exit 0; }
@@ -20,7 +20,7 @@ END
 export seconds=$1
 shift
 for target in "$@"; do
-  [[ " $all " == *" $target "* ]] || { echo "fuzz.sh: there is no target $target, only: $all" >&2; exit 2; }
+  [[ " $all " == *" $target "* ]] || { echo "fuzz.sh: unknown target $target, expected one of: $all" >&2; exit 2; }
 done
 read -ra targets <<<"${*:-$all}"
 
@@ -32,7 +32,7 @@ cmake --preset fuzz >/dev/null
 cmake --build build/fuzz --target fuzz_seeds "${targets[@]/#/fuzz_}" --parallel "$(nproc)" -- --no-print-directory >/dev/null
 build/fuzz/bin/fuzz_seeds --no-version --minimal=true >/dev/null
 
-fuzz() {  # fuzz TARGET: prints a line; fails at a finding
+fuzz() {  # fuzz TARGET: prints a summary line; fails on a finding
   local corpus=build/fuzz/corpus/$1 findings=build/fuzz/findings/$1 log=build/fuzz/$1.log
   mkdir -p "$corpus" "$findings" "build/fuzz/tmp/$1"
   TMPDIR=$PWD/build/fuzz/tmp/$1 ASAN_OPTIONS=quarantine_size_mb=16 \

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what is missing of the Debian or Ubuntu packages that are named: install.sh PACKAGE ...
-# Prints nothing where all are there; where it may not install, the line that does it.
+# Installs those of the named Debian or Ubuntu packages that are missing: install.sh PACKAGE ... Prints nothing if none
+# is missing. If it may not install them, it prints the command that would.
 set -euo pipefail
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "install.sh: this is no Debian or Ubuntu; needed, by their names there: $*" >&2
+  echo "install.sh: this is not Debian or Ubuntu; install the equivalents of these packages: $*" >&2
   exit 0
 fi
 missing=()

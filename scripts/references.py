@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Checks what README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md refer to; prints what is wrong, and fails then.
+"""Checks the references in README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md; prints errors, and fails if any.
 
-* Relative links: the file exists, and has a heading of that name where the link ends in #name.
-* Paths in backticks, such as `ops/linear.hpp`: there is such a file, seen from the root, include/hypertape or the page.
-* In the tables of docs/paper-to-code.md every word in backticks: an --option of the tool, the name of a row of
-  bench/reproduce/rows.py, or a name that stands in the file named last before it in the same line.
-* Commands in blocks of shell: scripts are there, and the tool and the benchmarks have the options.
-* The figures of README.md's table of speed are those of docs/performance.md, rounded.
+* Relative links: the file exists, and if the link ends in #name, has a heading of that name.
+* Paths in backticks, such as `ops/linear.hpp`: the file exists relative to the root, include/hypertape or the page.
+* In the tables of docs/paper-to-code.md, every word in backticks is an --option of the tool, the name of a row in
+  bench/reproduce/rows.py, or a name that occurs in the file mentioned last before it on the line.
+* Commands in shell blocks: scripts exist, and the tool and the benchmarks have the options.
+* The figures in README.md's speed table are those of docs/performance.md, rounded.
 """
 
 import pathlib
@@ -23,12 +23,12 @@ FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def without_code(text):
-    """The text with fenced blocks blanked out, lines kept."""
+    """The text with fenced blocks replaced by blank lines."""
     return FENCED.sub(lambda block: "\n" * block.group().count("\n"), text)
 
 
 def anchors(page):
-    """The names that the page's headings get."""
+    """The anchors of the page's headings."""
     headings = re.findall(r"^#+ (.*)$", without_code(page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -68,13 +68,13 @@ def check_names(page, line, rows, options):
                 yield f"the tool has no option {word}"
         elif word not in rows:
             if file is None:
-                yield f"{word} is no row of bench/reproduce/rows.py, and no file is named before it"
+                yield f"{word} is not a row of bench/reproduce/rows.py, and no file is mentioned before it"
             elif not re.search(rf"(?<![\w~]){re.escape(word)}(?!\w)", file.read_text()):
                 yield f"{file.relative_to(ROOT)} has no {word}"
 
 
 def check_commands(text, options):
-    """`options`: what each program in bin takes, by the first letters of its name."""
+    """`options`: the options of each program in bin, by the start of its name."""
     for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         for command in re.split(r"\n|&&", block):
             words = command.partition(" #")[0].split()
@@ -88,7 +88,7 @@ def check_commands(text, options):
 
 
 def declared_options(headers):
-    """Those that the library declares (distill/option.hpp)."""
+    """The options that the library declares (distill/option.hpp)."""
     names = {name for path in headers for name in re.findall(r'visit\(\s*[\w.]+,\s*\{(?:\.name = )?"(\w+)"', path.read_text())}
     return {"--" + name.replace("_", "-") for name in names}
 
@@ -98,14 +98,14 @@ def options_in(sources):
 
 
 def tables(text):
-    """The tables of a page, each as a dictionary from the first cell of a row to the others."""
+    """The tables of a page, each as a dictionary from the first cell of a row to its other cells."""
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
         yield {row[0].removesuffix(" *"): row[1:] for row in rows}
 
 
 def is_rounded(shown, exact):
-    """Whether "1.63 s" or "9.7x" is a figure in ms, MB or times, to the digits that it has."""
+    """Whether the figure shown, such as "1.63 s" or "9.7x", is the exact one in ms, MB or times, rounded."""
     number, unit = re.fullmatch(r"([0-9.]+) ?(\w+)", shown).groups()
     unit = {"s": 1000, "GB": 1000}.get(unit, 1)
     digits = len(number.partition(".")[2])
@@ -118,7 +118,7 @@ def check_speed():
     (shown,) = tables(of_readme)
     rows = {name: cells for name, cells in shown.items() if name and name.strip("-")}
     if not rows:
-        yield "README.md: the table of speed has no rows"
+        yield "README.md: the speed table has no rows"
     for name, cells in rows.items():
         here, pytorch, ratio, tuned = (cell.replace("*", "").split(", ") for cell in cells[:4])
         pairs = list(zip([here[0], pytorch[0], *ratio, *tuned], times[name][:3] + times[name][4:5], strict=True))

@@ -4,8 +4,8 @@
 #SBATCH --cpus-per-task=8
 #SBATCH --time=04:00:00
 #SBATCH --signal=TERM@120
-# Distills on eight processes of eight threads: sbatch scripts/slurm.sh OUT OPTION ... Submitted again with the same OUT, it
-# goes on where the time limit stopped it.
+# Distills on eight processes of eight threads: sbatch scripts/slurm.sh OUT [OPTION ...]. Submitted again with the same
+# OUT, it continues where the time limit stopped it.
 set -euo pipefail
 [ $# -ge 1 ] || { echo "usage: sbatch scripts/slurm.sh OUT [OPTION ...]" >&2; exit 2; }
 out=$1

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Fills blocks of README.md, CONTRIBUTING.md and docs/*.md from files that are compiled or run: snippets.py [--check]
+"""Fills code blocks of README.md, CONTRIBUTING.md and docs/*.md from compiled or executed files: snippets.py [--check]
 
-A comment right before a block says where it comes from:
+A comment right before a block names its source:
 
     <!-- snippet: include/hypertape/ops/math.hpp Var<T> square(Var<T> x) { -->
 
-After the path stands text that one line of code in that file has, and no other. The block is the definition or statement
-that begins there, with the `template` line above it. Without text it is the whole file but for the comment at its top.
-Every C++ and CMake block needs such a comment. --check changes nothing, and fails if a block is not what its file has.
+The text after the path must occur in exactly one line of code in that file. The block is the definition or statement
+that begins there, with the `template` line above it. Without a text, it is the whole file except its top comment.
+Every C++ and CMake block needs such a comment. --check changes nothing, and fails if a block differs from its file.
 """
 
 import pathlib
@@ -24,7 +24,7 @@ def pages():
 
 
 def code(line):
-    """The line without comments, and without strings and characters, whose brackets do not count."""
+    """The line without comments, strings and character literals, as brackets in these do not count."""
     return re.sub(r'//.*|"(\\.|[^"\\])*"|\'(\\.|[^\'\\])\'', "", line).rstrip()
 
 
@@ -34,10 +34,10 @@ def whole_file(lines):
 
 
 def statement(lines, text):
-    """The lines of the statement that begins with the one line that has this text."""
+    """The lines of the statement that begins at the only line with this text."""
     found = [i for i, line in enumerate(lines) if text in line and code(line)]
     if len(found) != 1:
-        raise ValueError(f"{len(found)} lines of code have the text '{text}', not one")
+        raise ValueError(f"{len(found)} lines of code have the text '{text}', expected one")
     first = end = found[0]
     depth = 0
     while True:
@@ -72,7 +72,7 @@ def main():
                 errors.append(f"{name}: snippet {path} {text}: {error}")
                 return match.group()
             if check and block != wanted:
-                errors.append(f"{name}: the block is not what {path} has at '{text}'; run scripts/snippets.py")
+                errors.append(f"{name}: the block differs from {path} at '{text}'; run scripts/snippets.py")
             return match.group().replace(f"```{language}\n{block}", f"```{language}\n{wanted}")
 
         before = page.read_text()
@@ -80,7 +80,7 @@ def main():
         filled = [language for _, _, language, _ in BLOCK.findall(before)]
         bare = any(before.count(f"\n```{language}\n") != filled.count(language) for language in ("cpp", "cmake"))
         if bare or before.count("\n<!-- snippet:") != len(filled):
-            errors.append(f"{name}: each C++ or CMake block needs a line <!-- snippet: PATH [TEXT] --> before it, and that a block")
+            errors.append(f"{name}: each C++ or CMake block needs a line <!-- snippet: PATH [TEXT] --> before it, and each such line a block")
         if not check and after != before:
             page.write_text(after)
     for error in errors:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pitfalls: clang-tidy over everything that is compiled (.clang-tidy says which checks). It takes long, so it is no test.
+# Runs clang-tidy on everything that is compiled, with the checks in .clang-tidy. It takes too long to be a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

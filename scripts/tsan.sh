@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs the tests that use threads under Clang's thread sanitizer.
 #
-# The sanitizer does not see into OpenMP's runtime, and takes whatever runs before and after a parallel region for a
-# race. LLVM's runtime can tell it of forks and joins through a library of its own, Archer. What the workers do in
-# between is synchronized by std::atomic alone (core/parallel.hpp), which the sanitizer knows.
+# The sanitizer cannot see into OpenMP's runtime, and would report a race between code before, in and after a parallel
+# region. LLVM's runtime can tell it about forks and joins through a library, Archer. Between these, workers synchronize
+# only by std::atomic (core/parallel.hpp), which the sanitizer understands.
 #
-# The sanitizer has an operator new of its own beside the one that counts allocations, which the linker is told to accept
-# (CMakePresets.json); the test that counts is left out.
+# The sanitizer has its own operator new next to the one that counts allocations; the linker is told to accept both
+# (CMakePresets.json), and the test that counts is excluded.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

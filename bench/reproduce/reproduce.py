@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the experiments of docs/results.md: reproduce.py [--tool FILE] [--out DIR] [--list] [ROW ...]
 
-Without rows, all. Datasets are found as the tool finds them: $HYPERTAPE_DATA/mnist, usps, cifar-10. A row that is done is
-not run again; of those that were stopped, by Ctrl-C or a crash, `distill` and `pretrain` continue where they were, the
-others begin again. When a row is done, its summary goes to docs/results/ROW.json, from which results.py makes
-docs/results.md; the sets of some go to docs/results/sets. A row that fails is named at the end; those that need it are left out.
+Runs all rows unless some are named. Datasets are found as the tool finds them: $HYPERTAPE_DATA/mnist, usps, cifar-10.
+A finished row is not run again. After Ctrl-C or a crash, `distill` and `pretrain` continue where they stopped; other
+commands start over. The summary of a finished row goes to docs/results/ROW.json, from which results.py makes
+docs/results.md; the distilled sets of some rows go to docs/results/sets. Rows that fail are listed at the end, and rows
+that need them are skipped.
 """
 
 import argparse
@@ -28,15 +29,15 @@ STOPPED = [124] + [128 + number for number in SIGNALS]  # exit codes of the tool
 
 
 class Failed(Exception):
-    """A row that did not come to its end, and why."""
+    """A row did not finish; the message says why."""
 
 
 class Stopped(Failed):
-    """One that somebody stopped."""
+    """A row was stopped on request."""
 
 
 def load(path):
-    """What a JSON file says; nothing if there is none, or half of one."""
+    """The content of a JSON file; {} if it is missing or incomplete."""
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
@@ -44,7 +45,7 @@ def load(path):
 
 
 def checksums():
-    """Of the sets that are kept, as sha256sum writes and checks them."""
+    """The checksums of the stored sets, in the format of sha256sum."""
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(SETS.glob("*.npz")))
 
 
@@ -54,7 +55,7 @@ def command_of(row, out):
 
 
 def wait(command):
-    """Runs a command to its end. Ctrl-C reaches it too, SIGTERM is passed on: it may take its time to save what it has."""
+    """Runs a command until it exits. Ctrl-C and SIGTERM reach it too: it may need time to save its state."""
     process = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
@@ -68,7 +69,7 @@ def run(row, tool, out):
     folder, made_by = out / row.name, out / f"{row.name}.command"
     summary = folder / "summary.json"
     if folder.exists() and (not made_by.exists() or made_by.read_text() != row.options):
-        raise Failed(f"{folder} is of another command than the row's; move it away")
+        raise Failed(f"{folder} was made by another command than this row's; move it away")
     if load(summary).get("interrupted", True):
         out.mkdir(parents=True, exist_ok=True)
         made_by.write_text(row.options)
@@ -99,7 +100,7 @@ def run(row, tool, out):
 
 
 def with_needs(name, rows, tool, out, failures, done):
-    """Runs a row after those that it needs, unless one of them fails."""
+    """Runs a row after the rows that it needs, unless one of these fails."""
     if name in done or name in failures:
         return
     try:
@@ -132,9 +133,9 @@ def main():
         parser.error(f"no such row: {', '.join(unknown)}; see --list")
     tool, out = pathlib.Path(options.tool).resolve(), options.out.resolve()
     if not tool.is_file():
-        parser.error(f"no tool at {tool}: say where it is by --tool, or build it by cmake --preset tool && cmake --build --preset tool")
+        parser.error(f"no tool at {tool}: name it with --tool, or build it with cmake --preset tool && cmake --build --preset tool")
     if out.exists() and not out.is_dir():
-        parser.error(f"--out {out} is no folder")
+        parser.error(f"--out {out} is not a folder")
 
     failures, done = {}, set()
     for name in options.rows or rows:

@@ -1,6 +1,7 @@
-"""Every experiment of docs/results.md: its command, and what the paper reports.
+"""Every experiment of docs/results.md: its command, and the figure that the paper reports.
 
-The paper is Wang, Zhu, Torralba and Efros, Dataset Distillation, arXiv 1811.10959v3. Figures are percent of test images.
+The paper is Wang, Zhu, Torralba and Efros, Dataset Distillation, arXiv 1811.10959v3. Figures are percentages of test
+images.
 """
 
 import string
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Row:
-    """One run of the tool. `options` are the command and its options, without --out; "{NAME}" is the folder of row NAME."""
+    """One run of the tool. `options` are its arguments without --out; "{NAME}" stands for the folder of row NAME."""
 
     name: str
     what: str
@@ -19,7 +20,7 @@ class Row:
 
     @property
     def needs(self):
-        """The rows whose folders its options name."""
+        """The rows whose folders the options refer to."""
         return [name for _, name, _, _ in string.Formatter().parse(self.options) if name]
 
 
@@ -28,9 +29,9 @@ class Table:
     title: str
     text: str
     rows: list
-    chart: str = ""  # the name of a picture of its accuracies, over what the rows are called
-    curve: str = ""  # the row whose score of held-out images is drawn over its iterations
-    race: str = ""  # the row whose score is drawn over its seconds, beside that of bench/pytorch/distillation.py
+    chart: str = ""  # file name of a chart of the accuracies by row
+    curve: str = ""  # the row whose held-out score is drawn over iterations
+    race: str = ""  # the row whose score is drawn over seconds, next to that of bench/pytorch/distillation.py
 
 
 TEN = "distill --seed 7 --evaluate-every 200"
@@ -49,7 +50,7 @@ TOO_LONG = "not run: the pool takes hours on two cores"
 
 
 def baselines(prefix, dataset, init, paper, rates="", steps=10, what=""):
-    """Networks trained on the four kinds of real images. Learning rates: the tool's grid, and those learned in row `rates`."""
+    """Networks trained on the four kinds of real images; learning rates from the tool's grid and from row `rates`."""
     learned = f" --rates {{{rates}}}/distilled.npz" if rates else ""
     return [
         Row(f"{prefix}-{method}", f"{what}{method}, best learning rates", figure,
@@ -59,7 +60,7 @@ def baselines(prefix, dataset, init, paper, rates="", steps=10, what=""):
 
 
 def neighbors(prefix, dataset, paper, distilled):
-    """Nearest neighbors among 100 real images, centroids, and the distilled images of a row."""
+    """Nearest neighbors among 100 real images, among centroids, and among the distilled images of a row."""
     k_nn = f"baseline --classifier k-nn --seed 7 --dataset {dataset}"
     return [
         Row(f"{prefix}-knn-{method}", f"{method}, nearest neighbors", figure, f"{k_nn} --steps 10 --method {method}")
@@ -138,8 +139,8 @@ TABLES += [
     ),
 ]
 
-# Truncated windows at random ends of an inner loop of Adam (Feng, Ramasinghe and Kempe 2023), narrow and short. What
-# comes of it trains networks four times as wide.
+# Randomly truncated windows of an inner loop with Adam (Feng, Ramasinghe and Kempe 2023), on narrow networks and for a
+# short time. The result trains networks four times as wide.
 UNORDERED = ("distill --dataset {} --net convnet --width 32 --initializer pytorch --init random --unordered"
           " --inner-optimizer adam --initial-learning-rate 0.001 --rates-learning-rate 0 --window 20 --random-windows --networks 1"
           " --clip 0 --clip-average 2 --clip-memory 0.9 --validation-networks 4 --test-networks 2 --epochs 1"
@@ -153,7 +154,7 @@ WHITE = "--zca 0.1 --augment flip"
 
 
 def unordered(dataset, name, title, settings, networks, training="paper"):
-    """A set without an order, and what ConvNets of full width make of it, freely or by the inner loop that it was made for."""
+    """An unordered set, and full-width ConvNets trained on it, freely or with the inner loop it was made for."""
     how = {"free": "freely", "paper": "the same way"}[training]
     return [
         Row(f"unordered-{name}", f"{title}: ConvNets of 32 channels, by the inner loop it was made for", "-",
@@ -227,7 +228,7 @@ POOLS = [
 
 
 def adaptation(source, target, paper, pool="", rates=True, absent=""):
-    """Networks trained for one dataset adapt to another in 10 x 3 steps on 100 images."""
+    """Networks trained on one dataset adapt to another in 10 x 3 steps on 100 images."""
     prefix = f"{source}-{target}"
     pool = f"--source-dataset {source} --pool {{{pool or f'pool-{source}'}}}"
     start = "--initial-learning-rate 0.02"
@@ -321,13 +322,13 @@ TABLES += [
     ),
 ]
 
-# Rows whose sets are kept in docs/results/sets, so that anybody can evaluate them.
+# Rows whose distilled sets are stored in docs/results/sets, so that anyone can evaluate them.
 STORED = ["mnist-random", "unordered-mnist-1", "unordered-mnist-1-soft", "unordered-mnist-10", "unordered-fashion-1", "unordered-fashion-10"]
 
-# What README.md shows, with words that stand for themselves.
-PICTURE = "mnist-10"  # its distilled.png is the one in README.md
-ELSEWHERE = "elsewhere-10"  # what the same images are worth to other initializations
-FOR_ANY = "mnist-random-soft"  # and images that were made for any
+# What README.md shows. The headlines must be clear on their own.
+PICTURE = "mnist-10"  # its distilled.png is the picture in README.md
+ELSEWHERE = "elsewhere-10"  # the same images tested on other initializations
+FOR_ANY = "mnist-random-soft"  # images made for random initializations
 
 HEADLINES = {
     "mnist-10": "MNIST, one initialization, 10 images, 1 x 3 steps",

@@ -267,7 +267,7 @@ TEST_CASE("augmentation: other words and values out of range are refused with wh
   };
   refused("", {"augmentation ''", "''", "none, or a list of flip, crop=PIXELS"});
   refused("turn=3", {"there is no 'turn'"});
-  refused("flip=1", {"flip has no value"});
+  refused("flip=1", {"flip takes no value"});
   refused("crop", {"crop needs a value"});
   refused("crop=1.5", {"crop needs a whole number"});
   refused("crop=nan", {"crop"});

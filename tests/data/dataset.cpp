@@ -85,8 +85,8 @@ TEST_CASE("gather: arguments that do not fit are errors, and the batch stays as 
   check_error<ArgumentError>(call(two_images(), {}, good), {"gather", "at least one index"});
   check_error<ArgumentError>(call(two_images(), {0, 2}, good), {"gather", "index 2", "0 .. 1"});
   check_error<ArgumentError>(call(two_images(), {-1}, good), {"gather", "index -1"});
-  check_error<ArgumentError>(call(two_images(), {0}, {{0}, {1}}), {"gather", "2 channels", "1 and 1"});
-  check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1}}), {"gather", "2 channels", "2 and 1"});
+  check_error<ArgumentError>(call(two_images(), {0}, {{0}, {1}}), {"gather", "2 means", "1 and 1"});
+  check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1}}), {"gather", "2 means", "2 and 1"});
   check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1, 0}}), {"gather", "positive", "0"});
   check_error<ArgumentError>(call(two_images(), {0}, {{0, 0}, {1, std::nanf("")}}), {"gather", "positive", "nan"});
   LabeledImages short_of_pixels = two_images();

@@ -172,7 +172,7 @@ TEST_CASE("load_image_folder: a picture that cannot be read is named, or left ou
   CHECK(load(true).bad.size() == 2);
   put_file(folder / "train/cat/a.png", "text");
   check_error<DataError>([&] { load(true); },
-                         {(folder / "train/cat").string(), "none of its pictures can be read (2)", bad.string()});
+                         {(folder / "train/cat").string(), "none of its 2 pictures can be read", bad.string()});
 }
 
 TEST_CASE("load_image_folder: a folder that cannot be looked into is said to be so, not to lack what is in it") {
@@ -209,7 +209,7 @@ TEST_CASE("load_image_folder: parts and classes that are missing or too many are
   std::filesystem::remove_all(folder / "train/fox");
   check_error<DataError>(load, {(folder / "test").string(), "additional owl"});
   std::filesystem::create_directory(folder / "train/owl");
-  check_error<DataError>(load, {(folder / "train/owl").string(), "holds no picture"});
+  check_error<DataError>(load, {(folder / "train/owl").string(), "contains no pictures"});
 }
 
 TEST_CASE("load_image_folder: pictures of one color alone, and options out of range, are errors") {

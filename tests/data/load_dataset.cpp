@@ -81,7 +81,7 @@ TEST_CASE("load_dataset: nothing found lists the places and what to do") {
                           "test_batch.bin into one of these folders or its subfolder cifar-10-batches-bin"});
   check_error<DataError>([&] { load_from_places("fashion-mnist", {folder / "a"}); },
                          {"fashion-mnist: not found", "apt-get install dataset-fashion-mnist"});
-  check_error<DataError>([] { load_from_places("mnist", {}); }, {"nowhere", "HYPERTAPE_DATA", "HOME"});
+  check_error<DataError>([] { load_from_places("mnist", {}); }, {"no folder", "HYPERTAPE_DATA", "HOME"});
   CHECK(folder.names().empty());
 }
 

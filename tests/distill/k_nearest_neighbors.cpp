@@ -164,8 +164,8 @@ TEST_CASE("k_nearest_neighbors: what does not fit is refused") {
   const auto classify = [&](Index k, const data::LabeledImages& images) {
     NearestNeighbors(glyphs.set).classify(std::array{k}, Distance::l1, images, first(1), WorkerTeam(1));
   };
-  check_error<ArgumentError>([&] { classify(0, glyphs.dataset.test); }, {"cannot ask 0 of 60"});
-  check_error<ArgumentError>([&] { classify(61, glyphs.dataset.test); }, {"cannot ask 61 of 60"});
+  check_error<ArgumentError>([&] { classify(0, glyphs.dataset.test); }, {"needs 1 .. 60 neighbors, got 0"});
+  check_error<ArgumentError>([&] { classify(61, glyphs.dataset.test); }, {"needs 1 .. 60 neighbors, got 61"});
   check_error<ArgumentError>([&] { classify(1, {1, 1, 1, 2, 10, {0, 0}, {0}}); }, {"2 pixels", "784 pixels"});
   glyphs.set.soft_labels = true;
   check_error<ArgumentError>([&] { classify(1, glyphs.dataset.test); }, {"hard labels", "soft"});

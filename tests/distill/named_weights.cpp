@@ -83,7 +83,7 @@ TEST_CASE("named weights: what is missing, misshaped, of another type, unknown o
   fails(npz, {"'fc2.bias'", "float32", "float64"});
   npz = good;
   npz["fc3.bias"] = {{1}, std::vector<float>{1}};
-  fails(npz, {"'fc3.bias'", "tensors of mlp"});
+  fails(npz, {"'fc3.bias'", "a tensor of mlp"});
   npz = good;
   std::get<std::vector<float>>(npz["fc2.bias"].values)[1] = std::numeric_limits<float>::infinity();
   fails(npz, {"finite"});

@@ -194,7 +194,7 @@ TEST_CASE("ridge step: initial weights that end are refused") {
   DistillOptions options = ridge_options();
   options.initialization.random = false;
   check_error<ArgumentError>([&] { Distiller(mlp(), glyphs(), options, WorkerTeam(1)); },
-                             {"needs new initial weights again and again, got 1"});
+                             {"needs random initial weights without end, got 1"});
 }
 
 }  // namespace

@@ -145,7 +145,7 @@ TEST_CASE("trained pool: a network that diverges is named and replaced; weights 
   CHECK(equal(pool[1], weights()[2]));
   const InitialWeights given({weights()[0]});
   check_error<ArgumentError>([&] { TrainedPool(network(), given, RidgeOptions{}, 2, WorkerTeam(1)); },
-                             {"TrainedPool: needs new initial weights again and again, got 1"});
+                             {"TrainedPool: needs random initial weights without end, got 1"});
 }
 
 }  // namespace

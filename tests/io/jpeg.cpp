@@ -67,9 +67,9 @@ TEST_CASE("read_jpeg: a file that is damaged, claims too much or is no JPEG is n
     put_file(path, bytes);
     check_error<DataError>([&] { read_jpeg(path); }, words);
   };
-  fails(whole.substr(0, whole.size() / 2), {path.string(), "the pixels", "sound JPEG data", "Premature end"});
+  fails(whole.substr(0, whole.size() / 2), {path.string(), "the pixels", "valid JPEG data", "Premature end"});
   fails(whole.substr(0, whole.size() - 2), {path.string(), "the pixels", "Premature end"});
-  fails(whole.substr(0, 100), {path.string(), "the header", "sound JPEG data"});
+  fails(whole.substr(0, 100), {path.string(), "the header", "valid JPEG data"});
   fails("", {path.string(), "the header", "Empty input file"});
   fails("no picture", {path.string(), "the header", "Not a JPEG file"});
 
@@ -80,7 +80,7 @@ TEST_CASE("read_jpeg: a file that is damaged, claims too much or is no JPEG is n
   fails(large, {path.string(), "the header", "at most 67108864", "32576 x 32560"});
   std::string corrupt = whole;
   for (std::size_t i = whole.size() / 2; i < whole.size() - 2; ++i) corrupt[i] = static_cast<char>(0xff);
-  fails(corrupt, {path.string(), "the pixels", "sound JPEG data"});
+  fails(corrupt, {path.string(), "the pixels", "valid JPEG data"});
 
   put_jpeg(path, 8, 8, 4, Bytes(256, 100));
   check_error<DataError>([&] { read_jpeg(path); }, {path.string(), "the pixels", "color conversion"});

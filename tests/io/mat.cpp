@@ -137,7 +137,7 @@ TEST_CASE("read_mat: values are as many as the dimensions say, compressed or not
     put(matrix(9, {4, 4}, 9, 128, std::string(128, 'v')));
     check_error<DataError>([&] { read_mat(path); }, {"uint8 values, type 2, found type 9"});
     put(matrix(6, {4, 4}, 14, 16, values));
-    check_error<DataError>([&] { read_mat(path); }, {"a type of numbers, found type 14"});
+    check_error<DataError>([&] { read_mat(path); }, {"a numeric type, found type 14"});
   }
 }
 

@@ -130,13 +130,13 @@ TEST_CASE("read_png: a file that is damaged, claims too much or is no PNG is nam
   fails("no picture", {path.string(), "the header", "the signature of a PNG"});
   std::string corrupt = whole;
   corrupt[whole.size() / 2] = static_cast<char>(~corrupt[whole.size() / 2]);
-  fails(corrupt, {path.string(), "the pixels", "sound PNG data"});
+  fails(corrupt, {path.string(), "the pixels", "valid PNG data"});
   const std::string rest = whole.substr(33);  // after signature and header
   fails(png_header(0, 64) + rest, {path.string(), "the header"});
   fails(png_header(20000, 20000) + rest, {path.string(), "the header", "at most 67108864", "20000 x 20000"});
   fails(png_header(40000, 1) + rest, {path.string(), "the header", "1 .. 32768", "40000 x 1"});
   fails(png_header(8000, 8000) + rest, {path.string(), "the chunks IDAT", "unpacks to 64000000 bytes", "found"});
-  fails(whole.substr(0, whole.size() - 12), {path.string(), "a chunk, the last IEND", "the end of the file after 0"});
+  fails(whole.substr(0, whole.size() - 12), {path.string(), "more chunks up to IEND", "the end of the file after 0"});
   fails(whole.substr(0, whole.size() - 4), {path.string(), "a chunk of 12 bytes", "the end of the file after 8"});
   fails(whole + "x", {path.string(), hypertape::detail::concat("byte ", whole.size(),
                                                                ": expected the end of the file, found 1 bytes")});

@@ -87,7 +87,7 @@ TEST_CASE("UnpackingReader: gzipped files that were joined, and what follows the
   CHECK(text_of(UnpackingReader(folder / "b").read(100)) == "one one ");
   put_file(folder / "b", packed + "garbage");
   check_error<DataError>([&] { UnpackingReader(folder / "b").read(100); },
-                         {"byte 4 of the unpacked", "sound gzip data"});
+                         {"byte 4 of the unpacked", "valid gzip data"});
 }
 
 TEST_CASE("UnpackingReader: unpacking stops where it gains more than any data set does") {
@@ -109,5 +109,5 @@ TEST_CASE("UnpackingReader: a broken gzip stream, and a wrong checksum") {
   SUBCASE("length") { bytes[bytes.size() - 1] ^= 1; }
   put_file(path, bytes);
   check_error<DataError>([&] { UnpackingReader(path).read(1000); },
-                         {path.string(), "byte ", "sound gzip data", "found "});
+                         {path.string(), "byte ", "valid gzip data", "found "});
 }

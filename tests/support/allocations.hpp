@@ -4,8 +4,8 @@
 
 namespace hypertape::testing {
 
-/// How many times this process, all threads together, has called operator new so far. The program that links
-/// allocations.cpp has its operator new replaced by one that counts.
+/// The number of calls of operator new so far in this process, over all threads. Programs that link allocations.cpp
+/// have their operator new replaced by one that counts.
 std::size_t allocations();
 
 }  // namespace hypertape::testing

@@ -8,7 +8,7 @@
 
 namespace hypertape::testing {
 
-/// Checks that the action throws an `E` whose message holds all of these words, in this order.
+/// Checks that the action throws an `E` whose message contains all of these words, in this order.
 template <class E, class Action>
 void check_error(const Action& action, std::initializer_list<std::string_view> words) {
   std::string text;

@@ -4,7 +4,7 @@
 
 namespace hypertape::testing {
 
-/// Checks an elementwise function f of a Var against reference, the same function of a double: values in float and
+/// Checks an elementwise function f of a Var against `reference`, the same function of a double: values in float and
 /// double, and derivatives.
 template <class F, class Reference>
 void check_function(const F& f, const Reference& reference, const Tensor<double>& x) {

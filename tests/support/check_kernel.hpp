@@ -13,15 +13,15 @@
 
 namespace hypertape::testing {
 
-/// Scratch memory of exactly this size, for the address sanitizer to guard, full of NaN so that a value which was never
-/// written shows.
+/// Scratch memory of exactly this size, so that the address sanitizer can guard it, filled with NaN so that a value
+/// that was never written shows.
 template <class T>
 std::vector<T> scratch_of(Index count) {
   return std::vector<T>(static_cast<std::size_t>(count), std::numeric_limits<T>::quiet_NaN());
 }
 
 /// Checks one pass of a bilinear kernel, run(left, right, range, mode, output), that computes a range of `channels`
-/// equal slices of its output (each contiguous), against obvious(left, right, output), which adds to zeros.
+/// equal, contiguous slices of its output. obvious(left, right, output) adds the expected result to zeros.
 template <class T, class Run, class Obvious>
 void check_pass(const Shape& left, const Shape& right, const Shape& output, Index channels, std::uint64_t seed,
                 const Run& run, const Obvious& obvious) {
@@ -39,7 +39,7 @@ void check_pass(const Shape& left, const Shape& right, const Shape& output, Inde
   run(a, b, all, kernels::OutputMode::accumulate, sum);
   CHECK(equal(sum, expected));
 
-  // A piece has the bits of the whole even where sums are rounded, and nothing beside it is touched.
+  // A part has the same bits as in the whole even if sums are rounded, and nothing outside of it changes.
   const Tensor<T> real_a = random_tensor<T>(left, seed + 3), real_b = random_tensor<T>(right, seed + 4);
   const Tensor<T> before = random_tensor<T>(output, seed + 5);
   const Index each = before.size() / channels;

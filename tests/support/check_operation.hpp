@@ -11,20 +11,20 @@
 #include "support/evaluate.hpp"
 #include "support/random_tensor.hpp"
 
-/// What is asked of the derivatives of every operation.
+/// The checks of every operation's derivatives.
 namespace hypertape::testing {
 
-/// The operation under test, of as many Vars as it has inputs.
+/// The operation under test as a function of all its inputs.
 using Function = std::function<Var<double>(std::span<const Var<double>>)>;
 
-/// A central difference with step cbrt(epsilon) = 6e-6 errs by about step^2 and epsilon / step, both near 4e-11, times
-/// higher derivatives and the condition of the function: 1e-7 leaves room for these, and no wrong formula gets below.
+/// A central difference with step cbrt(epsilon) = 6e-6 has errors of about step^2 and epsilon / step, both near 4e-11,
+/// times higher derivatives and the condition of the function. 1e-7 leaves room for these, yet no wrong formula passes.
 constexpr double difference_tolerance = 1e-7;
 
-/// Two exact derivatives differ by the rounding, 1e-16, of some hundred operations, and by cancellation.
+/// Two exact derivatives differ by the rounding errors, 1e-16, of about a hundred operations, and by cancellation.
 constexpr double rounding_tolerance = 1e-12;
 
-/// Everything that is asked of an operation at one point: first and second derivatives, and the Hessian's symmetry.
+/// Checks an operation at one point: first and second derivatives, and the symmetry of the Hessian.
 inline void check_operation(const Function& f, const std::vector<Tensor<double>>& inputs) {
   const GradientCheck check = check_gradient<double>(f, inputs, {.order = 2});
   CHECK(check.pullback <= difference_tolerance);

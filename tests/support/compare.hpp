@@ -10,13 +10,13 @@
 
 namespace hypertape::testing {
 
-/// The same shape and the same values, not one of them NaN.
+/// Whether shapes and values are equal, without any NaN.
 template <class T>
 bool equal(const Tensor<T>& a, const Tensor<T>& b) {
   return a.shape() == b.shape() && std::equal(a.values().begin(), a.values().end(), b.values().begin());
 }
 
-/// |a - b| / |b| for Euclidean norms, |a| where b is zero; NaN if the shapes differ or a value is NaN.
+/// |a - b| / |b| with Euclidean norms, |a| if b is zero; NaN if the shapes differ or a value is NaN.
 template <class A, class B>
 double relative_error(const Tensor<A>& a, const Tensor<B>& b) {
   if (a.shape() != b.shape()) return std::numeric_limits<double>::quiet_NaN();
@@ -29,8 +29,8 @@ double relative_error(const Tensor<A>& a, const Tensor<B>& b) {
   return std::sqrt(scale == 0 ? difference : difference / scale);
 }
 
-/// Checks each value against reference(i), a double. A result of a few operations on numbers near 1 is off by a few
-/// units in the last place of 1, or of the result where that is larger.
+/// Checks each value against the double reference(i). A few operations on numbers near 1 cause errors of a few units in
+/// the last place of 1, or of the result if that is larger.
 template <class T, class Reference>
 void check_values(const Tensor<T>& values, const Reference& reference) {
   constexpr double roundings = 8 * static_cast<double>(std::numeric_limits<T>::epsilon());

@@ -7,7 +7,7 @@
 
 namespace hypertape::testing {
 
-/// Sets or unsets an environment variable, and puts it back when the test ends.
+/// Sets or unsets an environment variable, and restores it when the test ends.
 class ScopedVariable {
  public:
   ScopedVariable(const char* name, const std::optional<std::string>& value) : name_(name) {

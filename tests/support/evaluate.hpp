@@ -7,7 +7,7 @@
 
 namespace hypertape::testing {
 
-/// Each tensor as a leaf.
+/// Records each tensor as a leaf.
 template <class T>
 std::vector<Var<T>> leaves(Tape<T>& tape, const std::vector<Tensor<T>>& tensors) {
   std::vector<Var<T>> out;
@@ -15,7 +15,7 @@ std::vector<Var<T>> leaves(Tape<T>& tape, const std::vector<Tensor<T>>& tensors)
   return out;
 }
 
-/// f of the inputs, for f from a span of Vars to a Var.
+/// The value of f at these inputs; f takes a span of Vars and returns a Var.
 template <class T, class Function>
 Tensor<T> evaluate(const Function& f, const std::vector<Tensor<T>>& inputs) {
   Tape<T> tape;

@@ -9,7 +9,8 @@
 #include "hypertape/unroll/outer_loss.hpp"
 #include "support/small_problem.hpp"
 
-/// The small problem with an inner loss of hyperparameters and the step, and an outer loss of what training was given.
+/// The small problem with an inner loss that depends on hyperparameters and on the step's number, and an outer loss
+/// that depends on the inputs of training.
 namespace hypertape::testing {
 
 inline const auto step_loss = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi, Index t) {

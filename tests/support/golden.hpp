@@ -13,7 +13,7 @@
 #include "hypertape/core/row_major.hpp"
 #include "hypertape/nn/parameters.hpp"
 
-/// The golden values of tests/golden and the inputs that they were made from; the formulas are those of
+/// The golden values in tests/golden and the inputs that they were computed from; the formulas are the same as in
 /// tests/golden/lenet_hypergradient.py.
 namespace hypertape::testing {
 
@@ -32,7 +32,7 @@ Tensor<T> golden_images(std::uint64_t salt, const Shape& shape) {
   return from_row_major(shape, std::span<const T>(values));
 }
 
-/// A flat vector of weights, uniform within sqrt(3 / fan_in), and biases, within 0.1 of their start.
+/// A flat vector of weights, uniform within sqrt(3 / fan_in), and biases within 0.1 of their initial value.
 template <class T>
 Tensor<T> golden_weights(std::uint64_t salt, const nn::Parameters& parameters) {
   Tensor<T> theta(Shape{parameters.size()});
@@ -49,7 +49,7 @@ Tensor<T> golden_weights(std::uint64_t salt, const nn::Parameters& parameters) {
 /// The blocks of a file of golden values, by name.
 using Golden = std::map<std::string, std::vector<double>>;
 
-/// Those of tests/golden/NAME.txt.
+/// Reads tests/golden/NAME.txt.
 inline Golden read_golden(const std::string& golden_name) {
   const std::string path = hypertape::detail::concat(HYPERTAPE_TEST_FOLDER "/golden/", golden_name, ".txt");
   std::ifstream file(path);
@@ -71,7 +71,8 @@ inline Golden read_golden(const std::string& golden_name) {
   return blocks;
 }
 
-/// The relative error |got - want| / |want| of the stored parts of a gradient: its norm, its samples, its projections.
+/// Checks the relative error |got - want| / |want| of the stored parts of a gradient: its norm, samples and
+/// projections.
 template <class T>
 void check_parts(const Golden& golden, const std::string& name, const std::vector<T>& got, std::size_t every,
                  double tolerance) {

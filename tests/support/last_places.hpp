@@ -7,8 +7,9 @@
 
 namespace hypertape::testing {
 
-/// The largest distance of y[i] from `exact(x[i])`, a function of a wider type, in units of its last place, which is
-/// the same for all subnormal numbers. Infinity unless NaN and infinity come where they must.
+/// The largest distance of y[i] from `exact_of(x[i])`, a function of a wider type, in units of the last place of the
+/// exact value; all subnormal numbers share the same unit. Infinity unless NaN and infinity occur exactly where they
+/// should.
 template <class T, class Exact>
 double worst_in_last_places(const std::vector<T>& y, const std::vector<T>& x, const Exact& exact_of) {
   using Limits = std::numeric_limits<T>;

@@ -5,14 +5,14 @@
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/optim/custom_rule.hpp"
 
-/// A learned optimizer (Andrychowicz et al. 2016, without their recurrence).
+/// A learned optimizer (Andrychowicz et al. 2016, without recurrence).
 namespace hypertape::testing {
 
-/// How many weights its network has.
+/// The number of weights of its network.
 inline constexpr Index learned_optimizer_size = 16;
 
-/// A network with one hidden layer of four tanh units, the same for each weight, takes gradient and velocity, and says
-/// where to go; its weights are phi.
+/// The rule: a network with one hidden layer of four tanh units, shared by all weights, maps a weight's gradient and
+/// velocity to its step. The network's weights are phi.
 template <class T>
 auto learned_optimizer() {
   return optim::CustomRule{1, [](Var<T> theta, auto slots, Var<T> gradient, Var<T> rate, Var<T> phi) {

@@ -9,7 +9,7 @@
 
 namespace hypertape::testing {
 
-/// Writes the four files of a tiny MNIST: image n shows n in every pixel and has the label n mod 10.
+/// Writes the four files of a tiny MNIST: image n has the value n in every pixel and the label n mod 10.
 inline void put_mnist_files(const std::filesystem::path& folder, Index train_count, Index test_count) {
   std::filesystem::create_directories(folder);
   for (std::size_t part = 0; part < 2; ++part) {

@@ -5,7 +5,7 @@
 
 namespace hypertape::testing {
 
-/// The seven nested loops of a convolution: visit(input offset, weight offset, output offset) for every product
+/// The seven nested loops of a convolution: calls visit(input offset, weight offset, output offset) for every product
 /// input * weight that is a term of an output.
 template <class Visit>
 void for_each_product(const kernels::Conv2dGeometry& g, const Visit& visit) {

@@ -20,10 +20,10 @@
 #include "hypertape/optim/weight_decay.hpp"
 #include "support/golden.hpp"
 
-/// The runs of tests/golden/optimizers.py, which defines them, and their inputs.
+/// The runs defined in tests/golden/optimizers.py, and their inputs.
 namespace hypertape::testing {
 
-/// A rule, and the middle of its learning rates.
+/// An update rule, and the middle of its learning rates.
 struct OptimizerRun {
   std::string name;
   double rate;
@@ -53,7 +53,7 @@ inline std::vector<OptimizerRun> optimizer_runs() {
           {"clip_momentum_decay", 0.1, ClippedByNorm{decayed_heavy_ball, 0.5}}};
 }
 
-/// Their inputs.
+/// The inputs of these runs.
 struct OptimizerInputs {
   static constexpr Index steps = 2, epochs = 10;
   Tensor<double> theta0{Shape{13}};
@@ -76,7 +76,7 @@ struct OptimizerInputs {
   }
 };
 
-/// Outputs (N, 1) of the network.
+/// The outputs (N, 1) of the network.
 inline Var<double> optimizer_network(Var<double> theta, Var<double> x) {
   const Var<double> h = tanh(linear(x, theta.slice(0, {3, 2}), theta.slice(6, {3})));
   return linear(h, theta.slice(9, {1, 3}), theta.slice(12, {1}));
@@ -95,7 +95,7 @@ inline Var<double> optimizer_outer_loss(Var<double> theta) {
 
 inline Golden optimizer_golden() { return read_golden("optimizers"); }
 
-/// The relative error of all these tensors, one after the other and each row by row, against a block.
+/// The relative error of these tensors, concatenated in row-major order, against a golden block.
 inline double golden_error(const Golden& golden, const std::string& block, const std::vector<Tensor<double>>& got) {
   const std::vector<double>& expected = golden.at(block);
   double difference = 0, size = 0;

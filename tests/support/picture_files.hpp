@@ -20,8 +20,8 @@
 
 namespace hypertape::testing {
 
-/// Writes rows of 1 (gray), 3 (red, green, blue) or 4 (CMYK) bytes a pixel as JPEG of the best quality; progressive
-/// with the usual scans, or with these.
+/// Writes a JPEG of the best quality from rows of pixels of 1 (gray), 3 (red, green, blue) or 4 (CMYK) bytes. A
+/// progressive one has the usual scans, or the given ones.
 inline void put_jpeg(const std::filesystem::path& path, Index width, Index height, int channels,
                      std::vector<std::uint8_t> bytes, bool progressive = false,
                      const std::vector<jpeg_scan_info>& scans = {}) {
@@ -53,7 +53,7 @@ inline void put_jpeg(const std::filesystem::path& path, Index width, Index heigh
   jpeg_destroy_compress(&info);
 }
 
-/// A PNG as its specification describes it.
+/// The properties of a PNG, in the terms of its specification.
 struct PngKind {
   int bit_depth = 8;
   int color_type = PNG_COLOR_TYPE_GRAY;
@@ -62,7 +62,7 @@ struct PngKind {
   std::vector<std::uint8_t> palette_alpha = {};
 };
 
-/// Writes rows of bytes as the kind packs them.
+/// Writes rows of bytes, packed as `kind` says.
 inline void put_png(const std::filesystem::path& path, Index width, const PngKind& kind,
                     std::vector<std::vector<std::uint8_t>> rows) {
   const io::detail::InputFile file(std::fopen(path.c_str(), "wb"));
@@ -85,7 +85,7 @@ inline void put_png(const std::filesystem::path& path, Index width, const PngKin
   png_destroy_write_struct(&png, &info);
 }
 
-/// Writes a folder of pictures for `--dataset folder`: generated glyphs of 28 x 28, class k shows the digit k.
+/// Writes a folder of pictures for `--dataset folder`: generated glyphs of 28 x 28, where class k shows the digit k.
 inline void put_glyph_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
                              Index train_count, Index test_count) {
   const data::Dataset glyphs = data::generate_glyphs(10 * train_count, 10 * test_count, 1);

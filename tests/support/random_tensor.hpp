@@ -5,7 +5,7 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
 
-/// Tensors to test with, the same for the same seed.
+/// Tensors for tests, the same for the same seed.
 namespace hypertape::testing {
 
 /// Standard normal values.
@@ -17,7 +17,7 @@ Tensor<T> random_tensor(const Shape& shape, std::uint64_t seed = 1) {
   return out;
 }
 
-/// Values in [0.5, 1.5), for a logarithm or a divisor.
+/// Values in [0.5, 1.5), for logarithms or divisors.
 template <class T>
 Tensor<T> positive_tensor(const Shape& shape, std::uint64_t seed = 1) {
   Random random(seed);
@@ -26,8 +26,8 @@ Tensor<T> positive_tensor(const Shape& shape, std::uint64_t seed = 1) {
   return out;
 }
 
-/// Whole numbers from -4 to 4. Up to a million products of two of them add up without rounding even in float: whatever
-/// the order of the sum, its bits are those of the obvious loop.
+/// Integers from -4 to 4. Up to a million products of two of them add up without rounding even in float, so any order
+/// of the sum gives the bits of the obvious loop.
 template <class T>
 Tensor<T> whole_numbers(const Shape& shape, std::uint64_t seed = 1) {
   Random random(seed);

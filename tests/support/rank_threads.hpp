@@ -18,12 +18,12 @@ namespace hypertape::testing {
 class RankThreads final : public Communicator {
   using Bytes = std::vector<std::byte>;
 
-  /// What is under way between the ranks of one group.
+  /// The messages in transit within one group of ranks.
   struct Exchange {
     std::mutex lock;
     std::condition_variable arrived;
-    std::map<std::pair<int, int>, std::deque<Bytes>> messages;       // from, to
-    std::map<std::pair<int, int>, std::shared_ptr<Exchange>> parts;  // number of the split, group
+    std::map<std::pair<int, int>, std::deque<Bytes>> messages;       // by (from, to)
+    std::map<std::pair<int, int>, std::shared_ptr<Exchange>> parts;  // by (number of the split, group)
   };
 
  public:
@@ -32,7 +32,7 @@ class RankThreads final : public Communicator {
   RankThreads(PartOf whole, std::shared_ptr<Exchange> exchange, int rank, int size)
       : Communicator(whole), exchange_(std::move(exchange)), rank_(rank), size_(size) {}
 
-  /// Calls body(ranks) on each of so many ranks. What the lowest that throws does is thrown here.
+  /// Calls body(ranks) on each of `size` ranks. If any throw, rethrows the exception of the lowest such rank.
   template <class Body>
   static void run(int size, const Body& body) {
     const auto exchange = std::make_shared<Exchange>();

@@ -9,8 +9,8 @@
 
 namespace hypertape::testing {
 
-/// A routed convolution of N samples: its forward pass by the kernel, and everything that the obvious loops say of it.
-/// Whole numbers make every sum exact, whatever its order, and many windows have ties.
+/// A routed convolution of N samples: its forward pass by the kernel, and the expected results by the obvious loops.
+/// Integers make every sum exact in any order, and give many windows ties.
 template <class T>
 struct RoutedLayer {
   kernels::RoutedConv2dGeometry g;
@@ -35,13 +35,13 @@ struct RoutedLayer {
     kernels::routed_conv2d(g, samples, x.data(), weight.data(), bias.data(), y.data(), routes(), scratch.data());
   }
 
-  /// Element (c, row, column) of the padded image of sample n: none (-1) in the padding.
+  /// The offset of element (c, row, column) of the padded image of sample n; -1 in the padding.
   Index input_at(Index n, Index c, Index row, Index column) const {
     const Index h = row - g.conv.padding, w = column - g.conv.padding;
     if (h < 0 || h >= g.conv.H || w < 0 || w >= g.conv.W) return -1;
     return hypertape::detail::offset_of(g.input(), n, c, h, w);
   }
-  /// visit(offset of the input, offset of the weight) for the products of channel o with the patch from `pixel` on.
+  /// Calls visit(input offset, weight offset) for the products of channel o with the patch that begins at `pixel`.
   template <class Visit>
   void for_each_product(Index n, Index o, Index pixel, const Visit& visit) const {
     const Index K = g.conv.K, row = pixel / g.padded_columns(), column = pixel % g.padded_columns();
@@ -54,7 +54,7 @@ struct RoutedLayer {
       }
     }
   }
-  /// <w[o], patch of the images from `pixel` on>.
+  /// <w[o], patch of the images that begins at `pixel`>.
   T product(const Tensor<T>& images, const Tensor<T>& w, Index n, Index o, Index pixel) const {
     T sum = 0;
     for_each_product(n, o, pixel, [&](Index in, Index at) { sum += images[in] * w[at]; });
@@ -64,7 +64,7 @@ struct RoutedLayer {
     return hypertape::detail::offset_of(g.output(), n, o, window / g.pool.OW(), window % g.pool.OW());
   }
 
-  /// visit(sample, channel, window, value, pixel of the patch) for each output, by the obvious loops.
+  /// Calls visit(sample, channel, window, value, pixel of the patch) for each output, computed by the obvious loops.
   template <class Visit>
   void for_each_output(const Visit& visit) const {
     for (Index n = 0; n < g.conv.N; ++n) {
@@ -88,7 +88,7 @@ struct RoutedLayer {
       }
     }
   }
-  /// visit(sample, channel, offset of the output, pixel of the patch) for each route.
+  /// Calls visit(sample, channel, output offset, pixel of the patch) for each route.
   template <class Visit>
   void for_each_route(const Visit& visit) const {
     for (Index n = 0; n < g.conv.N; ++n) {
@@ -103,8 +103,8 @@ struct RoutedLayer {
   }
 };
 
-/// Rows of a patch of less than a register, of one and of several; kernels of a tile and of two; channels of the output
-/// in half a vector, one, four, and in between; every way to pool, and to compute the forward pass.
+/// Layers that cover rows of a patch of less than one register, one, and several; kernels of one tile and of two;
+/// output channels of half a vector, one, four, and in between; all ways of pooling, and of computing the forward pass.
 template <class T, class Visit>
 void for_each_routed_layer(const Visit& visit) {
   visit(RoutedLayer<T>({.N = 2, .C = 1, .H = 12, .W = 11, .O = 6, .K = 5, .padding = 2}, 2, 2, 0));

@@ -12,10 +12,10 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/optim/rule.hpp"
 
-/// Steps of an update rule, with their derivatives, on inputs that can be visited one by one.
+/// Steps of an update rule and their derivatives, on inputs that can be visited one by one.
 namespace hypertape::testing {
 
-/// All that a step is given, or the derivatives with respect to it, or its tangent.
+/// All inputs of a step, or the derivatives with respect to them, or their tangent.
 template <class T>
 struct StepParts {
   optim::Iterate<T> iterate;
@@ -36,14 +36,14 @@ struct StepParts {
     return parts;
   }
 
-  /// The same shapes, all 0.
+  /// The same shapes, filled with 0.
   StepParts zeros() const {
     StepParts out = *this;
     for (auto& [name, values] : out.named()) std::fill(values.begin(), values.end(), T(0));
     return out;
   }
 
-  /// In another precision.
+  /// Converts to another precision.
   template <class U>
   StepParts<U> to() const {
     StepParts<U> out{{cast<U>(iterate.theta), {}}, cast<U>(gradient), {}, {}, cast<U>(phi)};
@@ -54,7 +54,7 @@ struct StepParts {
   }
 };
 
-/// A rule, the groups of its weights, and the step that is taken.
+/// A rule, its weight groups, and the number of the step to take.
 template <class T>
 struct RuleSteps {
   optim::Rule<T> rule;
@@ -67,8 +67,8 @@ struct RuleSteps {
     groups.assign(weights, sizes);
   }
 
-  /// Normal values, gradients at least 0.5 away from 0, where some steps bend sharply, means of squares in [2, 3),
-  /// rates in [0.05, 0.15), the rule's coefficients.
+  /// Random inputs: normal values; gradients at least 0.5 away from 0, where some steps bend sharply; means of squares
+  /// in [2, 3); rates in [0.05, 0.15); the rule's coefficients.
   StepParts<T> random_inputs(Index weights, const Tensor<T>& phi, std::uint64_t seed = 1) const {
     Random random(seed);
     const auto normal = [&] {
@@ -89,7 +89,7 @@ struct RuleSteps {
     return in;
   }
 
-  /// Normal values of the inputs' shapes: a tangent, or derivatives.
+  /// Normal values in the shapes of the inputs: a tangent, or derivatives.
   static StepParts<T> random_like(const StepParts<T>& in, std::uint64_t seed) {
     Random random(seed);
     StepParts<T> out = in.zeros();
@@ -109,12 +109,12 @@ struct RuleSteps {
     return to;
   }
 
-  /// The derivatives with respect to the inputs, of <bar, s_{t+1}>.
+  /// The derivatives of <bar, s_{t+1}> with respect to the inputs.
   StepParts<T> adjoint(const StepParts<T>& in, const optim::Iterate<T>& bar) const {
     const optim::Iterate<T> to = stepped(in);
     StepParts<T> out = in.zeros();
     out.iterate = bar;
-    out.gradient.fill(T(7));  // is to be written
+    out.gradient.fill(T(7));  // must be overwritten
     rule->clone()->adjoint(inputs(in), to, {out.iterate, out.gradient, out.rates, out.coefficients, out.phi}, team);
     return out;
   }
@@ -128,7 +128,7 @@ struct RuleSteps {
   }
 };
 
-/// The inner product of two iterates, and the sum of the products' magnitudes.
+/// The inner product of two iterates, and the sum of the magnitudes of its terms.
 template <class T>
 std::pair<double, double> inner_product(const optim::Iterate<T>& a, const optim::Iterate<T>& b) {
   double sum = 0, size = 0;

@@ -10,7 +10,8 @@
 
 namespace hypertape::testing {
 
-/// Checks that the tensors which f() returns have the same bits if all is done by this thread. Returns those of a team.
+/// Checks that the tensors returned by f() have the same bits if this thread does all the work. Returns the tensors
+/// computed by a team.
 template <class F>
 auto same_on_one_thread(const F& f) {
   decltype(f()) serial;

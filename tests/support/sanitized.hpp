@@ -2,8 +2,8 @@
 
 namespace hypertape::testing {
 
-/// Whether this program was built with a sanitizer, which has no say in values: what compares very many of them may
-/// then do with fewer.
+/// Whether this program was built with a sanitizer. Sanitizers do not affect values, so tests that compare very many of
+/// them may then use fewer.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool sanitized = true;
 #elif defined(__has_feature)

@@ -5,7 +5,7 @@
 #include "hypertape/unroll/inner_loop.hpp"
 #include "support/random_tensor.hpp"
 
-/// A small, smooth training problem: a tanh network of 4-5-3 widths, soft labels.
+/// A small, smooth training problem: a tanh network of widths 4-5-3 and soft labels.
 namespace hypertape::testing {
 
 inline const nn::Mlp& small_network() {
@@ -13,7 +13,7 @@ inline const nn::Mlp& small_network() {
   return network;
 }
 
-/// Softmax cross-entropy of the small network: the inner loss, and the outer loss on data of its own.
+/// Softmax cross-entropy of the small network: the inner loss, and the outer loss on other data.
 struct SmallLoss {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y) const {
@@ -21,7 +21,7 @@ struct SmallLoss {
   }
 };
 
-/// Labels with positive weights that do not add up to one: nothing may rely on that.
+/// Labels are positive weights that do not sum to one, as nothing may rely on that.
 template <class T>
 InnerLoop<T> small_loop(Index steps, Index epochs, Index samples = 6) {
   InnerLoop<T> loop;

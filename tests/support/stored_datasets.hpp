@@ -17,7 +17,7 @@
 
 namespace hypertape::testing {
 
-/// A line of USPS: this label, and paper with one pixel of ink at `ink`.
+/// A line of USPS: a label, and paper with one pixel of ink at `ink`.
 inline std::string usps_line(int label, int ink) {
   std::string line = std::to_string(label) + ".0000";
   for (int i = 0; i < 256; ++i) line += i == ink ? " 1.0000" : " -1.0000";
@@ -37,7 +37,7 @@ inline void put_usps_files(const std::filesystem::path& folder, int train_count,
 /// Pixel `i` of image `n` in the tiny CIFAR-10 and SVHN.
 inline std::uint8_t stored_pixel(std::size_t n, std::size_t i) { return static_cast<std::uint8_t>(i * i / 7 + 31 * n); }
 
-/// Writes the six files of a tiny CIFAR-10, each of `count` images; the image n of each has the label n mod 10.
+/// Writes the six files of a tiny CIFAR-10 with `count` images each; image n of each file has the label n mod 10.
 inline void put_cifar10_files(const std::filesystem::path& folder, std::size_t count) {
   std::filesystem::create_directories(folder);
   for (std::size_t file = 0; file < data::cifar10_files.size(); ++file) {
@@ -50,7 +50,7 @@ inline void put_cifar10_files(const std::filesystem::path& folder, std::size_t c
   }
 }
 
-/// A variable of a MAT file; its values are those of one of the two vectors, column-major.
+/// A variable of a MAT file; one of the two vectors holds its values, column-major.
 struct MatArray {
   const char* name;
   std::vector<std::size_t> dims;
@@ -78,14 +78,14 @@ inline void put_mat_file(const std::filesystem::path& path, std::vector<MatArray
   }
 }
 
-/// X of a tiny SVHN: byte i of its column-major values is that of image i / 3072.
+/// X of a tiny SVHN: byte i of its column-major values belongs to image i / 3072.
 inline MatArray svhn_images(std::size_t count) {
   MatArray x{"X", {32, 32, 3, count}, {}, {}};
   for (std::size_t i = 0; i < 3072 * count; ++i) x.bytes.push_back(stored_pixel(i / 3072, i % 3072));
   return x;
 }
 
-/// y of a tiny SVHN: the digit of image n is n mod 10, stored as 10 where it is 0.
+/// y of a tiny SVHN: the digit of image n is n mod 10, with 0 stored as 10.
 inline MatArray svhn_labels(std::size_t count) {
   MatArray y{"y", {count, 1}, {}, {}};
   for (std::size_t n = 0; n < count; ++n) y.doubles.push_back(n % 10 == 0 ? 10 : static_cast<double>(n % 10));

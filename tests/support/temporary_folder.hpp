@@ -21,7 +21,7 @@
 
 namespace hypertape::testing {
 
-/// A folder of its own for a test, which goes with everything in it when the test ends.
+/// A temporary folder for a test, which is deleted with its content when the test ends.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -39,7 +39,7 @@ class TemporaryFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
-  /// The names of everything in it, sorted: what a failed operation left behind shows here.
+  /// The sorted names of everything in the folder, which shows what a failed operation left behind.
   std::vector<std::string> names() const {
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator(path_)) found.push_back(entry.path().filename());
@@ -51,8 +51,8 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// Takes all rights to a file or folder away while it lives. Nothing is closed to the superuser, who becomes somebody
-/// else for that time.
+/// Removes all permissions from a file or folder while it exists. As these do not bind root, root becomes another user
+/// for that time.
 class Closed {
  public:
   explicit Closed(std::filesystem::path path) : path_(std::move(path)) {
@@ -66,11 +66,12 @@ class Closed {
   ~Closed() {
     if (became_another_ && ::seteuid(superuser) != 0) std::abort();
 #ifdef __linux__
-    if (became_another_) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // lost with the rights; the leak sanitizer needs it
+    if (became_another_)
+      ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // lost when the user changed; the leak sanitizer needs it
 #endif
     set(path_, std::filesystem::perms::owner_all);
   }
-  /// False where the superuser cannot become somebody else, or that one cannot look into the folder it is in.
+  /// False if root cannot become another user, or that user cannot access the parent folder.
   explicit operator bool() const {
     const bool beside = ::faccessat(AT_FDCWD, path_.parent_path().c_str(), R_OK | X_OK, AT_EACCESS) == 0;
     return beside && ::faccessat(AT_FDCWD, path_.c_str(), R_OK, AT_EACCESS) != 0;

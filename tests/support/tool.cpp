@@ -17,7 +17,8 @@
 namespace hypertape::testing {
 namespace {
 
-/// A folder for HYPERTAPE_DATA, with glyphs as files of MNIST: the tool's own glyphs are many, and drawn in each run.
+/// A folder for HYPERTAPE_DATA with glyphs as MNIST files: the tool's own glyphs are many, and are drawn anew in each
+/// run.
 class SmallData {
  public:
   SmallData() : variable_("HYPERTAPE_DATA", folder_.path().string()) {

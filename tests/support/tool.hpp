@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-/// Runs the tool as a shell would, with a small `--dataset mnist` at hand: 2,000 training and 300 test images, drawn
-/// ones.
+/// Runs the tool as a shell would, with a small `--dataset mnist` available: 2,000 training and 300 test images of
+/// generated glyphs.
 namespace hypertape::testing {
 
 struct Result {
@@ -19,13 +19,14 @@ struct Result {
 Result shell(const std::string& command);
 Result tool(const std::string& arguments);
 
-/// Checks that the tool exits with this code, and says all of these words.
+/// Checks that the tool exits with this code and prints all of these words.
 void check_exit(const std::string& arguments, int exit_code, std::initializer_list<std::string> words);
 
-/// Runs the tool in the background, sends it this signal ("INT") once it has written the file, and waits for its end.
+/// Runs the tool in the background, sends it this signal ("INT") once it has written the file, and waits until it
+/// exits.
 Result tool_with_signal(const std::string& arguments, const std::filesystem::path& file, const std::string& signal);
 
-/// A run that takes moments.
+/// The arguments of a run that takes only moments.
 std::string quick(const std::filesystem::path& out);
 
 }  // namespace hypertape::testing

@@ -78,7 +78,7 @@ TEST_CASE("tool: a set without an order by Adam, gone on from, tested by both pr
   CHECK(summary("second")["protocol"]["labels"] == "soft");
   check_exit(learn + " --images-per-class 3" + from + " --out " + path("third"), 2, {"images-per-class"});
   check_exit("distill --iterations 4 --steps 3" + common + from + " --out " + path("third"), 2,
-             {"start from has 20 images, 3 times 1 of 10 classes"});
+             {"start from has 20 images, expected 3 times 1 of 10 classes"});
   for (const char* protocol : {"paper", "free --epochs 10"}) {
     REQUIRE(tool("evaluate --protocol " + std::string(protocol) + common.substr(0, common.find(" --validation")) +
                  " --distilled " + path("second/distilled.npz") + " --out " + path("tested"))

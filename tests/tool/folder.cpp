@@ -308,9 +308,9 @@ TEST_CASE("tool: bad pictures of a folder are named and stop the run, unless the
   check_exit(run + " --skip-bad", 0, {"left out 4 pictures", "a.png", "c.jpeg: byte 0", "and 1 more"});
   CHECK(nlohmann::json::parse(file_bytes(out / "config.json"))["skip_bad"] == true);
   for (const auto& entry : std::filesystem::directory_iterator(data / "test" / "ring")) put_file(entry.path(), "");
-  check_exit(run + " --skip-bad", 1, {(data / "test" / "ring").string(), "none of its pictures can be read (10)"});
+  check_exit(run + " --skip-bad", 1, {(data / "test" / "ring").string(), "none of its 10 pictures can be read"});
   std::filesystem::remove_all(data / "test" / "ring");
-  check_exit(run, 1, {"test: needs the classes that train has: missing ring"});
+  check_exit(run, 1, {"test: must have the same classes as train: missing ring"});
 }
 
 TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere") {

@@ -104,8 +104,9 @@ def in_frame(page, width, script):
     frame = work / "frame.html"
     frame.write_text(f"""<!DOCTYPE html><iframe src="{page.as_uri()}" style="width: {width}px; height: 800px"></iframe>
 <p id="said"></p><script>
-document.querySelector('iframe').onload = (event) => setTimeout(() => {{
-  const view = event.target.contentWindow;
+const frame = document.querySelector('iframe');
+frame.onload = () => setTimeout(() => {{
+  const view = frame.contentWindow;
   document.getElementById('said').textContent = (() => {{ {script} }})();
 }}, 500);
 </script>""")

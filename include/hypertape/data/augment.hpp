@@ -18,21 +18,21 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
-/// How images are varied at random, real and distilled ones alike, each time that they are seen (differentiable
-/// augmentation, Zhao and Bilen 2021). Every variation is an affine map of the image's values, whose adjoint is
-/// `augment_adjoint`. Values are normalized ones, and zero outside of the image.
+/// How images, real and distilled alike, are randomly varied each time they are used (differentiable augmentation, Zhao
+/// and Bilen 2021). Every variation is an affine map of the image's values; its adjoint is `augment_adjoint`. Values
+/// are normalized, and zero outside of the image.
 struct Augmentation {
-  bool flip = false;      ///< left and right are swapped with probability 1/2
-  Index crop = 0;         ///< the image is moved by up to so many pixels, to each side
-  double scale = 1;       ///< rows and columns are stretched by factors in [1 / scale, scale], each by one of its own
-  double rotate = 0;      ///< the image is turned by up to so many degrees, to each side
-  double brightness = 0;  ///< up to half of it is added to all values, or subtracted
-  double cutout = 0;      ///< a square with this share of the image's sides becomes zero, around a random pixel
+  bool flip = false;      ///< mirror left to right with probability 1/2
+  Index crop = 0;         ///< shift by up to this many pixels in each direction
+  double scale = 1;       ///< stretch rows and columns by independent factors in [1 / scale, scale]
+  double rotate = 0;      ///< rotate by up to this many degrees either way
+  double brightness = 0;  ///< add a value in [-brightness / 2, brightness / 2] to all values
+  double cutout = 0;      ///< zero a rectangle around a random pixel, its sides this share of the image's
 
-  /// Whether nothing is varied.
+  /// Whether images stay as they are.
   bool is_none() const { return *this == Augmentation{}; }
 
-  /// @throws ArgumentError, naming the first value that is out of its range.
+  /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
     const auto expect = [](bool valid, const char* name, const char* range, auto value) {
       if (!valid) throw ArgumentError("augmentation: ", name, " needs ", range, ", got ", value);
@@ -54,8 +54,8 @@ struct Augmentation {
   }
 };
 
-/// An augmentation in words, such as `flip,crop=4,scale=1.2,rotate=15,brightness=1,cutout=0.5`, or `none`;
-/// `augmentation_from_text` reads them to the same bits.
+/// An augmentation as text, such as `flip,crop=4,scale=1.2,rotate=15,brightness=1,cutout=0.5`, or `none`;
+/// `augmentation_from_text` reads it back to the same bits.
 inline std::string text_of(const Augmentation& augmentation) {
   std::string text;
   const auto add = [&](bool varied, const char* name, auto value) {
@@ -70,13 +70,13 @@ inline std::string text_of(const Augmentation& augmentation) {
   return text.empty() ? "none" : text;
 }
 
-/// The augmentation of these words: `none`, or a list of flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES,
-/// brightness=VALUE and cutout=SHARE. @throws ArgumentError for other words, or a value out of its range.
+/// Parses the text of an augmentation, which is `none` or a list of flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES,
+/// brightness=VALUE and cutout=SHARE. @throws ArgumentError for other text, or a value out of range.
 inline Augmentation augmentation_from_text(const std::string& text) {
   const auto refuse = [&](const auto&... what) {
     throw ArgumentError("augmentation '", text, "': ", what...,
-                        "; it is none, or a list of flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES, brightness=VALUE "
-                        "and cutout=SHARE");
+                        "; expected none, or a list of flip, crop=PIXELS, scale=FACTOR, rotate=DEGREES, "
+                        "brightness=VALUE and cutout=SHARE");
   };
   Augmentation augmentation;
   if (text == "none") return augmentation;
@@ -90,7 +90,7 @@ inline Augmentation augmentation_from_text(const std::string& text) {
     const bool is_number =
         name == "crop" || name == "scale" || name == "rotate" || name == "brightness" || name == "cutout";
     if (name != "flip" && !is_number) refuse("there is no '", name, "'");
-    if (value.has_value() != is_number) refuse(name, is_number ? " needs a value" : " has no value");
+    if (value.has_value() != is_number) refuse(name, is_number ? " needs a value" : " takes no value");
     if (name == "flip") augmentation.flip = true;
     if (name == "crop") {
       augmentation.crop = std::abs(*value) <= 1e6 ? static_cast<Index>(*value) : -1;
@@ -105,19 +105,20 @@ inline Augmentation augmentation_from_text(const std::string& text) {
   return augmentation;
 }
 
-/// Which draws a block of a batch takes. Sample i of the block depends on (seed, batch, first + i) alone, and so not on
-/// how the batch is cut into blocks.
+/// Which random draws a block of a batch uses. Those of sample i in the block depend only on (seed, batch, first + i),
+/// and so not on how the batch is split into blocks.
 struct AugmentationDraws {
   std::uint64_t seed = 0;   ///< of the run
   std::uint64_t batch = 0;  ///< number of the batch
-  Index first = 0;          ///< position in the batch of the block's first sample
+  Index first = 0;          ///< position of the block's first sample in the batch
 };
 
 namespace detail {
 
-/// The cosine and the sine of an angle of at most pi, to about 1e-15, by their series: the same bits everywhere.
+/// Cosine and sine of an angle of at most pi, to about 1e-15, by their Taylor series: unlike the standard library's,
+/// the bits are the same on every machine.
 inline std::array<double, 2> cosine_and_sine(double angle) {
-  double cosine = 1, sine = 1;  // of which the sine's lacks a factor of the angle
+  double cosine = 1, sine = 1;  // the sine's series without its factor `angle`
   const double square = angle * angle;
   for (int n = 16; n >= 1; --n) {
     cosine = std::fma(-square / ((2 * n - 1) * (2 * n)), cosine, 1.0);
@@ -126,12 +127,13 @@ inline std::array<double, 2> cosine_and_sine(double angle) {
   return {cosine, angle * sine};
 }
 
-/// What becomes of one image: value (y, x) is zero where it is cut, else brightness + the value at its source.
+/// The variation of one image: pixel (y, x) becomes zero in the cut-out rectangle, elsewhere the value at its source
+/// plus the brightness.
 struct Variation {
-  std::array<double, 4> matrix;  // takes (y, x), both relative to the center, to the place of its source
-  double down, right;            // that this place is moved by
-  double brightness;             // that is added
-  Range cut_rows, cut_columns;   // of the square that is cut
+  std::array<double, 4> matrix;  // maps (y, x) to its source, both relative to the center
+  double down, right;            // shift of the source
+  double brightness;             // added to each value
+  Range cut_rows, cut_columns;   // the cut-out rectangle
 
   Variation(const Augmentation& augmentation, Index height, Index width, Random random) {
     const auto moved = [&] { return static_cast<double>(random.below(2 * augmentation.crop + 1) - augmentation.crop); };
@@ -160,8 +162,9 @@ struct Variation {
   }
 };
 
-/// Calls tap(n, to, from, weight) for each value `to` of each image and each of the up to four values `from` that it is
-/// made of, and shift(n, to, b) with what is added to it; places are those of one channel, y * width + x.
+/// Calls tap(n, to, from, weight) for each value `to` of each image and each of the up to four values `from` that it
+/// interpolates, and shift(n, to, b) for what is added to it. `to` and `from` are positions within one channel, y *
+/// width + x.
 template <class Tap, class Shift>
 void for_each_tap(const Shape& shape, const Augmentation& augmentation, const AugmentationDraws& draws, const Tap& tap,
                   const Shift& shift) {
@@ -206,9 +209,9 @@ inline void check_augmentation(const Shape& shape, const Augmentation& augmentat
 
 }  // namespace detail
 
-/// Normalized images (N, C, H, W), each in its own variation: turned, stretched, flipped and moved by bilinear
-/// interpolation of values that are zero outside of the image, made brighter, and cut.
-/// @throws ShapeError for anything but images; ArgumentError for a negative position, and as `Augmentation::validate`.
+/// Varies each of the normalized images (N, C, H, W) independently: rotates, stretches, mirrors and shifts it, with
+/// bilinear interpolation and zeros outside of the image; then changes its brightness and cuts out a rectangle.
+/// @throws ShapeError for anything but images; ArgumentError for a negative position; as `Augmentation::validate`.
 template <class T>
 Tensor<T> augment(Tensor<T> images, const Augmentation& augmentation, const AugmentationDraws& draws) {
   detail::check_augmentation(images.shape(), augmentation, draws);
@@ -228,8 +231,8 @@ Tensor<T> augment(Tensor<T> images, const Augmentation& augmentation, const Augm
   return varied;
 }
 
-/// Pulls the derivative with respect to the varied images back to the images, both (N, C, H, W).
-/// @throws as `augment`.
+/// Pulls the derivative with respect to the varied images back to the original images, both (N, C, H, W). @throws as
+/// `augment`.
 template <class T>
 Tensor<T> augment_adjoint(const Tensor<T>& derivative, const Augmentation& augmentation,
                           const AugmentationDraws& draws) {

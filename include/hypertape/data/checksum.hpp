@@ -11,16 +11,16 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
-/// The CRC-32 of all that is added, in its order: to notice that something is no longer what it was.
+/// A running CRC-32 of everything added, in order; it tells whether data has changed.
 class Checksum {
  public:
-  /// Adds the bytes of the values.
+  /// Adds the values' bytes.
   template <class T>
   void add(std::span<const T> values) {
-    static_assert(std::is_arithmetic_v<T>, "only numbers have bytes that say all");
+    static_assert(std::is_arithmetic_v<T>, "only numbers are determined by their bytes");
     value_ = crc32_z(value_, reinterpret_cast<const Bytef*>(values.data()), values.size_bytes());
   }
-  /// Adds the letters, and where the text ends.
+  /// Adds the characters and the terminating zero.
   void add(const std::string& text) { add(std::span(text.c_str(), text.size() + 1)); }
   /// Adds sizes, pixels and labels.
   void add(const LabeledImages& images) {
@@ -30,20 +30,20 @@ class Checksum {
     add(std::span<const std::int32_t>(images.labels));
   }
 
-  /// Adds all images, labels and names of classes.
+  /// Adds all images, labels and class names.
   void add(const Dataset& dataset) {
     for (const LabeledImages* images : {&dataset.train, &dataset.test}) add(*images);
     for (const std::string& name : dataset.class_names) add(name);
   }
 
-  /// Of what was added so far.
+  /// The checksum of everything added so far.
   std::int64_t value() const { return static_cast<std::int64_t>(value_); }
 
  private:
   uLong value_ = crc32_z(0, nullptr, 0);
 };
 
-/// The checksum of one thing.
+/// The checksum of a single object.
 template <class T>
 std::int64_t checksum_of(const T& thing) {
   Checksum sum;

@@ -17,15 +17,15 @@ namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
-/// The public names of the files of CIFAR-10's binary version, and the folder that its archive unpacks to.
+/// The public file names of CIFAR-10's binary version.
 inline constexpr std::array<const char*, 6> cifar10_files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                                              "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
-/// In the folder, or in that subfolder.
+/// Where CIFAR-10's files may be: in the folder itself, or in the subfolder that its archive unpacks to.
 inline constexpr DatasetFiles cifar10_dataset_files{cifar10_files, false, "cifar-10-batches-bin"};
 
 namespace detail {
 
-/// Appends the records of a file, each a byte of label and then the pixels, channel by channel, row-major.
+/// Appends the records of a file. Each is a label byte followed by the pixels, channel by channel, row-major.
 inline void append_cifar10_file(const std::filesystem::path& path, LabeledImages& images) {
   const auto record = 1 + static_cast<std::size_t>(images.bytes_per_image());
   io::UnpackingReader file(path);
@@ -49,10 +49,10 @@ inline void append_cifar10_file(const std::filesystem::path& path, LabeledImages
 
 }  // namespace detail
 
-/// Loads CIFAR-10 from data_batch_1.bin ... data_batch_5.bin and test_batch.bin in the folder itself or in its
-/// subfolder cifar-10-batches-bin: images (n, 3, 32, 32), labels 0 .. 9 with their names; the normalization is that of
-/// the training images, rounded to four digits. @throws DataError naming the file, the byte offset, what was expected
-/// and what was found, or every file that is missing.
+/// Loads CIFAR-10 from data_batch_1.bin ... data_batch_5.bin and test_batch.bin. They may be in the folder itself or in
+/// its subfolder cifar-10-batches-bin. Images are (n, 3, 32, 32), labels 0 .. 9 with their names. The normalization is
+/// that of the training images, rounded to four digits. @throws DataError naming the file, the byte offset, what was
+/// expected and what was found, or every missing file.
 inline Dataset load_cifar10(const std::filesystem::path& folder) {
   const LabeledImages none{0, 3, 32, 32, 10, {}, {}};
   const auto paths = locate_files(folder, cifar10_dataset_files);

@@ -11,7 +11,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
-/// The images with `padding` rows and columns of zero bytes around each. @throws ArgumentError if padding is negative.
+/// Surrounds each image with `padding` rows and columns of zero bytes. @throws ArgumentError if padding is negative.
 inline LabeledImages pad(const LabeledImages& images, Index padding) {
   check_sizes(images, "pad");
   if (padding < 0) throw ArgumentError("pad: the padding must not be negative, got ", padding);
@@ -27,7 +27,7 @@ inline LabeledImages pad(const LabeledImages& images, Index padding) {
   return padded;
 }
 
-/// The images with their only channel three times, as red, green and blue. @throws ArgumentError for another number of
+/// Repeats the single channel of gray images as red, green and blue. @throws ArgumentError for another number of
 /// channels.
 inline LabeledImages gray_to_rgb(const LabeledImages& images) {
   check_sizes(images, "gray_to_rgb");
@@ -57,8 +57,8 @@ inline bool is_gray(const LabeledImages& images) {
   return true;
 }
 
-/// The images with one channel, the luma of red, green and blue as ITU-R BT.601 has it: 0.299 R + 0.587 G + 0.114 B,
-/// rounded. @throws ArgumentError for another number of channels.
+/// Converts color images to one channel, the luma of ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded.
+/// @throws ArgumentError unless there are 3 channels.
 inline LabeledImages rgb_to_gray(const LabeledImages& images) {
   check_sizes(images, "rgb_to_gray");
   if (images.channels != 3) {

@@ -22,28 +22,29 @@ namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
-/// Images as files hold them: one byte a pixel, row-major (count, channels, height, width), labels in 0 .. classes - 1.
+/// Images as files hold them: one byte per value, row-major (count, channels, height, width), with labels in
+/// 0 .. classes - 1.
 struct LabeledImages {
-  Index count = 0;                   ///< images
-  Index channels = 0;                ///< of an image
-  Index height = 0;                  ///< of an image, in pixels
-  Index width = 0;                   ///< of an image, in pixels
-  int classes = 0;                   ///< how many there are
+  Index count = 0;                   ///< number of images
+  Index channels = 0;                ///< per image
+  Index height = 0;                  ///< in pixels
+  Index width = 0;                   ///< in pixels
+  int classes = 0;                   ///< number of classes
   std::vector<std::uint8_t> pixels;  ///< (count, channels, height, width), row-major
-  std::vector<std::int32_t> labels;  ///< one for each image, 0 .. classes - 1
+  std::vector<std::int32_t> labels;  ///< one per image, in 0 .. classes - 1
 
-  /// Bytes of one image.
+  /// The number of bytes of one image.
   Index bytes_per_image() const { return channels * height * width; }
 };
 
-/// How networks see images: as (pixel / 255 - mean) / std, with a mean and a standard deviation of pixel / 255 for each
-/// channel, and then whitened if there is a whitening.
+/// How networks see images: (pixel / 255 - mean) / std, with the mean and standard deviation of pixel / 255 in each
+/// channel, then whitened if there is a whitening.
 struct Normalization {
-  std::vector<float> mean;                               ///< one for each channel
-  std::vector<float> std;                                ///< one for each channel
-  std::shared_ptr<const Whitening> whitening = nullptr;  ///< of images so normalized; often none
+  std::vector<float> mean;                               ///< one per channel
+  std::vector<float> std;                                ///< one per channel
+  std::shared_ptr<const Whitening> whitening = nullptr;  ///< applied to the normalized images; null for none
 
-  /// Whether networks see all images alike.
+  /// Whether both present images to networks in the same way.
   friend bool operator==(const Normalization& a, const Normalization& b) {
     const bool whitened = a.whitening && b.whitening;
     return a.mean == b.mean && a.std == b.std && (whitened ? *a.whitening == *b.whitening : a.whitening == b.whitening);
@@ -52,7 +53,7 @@ struct Normalization {
 
 namespace detail {
 
-/// value = map(value, mean, std) for all values of images (N, C, H, W), samples innermost.
+/// Replaces each value of images (N, C, H, W), samples innermost, by map(value, mean, std) of its channel.
 template <class Map>
 void map_channels(Tensor<float>& images, const Normalization& normalization, const Map& map) {
   hypertape::detail::require_batch("normalization", "the images", images.shape());
@@ -68,7 +69,7 @@ void map_channels(Tensor<float>& images, const Normalization& normalization, con
 
 }  // namespace detail
 
-/// Pixels / 255 (N, C, H, W) of what networks see: the inverse of the normalization. @throws ArgumentError if the
+/// Inverts the normalization: pixels / 255 (N, C, H, W) from images as networks see them. @throws ArgumentError if the
 /// images have another number of channels; as `Whitening::undo`.
 inline Tensor<float> denormalized(Tensor<float> images, const Normalization& normalization) {
   if (normalization.whitening) normalization.whitening->undo(images);
@@ -76,31 +77,32 @@ inline Tensor<float> denormalized(Tensor<float> images, const Normalization& nor
   return images;
 }
 
-/// What networks see of pixels / 255 (N, C, H, W). @throws ArgumentError if these have another number of channels; as
-/// `Whitening::apply`.
+/// Applies the normalization: images as networks see them from pixels / 255 (N, C, H, W). @throws ArgumentError if the
+/// images have another number of channels; as `Whitening::apply`.
 inline Tensor<float> normalized(Tensor<float> pixels, const Normalization& normalization) {
   detail::map_channels(pixels, normalization, [](float x, float mean, float std) { return (x - mean) / std; });
   if (normalization.whitening) normalization.whitening->apply(pixels);
   return pixels;
 }
 
-/// Images to train with, images to test with, and how networks see them.
+/// A training set, a test set, and how networks see their images.
 struct Dataset {
-  std::string name;                           ///< as `load_dataset` knows it
-  std::filesystem::path folder;               ///< that it was read from; empty if it is generated
-  LabeledImages train;                        ///< images to learn from
-  LabeledImages test;                         ///< images to test with
-  Normalization normalization;                ///< of both
-  std::vector<std::string> class_names = {};  ///< of class 0, 1, ...; empty if its number is all that a class has
+  std::string name;                           ///< the name under which `load_dataset` knows it
+  std::filesystem::path folder;               ///< where it was read from; empty if it was generated
+  LabeledImages train;                        ///< training images
+  LabeledImages test;                         ///< test images
+  Normalization normalization;                ///< of both sets
+  std::vector<std::string> class_names = {};  ///< of classes 0, 1, ...; empty if classes have only numbers
 };
 
-/// Which images train and which are held out: indices, so that no pixel is copied.
+/// Which images to train on and which to hold out, as indices, so that no pixels are copied.
 struct Split {
-  std::vector<Index> train;     ///< to train with, ascending
-  std::vector<Index> held_out;  ///< to choose with, ascending
+  std::vector<Index> train;     ///< to train on, ascending
+  std::vector<Index> held_out;  ///< held out for validation, ascending
 };
 
-/// @throws ArgumentError, starting with `operation`, unless the sizes are positive and agree with pixels and labels.
+/// Checks that the sizes are positive and agree with the numbers of pixels and labels. @throws ArgumentError, starting
+/// with `operation`, if not.
 inline void check_sizes(const LabeledImages& images, const std::string& operation) {
   if ((std::min)({images.count, images.channels, images.height, images.width}) < 1) {
     throw ArgumentError(operation + ": the images have an extent below 1");
@@ -108,22 +110,22 @@ inline void check_sizes(const LabeledImages& images, const std::string& operatio
   const auto count = static_cast<std::size_t>(images.count);
   if (images.labels.size() != count ||
       images.pixels.size() != count * static_cast<std::size_t>(images.bytes_per_image())) {
-    throw ArgumentError(operation, ": ", count, " images of ", images.bytes_per_image(), " bytes do not go with ",
+    throw ArgumentError(operation, ": ", count, " images of ", images.bytes_per_image(), " bytes do not match ",
                         images.pixels.size(), " pixels and ", images.labels.size(), " labels");
   }
 }
 
 namespace detail {
 
-/// What images of one dataset share.
+/// The sizes that all images of a dataset share.
 inline std::array<Index, 4> form(const LabeledImages& images) {
   return {images.channels, images.height, images.width, images.classes};
 }
 
 }  // namespace detail
 
-/// As `check_sizes`, and that there are two classes or more and each label is one of them, here of what the message
-/// calls `part` of the images ("training", "test"). @throws ArgumentError naming the first image with another label.
+/// Like `check_sizes`, and also checks that there are at least two classes and that each label is one of them.
+/// @throws ArgumentError naming the first image with a bad label; it calls the images `part` ("training", "test").
 inline void check_labels(const LabeledImages& images, const std::string& operation, const std::string& part) {
   check_sizes(images, operation);
   if (images.classes < 2) {
@@ -137,8 +139,8 @@ inline void check_labels(const LabeledImages& images, const std::string& operati
   }
 }
 
-/// What whoever uses a dataset asks for, before any work: both parts are in order (`check_labels`; one of no images may
-/// be absent) and of the same form. @throws ArgumentError, starting with `operation`, if not.
+/// Checks that both sets of a dataset are valid (`check_labels`, unless a set is empty) and of the same form. Every
+/// function that uses a dataset calls it before any work. @throws ArgumentError, starting with `operation`, if not.
 inline void check_dataset(const Dataset& dataset, const std::string& operation) {
   const LabeledImages &train = dataset.train, &test = dataset.test;
   if (train.count != 0) check_labels(train, operation, "training");
@@ -154,8 +156,8 @@ inline void check_dataset(const Dataset& dataset, const std::string& operation) 
 
 namespace detail {
 
-/// Leaves as classes 0 .. the highest label of the training images, so that a part of a data set may stand in for it.
-/// @throws DataError naming the data set's folder and a class that has no training image.
+/// Reduces the classes to 0 .. the highest label of the training images, so that a subset of a dataset can stand in for
+/// the whole. @throws DataError naming the dataset's folder and a class without training images.
 inline void take_classes_that_occur(Dataset& dataset) {
   std::vector<bool> occurs(static_cast<std::size_t>(dataset.train.classes));
   for (const std::int32_t label : dataset.train.labels) occurs[static_cast<std::size_t>(label)] = true;
@@ -166,7 +168,7 @@ inline void take_classes_that_occur(Dataset& dataset) {
   if (absent < classes) {
     fail(concat("expected training images of every class 0 .. ", classes - 1, ", found none of class ", absent));
   }
-  if (classes < 2) fail("expected training images of two classes or more, found those of class 0 alone");
+  if (classes < 2) fail("expected training images of two classes or more, found only class 0");
   for (const std::int32_t label : dataset.test.labels) {
     if (label >= classes)
       fail(concat("expected training images of class ", label, ", which a test image has, found none"));
@@ -187,8 +189,8 @@ inline void check_normalization(const LabeledImages& images, const Normalization
                                 const std::string& operation) {
   const auto channels = static_cast<std::size_t>(images.channels);
   if (normalization.mean.size() != channels || normalization.std.size() != channels) {
-    throw ArgumentError(operation, ": images of ", channels, " channels need as many means and standard deviations",
-                        ", got ", normalization.mean.size(), " and ", normalization.std.size());
+    throw ArgumentError(operation, ": expected ", channels, " means and standard deviations, one per channel, got ",
+                        normalization.mean.size(), " and ", normalization.std.size());
   }
   for (const float std : normalization.std) {
     if (!(std > 0)) throw ArgumentError(operation, ": a standard deviation must be positive, got ", std);
@@ -207,9 +209,9 @@ std::array<T, 256> normalization_table(float mean, float std) {
 
 /// out[pixel * samples + n] = table[byte `pixel` of the plane that starts at `offset` in image which[n]].
 ///
-/// A transposition: four images at a time keep their addresses in registers, 8 pixels keep the rows written to in L1
-/// even where their distance is a power of two, and 128 samples keep the cache lines of the images there for the
-/// next 8.
+/// A transposition, tiled for the cache: four images at a time keep their addresses in registers, 8 pixels keep the
+/// written rows in L1 even if their stride is a power of two, and 128 samples keep the images' cache lines in L1 for
+/// the next 8 pixels.
 template <class T>
 void gather_plane(const LabeledImages& images, std::span<const Index> which, Index offset,
                   const std::array<T, 256>& table, T* out) {
@@ -243,7 +245,7 @@ void gather_plane(const LabeledImages& images, std::span<const Index> which, Ind
   }
 }
 
-/// How often each value of a byte occurs in one channel.
+/// How often each byte value occurs in a channel.
 inline std::array<Index, 256> channel_histogram(const LabeledImages& images, Index channel) {
   std::array<Index, 256> histogram{};
   const Index plane = images.height * images.width;
@@ -256,9 +258,9 @@ inline std::array<Index, 256> channel_histogram(const LabeledImages& images, Ind
 
 }  // namespace detail
 
-/// Fills `out` with the batch (n, channels, height, width) of the images `which`, in that order, normalized (and
-/// whitened), samples innermost. Reuses the memory of `out` if it has that shape already. @throws ArgumentError if
-/// `which` is empty or names an image that is not there, or the normalization has another number of channels.
+/// Fills `out` with the normalized (and whitened) images `which`, in that order, as a batch (n, channels, height,
+/// width), samples innermost. Reuses the memory of `out` if it already has that shape. @throws ArgumentError if `which`
+/// is empty or has an index out of range, or if the normalization has another number of channels.
 template <class T>
 void gather(const LabeledImages& images, std::span<const Index> which, const Normalization& normalization,
             Tensor<T>& out) {
@@ -279,8 +281,8 @@ void gather(const LabeledImages& images, std::span<const Index> which, const Nor
 }
 
 /// Fills `out` with the labels of the images `which` as one-hot rows (n, classes), samples innermost. Reuses the memory
-/// of `out` if it has that shape already. @throws ArgumentError if `which` is empty or names an image that is not
-/// there, or if a label is none of the classes.
+/// of `out` if it already has that shape. @throws ArgumentError if `which` is empty or has an index out of range, or if
+/// a label is not in 0 .. classes - 1.
 template <class T>
 void gather_one_hot(const LabeledImages& images, std::span<const Index> which, Tensor<T>& out) {
   check_sizes(images, "gather_one_hot");
@@ -298,9 +300,9 @@ void gather_one_hot(const LabeledImages& images, std::span<const Index> which, T
   }
 }
 
-/// Mean and standard deviation of each channel of pixel / 255 over all images. For a constant channel, 1
-/// replaces the standard deviation of 0, so that the normalized channel is 0 up to rounding.
-/// @throws ArgumentError if every channel is like that, for then there is nothing to learn.
+/// Computes the mean and standard deviation of pixel / 255 in each channel over all images. A constant channel gets the
+/// standard deviation 1 instead of 0, so that it is normalized to 0 up to rounding. @throws ArgumentError if every
+/// channel is constant, as there is nothing to learn.
 inline Normalization compute_normalization(const LabeledImages& images) {
   check_sizes(images, "compute_normalization");
   Normalization normalization;
@@ -326,7 +328,7 @@ inline Normalization compute_normalization(const LabeledImages& images) {
   return normalization;
 }
 
-/// Holds out `held_out` images drawn at random, the same ones for the same seed; both lists are sorted.
+/// Holds out `held_out` images drawn at random, the same for the same seed; both lists are sorted.
 /// @throws ArgumentError unless 0 <= held_out < count.
 inline Split split(const LabeledImages& images, Index held_out, std::uint64_t seed) {
   if (held_out < 0 || held_out >= images.count) {
@@ -341,7 +343,7 @@ inline Split split(const LabeledImages& images, Index held_out, std::uint64_t se
   return parts;
 }
 
-/// Copies of the images `which`, in that order. @throws ArgumentError if one of them is not there.
+/// Copies the images `which`, in that order. @throws ArgumentError if an index is out of range.
 inline LabeledImages select(const LabeledImages& images, std::span<const Index> which) {
   check_sizes(images, "select");
   detail::check_indices(images, which, "select");
@@ -357,27 +359,26 @@ inline LabeledImages select(const LabeledImages& images, std::span<const Index> 
   return selected;
 }
 
-/// Adds `images` behind those of `to`. @throws ArgumentError unless both have the same channels, height, width and
-/// classes.
+/// Appends `images` to `to`. @throws ArgumentError unless both have the same channels, height, width and classes.
 inline void append(const LabeledImages& images, LabeledImages& to) {
   if (detail::form(images) != detail::form(to)) {
     throw ArgumentError("append: images of ", images.channels, " x ", images.height, " x ", images.width, ", ",
-                        images.classes, " classes, do not go with ", to.channels, " x ", to.height, " x ", to.width,
-                        ", ", to.classes, " classes");
+                        images.classes, " classes, do not match ", to.channels, " x ", to.height, " x ", to.width, ", ",
+                        to.classes, " classes");
   }
   to.pixels.insert(to.pixels.end(), images.pixels.begin(), images.pixels.end());
   to.labels.insert(to.labels.end(), images.labels.begin(), images.labels.end());
   to.count += images.count;
 }
 
-/// 0 ... count - 1: the indices of so many images, all of them.
+/// The indices 0 ... count - 1.
 inline std::vector<Index> all_indices(Index count) {
   std::vector<Index> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), Index{0});
   return indices;
 }
 
-/// Those of the named images that are of one class, in their order. @throws ArgumentError if one of them is not there.
+/// The indices in `which` of images with this label, in their order. @throws ArgumentError if an index is out of range.
 inline std::vector<Index> indices_of_class(const LabeledImages& images, std::span<const Index> which,
                                            std::int32_t label) {
   detail::check_indices(images, which, "indices_of_class");
@@ -387,7 +388,7 @@ inline std::vector<Index> indices_of_class(const LabeledImages& images, std::spa
   }
   return indices;
 }
-/// Those of all images.
+/// The same for all images.
 inline std::vector<Index> indices_of_class(const LabeledImages& images, std::int32_t label) {
   return indices_of_class(images, all_indices(images.count), label);
 }

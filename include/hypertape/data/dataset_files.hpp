@@ -16,15 +16,15 @@ namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
-/// The files that a data set consists of, and where they may be in the folder that holds them.
+/// The files of a dataset, and where in a folder they may be.
 struct DatasetFiles {
-  std::span<const char* const> files;  ///< names that must all be there
-  bool gzip = false;                   ///< each may be gzipped instead, with ".gz" after its name
-  const char* subfolder = "";          ///< each may be there instead; empty if there is no such folder
+  std::span<const char* const> files;  ///< all of them are needed
+  bool gzip = false;                   ///< each may be gzipped instead, named with the ending ".gz"
+  const char* subfolder = "";          ///< where each may be instead; empty if nowhere
 };
 
-/// The path of one of the files: plain if it is there, else gzipped, else nothing. @throws DataError if the system does
-/// not say, as where a folder may not be read.
+/// Finds one of the files: plain, else gzipped, else in the subfolder, else nothing. @throws DataError if the system
+/// cannot tell, as when a folder is not readable.
 inline std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder, const DatasetFiles& dataset,
                                                       const std::string& file) {
   std::vector<std::filesystem::path> candidates{folder / file};
@@ -42,7 +42,8 @@ inline bool holds_any_file(const std::filesystem::path& folder, const DatasetFil
                      [&](const char* file) { return find_file(folder, dataset, file).has_value(); });
 }
 
-/// "put a, b and c into this folder, each plain or with the ending .gz, or name the folder that holds them".
+/// An instruction for users: "put a, b and c into this folder, each plain or with the ending .gz, or name the folder
+/// that holds them".
 inline std::string how_to_place(const DatasetFiles& dataset, const std::string& into) {
   std::string text = "put ";
   for (std::size_t i = 0; i < dataset.files.size(); ++i) {
@@ -54,7 +55,7 @@ inline std::string how_to_place(const DatasetFiles& dataset, const std::string& 
   return text + ", or name the folder that holds them";
 }
 
-/// The paths of all the files, in the order of the dataset. @throws DataError naming every file that is missing, or as
+/// The paths of all files, in the order of `dataset.files`. @throws DataError naming every missing file; as
 /// `find_file`.
 inline std::vector<std::filesystem::path> locate_files(const std::filesystem::path& folder,
                                                        const DatasetFiles& dataset) {

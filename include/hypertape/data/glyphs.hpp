@@ -23,11 +23,10 @@ struct Point {
   double y = 0;
 };
 
-/// The control points of a quadratic B-spline that starts at its first point and ends at its last; a point given twice
-/// is a corner.
+/// The control points of a quadratic B-spline from its first point to its last. A point given twice makes a corner.
 using Stroke = std::vector<Point>;
 
-/// The strokes of each digit in a box of width 1 and height 1, y downwards.
+/// The strokes of each digit in a box of width 1 and height 1, y pointing down.
 inline const std::array<std::vector<Stroke>, 10>& digit_strokes() {
   static const std::array<std::vector<Stroke>, 10> digits = {{
       {{{.5, 0}, {0, 0}, {0, 1}, {1, 1}, {1, 0}, {.5, 0}}},
@@ -63,9 +62,9 @@ inline const std::array<std::vector<Stroke>, 10>& digit_strokes() {
   return digits;
 }
 
-/// How one picture of a digit differs from the table above; lengths in pixels.
+/// How one picture of a digit deviates from the table above, in pixels.
 struct GlyphStyle {
-  std::array<double, 4> matrix{};  // from the box, row-major
+  std::array<double, 4> matrix{};  // maps the box to pixels, row-major
   Point center;
   double half_width = 0;  // of the pen
   double brightness = 0;  // at most 1
@@ -77,7 +76,7 @@ struct GlyphStyle {
     const double width = 12 * random.uniform(.75, 1.15);
     const double height = 18 * random.uniform(.8, 1.1);
     const double shear = random.uniform(-.3, .3);
-    const double t = random.uniform(-.15, .15);  // tangent of half the angle: a rotation without sin and cos
+    const double t = random.uniform(-.15, .15);  // tangent of half the angle, to need no sin and cos
     const double cosine = (1 - t * t) / (1 + t * t);
     const double sine = 2 * t / (1 + t * t);
     matrix = {cosine * width, (cosine * shear - sine) * height, sine * width, (sine * shear + cosine) * height};
@@ -90,7 +89,7 @@ struct GlyphStyle {
   }
 };
 
-/// The squared distance of each pixel's center to the nearest stroke, as far as a pen reaches.
+/// The squared distance of each pixel's center to the nearest stroke, up to the reach of the pen.
 class GlyphCanvas {
  public:
   static constexpr int side = 28;
@@ -114,7 +113,7 @@ class GlyphCanvas {
 
   static Point middle(Point a, Point b, double t) { return {a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)}; }
 
-  /// The quadratic Bezier curve from a to c with control point b, as a few straight segments.
+  /// Draws the quadratic Bezier curve from a to c with control point b as a few straight segments.
   void draw_curve(Point a, Point b, Point c) {
     constexpr int segments = 6;
     Point begin = a;
@@ -143,7 +142,7 @@ class GlyphCanvas {
     }
   }
 
-  /// Pixels of a row or column within reach of an interval.
+  /// The pixels of a row or column within reach of an interval.
   static Range touched(double low, double high) {
     const auto inside = [](double x) { return static_cast<Index>(std::clamp(x, 0., static_cast<double>(side))); };
     return {inside(low - reach), inside(high + reach + 1)};
@@ -154,8 +153,8 @@ class GlyphCanvas {
 
 /// Draws one digit into 28 x 28 bytes.
 inline void draw_glyph(std::size_t digit, Random& random, std::uint8_t* pixels) {
-  constexpr double wobble = .07;  // of a control point, in units of the box
-  constexpr double noise = 12;    // of a pixel, in units of its 256 levels
+  constexpr double wobble = .07;  // of a control point, relative to the box
+  constexpr double noise = 12;    // of a pixel, out of 256 levels
   const GlyphStyle style(random);
   GlyphCanvas canvas;
   for (Stroke stroke : digit_strokes()[digit]) {
@@ -173,7 +172,7 @@ inline void draw_glyph(std::size_t digit, Random& random, std::uint8_t* pixels) 
   }
 }
 
-/// `part` keeps the streams of the training and the test images apart.
+/// Draws `count` digits. `part` keeps the random streams of training and test images apart.
 inline LabeledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t part) {
   constexpr std::uint64_t purpose = 0x676c79706873;  // "glyphs", to share no stream with other users of the seed
   constexpr Index side = GlyphCanvas::side;
@@ -191,10 +190,10 @@ inline LabeledImages draw_glyphs(Index count, std::uint64_t seed, std::uint64_t 
 
 }  // namespace detail
 
-/// Digits 0 .. 9 drawn by a shaky hand with a random pen: images (n, 1, 28, 28) that stand in for MNIST where no data
-/// can be had. Image n shows digit n mod 10 and depends on the seed and n alone, not on the counts, and on nothing of
-/// the machine (arithmetic and square roots of doubles only). The normalization is computed from the training images.
-/// @throws ArgumentError if a count is below 1.
+/// Draws digits 0 .. 9 with a shaky hand and a random pen: images (n, 1, 28, 28) that stand in for MNIST where no data
+/// is available. Image n shows digit n mod 10 and depends only on the seed and n, neither on the counts nor on the
+/// machine (it uses only arithmetic and square roots of doubles). The normalization is computed from the training
+/// images. @throws ArgumentError if a count is below 1.
 inline Dataset generate_glyphs(Index train_count, Index test_count, std::uint64_t seed) {
   if (train_count < 1 || test_count < 1) {
     throw ArgumentError("generate_glyphs: needs positive counts, got ", train_count, " and ", test_count);

@@ -27,23 +27,22 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
-/// How a picture that is no square becomes one.
+/// How a picture that is not square becomes square.
 enum class Fit {
-  stretch,  ///< both sides are resized to the size: nothing is lost, but proportions are
-  crop,     ///< the shorter side is resized to 256 / 224 of the size, the center cut out: ImageNet's way, squares too
+  stretch,  ///< resize both sides to the size: nothing is cut off, but proportions change
+  crop,     ///< resize the shorter side to 256 / 224 of the size and crop the center, as for ImageNet; squares too
 };
 
-/// What becomes of the pictures of a folder.
+/// How the pictures of a folder are read.
 struct ImageFolderOptions {
-  Index size = 32;         ///< rows and columns of every image
-  Fit fit = Fit::stretch;  ///< to that size
-  Index channels =
-      3;  ///< 3: red, green, blue, which of a gray picture are the same; 1: gray, the luma of a colored one
-  bool skip_bad = false;         ///< leave out pictures that cannot be read, instead of stopping
-  double test_share = 0.2;       ///< of each class, where the folder does not say which pictures are for testing
-  std::uint64_t split_seed = 1;  ///< draws them
+  Index size = 32;               ///< rows and columns of every image
+  Fit fit = Fit::stretch;        ///< how pictures become square
+  Index channels = 3;            ///< 3: red, green and blue, equal for gray pictures; 1: gray, the luma of colored ones
+  bool skip_bad = false;         ///< leave out pictures that cannot be read instead of stopping
+  double test_share = 0.2;       ///< share of each class that becomes test images, without train/ and test/
+  std::uint64_t split_seed = 1;  ///< draws these test images
 
-  static constexpr Index largest_size = 4096;  ///< the most rows and columns
+  static constexpr Index largest_size = 4096;  ///< upper limit of `size`
 
   /// @throws ArgumentError naming the first value that is out of range.
   void validate() const {
@@ -59,15 +58,15 @@ struct ImageFolderOptions {
   }
 };
 
-/// A dataset that was read from a folder of pictures.
+/// A dataset read from a folder of pictures.
 struct ImageFolder {
-  Dataset dataset;               ///< named "folder", with the names of its classes
-  std::vector<std::string> bad;  ///< of each picture that was left out, its path and what is wrong with it
+  Dataset dataset;               ///< named "folder", with class names
+  std::vector<std::string> bad;  ///< for each picture left out, its path and what is wrong with it
 };
 
 namespace detail {
 
-/// The sorted names of what is in a folder, is wanted and is not hidden.
+/// The sorted names of the entries of a folder that are wanted and not hidden.
 template <class Wanted>
 std::vector<std::string> names_in(const std::filesystem::path& folder, const Wanted& wanted) {
   std::error_code failure;
@@ -83,7 +82,7 @@ std::vector<std::string> names_in(const std::filesystem::path& folder, const Wan
 }
 
 inline bool is_folder(const std::filesystem::directory_entry& entry) {
-  std::error_code ignored;  // of a link that leads nowhere
+  std::error_code ignored;  // for links that lead nowhere
   return entry.is_directory(ignored);
 }
 
@@ -98,10 +97,10 @@ inline std::vector<std::string> class_folders(const std::filesystem::path& folde
   if (io::detail::type_of(folder / part) == std::filesystem::file_type::directory)
     return names_in(folder / part, is_folder);
   throw DataError(folder.string(), ": has no subfolder ", part,
-                  "; pictures must lie in train/CLASS and test/CLASS, with a folder for each class");
+                  "; pictures must be in train/CLASS and test/CLASS, with a folder for each class");
 }
 
-/// @throws DataError naming the classes that are not in both parts.
+/// @throws DataError naming the classes that are in only one of the two parts.
 inline void check_same_classes(const std::filesystem::path& test_folder, const std::vector<std::string>& train,
                                const std::vector<std::string>& test) {
   const auto only_in = [](const std::vector<std::string>& some, const std::vector<std::string>& others) {
@@ -114,11 +113,11 @@ inline void check_same_classes(const std::filesystem::path& test_folder, const s
   const std::string missing = only_in(train, test), additional = only_in(test, train);
   if (missing.empty() && additional.empty()) return;
   throw DataError(
-      test_folder.string(), ": needs the classes that train has:", missing.empty() ? "" : " missing " + missing,
+      test_folder.string(), ": must have the same classes as train:", missing.empty() ? "" : " missing " + missing,
       !missing.empty() && !additional.empty() ? ";" : "", additional.empty() ? "" : " additional " + additional);
 }
 
-/// Reads a PNG or a JPEG; which of the two it is shows in its first bytes, not in its name.
+/// Reads a PNG or a JPEG, as its first bytes tell, not its name.
 inline io::Picture read_picture(const std::filesystem::path& path) {
   std::array<unsigned char, 2> first{};
   const std::size_t got = std::fread(first.data(), 1, first.size(), io::detail::open_input(path).get());
@@ -127,7 +126,7 @@ inline io::Picture read_picture(const std::filesystem::path& path) {
   throw io::bad_content(path, "byte 0", "a PNG or a JPEG", got == 0 ? "an empty file" : "neither");
 }
 
-/// The picture as one image (channels, size, size).
+/// Converts a picture to one image (channels, size, size).
 inline LabeledImages image_of(const io::Picture& picture, const ImageFolderOptions& options) {
   const Index channels = picture.channels(), plane = picture.width() * picture.height();
   LabeledImages image{1, channels, picture.height(), picture.width(), 1, {}, {0}};
@@ -138,20 +137,20 @@ inline LabeledImages image_of(const io::Picture& picture, const ImageFolderOptio
     }
   }
   if (channels > options.channels) image = rgb_to_gray(image);
-  // 256 of 224 pixels, as far as there are so many.
+  // Rounds 256 / 224 of the size.
   image = options.fit == Fit::crop ? resize_and_crop(image, (8 * options.size + 3) / 7, options.size)
                                    : resize(image, options.size, options.size);
   return channels < options.channels ? gray_to_rgb(image) : image;
 }
 
-/// The images of train/ or test/, class by class, and notes in `bad` which pictures are left out.
+/// Reads the images of train/ or test/, class by class, and adds an entry to `bad` for each picture left out.
 inline LabeledImages read_image_folder(const std::filesystem::path& folder, const std::vector<std::string>& classes,
                                        const ImageFolderOptions& options, std::vector<std::string>& bad) {
   LabeledImages images{0, options.channels, options.size, options.size, static_cast<int>(classes.size()), {}, {}};
   for (int label = 0; label < images.classes; ++label) {
     const std::filesystem::path of_class = folder / classes[static_cast<std::size_t>(label)];
     const std::vector<std::string> names = names_in(of_class, is_named_as_picture);
-    if (names.empty()) throw DataError(of_class.string() + ": holds no picture (.png, .jpg or .jpeg)");
+    if (names.empty()) throw DataError(of_class.string() + ": contains no pictures (.png, .jpg or .jpeg)");
     const Index before = images.count;
     for (const std::string& name : names) {
       try {
@@ -165,8 +164,8 @@ inline LabeledImages read_image_folder(const std::filesystem::path& folder, cons
       }
     }
     if (images.count > before) continue;
-    throw DataError(of_class.string(), ": none of its pictures can be read (", names.size(),
-                    "), the last: ", bad.back());
+    throw DataError(of_class.string(), ": none of its ", names.size(),
+                    " pictures can be read; the last one: ", bad.back());
   }
   return images;
 }
@@ -219,15 +218,15 @@ inline void split_off_test(const ImageFolderOptions& options, Dataset& dataset) 
 
 }  // namespace detail
 
-/// Loads the pictures train/CLASS/NAME and test/CLASS/NAME of a folder, PNG or JPEG with the ending .png, .jpg or .jpeg
-/// in any case: images (n, channels, size, size), each resized as `resize` does (bicubic, antialiased), or
-/// `resize_and_crop` if options.fit says so. Of a folder that has neither train/ nor test/ it loads CLASS/NAME, and
-/// options.split_seed draws options.test_share of each class to test with. Classes are numbered in the order of their
-/// names, images in the order of class and name; other files, what is hidden and folders within a class are left alone.
-/// The normalization is computed from the training images.
-/// @throws DataError if there are not two classes or more, test/ has others than train/, a class has no picture, or
-/// only one where the seed splits, or a picture cannot be read (unless options.skip_bad; then if none of a class can),
-/// naming it with the reason; ArgumentError for options out of range.
+/// Loads the pictures train/CLASS/NAME and test/CLASS/NAME of a folder as images (n, channels, size, size). Pictures
+/// are PNG or JPEG files ending in .png, .jpg or .jpeg, in upper or lower case. Each is resized as in `resize`
+/// (bicubic, antialiased), or as in `resize_and_crop` if options.fit says so. A folder without train/ and test/ holds
+/// CLASS/NAME; options.split_seed then draws options.test_share of each class as test images. Classes are numbered in
+/// the order of their names; images are in the order of class and name. Other files, hidden files and folders within a
+/// class are ignored. The normalization is computed from the training images.
+/// @throws DataError if there are fewer than two classes, test/ has other classes, a class has no pictures, or only one
+/// to split, or a picture cannot be read, naming it and the reason (with options.skip_bad, only if no picture of a
+/// class can be read); ArgumentError for options out of range.
 inline ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options = {}) {
   options.validate();
   const bool parts = detail::has_parts(folder);
@@ -253,7 +252,7 @@ inline ImageFolder load_image_folder(const std::filesystem::path& folder, const 
   }
   try {
     dataset.normalization = compute_normalization(dataset.train);
-  } catch (const ArgumentError& error) {  // all pictures are of one color
+  } catch (const ArgumentError& error) {  // all pictures have the same single color
     throw DataError(train.string(), ": ", error.what());
   }
   return loaded;

@@ -25,7 +25,7 @@ using hypertape::detail::concat;
 
 namespace detail {
 
-/// An environment variable as a path; one that is empty counts as not set.
+/// An environment variable as a path; nothing if it is unset or empty.
 inline std::optional<std::filesystem::path> path_from_environment(const char* variable) {
   const char* value = std::getenv(variable);
   if (value == nullptr || *value == '\0') return std::nullopt;
@@ -38,14 +38,14 @@ inline std::optional<std::filesystem::path> cache_folder() {
   return std::nullopt;
 }
 
-/// A data set that is read from files.
+/// A dataset that is read from files.
 struct StoredDataset {
   const char* name;
   DatasetFiles layout;
   Dataset (*load)(const std::filesystem::path& folder);
-  const char* folder_name;          // in the places where it is looked for
-  const char* package = "";         // of Debian, that brings it,
-  const char* package_folder = "";  // and where to
+  const char* folder_name;          // NAME in `dataset_places`
+  const char* package = "";         // Debian package that provides it,
+  const char* package_folder = "";  // and where it installs the files
 };
 
 inline const std::array<StoredDataset, 7>& stored_datasets() {
@@ -64,7 +64,7 @@ inline const std::array<StoredDataset, 7>& stored_datasets() {
   return datasets;
 }
 
-/// The number of generated glyphs and their seed never change, so that results on them can be compared.
+/// The number of generated glyphs and their seed never change, so that results on them stay comparable.
 inline Dataset standard_glyphs() {
   constexpr Index train_count = 12'000;
   constexpr Index test_count = 2'000;
@@ -84,20 +84,20 @@ inline std::vector<std::string> dataset_names() {
 
 namespace detail {
 
-/// @throws ArgumentError for a name that no data set of files has.
+/// @throws ArgumentError unless the name is that of a dataset read from files.
 inline const StoredDataset& stored_dataset(const std::string& name) {
   for (const StoredDataset& dataset : stored_datasets()) {
     if (name == dataset.name) return dataset;
   }
   std::string known;
   for (const std::string& other : dataset_names()) known += (known.empty() ? "" : ", ") + other;
-  throw ArgumentError("load_dataset: unknown data set " + name + "; known are " + known);
+  throw ArgumentError("load_dataset: unknown data set " + name + "; expected one of " + known);
 }
 
 }  // namespace detail
 
-/// What data sets that are made of the same files share: usps of usps-resplit, mnist of mnist-rgb; the name itself of
-/// one that no files have.
+/// The folder name of a dataset's files, shared by datasets made from the same files: usps for usps-resplit, mnist for
+/// mnist-rgb. A dataset without files gives its own name.
 inline std::string dataset_files(const std::string& name) {
   for (const detail::StoredDataset& dataset : detail::stored_datasets()) {
     if (name == dataset.name) return dataset.folder_name;
@@ -105,9 +105,9 @@ inline std::string dataset_files(const std::string& name) {
   return name;
 }
 
-/// The folders where the files of a data set are looked for when none is named: $HYPERTAPE_DATA/NAME, then
-/// hypertape/NAME in $XDG_CACHE_HOME or ~/.cache, then, for Fashion-MNIST, where Debian's package puts it. The NAME for
-/// mnist-rgb is mnist, for usps-resplit usps. Glyphs have none. @throws ArgumentError for an unknown name.
+/// The folders where a dataset's files are looked for by default: $HYPERTAPE_DATA/NAME, then hypertape/NAME in
+/// $XDG_CACHE_HOME or ~/.cache, then, for Fashion-MNIST, where Debian's package installs it. NAME is mnist for
+/// mnist-rgb and usps for usps-resplit. Glyphs have no folders. @throws ArgumentError for an unknown name.
 inline std::vector<std::filesystem::path> dataset_places(const std::string& name) {
   if (name == "glyphs") return {};
   const detail::StoredDataset& dataset = detail::stored_dataset(name);
@@ -118,9 +118,9 @@ inline std::vector<std::filesystem::path> dataset_places(const std::string& name
   return places;
 }
 
-/// Loads a data set of files from the first of these places that holds any of them; a place with only some of them is
-/// an error, not passed over. @throws DataError listing the places and what to do if there is none, or what the loader
-/// of the data set throws; ArgumentError for an unknown name, or glyphs.
+/// Loads a dataset from the first of these folders that holds any of its files. A folder with only some of them is an
+/// error, and is not skipped. @throws DataError listing the folders and what to do if no folder holds any; as the
+/// dataset's loader; ArgumentError for an unknown name, or glyphs.
 inline Dataset load_from_places(const std::string& name, const std::vector<std::filesystem::path>& places) {
   const detail::StoredDataset& dataset = detail::stored_dataset(name);
   std::string looked;
@@ -134,16 +134,16 @@ inline Dataset load_from_places(const std::string& name, const std::vector<std::
     }
     return dataset.load(folder);
   }
-  if (looked.empty()) looked = "nowhere, for neither HYPERTAPE_DATA, XDG_CACHE_HOME nor HOME is set";
+  if (looked.empty()) looked = "no folder, as none of HYPERTAPE_DATA, XDG_CACHE_HOME and HOME is set";
   std::string text =
       concat(name, ": not found; looked in ", looked, "; ", how_to_place(dataset.layout, "one of these folders"));
   if (*dataset.package != '\0') text += concat("; on Debian: apt-get install ", dataset.package);
   throw DataError(text);
 }
 
-/// The data set of this name: from `folder` if one is given, and only there; else from the first of `dataset_places`
-/// that has it. "glyphs" needs no files: 12,000 training and 2,000 test images are drawn.
-/// @throws ArgumentError for an unknown name, or a folder given for glyphs; DataError if the files are missing or bad.
+/// Loads the dataset of this name, only from `folder` if given, else from the first of `dataset_places` that has it.
+/// "glyphs" needs no files: 12,000 training and 2,000 test images are drawn. @throws ArgumentError for an unknown name,
+/// or a folder for glyphs; DataError if the files are missing or bad.
 inline Dataset load_dataset(const std::string& name, const std::optional<std::filesystem::path>& folder = {}) {
   if (name == "glyphs") {
     if (folder) throw ArgumentError("load_dataset: glyphs are drawn, not read; do not name a folder for them");

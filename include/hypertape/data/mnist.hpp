@@ -20,10 +20,10 @@ namespace hypertape::inline HYPERTAPE_ABI::data {
 
 using hypertape::detail::concat;
 
-/// The public names of the four files of MNIST and of the data sets made to replace it.
+/// The public names of the four files of MNIST and its drop-in replacements.
 inline constexpr std::array<const char*, 4> mnist_files = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                                            "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-/// Each may be gzipped.
+/// Where the files of MNIST may be: in the folder itself, plain or gzipped.
 inline constexpr DatasetFiles mnist_dataset_files{mnist_files, true};
 
 namespace detail {
@@ -56,11 +56,11 @@ inline LabeledImages load_mnist_part(const std::filesystem::path& image_path, co
 
 }  // namespace detail
 
-/// Loads the four files of MNIST (`name` "mnist") or Fashion-MNIST ("fashion-mnist") from a folder: images (n, 1, 28,
-/// 28), labels 0 .. 9, those of Fashion-MNIST with their names; where the highest labels do not occur there are fewer
-/// classes; the normalization is computed from the training images,
-/// rounded to four digits. @throws DataError naming the file, the byte offset, what was expected and what was found, or
-/// every file that is missing, or a class without training images below the highest; ArgumentError for another name.
+/// Loads the four files of MNIST (`name` "mnist") or Fashion-MNIST ("fashion-mnist") from a folder. Images are
+/// (n, 1, 28, 28), labels 0 .. 9, with class names for Fashion-MNIST. If the highest labels do not occur, there are
+/// fewer classes. The normalization is computed from the full training set, rounded to four digits. @throws DataError
+/// naming the file, the byte offset, what was expected and what was found; or every missing file; or a class below the
+/// highest without training images; ArgumentError for another name.
 inline Dataset load_mnist_like(const std::string& name, const std::filesystem::path& folder) {
   Normalization normalization = detail::mnist_normalization(name);
   const auto paths = locate_files(folder, mnist_dataset_files);
@@ -74,8 +74,8 @@ inline Dataset load_mnist_like(const std::string& name, const std::filesystem::p
   return dataset;
 }
 
-/// Loads MNIST in the form of SVHN: images (n, 3, 32, 32), padded by 2 zero pixels on each side as LeNet pads them, the
-/// one channel three times; the normalization likewise. @throws as `load_mnist_like`.
+/// Loads MNIST in the form of SVHN: images (n, 3, 32, 32), padded by 2 zero pixels on each side as for LeNet, with the
+/// gray channel repeated three times, and so its normalization. @throws as `load_mnist_like`.
 inline Dataset load_mnist_rgb(const std::filesystem::path& folder) {
   const Dataset mnist = load_mnist_like("mnist", folder);
   const auto three_times = [](const std::vector<float>& value) { return std::vector<float>(3, value[0]); };

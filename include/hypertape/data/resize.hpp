@@ -14,7 +14,7 @@ namespace hypertape::inline HYPERTAPE_ABI::data {
 
 namespace detail {
 
-/// The cubic convolution kernel of Keys (1981) with a = -1/2: 1 at 0, and 0 at every other whole number.
+/// The cubic convolution kernel of Keys (1981) with a = -1/2: 1 at 0, and 0 at every other integer.
 inline double cubic_kernel(double x) {
   constexpr double a = -0.5;
   x = std::abs(x);
@@ -23,14 +23,14 @@ inline double cubic_kernel(double x) {
   return 0;
 }
 
-/// What is wanted of a line that is resized to `to` pixels: `count` of them from `begin` on.
+/// The part of a line resized to `to` pixels that is needed: `count` pixels from `begin` on.
 struct ResizedLine {
   Index to, begin, count;
 };
 
-/// The matrix (count, from) that resizes a line. Pixel i is the interval [i, i + 1); pixel `out` of the result is the
-/// sum of the pixels around its center (out + 1/2) from / to. Where it shrinks, the kernel is as much wider, so that
-/// every pixel counts. The weights are scaled to the sum 1, for at the borders a part of the kernel lies outside.
+/// The matrix (count, from) that resizes a line. Pixel i is the interval [i, i + 1), and pixel `out` of the result is a
+/// weighted sum of the pixels around (out + 1/2) from / to. To shrink, the kernel is widened by the same factor, so
+/// that every pixel counts. Each row is scaled to sum to 1, as part of the kernel may lie outside of the image.
 inline Eigen::MatrixXd cubic_weights(Index from, const ResizedLine& line) {
   const double scale = static_cast<double>(from) / static_cast<double>(line.to);
   const double widening = (std::max)(scale, 1.);
@@ -45,7 +45,7 @@ inline Eigen::MatrixXd cubic_weights(Index from, const ResizedLine& line) {
   return weights;
 }
 
-/// The images resized, and a part of that.
+/// Resizes images and keeps a part of the result.
 inline LabeledImages resize_part(const LabeledImages& images, const ResizedLine& vertical,
                                  const ResizedLine& horizontal) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -60,7 +60,7 @@ inline LabeledImages resize_part(const LabeledImages& images, const ResizedLine&
     const Eigen::Map<const Bytes> from(images.pixels.data() + plane * images.height * images.width, images.height,
                                        images.width);
     Matrix lines(height, images.width);
-    for (Index x = 0; x < images.width; x += block) {  // or all of a large picture would have to be there as doubles
+    for (Index x = 0; x < images.width; x += block) {  // blocks limit the memory for doubles of a large picture
       const Index some = (std::min)(block, images.width - x);
       lines.middleCols(x, some) = rows * from.middleCols(x, some).cast<double>();
     }
@@ -73,9 +73,9 @@ inline LabeledImages resize_part(const LabeledImages& images, const ResizedLine&
 
 }  // namespace detail
 
-/// The images at another size, by bicubic interpolation of each channel: Keys' kernel with a = -1/2, widened where the
-/// images shrink, as in PIL's BICUBIC. The result is rounded to bytes once, after both directions, and clamped to
-/// 0 .. 255. The same size gives the same bytes. @throws ArgumentError if an extent is below 1.
+/// Resizes images by bicubic interpolation of each channel: Keys' kernel with a = -1/2, widened to shrink, as in PIL's
+/// BICUBIC. The result is rounded to bytes once, after both directions, and clamped to 0 .. 255. Resizing to the same
+/// size changes no byte. @throws ArgumentError if an extent is below 1.
 inline LabeledImages resize(const LabeledImages& images, Index height, Index width) {
   check_sizes(images, "resize");
   if (height < 1 || width < 1) {
@@ -84,9 +84,9 @@ inline LabeledImages resize(const LabeledImages& images, Index height, Index wid
   return detail::resize_part(images, {height, 0, height}, {width, 0, width});
 }
 
-/// The images with their shorter side resized, as `resize` does, to `shorter` pixels and the other in proportion,
-/// rounded down; of that the `size` x `size` pixels in the center, nearer to the top and the left by half a pixel where
-/// none is in the middle. @throws ArgumentError unless 1 <= size <= shorter.
+/// Resizes the shorter side of images to `shorter` pixels, the other in proportion (rounded down), and keeps the `size`
+/// x `size` pixels in the center. If these cannot be centered exactly, they are half a pixel nearer to the top or left.
+/// Interpolates as `resize`. @throws ArgumentError unless 1 <= size <= shorter.
 inline LabeledImages resize_and_crop(const LabeledImages& images, Index shorter, Index size) {
   check_sizes(images, "resize_and_crop");
   if (size < 1 || size > shorter) {
@@ -100,8 +100,8 @@ inline LabeledImages resize_and_crop(const LabeledImages& images, Index shorter,
   return detail::resize_part(images, line(images.height), line(images.width));
 }
 
-/// The dataset with all images at another size, and the normalization of its training images as they are then. One of
-/// this size already stays as it is. @throws as for images, and as `compute_normalization`.
+/// Resizes all images of a dataset, and recomputes the normalization from the resized training images. A dataset of
+/// this size already is returned unchanged. @throws as `resize` for images; as `compute_normalization`.
 inline Dataset resize(Dataset dataset, Index height, Index width) {
   if (dataset.train.height == height && dataset.train.width == width) return dataset;
   dataset.train = resize(dataset.train, height, width);

@@ -22,12 +22,12 @@ using hypertape::detail::concat;
 
 /// The public names of the two files of SVHN's cropped digits that are used here.
 inline constexpr std::array<const char*, 2> svhn_files = {"train_32x32.mat", "test_32x32.mat"};
-/// Both must be there.
+/// Where the files of SVHN may be: in the folder itself.
 inline constexpr DatasetFiles svhn_dataset_files{svhn_files};
 
 namespace detail {
 
-/// The digit that a label stands for: 1 .. 9 themselves, and 10 for 0.
+/// The digit of a label: 1 .. 9 are themselves, 10 is 0.
 inline std::int32_t svhn_digit(double label, std::size_t n, const std::filesystem::path& path) {
   if (!(label >= 1 && label <= 10 && !(label > std::floor(label)))) {
     throw io::bad_content(path, concat("variable 'y', element ", n), "a label in 1 .. 10", concat(label));
@@ -67,10 +67,10 @@ inline LabeledImages read_svhn(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-/// Loads the cropped digits of SVHN from train_32x32.mat and test_32x32.mat, MAT files of version 5
-/// with X uint8 (32, 32, 3, n) and y double or uint8 (n, 1), where 10 stands for the digit 0: images (n, 3, 32,
-/// 32), labels 0 .. 9. The normalization is computed from the training images. @throws DataError naming the file, the
-/// variable, what was expected and what was found, or every file that is missing.
+/// Loads the cropped digits of SVHN from train_32x32.mat and test_32x32.mat, MAT files of version 5 with X uint8
+/// (32, 32, 3, n) and y double or uint8 (n, 1), where 10 stands for the digit 0. Images are (n, 3, 32, 32), labels
+/// 0 .. 9. The normalization is computed from the training images. @throws DataError naming the file, the variable,
+/// what was expected and what was found, or every missing file.
 inline Dataset load_svhn(const std::filesystem::path& folder) {
   const auto paths = locate_files(folder, svhn_dataset_files);
   Dataset dataset{"svhn", folder, detail::read_svhn(paths[0]), detail::read_svhn(paths[1]), {}};

@@ -28,10 +28,10 @@ using hypertape::detail::concat;
 
 /// The public names of the two files of USPS.
 inline constexpr std::array<const char*, 2> usps_files = {"zip.train", "zip.test"};
-/// Each may be gzipped.
+/// Where the files of USPS may be: in the folder itself, plain or gzipped.
 inline constexpr DatasetFiles usps_dataset_files{usps_files, true};
 
-/// The most images in one of them; USPS itself has 7,291. Packed, a small file may hold any number.
+/// The most images that one file may hold; USPS itself has 7,291. A small gzipped file could hold any number.
 inline constexpr Index most_usps_images = 65'536;
 
 namespace detail {
@@ -45,7 +45,7 @@ inline std::string_view next_word(std::string_view& line) {
   return word;
 }
 
-/// The number that is the whole word, or nothing. May be NaN or infinite.
+/// The number that the word consists of, or nothing. It may be NaN or infinite.
 inline std::optional<double> parse_number(std::string_view word) {
   double number = 0;
   const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), number);
@@ -82,14 +82,14 @@ inline void append_usps_line(std::string_view line, std::size_t number, const st
   ++images.count;
 }
 
-/// One of the files: 16 x 16 pixels, as they are in it.
+/// Reads one of the files, at its size of 16 x 16 pixels.
 inline LabeledImages read_usps(const std::filesystem::path& path) {
   constexpr Index side = 16;
   constexpr int classes = 10;
   constexpr std::size_t piece = std::size_t{1} << 16, longest_line = std::size_t{1} << 14;
   io::UnpackingReader file(path);
   LabeledImages images{0, 1, side, side, classes, {}, {}};
-  std::string text;  // read, and not cut into lines yet
+  std::string text;  // read, but not yet split into lines
   std::size_t line = 1;
   for (bool ended = false; !ended;) {
     const std::vector<std::uint8_t> bytes = file.read(piece);
@@ -111,10 +111,10 @@ inline LabeledImages read_usps(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-/// Loads the handwritten digits of USPS from the text files zip.train and zip.test, each plain or gzipped (7,291 and
-/// 2,007 images): images (n, 1, 28, 28), bicubically enlarged from 16 x 16 to the size of MNIST's, labels 0 .. 9. The
-/// normalization is computed from the training images. @throws DataError naming the file, the line, what was expected
-/// and what was found, or every file that is missing.
+/// Loads the handwritten digits of USPS from the text files zip.train (7,291 images) and zip.test (2,007), each plain
+/// or gzipped. Images are (n, 1, 28, 28), enlarged from 16 x 16 to MNIST's size by bicubic interpolation, labels
+/// 0 .. 9. The normalization is computed from the training images. @throws DataError naming the file, the line, what
+/// was expected and what was found, or every missing file.
 inline Dataset load_usps(const std::filesystem::path& folder) {
   constexpr Index side = 28;
   const auto paths = locate_files(folder, usps_dataset_files);
@@ -128,12 +128,11 @@ inline Dataset load_usps(const std::filesystem::path& folder) {
   return dataset;
 }
 
-/// The images of both files put together, and a fifth of them, the same ones each time, drawn at random to test with
-/// (1,860; 7,438 train). USPS as the public code of Wang et al. reads it is divided like that, into as many, though
-/// which images its test set holds is not known. `load_usps` keeps zip.test apart, which is harder than zip.train.
-/// Images, labels, normalization and errors are those of `load_usps`.
+/// Loads both files of USPS as one set and splits it at random, always in the same way, into 7,438 training and 1,860
+/// test images. USPS as the public code of Wang et al. reads it has these sizes too, but which images its test set
+/// holds is not known. `load_usps` tests on zip.test, which is harder than zip.train. Otherwise as `load_usps`.
 inline Dataset load_usps_resplit(const std::filesystem::path& folder) {
-  constexpr std::uint64_t seed = 1;  // never changes, so that results can be compared
+  constexpr std::uint64_t seed = 1;  // never changes, so that results stay comparable
   const Dataset usps = load_usps(folder);
   LabeledImages all = usps.train;
   append(usps.test, all);

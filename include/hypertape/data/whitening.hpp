@@ -17,11 +17,11 @@
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
 /// A linear map of images as vectors of D = C H W values: y = W (x - mean) with a symmetric, positive definite W, as
-/// data/zca.hpp finds it.
+/// computed by `zca_whitening`.
 class Whitening {
  public:
-  /// `matrix` (D, D), row-major, and `mean` (D). @throws ShapeError for other shapes; ArgumentError if the matrix is
-  /// not symmetric or anything is not finite.
+  /// From `matrix` W (D, D), row-major, and the images' `mean` (D). @throws ShapeError for other shapes;
+  /// ArgumentError if the matrix is not symmetric or a value is not finite.
   Whitening(Tensor<float> matrix, Tensor<float> mean) : matrix_(std::move(matrix)), mean_(std::move(mean)) {
     const Index D = mean_.size();
     if (matrix_.shape() != Shape{D, D} || mean_.shape() != Shape{D}) {
@@ -49,12 +49,12 @@ class Whitening {
 
   /// W (D, D), row-major.
   const Tensor<float>& matrix() const { return matrix_; }
-  /// Of the images (D).
+  /// The mean of the images (D).
   const Tensor<float>& mean() const { return mean_; }
-  /// Values of an image.
+  /// The number D of values per image.
   Index dimension() const { return mean_.size(); }
 
-  /// Whitens images (N, C, H, W), samples innermost. @throws ShapeError if they do not have D values each.
+  /// Whitens images (N, C, H, W), samples innermost. @throws ShapeError unless they have D values each.
   template <class T>
   void apply(Tensor<T>& images) const {
     require_images(images.shape());
@@ -74,13 +74,13 @@ class Whitening {
     }
   }
 
-  /// The images that `apply` makes these of. @throws as `apply`; ArgumentError if the matrix is not positive definite.
+  /// Inverts `apply`. @throws as `apply`; ArgumentError if the matrix is not positive definite.
   void undo(Tensor<float>& images) const {
     require_images(images.shape());
     std::call_once(factorized_, [&] {
       factor_.compute(Eigen::Map<const Eigen::MatrixXf>(matrix_.data(), dimension(), dimension()));
     });
-    constexpr Eigen::ComputationInfo success{};  // whose name is a macro of X11's
+    constexpr Eigen::ComputationInfo success{};  // Eigen::Success, whose name is a macro in X11's headers
     if (factor_.info() != success) throw ArgumentError("whitening: the matrix is not positive definite");
     const Index N = images.shape()[0];
     Eigen::Map<Eigen::MatrixXf> values(images.data(), N, dimension());
@@ -99,13 +99,13 @@ class Whitening {
     if (images.rank() == 4 && images.layout() == Layout::samples_innermost && images.features() == dimension()) {
       return;
     }
-    throw ShapeError("whitening: made for images of ", dimension(), " values, samples innermost, got ", images);
+    throw ShapeError("whitening: expected images of ", dimension(), " values, samples innermost, got ", images);
   }
 
   Tensor<float> matrix_, mean_;
   std::vector<float> offset_;  // -W mean
   mutable std::once_flag factorized_;
-  mutable Eigen::LLT<Eigen::MatrixXf> factor_;  // of the matrix, from when it is first needed
+  mutable Eigen::LLT<Eigen::MatrixXf> factor_;  // of the matrix, computed when first needed
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::data

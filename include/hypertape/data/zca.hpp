@@ -15,7 +15,8 @@ namespace hypertape::inline HYPERTAPE_ABI::data {
 
 namespace detail {
 
-/// Keeps Eigen's products on one thread while it lives: how it cuts them, and so their bits, depends on the threads.
+/// Limits Eigen's products to one thread while it exists: how Eigen splits them, and so their bits, depends on the
+/// number of threads.
 class EigenOnOneThread {
  public:
   EigenOnOneThread() : before_(Eigen::nbThreads()) { Eigen::setNbThreads(1); }
@@ -29,12 +30,12 @@ class EigenOnOneThread {
 
 }  // namespace detail
 
-/// ZCA whitening of normalized images (Bell and Sejnowski 1997; Krizhevsky 2009), regularized relative to their mean
-/// variance as in Nguyen et al. 2021: W = (S + r tr(S) / D I)^(-1/2) for the covariance S of the D values of an image
-/// and the regularizer r, so that what is common in images is damped and they still look like images. Takes 12 D^3
-/// operations, for D = 3,072 some ten seconds; single precision does, as its errors of 1e-7 D tr(S) / D are far below
-/// what is added. @throws ArgumentError unless r is in [0.001, 1000] and D at most 16,384, or if images are constant;
-/// as `gather`.
+/// Computes the ZCA whitening of normalized images (Bell and Sejnowski 1997; Krizhevsky 2009), regularized relative to
+/// their mean variance as in Nguyen et al. 2021: W = (S + r tr(S) / D I)^(-1/2) with the covariance S of an image's D
+/// values and the regularizer r. It damps what images have in common, and they still look like images. Takes 12 D^3
+/// operations, about ten seconds for D = 3,072. Single precision suffices: its errors of 1e-7 D tr(S) / D are far below
+/// the regularizing term. @throws ArgumentError unless r is in [0.001, 1000] and D at most 16,384, or if all images are
+/// the same; as `gather`.
 inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& images, const Normalization& normalization,
                                                       double regularizer) {
   if (!(regularizer >= 0.001 && regularizer <= 1000)) {
@@ -43,7 +44,7 @@ inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& image
   check_sizes(images, "zca");
   const detail::EigenOnOneThread guard;
   const Index D = images.bytes_per_image(), N = images.count;
-  constexpr Index most_values = 16384;  // whose matrix takes 1 GiB
+  constexpr Index most_values = 16384;  // their matrix takes 1 GiB
   if (D > most_values) throw ArgumentError("zca: needs images of at most ", most_values, " values, got ", D);
   constexpr Index block = 1024;
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(D);
@@ -60,8 +61,8 @@ inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& image
   const Eigen::VectorXd mean = sum / static_cast<double>(N);
   const Eigen::MatrixXd covariance = products / static_cast<double>(N) - mean * mean.transpose();
   const double variance = covariance.trace() / static_cast<double>(D);
-  const double square = products.trace() / static_cast<double>(N * D);  // whose rounding may look like a variance
-  if (!(variance > 1e-5 * square)) throw ArgumentError("zca: all images are the same, and cannot be whitened");
+  const double square = products.trace() / static_cast<double>(N * D);  // rounding of this may pass for a variance
+  if (!(variance > 1e-5 * square)) throw ArgumentError("zca: all images are the same and cannot be whitened");
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXf> eigen(covariance.cast<float>());
   const auto added = static_cast<float>(regularizer * variance);
   const Eigen::VectorXf scale = (eigen.eigenvalues().cwiseMax(0.f).array() + added).rsqrt();

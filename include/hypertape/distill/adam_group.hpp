@@ -18,26 +18,27 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 namespace detail {
 
-/// A state that a file holds and no run leaves is the file's fault. @throws DataError for an ArgumentError.
+/// Runs `restore`, and reports an ArgumentError as an error in the file: no run can have such a state.
+/// @throws DataError.
 template <class Restore>
 void refuse_as_data(const std::filesystem::path& path, const std::string& place, const Restore& restore) {
   try {
     restore();
   } catch (const ArgumentError& error) {
-    throw io::bad_content(path, place, "the state of a run", error.what());
+    throw io::bad_content(path, place, "a state that a run can have", error.what());
   }
 }
 
 }  // namespace detail
 
-/// Values in one row, and the Adam that changes them, as a checkpoint keeps them.
+/// A group of values and the Adam optimizer that updates them, which checkpoints can store.
 template <class T>
 class AdamGroup {
  public:
-  std::vector<T> values;    ///< to be changed
-  std::vector<T> gradient;  ///< with respect to them
+  std::vector<T> values;    ///< the values that are updated
+  std::vector<T> gradient;  ///< of the loss with respect to the values
 
-  /// Without values yet.
+  /// Starts without values.
   explicit AdamGroup(const optim::Adam& rule) : adam_(rule) {}
 
   /// Steps taken so far.
@@ -50,7 +51,7 @@ class AdamGroup {
     return sum;
   }
 
-  /// One step along the gradient, which is multiplied by `factor`.
+  /// Takes one step with the gradient times `factor`.
   void step(double factor, double learning_rate) {
     for (T& g : gradient) g *= static_cast<T>(factor);
     adam_.step(values, gradient, learning_rate);
@@ -66,8 +67,8 @@ class AdamGroup {
     }
   }
 
-  /// Takes back what `save` wrote, of as many values as there are. @throws DataError naming the array that is missing,
-  /// does not fit, or holds what no run leaves; the present values are then undefined.
+  /// Restores what `save` wrote; there must be as many values as now. @throws DataError naming an array that is
+  /// missing, has another shape, or holds what no run can; the present state is then lost.
   void restore(const io::Npz& npz, const std::filesystem::path& path, const std::string& name) {
     using hypertape::detail::concat;
     const auto count = static_cast<Index>(values.size());

@@ -15,14 +15,14 @@
 #include "hypertape/distill/mean_and_std.hpp"
 #include "hypertape/nn/network.hpp"
 
-/// What the paper compares distilled images with (section 4): images that are real, means of real ones, or centroids of
-/// k-means; and how those are chosen, and learning rates for them. Random real images are `draw_real_images`.
+/// What the paper compares distilled images with (section 4): real images, average images and k-means centroids; how to
+/// choose among them, and among learning rates for them. Random real images are `draw_real_images`.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// How to train on a set: the learning rate of each step of each epoch, and the update rule.
+/// How to train on a set: a learning rate for each step of each epoch, and the update rule.
 struct TrainingSchedule {
   Tensor<float> learning_rates;  ///< (epochs, steps)
-  optim::Rule<float> rule{};     ///< of the steps
+  optim::Rule<float> rule{};     ///< of the inner steps
 };
 
 /// One learning rate for all steps of all epochs.
@@ -30,7 +30,8 @@ inline TrainingSchedule constant_schedule(double learning_rate, Index epochs, In
   return {Tensor<float>(Shape{epochs, steps}, static_cast<float>(learning_rate))};
 }
 
-/// Images of one or more steps, `images_per_class` of each class in a step, class by class, with hard labels.
+/// A set of images for one or more steps, each with `images_per_class` images of each class, class by class, and hard
+/// labels.
 inline DistilledSet baseline_set(std::vector<Tensor<float>> images, int classes, Index images_per_class,
                                  const data::Normalization& normalization, TrainingSchedule schedule) {
   DistilledSet set;
@@ -42,16 +43,15 @@ inline DistilledSet baseline_set(std::vector<Tensor<float>> images, int classes,
   return set;
 }
 
-/// The same images, to be trained on by another schedule.
+/// The same set with another training schedule.
 inline DistilledSet with_schedule(DistilledSet set, const TrainingSchedule& schedule) {
   set.learning_rates = schedule.learning_rates;
   set.rule = schedule.rule;
   return set;
 }
 
-/// Average real images: for each class the mean of those of its images that are in `which`, normalized. All steps, and
-/// all images of a class in them, are that one image, as in the paper. @throws ArgumentError naming a class that has
-/// none.
+/// Average real images: for each class, the normalized mean of its images in `which`. As in the paper, every image of a
+/// class, in all steps, is this mean. @throws ArgumentError naming a class without images.
 inline std::vector<Tensor<float>> average_images(const data::LabeledImages& images, std::span<const Index> which,
                                                  const data::Normalization& normalization, Index steps,
                                                  Index images_per_class) {
@@ -78,8 +78,8 @@ inline std::vector<Tensor<float>> average_images(const data::LabeledImages& imag
   return std::vector(static_cast<std::size_t>(steps), batch);
 }
 
-/// K-means: for each class the centroids of steps * images_per_class clusters of those of its images that are in
-/// `which`. @throws ArgumentError naming a class that has too few.
+/// The k-means centroids of each class's images in `which`, steps * images_per_class for each class.
+/// @throws ArgumentError naming a class with too few images.
 inline std::vector<Tensor<float>> kmeans_images(const data::LabeledImages& images, std::span<const Index> which,
                                                 const data::Normalization& normalization, Index steps,
                                                 Index images_per_class, Index most_iterations, Random random,
@@ -96,19 +96,19 @@ inline std::vector<Tensor<float>> kmeans_images(const data::LabeledImages& image
   return batches;
 }
 
-/// The numbers of the networks that are trained on set s, where networks are spread over sets: run r trains network
-/// r mod networks on set r mod sets, and there are as many runs as the larger of both.
+/// The numbers of the networks to train on set s when networks are spread over sets. Run r trains network r mod
+/// `networks` on set r mod `sets`; there are max(sets, networks) runs.
 inline std::vector<Index> networks_of_set(Index s, Index sets, Index networks) {
   std::vector<Index> numbers;
   for (Index run = s; run < (std::max)(sets, networks); run += sets) numbers.push_back(run % networks);
   return numbers;
 }
 
-/// Chooses among sets, and ways to train on them, by the accuracy on training images that are in none of the sets: the
-/// test images have no part in it.
+/// Chooses among sets, and ways to train on them, by accuracy on training images that are in none of the sets. Test
+/// images play no part.
 class Selection {
  public:
-  /// Networks start from the weights `theta0` and are tested with the images `which`, which must outlive this.
+  /// Trains networks from the weights `theta0` and tests them with the images `which`, which must outlive this object.
   /// @throws ArgumentError if there are no weights.
   Selection(nn::Network<float> network, std::vector<Tensor<float>> theta0, const data::LabeledImages& images,
             std::span<const Index> which)
@@ -116,8 +116,8 @@ class Selection {
     if (theta0_.empty()) throw ArgumentError("Selection: needs at least one network");
   }
 
-  /// The mean accuracy in percent of networks spread over the sets (`networks_of_set`) and trained by the schedule. One
-  /// that diverges is taken to get nothing right. Ranks share out the networks.
+  /// The mean accuracy in percent of networks that are spread over the sets (`networks_of_set`) and trained by the
+  /// schedule. A network that diverges counts as 0. Ranks share the networks.
   double score(std::span<const DistilledSet> sets, const TrainingSchedule& schedule, const WorkerTeam& team,
                const Communicator& ranks = Communicator::alone()) const {
     const auto count = static_cast<Index>(sets.size()), networks = static_cast<Index>(theta0_.size());
@@ -147,7 +147,7 @@ class Selection {
   std::span<const Index> which_;
 };
 
-/// The numbers of the `wanted` best scores, from the best on; of equal scores the first.
+/// The indices of the `wanted` best scores, best first; ties keep their order.
 inline std::vector<Index> best_of(std::span<const double> scores, Index wanted) {
   std::vector<Index> order = data::all_indices(static_cast<Index>(scores.size()));
   std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
@@ -157,7 +157,7 @@ inline std::vector<Index> best_of(std::span<const double> scores, Index wanted) 
   return order;
 }
 
-/// How many of several candidates are kept: a fifth, and at least one.
+/// How many of several candidates to keep: a fifth, but at least one.
 inline Index best_fifth(Index candidates) { return std::max<Index>(1, candidates / 5); }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

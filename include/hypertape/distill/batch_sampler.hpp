@@ -14,12 +14,12 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Samples the real images that an outer step is tested with: for each of its networks a batch of its own, varied by
-/// augmentation and labeled as the objective wants it. All of it is a function of seed, iteration and network.
+/// Draws the batches of real images for an outer step: one for each of its networks, augmented, with the labels that
+/// the objective wants. Everything is a function of seed, iteration and network.
 class BatchSampler {
  public:
-  /// Of the training images `which`. The dataset must outlive it; `options` must be resolved.
-  /// @throws ArgumentError unless the images fill a batch.
+  /// Samples from the training images `which`. The dataset must outlive the sampler; `options` must be resolved.
+  /// @throws ArgumentError if there are fewer images than a batch.
   BatchSampler(const data::Dataset& dataset, std::vector<Index> which, const DistillOptions& options)
       : dataset_(dataset),
         objective_(options.objective),
@@ -28,17 +28,17 @@ class BatchSampler {
         size_(*options.real.batch),
         sequence_(dataset.train, std::move(which), size_, *options.real.balanced, seed_) {}
 
-  /// Images of one batch.
+  /// The batch size.
   Index size() const { return size_; }
 
-  /// Goes to an iteration, each of whose networks gets the next batch.
+  /// Moves to an iteration and draws the next batch for each of its networks.
   void draw(long iteration, Index networks) {
     first_ = iteration * networks;
     batches_.resize(static_cast<std::size_t>(networks));
     for (Index i = 0; i < networks; ++i) sequence_.draw(first_ + i, batches_[static_cast<std::size_t>(i)]);
   }
 
-  /// Makes `x` (N, C, H, W) and `y` (N, classes) the images and labels of these N places in a network's batch.
+  /// Loads the images x (N, C, H, W) and labels y (N, classes) at these N positions of a network's batch.
   void load(Index network, Range places, Tensor<float>& x, Tensor<float>& y) const {
     const auto which = std::span<const Index>(batches_[static_cast<std::size_t>(network)])
                            .subspan(static_cast<std::size_t>(places.begin), static_cast<std::size_t>(places.size()));
@@ -55,8 +55,8 @@ class BatchSampler {
   std::uint64_t seed_;
   Index size_;
   Batches sequence_;
-  std::vector<std::vector<Index>> batches_;  // of each network of the iteration
-  Index first_ = 0;                          // number of the first of them in the sequence
+  std::vector<std::vector<Index>> batches_;  // one per network of the iteration
+  Index first_ = 0;                          // sequence number of the iteration's first batch
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

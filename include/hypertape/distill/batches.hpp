@@ -13,7 +13,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// How many of the named images each class has. @throws ArgumentError if one of them is not there.
+/// The number of images of each class among `which`. @throws ArgumentError if an index is out of range.
 inline std::vector<Index> class_sizes(const data::LabeledImages& images, std::span<const Index> which) {
   std::vector<Index> sizes;
   for (Index k = 0; k < images.classes; ++k) {
@@ -22,7 +22,7 @@ inline std::vector<Index> class_sizes(const data::LabeledImages& images, std::sp
   return sizes;
 }
 
-/// Whether one class has more than twice the images of another that has any.
+/// Whether some class has more than twice as many images as another that is not empty.
 inline bool unequal_classes(const data::LabeledImages& images) {
   std::vector<Index> sizes = class_sizes(images, data::all_indices(images.count));
   std::erase(sizes, 0);
@@ -31,14 +31,14 @@ inline bool unequal_classes(const data::LabeledImages& images) {
   return most > 2 * least;
 }
 
-/// Batches of images: a sequence without an end, each batch of which is a function of seed and number.
+/// An endless sequence of image batches; each batch is a function of the seed and its number.
 ///
-/// Plain ones take the images in random order, each once in an epoch; the rest that fills no batch waits for another
-/// epoch. Balanced ones have of each class that has images the same number, or one more: the classes take turns, and
-/// each goes through its own images in random order, again and again.
+/// Plain batches take each image once per epoch, in random order. Images left over at the end of an epoch, too few for
+/// a batch, are skipped. Balanced batches have equally many images of each non-empty class, to within one: the classes
+/// take turns, and each goes through its own images in random order, over and over.
 class Batches {
  public:
-  /// Of the images `which`. @throws ArgumentError unless they fill a batch.
+  /// Batches of the images `which`. @throws ArgumentError if there are fewer images than `size`.
   Batches(const data::LabeledImages& images, std::vector<Index> which, Index size, bool balanced, std::uint64_t seed)
       : size_(size),
         seed_(seed),
@@ -56,12 +56,14 @@ class Batches {
       if (!of_class.empty()) parts_.push_back({std::move(of_class), {}});
     }
   }
-  /// Balanced ones of images 0 .. count - 1, which are `classes` runs of as many images each, class by class; the seed
-  /// also says in which order classes take turns. @throws ArgumentError unless they are, and fill a batch.
+  /// Balanced batches of images 0 .. count - 1, sorted by class, with equally many in each. The seed also determines
+  /// the order in which classes take turns. @throws ArgumentError unless `count` is a multiple of `classes` and at
+  /// least `size`.
   Batches(Index count, Index classes, Index size, std::uint64_t seed)
       : size_(size), seed_(seed), purpose_(RandomPurpose::balanced_batches), balanced_(true) {
     if (classes < 1 || count % classes != 0 || size < 1 || size > count) {
-      throw ArgumentError("Batches: ", count, " images of ", classes, " classes make no balanced batches of ", size);
+      throw ArgumentError("Batches: ", count, " images of ", classes, " classes cannot make balanced batches of ",
+                          size);
     }
     const Index each = count / classes;
     for (const Index k : random_stream(seed, purpose_).permutation(classes)) {
@@ -70,7 +72,7 @@ class Batches {
     }
   }
 
-  /// Makes `batch` the images of batch `number`, in their order.
+  /// Replaces `batch` by the image indices of batch `number`.
   void draw(Index number, std::vector<Index>& batch) {
     batch.clear();
     if (!balanced_) {
@@ -88,11 +90,11 @@ class Batches {
   }
 
  private:
-  /// Images that are gone through in random order, another one in each epoch.
+  /// Images visited in a random order that is new in each epoch.
   struct Part {
     std::vector<Index> images;
     std::vector<Index> order;
-    Index epoch = -1;  // of the order
+    Index epoch = -1;  // the epoch that `order` is for
   };
 
   Index image(Index part, Index epoch, Index i) {
@@ -109,7 +111,7 @@ class Batches {
   std::uint64_t seed_;
   RandomPurpose purpose_;
   bool balanced_;
-  std::vector<Part> parts_;  // one for each class if they are balanced
+  std::vector<Part> parts_;  // one per class if balanced
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -10,28 +10,28 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// A run's checkpoints in its folder: the newest, and the one before it in case that the newest is damaged.
+/// The checkpoints in a run's folder: the newest, and the one before it in case the newest is damaged.
 class Checkpoints {
  public:
-  /// What was read, and of which file.
+  /// A checkpoint that was read.
   struct Found {
-    io::Npz arrays;              ///< what `write` was given
-    std::filesystem::path path;  ///< of the file
-    std::string warning;         ///< why the newest was passed over; empty if it was not
+    io::Npz arrays;              ///< as passed to `write`
+    std::filesystem::path path;  ///< the file it was read from
+    std::string warning;         ///< why the newest was not used; empty if it was
   };
 
-  /// Those of a run in this folder.
+  /// The checkpoints of a run in this folder.
   explicit Checkpoints(const std::filesystem::path& folder)
       : newest_(folder / "checkpoint.npz"), previous_(folder / "checkpoint.previous.npz") {}
 
-  /// If any was ever written here, and not removed.
+  /// Whether a checkpoint was written here and not removed.
   bool exist() const {
     std::error_code ignored;
     return std::filesystem::exists(newest_, ignored) || std::filesystem::exists(previous_, ignored);
   }
 
-  /// Keeps the newest as the previous, unless it is damaged: at no moment is there none that can be read.
-  /// @throws DataError if it cannot be written.
+  /// Writes a checkpoint. The newest so far becomes the previous one unless it is damaged, so that there is always one
+  /// that can be read. @throws DataError if it cannot be written.
   void write(const io::Npz& arrays) {
     std::error_code absent;
     if (newest_is_good_) std::filesystem::rename(newest_, previous_, absent);
@@ -40,7 +40,7 @@ class Checkpoints {
     newest_is_good_ = true;
   }
 
-  /// The newest that can be read; nothing if none was ever written. @throws DataError if all are damaged.
+  /// Reads the newest checkpoint that is intact; nothing if there is none. @throws DataError if all are damaged.
   std::optional<Found> read() {
     std::string damage;
     for (const std::filesystem::path& path : {newest_, previous_}) {
@@ -58,7 +58,7 @@ class Checkpoints {
     return std::nullopt;
   }
 
-  /// Removes both: the run is done.
+  /// Removes both checkpoints, as when a run is complete.
   void remove() const {
     std::error_code absent;
     std::filesystem::remove(newest_, absent);
@@ -67,7 +67,7 @@ class Checkpoints {
 
  private:
   std::filesystem::path newest_, previous_;
-  bool newest_is_good_ = false;  // written or read by this object
+  bool newest_is_good_ = false;  // it was written or read by this object
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -9,24 +9,24 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Where a distillation stands.
+/// The progress of a distillation.
 struct Progress {
-  const Distiller& distiller;   ///< with what it has learned, its best state and checkpoints
+  const Distiller& distiller;   ///< gives access to what is learned, the best state and checkpoints
   long iteration;               ///< outer steps so far
-  std::optional<double> loss;   ///< of the last one on its real images; none before the first, and of a skipped one
-  std::optional<double> score;  ///< percent of the held-out images, where the state was evaluated
+  std::optional<double> loss;   ///< of the last outer step on real images; none before the first, or if skipped
+  std::optional<double> score;  ///< percent on the held-out images, if the state was just evaluated
 
   /// The largest difference (`Certificate`) since the last evaluation; none if no hypergradient was certified.
   std::optional<double> certificate = std::nullopt;
 };
 
-/// Called before the first outer step and after each, on every rank; stops the distillation by returning false, which
-/// all ranks must do alike.
+/// A callback that runs before the first outer step and after each one, on every rank. It stops the distillation by
+/// returning false, on all ranks alike.
 using OnProgress = std::function<bool(const Progress&)>;
 
-/// Goes on to the last iteration of the distiller's options, or until `on_progress` says stop. The state is evaluated
-/// before the first iteration, as often as the options say, and in the end. If that is where `on_progress` stopped it,
-/// it is called once more, with the score. @throws as `Distiller::iterate`.
+/// Runs outer steps up to the last iteration of the distiller's options, or until `on_progress` returns false. The
+/// state is evaluated before the first iteration, as often as the options say, and at the end. If `on_progress` stops
+/// the run between evaluations, it is called once more, with a score. @throws as `Distiller::iterate`.
 inline void distill(Distiller& distiller, const OnProgress& on_progress = {}) {
   const long iterations = distiller.options().outer_loop.iterations;
   const long evaluate_every = distiller.options().validation.evaluate_every;
@@ -49,10 +49,10 @@ inline void distill(Distiller& distiller, const OnProgress& on_progress = {}) {
   if (!evaluated) report(true);
 }
 
-/// Distils the dataset for a network and its new weights, as `hypertape distill` does: the state that did best on
-/// held-out training images. The test images have no part in it; `evaluate` tests the result with them.
+/// Distills the dataset for a network and its newly drawn weights, as `hypertape distill` does, and returns the state
+/// that did best on held-out training images. The test images play no part; `evaluate` tests the result.
 /// @throws ArgumentError for options out of range, or a dataset too small for the hold-out and one batch;
-/// DivergenceError naming the iteration and the inner step if a network diverges, unless that is skipped.
+/// DivergenceError naming the iteration and the inner step if a network diverges, unless such steps are skipped.
 inline BestState distill(const nn::Network<float>& network, const data::Dataset& dataset, const DistillOptions& options,
                          const OnProgress& on_progress = {}, const WorkerTeam& team = WorkerTeam(),
                          const Communicator& ranks = Communicator::alone()) {

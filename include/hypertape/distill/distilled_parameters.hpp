@@ -23,18 +23,18 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
-/// What outer steps change: a distilled set's images, learning rates and, if they are soft, labels, each group with an
-/// Adam of its own. Learning rates stay positive as softplus of raw values.
+/// The values that outer steps learn: a distilled set's images, learning rates and, if soft, labels, each group with
+/// its own Adam. Learning rates stay positive as the softplus of raw values.
 class DistilledParameters {
  public:
-  /// From this set on, with the options' outer steps; images are kept in the range of pixels, and labels
-  /// probabilities, if the options ask for that.
+  /// Starts from this set. If the options ask for it, pixels are kept in their valid range and labels are kept
+  /// probabilities.
   DistilledParameters(DistilledSet set, const DistillOptions& options)
       : options_(options), set_(std::move(set)), clips_(options.outer_loop.clip_each ? 3 : 1, clip_of(options)) {
     images_.values = values_of(set_.images);
     labels_.values = values_of(set_.labels);
-    // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow; of all digits of the options' rate
-    // where the set has that rate as a float.
+    // The inverse of softplus, log(exp(eta) - 1), in a form that does not overflow. A rate that is the options' rate
+    // rounded to float is replaced by that rate in double precision.
     const double first = options.inner_loop.first_learning_rate(), rounding = first * 0x1p-24;
     for (const float rate : to_row_major(set_.learning_rates)) {
       const auto own = static_cast<double>(rate);
@@ -45,21 +45,21 @@ class DistilledParameters {
     if (options.labels.clamp) clamp_labels();
   }
 
-  /// The set as it is.
+  /// The current set.
   const DistilledSet& set() const { return set_; }
 
-  /// What to score and to keep: the set, or where the options ask for that its exponential average, with weight d =
-  /// min(D, (1 + n) / (10 + n)) for the past in step n, so that the start is soon forgotten.
+  /// The set to score and keep: the current one, or if the options ask for it, its exponential average. In step n the
+  /// past has weight d = min(D, (1 + n) / (10 + n)), so that the start is soon forgotten.
   const DistilledSet& result() const { return average_ ? *average_ : set_; }
 
-  /// One step of Adam along the gradient, whose norm is clipped, at `decay` times the options' learning rates.
-  /// @throws DivergenceError, leaving everything as it is, if the gradient is not finite.
+  /// Takes one Adam step with the clipped gradient at `decay` times the options' learning rates.
+  /// @throws DivergenceError, leaving everything unchanged, if the gradient is not finite.
   void update(const SetGradient& gradient, double decay) {
     images_.gradient = values_of(gradient.images);
     rates_.gradient.clear();
     for (std::size_t t = 0; t < rates_.values.size(); ++t) {
       const double rate = rates_.values[t], e = std::exp(-std::abs(rate));
-      const double derivative = (rate < 0 ? e : 1) / (1 + e);  // of softplus, which `publish` takes
+      const double derivative = (rate < 0 ? e : 1) / (1 + e);  // of softplus in `publish`
       rates_.gradient.push_back(static_cast<double>(gradient.learning_rates[static_cast<Index>(t)]) * derivative);
     }
     const double images = images_.square_norm(), rates = rates_.square_norm();
@@ -96,8 +96,8 @@ class DistilledParameters {
     if (average_) io::add_prefixed(npz, "average", to_npz(*average_));
   }
 
-  /// Takes back what `save` wrote. @throws DataError naming the array that is missing, does not fit, or holds what no
-  /// run leaves; the present values are then undefined.
+  /// Restores what `save` wrote. @throws DataError naming an array that is missing, has another shape, or holds what no
+  /// run can; the present state is then lost.
   void restore(const io::Npz& npz, const std::filesystem::path& path) {
     images_.restore(npz, path, "images");
     labels_.restore(npz, path, "labels");
@@ -112,10 +112,11 @@ class DistilledParameters {
     }
     averaged_steps_ = 0;
     average_.reset();
-    if (!npz.contains("averaged_steps")) return;  // of a version that knew no averages
+    if (!npz.contains("averaged_steps")) return;  // written by a version without averages
     averaged_steps_ = io::require_values<std::int64_t>(npz, path, "averaged_steps", {1})[0];
     if (averaged_steps_ != (options_.outer_loop.average > 0 ? images_.steps() : 0)) {
-      throw io::bad_content(path, "array 'averaged_steps'", "the steps of this run", concat(averaged_steps_));
+      throw io::bad_content(path, "array 'averaged_steps'", "as many steps as this run has taken",
+                            concat(averaged_steps_));
     }
     if (averaged_steps_ > 0) average_ = from_npz_like(set_, npz, "average", path);
   }
@@ -143,7 +144,7 @@ class DistilledParameters {
     return optim::GradientClip(outer.clip.value_or(0), outer.clip_average.value_or(0), outer.clip_memory);
   }
 
-  /// Makes the set what the values say.
+  /// Copies the values into the set.
   void publish() {
     if (options_.images.clamp) clamp_images();
     write(images_.values, set_.images);
@@ -168,7 +169,7 @@ class DistilledParameters {
     add(set_.learning_rates, average_->learning_rates);
   }
 
-  /// Not where a state is restored: done twice, it may round the last bit to another side.
+  /// Not used by `restore`: projecting a second time could change the last bit.
   void clamp_labels() {
     for (Tensor<float>& labels : set_.labels) project_to_probabilities(labels);
     labels_.values = values_of(set_.labels);
@@ -189,10 +190,10 @@ class DistilledParameters {
 
   DistillOptions options_;
   DistilledSet set_;
-  std::vector<optim::GradientClip> clips_;  // of all groups together, or of images, labels and rates
+  std::vector<optim::GradientClip> clips_;  // one for all groups, or one each for images, labels and rates
   AdamGroup<float> images_{adam}, labels_{adam};
   AdamGroup<double> rates_{adam};
-  std::optional<DistilledSet> average_;  // after the first step, where one is wanted
+  std::optional<DistilledSet> average_;  // from the first step on, if the options ask for it
   std::int64_t averaged_steps_ = 0;
 };
 

@@ -25,59 +25,59 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
-/// No inner loop may have more steps.
+/// The largest number of steps that an inner loop may have.
 inline constexpr Index most_inner_steps = 100000;
 
-/// What a distilled set was made from.
+/// The dataset that a distilled set was made from.
 struct Origin {
   std::string dataset;                        ///< its name
-  std::int64_t data_checksum = 0;             ///< of its images, labels and names of classes (data/checksum.hpp)
-  Index classes = 0;                          ///< how many it has
-  std::vector<std::string> class_names = {};  ///< of these; empty if a class's number is all that it has
+  std::int64_t data_checksum = 0;             ///< of its images, labels and class names (data/checksum.hpp)
+  Index classes = 0;                          ///< number of classes
+  std::vector<std::string> class_names = {};  ///< empty if classes have only numbers
 
-  /// Whether all of it agrees.
+  /// Whether both are the same dataset.
   friend bool operator==(const Origin&, const Origin&) = default;
 };
 
-/// What sets that are made from this dataset say of it.
+/// The origin of sets that are made from this dataset.
 inline Origin origin_of(const data::Dataset& dataset) {
   return {dataset.name, data::checksum_of(dataset), dataset.train.classes, dataset.class_names};
 }
 
-/// How networks are trained on images that have no order: in each step on a batch that is drawn at random, with as many
-/// images of each class, or one more.
+/// How networks are trained on an unordered set: each step uses a random batch, balanced over the classes to within one
+/// image.
 struct Unordered {
-  Index steps = 1;  ///< of a training run
-  Index batch = 1;  ///< images of a step; all of them if there are no more
+  Index steps = 1;  ///< per training run
+  Index batch = 1;  ///< images per step; all of them if there are no more
 
-  /// Whether both agree.
+  /// Whether both are the same.
   friend bool operator==(const Unordered&, const Unordered&) = default;
 };
 
-/// What distillation learns, and what it takes to train a network on it. An ordered set, as the paper has it, has
-/// images and labels for each step, and a learning rate for each step of each epoch; one without an order one batch of
-/// all images, class by class, with as many of each, and one learning rate.
+/// What distillation learns, and what is needed to train a network on it. An ordered set, as in the paper, has images
+/// and labels for each step, and a learning rate for each step of each epoch. An unordered set has one batch of all
+/// images, class by class with equally many in each, and one learning rate.
 struct DistilledSet {
-  std::vector<Tensor<float>> images;     ///< for each step (images, C, H, W), in normalized space
-  std::vector<Tensor<float>> labels;     ///< for each step (images, classes): one-hot, or soft
-  bool soft_labels = false;              ///< whether labels are more than classes
-  Tensor<float> learning_rates;          ///< (epochs, steps); without an order (1, 1)
+  std::vector<Tensor<float>> images;     ///< one batch per step (images, C, H, W), in normalized space
+  std::vector<Tensor<float>> labels;     ///< one per step (images, classes): one-hot, or soft
+  bool soft_labels = false;              ///< whether labels are learned weights rather than classes
+  Tensor<float> learning_rates;          ///< (epochs, steps); (1, 1) if unordered
   std::optional<Unordered> unordered{};  ///< nothing for an ordered set
-  optim::Rule<float> rule{};             ///< of the steps
+  optim::Rule<float> rule{};             ///< of the inner steps
   data::Augmentation augmentation{};     ///< of the images in each step
   data::Normalization normalization;     ///< of the images
-  std::optional<Tensor<float>> theta0;   ///< (P), of a fixed initialization
-  std::optional<Origin> origin;          ///< what it was made from; files of older versions do not say
+  std::optional<Tensor<float>> theta0;   ///< (P), if made for a fixed initialization
+  std::optional<Origin> origin;          ///< the dataset it was made from; unknown in files of older versions
 
-  /// Steps of one epoch.
+  /// Steps per epoch.
   Index steps() const { return unordered ? unordered->steps : static_cast<Index>(images.size()); }
-  /// Times that the steps are repeated.
+  /// Passes over the steps.
   Index epochs() const { return unordered ? 1 : learning_rates.shape()[0]; }
-  /// Images in all.
+  /// The total number of images.
   Index count() const { return static_cast<Index>(images.size()) * images.front().shape()[0]; }
-  /// Columns of the labels.
+  /// The number of classes, the columns of the labels.
   Index classes() const { return labels.front().shape()[1]; }
-  /// Images of a class: in each step of an ordered set, in all of one without an order.
+  /// Images per class: in each step of an ordered set, in total in an unordered one.
   double images_per_class() const {
     return static_cast<double>(images.front().shape()[0]) / static_cast<double>(classes());
   }
@@ -85,7 +85,7 @@ struct DistilledSet {
 
 namespace detail {
 
-/// Text as an array of its bytes.
+/// Encodes text as an array of its bytes.
 inline io::NpyArray text_array(const std::string& text) {
   std::vector<std::int64_t> bytes;
   for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
@@ -103,11 +103,12 @@ inline void save_origin(const Origin& origin, io::Npz& npz) {
 
 }  // namespace detail
 
-/// The arrays of docs/file-formats.md: images (steps, images, C, H, W), labels (steps, images) int64 or (steps, images,
-/// classes), learning_rates (epochs, steps), mean and std (C), the bytes of rule (optim/known_rules.hpp) unless it is
-/// plain gradient descent and of augmentation (data/augment.hpp) unless it is none, theta0 (P) if there is one; of a
-/// set without an order, whose images are those of one step, unordered (2): steps and batch; of the origin classes (1),
-/// data_checksum (1), and the bytes of dataset and class_names, each name with a 0 behind it.
+/// Converts a set to arrays, as in docs/file-formats.md. Always present are images (steps, images, C, H, W), labels
+/// (steps, images) int64 or (steps, images, classes), learning_rates (epochs, steps), and mean and std (C). There is
+/// rule (optim/known_rules.hpp) unless it is plain gradient descent, and augmentation (data/augment.hpp) unless it is
+/// none, both as the bytes of their text; and theta0 (P) if the set has it. An unordered set has the images of a single
+/// step, and unordered (2): steps and batch. Its origin is classes (1), data_checksum (1), and dataset and class_names
+/// as bytes, each name followed by a 0.
 inline io::Npz to_npz(const DistilledSet& set) {
   const auto steps = static_cast<Index>(set.images.size());
   const Shape one = set.images.front().shape();
@@ -143,8 +144,8 @@ inline io::Npz to_npz(const DistilledSet& set) {
   return npz;
 }
 
-/// Writes these arrays, and of a whitening of D values an image whitening (D, D) and whitening_mean (D).
-/// @throws DataError if the file cannot be written.
+/// Writes the arrays of `to_npz` to a file, and for a whitening of images of D values the arrays whitening (D, D) and
+/// whitening_mean (D). @throws DataError if the file cannot be written.
 inline void save(const DistilledSet& set, const std::filesystem::path& path) {
   io::Npz npz = to_npz(set);
   if (const data::Whitening* whitening = set.normalization.whitening.get()) {
@@ -157,7 +158,7 @@ inline void save(const DistilledSet& set, const std::filesystem::path& path) {
 
 namespace detail {
 
-/// A label array's rows as one-hot or soft batches, one for each step.
+/// Splits a label array into one-hot or soft batches, one per step.
 inline void read_labels(const io::Npz& npz, const std::filesystem::path& path, Index classes, DistilledSet& set) {
   const auto steps = static_cast<Index>(set.images.size());
   const Index count = set.images.front().shape()[0];
@@ -181,7 +182,7 @@ inline void read_labels(const io::Npz& npz, const std::filesystem::path& path, I
   for (Index s = 0; s < steps; ++s) set.labels.push_back(one_hot<float>(split(hard, s, count), classes));
 }
 
-/// The text whose bytes an array holds.
+/// The text whose bytes an array holds; empty if there is no such array.
 inline std::string read_text(const io::Npz& npz, const std::filesystem::path& path, const char* name) {
   std::string text;
   if (!npz.contains(name)) return text;
@@ -194,8 +195,7 @@ inline std::string read_text(const io::Npz& npz, const std::filesystem::path& pa
   return text;
 }
 
-/// What the set says that it was made from; nothing if it says nothing. @throws DataError if that had another number of
-/// classes.
+/// The origin that the file records, if any. @throws DataError if it had another number of classes.
 inline std::optional<Origin> read_origin(const io::Npz& npz, const std::filesystem::path& path, Index classes) {
   if (!npz.contains("classes")) return std::nullopt;
   Origin origin;
@@ -224,7 +224,7 @@ inline void require_finite(const Tensor<float>& tensor, const std::filesystem::p
   }
 }
 
-/// The whitening of images of D values.
+/// Reads the whitening of images of D values.
 inline std::shared_ptr<const data::Whitening> read_whitening(const io::Npz& npz, const std::filesystem::path& path,
                                                              Index D) {
   const auto& matrix = io::require_values<float>(npz, path, "whitening", {D, D});
@@ -237,7 +237,7 @@ inline std::shared_ptr<const data::Whitening> read_whitening(const io::Npz& npz,
   }
 }
 
-/// How networks are trained on the set, but for the learning rates.
+/// Reads how networks are trained on the set, except for the learning rates.
 inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
                           const std::vector<optim::NamedRule<float>>& rules, DistilledSet& set) {
   const auto expect = [&](const char* array, const char* expected, const auto& read) {
@@ -252,7 +252,7 @@ inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
   }
   if (const std::string rule = read_text(npz, path, "rule"); !rule.empty()) {
     expect("rule", "an update rule", [&] { set.rule = optim::rule_from_text<float>(rule, rules); });
-  } else if (npz.contains("momentum")) {  // of versions before 0.7
+  } else if (npz.contains("momentum")) {  // written by versions before 0.7
     set.rule = optim::HeavyBall{};
     set.rule["momentum"] = io::require_values<float>(npz, path, "momentum", {1})[0];
     expect("momentum", "a coefficient", [&] { set.rule.validate(); });
@@ -272,16 +272,17 @@ inline void read_training(const io::Npz& npz, const std::filesystem::path& path,
                           concat(set.images.size(), " steps, and rates ", rates));
   }
   if (count % classes != 0) {
-    throw io::bad_content(path, "array 'images'", concat("as many of each of ", classes, " classes"), concat(count));
+    throw io::bad_content(path, "array 'images'", concat("equally many images of each of ", classes, " classes"),
+                          concat(count));
   }
 }
 
 }  // namespace detail
 
-/// The set whose arrays were read from `path`, for networks of `classes` outputs, by one of these rules.
-/// @throws DataError, naming the array, if one is missing, misshapen, of another type, or holds what cannot be: a label
-/// outside the classes, a NaN, a deviation of zero, a whitening that is not symmetric, a rule that is not known, or if
-/// the set was made for another number of classes.
+/// Reads a set from its arrays, for networks with `classes` outputs. Errors name `path`, where the arrays come from.
+/// The set's rule may be one of `rules`. @throws DataError naming the array if one is missing, has a wrong shape or
+/// type, or an invalid value: a label outside the classes, a NaN, a deviation of zero, a whitening that is not
+/// symmetric, an unknown rule; or if the set was made for another number of classes.
 inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& path, Index classes,
                              const std::vector<optim::NamedRule<float>>& rules = optim::known_rules<float>()) {
   DistilledSet set;
@@ -323,26 +324,26 @@ inline DistilledSet from_npz(const io::Npz& npz, const std::filesystem::path& pa
   return set;
 }
 
-/// Reads what `save` writes. @throws DataError as `from_npz`, or if it is no such file.
+/// Reads a file written by `save`. @throws DataError as `from_npz`, or if it is not such a file.
 inline DistilledSet load(const std::filesystem::path& path, Index classes,
                          const std::vector<optim::NamedRule<float>>& rules = optim::known_rules<float>()) {
   return from_npz(io::read_npz(path), path, classes, rules);
 }
 
-/// Reads a set that takes the place of `like`, by a rule of the user's own if `like` has it, from the arrays of
-/// `to_npz` that stand behind a prefix. @throws DataError as `from_npz`, or if anything has another shape.
+/// Reads a set to replace `like` from arrays of `to_npz` whose names begin with `prefix`. The rule may be one of the
+/// user's own if `like` has it. @throws DataError as `from_npz`, or if anything has another shape.
 inline DistilledSet from_npz_like(const DistilledSet& like, const io::Npz& npz, const std::string& prefix,
                                   const std::filesystem::path& path) {
   std::vector<optim::NamedRule<float>> rules = optim::known_rules<float>();
   rules.push_back({like.rule->name(), like.rule});
   DistilledSet set = from_npz(io::with_prefix(npz, prefix), path, like.classes(), rules);
-  set.normalization.whitening = like.normalization.whitening;  // which is in no checkpoint, for it is the dataset's
+  set.normalization.whitening = like.normalization.whitening;  // the dataset's, and so not in checkpoints
   if (set.images.size() == like.images.size() && set.images.front().shape() == like.images.front().shape() &&
       set.learning_rates.shape() == like.learning_rates.shape() && set.unordered == like.unordered) {
     return set;
   }
   throw DataError(path.string(), ": arrays '", prefix,
-                  ".*': expected steps, epochs and images of this run, found others");
+                  ".*': expected the steps, epochs and images of this run, found others");
 }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -31,18 +31,18 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Dataset distillation (Wang et al. 2018, Algorithm 1): learns images and learning rates, and labels if they are soft,
-/// such that `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data;
-/// or, by other outer steps (`OuterStepKind`), such that a regression upon them has low loss there.
+/// Dataset distillation (Wang et al. 2018, Algorithm 1). Learns images, learning rates and, if soft, labels, so that
+/// `epochs` passes of gradient descent over them take initial weights to weights of low loss on real data; or with
+/// other outer steps (`OuterStepKind`), so that a regression on them has low loss on real data.
 ///
-/// Everything random is a function of the seed and, where it belongs to one, the iteration; results do not depend on
-/// the number of threads, nor on whether a run was continued from a checkpoint.
+/// Everything random is a function of the seed and, if it belongs to one, the iteration. Results do not depend on the
+/// number of threads, nor on whether a run was continued from a checkpoint.
 class Distiller {
  public:
-  /// `training` are the initial weights to distil for, `validation` those to score with; `start` is a set to go on from
-  /// (`adapted`). Dataset and ranks, which do the same with their shares of the work, must outlive the distiller.
-  /// @throws ArgumentError for options out of range, a dataset that `check_dataset` refuses, that has no normalization
-  /// or is too small for the hold-out and one batch, or a start that does not fit.
+  /// Distills for the initial weights `training` and scores with the initial weights `validation`. It starts from the
+  /// set `start` if there is one (`adapted`). The ranks run the same code and share the work. Dataset and ranks must
+  /// outlive the distiller. @throws ArgumentError for options out of range; for a dataset that `check_dataset` rejects,
+  /// or without a normalization, or too small for the hold-out and one batch; or for a start that does not fit.
   Distiller(nn::Network<float> network, const data::Dataset& dataset, const DistillOptions& options,
             InitialWeights training, const InitialWeights& validation, WorkerTeam team,
             const std::optional<DistilledSet>& start = std::nullopt, const Communicator& ranks = Communicator::alone())
@@ -64,7 +64,7 @@ class Distiller {
     require_same(ranks_, data_checksum_.value(), "images, labels or names of classes");
     require_same(ranks_, weights_checksum_.value(), "initial weights");
   }
-  /// One for new weights, as the options have it.
+  /// Distills for newly drawn weights, as the options say.
   Distiller(const nn::Network<float>& network, const data::Dataset& dataset, const DistillOptions& options,
             const WorkerTeam& team, const Communicator& ranks = Communicator::alone())
       : Distiller(network, dataset, options,
@@ -74,20 +74,20 @@ class Distiller {
   Distiller(const Distiller&) = delete;
   Distiller& operator=(const Distiller&) = delete;
 
-  /// The options, with a value for what depends on the dataset.
+  /// The options, with values for those that depend on the dataset.
   const DistillOptions& options() const { return options_; }
   /// Outer steps so far.
   long iteration() const { return state_.iteration; }
-  /// How many of the iterations so far changed nothing, because a network diverged.
+  /// How many of the iterations so far changed nothing because a network diverged.
   long skipped() const { return state_.skipped; }
-  /// Of the last iteration's hypergradient, if it was one to be certified.
+  /// The certificate of the last iteration's hypergradient, if one was due.
   const std::optional<Certificate>& certificate() const { return certificate_; }
-  /// The best of the states that `evaluate` has scored, the first of equals.
+  /// The best of the states that `evaluate` has scored; the first if several are equal.
   const std::optional<BestState>& best() const { return state_.best; }
 
-  /// One outer step; returns the loss on its real images, averaged over its networks. Where networks that diverge are
-  /// to be skipped, that is a NaN in such a step. @throws DivergenceError naming the iteration and the inner step if
-  /// anything is not finite; what was learned until the iteration before is still there.
+  /// Takes one outer step and returns its loss on real images, averaged over its networks; NaN if the step was skipped
+  /// because a network diverged. @throws DivergenceError naming the iteration and the inner step if a value is not
+  /// finite and such steps are not skipped. What the previous iteration learned is kept.
   double iterate() {
     certificate_.reset();
     double loss = std::numeric_limits<double>::quiet_NaN();
@@ -101,15 +101,15 @@ class Distiller {
     return loss;
   }
 
-  /// The score of the present state on the held-out images (`Validator`), in percent; keeps the state if it is the best
-  /// so far. @throws as `iterate`.
+  /// Scores the present state in percent on the held-out images (`Validator`), and keeps the state if it is the best so
+  /// far. @throws as `iterate`.
   double evaluate() {
     const double score = named([&] { return validator_.score(state_.parameters.result(), team_, ranks_); });
     if (!state_.best || score > state_.best->score) state_.best = {distilled(), score, state_.iteration};
     return score;
   }
 
-  /// A copy of what has been learned, with the initial weights that it was learned for if these are fixed.
+  /// A copy of what has been learned, including the initial weights if these are fixed.
   DistilledSet distilled() const {
     DistilledSet set = state_.parameters.result();
     set.origin = origin_;
@@ -117,11 +117,11 @@ class Distiller {
     return set;
   }
 
-  /// Of the initial weights to distil for and to score with, as far as they are given and not drawn.
+  /// The checksum of the initial weights to distill for and to score with, as far as they are given rather than drawn.
   std::int64_t weights_checksum() const { return weights_checksum_.value(); }
 
-  /// Everything that the rest of the run depends on, besides options, dataset and initial weights, of which it has
-  /// checksums.
+  /// Everything that the rest of the run depends on, besides options, dataset and initial weights. It has checksums of
+  /// the dataset and the initial weights.
   io::Npz checkpoint() const {
     io::Npz npz;
     npz["data_checksum"] = {{1}, std::vector<std::int64_t>{data_checksum_.value()}};
@@ -131,12 +131,12 @@ class Distiller {
     return npz;
   }
 
-  /// Continues from what `checkpoint` gave. @throws DataError naming the array of `path` that does not fit, or if
-  /// dataset or initial weights are not those that the run began with.
+  /// Continues from a `checkpoint`. @throws DataError naming the array of `path` that does not fit, or if the run began
+  /// with another dataset or other initial weights.
   void restore(const io::Npz& npz, const std::filesystem::path& path) {
     const auto same = [&](const char* name, const data::Checksum& present, const char* what) {
       if (io::require_values<std::int64_t>(npz, path, name, {1})[0] == present.value()) return;
-      throw DataError(path.string(), ": the run began with other ", what, " than are there now");
+      throw DataError(path.string(), ": the run began with other ", what, " than the present ones");
     };
     same("data_checksum", data_checksum_, "images, labels or names of classes");
     same("weights_checksum", weights_checksum_, "initial weights");
@@ -153,10 +153,11 @@ class Distiller {
     const Index groups = options.inner_loop.unordered ? 1 : options.inner_loop.steps;
     if (options.images.per_class > count / (dataset.train.classes * groups)) {
       throw ArgumentError("distill: ", groups, " steps of ", options.images.per_class, " images for each of ",
-                          dataset.train.classes, " classes are more than the ", count, " training images");
+                          dataset.train.classes, " classes exceed the ", count, " training images");
     }
     if (options.images.clamp && dataset.normalization.whitening) {
-      throw ArgumentError("distill: images that are whitened have no range of pixels to be kept in (clamp_images)");
+      throw ArgumentError(
+          "distill: clamp_images needs images without whitening, as whitened ones have no range of pixels");
     }
     if (options.objective.attack) options.objective.attack->validate(dataset.train.classes);
     return options;
@@ -193,7 +194,7 @@ class Distiller {
     return set;
   }
 
-  /// Runs the body, and adds to what it says of a divergence where in the run that was.
+  /// Runs `body`, and adds the iteration and the learning rates to the message of a DivergenceError.
   template <class Body>
   double named(const Body& body) const {
     try {
@@ -216,7 +217,7 @@ class Distiller {
         std::make_shared<UnrollStep>(network_, training_, std::move(batches), options_, set, team_, ranks_));
   }
 
-  /// Returns the loss.
+  /// Takes an outer step and returns its loss.
   double take_step() {
     const long iteration = state_.iteration;
     const OuterLoopOptions& outer = options_.outer_loop;

@@ -30,9 +30,10 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// What a network with weights theta takes the named images for: the class of its largest logit (the first of equals).
-/// Blocks of images are shared out over the team. @throws ShapeError if the network has not a logit for each class;
-/// DivergenceError if an output is not finite; ArgumentError if no image is named, or a label is no class.
+/// The confusion matrix of a network with weights theta on the images `which`. It predicts the class of the largest
+/// logit, the first if several are equal. Blocks of images are distributed over the team. @throws ShapeError unless the
+/// network has a logit for each class; DivergenceError if an output is not finite; ArgumentError if `which` is empty,
+/// or a label is out of range.
 inline Confusion confusion(const nn::Network<float>& network, const Tensor<float>& theta,
                            const data::LabeledImages& images, std::span<const Index> which,
                            const data::Normalization& normalization, const WorkerTeam& team) {
@@ -82,8 +83,8 @@ inline Confusion confusion(const nn::Network<float>& network, const Tensor<float
   return confusion(network, theta, images, data::all_indices(images.count), normalization, team);
 }
 
-/// Calls body(i) for 0 .. count - 1: as tasks of the team if there are enough of them for all threads, else one after
-/// the other, each with the whole team at its disposal.
+/// Calls body(i) for 0 .. count - 1: as tasks of the team if there are enough for all threads, else one after the
+/// other, each with the whole team for itself.
 template <class Body>
 void for_each_network(const WorkerTeam& team, Index count, const Body& body) {
   if (count >= team.size()) {
@@ -93,14 +94,14 @@ void for_each_network(const WorkerTeam& team, Index count, const Body& body) {
   }
 }
 
-/// What became of one network: its weights, or why training it failed.
+/// The result of training one network: its weights, or why training failed.
 struct TrainingResult {
-  Tensor<float> theta;                     ///< (P), unless it failed
-  std::optional<DivergenceError> failure;  ///< nothing if it did not fail
+  Tensor<float> theta;                     ///< (P), unless training failed
+  std::optional<DivergenceError> failure;  ///< nothing if training succeeded
 };
 
-/// Trains as the set says: in its order, or on batches that a seed and the network's number draw. Network and set must
-/// outlive it. @throws as `TrainingPlan`; the trainer, what `Unroll::train` throws.
+/// A trainer that follows the set: in its order, or on batches drawn with a seed and the network's number. Network and
+/// set must outlive the trainer. @throws as `TrainingPlan`; the trainer throws as `Unroll::train`.
 inline Trainer set_trainer(const nn::Network<float>& network, const DistilledSet& set, std::uint64_t seed) {
   return [&network, &set, seed](const Tensor<float>& theta0, Index number, const WorkerTeam& team) {
     const TrainingPlan plan(set, random_stream(seed, RandomPurpose::test_batches, number));
@@ -111,7 +112,8 @@ inline Trainer set_trainer(const nn::Network<float>& network, const DistilledSet
   };
 }
 
-/// Trains networks from initial weights of these numbers. @throws what the trainer throws but DivergenceError.
+/// Trains one network from each of these initial weights; `numbers` are the weights' numbers. @throws as the trainer,
+/// except for a DivergenceError, which the result holds.
 inline std::vector<TrainingResult> train_networks(const Trainer& trainer, std::span<const Tensor<float>> theta0,
                                                   std::span<const Index> numbers, const WorkerTeam& team) {
   std::vector<TrainingResult> trained(theta0.size());
@@ -126,14 +128,15 @@ inline std::vector<TrainingResult> train_networks(const Trainer& trainer, std::s
   return trained;
 }
 
-/// What a network takes images for; if training it failed, or its outputs are not finite, for nothing, and why.
+/// The result of testing one network. If training it failed or its outputs are not finite, its images have no
+/// predictions.
 struct TestResult {
-  Confusion confusion;                                    ///< of the images
-  std::optional<DivergenceError> failure = std::nullopt;  ///< nothing if it did not fail
+  Confusion confusion;                                    ///< of the test images
+  std::optional<DivergenceError> failure = std::nullopt;  ///< nothing if it succeeded
 };
 
-/// What each of the trained networks takes the named images for. @throws as `confusion`, but for a DivergenceError,
-/// which the result holds.
+/// Tests the trained networks on the images `which`. @throws as `confusion`, except for a DivergenceError, which the
+/// result holds.
 inline std::vector<TestResult> test_networks(const nn::Network<float>& network, std::span<const TrainingResult> trained,
                                              const data::LabeledImages& images, std::span<const Index> which,
                                              const data::Normalization& normalization, const WorkerTeam& team) {
@@ -152,24 +155,24 @@ inline std::vector<TestResult> test_networks(const nn::Network<float>& network, 
   return tested;
 }
 
-/// @throws DivergenceError, naming the network by its number, if it failed.
+/// Throws the error of a failed test. @throws DivergenceError naming the network by its number.
 inline void require_success(const TestResult& tested, Index number) {
   if (tested.failure) throw DivergenceError("network ", number, ": ", tested.failure->what());
 }
 
-/// What several networks take images for, before and after training on a distilled set.
+/// The test results of several networks before and after training on a distilled set.
 struct Evaluation {
-  std::vector<Confusion> before;  ///< of each network as it started
-  std::vector<Confusion> after;   ///< of each when it was trained
-  Index diverged = 0;             ///< how many got nothing right because they diverged
-  double train_seconds = 0;       ///< of all networks
+  std::vector<Confusion> before;  ///< of each network with its initial weights
+  std::vector<Confusion> after;   ///< of each network after training
+  Index diverged = 0;             ///< how many networks diverged and so have no correct predictions
+  double train_seconds = 0;       ///< for all networks together
 
-  /// Percent of the images that are right after training, over networks.
+  /// Percentage of correct predictions after training: mean and deviation over networks.
   MeanAndStd accuracy() const { return mean_and_std(after, &Confusion::accuracy); }
   /// The same before training.
   MeanAndStd initial_accuracy() const { return mean_and_std(before, &Confusion::accuracy); }
 
-  /// One figure of each network's `before` or `after`.
+  /// The mean and deviation of a figure over each network's `before` or `after`.
   template <class Figure>
   static MeanAndStd mean_and_std(const std::vector<Confusion>& confusions, const Figure& figure) {
     std::vector<double> values;
@@ -178,14 +181,14 @@ struct Evaluation {
   }
 };
 
-/// Called now and then with what was found so far; stops an evaluation by returning false.
+/// A callback with the results so far; stops the evaluation by returning false.
 using OnEvaluation = std::function<bool(const Evaluation&)>;
 
-/// Trains the networks that start from weights[number], for each of these numbers, as many at once as the teams of all
-/// ranks have threads, and tests each with all images. `on_progress` is called on every rank; if it returns false on
-/// any, all stop.
-/// @throws DivergenceError naming the number of a network that diverges, unless such are to be skipped; what the
-/// trainer throws; as `confusion`.
+/// Trains a network from weights[number] for each of these numbers, and tests each on all images. As many networks run
+/// at once as the teams of all ranks have threads. `on_progress` is called on every rank; if it returns false on any,
+/// all stop.
+/// @throws DivergenceError naming the number of a network that diverges, unless these are to be skipped; as the
+/// trainer; as `confusion`.
 template <class Weights>
 Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, const Weights& weights,
                     std::span<const Index> numbers, const data::LabeledImages& images,
@@ -195,7 +198,7 @@ Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, c
   const Confusion none(images.classes);
   const std::size_t length = none.numbers().size();
   Evaluation result;
-  // Of each network whether it failed, and what it took images for, after and before training.
+  // For each network: whether it failed, and its confusion after and before training.
   const auto test = [&](std::span<const Index> own) {
     std::vector<Tensor<float>> theta0;
     for (const Index number : own) theta0.push_back(weights[number]);
@@ -237,8 +240,8 @@ Evaluation evaluate(const nn::Network<float>& network, const Trainer& trainer, c
   return result;
 }
 
-/// The weights that a set for a fixed initialization was made for. @throws ArgumentError if the set has none, or they
-/// are not the network's.
+/// The initial weights that a set was made for, if its initialization was fixed. @throws ArgumentError if the set has
+/// none, or they are not this network's.
 inline InitialWeights fixed_weights(const DistilledSet& set, const nn::Network<float>& network) {
   if (!set.theta0) {
     throw ArgumentError("the distilled set has no theta0, so it was not made for one fixed initialization");
@@ -253,16 +256,16 @@ inline InitialWeights fixed_weights(const DistilledSet& set, const nn::Network<f
 /// How to evaluate a distilled set.
 struct EvaluateOptions {
   Initialization initialization = {};  ///< fixed: the weights that the set was made for
-  Index networks = 200;                ///< how many, where weights are random
+  Index networks = 200;                ///< how many to train, if weights are random
   bool shuffle = false;                ///< take the steps of each epoch in random order
-  bool skip_diverged = false;          ///< a network that diverges gets nothing right, instead of stopping
+  bool skip_diverged = false;          ///< count a network that diverges as always wrong instead of stopping
   std::uint64_t seed = 1;              ///< of weights, orders and draws
-  std::optional<FreeTraining> free{};  ///< how to train on the images alone; nothing: as the set says
-  bool real_images = false;            ///< random real images in the place of the distilled ones, to compare with
+  std::optional<FreeTraining> free{};  ///< train on the images alone in this way; nothing: as the set says
+  bool real_images = false;            ///< replace distilled images by random real ones, as a baseline
 };
 
-/// Trains each network on random real images of its own in the place of the set's, under the same labels and in the
-/// same way, which `trainer_of(set)` is. Dataset and set must outlive it. @throws as `with_real_images`.
+/// A trainer like `trainer_of(set)`, except that each network trains on random real images of its own in place of the
+/// set's, under the same labels. Dataset and set must outlive the trainer. @throws as `with_real_images`.
 template <class TrainerOf>
 Trainer real_images_trainer(const DistilledSet& set, const data::LabeledImages& images, std::uint64_t seed,
                             const TrainerOf& trainer_of) {
@@ -272,7 +275,7 @@ Trainer real_images_trainer(const DistilledSet& set, const data::LabeledImages& 
   };
 }
 
-/// How these options train networks on the set. Network, set and dataset must outlive it.
+/// The trainer that these options ask for. Network, set and dataset must outlive it.
 inline Trainer trainer_of(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
                           const EvaluateOptions& options) {
   const auto of_set = [&network, options](const DistilledSet& one) {
@@ -282,9 +285,9 @@ inline Trainer trainer_of(const nn::Network<float>& network, const DistilledSet&
   return options.real_images ? real_images_trainer(set, dataset.train, options.seed, of_set) : of_set(set);
 }
 
-/// Trains networks on a distilled set and tests them with the dataset's test images, as `hypertape evaluate` does.
-/// @throws ArgumentError for less than one network, as `FreeTraining::validate`, `fixed_weights` and
-/// `with_real_images`; DivergenceError naming a network that diverges, unless that is skipped; as `confusion`.
+/// Trains networks on a distilled set and tests them on the dataset's test images, as `hypertape evaluate` does.
+/// @throws ArgumentError if options.networks < 1; as `FreeTraining::validate`, `fixed_weights` and `with_real_images`;
+/// DivergenceError naming a network that diverges, unless these are skipped; as `confusion`.
 inline Evaluation evaluate(const nn::Network<float>& network, const DistilledSet& set, const data::Dataset& dataset,
                            const EvaluateOptions& options, const OnEvaluation& on_progress = {},
                            const WorkerTeam& team = WorkerTeam(), const Communicator& ranks = Communicator::alone()) {

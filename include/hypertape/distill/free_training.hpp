@@ -22,15 +22,15 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Training on images as on any dataset, whatever their steps, order and learning rates were: what results are compared
-/// by since Zhao et al. 2020, whose settings these are.
+/// How to train on a set's images as on any dataset, regardless of the set's steps, order and learning rates. This
+/// protocol and these settings are what results have been compared by since Zhao et al. 2020.
 struct FreeTraining {
   optim::Rule<float> rule = optim::rule_from_text<float>("sgd:momentum=0.9,weight_decay=5e-4");  ///< of each step
-  double learning_rate = 0.01;                                                                   ///< until it is cut
+  double learning_rate = 0.01;                                                                   ///< before the cut
   Index epochs = 300;                ///< passes over the images
-  std::optional<Index> cut_at = {};  ///< passes after which the learning rate is a tenth; without: half of all
-  Index batch = 256;                 ///< images of a step, at most
-  std::optional<data::Augmentation> augmentation = {};  ///< of the images, each time; without: the set's own
+  std::optional<Index> cut_at = {};  ///< passes before the learning rate is cut to a tenth; by default half
+  Index batch = 256;                 ///< the most images per step
+  std::optional<data::Augmentation> augmentation = {};  ///< of the images in each step; by default the set's
 
   /// Declares the options (distill/option.hpp).
   template <class Self, class Visit>
@@ -38,19 +38,20 @@ struct FreeTraining {
     visit.heading("Free training (--protocol free)");
     visit(self.rule,
           {.name = "optimizer",
-           .help = "Update rule: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with coefficients as in "
+           .help = "Update rule of the steps: sgd, nesterov, adam, adamw, rmsprop or centered-rmsprop, with "
+                   "coefficients as in "
                    "adam:beta1=0.5,beta2=0.9",
            .without = "sgd with momentum=0.9 and weight_decay=5e-4"},
           TextForm<optim::Rule<float>>{[](const auto& value) { return optim::text_of(value); },
                                        [](const auto& text) { return optim::rule_from_text<float>(text); }});
-    visit(self.learning_rate, {"learning_rate", "Of each step, until it is cut"});
+    visit(self.learning_rate, {"learning_rate", "Learning rate of each step until it is cut"});
     visit(self.epochs, {"epochs", "Passes over the images"});
-    visit(self.cut_at, {"cut_at", "Passes after which the learning rate is cut to a tenth", positive, "half of them"});
-    visit(self.batch, {"batch", "Images of a step, or all that there are"});
+    visit(self.cut_at, {"cut_at", "Passes after which to cut the learning rate to a tenth", positive, "half of them"});
+    visit(self.batch, {"batch", "Images per step, or all if there are fewer"});
     visit(self.augmentation,
           {.name = "augment",
-           .help = "Vary images at random, each time that they are seen: set (as the set was made), none, or a list "
-                   "as of `hypertape distill`"},
+           .help = "Random variations of the images in each step: set (those of the set), none, or a list as in "
+                   "`hypertape distill`"},
           TextForm<std::optional<data::Augmentation>>{
               [](const auto& value) { return value ? data::text_of(*value) : std::string("set"); },
               [](const auto& text) {
@@ -58,23 +59,23 @@ struct FreeTraining {
               }});
   }
 
-  /// @throws ArgumentError naming the first option that is out of its bounds.
+  /// @throws ArgumentError naming the first option that is out of range.
   void validate() const {
     for_each_option(*this, CheckOptions{"FreeTraining"});
     rule.validate();
     if (augmentation) augmentation->validate();
   }
 
-  /// Half of the passes.
+  /// Half of the passes, rounded up.
   Index default_cut() const { return (epochs + 1) / 2; }
-  /// The learning rate of a pass.
+  /// The learning rate of an epoch.
   double rate_of(Index epoch) const {
     return epoch < cut_at.value_or(default_cut()) ? learning_rate : learning_rate / 10;
   }
 };
 
-/// Trains on the set's images and labels alone; each network takes them in orders of its own. Network and set must
-/// outlive it.
+/// A trainer on the set's images and labels alone; each network takes them in its own random order. Network and set
+/// must outlive the trainer.
 inline Trainer free_trainer(const nn::Network<float>& network, const DistilledSet& set, const FreeTraining& options,
                             std::uint64_t seed) {
   const auto images = std::make_shared<const std::pair<Tensor<float>, Tensor<float>>>(all_images(set));

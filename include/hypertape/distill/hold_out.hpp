@@ -8,11 +8,11 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// How many of `count` training images are held out where nobody says: a fifth, from 1 to 5,000.
+/// The default number of held-out images among `count` training images: a fifth, from 1 to 5,000.
 inline Index default_hold_out(Index count) { return std::clamp<Index>(count / 5, 1, 5000); }
 
-/// Holds out so many of the training images, which a seed draws. Of the same seed, fewer held-out images are some of
-/// the more. @throws ArgumentError unless 0 <= held_out < images.count.
+/// Holds out this many training images, drawn with the seed. With the same seed, a smaller hold-out is a subset of a
+/// larger one. @throws ArgumentError unless 0 <= held_out < images.count.
 inline data::Split hold_out(const data::LabeledImages& images, Index held_out, std::uint64_t seed) {
   return data::split(images, held_out, random_stream(seed, RandomPurpose::hold_out).bits());
 }

@@ -12,14 +12,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// What distilled images are before the first outer step.
+/// The kinds of images that distillation can start from.
 enum class Start {
   noise,   ///< `noise_images`
   real,    ///< `draw_real_images`
   kmeans,  ///< `draw_central_images`
 };
 
-/// The classes of one step's images: each `images_per_class` times, in order.
+/// The classes of one step's images, in order, each `images_per_class` times.
 inline std::vector<std::int32_t> balanced_classes(int classes, Index images_per_class) {
   std::vector<std::int32_t> labels;
   for (int k = 0; k < classes; ++k) labels.insert(labels.end(), static_cast<std::size_t>(images_per_class), k);
@@ -32,7 +32,7 @@ inline Tensor<float> balanced_labels(int classes, Index images_per_class) {
   return one_hot<float>(std::span<const std::int32_t>(labels), classes);
 }
 
-/// For each step a batch (classes * images_per_class, C, H, W) of noise N(0, deviation^2) in normalized space.
+/// Noise N(0, deviation^2) in normalized space: a batch (classes * images_per_class, C, H, W) for each step.
 inline std::vector<Tensor<float>> noise_images(const data::LabeledImages& like, Index steps, Index images_per_class,
                                                double deviation, Random random) {
   std::vector<Tensor<float>> images;
@@ -45,7 +45,7 @@ inline std::vector<Tensor<float>> noise_images(const data::LabeledImages& like, 
 
 namespace detail {
 
-/// Those of the images `which` that are of class k. @throws ArgumentError, starting with `what`, if they are too few.
+/// The images of class k among `which`. @throws ArgumentError, starting with `what`, if there are too few.
 inline std::vector<Index> enough_of_class(const data::LabeledImages& images, std::span<const Index> which, int k,
                                           Index steps, Index images_per_class, const char* what) {
   std::vector<Index> of_class = data::indices_of_class(images, which, k);
@@ -57,8 +57,8 @@ inline std::vector<Index> enough_of_class(const data::LabeledImages& images, std
   return of_class;
 }
 
-/// Clusters each class's images among `which` around steps * images_per_class centroids, and calls
-/// take(k, of_class, points, found): the class, the indices of its images, these as points, and what k-means found.
+/// Clusters each class's images among `which` around steps * images_per_class centroids, and calls take(k, of_class,
+/// points, found) with the class, the indices of its images, these images as points, and the clusters.
 template <class Take>
 void cluster_classes(const data::LabeledImages& images, std::span<const Index> which,
                      const data::Normalization& normalization, Index steps, Index images_per_class,
@@ -73,8 +73,8 @@ void cluster_classes(const data::LabeledImages& images, std::span<const Index> w
 
 }  // namespace detail
 
-/// The indices of one step's random images for each of several steps, class by class, drawn from `which` without
-/// repetition. @throws ArgumentError naming a class that has too few.
+/// Draws the indices of each step's random real images from `which` without repetition, class by class.
+/// @throws ArgumentError naming a class with too few images.
 inline std::vector<std::vector<Index>> draw_real_images(const data::LabeledImages& images, std::span<const Index> which,
                                                         Index steps, Index images_per_class, Random random) {
   std::vector<std::vector<Index>> drawn(static_cast<std::size_t>(steps));
@@ -90,11 +90,11 @@ inline std::vector<std::vector<Index>> draw_real_images(const data::LabeledImage
   return drawn;
 }
 
-/// The same of central images: those of each class among `which` are clustered by k-means, in normalized space, around
-/// as many centroids as images are wanted of it, and of each cluster the real image nearest to the centroid is taken,
-/// as DREAM does (Liu et al. 2023; there in the space of a network's features). Clusters are dealt out to the steps in
-/// the order of their seeds, which is random. The same for any number of threads. @throws ArgumentError naming a class
-/// that has too few images.
+/// Draws central images instead of random ones, as DREAM does (Liu et al. 2023; there in a network's feature space).
+/// K-means clusters the images of each class among `which` in normalized space, with one cluster per image wanted; the
+/// real image nearest to each centroid is taken. Clusters are distributed over the steps in the random order of their
+/// seeds. The result does not depend on the number of threads. @throws ArgumentError naming a class with too few
+/// images.
 inline std::vector<std::vector<Index>> draw_central_images(const data::LabeledImages& images,
                                                            std::span<const Index> which,
                                                            const data::Normalization& normalization, Index steps,
@@ -112,7 +112,7 @@ inline std::vector<std::vector<Index>> draw_central_images(const data::LabeledIm
   return drawn;
 }
 
-/// The batches of the drawn images, normalized.
+/// Gathers the drawn images into normalized batches.
 inline std::vector<Tensor<float>> real_images(const data::LabeledImages& images,
                                               const std::vector<std::vector<Index>>& drawn,
                                               const data::Normalization& normalization) {

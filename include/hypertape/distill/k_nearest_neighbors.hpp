@@ -17,18 +17,18 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Between images: the sum of absolute differences, or of squared ones.
+/// A distance between images: the sum of absolute or of squared differences.
 enum class Distance { l1, l2 };
 
-/// "l1" or "l2".
+/// The name of a distance, "l1" or "l2".
 inline std::string name_of(Distance distance) { return distance == Distance::l1 ? "l1" : "l2"; }
 
-/// Classifies images by those of a set that are nearest to them, without a network.
+/// Classifies images by the nearest images of a distilled set, without a network.
 class NearestNeighbors {
  public:
-  /// Images of all steps count alike. @throws ArgumentError if the labels are soft.
+  /// Uses the images of all steps alike. @throws ArgumentError if the labels are soft.
   explicit NearestNeighbors(const DistilledSet& set) : normalization_(set.normalization) {
-    if (set.soft_labels) throw ArgumentError("k nearest neighbors: needs a set of hard labels, these are soft");
+    if (set.soft_labels) throw ArgumentError("k nearest neighbors: needs hard labels, got soft ones");
     features_ = set.images.front().shape().features();
     for (std::size_t s = 0; s < set.images.size(); ++s) {
       const std::vector<float> images = to_row_major(set.images[s]);
@@ -42,13 +42,13 @@ class NearestNeighbors {
     classes_ = set.classes();
   }
 
-  /// Images of the set.
+  /// The number of images in the set.
   Index count() const { return static_cast<Index>(labels_.size()); }
 
-  /// What the named images are taken for, for each of several numbers of neighbors: the class that most of the K
-  /// nearest images have; of several such, the class of the nearest. Of images at the same distance the first is
-  /// nearer. The same for any number of threads. @throws ArgumentError if a K is not in 1 .. count(), or the images
-  /// have other sizes or classes than the set's.
+  /// Classifies the images `which`, once for each number of neighbors. The prediction is the class that occurs most
+  /// often among the K nearest images; if several do, that of the nearest. Of images at the same distance, the first
+  /// counts as nearer. The result does not depend on the number of threads. @throws ArgumentError if a K is not in
+  /// 1 .. count(), or the images have another size or number of classes than the set.
   std::vector<Confusion> classify(std::span<const Index> neighbors, Distance distance,
                                   const data::LabeledImages& images, std::span<const Index> which,
                                   const WorkerTeam& team) const {
@@ -83,19 +83,19 @@ class NearestNeighbors {
 
  private:
   void validate(std::span<const Index> neighbors, const data::LabeledImages& images) const {
-    if (neighbors.empty()) throw ArgumentError("k nearest neighbors: needs a number of neighbors");
+    if (neighbors.empty()) throw ArgumentError("k nearest neighbors: needs at least one number of neighbors");
     for (const Index k : neighbors) {
       if (k < 1 || k > count()) {
-        throw ArgumentError("k nearest neighbors: cannot ask ", k, " of ", count(), " images");
+        throw ArgumentError("k nearest neighbors: needs 1 .. ", count(), " neighbors, got ", k);
       }
     }
     if (images.bytes_per_image() != features_ || images.classes != classes_) {
       throw ArgumentError("k nearest neighbors: images of ", images.bytes_per_image(), " pixels and ", images.classes,
-                          " classes do not go with a set of ", features_, " pixels and ", classes_, " classes");
+                          " classes do not match a set of ", features_, " pixels and ", classes_, " classes");
     }
   }
 
-  /// The labels of the nearest images, from the nearest on.
+  /// The labels of the nearest images, nearest first.
   std::vector<Index> nearest_labels(const float* pixels, Distance distance, Index most) const {
     const Eigen::Map<const Eigen::ArrayXf> x(pixels, features_);
     std::vector<std::pair<float, Index>> candidates;
@@ -111,7 +111,7 @@ class NearestNeighbors {
     return labels;
   }
 
-  /// The most frequent of the labels; of several, the one that comes first.
+  /// The most frequent label; if several are, the one that comes first.
   static Index vote(std::span<const Index> labels) {
     return *std::max_element(labels.begin(), labels.end(), [&](Index a, Index b) {
       return std::count(labels.begin(), labels.end(), a) < std::count(labels.begin(), labels.end(), b);

@@ -17,22 +17,22 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// What k-means made of N points.
+/// The result of k-means on N points.
 struct KMeans {
   Tensor<float> centroids;      ///< (k, ...): the mean of each cluster
-  std::vector<Index> clusters;  ///< of each point
-  std::vector<double> costs;    ///< of each iteration: sum over the points of |x - c|^2, c its cluster's centroid
+  std::vector<Index> clusters;  ///< the cluster of each point
+  std::vector<double> costs;    ///< per iteration: sum over points of |x - c|^2, c the centroid of x's cluster
 };
 
 namespace detail {
 
-/// Lloyd's algorithm from the seeds of k-means++. Threads own points or clusters, and every sum has one order.
+/// Lloyd's algorithm from k-means++ seeds. Each thread owns some points or clusters, and every sum has a fixed order.
 class Lloyd {
  public:
   Lloyd(const Tensor<float>& points, Index k, const WorkerTeam& team)
       : Lloyd(points, Tensor<float>(points.shape().with_samples(k)), team) {}
 
-  /// From given centroids (k, ...).
+  /// Starts from given centroids (k, ...).
   Lloyd(const Tensor<float>& points, const Tensor<float>& centroids, const WorkerTeam& team)
       : team_(team),
         count_(points.shape()[0]),
@@ -43,7 +43,8 @@ class Lloyd {
         clusters_(static_cast<std::size_t>(count_)),
         distances_(static_cast<std::size_t>(count_), std::numeric_limits<double>::infinity()) {}
 
-  /// Each seed after the first is a point, drawn in proportion to its squared distance from the seeds before it.
+  /// Draws the seeds of k-means++: each after the first is a point, with probability proportional to its squared
+  /// distance from the nearest earlier seed.
   void seed(Random& random) {
     Index chosen = random.below(count_);
     for (Index j = 0; j < k_; ++j) {
@@ -57,13 +58,14 @@ class Lloyd {
     }
   }
 
-  /// Gives each point to its nearest centroid, the first of equals; returns whether any changed its cluster.
+  /// Assigns each point to its nearest centroid, the first if several are equal; returns whether any point changed
+  /// cluster.
   bool assign() {
     const std::vector<Index> before = clusters_;
     std::vector<float> halves(static_cast<std::size_t>(k_));  // |c|^2 / 2
     for (Index j = 0; j < k_; ++j) halves[static_cast<std::size_t>(j)] = centroid(j).squaredNorm() / 2;
     for_each_block([&](Range range) {
-      // |x - c|^2 is smallest where |c|^2 / 2 - <x, c> is.
+      // The centroid with the smallest |c|^2 / 2 - <x, c> has the smallest |x - c|^2.
       std::vector<float> products(static_cast<std::size_t>(k_ * range.size()));
       const kernels::matrix::RowPair<float> factors[] = {{centroids_.data(), point(range.begin).data()}};
       kernels::matrix::multiply_transposed(k_, range.size(), features_, factors, kernels::OutputMode::write,
@@ -118,7 +120,7 @@ class Lloyd {
     team_.for_each(blocks.count(), [&](Index block, int) { body(blocks[block]); });
   }
 
-  /// A point in proportion to `distance`; any, if all are seeds.
+  /// Draws a point with probability proportional to `distance`, or uniformly if all points are seeds.
   Index draw(Random& random) {
     const double total = cost();
     if (!(total > 0)) return random.below(count_);
@@ -133,7 +135,7 @@ class Lloyd {
     return last;
   }
 
-  /// An empty cluster takes the point that is farthest from its centroid, of those that do not leave another empty.
+  /// Gives an empty cluster the point that is farthest from its centroid, among those whose cluster has other points.
   void fill_empty_clusters() {
     std::vector<Index> members(static_cast<std::size_t>(k_));
     for (const Index j : clusters_) ++members[static_cast<std::size_t>(j)];
@@ -146,30 +148,30 @@ class Lloyd {
       }
       --members[static_cast<std::size_t>(cluster(farthest))];
       cluster(farthest) = j;
-      distance(farthest) = 0;  // it will be the centroid
+      distance(farthest) = 0;  // it becomes the centroid
       members[static_cast<std::size_t>(j)] = 1;
     }
   }
 
   const WorkerTeam& team_;
   Index count_, features_, k_;
-  std::vector<float> points_;  // (count, features), row-major, as are the centroids
+  std::vector<float> points_;  // (count, features), row-major, like the centroids
   std::vector<float> centroids_;
   std::vector<Index> clusters_;
-  std::vector<double> distances_;  // squared, of each point to its centroid
+  std::vector<double> distances_;  // squared distance of each point to its centroid
 };
 
 }  // namespace detail
 
-/// Clusters points (N, ...) around k centroids, by Lloyd's algorithm from seeds drawn as k-means++ does (Arthur and
-/// Vassilvitskii 2007), until no point changes its cluster or after so many iterations. A cluster that loses all its
-/// points gets the point that is farthest from its centroid. The same bits for any number of threads.
-/// @throws ArgumentError unless 1 <= k <= N and there is an iteration.
+/// Clusters points (N, ...) around k centroids by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii
+/// 2007), until no point changes its cluster or for `most_iterations`. A cluster that loses all its points gets the
+/// point that is farthest from its centroid. The bits do not depend on the number of threads. @throws ArgumentError
+/// unless 1 <= k <= N and most_iterations >= 1.
 inline KMeans kmeans(const Tensor<float>& points, Index k, Index most_iterations, Random random,
                      const WorkerTeam& team) {
   const Index count = points.shape()[0];
   if (k < 1 || k > count) throw ArgumentError("kmeans: cannot make ", k, " clusters of ", count, " points");
-  if (most_iterations < 1) throw ArgumentError("kmeans: needs an iteration, got ", most_iterations);
+  if (most_iterations < 1) throw ArgumentError("kmeans: needs at least one iteration, got ", most_iterations);
   KMeans result;
   team.session([&] {
     detail::Lloyd lloyd(points, k, team);
@@ -186,8 +188,8 @@ inline KMeans kmeans(const Tensor<float>& points, Index k, Index most_iterations
   return result;
 }
 
-/// Of each cluster the point (of the N that were clustered) that is nearest to its centroid, the first of equals. No
-/// point is of two clusters, and none is without one.
+/// The point of each cluster that is nearest to its centroid, the first if several are equal. `points` are the N points
+/// that were clustered. The k points are distinct, as clusters are disjoint and not empty.
 inline std::vector<Index> nearest_to_centroids(const Tensor<float>& points, const KMeans& found) {
   const Index count = points.shape()[0], k = found.centroids.shape()[0];
   const Index features = points.shape().features();

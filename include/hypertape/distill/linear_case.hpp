@@ -17,11 +17,11 @@
 #include "hypertape/optim/schedule.hpp"
 #include "hypertape/unroll/unroll_ensemble.hpp"
 
-/// Distillation for linear regression (Wang et al. 2018, section 3.3), where all that is asked of it has an answer in
+/// Distillation for linear regression (Wang et al. 2018, section 3.3), where every question about it has an answer in
 /// closed form; docs/linear-case.md derives it.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// loss(theta, x, y) = 1/(2N) ||x theta - y||^2 for points x (N, D), targets y (N, 1) and theta (D).
+/// The loss 1/(2N) ||x theta - y||^2 for points x (N, D), targets y (N, 1) and theta (D).
 struct LinearLoss {
   /// Records the loss.
   template <class T>
@@ -36,13 +36,13 @@ struct LinearProblem {
   Tensor<double> targets;  ///< (N, 1)
 };
 
-/// Normal data, and the targets of normal weights plus `noise` times normal ones.
-/// @throws ArgumentError for fewer samples than dimensions, which determine no theta, or a negative noise.
+/// Draws a problem: normal data, and targets from normal weights plus `noise` times normal noise. @throws ArgumentError
+/// if there are fewer samples than dimensions, which would not determine theta, or if the noise is negative.
 inline LinearProblem random_linear_problem(Index samples, Index dimension, double noise, std::uint64_t seed) {
   if (dimension < 1 || samples < dimension || !(noise >= 0)) {
     throw ArgumentError(
-        "linear case: needs a dimension of at least 1, as many samples or more, and noise that is "
-        "not negative, got dimension ",
+        "linear case: needs a dimension of at least 1, at least as many samples, and noise of "
+        "at least 0, got dimension ",
         dimension, ", ", samples, " samples and noise ", noise);
   }
   Random random = random_stream(seed, RandomPurpose::batches);
@@ -55,8 +55,8 @@ inline LinearProblem random_linear_problem(Index samples, Index dimension, doubl
   return problem;
 }
 
-/// theta* (D), which minimizes 1/(2N) ||data theta - targets||^2. @throws ShapeError if the shapes do not fit,
-/// ArgumentError unless the data have full column rank.
+/// The theta* (D) that minimizes 1/(2N) ||data theta - targets||^2. @throws ShapeError if the shapes do not match;
+/// ArgumentError unless the data has full column rank.
 inline Tensor<double> least_squares(const LinearProblem& problem) {
   const Shape& shape = problem.data.shape();
   if (shape.rank() != 2 || problem.targets.shape() != Shape{shape[0], 1}) {
@@ -75,13 +75,13 @@ inline Tensor<double> least_squares(const LinearProblem& problem) {
   return solution;
 }
 
-/// M distilled points and their targets, for one gradient step.
+/// M distilled points and their targets for one gradient step.
 struct LinearPoints {
   Tensor<double> x;      ///< (M, D)
   Tensor<double> y;      ///< (M, 1)
   double step_size = 0;  ///< eta
 
-  /// The training run of one step on these points.
+  /// A training run of one step on these points.
   InnerLoop<double> inner_loop(const Tensor<double>& theta0) const {
     return {theta0, {x}, {y}, Tensor<double>(Shape{1, 1}, step_size)};
   }
@@ -90,9 +90,9 @@ struct LinearPoints {
 /// The least E ||theta_1 - theta*||^2 that one step on M points can reach, over theta_0 ~ N(0, I) in D dimensions.
 inline Index least_residual(Index dimension, Index points) { return std::max<Index>(0, dimension - points); }
 
-/// M points that reach the least residual: with Q (D, M) of orthonormal columns, the first of them along theta*,
-/// x = sqrt(M / eta) Q' and y = x theta*. For M = D they lead from every theta_0 to theta*.
-/// @throws ArgumentError unless 1 <= points <= D and the step size is positive.
+/// M points that reach the least residual: x = sqrt(M / eta) Q' and y = x theta*, where Q (D, M) has orthonormal
+/// columns, the first along theta*. For M = D they lead from every theta_0 to theta*. @throws ArgumentError unless 1 <=
+/// points <= D and the step size is positive.
 inline LinearPoints best_linear_points(const Tensor<double>& solution, Index points, double step_size) {
   const Index dimension = solution.size();
   if (points < 1 || points > dimension || !(step_size > 0 && std::isfinite(step_size))) {
@@ -109,19 +109,20 @@ inline LinearPoints best_linear_points(const Tensor<double>& solution, Index poi
   return best;
 }
 
-/// A mean over samples, and the standard error of it.
+/// A mean over samples and its standard error.
 struct SampledResidual {
   double mean = 0;            ///< over the samples
   double standard_error = 0;  ///< of the mean
 };
 
-/// ||theta_1 - theta*||^2, of the step that the library takes on the given points.
+/// The residual ||theta_1 - theta*||^2 after the library takes one step on given points.
 class LinearResidual {
  public:
-  /// Of this theta* (D).
+  /// Measures distances to this theta* (D).
   LinearResidual(Tensor<double> solution, const WorkerTeam& team)
       : solution_(std::move(solution)), ensemble_(LinearLoss{}, options(), team), one_(LinearLoss{}) {
-    // theta_1 - theta* is affine in theta_0, so any starts of mean 0 and covariance I give its expected square exactly.
+    // theta_1 - theta* is affine in theta_0, so any set of starts with mean 0 and covariance I gives the exact
+    // expectation of its square.
     const Index dimension = solution_.size();
     for (Index i = 0; i < 2 * dimension; ++i) {
       starts_.emplace_back(Shape{dimension});
@@ -129,7 +130,7 @@ class LinearResidual {
     }
   }
 
-  /// The expectation over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives with respect to the points and
+  /// The expected residual over theta_0 ~ N(0, I), as `outer_loss`, and its derivatives with respect to points and
   /// targets.
   const Hypergradient<double>& expected(const LinearPoints& points) {
     return ensemble_(points.inner_loop(solution_), starts_, [this](Index, int) {
@@ -140,12 +141,12 @@ class LinearResidual {
     });
   }
 
-  /// From one start.
+  /// The residual from one start.
   double from(const Tensor<double>& theta0, const LinearPoints& points) {
     return squared_distance(one_.train(points.inner_loop(theta0)));
   }
 
-  /// The mean over `count` starts drawn from N(0, I).
+  /// The mean residual over `count` starts drawn from N(0, I).
   SampledResidual sampled(const LinearPoints& points, Index count, Random& random) {
     double sum = 0, squares = 0;
     for (Index i = 0; i < count; ++i) {
@@ -190,12 +191,12 @@ class LinearResidual {
   Unroll<double> one_;
 };
 
-/// Learns points and targets by the hypergradient of the expected residual, from a random start: what distillation does
-/// where the best possible outcome is known.
+/// Learns points and targets from a random start by the hypergradient of the expected residual: distillation where the
+/// best possible outcome is known.
 class LinearLearner {
  public:
-  /// The learning rate, of Adam, is in units of sqrt(M / eta), the length of the best points, and follows half a cosine
-  /// down to zero over `iterations`. @throws ArgumentError unless all numbers are positive.
+  /// Draws the first points. The learning rate is Adam's, in units of sqrt(M / eta), the length of the best points; it
+  /// follows a half cosine to zero over `iterations`. @throws ArgumentError unless all numbers are positive.
   LinearLearner(const Tensor<double>& solution, Index points, double step_size, long iterations, double learning_rate,
                 std::uint64_t seed, const WorkerTeam& team)
       : residual_(solution, team), iterations_(iterations) {
@@ -213,7 +214,7 @@ class LinearLearner {
     for (double& value : points_.y.values()) value = deviation * random.normal();
   }
 
-  /// One outer step; returns the expected residual before it. @throws DivergenceError if that is not finite.
+  /// Takes one outer step and returns the expected residual before it. @throws DivergenceError if that is not finite.
   double iterate() {
     const Hypergradient<double>& gradient = residual_.expected(points_);
     const double rate = learning_rate_ * optim::cosine_schedule(iteration_++, iterations_);
@@ -224,7 +225,7 @@ class LinearLearner {
 
   /// Outer steps so far.
   long iteration() const { return iteration_; }
-  /// As they are now.
+  /// The present points.
   const LinearPoints& points() const { return points_; }
   /// The expected residual of the present points.
   double expected_residual() { return residual_.expected(points_).outer_loss; }

@@ -7,13 +7,13 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Mean and standard deviation (of the population) of some values.
+/// The mean and the population standard deviation of some values.
 struct MeanAndStd {
   double mean = 0;       ///< of all values
-  double deviation = 0;  ///< standard
+  double deviation = 0;  ///< the standard deviation
 };
 
-/// Their mean and deviation.
+/// Computes the mean and standard deviation of values.
 inline MeanAndStd mean_and_std(std::span<const double> values) {
   MeanAndStd spread;
   const auto count = static_cast<double>(values.size());

@@ -12,9 +12,10 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// A schedule of inner steps in words, as `--memory` takes it: `all`, `recompute`, `checkpoints` (at every root of T),
-/// `checkpoints:K` (at every K-th step), `binomial:C` (of C checkpoints), or an amount of memory such as `450MB` (B,
-/// kB, MB, GB, KiB, MiB, GiB), for the fastest that fits. @throws ArgumentError, which lists these, for anything else.
+/// Parses a schedule of inner steps as `--memory` takes it: `all`, `recompute`, `checkpoints` (every sqrt(T)-th of T
+/// steps), `checkpoints:K` (every K-th step), `binomial:C` (C checkpoints), or an amount of memory such as `450MB` (B,
+/// kB, MB, GB, KiB, MiB, GiB) for the fastest schedule that fits. @throws ArgumentError listing these for anything
+/// else.
 inline Schedule schedule_from_text(const std::string& text) {
   const auto number_behind = [&](std::string_view prefix, double& number, std::string_view& rest) {
     if (!text.starts_with(prefix)) return false;
@@ -47,7 +48,7 @@ inline Schedule schedule_from_text(const std::string& text) {
       text, "'");
 }
 
-/// What `schedule_from_text` reads.
+/// A schedule as text that `schedule_from_text` reads.
 inline std::string text_of(const Schedule& schedule) {
   return schedule.visit(
       [] { return std::string("all"); }, [] { return std::string("recompute"); },

@@ -9,23 +9,24 @@
 #include "hypertape/io/npz.hpp"
 #include "hypertape/nn/network.hpp"
 
-/// Weights that other programs export: an .npz file with an array for each tensor of a network, under its name and in
-/// its shape, which are PyTorch's. np.savez of a state_dict makes one.
+/// Weights exported by other programs: an .npz file with an array for each tensor of a network, with PyTorch's names
+/// and shapes. np.savez of a state_dict writes one.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
 namespace detail {
 
-/// theta with these tensors of it read from the file, of which the tensors behind them may be there, and nothing else.
+/// theta with its first `count` tensors read from the file. The file may also hold the tensors after these, which are
+/// ignored, but nothing else.
 inline Tensor<float> read_tensors(const std::filesystem::path& path, const nn::Network<float>& network,
                                   std::size_t count, Tensor<float> theta) {
   const io::Npz npz = io::read_npz(path);
   const std::vector<nn::Parameter>& entries = network.parameters().entries();
   for (const auto& [name, array] : npz) {
     if (std::ranges::find(entries, name, &nn::Parameter::name) != entries.end()) continue;
-    throw io::bad_content(path, concat("array '", name, "'"), concat("tensors of ", network.name()),
-                          "one that it does not have");
+    throw io::bad_content(path, concat("array '", name, "'"), concat("a tensor of ", network.name()),
+                          "none of this name");
   }
   for (std::size_t i = 0; i < count; ++i) {
     const auto extents = entries[i].shape.extents();
@@ -38,16 +39,16 @@ inline Tensor<float> read_tensors(const std::filesystem::path& path, const nn::N
 
 }  // namespace detail
 
-/// The weights in a file, theta (P). @throws DataError naming the file and the tensor unless it holds all tensors of
-/// the network as float32 and finite values, in their shapes, and nothing else.
+/// Reads a network's weights theta (P) from a file. @throws DataError naming the file and the tensor unless the file
+/// holds exactly the tensors of the network, in their shapes, as finite float32 values.
 inline Tensor<float> load_named_weights(const std::filesystem::path& path, const nn::Network<float>& network) {
   const nn::Parameters& parameters = network.parameters();
   return detail::read_tensors(path, network, parameters.entries().size(), Tensor<float>(Shape{parameters.size()}));
 }
 
-/// The same, except that the last layer (its weight and all that follows) comes from `drawn`, theta (P): for classes
-/// that the weights were not trained for. The file may lack them, or have them in other shapes. @throws
-/// DataError as above; ShapeError unless `drawn` is a theta of the network.
+/// The same, except that the last layer (the last weight matrix and everything after it) comes from `drawn`, theta (P),
+/// for classes that the weights were not trained for. The file may lack these tensors, or have them in other shapes.
+/// @throws DataError as above; ShapeError unless `drawn` is a theta of the network.
 inline Tensor<float> load_named_weights(const std::filesystem::path& path, const nn::Network<float>& network,
                                         const Tensor<float>& drawn) {
   const nn::Parameters& parameters = network.parameters();

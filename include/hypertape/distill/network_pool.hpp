@@ -12,26 +12,27 @@
 #include "hypertape/io/npz.hpp"
 #include "hypertape/nn/network.hpp"
 
-/// Pools of trained networks: a folder with one .npz file a network, each with its weights as the array `theta` (P).
+/// Pools of trained networks: a folder with one .npz file per network, which holds its weights as the array `theta`
+/// (P).
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 using hypertape::detail::concat;
 
-/// The name of network `number`'s file: network-0007.npz.
+/// The file name of network `number`, as in network-0007.npz.
 inline std::string pool_file_name(Index number) {
   std::ostringstream name = hypertape::detail::plain_stream();
   name << "network-" << std::setw(4) << std::setfill('0') << number << ".npz";
   return name.str();
 }
 
-/// @throws DataError if the file cannot be written.
+/// Writes a network's weights to its file in the pool. @throws DataError if the file cannot be written.
 inline void save_pool_network(const std::filesystem::path& folder, Index number, const Tensor<float>& theta) {
   io::Npz npz;
   npz["theta"] = {{theta.size()}, std::vector<float>(theta.values().begin(), theta.values().end())};
   io::write_npz(folder / pool_file_name(number), npz);
 }
 
-/// The weights in one file. @throws DataError unless it holds finite weights, as many as the network has.
+/// Reads the weights in one file. @throws DataError unless they are finite, and as many as the network has.
 inline Tensor<float> load_pool_network(const std::filesystem::path& path, const nn::Network<float>& network) {
   const io::Npz npz = io::read_npz(path);
   const auto& values = io::require_values<float>(npz, path, "theta", {-1});
@@ -45,7 +46,7 @@ inline Tensor<float> load_pool_network(const std::filesystem::path& path, const 
   return theta;
 }
 
-/// The files of a pool, in order. @throws DataError if the folder has none, or one is missing before the last.
+/// The files of a pool, in order. @throws DataError if the folder has none, or one before the last is missing.
 inline std::vector<std::filesystem::path> pool_files(const std::filesystem::path& folder) {
   std::set<std::filesystem::path> files;
   std::error_code failure;

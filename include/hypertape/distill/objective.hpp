@@ -8,12 +8,13 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// A network shall classify images of class `from` as `to`, and all others correctly (section 3.6 of the paper).
+/// A targeted attack: networks should classify images of class `from` as `to`, and all others correctly (section 3.6 of
+/// the paper).
 struct Attack {
   Index from = 0;  ///< the attacked class
-  Index to = 1;    ///< how its images shall be classified
+  Index to = 1;    ///< the class its images should be mistaken for
 
-  /// @throws ArgumentError unless both are classes, and differ.
+  /// @throws ArgumentError unless both are classes and differ.
   void validate(Index classes) const {
     for (const Index k : {from, to}) {
       if (k < 0 || k >= classes) throw ArgumentError("attack: class ", k, " is not in 0 .. ", classes - 1);
@@ -22,11 +23,11 @@ struct Attack {
   }
 };
 
-/// What training on the distilled images is for: to classify real images by their labels, or an attack.
+/// What training on the distilled images should achieve: correct classification, or an attack.
 struct Objective {
-  std::optional<Attack> attack;  ///< nothing: to classify
+  std::optional<Attack> attack;  ///< nothing for classification
 
-  /// Changes the labels (N, classes) of real images to those that are wanted.
+  /// Changes the one-hot labels (N, classes) of real images to the ones wanted.
   void relabel(Tensor<float>& one_hot) const {
     if (!attack) return;
     const Index N = one_hot.shape()[0];
@@ -38,7 +39,7 @@ struct Objective {
     }
   }
 
-  /// Percent of the images that are taken for what is wanted; if `balanced`, the mean of this over classes.
+  /// The percentage of images that are classified as wanted; if `balanced`, the mean of these percentages over classes.
   double score(const Confusion& confusion, bool balanced = false) const {
     if (!attack) return balanced ? confusion.balanced_accuracy() : confusion.accuracy();
     return balanced ? confusion.balanced_relabeled_accuracy(attack->from, attack->to)

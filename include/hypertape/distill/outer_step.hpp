@@ -12,19 +12,19 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// What an outer step learns from.
+/// The loss of an outer step and its derivatives.
 struct OuterGradient {
   double loss = 0;                                        ///< on real images
   SetGradient gradient = {};                              ///< its derivatives with respect to the distilled set
-  std::optional<Certificate> certificate = std::nullopt;  ///< of these, if they were to be certified
+  std::optional<Certificate> certificate = std::nullopt;  ///< of these derivatives, if one was due
 };
 
-/// A loss on real images that outer steps lower, with its derivatives: any Step behind one type. A Step gives an
-/// OuterGradient of a set and the number of the iteration, and where later iterations depend on more than the set, it
-/// has `save(npz)`, which adds that to the arrays of a checkpoint, and `restore(npz, path)`, which takes it back.
+/// A type-erased outer step: a loss on real images to lower, with its derivatives. A Step is called with a set and the
+/// iteration's number, and returns an OuterGradient. If later iterations depend on more than the set, it also has
+/// `save(npz)`, which adds that state to the arrays of a checkpoint, and `restore(npz, path)`.
 class OuterStep {
  public:
-  /// Copies share the step.
+  /// Wraps a step; copies share it.
   template <class Step>
   explicit OuterStep(const std::shared_ptr<Step>& step)
       : take_([step](const DistilledSet& set, long iteration) { return (*step)(set, iteration); }) {
@@ -34,16 +34,16 @@ class OuterStep {
     }
   }
 
-  /// That of this iteration at this set; iterations follow each other. @throws DivergenceError if anything is not
-  /// finite; another iteration may follow.
+  /// The loss and derivatives of this iteration at this set. Iterations must come in order. @throws DivergenceError if
+  /// a value is not finite; the next iteration can still follow.
   OuterGradient operator()(const DistilledSet& set, long iteration) const { return take_(set, iteration); }
 
   /// Adds what later iterations depend on to the arrays of a checkpoint.
   void save(io::Npz& npz) const {
     if (save_) save_(npz);
   }
-  /// Takes back what `save` wrote. @throws DataError naming the array that is missing, does not fit, or holds what no
-  /// run leaves; the state is then undefined.
+  /// Restores what `save` wrote. @throws DataError naming an array that is missing, has another shape, or holds what no
+  /// run can; the present state is then lost.
   void restore(const io::Npz& npz, const std::filesystem::path& path) const {
     if (restore_) restore_(npz, path);
   }

@@ -17,21 +17,22 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// How to train a network on real data by Adam.
+/// Options of training a network on real data with Adam.
 struct PretrainOptions {
   Index epochs = 10;            ///< passes over the training images
-  std::optional<Index> batch;   ///< images of a step; without: 128, or all that are not held out if these are fewer
-  double learning_rate = 1e-3;  ///< follows half a cosine down to zero
-  WeightDistribution initial;   ///< how weights start
-  /// Training images that the networks never see, so that whatever uses them can choose with these; 0: none. Drawn by
-  /// `seed`, those of `DistillOptions` with the same two numbers. Without: `default_hold_out`.
+  std::optional<Index> batch;   ///< images per step; by default 128, or all that are not held out if fewer
+  double learning_rate = 1e-3;  ///< at first; it follows a half cosine to zero
+  WeightDistribution initial;   ///< of the initial weights
+  /// Training images that the networks never see, so that whatever uses the networks can validate on them; 0: none.
+  /// `seed` draws them; `DistillOptions` with the same hold-out and seed hold out the same images. By default
+  /// `default_hold_out`.
   std::optional<Index> hold_out;
-  /// In an epoch the images of each class are repeated until it has as many as the class that has the most.
+  /// In each epoch, repeat the images of each class until all classes have as many as the largest.
   bool balanced = false;
   std::uint64_t seed = 1;  ///< of held-out images, initial weights and the order of images
 
-  /// The same with what depends on the training images in place of nothing. @throws ArgumentError as `validate`, or if
-  /// the images that are not held out do not fill a batch.
+  /// Fills in the options that depend on the training images. @throws ArgumentError as `validate`, or if fewer images
+  /// than a batch remain besides the held-out ones.
   PretrainOptions resolved(const data::LabeledImages& train) const {
     validate();
     PretrainOptions all = *this;
@@ -45,32 +46,31 @@ struct PretrainOptions {
     return all;
   }
 
-  /// Declares the options (distill/option.hpp) that are numbers.
+  /// Declares the options (distill/option.hpp) that are numbers or have named values.
   template <class Self, class Visit>
   static void for_each_option(Self& self, const Visit& visit) {
     visit.heading("Training");
     visit(self.hold_out,
           {"hold_out",
-           "Training images that no network of the pool sees, so that whatever uses it can choose with them; 0: "
+           "Training images that no network of the pool sees, so that users of the pool can validate on them; 0: "
            "none",
            not_negative, "5000, or a fifth"});
     visit(self.epochs, {"epochs", "Passes over the training images"});
-    visit(self.batch, {"batch", "Images of one step", positive, "128, or all that are not held out"});
+    visit(self.batch, {"batch", "Images per step", positive, "128, or all that are not held out if fewer"});
     visit(self.balanced,
-          {"balance",
-           "Whether an epoch repeats the images of each class until it has as many as the class that has the most"},
+          {"balance", "Whether an epoch repeats the images of each class until it has as many as the largest class"},
           {{"off", false}, {"on", true}});
-    visit(self.learning_rate, {"learning_rate", "Of Adam; falls to zero along half a cosine"});
+    visit(self.learning_rate, {"learning_rate", "Initial learning rate of Adam; it follows a half cosine to zero"});
   }
 
-  /// @throws ArgumentError naming the first option that is out of its bounds.
+  /// @throws ArgumentError naming the first option that is out of range.
   void validate() const { for_each_option(*this, CheckOptions{"PretrainOptions"}); }
 };
 
 namespace detail {
 
-/// The images `which`, class by class, those of each class repeated, as evenly as can be, until there are as many as of
-/// the class that has the most.
+/// The images `which`, class by class. The images of each class are repeated, as evenly as possible, until there are as
+/// many as of the largest class.
 inline std::vector<Index> repeated(const data::LabeledImages& images, std::span<const Index> which) {
   std::vector<std::vector<Index>> of_class;
   std::size_t most = 0;
@@ -87,9 +87,9 @@ inline std::vector<Index> repeated(const data::LabeledImages& images, std::span<
 
 }  // namespace detail
 
-/// Trains network `number` of a pool on the training images that are not held out: initial weights and the order of the
-/// images are functions of the seed and the number. @throws as `PretrainOptions::resolved` and `check_dataset`,
-/// DivergenceError if a loss, a gradient, or in the end the weights are not finite.
+/// Trains network `number` of a pool on the training images that are not held out. Initial weights and the order of
+/// images are functions of the seed and the number. @throws as `PretrainOptions::resolved` and `check_dataset`;
+/// DivergenceError if a loss, a gradient, or the final weights are not finite.
 inline Tensor<float> pretrain(const nn::Network<float>& network, const data::Dataset& dataset,
                               const PretrainOptions& given, Index number, const WorkerTeam& team) {
   data::check_dataset(dataset, "pretrain");

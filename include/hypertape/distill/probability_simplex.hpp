@@ -11,11 +11,12 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Replaces values, at least one, by the nearest that are probabilities, neither negative nor other than 1 in sum:
+/// Projects one or more values onto the probability simplex: replaces them by the nearest values that are not negative
+/// and sum to 1:
 ///
 ///     max(v_k - tau, 0), where tau makes the sum 1
 ///
-/// (Duchi et al. 2008, Figure 1). What are probabilities stay what they are, up to rounding.
+/// (Duchi et al. 2008, Figure 1). Probabilities stay unchanged, up to rounding.
 inline void project_to_probabilities(std::span<double> values) {
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
@@ -29,7 +30,7 @@ inline void project_to_probabilities(std::span<double> values) {
   for (double& value : values) value = (std::max)(value - tau, 0.0);
 }
 
-/// The same for the labels (N, classes) of each sample.
+/// The same for each sample's labels (N, classes).
 inline void project_to_probabilities(Tensor<float>& labels) {
   const Index samples = labels.shape()[0], classes = labels.shape()[1];
   std::vector<double> values(static_cast<std::size_t>(classes));

@@ -19,22 +19,22 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// The loss on real images of a network whose last layer is the ridge regression upon its features of distilled images
+/// The loss on real images of a network whose last layer is a ridge regression on its features of the distilled images
 /// (Zhou, Nezhadarya and Ba 2022), and its derivatives with respect to these images and their labels. With X_s, X_t the
-/// features of distilled and real images, Y_s, Y_t their labels less 1/K (nn::centered_labels):
+/// features of distilled and real images, and Y_s, Y_t their labels minus 1/K (nn::centered_labels):
 ///
 ///     W = X_s^T (X_s X_s^T + lambda I)^-1 Y_s        L = 1/(2 M) |X_t W - Y_t|^2
 ///
-/// lambda is a multiple of the trace of X_s X_s^T (`ridge_weights`). Nothing of the real images depends on the
-/// distilled ones but through W, which is small: so their features are made block by block, and only dL/dW is kept. The
-/// features of distilled images are made twice, the second time with their record, block by block again; memory is that
-/// of the blocks in work. W and its derivatives are computed in double: it is about as ill-conditioned as lambda is
-/// small. Keep the object: it reuses its memory.
+/// lambda is a multiple of the trace of X_s X_s^T (`ridge_weights`). The loss depends on the distilled images only
+/// through W, which is small. So the features of real images are computed block by block, and only dL/dW is kept. The
+/// features of distilled images are computed twice, the second time on tape, also block by block. Only the blocks being
+/// processed take memory. W and its derivatives are computed in double precision, as they are ill-conditioned for small
+/// lambda. Keep the object: it reuses its memory.
 template <class T>
 class RidgeGradient {
  public:
-  /// The network must have features; it and the ranks, which share out the real images, must outlive it. @throws
-  /// ArgumentError if it has none.
+  /// The network, which must have features, and the ranks, which share the real images, must outlive the object.
+  /// @throws ArgumentError if the network has no features.
   RidgeGradient(const nn::Network<T>& network, double regularizer, const WorkerTeam& team,
                 const Communicator& ranks = Communicator::alone())
       : network_(network),
@@ -45,16 +45,16 @@ class RidgeGradient {
         tapes_(static_cast<std::size_t>(team.size())) {
     if (!network.has_features()) {
       throw ArgumentError("RidgeGradient: the model of ", network.name(),
-                          " has no features(theta, x), what its last layer is given");
+                          " has no features(theta, x), the input of its last layer");
     }
   }
   RidgeGradient(const RidgeGradient&) = delete;
   RidgeGradient& operator=(const RidgeGradient&) = delete;
 
-  /// For weights theta (P), whose last layer is not used, and distilled images (N, C, H, W) and labels (N, K).
-  /// `load(range, x, y)` gives the real images and labels of that range of `samples`, from several threads at once.
-  /// Returns L; writes the derivatives, in the shapes of images and labels. @throws DivergenceError if features, the
-  /// loss or a derivative are not finite, or all features are zero; ShapeError if shapes do not fit.
+  /// Computes the loss L and its derivatives for weights theta (P), whose last layer is not used, and distilled images
+  /// (N, C, H, W) with labels (N, K). `load(range, x, y)` loads the real images and labels of a range of `samples`;
+  /// several threads call it at once. The derivatives get the shapes of images and labels. @throws DivergenceError if a
+  /// feature, the loss or a derivative is not finite, or all features are zero; ShapeError if shapes do not match.
   template <class Load>
   T operator()(const Tensor<T>& theta, const Tensor<T>& images, const Tensor<T>& labels, Index samples,
                const Load& load, Tensor<T>& images_gradient, Tensor<T>& labels_gradient) {
@@ -86,7 +86,7 @@ class RidgeGradient {
   }
 
  private:
-  /// (N, F), row-major.
+  /// The features of images, (N, F), row-major.
   Var<T> features_of(Var<T> x) const {
     const Var<T> theta = x.tape().view(theta_->shape(), theta_->data());
     const Var<T> features = network_.features(theta, x);
@@ -97,12 +97,12 @@ class RidgeGradient {
     return relayout(features, Layout::row_major);
   }
 
-  /// Of real images, by the weights of the last layer.
+  /// The loss on real images with last-layer weights w.
   Var<T> loss_of(Var<T> w, Var<T> x, Var<T> y) const {
     return nn::squared_loss(matmul(features_of(x), w), relayout(y, Layout::row_major));
   }
 
-  /// Calls body(block, its images on a tape, their numbers) for each block of the distilled images.
+  /// Calls body(block, images, indices) for each block of distilled images, with the block's images on a tape.
   template <class Body>
   void for_each_block(const Tensor<T>& images, const hypertape::detail::MicroBatches& blocks, const Body& body) {
     team_.for_each(blocks.count(), [&](Index block, int worker) {
@@ -127,10 +127,10 @@ class RidgeGradient {
     if (!(square > 0)) throw DivergenceError("ridge regression: all features of the distilled images are zero");
   }
 
-  /// Writes the derivatives with respect to the images, of those with respect to the features of each block.
+  /// Computes the derivatives with respect to the images from those with respect to the features of each block.
   void pull_back(const Tensor<T>& images, const hypertape::detail::MicroBatches& blocks,
                  const std::vector<Var<double>>& features_gradient, Tensor<T>& out) {
-    std::vector<Tensor<T>> cotangents;  // read before: a Var's values are not for several threads
+    std::vector<Tensor<T>> cotangents;  // read here, as threads must not share a Var's values
     for (std::size_t b = 0; b < features_.size(); ++b) cotangents.push_back(cast<T>(features_gradient[b].value()));
     for_each_block(images, blocks, [&](std::size_t block, Var<T> x, const std::vector<Index>& which) {
       const Var<T> cotangent = x.tape().view(cotangents[block].shape(), cotangents[block].data());
@@ -141,11 +141,11 @@ class RidgeGradient {
   const nn::Network<T>& network_;
   double regularizer_;
   WorkerTeam team_;
-  const Tensor<T>* theta_ = nullptr;  // of the present call
+  const Tensor<T>* theta_ = nullptr;  // of the current call
   BatchGradient<T> real_loss_;
-  std::vector<Tape<T>> tapes_;  // one for each thread
+  std::vector<Tape<T>> tapes_;  // one per thread
   Tape<double> head_;
-  std::vector<Tensor<double>> features_;  // of each block of the distilled images, (n, F)
+  std::vector<Tensor<double>> features_;  // (n, F) for each block of distilled images
   Tensor<T> weights_gradient_;
 };
 

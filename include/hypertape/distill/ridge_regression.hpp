@@ -4,17 +4,17 @@
 #include "hypertape/ops/linear_algebra.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-/// Ridge regression as a function to be differentiated: the last layer of a network in closed form.
+/// Differentiable ridge regression: the last layer of a network in closed form.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The weights W (F, K) that minimize |X W - Y|^2 + lambda |W|^2 for features X (N, F) and targets Y (N, K), row-major,
-/// where lambda is `regularizer` times the trace of X X^T, so that it scales with the features:
+/// with lambda the `regularizer` times the trace of X X^T, so that it scales with the features:
 ///
 ///     W = X^T (X X^T + lambda I)^-1 Y
 ///
-/// by Cholesky's factorization of that matrix (N, N), which suits fewer samples than features. The derivatives
-/// include lambda's. @throws ShapeError if these do not fit; ArgumentError unless the regularizer is positive, or
-/// if all features are zero.
+/// It uses a Cholesky factorization of that matrix (N, N), which suits fewer samples than features. The derivatives
+/// account for lambda's dependence on X. @throws ShapeError if the shapes do not match; ArgumentError unless the
+/// regularizer is positive, or if all features are zero.
 template <class T>
 Var<T> ridge_weights(Var<T> features, Var<T> targets, double regularizer) {
   hypertape::detail::require_row_major("ridge_weights", "the features", features.shape());

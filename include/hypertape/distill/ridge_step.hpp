@@ -19,15 +19,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// The loss of a ridge regression upon the features of the distilled images (`RidgeGradient`), of one network of a
-/// `TrainedPool` in each iteration, which seed and iteration draw. An iteration first trains the network that the one
-/// before it took, on what that made of the images. Where the set has an augmentation, both see the images in
-/// variations of their own. Learning rates have no part in it.
+/// An outer step by ridge regression (`RidgeGradient`) on one network's features of the distilled images. Seed and
+/// iteration draw the network from a `TrainedPool`. Each iteration begins by training the previous iteration's network
+/// on the distilled images as they are now. If the set has an augmentation, the regression and the training see
+/// different variations of the images. Learning rates are not used.
 class RidgeStep {
  public:
-  /// For sets like this one, without an order. Network, initial weights and ranks, which share out the real images,
-  /// must outlive it; `options` must be resolved.
-  /// @throws ArgumentError as `RidgeGradient` and `TrainedPool`.
+  /// For unordered sets like this one. Network, initial weights and ranks, which share the real images, must outlive
+  /// the step; `options` must be resolved. @throws ArgumentError as `RidgeGradient` and `TrainedPool`.
   RidgeStep(const nn::Network<float>& network, const InitialWeights& training, BatchSampler batches,
             const DistillOptions& options, const DistilledSet& set, const WorkerTeam& team,
             const Communicator& ranks = Communicator::alone())
@@ -38,10 +37,10 @@ class RidgeStep {
   RidgeStep(const RidgeStep&) = delete;
   RidgeStep& operator=(const RidgeStep&) = delete;
 
-  /// The networks.
+  /// The pool of networks.
   const TrainedPool& pool() const { return pool_; }
 
-  /// As `OuterStep`.
+  /// See `OuterStep`.
   OuterGradient operator()(const DistilledSet& set, long iteration) {
     const auto varied = [&](bool in_training) {
       return data::augment(set.images.front(), set.augmentation, draws(iteration, in_training));
@@ -64,9 +63,9 @@ class RidgeStep {
     return result;
   }
 
-  /// As `OuterStep`.
+  /// See `OuterStep`.
   void save(io::Npz& npz) const { pool_.save(npz); }
-  /// As `OuterStep`.
+  /// See `OuterStep`.
   void restore(const io::Npz& npz, const std::filesystem::path& path) { pool_.restore(npz, path); }
 
  private:
@@ -74,7 +73,7 @@ class RidgeStep {
     return random_stream(seed_, RandomPurpose::trained_pool, iteration).below(pool_.size());
   }
 
-  /// Of the distilled images: two in each iteration.
+  /// How to vary the distilled images: each iteration has two variations.
   data::AugmentationDraws draws(long iteration, bool in_training) const {
     Random random = random_stream(seed_, RandomPurpose::inner_batches, iteration);
     return {random.bits(), in_training ? 1U : 0U, 0};

@@ -11,10 +11,10 @@
 #include "hypertape/distill/distilled_set.hpp"
 #include "hypertape/distill/random_purpose.hpp"
 
-/// Distilled sets that are made of others.
+/// Distilled sets derived from other ones.
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// For labels (N, classes) the class of the largest, the first of equals, of each sample.
+/// The class of each sample's largest label (N, classes), the first if several are equal.
 inline std::vector<std::int32_t> largest_labels(const Tensor<float>& labels) {
   const Index N = labels.shape()[0], K = labels.shape()[1];
   std::vector<std::int32_t> classes(static_cast<std::size_t>(N));
@@ -28,7 +28,7 @@ inline std::vector<std::int32_t> largest_labels(const Tensor<float>& labels) {
   return classes;
 }
 
-/// The set with the class of each label's largest weight in place of soft labels.
+/// The set with hard labels: each soft label is replaced by the class with its largest weight.
 inline DistilledSet hardened(DistilledSet set) {
   for (Tensor<float>& labels : set.labels) {
     const std::vector<std::int32_t> classes = largest_labels(labels);
@@ -38,8 +38,8 @@ inline DistilledSet hardened(DistilledSet set) {
   return set;
 }
 
-/// The same steps, each once, in random order: every epoch has an order of its own, learning rates stay in theirs.
-/// @throws ArgumentError for a set without an order.
+/// The set with its steps in random order, new for each epoch; learning rates keep their order. @throws ArgumentError
+/// for an unordered set.
 inline DistilledSet shuffled(const DistilledSet& set, std::uint64_t seed) {
   if (set.unordered) throw ArgumentError("shuffled: the set has no order");
   DistilledSet out = set;
@@ -72,9 +72,9 @@ inline std::pair<Tensor<float>, Tensor<float>> all_images(const DistilledSet& se
   return {joined(set.images), joined(set.labels)};
 }
 
-/// The set with a random real image in the place of each of its own, of the class that its label has most of, and
-/// otherwise the same: labels, learning rates, order. What is drawn follows from the seed and the number; no image is
-/// drawn twice. @throws ArgumentError naming a class that has too few images among `which`.
+/// The set with each image replaced by a random real image of the class where its label is largest; labels, learning
+/// rates and order stay. The draw is a function of seed and number; no image is drawn twice. @throws ArgumentError
+/// naming a class with too few images among `which`.
 inline DistilledSet with_real_images(DistilledSet set, const data::LabeledImages& real, std::span<const Index> which,
                                      std::uint64_t seed, Index number) {
   Random random = random_stream(seed, RandomPurpose::real_sets, number);
@@ -90,7 +90,7 @@ inline DistilledSet with_real_images(DistilledSet set, const data::LabeledImages
     std::vector<Index> drawn;
     for (const std::int32_t k : largest_labels(set.labels[s])) {
       std::vector<Index>& left = of_class[static_cast<std::size_t>(k)];
-      if (left.empty()) throw ArgumentError("real images: class ", k, " has fewer than the distilled set has of it");
+      if (left.empty()) throw ArgumentError("real images: class ", k, " has fewer images than in the distilled set");
       drawn.push_back(left.back());
       left.pop_back();
     }

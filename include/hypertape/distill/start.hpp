@@ -14,8 +14,9 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 namespace detail {
 
-/// Learning rates of this shape, (epochs, steps) or (1, 1), from those of a set: of the same step and epoch, behind the
-/// last epoch those of the last; where the steps differ or there is no order, their mean.
+/// Learning rates of this shape, (epochs, steps) or (1, 1), from a set. If the steps match, each is the set's rate for
+/// the same step and epoch, or the last epoch's beyond it. Otherwise, or if unordered, all are the mean of the set's
+/// rates.
 inline Tensor<float> adapted_rates(const DistilledSet& from, const Shape& shape) {
   const Tensor<float> given = relayout(from.learning_rates, Layout::row_major);
   Tensor<float> rates(shape);
@@ -34,10 +35,10 @@ inline Tensor<float> adapted_rates(const DistilledSet& from, const Shape& shape)
 
 }  // namespace detail
 
-/// A set of these options that goes on from another one, which may have another order, other steps and epochs, another
-/// rule, or hard labels in place of soft ones. Each class's images are dealt out in their order; those of another
-/// normalization are brought into the dataset's. @throws ArgumentError if the images are of another size or number, if
-/// there are not as many of each class, or if soft labels would be lost.
+/// Adapts a distilled set as the start of a distillation with these options. Order, steps, epochs and rule may differ,
+/// and soft labels may replace hard ones. The images of each class are distributed in their order, and converted to the
+/// dataset's normalization. @throws ArgumentError if the images have another size or number, if classes have unequally
+/// many, or if soft labels would be lost.
 inline DistilledSet adapted(const DistilledSet& from, const DistillOptions& options, const data::Dataset& dataset) {
   const auto refuse = [](const auto&... what) { throw ArgumentError("the set to start from ", what...); };
   const InnerLoopOptions& inner = options.inner_loop;
@@ -48,9 +49,9 @@ inline DistilledSet adapted(const DistilledSet& from, const DistillOptions& opti
     refuse("has images ", from.images.front().shape(), " of ", from.classes(), " classes, ", dataset.name, " has ",
            image, " of ", K);
   }
-  if (from.soft_labels && !options.labels.soft) refuse("has soft labels, which soft_labels goes on with");
+  if (from.soft_labels && !options.labels.soft) refuse("has soft labels; to keep them, set soft_labels");
   if (from.count() != groups * per_class * K) {
-    refuse("has ", from.count(), " images, ", groups, " times ", per_class, " of ", K, " classes are ",
+    refuse("has ", from.count(), " images, expected ", groups, " times ", per_class, " of ", K, " classes, ",
            groups * per_class * K);
   }
   const auto [images, labels] = all_images(from);

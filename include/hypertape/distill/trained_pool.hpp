@@ -20,19 +20,19 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Networks that are trained on the distilled images while these are learned, so that they are of all ages at any time
-/// (Zhou, Nezhadarya and Ba 2022): steps of Adam along the squared loss of all images; one that has had its steps is
-/// replaced by a new one. Of the first networks, number i of K has (i + 1)/K of the steps of later ones, so that not
-/// all are replaced at once.
+/// Networks that are trained on the distilled images while these are learned, so that at any time the pool has networks
+/// of all ages (Zhou, Nezhadarya and Ba 2022). They take Adam steps on the squared loss of all images, and a network
+/// that has had its number of steps is replaced by a new one. To spread the replacements, the initial network i of K
+/// gets only (i + 1)/K of the steps.
 class TrainedPool {
  public:
-  /// The network, and the weights that they start from, must outlive it. @throws ArgumentError unless there is no end
-  /// of these.
+  /// The network and the initial weights must outlive the pool. @throws ArgumentError unless the weights are random, as
+  /// new ones are needed without end.
   TrainedPool(const nn::Network<float>& network, const InitialWeights& weights, const RidgeOptions& options,
               Index samples_per_block, const WorkerTeam& team)
       : weights_(weights), options_(options), loss_(nn::SquaredLoss{&network}, team, samples_per_block) {
     if (weights.count()) {
-      throw ArgumentError("TrainedPool: needs new initial weights again and again, got ", *weights.count());
+      throw ArgumentError("TrainedPool: needs random initial weights without end, got ", *weights.count());
     }
     for (Index i = 0; i < options.pool_networks; ++i) {
       networks_.push_back({AdamGroup<float>(optim::Adam{}), 0});
@@ -40,20 +40,21 @@ class TrainedPool {
     }
   }
 
-  /// How many networks there are.
+  /// The number of networks.
   Index size() const { return static_cast<Index>(networks_.size()); }
 
-  /// The present weights of network i, theta (P).
+  /// The present weights theta (P) of network i.
   Tensor<float> operator[](Index i) const {
     const std::vector<float>& values = networks_[static_cast<std::size_t>(i)].theta.values;
     return Tensor<float>(Shape{static_cast<Index>(values.size())}, std::span(values));
   }
 
-  /// Steps that network i has had.
+  /// The number of steps that network i has taken.
   Index age(Index i) const { return networks_[static_cast<std::size_t>(i)].theta.steps(); }
 
   /// Trains network i by one step on these images (N, C, H, W) and labels (N, classes), and replaces it if that was its
-  /// last. @throws DivergenceError, naming it, if loss or gradient are not finite; it has been replaced then.
+  /// last step. @throws DivergenceError naming the network if the loss or gradient is not finite; it has then been
+  /// replaced.
   void train(Index i, const Tensor<float>& images, const Tensor<float>& labels) {
     Member& member = networks_[static_cast<std::size_t>(i)];
     try {
@@ -67,7 +68,7 @@ class TrainedPool {
     if (age(i) >= life(member.number)) replace(i);
   }
 
-  /// Puts a new network in the place of number i.
+  /// Replaces network i by a new one.
   void replace(Index i) {
     Member& member = networks_[static_cast<std::size_t>(i)];
     const Tensor<float> theta = weights_[made_];
@@ -75,7 +76,7 @@ class TrainedPool {
     member.theta.values.assign(theta.values().begin(), theta.values().end());
   }
 
-  /// Adds the arrays pool.made (1), pool.numbers (K) and, of each network i, pool.i and pool.i.adam_*.
+  /// Adds the arrays pool.made (1), pool.numbers (K) and, for each network i, pool.i and pool.i.adam_*.
   void save(io::Npz& npz) const {
     std::vector<std::int64_t> numbers;
     for (Index i = 0; i < size(); ++i) {
@@ -87,8 +88,8 @@ class TrainedPool {
     npz["pool.numbers"] = {{size()}, std::move(numbers)};
   }
 
-  /// Takes back what `save` wrote. @throws DataError naming the array that is missing, does not fit, or holds what no
-  /// run leaves; the pool is then undefined.
+  /// Restores what `save` wrote. @throws DataError naming an array that is missing, has another shape, or holds what no
+  /// run can; the present state is then lost.
   void restore(const io::Npz& npz, const std::filesystem::path& path) {
     using hypertape::detail::concat;
     constexpr std::int64_t most = std::int64_t{1} << 40;
@@ -114,12 +115,12 @@ class TrainedPool {
  private:
   struct Member {
     AdamGroup<float> theta;
-    Index number;  // of its initial weights
+    Index number;  // of its initial weights, in the order they were drawn
   };
 
   static std::string array(Index i) { return hypertape::detail::concat("pool.", i); }
 
-  /// Steps of the network that was made as this number.
+  /// The number of steps of the network with initial weights `number`.
   Index life(Index number) const {
     const Index K = size(), share = (std::min)(number + 1, K);
     return (options_.pool_steps * share + K - 1) / K;

@@ -7,8 +7,8 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// How a network is trained: from initial weights number `number` to the trained ones. Several threads call it at once.
-/// @throws DivergenceError if that fails.
+/// Trains a network: takes initial weights, their number and a team, and returns the trained weights. Several threads
+/// call it at once. @throws DivergenceError if training diverges.
 using Trainer = std::function<Tensor<float>(const Tensor<float>& theta0, Index number, const WorkerTeam& team)>;
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

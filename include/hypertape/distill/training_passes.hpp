@@ -15,26 +15,26 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// A part of the batch of one step.
+/// A part of the batch of one training step.
 struct BatchPart {
-  std::span<const Index> which;  ///< the numbers of its images
-  Index step;                    ///< number of the step, over all passes
-  Index first;                   ///< place of the part in the batch
+  std::span<const Index> which;  ///< the indices of its images
+  Index step;                    ///< the step's number, counted over all passes
+  Index first;                   ///< position of the part in the batch
 };
 
-/// Plain training: passes over images in random order, a step for each batch.
+/// Plain training: passes over images in random order, one step per batch.
 struct TrainingPasses {
-  Index count = 0;         ///< images
-  Index batch = 0;         ///< images of a step
-  Index epochs = 0;        ///< passes
-  bool drop_rest = false;  ///< leave out what fills no batch, in each pass others; else the last step has fewer
+  Index count = 0;         ///< number of images
+  Index batch = 0;         ///< images per step
+  Index epochs = 0;        ///< number of passes
+  bool drop_rest = false;  ///< skip the images that do not fill a last batch of a pass, else the last step has fewer
 
-  /// Steps of a pass.
+  /// Steps per pass.
   Index steps() const { return drop_rest ? count / batch : (count + batch - 1) / batch; }
 
-  /// Trains theta in place with steps of the optimizer, at `rate(pass, step)`. `load(part, x, y)` makes x (N, ...) and
-  /// y (N, classes) the images and labels of a `BatchPart`; several threads call it at once.
-  /// @throws DivergenceError, naming the pass, if a loss or a gradient is not finite, or in the end the weights.
+  /// Trains theta in place with steps of the optimizer, at learning rates `rate(pass, step)`. `load(part, x, y)` loads
+  /// the images x (N, ...) and labels y (N, classes) of a `BatchPart`; several threads call it at once.
+  /// @throws DivergenceError naming the pass if a loss or a gradient is not finite, or if the final weights are not.
   template <class Load, class Rate>
   void train(const nn::Network<float>& network, Tensor<float>& theta, const Load& load,
              optim::Optimizer<float> optimizer, const Rate& rate, Random order, const WorkerTeam& team) const {

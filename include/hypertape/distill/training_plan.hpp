@@ -17,7 +17,7 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 namespace detail {
 
-/// Samples `which` of a batch (N, ...), in this order.
+/// The samples `which` of a batch (N, ...), in this order.
 template <class T>
 Tensor<T> take_samples(const Tensor<T>& batch, std::span<const Index> which) {
   const Index N = batch.shape()[0], count = static_cast<Index>(which.size()), features = batch.size() / N;
@@ -28,7 +28,7 @@ Tensor<T> take_samples(const Tensor<T>& batch, std::span<const Index> which) {
   return taken;
 }
 
-/// The adjoint of `take_samples`: adds each sample to the one of the batch that it was.
+/// The adjoint of `take_samples`: adds each sample to the sample of the batch that it was taken from.
 template <class T>
 void add_samples(const Tensor<T>& taken, std::span<const Index> which, Tensor<T>& batch) {
   const Index N = batch.shape()[0], count = static_cast<Index>(which.size()), features = batch.size() / N;
@@ -39,11 +39,11 @@ void add_samples(const Tensor<T>& taken, std::span<const Index> which, Tensor<T>
 
 }  // namespace detail
 
-/// Derivatives with respect to a distilled set.
+/// The derivatives of a loss with respect to a distilled set.
 struct SetGradient {
-  std::vector<Tensor<float>> images;  ///< as the set's
-  std::vector<Tensor<float>> labels;  ///< as the set's; none if these derivatives were not wanted
-  Tensor<float> learning_rates;       ///< as the set's
+  std::vector<Tensor<float>> images;  ///< in the set's shapes
+  std::vector<Tensor<float>> labels;  ///< in the set's shapes; empty if these derivatives were not asked for
+  Tensor<float> learning_rates;       ///< in the set's shape
 
   /// Calls visit(values) for each of these tensors.
   template <class Self, class Visit>
@@ -54,16 +54,17 @@ struct SetGradient {
   }
 };
 
-/// What the steps of one training run are given of a distilled set: of an ordered one, step s its own images; of one
-/// without an order each step a batch drawn at random, or all images, at the one learning rate; each time in another
-/// variation, if the set has an augmentation. That is affine in images, and linear in labels and learning rates, and
-/// `pull_back` is its adjoint.
+/// The inputs of each step of one training run on a distilled set. Step s of an ordered set gets its own images. Each
+/// step of an unordered set gets a random batch, or all images, at the single learning rate. If the set has an
+/// augmentation, every step varies its images anew. The inputs are affine in images, and linear in labels and learning
+/// rates; `pull_back` is the adjoint.
 class TrainingPlan {
  public:
-  /// What is drawn is a function of `random`. @throws ArgumentError if a set without an order is not class by class.
+  /// Draws batches and variations from `random`. @throws ArgumentError if an unordered set is not sorted by class with
+  /// equally many images in each.
   TrainingPlan(const DistilledSet& set, Random random) : augmentation_(set.augmentation) {
     const Index count = set.images.front().shape()[0];
-    const bool whole = !set.unordered || set.unordered->batch >= count;  // each step has all that it could have
+    const bool whole = !set.unordered || set.unordered->batch >= count;  // every step uses all images it can
     if (whole && augmentation_.is_none()) return;
     std::optional<Batches> batches;
     if (!whole) batches.emplace(count, set.classes(), set.unordered->batch, random.bits());
@@ -75,7 +76,7 @@ class TrainingPlan {
     }
   }
 
-  /// The training run on the set, from theta0.
+  /// The training run on the set from theta0.
   InnerLoop<float> loop(const DistilledSet& set, const Tensor<float>& theta0) const {
     InnerLoop<float> loop{theta0, set.images, set.labels, set.learning_rates, set.rule};
     if (steps_.empty()) {
@@ -94,7 +95,7 @@ class TrainingPlan {
     return loop;
   }
 
-  /// The derivatives with respect to the set, of those with respect to the training run on it.
+  /// Converts derivatives with respect to the training run to derivatives with respect to the set.
   SetGradient pull_back(const DistilledSet& set, const Hypergradient<float>& h) const {
     SetGradient gradient{h.x, h.y, h.learning_rates};
     if (set.unordered) {
@@ -125,13 +126,13 @@ class TrainingPlan {
 
  private:
   struct Step {
-    std::size_t group;         // of the set's images
-    std::vector<Index> which;  // of these
+    std::size_t group;         // index in the set's images
+    std::vector<Index> which;  // samples of the group
   };
 
   data::AugmentationDraws draws(std::size_t t) const { return {seed_, t, 0}; }
 
-  std::vector<Step> steps_;  // empty if steps are given what the set has
+  std::vector<Step> steps_;  // empty if each step's inputs are the set's own
   data::Augmentation augmentation_;
   std::uint64_t seed_ = 0;  // of the augmentation
 };

@@ -14,19 +14,19 @@ namespace hypertape::inline HYPERTAPE_ABI::distill {
 
 /// The state that did best on the held-out images.
 struct BestState {
-  DistilledSet set;    ///< what had been learned
-  double score = -1;   ///< percent of the held-out images
-  long iteration = 0;  ///< outer steps until then
+  DistilledSet set;    ///< what had been learned by then
+  double score = -1;   ///< percent on the held-out images
+  long iteration = 0;  ///< outer steps by then
 };
 
-/// What outer steps change: all that the rest of a run depends on besides options, dataset and initial weights.
+/// What outer steps change: everything that the rest of a run depends on besides options, dataset and initial weights.
 struct TrainingState {
   DistilledParameters parameters;                ///< images, labels, learning rates and their optimizers
   long iteration = 0;                            ///< outer steps so far
-  long skipped = 0;                              ///< how many of them changed nothing, because a network diverged
-  std::optional<BestState> best = std::nullopt;  ///< of those that were scored
+  long skipped = 0;                              ///< how many of them changed nothing because a network diverged
+  std::optional<BestState> best = std::nullopt;  ///< among the states that were scored
 
-  /// Adds it to the arrays of a checkpoint.
+  /// Adds the state to the arrays of a checkpoint.
   void save(io::Npz& npz) const {
     npz["iteration"] = {{1}, std::vector<std::int64_t>{iteration}};
     npz["skipped"] = {{1}, std::vector<std::int64_t>{skipped}};
@@ -37,8 +37,8 @@ struct TrainingState {
     npz["best_iteration"] = {{1}, std::vector<std::int64_t>{best->iteration}};
   }
 
-  /// Takes back what `save` wrote, of a run of so many iterations at most. @throws DataError naming the array of `path`
-  /// that is missing, does not fit, or holds what no run leaves; the state is then undefined.
+  /// Restores what `save` wrote in a run of at most `iterations`. @throws DataError naming the array of `path` that is
+  /// missing, has another shape, or holds what no run can; the present state is then lost.
   void restore(const io::Npz& npz, const std::filesystem::path& path, long iterations) {
     const auto count = [&](const char* name, long most) {
       const std::int64_t value = io::require_values<std::int64_t>(npz, path, name, {1})[0];
@@ -49,7 +49,7 @@ struct TrainingState {
     skipped = count("skipped", iteration);
     parameters.restore(npz, path);
     best.reset();
-    if (io::with_prefix(npz, "best").empty() && !npz.contains("best_score")) return;  // none was scored
+    if (io::with_prefix(npz, "best").empty() && !npz.contains("best_score")) return;  // no state was scored
     best = {from_npz_like(parameters.set(), npz, "best", path),
             io::require_values<double>(npz, path, "best_score", {1})[0], count("best_iteration", iteration)};
     if (!std::isfinite(best->score)) {

@@ -23,13 +23,13 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// The loss of networks that are trained on the distilled set, differentiated through all of their training (Wang et
-/// al. 2018, Algorithm 1): the mean over the initial weights of one iteration.
+/// An outer step by unrolling (Wang et al. 2018, Algorithm 1): the loss of networks trained on the distilled set,
+/// differentiated through all of their training. It is the mean over the initial weights of an iteration.
 class UnrollStep {
  public:
-  /// For sets like this one. Network, initial weights and ranks must outlive it; `options` must be resolved. The ranks
-  /// share out an iteration's networks, and of fewer networks than ranks the blocks of their real images. @throws
-  /// ArgumentError if the options' budget of memory does not do, before the first step finds out.
+  /// For sets like this one. Network, initial weights and ranks must outlive the step; `options` must be resolved.
+  /// Ranks share an iteration's networks; if there are fewer networks than ranks, they also share the blocks of real
+  /// images. @throws ArgumentError if the options' memory budget is too small for the first step.
   UnrollStep(const nn::Network<float>& network, const InitialWeights& training, BatchSampler batches,
              DistillOptions options, const DistilledSet& set, const WorkerTeam& team,
              const Communicator& ranks = Communicator::alone())
@@ -53,7 +53,7 @@ class UnrollStep {
   UnrollStep(const UnrollStep&) = delete;
   UnrollStep& operator=(const UnrollStep&) = delete;
 
-  /// As `OuterStep`.
+  /// See `OuterStep`.
   OuterGradient operator()(const DistilledSet& set, long iteration) {
     const OuterLoopOptions& outer = options_.outer_loop;
     const std::vector<Index> numbers = training_.numbers_of_iteration(outer.networks, iteration, options_.seed);
@@ -61,7 +61,7 @@ class UnrollStep {
     batches_.draw(iteration, networks_);
     const TrainingPlan plan = plan_of(set, iteration);
     InnerLoop<float> loop = plan.loop(set, theta0(share_.tasks.begin));
-    if (outer.random_windows) {  // the window fits before where the loop stops, and every end is as likely
+    if (outer.random_windows) {  // a uniformly random end that leaves room for the window
       Random random = random_stream(options_.seed, RandomPurpose::windows, iteration);
       loop.max_steps = *outer.window + random.below(loop.length() - *outer.window + 1);
     }
@@ -91,7 +91,7 @@ class UnrollStep {
     return unroll;
   }
 
-  /// What an outer step learns from one network, or from all.
+  /// The loss and derivatives of one network, or their sum over networks.
   struct Term {
     float loss = 0;
     SetGradient gradient;
@@ -103,8 +103,8 @@ class UnrollStep {
     }
   };
 
-  /// The mean over the networks of all ranks, of which this one has the hypergradients of its share: what ranks send is
-  /// of the size of what is learned.
+  /// The mean over the networks of all ranks; `own` are the hypergradients of this rank's share. Ranks only send data
+  /// of the size of the distilled set.
   OuterGradient mean(const DistilledSet& set, const TrainingPlan& plan, std::span<const Hypergradient<float>> own) {
     std::vector<Term> terms(own.size());
     team_.for_each(static_cast<Index>(own.size()), [&](Index i, int) {
@@ -121,7 +121,7 @@ class UnrollStep {
     return {static_cast<double>(sum.loss), std::move(sum.gradient)};
   }
 
-  /// What inner steps are given in this iteration.
+  /// The inputs of the inner steps in this iteration.
   TrainingPlan plan_of(const DistilledSet& set, long iteration) const {
     return TrainingPlan(set, random_stream(options_.seed, RandomPurpose::inner_batches, iteration));
   }
@@ -132,11 +132,11 @@ class UnrollStep {
   BatchSampler batches_;
   WorkerTeam team_;
   const Communicator& ranks_;
-  Index networks_;                               // of an iteration
-  TaskShare share_;                              // of these
-  std::unique_ptr<Communicator> same_networks_;  // ranks with the same share
+  Index networks_;                               // per iteration
+  TaskShare share_;                              // this rank's share of them
+  std::unique_ptr<Communicator> same_networks_;  // the ranks with the same share
   UnrollEnsemble<float> unroll_;
-  std::vector<BatchGradient<float>> outer_gradients_;  // one for each thread
+  std::vector<BatchGradient<float>> outer_gradients_;  // one per thread
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::distill

@@ -14,12 +14,11 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::distill {
 
-/// Scores what is learned on training images that are held out, so that the test images have no part in the choice of
-/// the best state.
+/// Scores distilled sets on held-out training images, so that the test images play no part in choosing the best state.
 class Validator {
  public:
-  /// Networks start from the weights `theta0` and are tested with the training images `held_out`. The dataset must
-  /// outlive it; `options` must be resolved.
+  /// Tests networks that start from the weights `theta0` on the training images `held_out`. The dataset must outlive
+  /// the validator; `options` must be resolved.
   Validator(nn::Network<float> network, const data::Dataset& dataset, std::vector<Index> held_out,
             std::vector<Tensor<float>> theta0, const DistillOptions& options)
       : network_(std::move(network)),
@@ -31,13 +30,13 @@ class Validator {
         skip_diverged_(options.outer_loop.skip_diverged),
         seed_(options.seed) {}
 
-  /// The weights that networks start from.
+  /// The networks' initial weights.
   const std::vector<Tensor<float>>& theta0() const { return theta0_; }
 
-  /// Percent of the images that networks trained on this set, which ranks share out, take for what the objective wants,
-  /// averaged over networks (where batches are balanced, the mean over classes); 0 for one that diverges, where that is
-  /// skipped.
-  /// @throws DivergenceError naming the network that diverges, where it is not.
+  /// Trains networks on this set and returns the percentage of held-out images that they classify as the objective
+  /// wants, averaged over networks. If real batches are balanced, it is the mean over classes. With `skip_diverged`, a
+  /// network that diverges counts as 0. Ranks share the networks. @throws DivergenceError naming a network that
+  /// diverges, without `skip_diverged`.
   double score(const DistilledSet& set, const WorkerTeam& team,
                const Communicator& ranks = Communicator::alone()) const {
     const auto count = static_cast<Index>(theta0_.size());

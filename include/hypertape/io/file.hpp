@@ -23,7 +23,7 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// "path: where: expected this, found that", the form of every complaint about the content of a file.
+/// An error about the content of a file: "path: where: expected this, found that".
 inline DataError bad_content(const std::filesystem::path& path, std::string_view where, std::string_view expected,
                              std::string_view found) {
   return DataError(path.string(), ": ", where, ": expected ", expected, ", found ", found);
@@ -31,13 +31,14 @@ inline DataError bad_content(const std::filesystem::path& path, std::string_view
 
 namespace detail {
 
-/// "path: cannot do it: reason of the system". Call it before anything else can change errno.
+/// An error from errno: "path: cannot ACTION: the system's reason". Call it before anything else can change errno.
 inline DataError system_error(const std::filesystem::path& path, std::string_view action) {
   const int code = errno;
   return DataError(path.string(), ": cannot ", action, ": ", std::strerror(code));
 }
 
-/// What a path leads to, which may be nothing. @throws DataError if the system does not say, as behind a closed folder.
+/// The type of what `path` leads to, `not_found` if nothing. @throws DataError if the system cannot tell, as when a
+/// parent folder may not be searched.
 inline std::filesystem::file_type type_of(const std::filesystem::path& path) {
   std::error_code failure;
   const auto type = std::filesystem::status(path, failure).type();
@@ -45,8 +46,8 @@ inline std::filesystem::file_type type_of(const std::filesystem::path& path) {
   throw DataError(path.string(), ": cannot look for it: ", failure.message());
 }
 
-/// A new file .NAME.PROCESS.SERIAL.tmp beside its target, which takes the target's name on `commit` and vanishes
-/// otherwise.
+/// A new file .NAME.PROCESS.SERIAL.tmp beside its target. `commit` renames it to the target; otherwise the destructor
+/// removes it.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::filesystem::path& target) : target_(target) {
@@ -92,8 +93,8 @@ class TemporaryFile {
 
 }  // namespace detail
 
-/// Removes what `write_atomically` left in a folder when its process was killed. Call it where no one else writes
-/// there.
+/// Removes the temporary files that a process left in a folder when it was killed during `write_atomically`. Nothing
+/// else may be writing to that folder.
 inline void remove_temporary_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> left;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -103,16 +104,16 @@ inline void remove_temporary_files(const std::filesystem::path& folder) {
   for (const std::filesystem::path& path : left) std::filesystem::remove(path);
 }
 
-/// Makes `path` hold exactly these bytes. Readers see the old content or the new, never a part: the bytes go to a
-/// temporary name in the same folder, reach the disk, and are then renamed. On failure nothing is left behind.
-/// @throws DataError with the path and the system's reason.
+/// Writes these bytes to a file atomically, replacing its content. Readers see the old content or the new, never a mix:
+/// the bytes go to a temporary file in the same folder, are flushed to disk, and then the file is renamed. On failure
+/// nothing is left behind. @throws DataError with the path and the system's reason.
 inline void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
   detail::TemporaryFile file(path);
   file.write(bytes);
   file.commit();
 }
 
-/// The same for bytes.
+/// The same for `std::byte`.
 inline void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   write_atomically(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }

@@ -20,22 +20,22 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// Content of an IDX file of unsigned bytes, the format of MNIST. All numbers of its header are big-endian:
+/// The content of an IDX file of unsigned bytes, the format of MNIST. All numbers in its header are big-endian:
 ///
 ///     byte 0          magic number 0x000008rr, where rr is the number of dimensions
 ///     byte 4          one 32-bit size for each dimension
 ///     byte 4 + 4 rr   the payload, last dimension fastest
 struct IdxArray {
-  std::vector<Index> dims;          ///< extents, the slowest first
+  std::vector<Index> dims;          ///< extents, slowest first
   std::vector<std::uint8_t> bytes;  ///< row-major
 };
 
-inline constexpr std::uint32_t idx_images_magic = 0x00000803;  ///< images: bytes, three dimensions
-inline constexpr std::uint32_t idx_labels_magic = 0x00000801;  ///< labels: bytes, one dimension
+inline constexpr std::uint32_t idx_images_magic = 0x00000803;  ///< magic number of images: bytes, three dimensions
+inline constexpr std::uint32_t idx_labels_magic = 0x00000801;  ///< magic number of labels: bytes, one dimension
 
 namespace detail {
 
-/// "0x00000803 (images)".
+/// The magic number as error messages show it: "0x00000803 (images)".
 inline std::string describe_magic(std::uint32_t magic) {
   std::ostringstream text = hypertape::detail::plain_stream();
   text << "0x" << std::hex << std::setw(8) << std::setfill('0') << magic;
@@ -83,7 +83,7 @@ inline std::vector<Index> read_idx_dims(UnpackingReader& file, std::size_t rank)
   return dims;
 }
 
-/// The payload, which must end where the file ends.
+/// Reads the payload, which must extend exactly to the end of the file.
 inline std::vector<std::uint8_t> read_idx_payload(UnpackingReader& file, const std::vector<Index>& dims) {
   std::size_t expected = 1;
   for (const Index size : dims) expected *= static_cast<std::size_t>(size);
@@ -99,7 +99,7 @@ inline std::vector<std::uint8_t> read_idx_payload(UnpackingReader& file, const s
   return bytes;
 }
 
-/// What follows the magic number.
+/// Reads everything after the magic number.
 inline IdxArray read_idx_body(UnpackingReader& file, std::uint32_t magic) {
   std::vector<Index> dims = read_idx_dims(file, magic & 0xFFu);
   std::vector<std::uint8_t> bytes = read_idx_payload(file, dims);
@@ -120,25 +120,25 @@ inline void append_big_endian(std::string& bytes, std::uint32_t value) {
 
 }  // namespace detail
 
-/// Reads an IDX file of unsigned bytes of any rank, plain or gzipped. @throws DataError with path, byte offset, what
-/// was expected and what was found if anything about the file is wrong.
+/// Reads an IDX file of unsigned bytes of any rank, plain or gzipped. @throws DataError with the path, the byte offset,
+/// what was expected and what was found if anything about the file is wrong.
 inline IdxArray read_idx(const std::filesystem::path& path) {
   UnpackingReader file(path);
   return detail::read_idx_body(file, detail::read_idx_magic(file));
 }
 
-/// As `read_idx`, for images only: dims are (count, rows, columns).
+/// Like `read_idx`, but accepts images only: dims are (count, rows, columns).
 inline IdxArray read_idx_images(const std::filesystem::path& path) {
   return detail::read_idx_of_kind(path, idx_images_magic);
 }
 
-/// As `read_idx`, for labels only: dims are (count).
+/// Like `read_idx`, but accepts labels only: dims are (count).
 inline IdxArray read_idx_labels(const std::filesystem::path& path) {
   return detail::read_idx_of_kind(path, idx_labels_magic);
 }
 
-/// Writes a plain (not gzipped) IDX file. @throws ArgumentError unless there are 1 to 255 sizes, each at least 1 and
-/// below 2^32, whose product is the number of bytes; DataError if the file cannot be written.
+/// Writes a plain (not gzipped) IDX file. @throws ArgumentError unless there are 1 to 255 sizes, each in 1 .. 2^32 - 1,
+/// whose product is the number of bytes; DataError if the file cannot be written.
 inline void write_idx(const std::filesystem::path& path, std::span<const Index> dims,
                       std::span<const std::uint8_t> bytes) {
   if (dims.empty() || dims.size() > 255) {
@@ -146,7 +146,7 @@ inline void write_idx(const std::filesystem::path& path, std::span<const Index> 
   }
   std::string content;
   detail::append_big_endian(content, 0x00000800u | static_cast<std::uint32_t>(dims.size()));
-  std::size_t remaining = bytes.size();  // divided by each size in turn, which cannot overflow
+  std::size_t remaining = bytes.size();  // divided by each size in turn: unlike a product, it cannot overflow
   for (const Index size : dims) {
     if (size < 1 || size > Index{0xFFFFFFFF}) {
       throw ArgumentError("write_idx: a size must be in 1 .. 2^32 - 1, got ", size);

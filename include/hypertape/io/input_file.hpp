@@ -15,8 +15,8 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::io {
 
-/// The most bytes that packed data may unpack to: text and images gain a factor of ten, rarely twenty; what gains more
-/// than fifty fills the memory and is no data set.
+/// The most bytes that packed data may unpack to. Text and images compress ten times, rarely twenty; data that expands
+/// more than fifty times would fill the memory and is no dataset.
 constexpr std::uintmax_t most_unpacked(std::uintmax_t packed) { return (std::uintmax_t{16} << 20) + 50 * packed; }
 
 namespace detail {
@@ -24,10 +24,10 @@ namespace detail {
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
-/// An open file, which only one reader uses.
+/// An open file, owned by one reader.
 using InputFile = std::unique_ptr<std::FILE, CloseFile>;
 
-/// What a file is that is none to read.
+/// What kind of file this is, other than a regular one.
 inline const char* describe_mode(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISFIFO(mode)) return "a pipe";
@@ -35,7 +35,8 @@ inline const char* describe_mode(mode_t mode) {
   return "a device";
 }
 
-/// Opens a regular file; a pipe or a device would be waited for, or never end. @throws DataError with the reason.
+/// Opens a regular file. Pipes and devices are refused: reading one may block, or never end. @throws DataError with the
+/// reason.
 inline InputFile open_input(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   InputFile file(descriptor < 0 ? nullptr : ::fdopen(descriptor, "rb"));
@@ -45,10 +46,10 @@ inline InputFile open_input(const std::filesystem::path& path) {
   throw DataError(path.string(), ": cannot open: expected a regular file, found ", describe_mode(status.st_mode));
 }
 
-/// Bytes of an open file. @throws DataError with the system's reason.
+/// The size of an open file in bytes. @throws DataError with the system's reason.
 inline std::uintmax_t size_of(std::FILE* file, const std::filesystem::path& path) {
   struct stat status {};
-  if (::fstat(::fileno(file), &status) != 0) throw system_error(path, "ask for its size");
+  if (::fstat(::fileno(file), &status) != 0) throw system_error(path, "get its size");
   return static_cast<std::uintmax_t>(status.st_size);
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 // clang-format off
-#include <cstdio>  // which the next one needs, and does not include
+#include <cstdio>  // jpeglib.h needs it, but does not include it
 #include <jpeglib.h>
 // clang-format on
 
@@ -20,8 +20,9 @@ using hypertape::detail::concat;
 
 namespace detail {
 
-/// Reads one file. libjpeg's error handler must not return, and an exception must not pass through C code: it jumps
-/// back to `guarded`, over frames of libjpeg and of a callable whose variables have no destructors, and that throws.
+/// Reads one file. libjpeg's error handler must not return, and no exception may pass through C code. So the handler
+/// jumps back to `guarded`, which throws. The frames that it jumps over, libjpeg's and that of the callable, have no
+/// destructors to run.
 class JpegReader {
  public:
   explicit JpegReader(const std::filesystem::path& path) : path_(path), file_(open_input(path)) {}
@@ -60,13 +61,14 @@ class JpegReader {
  private:
   template <class Work>
   void guarded(const char* where, const Work& work) {
-    if (setjmp(before_) != 0) throw bad_content(path_, where, "sound JPEG data", reason_);
+    if (setjmp(before_) != 0) throw bad_content(path_, where, "valid JPEG data", reason_);
     work();
   }
 
-  /// Holds the size in the header against the file: a Huffman code for a block of 8 x 8 takes a bit or more.
+  /// Checks that the file can hold a picture of the size its header claims: each block of 8 x 8 takes at least one bit
+  /// of Huffman code.
   void check_blocks() const {
-    if (info_.arith_code) return;  // of which many may share a bit
+    if (info_.arith_code) return;  // where many blocks may share a bit
     std::uintmax_t blocks = 0;
     for (int i = 0; i < info_.num_components; ++i) {
       blocks += std::uintmax_t{info_.comp_info[i].width_in_blocks} * info_.comp_info[i].height_in_blocks;
@@ -77,7 +79,8 @@ class JpegReader {
                       concat(info_.image_width, " x ", info_.image_height));
   }
 
-  /// Each scan of a progressive JPEG goes over the whole picture, and may take a few bytes of the file.
+  /// Limits the number of scans of a progressive JPEG: each one goes over the whole picture, yet may take only a few
+  /// bytes of the file.
   static void limit_scans(j_common_ptr info) {
     auto* reader = static_cast<JpegReader*>(info->client_data);
     constexpr int most = 100;  // ten are common
@@ -92,7 +95,7 @@ class JpegReader {
     std::longjmp(reader->before_, 1);
   }
 
-  /// A negative level is a warning that the data is corrupt: libjpeg would make up the rest.
+  /// A negative level is a warning that the data is corrupt, and libjpeg would make up the rest.
   static void escape_if_corrupt(j_common_ptr info, int level) {
     if (level < 0) escape(info);
   }
@@ -108,10 +111,10 @@ class JpegReader {
 
 }  // namespace detail
 
-/// Reads a JPEG as a picture of 1 channel if it is gray, else 3, as it is stored: an orientation in its EXIF data is
-/// not applied. @throws DataError naming the file and libjpeg's reason, be it a warning that data is corrupt or
-/// missing; or the size of a picture that is too large, or more than the file can hold. What follows the picture in the
-/// file is left alone: cameras put more pictures there. One of CMYK is refused.
+/// Reads a JPEG as a picture of 1 channel if it is gray, 3 otherwise. An orientation in its EXIF data is not applied.
+/// Data after the picture is ignored, as cameras append further pictures. CMYK is not supported. @throws DataError
+/// naming the file and libjpeg's reason, which may be a warning that data is corrupt or missing; or the picture's size
+/// if it is too large, or larger than the file can hold.
 inline Picture read_jpeg(const std::filesystem::path& path) { return detail::JpegReader(path).read(); }
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::io

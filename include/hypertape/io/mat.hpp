@@ -29,19 +29,19 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// A variable of a MAT file. Values are read of real arrays of uint8 and double; of other types there are none.
+/// A variable of a MAT file. Values are read only from real arrays of uint8 or double; other variables have none.
 struct MatVariable {
-  std::string type;          ///< as MATLAB calls it: "uint8", "double", "complex double", "class 1"
+  std::string type;          ///< in MATLAB's terms: "uint8", "double", "complex double", "class 1"
   std::vector<Index> shape;  ///< extents, the first fastest in memory
   std::variant<std::monostate, std::vector<std::uint8_t>, std::vector<double>> values;  ///< column-major
 };
 
-/// The variables of a MAT file by their names.
+/// The variables of a MAT file by name.
 using Mat = std::map<std::string, MatVariable>;
 
 namespace detail {
 
-/// Numbers that stand for types in a MAT file of version 5.
+/// Numbers that denote types in a MAT file of version 5.
 namespace mat {
 enum Element : std::uint32_t {
   int8 = 1,
@@ -60,7 +60,7 @@ enum Element : std::uint32_t {
 inline constexpr std::uint32_t class_double = 6, class_uint8 = 9;
 }  // namespace mat
 
-/// A number of that many bytes in the byte order of the file.
+/// A number of sizeof(V) bytes, stored in the file's byte order.
 template <class V>
 V mat_number(const std::uint8_t* bytes, bool big_endian) {
   std::array<std::uint8_t, sizeof(V)> ordered{};
@@ -69,15 +69,17 @@ V mat_number(const std::uint8_t* bytes, bool big_endian) {
   return std::bit_cast<V>(ordered);
 }
 
-/// Reads one array, an element of type `matrix`: flags, dimensions, name and values, each an element in it. An element
-/// is type and size (4 bytes each), content, and padding to 8 bytes; one of up to 4 bytes may be packed into 8 in all.
+/// Reads one array, an element of type `matrix` whose parts are elements too: flags, dimensions, name and values. An
+/// element is its type and size (4 bytes each), its content, and padding to 8 bytes. The compact form packs type, size
+/// and up to 4 bytes of content into 8 bytes.
 class MatMatrixReader {
  public:
-  /// The array is the next `bytes` bytes of the file.
+  /// The array occupies the next `bytes` bytes of the file.
   MatMatrixReader(UnpackingReader& file, std::uintmax_t bytes, bool big_endian)
       : file_(file), end_(file.offset() + bytes), big_endian_(big_endian) {}
 
-  /// Name and variable. Reads to the end of the array. @throws DataError unless its parts fit one another and it.
+  /// Reads the array to its end, and returns its name and the variable. @throws DataError if its parts do not fit
+  /// together or into the array.
   std::pair<std::string, MatVariable> read() {
     const Part flags = read_part(mat::uint32, "the flags of an array");
     if (flags.bytes.size() != 8) fail(flags, "8 bytes of flags", concat(flags.bytes.size()));
@@ -105,7 +107,7 @@ class MatMatrixReader {
   static constexpr std::size_t most_dimensions = 32;
 
   struct Part {
-    std::uintmax_t at = 0;  // where it begins
+    std::uintmax_t at = 0;  // byte offset of its tag
     std::uint32_t type = 0;
     std::vector<std::uint8_t> bytes;
   };
@@ -119,7 +121,7 @@ class MatMatrixReader {
     throw bad_content(file_.path(), file_.where(part.at), expected, found);
   }
 
-  /// The next bytes of the array; `expected` are these in words.
+  /// The next `count` bytes of the array. `expected` describes them in error messages.
   std::vector<std::uint8_t> take(std::uintmax_t count, const std::string& expected) {
     const std::uintmax_t at = file_.offset();
     std::vector<std::uint8_t> bytes;
@@ -156,13 +158,13 @@ class MatMatrixReader {
     return part;
   }
 
-  /// The values as they are stored; held against the shape before any is read.
+  /// The values as stored. Their size is checked against the shape before any is read.
   Part read_values(const std::vector<Index>& shape) {
     std::uintmax_t size = 0;
     bool compact = false;
     Part part = read_tag(size, compact);
     const std::size_t each = size_of_type(part.type);
-    if (each == 0) fail(part, "values of a type of numbers", concat("type ", part.type));
+    if (each == 0) fail(part, "values of a numeric type", concat("type ", part.type));
     const auto count = element_count(shape);
     if (!count || *count > (std::numeric_limits<std::uintmax_t>::max)() / each) {
       fail(part, "extents whose product fits in 63 bits", shape_text(shape));
@@ -180,7 +182,7 @@ class MatMatrixReader {
     return std::move(part.bytes);
   }
 
-  /// MATLAB stores doubles in the smallest type that holds them.
+  /// MATLAB stores doubles in the smallest type that can hold them.
   std::vector<double> read_doubles(const std::vector<Index>& shape) {
     const Part part = read_values(shape);
     switch (part.type) {
@@ -217,7 +219,7 @@ class MatMatrixReader {
     return values;
   }
 
-  /// Bytes of a number of that type; 0 if it is none of numbers.
+  /// Bytes per number of this type; 0 if the type is not numeric.
   static std::size_t size_of_type(std::uint32_t type) {
     switch (type) {
       case mat::int8:
@@ -244,7 +246,7 @@ class MatMatrixReader {
   bool big_endian_;
 };
 
-/// Type and size of the next element. @throws DataError if the file ends within.
+/// Reads the type and size of the next element. @throws DataError if the file ends before them.
 inline std::pair<std::uint32_t, std::uint32_t> read_mat_tag(UnpackingReader& file, bool big_endian) {
   constexpr std::size_t size = 8;
   const std::uintmax_t at = file.offset();
@@ -256,7 +258,7 @@ inline std::pair<std::uint32_t, std::uint32_t> read_mat_tag(UnpackingReader& fil
                     concat("the end of the file after ", tag.size()));
 }
 
-/// The variable of a compressed element, which holds one array and nothing else.
+/// Reads the variable in a compressed element, which holds one array and nothing else.
 inline std::pair<std::string, MatVariable> read_compressed_mat(UnpackingReader& content, bool big_endian) {
   const auto [type, bytes] = read_mat_tag(content, big_endian);
   if (type != mat::matrix) {
@@ -273,12 +275,12 @@ inline std::pair<std::string, MatVariable> read_compressed_mat(UnpackingReader& 
 
 }  // namespace detail
 
-// Why not libmatio: it allocates what a header claims, before it looks at what the file holds, which a program cannot
-// limit for packed data. An array of which the file holds a part it returns whole and without an error, the rest
-// uninitialized (version 1.5.23).
-/// Reads a MAT file of version 5, of either byte order: a header of 128 bytes, then an element for each variable,
-/// plain or compressed. @throws DataError naming the file and the byte offset, what was expected and what was found,
-/// if it is no such file, was cut off, is damaged where it is compressed, or its sizes do not fit one another.
+// Why not libmatio: it allocates what a header claims before it checks what the file holds, and gives a program no way
+// to limit that for packed data. If a file holds only a part of an array, libmatio 1.5.23 returns all of it without an
+// error, the rest uninitialized.
+/// Reads a MAT file of version 5, of either byte order: a header of 128 bytes, then an element for each variable, plain
+/// or compressed. @throws DataError naming the file, the byte offset, what was expected and what was found if the file
+/// is of another format, truncated, damaged where it is compressed, or if its sizes contradict each other.
 inline Mat read_mat(const std::filesystem::path& path) {
   constexpr std::uintmax_t header_size = 128, tag_size = 8;
   const std::shared_ptr<std::FILE> file = detail::open_input(path);
@@ -318,7 +320,7 @@ inline Mat read_mat(const std::filesystem::path& path) {
   return variables;
 }
 
-/// The variable `name` of those read from `path`, which must be of one of these types ("uint8", "double") and of this
+/// Finds the variable `name` among those read from `path`. It must have one of these types ("uint8", "double") and this
 /// shape, where -1 stands for any extent of at least 1. @throws DataError naming the file, the variable, what was
 /// expected and what was found.
 inline const MatVariable& require_variable(const Mat& variables, const std::filesystem::path& path,

@@ -23,15 +23,15 @@ using hypertape::detail::concat;
 
 static_assert(std::endian::native == std::endian::little, "the .npy code copies little-endian numbers as they are");
 
-/// One array of NumPy: its values in C order (last axis fastest). An empty shape is a scalar.
+/// A NumPy array: its values in C order (last axis fastest). An empty shape means a scalar.
 struct NpyArray {
-  /// Of one of the types that are supported.
+  /// The values, in one of the supported types.
   using Values = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>>;
-  std::vector<Index> shape;  ///< extents, the slowest first
+  std::vector<Index> shape;  ///< extents, slowest first
   Values values;             ///< row-major
 };
 
-/// "(4, 10, 1)", "(4,)" as Python writes it; an extent of -1 is shown as "*".
+/// A shape as Python writes it, "(4, 10, 1)" or "(4,)"; an extent of -1 is shown as "*".
 inline std::string shape_text(const std::vector<Index>& shape) {
   std::string text = "(";
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
@@ -40,7 +40,7 @@ inline std::string shape_text(const std::vector<Index>& shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-/// NumPy's name of the type of the values.
+/// NumPy's name for the type V.
 template <class V>
 constexpr const char* dtype_name() {
   static_assert(std::is_floating_point_v<V> || std::is_same_v<V, std::int64_t>);
@@ -49,7 +49,7 @@ constexpr const char* dtype_name() {
   return "int64";
 }
 
-/// What NumPy calls the type of its values.
+/// NumPy's name for the type of the array's values.
 inline std::string dtype_name(const NpyArray& array) {
   return std::visit([](const auto& values) { return dtype_name<std::decay_t<decltype(values[0])>>(); }, array.values);
 }
@@ -68,14 +68,14 @@ inline std::optional<std::size_t> element_count(const std::vector<Index>& shape)
   return static_cast<std::size_t>(count);
 }
 
-/// What the dictionary at the start of an .npy file says.
+/// The dictionary at the start of an .npy file.
 struct NpyHeader {
   std::string descr;
   bool fortran_order = false;
   std::vector<Index> shape;
 };
 
-/// Reads the bytes of one .npy file. Every complaint names `where` the bytes come from and the offset in them.
+/// Reads the bytes of one .npy file. Errors name `where` the bytes come from, and the offset within them.
 class NpyReader {
  public:
   NpyReader(std::string_view bytes, std::string where) : bytes_(bytes), where_(std::move(where)) {}
@@ -96,7 +96,7 @@ class NpyReader {
     throw DataError(where_, ": byte ", at_, ": expected ", expected, ", found ", found);
   }
 
-  /// What stands at the cursor, for messages.
+  /// The text at the cursor, for error messages.
   std::string here() const {
     if (at_ >= end_) return "the end of the header";
     std::string text(bytes_.substr(at_, std::min<std::size_t>(12, end_ - at_)));
@@ -128,7 +128,7 @@ class NpyReader {
     return parse_dictionary();
   }
 
-  /// {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, the keys in any order, padded with spaces.
+  /// Parses {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, the keys in any order, padded with spaces.
   NpyHeader parse_dictionary() {
     NpyHeader header;
     std::vector<std::string> keys;
@@ -246,17 +246,17 @@ class NpyReader {
 
 }  // namespace detail
 
-/// The array that the bytes of an .npy file hold: format 1.0 or 2.0, C order, dtype '<f4', '<f8' or '<i8', or '<i4' or
-/// '|u1', which become int64. @throws DataError that starts with `where` and gives the byte offset, what was expected
-/// and what was found.
+/// Decodes the bytes of an .npy file: format 1.0 or 2.0, C order, dtype '<f4', '<f8' or '<i8', or '<i4' or '|u1', which
+/// become int64. @throws DataError that starts with `where` and gives the byte offset, what was expected and what was
+/// found.
 inline NpyArray decode_npy(std::string_view bytes, const std::string& where) {
   return detail::NpyReader(bytes, where).read();
 }
 
-/// The bytes of an .npy file, format 1.0. @throws ArgumentError if the shape does not give the number of values, or has
-/// more than the 32 axes that NumPy allows.
+/// Encodes an array as the bytes of an .npy file of format 1.0. @throws ArgumentError if the shape does not match the
+/// number of values, or has more than the 32 axes that NumPy allows.
 inline std::string encode_npy(const NpyArray& array) {
-  constexpr std::size_t start_of_values = 64;  // a multiple of it, as NumPy does
+  constexpr std::size_t start_of_values = 64;  // the header is padded to a multiple of it, as NumPy does
   if (array.shape.size() > 32) throw ArgumentError("npy: at most 32 axes, got ", array.shape.size());
   const auto encode = [&]<class V>(const std::vector<V>& values) {
     if (detail::element_count(array.shape) != values.size()) {

@@ -26,12 +26,12 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// The arrays of an .npz file, a zip archive with one .npy file for each name.
+/// The arrays of an .npz file by name: a zip archive with one .npy file per array.
 using Npz = std::map<std::string, NpyArray>;
 
 namespace detail {
 
-/// Calls a function of libzip that releases what it is given.
+/// A deleter that calls one of libzip's release functions.
 template <auto function>
 struct ZipRelease {
   template <class T>
@@ -45,12 +45,12 @@ using ZipEntry = std::unique_ptr<zip_file_t, ZipRelease<zip_fclose>>;
 
 inline constexpr std::string_view npy_ending = ".npy";
 
-/// "path: array 'images'".
+/// "path: array 'images'", the start of an error message.
 inline std::string array_place(const std::filesystem::path& path, std::string_view name) {
   return concat(path.string(), ": array '", name, "'");
 }
 
-/// Everything that `read(buffer, capacity)` gives until it returns 0, or a negative number through `fail`.
+/// Collects what `read(buffer, capacity)` delivers until it returns 0. Calls `fail` if it returns a negative number.
 template <class Read, class Fail>
 std::string read_to_end(const Read& read, const Fail& fail) {
   std::string bytes;
@@ -63,12 +63,13 @@ std::string read_to_end(const Read& read, const Fail& fail) {
   }
 }
 
-/// Bytes that entry `index` says to unpack to. @throws DataError if it is packed otherwise than NumPy does.
+/// The unpacked size that entry `index` announces. @throws DataError if it is packed with a method that NumPy does not
+/// use.
 inline std::uintmax_t announced_size(zip_t* archive, zip_uint64_t index, const std::filesystem::path& path) {
   zip_stat_t status;
   constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
   if (zip_stat_index(archive, index, 0, &status) != 0 || (status.valid & needed) != needed) {
-    throw DataError(path.string(), ": entry ", index, ": cannot be described: ", zip_strerror(archive));
+    throw DataError(path.string(), ": entry ", index, ": cannot read its description: ", zip_strerror(archive));
   }
   if (status.comp_method != ZIP_CM_STORE && status.comp_method != ZIP_CM_DEFLATE) {
     throw bad_content(path, concat("entry ", index), "compression method 0 (stored) or 8 (deflate)",
@@ -77,11 +78,11 @@ inline std::uintmax_t announced_size(zip_t* archive, zip_uint64_t index, const s
   return status.size;
 }
 
-/// Opens an archive whose entries announce no more bytes in all than `most_unpacked` allows.
+/// Opens an archive after checking that its entries together announce no more bytes than `most_unpacked` allows.
 inline ZipArchive open_zip(const std::filesystem::path& path) {
   const InputFile file = open_input(path);
   int code = ZIP_ER_OK;
-  const int descriptor = ::dup(::fileno(file.get()));  // which the archive closes
+  const int descriptor = ::dup(::fileno(file.get()));  // the archive closes it
   ZipArchive archive(descriptor < 0 ? nullptr : zip_fdopen(descriptor, ZIP_CHECKCONS, &code));
   if (!archive) {
     if (descriptor >= 0) ::close(descriptor);
@@ -105,7 +106,7 @@ inline ZipArchive open_zip(const std::filesystem::path& path) {
   return archive;
 }
 
-/// Name of array `index`, without its ending.
+/// The name of array `index`, without the ending .npy.
 inline std::string array_name(zip_t* archive, zip_uint64_t index, const std::filesystem::path& path) {
   const char* text = zip_get_name(archive, index, ZIP_FL_ENC_GUESS);
   std::string name = text == nullptr ? "" : text;
@@ -116,7 +117,7 @@ inline std::string array_name(zip_t* archive, zip_uint64_t index, const std::fil
   return name;
 }
 
-/// The unpacked content of entry `index`, its checksum verified. Nothing is unpacked behind the bytes it announces.
+/// The unpacked content of entry `index`, with its checksum verified. Unpacking stops at the announced size.
 inline std::string read_entry(zip_t* archive, zip_uint64_t index, const std::filesystem::path& path,
                               const std::string& place) {
   const std::uintmax_t announced = announced_size(archive, index, path);
@@ -139,8 +140,8 @@ inline std::string read_entry(zip_t* archive, zip_uint64_t index, const std::fil
                   got > 0 ? "more" : concat("the end after ", bytes.size()));
 }
 
-/// Adds `bytes`, which must outlive the archive, with the fixed date 1980-01-01 and without compression (weights and
-/// images are noise to deflate).
+/// Adds `bytes` to the archive, which they must outlive, with the fixed date 1980-01-01. They are stored uncompressed,
+/// as deflate gains nothing on weights and images.
 inline void add_entry(const std::filesystem::path& path, zip_t* archive, const std::string& name,
                       const std::string& bytes) {
   constexpr zip_uint16_t first_day_of_dos = (1 << 5) | 1;
@@ -159,7 +160,7 @@ inline void add_entry(const std::filesystem::path& path, zip_t* archive, const s
   }
 }
 
-/// The bytes of a zip archive of these named files. Errors name `path`, where they are to go.
+/// Packs these named files into a zip archive in memory. Errors name `path`, the file that it will be written to.
 inline std::string pack_zip(const std::filesystem::path& path, const std::map<std::string, std::string>& files) {
   const ZipSource memory(zip_source_buffer_create(nullptr, 0, 0, nullptr));
   if (!memory) throw DataError(path.string() + ": no memory for the archive");
@@ -181,8 +182,8 @@ inline std::string pack_zip(const std::filesystem::path& path, const std::map<st
 
 }  // namespace detail
 
-/// Writes an .npz file that np.load reads. The same arrays give the same bytes: names are sorted, dates fixed. The
-/// file appears whole or not at all. @throws ArgumentError if there is no array or one whose shape does not fit its
+/// Writes an .npz file that np.load can read. The same arrays give the same bytes: names are sorted, dates fixed. The
+/// file appears complete or not at all. @throws ArgumentError if there are no arrays or if a shape does not match its
 /// values; DataError if the file cannot be written.
 inline void write_npz(const std::filesystem::path& path, const Npz& arrays) {
   if (arrays.empty()) throw ArgumentError("write_npz: an .npz file needs at least one array");
@@ -191,8 +192,8 @@ inline void write_npz(const std::filesystem::path& path, const Npz& arrays) {
   write_atomically(path, detail::pack_zip(path, files));
 }
 
-/// Reads an .npz file as np.savez and np.savez_compressed write them; `decode_npy` says which dtypes. @throws DataError
-/// naming the file, the array, the byte offset in it, what was expected and what was found.
+/// Reads an .npz file written by np.savez or np.savez_compressed, with the dtypes that `decode_npy` supports. @throws
+/// DataError naming the file, the array, the byte offset in it, what was expected and what was found.
 inline Npz read_npz(const std::filesystem::path& path) {
   const detail::ZipArchive archive = detail::open_zip(path);
   const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0));
@@ -208,7 +209,8 @@ inline Npz read_npz(const std::filesystem::path& path) {
   return arrays;
 }
 
-/// The array `name` of an .npz read from `path`. @throws DataError naming the arrays there are if it is missing.
+/// Finds the array `name` among those read from `path`. @throws DataError naming the arrays that exist if it is
+/// missing.
 inline const NpyArray& require_array(const Npz& arrays, const std::filesystem::path& path, const std::string& name) {
   const auto found = arrays.find(name);
   if (found != arrays.end()) return found->second;
@@ -217,7 +219,7 @@ inline const NpyArray& require_array(const Npz& arrays, const std::filesystem::p
   throw bad_content(path, "names", "an array '" + name + "'", names.empty() ? "no arrays" : names);
 }
 
-/// The values of array `name`, which must have this type (float, double or std::int64_t) and this shape, where -1
+/// The values of the array `name`, which must have this type (float, double or std::int64_t) and this shape, where -1
 /// stands for any extent of at least 1. @throws DataError naming the file, the array, what was expected and what was
 /// found.
 template <class V>
@@ -233,11 +235,11 @@ const std::vector<V>& require_values(const Npz& arrays, const std::filesystem::p
                   dtype_name(array), " ", shape_text(array.shape));
 }
 
-/// Adds all arrays of `part`, their names led by `prefix` and a dot.
+/// Adds all arrays of `part`, with `prefix` and a dot before their names.
 inline void add_prefixed(Npz& npz, const std::string& prefix, const Npz& part) {
   for (const auto& [name, array] : part) npz[concat(prefix, '.', name)] = array;
 }
-/// The arrays whose names begin with `prefix` and a dot, without these.
+/// Selects the arrays whose names begin with `prefix` and a dot, and removes these from the names.
 inline Npz with_prefix(const Npz& npz, const std::string& prefix) {
   Npz part;
   const std::string start = prefix + '.';

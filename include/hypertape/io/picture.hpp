@@ -13,13 +13,14 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// The most pixels along a side of a picture: beyond it, a picture is a mistake, and viewers fail.
+/// The largest width or height of a picture, in pixels. Anything larger is a mistake, and image viewers fail to show
+/// it.
 inline constexpr Index largest_picture_side = 1 << 15;
 
-/// A picture in memory, white at first, of 1 (gray) or 3 (red, green, blue) bytes a pixel, row by row.
+/// A picture in memory, initially white, with 1 (gray) or 3 (red, green, blue) bytes per pixel, row by row.
 class Picture {
  public:
-  /// @throws ArgumentError for sizes outside 1 .. 32,768 or another number of channels.
+  /// @throws ArgumentError unless both sizes are in 1 .. 32,768 and there are 1 or 3 channels.
   Picture(Index width, Index height, Index channels) : width_(width), height_(height), channels_(channels) {
     constexpr Index largest = largest_picture_side;
     if (width < 1 || width > largest || height < 1 || height > largest || (channels != 1 && channels != 3)) {
@@ -37,7 +38,7 @@ class Picture {
   Index channels() const { return channels_; }
   /// Row-major (height, width, channels).
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
-  /// The bytes of row y, to be filled.
+  /// Writable bytes of row y.
   std::uint8_t* row(Index y) { return bytes_.data() + y * width_ * channels_; }
 
  private:
@@ -45,12 +46,12 @@ class Picture {
   std::vector<std::uint8_t> bytes_;
 };
 
-/// The most pixels of a picture that is read: a small file may claim any size, and would fill the memory.
+/// The limit on the pixels of a picture that is read: a small file may claim any size, and would fill the memory.
 inline constexpr Index most_picture_pixels = Index{1} << 26;
 
 namespace detail {
 
-/// @throws DataError unless a picture of the size that its file claims can be read.
+/// @throws DataError unless the size that the file claims is one that can be read.
 inline void check_picture_size(const std::filesystem::path& path, Index width, Index height) {
   constexpr Index side = largest_picture_side;
   if (width >= 1 && width <= side && height >= 1 && height <= side && width * height <= most_picture_pixels) return;

@@ -24,9 +24,9 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// Writes rows of `channels` (1: gray, 3: red, green, blue) bytes a pixel as PNG. The file appears whole or not at all.
-/// @throws ArgumentError if the sizes are not positive or do not give the number of bytes; DataError if the file
-/// cannot be written.
+/// Writes a PNG from rows of pixels of `channels` bytes each (1: gray, 3: red, green, blue). The file appears complete
+/// or not at all. @throws ArgumentError if a size is out of range or their product is not the number of bytes;
+/// DataError if the file cannot be written.
 inline void write_png(const std::filesystem::path& path, Index width, Index height, Index channels,
                       std::span<const std::uint8_t> bytes) {
   constexpr Index largest = largest_picture_side;
@@ -42,7 +42,7 @@ inline void write_png(const std::filesystem::path& path, Index width, Index heig
   image.height = static_cast<png_uint_32>(height);
   image.format = channels == 1 ? png_uint_32{PNG_FORMAT_GRAY} : png_uint_32{PNG_FORMAT_RGB};
   std::vector<std::byte> file;
-  png_alloc_size_t size = 0;  // of the packed picture, which libpng tells when it is given no memory
+  png_alloc_size_t size = 0;  // of the packed picture: libpng reports it when called without a buffer
   for (int pass = 0; pass < 2; ++pass) {
     file.resize(size);
     if (png_image_write_to_memory(&image, pass == 0 ? nullptr : file.data(), &size, 0, bytes.data(), 0, nullptr) == 0) {
@@ -54,12 +54,12 @@ inline void write_png(const std::filesystem::path& path, Index width, Index heig
 
 namespace detail {
 
-/// Checks what libpng does not, for it asks for the memory that the header claims, and looks at nothing behind the last
-/// pixel. A PNG is a signature of 8 bytes and then chunks: length and type (4 bytes each), content, checksum (4 bytes);
-/// IHDR comes first, IEND ends the file.
+/// Checks what libpng does not: libpng allocates the memory that the header claims, and ignores everything after the
+/// last pixel. A PNG is a signature of 8 bytes followed by chunks: length and type (4 bytes each), content, checksum (4
+/// bytes). IHDR comes first, and the file ends with IEND.
 inline void check_png_chunks(const std::filesystem::path& path, std::FILE* file) {
   constexpr std::uintmax_t signature = 8, around_content = 12, header_size = 13;
-  constexpr std::uintmax_t most_from_a_byte = 1032;  // that deflate can unpack
+  constexpr std::uintmax_t most_from_a_byte = 1032;  // the most that deflate can unpack from one byte
   const std::uintmax_t size = size_of(file, path);
   const auto read = [&](std::uintmax_t at, std::span<std::uint8_t> bytes) {
     if (::fseeko(file, static_cast<off_t>(at), SEEK_SET) != 0) throw system_error(path, "read");
@@ -78,7 +78,7 @@ inline void check_png_chunks(const std::filesystem::path& path, std::FILE* file)
     const std::uintmax_t length = number(tag.data());
     if (!whole || size - at < around_content || length > size - at - around_content) {
       throw bad_content(path, concat("byte ", at),
-                        whole ? concat("a chunk of ", around_content + length, " bytes") : "a chunk, the last IEND",
+                        whole ? concat("a chunk of ", around_content + length, " bytes") : "more chunks up to IEND",
                         concat("the end of the file after ", size - (std::min)(at, size)));
     }
     type = std::string_view(reinterpret_cast<const char*>(tag.data()) + 4, 4);
@@ -87,7 +87,7 @@ inline void check_png_chunks(const std::filesystem::path& path, std::FILE* file)
       if (type != "IHDR" || length != header_size || !read(at + tag.size(), header)) {
         throw bad_content(path, concat("byte ", at), "the chunk IHDR of 13 bytes", "another");
       }
-      constexpr std::array<std::uintmax_t, 7> samples = {1, 0, 3, 1, 2, 0, 4};  // of a pixel of each color type
+      constexpr std::array<std::uintmax_t, 7> samples = {1, 0, 3, 1, 2, 0, 4};  // per pixel, for each color type
       const std::uint8_t depth = header[8], color = header[9];
       const std::uintmax_t width = number(header.data()), height = number(header.data() + 4);
       check_picture_size(path, static_cast<Index>(width), static_cast<Index>(height));
@@ -109,10 +109,10 @@ struct FreePng {
 
 }  // namespace detail
 
-/// Reads a PNG of any kind as a picture of 1 channel if it is gray, else 3: palettes become their colors, fewer bits a
-/// level are scaled up to 8 and 16 bits down, and what is transparent lies over white, mixed level by level. A gAMA
-/// chunk other than that of sRGB is undone. @throws DataError naming the file and libpng's reason, the size of a
-/// picture that is too large or more than its data can hold, or what is missing or left over where the file ends.
+/// Reads a PNG of any kind as a picture of 1 channel if it is gray, 3 otherwise. Palettes become their colors, and
+/// other depths are scaled to 8 bits. Transparent pixels are blended with white, in the stored (gamma-encoded) values.
+/// A gAMA chunk other than sRGB's is undone. @throws DataError naming the file and libpng's reason, the picture's size
+/// if it is too large or larger than its data can hold, or what is missing or left over at the end of the file.
 inline Picture read_png(const std::filesystem::path& path) {
   const detail::InputFile file = detail::open_input(path);
   detail::check_png_chunks(path, file.get());
@@ -120,12 +120,12 @@ inline Picture read_png(const std::filesystem::path& path) {
   image.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, detail::FreePng> release(&image);
   const auto require_success = [&](int success, const char* where) {
-    if (success == 0) throw bad_content(path, where, "sound PNG data", image.message);
+    if (success == 0) throw bad_content(path, where, "valid PNG data", image.message);
   };
   require_success(png_image_begin_read_from_stdio(&image, file.get()), "the header");
   const bool alpha = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
   Picture picture(image.width, image.height, (image.format & PNG_FORMAT_FLAG_COLOR) != 0 ? 3 : 1);
-  image.format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;  // and so 8 bits
+  image.format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;  // and thereby 8 bits
   image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;                       // libpng would take 16 bits for linear light
   const Index channels = picture.channels(), samples = channels + (alpha ? 1 : 0);
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(picture.width() * picture.height() * samples));

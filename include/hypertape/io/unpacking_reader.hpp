@@ -21,15 +21,15 @@ namespace hypertape::inline HYPERTAPE_ABI::io {
 
 using hypertape::detail::concat;
 
-/// A file, or a part of one, read from front to back and unpacked on the fly if it is packed. Offsets count bytes of
-/// the unpacked content. Memory follows what is there, never what a header says of it.
+/// Reads a file, or a part of one, from front to back and unpacks it on the fly if it is packed. Offsets count bytes of
+/// the unpacked content. Memory use follows the data that is present, never a size that a header claims.
 class UnpackingReader {
  public:
   /// How the bytes are packed.
   enum class Packing { none, gzip, zlib };
 
-  /// A file, gzipped or plain: which of the two it is shows in its first bytes, not in its name.
-  /// @throws DataError if it cannot be opened, or is no regular file.
+  /// Opens a file, gzipped or plain, as its first bytes tell, not its name.
+  /// @throws DataError if it cannot be opened or is not a regular file.
   explicit UnpackingReader(const std::filesystem::path& path) : path_(path), file_(detail::open_input(path)) {
     size_ = left_ = detail::size_of(file_.get(), path_);
     std::array<std::uint8_t, 2> magic{};
@@ -39,7 +39,7 @@ class UnpackingReader {
     if (got == magic.size() && magic == std::array<std::uint8_t, 2>{0x1f, 0x8b}) start(Packing::gzip);
   }
 
-  /// The `size` bytes of an open file from where it stands, which is byte `begin`. The file must hold so many.
+  /// Reads `size` bytes of an open file from its current position, which is byte `begin`. The file must hold that many.
   UnpackingReader(std::filesystem::path path, std::shared_ptr<std::FILE> file, std::uintmax_t begin,
                   std::uintmax_t size, Packing packing)
       : path_(std::move(path)), file_(std::move(file)), begin_(begin), size_(size), left_(size) {
@@ -51,14 +51,14 @@ class UnpackingReader {
   /// Bytes read so far, after unpacking.
   std::uintmax_t offset() const { return offset_; }
 
-  /// "byte 16", or "byte 16 of the unpacked content".
+  /// An offset as error messages give it: "byte 16", or "byte 16 of the unpacked content".
   std::string where(std::uintmax_t offset) const {
     if (packing_ == Packing::none) return concat("byte ", begin_ + offset);
     return concat("byte ", offset, " of the unpacked content", begin_ > 0 ? concat(" of byte ", begin_) : "");
   }
 
-  /// Up to `count` bytes, fewer only where the content ends. @throws DataError if reading or unpacking fails, or packed
-  /// data unpacks to more than `most_unpacked`.
+  /// Reads `count` bytes, or fewer if the content ends first. @throws DataError if reading or unpacking fails, or
+  /// packed data unpacks to more than `most_unpacked`.
   std::vector<std::uint8_t> read(std::uintmax_t count) {
     constexpr std::uintmax_t first_piece = std::uintmax_t{1} << 20, largest_piece = std::uintmax_t{1} << 30;
     if (packing_ == Packing::none) count = (std::min)(count, left_);
@@ -76,7 +76,7 @@ class UnpackingReader {
     return bytes;
   }
 
-  /// Passes over `count` bytes, or what there is of them. @throws as `read`.
+  /// Skips `count` bytes, or fewer if the content ends first. @throws as `read`.
   void skip(std::uintmax_t count) {
     constexpr std::uintmax_t piece = std::uintmax_t{1} << 16;
     while (count > 0) {
@@ -110,12 +110,12 @@ class UnpackingReader {
     return got;
   }
 
-  /// Bytes as they are in the file.
+  /// Reads bytes as they are in the file.
   std::size_t read_plain(std::uint8_t* out, std::size_t count) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uintmax_t>(count, left_));
     const std::size_t got = std::fread(out, 1, wanted, file_.get());
     if (std::ferror(file_.get()) != 0) throw detail::system_error(path_, "read");
-    left_ = got < wanted ? 0 : left_ - got;  // someone may have shortened the file
+    left_ = got < wanted ? 0 : left_ - got;  // another process may have truncated the file
     return got;
   }
 
@@ -134,7 +134,7 @@ class UnpackingReader {
         if (stream.avail_in == 0) break;
         if (packing_ == Packing::zlib)
           throw bad_content(path_, where(offset_), "the end of the zlib data", "more bytes");
-        inflateReset(&stream);  // as gzip does with files that were joined
+        inflateReset(&stream);  // like gzip, continue with the next of several concatenated streams
         ended_ = false;
       }
       const int code = inflate(&stream, Z_NO_FLUSH);
@@ -143,7 +143,7 @@ class UnpackingReader {
         throw bad_content(path_, where(offset_ + unpacked()), concat("more ", name), "the end of the file");
       }
       if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
-        throw bad_content(path_, where(offset_ + unpacked()), concat("sound ", name),
+        throw bad_content(path_, where(offset_ + unpacked()), concat("valid ", name),
                           stream.msg != nullptr ? stream.msg : zError(code));
       }
       if (offset_ + unpacked() > most_unpacked(size_)) {
@@ -156,14 +156,14 @@ class UnpackingReader {
 
   std::filesystem::path path_;
   std::shared_ptr<std::FILE> file_;
-  std::uintmax_t begin_ = 0;   // in the file
-  std::uintmax_t size_ = 0;    // in the file
-  std::uintmax_t left_ = 0;    // in the file, not read yet
-  std::uintmax_t offset_ = 0;  // in the content
+  std::uintmax_t begin_ = 0;   // offset of the part in the file
+  std::uintmax_t size_ = 0;    // of the part, as stored
+  std::uintmax_t left_ = 0;    // stored bytes not read yet
+  std::uintmax_t offset_ = 0;  // in the unpacked content
   Packing packing_ = Packing::none;
   std::unique_ptr<z_stream, EndInflate> stream_;
-  std::vector<Bytef> packed_;  // a piece of the file
-  bool ended_ = false;         // the stream, or one of several
+  std::vector<Bytef> packed_;  // the piece of the file being unpacked
+  bool ended_ = false;         // the current stream has ended; another may follow
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::io
