@@ -53,3 +53,11 @@ TEST_CASE("rgb_to_gray: the luma of each pixel, rounded") {
   CHECK(rgb_to_gray(gray_to_rgb(gray)).pixels == gray.pixels);
   check_error<ArgumentError>([] { rgb_to_gray(two_channels()); }, {"rgb_to_gray", "3 channels", "2"});
 }
+
+TEST_CASE("is_gray: one channel, or three that are alike in every image") {
+  CHECK(is_gray(gray()));
+  LabeledImages rgb = gray_to_rgb(gray());
+  CHECK(is_gray(rgb));
+  rgb.pixels.back() = 5;
+  CHECK(!is_gray(rgb));
+}

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -243,4 +244,41 @@ TEST_CASE("load_image_folder: a channel that is constant becomes 0; names with b
   CHECK(dataset.normalization.std[1] < 0.5f);
   CHECK(dataset.normalization.std[2] == 1);
   CHECK(dataset.normalization.mean[2] == 0);
+}
+
+TEST_CASE("load_image_folder: without train/ and test/ a seed draws a share of each class to test with") {
+  const TemporaryFolder folder;
+  int number = 0;
+  for (const char* name : {"cat", "dog"}) {
+    const int pictures = *name == 'c' ? 10 : 2;
+    for (int i = 0; i < pictures; ++i) {
+      put(folder / name / hypertape::detail::concat(i, ".png"), 4, 4, 1, number++);
+    }
+  }
+  ImageFolderOptions options = gray4;
+  const Dataset one = load_image_folder(folder.path(), options).dataset;
+  CHECK(one.class_names == Names{"cat", "dog"});
+  CHECK(one.train.labels == Labels{0, 0, 0, 0, 0, 0, 0, 0, 1});  // at least one to test with
+  CHECK(one.test.labels == Labels{0, 0, 1});
+  LabeledImages all = one.train;
+  append(one.test, all);
+  for (int i = 0; i < number; ++i) {  // each picture is in one part
+    const Bytes bytes = pattern(4, 4, 1, i);
+    int found = 0;
+    for (Index n = 0; n < all.count; ++n) {
+      if (std::equal(bytes.begin(), bytes.end(), all.pixels.begin() + n * 16)) ++found;
+    }
+    CHECK(found == 1);
+  }
+  CHECK(load_image_folder(folder.path(), options).dataset.test.pixels == one.test.pixels);
+  options.split_seed = 2;
+  CHECK(load_image_folder(folder.path(), options).dataset.test.pixels != one.test.pixels);
+  options.test_share = 0.5;
+  CHECK(load_image_folder(folder.path(), options).dataset.test.count == 6);
+  options.test_share = 1;
+  check_error<ArgumentError>([&] { load_image_folder(folder.path(), options); }, {"share of test pictures", "got 1"});
+  options.test_share = 0.99;
+  CHECK(load_image_folder(folder.path(), options).dataset.train.labels == Labels{0, 1});  // and one to learn from
+  std::filesystem::remove(folder / "dog" / "0.png");
+  check_error<DataError>([&] { load_image_folder(folder.path(), options); }, {"dog", "has one picture"});
 }

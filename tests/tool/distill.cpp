@@ -24,11 +24,12 @@ TEST_CASE("tool: distill writes every result, and evaluate reaches the same accu
   CAPTURE(distilled.output);
   REQUIRE(distilled.exit_code == 0);
   CHECK(distilled.says("test accuracy"));
-  for (const char* name : {"config.json", "summary.json", "log.csv", "networks.csv", "distilled.npz", "last.npz",
-                           "distilled.png", "strip.png", "accuracy.svg", "learning-rates.svg"}) {
+  for (const char* name :
+       {"config.json", "summary.json", "log.csv", "networks.csv", "distilled.npz", "last.npz", "distilled.png",
+        "strip.png", "accuracy.svg", "learning-rates.svg", "confusion.csv", "report.html"}) {
     CHECK(std::filesystem::file_size(out / name) > 0);
   }
-  CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 10);  // and nothing else
+  CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 12);  // and nothing else
   const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   for (const char* key : {"dataset", "network", "init", "objective", "steps", "epochs", "images_per_class",
                           "iterations", "seed", "threads", "networks_tested", "test_accuracy", "test_accuracy_std",

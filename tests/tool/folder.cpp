@@ -30,6 +30,58 @@ std::string quick_distill(const std::filesystem::path& folder) {
          "--iterations 4 --batch 16 --hold-out 16 --evaluate-every 2 --checkpoint-every 2 --seed 5 --out ";
 }
 
+TEST_CASE("tool: a folder of pictures alone is enough") {
+  const TemporaryFolder folder;
+  const auto data = folder / "shapes";
+  put_glyph_folder(folder / "parts", {"ring", "stroke"}, 40, 10);
+  std::filesystem::rename(folder / "parts" / "train", data);
+  const std::string here = "cd " + folder.path().string() + " && " + HYPERTAPE_TOOL + ' ';
+  const Result first = shell(here + "distill --data shapes --iterations 60 --evaluate-every 20");
+  CAPTURE(first.output);
+  REQUIRE(first.exit_code == 0);
+  for (const char* words : {"--dataset folder", "all pictures are gray: --channels gray", "--net lenet: ",
+                            "--steps 1: ", "64 to learn from and 16 to test with", "out/distill-shapes/report.html"}) {
+    CHECK_MESSAGE(first.says(words), words);
+  }
+  CHECK(!first.says("--iterations 4000"));  // what is given is not chosen
+  const auto config = nlohmann::json::parse(file_bytes(folder / "out" / "distill-shapes" / "config.json"));
+  CHECK(config["dataset"] == "folder");
+  CHECK(config["channels"] == "gray");
+  CHECK(config["net"] == "lenet");
+  CHECK(config["iterations"] == 60);
+  CHECK(config["split_seed"] == 1);
+  const auto summary = nlohmann::json::parse(file_bytes(folder / "out" / "distill-shapes" / "summary.json"));
+  CHECK(summary["test_accuracy"] > 80);  // rings and strokes are easily told apart
+
+  // Another run goes elsewhere; the pictures to test with are those of before, whatever the seed.
+  REQUIRE(shell(here + "distill --data shapes --iterations 1 --seed 2").exit_code == 0);
+  const auto second = nlohmann::json::parse(file_bytes(folder / "out" / "distill-shapes-2" / "config.json"));
+  CHECK(second["data_checksum"] == config["data_checksum"]);
+  const Result evaluated = shell(here +
+                                 "evaluate --data shapes --channels gray --out test --distilled "
+                                 "out/distill-shapes/distilled.npz");
+  CAPTURE(evaluated.output);
+  REQUIRE(evaluated.exit_code == 0);
+  CHECK(!evaluated.says("was made from other images"));
+  CHECK(nlohmann::json::parse(file_bytes(folder / "test" / "summary.json"))["test_accuracy"] ==
+        summary["test_accuracy"]);
+}
+
+TEST_CASE("tool: choices for pictures fit them, and a folder that holds nothing known is refused") {
+  const TemporaryFolder folder;
+  put_glyph_folder(folder / "parts", {"ring", "stroke"}, 30, 10);
+  const std::string data = "distill --iterations 1 --epochs 1 --batch 4 --hold-out 4 --width 2 --data " +
+                           (folder / "parts").string() + " --out " + (folder / "run").string();
+  check_exit(data + " --image-size 16", 0, {"--net convnet: ", "--depth 2: ", "--initial-learning-rate 0.02: "});
+  check_exit("distill --iterations 1 --image-size 4 --batch 4 --hold-out 4 --data " + (folder / "parts").string() +
+                 " --out " + (folder / "small").string(),
+             0, {"--net mlp: "});
+  std::filesystem::create_directory(folder / "empty");
+  check_exit("distill --data " + (folder / "empty").string(), 1,
+             {"holds neither the files of a data set (mnist, ", "nor a folder of pictures for each class"});
+  check_exit("distill --dataset mnist --split-seed 2", 2, {"--split-seed goes with --dataset folder"});
+}
+
 TEST_CASE("tool: a folder of two classes is distilled, evaluated, pretrained on and compared with") {
   const TemporaryFolder folder;
   const auto data = folder / "data", out = folder / "run", stopped = folder / "stopped", again = folder / "again";

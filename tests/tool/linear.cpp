@@ -22,10 +22,10 @@ TEST_CASE("tool: linear writes its table and chart, and learned points come near
   CAPTURE(result.output);
   REQUIRE(result.exit_code == 0);
   CHECK(result.says("points        bound"));
-  for (const char* name : {"config.json", "summary.json", "linear.csv", "linear.svg"}) {
+  for (const char* name : {"config.json", "summary.json", "linear.csv", "linear.svg", "report.html"}) {
     CHECK(std::filesystem::file_size(out / name) > 0);
   }
-  CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 4);  // and nothing else
+  CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 5);  // and nothing else
   const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["bound"] == std::vector<int>{2, 1, 0});
   CHECK(summary["largest_error"] <= 1e-10);

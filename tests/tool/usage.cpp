@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "help.hpp"
 #include "hypertape/core/error.hpp"
 #include "hypertape/io/npz.hpp"
 #include "support/temporary_folder.hpp"
@@ -25,7 +26,7 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   };
   refused("", "A command is required");
   refused("dance", "dance");
-  refused("distill --dataset mnist", "--out is required");
+  refused("pretrain --dataset mnist", "--out is required");
   refused("distill --dataset mnist --no-such-option 3" + out, "--no-such-option");
   refused("distill --dataset mnist stray" + out, "stray");
   refused("distill --dataset mnist --seed 1 --seed 2" + out, "--seed: takes one value, got 2; see");
@@ -85,7 +86,7 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset mnist --net convnet --width 100000" + out, "--width");
   CHECK(!std::filesystem::exists(folder.path() / "x"));
   CHECK(tool("--help").exit_code == 0);
-  CHECK(tool("distill --help").says("--learning-rate"));
+  CHECK(tool("distill --help-all").says("--learning-rate"));
   CHECK(tool("--version").exit_code == 0);
 }
 
@@ -106,18 +107,20 @@ TEST_CASE("tool: help lists options in groups, each with its default, and wraps 
     std::size_t longest = 0;
     for (const std::size_t width : {std::size_t{60}, std::size_t{80}, std::size_t{120}}) {
       const std::string columns = width == 80 ? "env -u COLUMNS " : hypertape::detail::concat("COLUMNS=", width, ' ');
-      const Result help = shell(columns + HYPERTAPE_TOOL + ' ' + command + " --help");
+      const Result help = shell(columns + HYPERTAPE_TOOL + ' ' + command + " --help-all");
       REQUIRE(help.exit_code == 0);
       longest = 0;
       for (const std::string& line : lines_of(help.output)) longest = std::max(longest, line.size());
       CHECK(longest <= width);
       CHECK(longest >= width - 15);  // it uses what there is
-      // An option begins with two blanks; all but --help end with brackets.
+      // An option begins with two blanks; all but those for help end with brackets.
       std::string option;
       std::size_t options = 0;
       for (const std::string& line : lines_of(help.output)) {
         if (line.starts_with("  --") || line.empty()) {
-          if (!option.empty()) CHECK_MESSAGE(option.back() == ']', option);
+          if (!option.empty() && option.find("help") == std::string::npos) {
+            CHECK_MESSAGE(option.back() == ']', option);
+          }
           option = line;
           if (!line.empty()) ++options;
         } else if (!option.empty()) {
@@ -127,13 +130,60 @@ TEST_CASE("tool: help lists options in groups, each with its default, and wraps 
       CHECK(options >= 7);
     }
   }
-  const Result help = tool("distill --help");
+  const Result help = tool("distill --help-all");
   for (const char* words : {"\nData:\n", "\nNetwork:\n", "\nInitial weights:\n", "\nOuter loop:\n", "--hold-out N",
                             "--net NAME", "--data DIR", "--clip X", "lenet, alexcifarnet", "[0; 0 to 1024]", "[off]"}) {
     CHECK_MESSAGE(help.says(words), words);
   }
   check_exit("evaluate --no-such", 2, {"hypertape: ", "--no-such; see hypertape evaluate --help\n"});
   check_exit("", 2, {"hypertape: A command is required; see hypertape --help\n"});
+}
+
+TEST_CASE("tool: what --help shows fits a screen, and names what it leaves out") {
+  const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
+  const Result general = shell(std::string("env -u COLUMNS ") + HYPERTAPE_TOOL + " --help");
+  CHECK(lines(general.output) <= 24);
+  for (const char* command : {"distill", "pretrain", "evaluate", "baseline", "linear", "chart", "report"}) {
+    CHECK_MESSAGE(general.says(std::string("\n  ") + command), command);
+  }
+  CHECK(!general.says("\n  complete"));
+  const Result some = tool("distill --help"), all = tool("distill --help-all");
+  CHECK(lines(some.output) < lines(all.output) / 3);
+  CHECK(some.says("more options: hypertape distill --help-all"));
+  CHECK(!all.says("more options"));
+  for (const char* option : {"--data DIR", "--dataset NAME", "--net NAME", "--iterations N", "--resume DIR"}) {
+    CHECK_MESSAGE(some.says(option), option);
+  }
+  CHECK(!some.says("--clip-memory"));
+  CHECK(all.says("--clip-memory"));
+  CHECK(!some.says("Ridge regression"));  // a group of which nothing is shown
+  CHECK(!tool("linear --help").says("more options"));
+}
+
+TEST_CASE("tool: every option that --help shows is there") {
+  for (const std::string command : {"distill", "evaluate", "pretrain", "baseline"}) {
+    const Result some = tool(command + " --help");
+    for (const std::string& name : cli::common_options().at(command)) {
+      CHECK_MESSAGE(some.says(name), command, ' ', name);
+    }
+  }
+}
+
+TEST_CASE("tool: bash completes commands, options and their choices") {
+  const std::string script = HYPERTAPE_TEST_FOLDER "/../tools/hypertape/completion.bash";
+  const auto completed = [&](const std::string& words, int word) {
+    return shell("bash -c '. " + script + "; hypertape() { " + HYPERTAPE_TOOL + " \"$@\"; }; COMP_WORDS=(hypertape " +
+                 words + "); COMP_CWORD=" + std::to_string(word) +
+                 "; _hypertape; printf \"%s\\n\" \"${COMPREPLY[@]}\"'")
+        .output;
+  };
+  CHECK(completed("di", 1) == "distill\n");
+  CHECK(completed("\"\"", 1).find("\nreport\n") != std::string::npos);
+  CHECK(completed("\"\"", 1).find("complete\n") == std::string::npos);
+  CHECK(completed("distill --net alex", 3) == "alexcifarnet\nalexnet\n");
+  CHECK(completed("distill --soft", 2) == "--soft-labels\n");
+  CHECK(completed("distill --soft-labels --soft", 3) == "\n");  // it is there already
+  CHECK(completed("distill --out x", 3) == "\n");               // bash then completes names of files
 }
 
 TEST_CASE("tool: files that cannot be used fail with 1, one clear line, and nothing half-written") {

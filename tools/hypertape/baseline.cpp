@@ -382,8 +382,7 @@ void run(BaselineCommand& command) {
 
 void add_baseline(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<BaselineCommand>(
-      *app.add_subcommand("baseline", "Train networks on images that are not learned, or classify by nearest ones"),
-      ranks);
+      *app.add_subcommand("baseline", "Train networks on real images, or use k-NN"), ranks);
   Options& options = command->options;
   command->common.add(options);
   command->common.add_whitening(options);

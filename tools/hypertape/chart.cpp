@@ -154,8 +154,7 @@ void run(const ChartCommand& command) {
 
 void add_chart(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<ChartCommand>();
-  CLI::App& parser =
-      *app.add_subcommand("chart", "Draws columns of a CSV file, say a run's log.csv, as an SVG or PNG picture");
+  CLI::App& parser = *app.add_subcommand("chart", "Draw columns of a CSV file as SVG or PNG");
   parser.add_option("csv", command->csv, "The file; its first line has the columns' names")->required();
   parser.add_option("--x", command->x, "The column along the horizontal axis")
       ->check(Options::not_empty("a column's name"))

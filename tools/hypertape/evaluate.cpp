@@ -196,7 +196,7 @@ void run(EvaluateCommand& command) {
 
 void add_evaluate(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<EvaluateCommand>(
-      *app.add_subcommand("evaluate", "Train networks on a saved distilled set and test them"), ranks);
+      *app.add_subcommand("evaluate", "Train and test networks on a distilled set"), ranks);
   Options& options = command->options;
   command->common.add(options);
   command->network.add(options);

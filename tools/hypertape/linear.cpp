@@ -194,8 +194,8 @@ void run(const LinearCommand& command) {
 }  // namespace
 
 void add_linear(CLI::App& app, const Communicator& ranks) {
-  const auto command = std::make_shared<LinearCommand>(*app.add_subcommand(
-      "linear", "Linear regression: how much one gradient step on M distilled points can do (paper, section 3.3)"));
+  const auto command =
+      std::make_shared<LinearCommand>(*app.add_subcommand("linear", "The linear case (section 3.3 of the paper)"));
   Options& options = command->options;
   options.group("Results");
   options.add_out(command->out, "Folder for the results, created if need be")->required();

@@ -38,8 +38,8 @@ int run(int argc, char** argv, const hypertape::Communicator& ranks, std::string
       "Start with: hypertape distill --data FOLDER. Exit codes: 0 success, 1 failure, 2 wrong usage; a run that was "
       "stopped keeps what it has: 124 time limit, 130 Ctrl-C, 143 SIGTERM, 129 terminal closed, 141 output closed.");
   app.set_version_flag("--version", HYPERTAPE_VERSION, "Print the version");
-  app.set_help_flag("-h,--help", "Print this help; of a command, its common options");
-  app.set_help_all_flag("--help-all", "Print all options of a command, or of all");
+  app.set_help_flag("-h,--help", "Print the common options");
+  app.set_help_all_flag("--help-all", "Print all options");
   app.formatter(std::make_shared<hypertape::cli::HelpFormatter>());
   app.failure_message([](const CLI::App* parser, const CLI::Error& error) {
     const auto commands = parser->get_subcommands();

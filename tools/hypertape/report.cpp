@@ -172,7 +172,7 @@ std::string report_page(std::span<const fs::path> folders) {
 
 void add_report(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<ReportCommand>();
-  CLI::App& parser = *app.add_subcommand("report", "Write a run's report.html anew, or compare several runs on a page");
+  CLI::App& parser = *app.add_subcommand("report", "Write a run's report.html, or compare runs");
   parser.add_option("runs", command->folders, "Folders that the other commands wrote to")->required()->type_name("DIR");
   parser.add_option("--out", command->out, "The page to write, required for several runs")
       ->check(Options::not_empty())

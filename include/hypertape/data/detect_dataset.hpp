@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <string>
 
 #include "hypertape/core/error.hpp"
@@ -12,18 +12,25 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
-/// Finds out what a folder holds: the name of the data set whose files are all there, as `load_dataset` takes it, or
+/// Returns what a folder holds: the name, as `load_dataset` knows it, of the data set with the most files there, or
 /// "folder" for pictures that `load_image_folder` reads. MNIST and Fashion-MNIST have files of the same names: they are
-/// Fashion-MNIST's if the folder's name contains "fashion". @throws DataError naming what was looked for.
+/// Fashion-MNIST's if the folder's path contains "fashion". @throws DataError naming what was looked for.
 inline std::string detect_dataset(const std::filesystem::path& folder) {
+  const detail::StoredDataset* best = nullptr;
+  std::size_t most = 0;
   std::string known;
   for (const detail::StoredDataset& dataset : detail::stored_datasets()) {
-    const auto there = [&](const char* file) { return find_file(folder, dataset.layout, file).has_value(); };
+    const auto files = static_cast<std::size_t>(std::ranges::count_if(
+        dataset.layout.files, [&](const char* file) { return find_file(folder, dataset.layout, file).has_value(); }));
     known += concat(known.empty() ? "" : ", ", dataset.name);
-    if (!std::all_of(dataset.layout.files.begin(), dataset.layout.files.end(), there)) continue;
-    const std::string name = std::filesystem::absolute(folder).lexically_normal().string();
-    const bool fashion = name.find("fashion") != std::string::npos;
-    return fashion && std::string(dataset.name) == "mnist" ? "fashion-mnist" : dataset.name;
+    if (files <= most) continue;
+    most = files;
+    best = &dataset;
+  }
+  if (best != nullptr) {
+    const std::string path = std::filesystem::absolute(folder).lexically_normal().string();
+    const bool fashion = path.find("fashion") != std::string::npos;
+    return fashion && std::string(best->name) == "mnist" ? "fashion-mnist" : best->name;
   }
   if (detail::holds_class_folders(folder)) return "folder";
   throw DataError(folder.string(), ": holds neither the files of a data set (", known,
