@@ -57,7 +57,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     tag = f"{interpreter}-{interpreter}-{re.sub('[-.]', '_', sysconfig.get_platform())}"
     info = info_folder()
     files = {f"hypertape/{path.name}": path.read_bytes()
-             for path in sorted((PYTHON / "hypertape").iterdir()) if path.suffix in (".py", ".pyi", ".typed")}
+             for path in sorted((PYTHON / "src" / "hypertape").iterdir()) if path.suffix in (".py", ".pyi", ".typed")}
     with tempfile.TemporaryDirectory() as scratch:
         module = compiled(pathlib.Path((config_settings or {}).get("build-dir", scratch)))
         files[f"hypertape/{module.name}"] = module.read_bytes()

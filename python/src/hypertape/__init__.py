@@ -25,7 +25,7 @@ for _class in (Dataset, DistilledSet, Evaluation, Progress):
 
 
 def distill(images: Any, labels: Any = None, *, network: str = "lenet", init: str = "fixed", initializer: str = "xavier-normal",
-            gain: float = 1.0, seed: int = 1, threads: Optional[int] = None,
+            gain: float = 1.0, seed: int = 1, threads: Optional[int] = None, start_from: Optional[DistilledSet] = None,
             progress: Optional[Callable[[Progress], Optional[bool]]] = None, **options: Any) -> DistilledSet:
     """Distils images and their labels, or a Dataset, as `hypertape distill` does; gives the state that did best on held-out images.
 
@@ -34,6 +34,7 @@ def distill(images: Any, labels: Any = None, *, network: str = "lenet", init: st
     initializer, gain   how these are drawn
     seed         of everything random
     threads      how many; without: OpenMP's default. Results do not depend on it
+    start_from   a set to go on from, which may be of another order, steps, epochs, rule or network
     progress     is called with a Progress before the first iteration and after each, and may return False to stop
 
     All other keywords are options of the tool:
@@ -42,6 +43,7 @@ def distill(images: Any, labels: Any = None, *, network: str = "lenet", init: st
     ridge = options.get("outer_step") == "ridge"
     _check_use(options, options.get("soft_labels") is True, "soft_labels=True", ["labels_learning_rate", "clamp_labels"])
     _check_use(options, options.get("start", "noise") == "noise", "start='noise'", ["initial_noise"])
+    _check_use(options, start_from is None, "a start from noise or real images, without start_from", ["initial_noise", "start"])
     _check_use(options, init != "fixed", "init='random'", ["networks", "validation_networks"])
     _check_use(options, ridge, "outer_step='ridge'", ["pool_networks", "pool_steps", "pool_learning_rate", "regularizer"])
     _check_use(options, not ridge, "outer_step='unroll'",
@@ -49,7 +51,7 @@ def distill(images: Any, labels: Any = None, *, network: str = "lenet", init: st
     if ridge and init != "random":
         raise ArgumentError("outer_step='ridge' goes with init='random'")
     weights = _core.Initialization(init, initializer, gain)
-    return _core.distill(_dataset(images, labels), network, weights, seed, threads, progress, options)
+    return _core.distill(_dataset(images, labels), network, weights, seed, threads, start_from, progress, options)
 
 
 def evaluate(distilled: DistilledSet, images: Any, labels: Any = None, *, network: str = "lenet", init: str = "fixed",
@@ -136,9 +138,8 @@ def _described(declared: _Declared) -> str:
     for heading, name, default, help in declared:
         if heading != group:
             text, group = f"{text}\n    {heading}\n", heading
-        words = re.sub(r"--([a-z-]*[a-z])", lambda option: option[1].replace("-", "_"), help)
-        text += f"      {name} = {default}\n          {words}\n"
-    return text
+        text += f"      {name} = {default}\n          {help}\n"
+    return re.sub(r"--([a-z-]*[a-z])", lambda option: option[1].replace("-", "_"), text)  # as Python writes them
 
 
 if distill.__doc__ and evaluate.__doc__:  # which python -OO takes away

@@ -89,8 +89,8 @@ distill::Initialization initialization(const std::string& init, const std::strin
 
 std::shared_ptr<DistilledSet> run_distill(const Dataset& dataset, const std::string& network_name,
                                           const distill::Initialization& initial, std::uint64_t seed,
-                                          std::optional<int> threads, const py::object& progress,
-                                          const py::dict& keywords) {
+                                          std::optional<int> threads, const DistilledSet* start,
+                                          const py::object& progress, const py::dict& keywords) {
   distill::DistillOptions options;
   distill::DistillOptions::for_each_option(options, TakeKeywords{keywords});
   options.initialization = initial;
@@ -108,7 +108,18 @@ std::shared_ptr<DistilledSet> run_distill(const Dataset& dataset, const std::str
   const py::gil_scoped_release no_gil;
   if (dataset.train.count == 0) throw ArgumentError("distill: the dataset has no training images");
   const nn::Network<float> network = network_named(network_name, dataset.train);
-  return std::make_shared<DistilledSet>(distill::distill(network, dataset, options, on_progress, team_of(threads)).set);
+  // As the tool has it: a fixed start goes on with the weights that it was made for, if the network has as many.
+  const auto weights = [&](distill::RandomPurpose purpose) {
+    const bool given =
+        start != nullptr && start->theta0 && !initial.random && start->theta0->size() == network.parameters().size();
+    return given ? distill::InitialWeights({*start->theta0})
+                 : distill::initial_weights(network, initial, seed, purpose);
+  };
+  distill::Distiller distiller(network, dataset, options, weights(distill::RandomPurpose::theta),
+                               weights(distill::RandomPurpose::validation), team_of(threads),
+                               start != nullptr ? std::optional(*start) : std::nullopt);
+  distill::distill(distiller, on_progress);
+  return std::make_shared<DistilledSet>(distiller.best()->set);
 }
 
 Evaluation run_evaluate(const DistilledSet& set, const Dataset& dataset, const std::string& network_name,
