@@ -56,8 +56,11 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     interpreter = f"cp{sys.version_info.major}{sys.version_info.minor}"
     tag = f"{interpreter}-{interpreter}-{re.sub('[-.]', '_', sysconfig.get_platform())}"
     info = info_folder()
-    files = {f"hypertape/{path.name}": path.read_bytes()
-             for path in sorted((PYTHON / "src" / "hypertape").iterdir()) if path.suffix in (".py", ".pyi", ".typed")}
+    files = {
+        f"hypertape/{path.name}": path.read_bytes()
+        for path in sorted((PYTHON / "src" / "hypertape").iterdir())
+        if path.suffix in (".py", ".pyi", ".typed")
+    }
     with tempfile.TemporaryDirectory() as scratch:
         module = compiled(pathlib.Path((config_settings or {}).get("build-dir", scratch)))
         files[f"hypertape/{module.name}"] = module.read_bytes()
@@ -94,11 +97,16 @@ def build_sdist(sdist_directory, config_settings=None):
 
 def compiled(folder):
     """The extension module."""
-    arguments = [f"-DPython3_EXECUTABLE={sys.executable}", f"-DPYTHON_EXECUTABLE={sys.executable}",
-                 *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
+    arguments = [
+        f"-DPython3_EXECUTABLE={sys.executable}",
+        f"-DPYTHON_EXECUTABLE={sys.executable}",
+        *shlex.split(os.environ.get("CMAKE_ARGS", "")),
+    ]
     jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count()))
-    for command in (["cmake", "-S", str(PYTHON), "-B", str(folder), *arguments],
-                    ["cmake", "--build", str(folder), "--target", "_core", "--parallel", jobs]):
+    for command in (
+        ["cmake", "-S", str(PYTHON), "-B", str(folder), *arguments],
+        ["cmake", "--build", str(folder), "--target", "_core", "--parallel", jobs],
+    ):
         try:
             subprocess.run(command, check=True)
         except FileNotFoundError:

@@ -2,6 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cmath>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -39,7 +41,7 @@ T value_of(const char* name, const py::handle& object) {
       throw ArgumentError(name, ": no number like ", shown(object), " is possible");
     }
   } else {
-    const double number = is_bool ? -1 : PyFloat_AsDouble(object.ptr());
+    const double number = is_bool ? std::nan("") : PyFloat_AsDouble(object.ptr());
     if (is_bool || PyErr_Occurred() != nullptr) {
       PyErr_Clear();
       fail("a number");

@@ -19,7 +19,9 @@ def glyphs():
 @pytest.fixture(scope="session")
 def small(glyphs):
     """600 training and 200 test images."""
-    return hypertape.Dataset(glyphs.images[:600], glyphs.labels[:600], glyphs.test_images[:200], glyphs.test_labels[:200])
+    return hypertape.Dataset(
+        glyphs.images[:600], glyphs.labels[:600], glyphs.test_images[:200], glyphs.test_labels[:200]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ work=$1
 left_out() { echo "left out: $1"; exit 77; }
 
 python=
-for candidate in python3 /usr/bin/python3; do  # the first may be one of another kind, which Debian's packages are not for
+for candidate in python3 /usr/bin/python3; do  # the first may be one that Debian's packages are not for
   if "$candidate" -c 'import ensurepip, numpy, pytest, venv' 2>/dev/null; then
     python=$candidate
     break
   fi
 done
-[ -n "$python" ] || left_out "there is no Python with NumPy, pytest and venv (Debian: python3-numpy python3-pytest python3-venv)"
+[ -n "$python" ] || left_out "there is no Python with NumPy, pytest and venv (python3-numpy python3-pytest python3-venv)"
 "$python" -c 'import pathlib, sysconfig; exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' ||
   left_out "there is no Python.h (Debian: python3-dev)"
 pkg-config --exists pybind11 || left_out "there is no pybind11 (Debian: pybind11-dev)"

@@ -14,8 +14,13 @@ def test_learned_arrays_are_views(distilled):
     assert labels.shape == (10, 10) and np.array_equal(labels, np.eye(10))
     assert distilled.learning_rates.shape == (3, 1) and distilled.learning_rates.flags.c_contiguous
     assert distilled.theta0.shape == (61706,)
-    for array, again in ((images, distilled.images[0]), (labels, distilled.labels[0]), (distilled.theta0, distilled.theta0),
-                         (distilled.learning_rates, distilled.learning_rates), (distilled.mean, distilled.mean)):
+    for array, again in (
+        (images, distilled.images[0]),
+        (labels, distilled.labels[0]),
+        (distilled.theta0, distilled.theta0),
+        (distilled.learning_rates, distilled.learning_rates),
+        (distilled.mean, distilled.mean),
+    ):
         assert array.base is distilled and np.shares_memory(array, again)
 
 
@@ -58,7 +63,12 @@ def test_forms_of_images_are_one_dataset():
     pixels = np.random.default_rng(2).integers(0, 256, (20, 3, 6, 7), np.uint8)
     labels = np.arange(20) % 2
     last = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
-    for images, channels_last in ((last, True), (pixels / np.float32(255), False), (last / 255, True), (np.asfortranarray(pixels), False)):
+    for images, channels_last in (
+        (last, True),
+        (pixels / np.float32(255), False),
+        (last / 255, True),
+        (np.asfortranarray(pixels), False),
+    ):
         assert np.array_equal(hypertape.Dataset(images, labels, channels_last=channels_last).images, pixels)
     backward = hypertape.Dataset(pixels[::-2, :, :, ::-1], labels[::-2])
     assert np.array_equal(backward.images, pixels[::-2, :, :, ::-1]) and np.array_equal(backward.labels, labels[::-2])
@@ -67,15 +77,35 @@ def test_forms_of_images_are_one_dataset():
 
 
 def test_saved_sets_come_back(small, distilled, tmp_path):
-    soft = hypertape.distill(small, iterations=2, batch=32, steps=2, soft_labels=True, augment="flip", init="random", networks=1,
-                             inner_optimizer="sgd:momentum=0.5", validation_networks=1)
+    soft = hypertape.distill(
+        small,
+        iterations=2,
+        batch=32,
+        steps=2,
+        soft_labels=True,
+        augment="flip",
+        init="random",
+        networks=1,
+        inner_optimizer="sgd:momentum=0.5",
+        validation_networks=1,
+    )
     unordered = hypertape.distill(small, iterations=1, batch=32, steps=4, unordered=True, inner_batch=5)
     for name, one in (("fixed", distilled), ("soft", soft), ("unordered", unordered)):
         one.save(tmp_path / f"{name}.npz")
         again = hypertape.load(tmp_path / f"{name}.npz")
         again.save(str(tmp_path / "again.npz"))
         assert (tmp_path / "again.npz").read_bytes() == (tmp_path / f"{name}.npz").read_bytes()
-        for attribute in ("soft_labels", "steps", "epochs", "classes", "batch", "rule", "augmentation", "dataset", "class_names"):
+        for attribute in (
+            "soft_labels",
+            "steps",
+            "epochs",
+            "classes",
+            "batch",
+            "rule",
+            "augmentation",
+            "dataset",
+            "class_names",
+        ):
             assert getattr(again, attribute) == getattr(one, attribute)
         for a, b in zip(again.images + again.labels, one.images + one.labels):
             assert np.array_equal(a, b) and a.strides == b.strides
@@ -87,7 +117,9 @@ def test_saved_sets_come_back(small, distilled, tmp_path):
 def test_old_files_need_the_number_of_classes(distilled, tmp_path):
     distilled.save(tmp_path / "new.npz")
     with np.load(tmp_path / "new.npz") as file:
-        np.savez(tmp_path / "old.npz", **{name: file[name] for name in file if name not in ("classes", "data_checksum")})
+        np.savez(
+            tmp_path / "old.npz", **{name: file[name] for name in file if name not in ("classes", "data_checksum")}
+        )
     with pytest.raises(hypertape.ArgumentError, match=r"old\.npz does not say of how many classes"):
         hypertape.load(tmp_path / "old.npz")
     assert np.array_equal(hypertape.load(tmp_path / "old.npz", classes=10).images[0], distilled.images[0])

@@ -37,10 +37,18 @@ def test_progress_sees_every_iteration(small):
 
 def test_progress_stops(small):
     seen = []
-    hypertape.distill(small, iterations=1000, batch=32, progress=lambda now: seen.append(now.iteration) or now.iteration < 3)
+    hypertape.distill(
+        small, iterations=1000, batch=32, progress=lambda now: seen.append(now.iteration) or now.iteration < 3
+    )
     assert seen == [0, 1, 2, 3, 3]  # the state where it stopped is evaluated
-    partial = hypertape.evaluate(hypertape.distill(small, iterations=1, batch=32, init="random", networks=1, validation_networks=1),
-                                 small, init="random", networks=50, threads=2, progress=lambda found: len(found.accuracies) < 4)
+    partial = hypertape.evaluate(
+        hypertape.distill(small, iterations=1, batch=32, init="random", networks=1, validation_networks=1),
+        small,
+        init="random",
+        networks=50,
+        threads=2,
+        progress=lambda found: len(found.accuracies) < 4,
+    )
     assert len(partial.accuracies) == 4 and partial.confusion.shape == (4, 10, 10)
 
 
@@ -54,7 +62,9 @@ def test_an_exception_of_progress_passes(small):
 
 def test_start_from_goes_on(small, distilled):
     start = []
-    hypertape.distill(small, iterations=1, batch=32, start_from=distilled, seed=9, progress=lambda now: start.append(now.best))
+    hypertape.distill(
+        small, iterations=1, batch=32, start_from=distilled, seed=9, progress=lambda now: start.append(now.best)
+    )
     assert np.array_equal(start[0].images[0], distilled.images[0])
     assert np.array_equal(start[0].theta0, distilled.theta0)  # and not what seed 9 draws
 
@@ -66,8 +76,14 @@ def test_real_images_are_compared_with(small, distilled):
 
 def test_networks_by_name(small):
     color = hypertape.Dataset(np.repeat(np.pad(small.images, ((0, 0), (0, 0), (2, 2), (2, 2))), 3, 1), small.labels)
-    for network, weights in (("lenet", 62006), ("linear", 30730), ("mlp", 789258), ("mlp-8", 24674), ("alexcifarnet", 1756426),
-                             ("convnet-1x8-layer-norm-max-pooling", 20730)):
+    for network, weights in (
+        ("lenet", 62006),
+        ("linear", 30730),
+        ("mlp", 789258),
+        ("mlp-8", 24674),
+        ("alexcifarnet", 1756426),
+        ("convnet-1x8-layer-norm-max-pooling", 20730),
+    ):
         distilled = hypertape.distill(color, iterations=1, batch=8, hold_out=16, network=network, epochs=1)
         assert distilled.theta0.shape == (weights,), network
 

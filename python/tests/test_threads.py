@@ -32,8 +32,10 @@ def longest_pause(work):
 
 
 def test_other_threads_run_meanwhile(small, distilled):
-    for work in (lambda: hypertape.distill(small, iterations=40, batch=256, evaluate_every=1000),
-                 lambda: hypertape.evaluate(distilled, small, init="random", networks=40)):
+    for work in (
+        lambda: hypertape.distill(small, iterations=40, batch=256, evaluate_every=1000),
+        lambda: hypertape.evaluate(distilled, small, init="random", networks=40),
+    ):
         pause, seconds = longest_pause(work)
         assert pause < seconds / 2, f"no other thread ran for {pause} of {seconds} s"
 
@@ -92,5 +94,8 @@ def test_ctrl_c_ends_distill(glyphs):
 
 def test_ctrl_c_ends_evaluate(glyphs):
     expected = hypertape.distill(glyphs.images[:600], glyphs.labels[:600], iterations=3, batch=64)
-    interrupted("hypertape.evaluate(hypertape.distill(images, labels, iterations=1, batch=64), images, labels, init='random', "
-                "networks=10**6, progress=report)", expected)
+    interrupted(
+        "hypertape.evaluate(hypertape.distill(images, labels, iterations=1, batch=64), images, labels, init='random', "
+        "networks=10**6, progress=report)",
+        expected,
+    )

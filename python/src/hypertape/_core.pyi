@@ -7,9 +7,20 @@ from numpy.typing import NDArray
 __version__: str
 
 class Dataset:
-    def __init__(self, images: Any = None, labels: Any = None, test_images: Any = None, test_labels: Any = None, *,
-                 classes: Optional[int] = None, mean: Optional[Sequence[float]] = None, std: Optional[Sequence[float]] = None,
-                 name: str = "", class_names: Sequence[str] = (), channels_last: bool = False) -> None: ...
+    def __init__(
+        self,
+        images: Any = None,
+        labels: Any = None,
+        test_images: Any = None,
+        test_labels: Any = None,
+        *,
+        classes: Optional[int] = None,
+        mean: Optional[Sequence[float]] = None,
+        std: Optional[Sequence[float]] = None,
+        name: str = "",
+        class_names: Sequence[str] = (),
+        channels_last: bool = False
+    ) -> None: ...
     @property
     def images(self) -> Optional[NDArray[np.uint8]]: ...
     @property
@@ -99,11 +110,31 @@ class Initialization:
 
 def distill_options() -> list[tuple[str, str, str, str]]: ...
 def free_training_options() -> list[tuple[str, str, str, str]]: ...
-def distill(dataset: Dataset, network: str, initialization: Initialization, seed: int, threads: Optional[int],
-            start_from: Optional[DistilledSet], progress: Optional[Callable[[Progress], Optional[bool]]], options: dict[str, Any]) -> DistilledSet: ...
-def evaluate(distilled: DistilledSet, dataset: Dataset, network: str, initialization: Initialization, networks: int, seed: int,
-             shuffle: bool, skip_diverged: bool, real_images: bool, free: bool, threads: Optional[int],
-             progress: Optional[Callable[[Evaluation], Optional[bool]]], options: dict[str, Any]) -> Evaluation: ...
+def distill(
+    dataset: Dataset,
+    network: str,
+    initialization: Initialization,
+    seed: int,
+    threads: Optional[int],
+    start_from: Optional[DistilledSet],
+    progress: Optional[Callable[[Progress], Optional[bool]]],
+    options: dict[str, Any],
+) -> DistilledSet: ...
+def evaluate(
+    distilled: DistilledSet,
+    dataset: Dataset,
+    network: str,
+    initialization: Initialization,
+    networks: int,
+    seed: int,
+    shuffle: bool,
+    skip_diverged: bool,
+    real_images: bool,
+    free: bool,
+    threads: Optional[int],
+    progress: Optional[Callable[[Evaluation], Optional[bool]]],
+    options: dict[str, Any],
+) -> Evaluation: ...
 def load(path: Union[str, os.PathLike[str]], classes: Optional[int]) -> DistilledSet: ...
 def load_dataset(name: str, data: Union[str, os.PathLike[str], None]) -> Dataset: ...
 def load_image_folder(folder: Union[str, os.PathLike[str]], size: int, channels: int, crop: bool) -> Dataset: ...
