@@ -61,13 +61,13 @@ WorkerTeam team_of(std::optional<int> threads) {
   return WorkerTeam(threads.value_or(0));
 }
 
-/// Runs Python's handlers of the signals that came, so that Ctrl-C raises KeyboardInterrupt; calls the function, if
-/// there is one, which returns False to stop. The thread has no GIL.
-template <class MakeArgument>
-bool call(const py::object& function, const MakeArgument& make_argument) {
+/// Whether to go on: runs Python's handlers of the signals that came, so that Ctrl-C raises KeyboardInterrupt, and then
+/// the function, if there is one, which returns False to stop. The thread has no GIL.
+template <class Call>
+bool proceed(const py::object& function, const Call& call) {
   const py::gil_scoped_acquire gil;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  return function.is_none() || make_argument().ptr() != Py_False;
+  return function.is_none() || call().ptr() != Py_False;
 }
 
 /// What a `progress` function is given.
@@ -96,7 +96,7 @@ std::shared_ptr<DistilledSet> run_distill(const Dataset& dataset, const std::str
   options.initialization = initial;
   options.seed = seed;
   const auto on_progress = [&](const distill::Progress& now) {
-    return call(progress, [&]() -> py::object {
+    return proceed(progress, [&]() -> py::object {
       const py::object seen = py::cast(Progress{&now.distiller, now.iteration, now.loss, now.score, now.certificate});
       const struct Over {
         Progress& progress;
@@ -129,7 +129,7 @@ Evaluation run_evaluate(const DistilledSet& set, const Dataset& dataset, const s
   distill::EvaluateOptions options{initial, networks, shuffle, skip_diverged, seed, {}, real_images};
   if (free) distill::FreeTraining::for_each_option(options.free.emplace(), TakeKeywords{keywords});
   const auto on_progress = [&](const Evaluation& so_far) {
-    return call(progress, [&]() -> py::object { return progress(so_far); });
+    return proceed(progress, [&]() -> py::object { return progress(so_far); });
   };
   const py::gil_scoped_release no_gil;
   if (dataset.test.count == 0) throw ArgumentError("evaluate: the dataset has no test images");
