@@ -326,7 +326,7 @@ TEST_CASE("implicit: what a stationary point does not depend on has no derivativ
   CHECK_THROWS_WITH_AS(implicit.derivative(loop, loop.y[0]),
                        "implicit: ImplicitOptions::differentiate does not ask for y of step 0", ArgumentError);
   CHECK_THROWS_WITH_AS(implicit.derivative(loop, ridge.theta),
-                       "implicit: this tensor of shape (5) is none that the loop has", ArgumentError);
+                       "implicit: this tensor of shape (5) is not one of the loop's", ArgumentError);
   // Who reads them all the same does not get a zero.
   CHECK(h.learning_rates.shape() == Shape{});
   CHECK(std::isnan(h.learning_rates[0]));

@@ -125,7 +125,7 @@ class Implicit {
                               "; Unroll has it, through the steps of training");
         },
         loop);
-    throw ArgumentError("implicit: this tensor of shape ", input.shape(), " is none that the loop has");
+    throw ArgumentError("implicit: this tensor of shape ", input.shape(), " is not one of the loop's");
   }
 
   /// Bytes that records, vectors and results hold.

@@ -45,7 +45,7 @@ class GivenVars {
           if (&input == &tensor) derivative = &place;
         },
         loop, derivatives_);
-    if (!found) throw ArgumentError("outer loss: this tensor of shape ", tensor.shape(), " is none that the loop has");
+    if (!found) throw ArgumentError("outer loss: this tensor of shape ", tensor.shape(), " is not one of the loop's");
     const Var<T> var = tape_.view(tensor.shape(), tensor.data());
     if (derivative != nullptr) {
       vars_.push_back(var);
