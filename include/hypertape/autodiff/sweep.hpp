@@ -197,8 +197,7 @@ class PullbackSweep {
     const NodeId id = tape_.input(id_, i);
     if (adjoints_[id].sum) return nullptr;
     const bool direct = adjoints_[id].memory != nullptr;
-    if (!direct && range_.argument[id])
-      return nullptr;  // an argument is independent of its whole, so their adjoints differ
+    if (!direct && range_.argument[id]) return nullptr;  // independent of its whole, so the adjoints differ
     const Index begin = direct ? 0 : tape_.node(id).alias_offset;
     if (begin < 0) return nullptr;
     const Range range{begin, begin + tape_.node(id).shape().size()};

@@ -354,8 +354,7 @@ class Tape {
   void evaluate_alone(NodeId id) {
     const detail::Arena::Mark before_scratch = arena_.mark();
     const Node& node = nodes_[id];
-    node.operation->evaluate(
-        Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // memory of the tape, or given to it for writing
+    node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // memory that it may write
     arena_.rewind(before_scratch);
     nodes_[id].deferred = false;
   }

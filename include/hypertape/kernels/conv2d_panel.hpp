@@ -119,8 +119,7 @@ PanelLayout<T> layout_by_rows(const Correlation& g, Index rows, Index channels) 
   p.image_rows = (p.rows - 1) * g.pitch() + g.KY;
   p.column_step = g.N;
   p.residue_step = g.N * (g.OW + parts_of(g.KX, g.stride) - 1);
-  const Index line =
-      whole_lines<T>(1);  // channel steps are an odd number of lines, so that channels use all cache sets in turn
+  const Index line = whole_lines<T>(1);  // steps of an odd number of lines let channels use all cache sets
   p.channel_step = (parts_of(p.residues * p.residue_step, line) | 1) * line;
   p.row_step = channels * p.channel_step;
   return p;

@@ -54,8 +54,7 @@ inline Strip strip_inside(const Correlation& g, const TapPlace& first, const Tap
   const auto parts = [&](Index length) {
     return length <= 0 ? 0 : g.stride == 1 ? length : parts_of(length, g.stride);
   };
-  const auto inside = [&](Index size, Index least, Index most,
-                          Index count) {  // where stride p + least .. stride p + most lies within size
+  const auto inside = [&](Index size, Index least, Index most, Index count) {  // stride p + least .. most within size
     const Index begin = parts(-most), end = parts(size - least);
     return Range{(std::min)(begin, count), (std::min)(end, count)};
   };

@@ -15,8 +15,7 @@ namespace detail {
 /// long enough for vectors even with few samples.
 template <class T>
 struct Instances {
-  static constexpr Index most =
-      256;  ///< values in a row, at most; sums and repeated values then stay in the first-level cache
+  static constexpr Index most = 256;  ///< values in a row; sums and repeated values stay in the first-level cache
 
   Index N, samples, pixels, fold = 1;
 

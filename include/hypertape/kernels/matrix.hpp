@@ -134,8 +134,7 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
           tile.template operator()<R, Vectors>(r0, at, {0, terms});
         });
       });
-    } else {  // a strip of columns of many terms serves every group of rows; terms that exceed the caches come a few
-              // rows at a time
+    } else {  // a strip of columns serves every group of rows; terms that exceed the caches come a few at a time
       const Index at_once = terms * length * static_cast<Index>(sizeof(T)) > large ? 16 : terms;
       for (Index first = 0; first < terms; first += at_once) {
         const Range range{first, (std::min)(terms, first + at_once)};

@@ -40,8 +40,7 @@ inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Inde
   hypertape::detail::require_batch(name, "the input", input);
   if (K < 1 || stride < 1) fail("window and stride must be at least 1");
   if (padding < 0 || padding > K / 2) fail("the padding must be between 0 and half of the window");
-  const Index inside =
-      K - 2 * padding;  // positions in the image, at least; adding the padding to the extents could overflow
+  const Index inside = K - 2 * padding;  // positions in the image, at least; extent + padding could overflow
   if (input[2] < inside || input[3] < inside) fail("the window is larger than the padded image");
   return {input[0], input[1], input[2], input[3], K, stride, padding};
 }

@@ -23,8 +23,7 @@ struct Parameter {
   Shape shape;       ///< row-major
   Index offset;      ///< of its first value, in theta
   double start;      ///< for a vector: the value of all its elements in a new theta
-  Index fan_in =
-      0;  ///< for a layer's bias: the fan-in of the layer's weight, for initializers that draw biases; else 0
+  Index fan_in = 0;  ///< for a layer's bias: its weight's fan-in, for initializers that draw biases; else 0
 
   /// The tensor as a view of theta. @throws ShapeError if theta is too short.
   template <class T>
