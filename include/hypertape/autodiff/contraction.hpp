@@ -51,7 +51,7 @@ namespace detail {
 ///
 ///     template <Role role, std::size_t Pairs, class T>   // Pairs is 1 or 2; bias may be null
 ///     void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode,
-///     T* out, T* scratch) const;
+///                       T* out, T* scratch) const;
 ///
 /// It also defines `static constexpr bool cheap = true` if all three operations are cheap (Operation::is_cheap).
 template <class T, class Form, Role role>

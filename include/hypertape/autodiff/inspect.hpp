@@ -82,7 +82,7 @@ void dump_graphviz(const Tape<T>& tape, std::ostream& out) {
   out << "}\n";
 }
 
-/// Describes a value that is NaN or infinite.
+/// A value that is NaN or infinite, and where it was found.
 struct NonFinite {
   std::size_t node;       ///< its number on the tape
   std::string operation;  ///< the operation that computed it, or "leaf"

@@ -14,8 +14,8 @@ class PullbackSweep;
 /// One differentiable operation y = f(x_0, x_1, ...). To add an operation, derive from this class. `tangent` and
 /// `pullback` build their results from other operations, which is what makes derivatives of any order work.
 ///
-/// Objects are copied into the tape's arena without being destroyed, so they hold sizes and pointers into the tape,
-/// never owned memory.
+/// Objects are copied into the tape's arena and never destroyed, so they hold sizes and pointers into the tape, never
+/// owned memory.
 template <class T>
 class Operation {
  public:

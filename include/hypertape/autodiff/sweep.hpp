@@ -59,7 +59,7 @@ struct Destination {
 
 /// The nodes between a derivative's arguments and its results, which are nodes of the tape. A node is active if it
 /// depends on an argument. Nothing is followed through an argument, since each counts as independent. The derivatives
-/// of arguments `read_arguments` and later may never be read.
+/// of arguments from number `read_arguments` on may never be read.
 template <class T>
 struct ActiveRange {
   using NodeId = typename Var<T>::NodeId;
@@ -139,8 +139,8 @@ class TangentSweep {
   }
 
   /// Memory for this operation's tangent, which saves a copy: if the output is part of a result of the sweep, this is
-  /// the same part of that result's tangent. Otherwise it is null. An operation need not ask. Only write values there
-  /// of an operation whose derivatives do not read its output.
+  /// the same part of that result's tangent. Otherwise it is null. An operation need not ask. Only an operation whose
+  /// derivatives do not read its output may write there.
   T* place() const {
     const std::less_equal<const T*> before;
     const auto& own = tape_.node(id_);
@@ -192,7 +192,7 @@ class PullbackSweep {
 
   /// Memory for a contribution to the adjoint of input i, which saves a copy: if i is a slice and not an argument
   /// itself, this is its part of the whole's adjoint. Null if there is none, or if another contribution came first. An
-  /// operation need not ask. Only write values there of an operation whose derivatives do not read its output.
+  /// operation need not ask. Only an operation whose derivatives do not read its output may write there.
   T* place(int i) {
     const NodeId id = tape_.input(id_, i);
     if (adjoints_[id].sum) return nullptr;

@@ -8,7 +8,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// A scalar function's value and its gradient, with the shape of the argument, or one for each of several arguments.
+/// A scalar function's value and its gradient: one of the argument's shape, or one for each of several arguments.
 template <class T, class Gradient = Tensor<T>>
 struct ValueAndGradient {
   T value;            ///< f(x)

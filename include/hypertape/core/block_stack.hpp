@@ -14,9 +14,9 @@ namespace hypertape::inline HYPERTAPE_ABI::detail {
 /// blocks without storage.
 ///
 /// A free block too small for the next allocation is returned to the heap, and a new block is taken only when no free
-/// one is left. A block in use was left only because the next allocation did not fit into its rest: its size is less
-/// than the bytes used in it plus that allocation. So all blocks together have less than twice the bytes of the highest
-/// stack so far, plus one block, whatever sizes came before; and repeated work reaches a steady state.
+/// one is left. A block in use was left only because the next allocation did not fit into the rest of it: its size is
+/// less than the bytes used in it plus that allocation. So all blocks together have less than twice the bytes of the
+/// highest stack so far, plus one block, whatever sizes came before; and repeated work reaches a steady state.
 template <class Block>
 class BlockStack {
  public:

@@ -147,7 +147,7 @@ inline void require_same(const Communicator& ranks, std::int64_t own, const char
 /// that this rank's tasks have at this range of part p. The span holds the terms of the earlier tasks; before the first
 /// task its values mean nothing, so that task overwrites them.
 ///
-/// The partial sums travel from rank to rank in segments, like in a pipeline, so that the ranks add at the same time;
+/// The partial sums travel from rank to rank in segments, as in a pipeline, so that the ranks add at the same time;
 /// then the last rank broadcasts the result. In all, each rank sends as many bytes as the parts have.
 template <class T, class Add>
 void sum_over_ranks(const Communicator& ranks, std::span<const std::span<T>> parts, const Add& add) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <type_traits>
 
-#include "hypertape/core/config.hpp"  // for the options that it refuses
+#include "hypertape/core/config.hpp"  // rejects unsupported compiler options
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 

@@ -47,8 +47,8 @@ class WorkerTeam {
   /// The number of workers, including the calling thread.
   int size() const { return size_; }
 
-  /// Whether this thread is running one of several tasks, even in a team of one; its callees must not fan out again
-  /// then.
+  /// Whether this thread is running one of several tasks, even in a team of one. If so, its callees must not fan out
+  /// again.
   static bool inside_task() { return inside_task_; }
 
   /// Whether this thread is in a team's session.
@@ -249,8 +249,8 @@ namespace detail {
 
 /// How many threads one operation on a large tensor should use. It is the size of the current session's team, or
 /// OpenMP's default, if `multiply_adds` make that worthwhile; at most `count`, the number of items, and 1 inside a
-/// task. Outside of a session threads must be woken, and on a busy machine wait for a processor, which only pays off
-/// for some tenths of a millisecond of work.
+/// task. Outside of a session threads must be woken, and on a busy machine wait for a processor, so that sharing pays
+/// off only from some tenths of a millisecond of work on.
 inline Index parallel_parts(Index count, Index multiply_adds) {
   const Index worth_a_team = Index{1} << (WorkerTeam::in_session() ? 20 : 24);
   if (multiply_adds < worth_a_team || WorkerTeam::inside_task()) return 1;

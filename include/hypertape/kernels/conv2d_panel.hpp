@@ -93,7 +93,7 @@ struct PanelLayout {
   Index size() const { return image_rows * row_step; }
 };
 
-/// How many times more vector lanes a run takes than it has values, using the widest vectors that fit; 1 is ideal.
+/// How many times as many vectors a run takes as full vectors would, using the widest that fit; 1 is ideal.
 template <class T>
 double waste_of_run(Index length) {
   constexpr Index native = native_lanes<T>, narrow = (std::max)(1, native_lanes<T> / 4);

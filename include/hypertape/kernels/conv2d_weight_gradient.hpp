@@ -13,7 +13,7 @@
 /// where j runs over the samples and columns of an output row, and the tap's values come from a panel of the input
 /// (conv2d_panel.hpp). The sums over a strip of positions stay in registers for a group of taps and some output
 /// channels. They are then added to a table of sums, which stays in a cache. So a strip is read from the nearest cache
-/// for all taps, and the two-level sums round about as little as pairwise sums. The strips depend only on the sizes.
+/// for all taps, and summing in two levels keeps rounding errors small. The strips depend only on the sizes.
 ///
 /// There are two forms. With lanes over output channels, dout is transposed, and each value of the input serves a
 /// vector of channels. With lanes over positions, vectors of both are multiplied and the lanes are added up at the end.

@@ -103,7 +103,7 @@ template <class T, int Lanes>
 HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x) {
   return detail::ExpParts<T, Lanes>(x).exp();
 }
-/// exp(x + low), where `low` is small against x and holds digits that x cannot.
+/// exp(x + low), where `low` is small compared with x and holds digits that x cannot.
 template <class T, int Lanes>
 HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x,
                                                             typename Simd<T, Lanes>::Vector low) {

@@ -11,7 +11,7 @@
 /// Pooling of a batch (N, C, H, W) over K x K windows. Vectors run along the N contiguous samples.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// Sizes of a pooling. Windows start at stride * o - padding; positions outside the image are ignored.
+/// The sizes of a pooling operation. Windows start at stride * o - padding; positions outside the image are ignored.
 struct Pool2dGeometry {
   Index N = 1;        ///< samples
   Index C = 1;        ///< channels

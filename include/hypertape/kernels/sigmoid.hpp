@@ -45,7 +45,7 @@ void sigmoid_slope(Index count, const T* a, T* out) {
     return e / ((T(1) + e) * (T(1) + e));
   });
 }
-/// out[i] = 4 e / (1 + e)^2 for e = exp(2 a[i]): the slope of `tanh`, likewise.
+/// out[i] = 4 e / (1 + e)^2 for e = exp(2 a[i]): the slope of `tanh`, also without cancellation.
 template <class T>
 void tanh_slope(Index count, const T* a, T* out) {
   map_vectors(count, a, out, [](auto x) {

@@ -188,8 +188,8 @@ HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
 
 /// Covers a run of `length` >= Lanes values with vectors, in groups of 1 to Widest, and calls body with the offsets
 /// `at` of each group (a C array). Where Lanes does not divide the run, its last vector overlaps the one before. Groups
-/// have even sizes, so these two are always in the same group: a body that loads everything before it stores may also
-/// accumulate.
+/// have nearly equal sizes, so these two are always in the same group: a body that loads everything before it stores
+/// may also accumulate.
 template <int Widest, int Lanes, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& body) {
   static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbor");

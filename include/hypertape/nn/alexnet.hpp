@@ -13,8 +13,8 @@ struct AlexNetOptions {
   Index width = 64;      ///< channels of the first convolution; other channels and hidden units scale with it
 };
 
-/// AlexNet (Krizhevsky et al. 2012) as in torchvision (Krizhevsky 2014): for images (N, 3, size, size), with w =
-/// `width`, 64 by default,
+/// AlexNet (Krizhevsky et al. 2012) as in torchvision (Krizhevsky 2014), for images (N, 3, size, size), with w =
+/// `width` (64 by default):
 ///
 ///     conv 11x11 3 -> w (stride 4, padding 2), relu, max pool 3/2, conv 5x5 w -> 3 w (padding 2), relu, max pool 3/2,
 ///     conv 3x3 3 w -> 6 w (padding 1), relu, conv 3x3 6 w -> 4 w (padding 1), relu,

@@ -14,7 +14,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A(x) v = 0 where x <= 0, else v (a NaN in x passes v, as in PyTorch): linear in v, with zero derivative in x.
+/// A(x) v = 0 where x <= 0, else v (a NaN in x passes v, as in PyTorch): linear in v, piecewise constant in x.
 template <class T>
 Var<T> relu_mask(Var<T> x, Var<T> v) {
   const auto again = [](Var<T> at, Var<T>, Var<T>, Var<T> u) { return relu_mask(at, u); };

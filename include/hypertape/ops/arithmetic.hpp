@@ -274,7 +274,7 @@ Var<T> operator/(const Tensor<T>&, Var<T>) {
 /// @}
 
 /// @{
-/// Replaces a by the result, which is a new node; what was recorded from the old a stays.
+/// Replaces a with the result, which is a new node; what was recorded from the old a stays.
 template <class T, class B>
 Var<T>& operator+=(Var<T>& a, const B& b) {
   return a = a + b;

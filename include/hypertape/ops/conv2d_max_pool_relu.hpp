@@ -45,7 +45,7 @@ struct RoutedConv2dForm {
   }
   RouteSumMap bias() const { return {geometry.output(), Shape{geometry.conv.O}, geometry, routes}; }
 
-  /// The weight gradient is divided by channels, everything else by samples.
+  /// Threads share the weight gradient by channels, everything else by samples.
   template <Role role>
   Index items() const {
     return role == Role::second ? geometry.conv.O : geometry.conv.N;

@@ -24,7 +24,7 @@ struct LinearForm {
   Index parts() const {
     return parallel_parts(role == Role::first ? F : O, N * F * O);
   }
-  /// Each part has its own scratch; for the input gradient the parts' columns share one.
+  /// Each part has its own scratch; for the input gradient, parts use columns of a shared one.
   template <Role role>
   Index scratch() const {
     return (role == Role::first ? 1 : parts<role>()) * N * F;

@@ -109,7 +109,7 @@ Var<T> log_softmax(Var<T> logits) {
   detail::require_logits("log_softmax", logits.shape());
   return detail::log_softmax("log_softmax", logits, 1);
 }
-/// The same over any axis of any tensor; -1 is the last. @throws ShapeError if x does not have that axis.
+/// The logarithms of softmax over an axis of any tensor, -1 being the last. @throws ShapeError if x lacks that axis.
 template <class T>
 Var<T> log_softmax(Var<T> x, int axis) {
   return detail::log_softmax("log_softmax", x, axis);
@@ -122,8 +122,8 @@ Var<T> softmax(Var<T> logits) {
   detail::require_logits("softmax", logits.shape());
   return detail::probabilities(detail::log_softmax("softmax", logits, 1));
 }
-/// The same over any axis of any tensor, -1 being the last: positive values that sum to 1 over it. @throws ShapeError
-/// if x does not have that axis.
+/// Softmax over an axis of any tensor, -1 being the last: positive values that sum to 1 over it. @throws ShapeError if
+/// x does not have that axis.
 template <class T>
 Var<T> softmax(Var<T> x, int axis) {
   return detail::probabilities(detail::log_softmax("softmax", x, axis));

@@ -154,8 +154,8 @@ class RecordedRule final : public UpdateRule<T> {
 /// A custom update rule written in Vars, whose adjoint and tangent come from a tape:
 ///
 ///     optim::CustomRule{1, [](Var<double> theta, auto slots, Var<double> gradient, Var<double> rate, Var<double>) {
-///     const Var<double> velocity = 0.9 * slots[0] + gradient;
-///     return optim::Stepped<double>{theta - rate * velocity, {velocity}};
+///       const Var<double> velocity = 0.9 * slots[0] + gradient;
+///       return optim::Stepped<double>{theta - rate * velocity, {velocity}};
 ///     }}
 ///
 /// is heavy ball. The callable takes theta (P); `std::span<const Var<T>>` of the slots, each (P) and 0 at first; the

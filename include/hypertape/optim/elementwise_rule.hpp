@@ -75,10 +75,10 @@ concept ElementwiseEquations = requires(const E& equations) {
 ///     static constexpr std::array<Coefficient, C> coefficients;
 ///     std::array<double, C> values() const;               // of the coefficients
 ///     template <class T> struct Scalars;                  // shared by all weights; constructed from
-///     // (rate, std::span<const T> coefficients, step)
+///                                                         // (rate, std::span<const T> coefficients, step)
 ///     step(k, g, w)                                       // w: s_t, becomes s_{t+1}
 ///     adjoint(k, before, after, g, bar)                   // bar.weights: dL/d s_{t+1}, becomes dL/d s_t; writes the
-///     // rest of bar, which is 0 until then
+///                                                         // rest of bar, which is 0 until then
 ///     tangent(k, before, after, g, dot, out)              // writes the tangent of s_{t+1}
 ///
 /// The last three are static templates over V, a fixed-size Eigen array. With `static constexpr bool needs_gradient =

@@ -71,7 +71,7 @@ class ClippedRule final : public UpdateRule<T> {
     T factor;     // c
     bool active;  // whether the factor depends on g and max_norm
 
-    /// The multiple of g that makes <v, dc/dg>, from inner = <v, g> / length.
+    /// The factor s in <v, g> dc/dg = s g, from inner = <v, g> / length.
     T norm_slope(T inner) const { return norm > 0 ? -factor * inner / norm : T(0); }
   };
 

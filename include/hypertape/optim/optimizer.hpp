@@ -73,7 +73,7 @@ class Optimizer {
     now_.slot.swap(state_.slot);
     try {
       stepper_->step(in, now_, team_);
-    } catch (...) {  // before it wrote anything
+    } catch (...) {  // a step that throws has written nothing
       now_.slot.swap(state_.slot);
       throw;
     }

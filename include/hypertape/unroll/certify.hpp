@@ -11,7 +11,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Compares a hypergradient with an independent computation of the derivative along one direction.
+/// The comparison of a hypergradient with an independent computation of the derivative along one direction.
 struct Certificate {
   double tangent = 0;        ///< derivative of L along the direction, pushed forward through training
   double inner_product = 0;  ///< of the direction and the hypergradient

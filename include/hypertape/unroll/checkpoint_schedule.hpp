@@ -76,8 +76,8 @@ class Schedule {
     return {Kind::memory_budget, 0, bytes};
   }
 
-  /// The schedule for each of several sharers of a memory budget; any schedule without a budget is unchanged. @throws
-  /// ArgumentError if there is less than one byte for each.
+  /// The schedule for each of several sharers of this one: a budget is divided among them, any other schedule is
+  /// unchanged. @throws ArgumentError if there is less than one byte for each.
   Schedule shared_by(int sharers) const {
     return is_concrete() ? *this : memory_budget(bytes_ / static_cast<std::size_t>(sharers));
   }
@@ -166,7 +166,7 @@ class Schedule {
   ///   point of the trajectory. So bisection finds the smallest n that fits.
   /// - Intervals below sqrt(T) trade records for points. They are tried in order of their extra gradients.
   /// - `binomial` needs at least as many extra gradients as any of these, and fewer with more checkpoints: bisection
-  /// again.
+  ///   again.
   ///
   /// The returned schedule fits even if the prediction does not grow as required. @throws ArgumentError if nothing
   /// fits, with the budget, the smallest sufficient one and the schedule that needs it.

@@ -30,9 +30,8 @@ struct ForwardOptions {
 ///     L_dot   = <dL/dtheta_T, theta_dot>
 ///
 /// A tangent costs a gradient and a tangent of it in each step, and memory that does not depend on T. Use it for few
-/// inputs and many steps; `Unroll` takes derivatives with respect to any number of inputs in one backward sweep. Since
-/// it shares no code with Unroll's backward sweep and does not use a loss's own derivatives, it can check both
-/// (`certify`).
+/// inputs and many steps; `Unroll` takes derivatives with respect to any number of inputs in one backward sweep. It
+/// uses nothing of Unroll's backward sweep, nor a loss's own derivatives, so it can check both (`certify`).
 ///
 /// Threads share the tangents. Each thread goes through the training run itself, so inner and outer loss are called
 /// from several threads at once. Keep the object: it reuses its memory.

@@ -96,10 +96,9 @@ void refine(LinearSystem<T>& system, double tolerance, Index most, const Round& 
 ///
 ///     alpha = <r, r> / <p, H p>,    q += alpha p,    r' = r - alpha H p,    p = r' + <r', r'> / <r, r> p
 ///
-/// It is usually the fastest solver: after k iterations, the error in the norm of H has fallen by a factor of 2
-/// ((sqrt(c) - 1) / (sqrt(c) + 1))^k or better, where c is the condition number of H. It costs one product per
-/// iteration, plus one or two to measure the residual. @throws DivergenceError where <p, H p> <= 0: the point is not a
-/// minimum.
+/// It is usually the fastest solver: after k iterations, the error in the norm of H is at most 2 ((sqrt(c) - 1) /
+/// (sqrt(c) + 1))^k times the initial one, where c is the condition number of H. It costs one product per iteration,
+/// plus one or two to measure the residual. @throws DivergenceError where <p, H p> <= 0: the point is not a minimum.
 struct ConjugateGradient {
   double tolerance = 1e-5;      ///< of |H q - v| / |v|
   Index max_iterations = 1000;  ///< at most
@@ -141,10 +140,11 @@ struct FixedPoint {
 ///     Hessian ~ B B^T,    B B^T = C M^+ C^T,    C the columns K, M = their rows K
 ///     q = (v - B (rho I + B^T B)^-1 B^T v) / rho
 ///
-/// B is built column by column, as a Cholesky factor; columns in the span of earlier ones are skipped. It costs `rank`
-/// + 1 products, whatever v and the condition number, and memory for `rank` vectors. It does not iterate: if the
-/// remainder, Hessian - B B^T, is not small compared with rho, the residual is large and the call fails. It needs a
-/// positive damping. @throws DivergenceError if M has a pivot of -rho or less: the point is not a minimum.
+/// B is built column by column, as a Cholesky factor; columns in the span of earlier ones are skipped. It costs one
+/// product per column and one more, whatever v and the condition number, and memory for `rank` vectors. It does not
+/// iterate: if the remainder, Hessian - B B^T, is not small compared with rho, the residual is large and the call
+/// fails. It needs a positive damping. @throws DivergenceError if M has a pivot of -rho or less: the point is not a
+/// minimum.
 struct Nystrom {
   Index rank = 10;          ///< columns, at most P
   std::uint64_t seed = 0;   ///< for the random draw
@@ -212,7 +212,7 @@ void solve(const ConjugateGradient& solver, LinearSystem<T>& system) {
 
 template <class T>
 void solve(const NeumannSeries& solver, LinearSystem<T>& system) {
-  // Unless the series diverges, each term is the last one times a matrix of norm at most 1.
+  // Unless the series diverges, each term is the previous one times a matrix of norm at most 1.
   const double most_growth = 1 + std::sqrt(static_cast<double>(std::numeric_limits<T>::epsilon()));
   const T step = static_cast<T>(solver.step);
   Tensor<T>& product = system.vector(1);

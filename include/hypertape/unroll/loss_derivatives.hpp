@@ -155,7 +155,7 @@ class LossDerivatives {
     std::span<const char> wanted;
     NodeId end = 0;            // after its last node
     bool forgettable = false;  // whether its separately stored values can be forgotten
-    Arena::Mark floor{};       // of separate memory; below it are records that cannot be forgotten
+    Arena::Mark floor{};       // height of separate memory; what lies below belongs to records that cannot be forgotten
   };
 
   /// Separately stored values of all records share one memory, above those that cannot be forgotten. From now on it

@@ -21,8 +21,8 @@ struct OuterPoint {
   const Tensor<T>& theta;        ///< (P), theta_t
   const InnerLoop<T>& given;     ///< the inputs of training
   Tensor<T>& theta_gradient;     ///< (P): dL/d theta_t, to be written; NaN until then
-  InnerLoop<T>& given_gradient;  ///< adds the derivatives of L with respect to what training was given that do not go
-                                 ///< through theta, say of a penalty on x; data is missing where nobody wants it
+  InnerLoop<T>& given_gradient;  ///< add the derivatives of L that do not go through theta, as of a penalty on x;
+                                 ///< unwanted data is absent
 };
 
 /// The inputs of training as Vars, for an outer loss written in operations: `given(given.loop.x[0])`.
