@@ -75,7 +75,7 @@ Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>&
     for (const Coefficient& coefficient : one.rule->coefficients()) listed(coefficients, coefficient.name);
   }
   const auto refuse = [&](const auto&... what) {
-    throw ArgumentError("optimizer '", text, "': ", what..., "; it is NAME or NAME:COEFFICIENT=VALUE,...");
+    throw ArgumentError("optimizer '", text, "': ", what..., "; expected NAME or NAME:COEFFICIENT=VALUE,...");
   };
   if (std::ranges::find(rules, name, &NamedRule<T>::name) == rules.end()) {
     refuse("no rule '", name, "' among ", names);
