@@ -4,9 +4,9 @@
 #include "operations.hpp"
 #include "unroll.hpp"
 
-/// What takes a compiler long, declared so that this project's own programs do not compile it each: it is compiled once
-/// for each scalar type, by the sources beside this header, and shared (own_program.cmake). Users of the headers need
-/// none of this. What is not named here is compiled where it is used, as ever.
+/// Declares the templates that are slow to compile, so that this project's own programs need not each compile them: the
+/// sources beside this header compile them once per scalar type, and the programs share them (own_program.cmake). Users
+/// of the headers need none of this. Templates not named here are compiled where they are used, as usual.
 #define HYPERTAPE_SHARED(T)       \
   namespace kernels {             \
   HYPERTAPE_KERNELS(extern, T)    \

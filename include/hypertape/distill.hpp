@@ -1,6 +1,6 @@
 #pragma once
 
-/// Everything: the library, datasets and their file formats, and dataset distillation.
+/// Includes everything: the library, the datasets and their file formats, and dataset distillation.
 
 #include "hypertape/data/augment.hpp"
 #include "hypertape/data/checksum.hpp"

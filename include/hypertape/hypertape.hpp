@@ -1,6 +1,7 @@
 #pragma once
 
-/// The library, from tensors to hypergradients. <hypertape/distill.hpp> adds datasets and dataset distillation.
+/// Includes the library, from tensors to hypergradients. <hypertape/distill.hpp> adds datasets and dataset
+/// distillation.
 
 #include "hypertape/autodiff/check_gradient.hpp"
 #include "hypertape/autodiff/gradient.hpp"

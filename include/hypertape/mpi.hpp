@@ -13,19 +13,19 @@
 
 #include "hypertape/core/communicator.hpp"
 
-/// Ranks over MPI: the one header that needs it (HYPERTAPE_WITH_MPI in CMake).
+/// Ranks over MPI. No other header needs MPI (HYPERTAPE_WITH_MPI in CMake).
 namespace hypertape::inline HYPERTAPE_ABI {
 
 #if defined(__clang__)
 #pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wweak-vtables"  // they cannot but be weak where there are headers alone
+#pragma clang diagnostic ignored "-Wweak-vtables"  // unavoidable in a header-only library
 #endif
 
-/// The ranks of an MPI communicator. Its messages are apart from all others. An error of MPI ends all ranks, as is its
-/// default.
+/// The ranks of an MPI communicator. Its messages are kept apart from all other MPI traffic. An MPI error ends all
+/// ranks, which is MPI's default.
 class MpiCommunicator final : public Communicator {
  public:
-  /// Of all processes, or of those of another communicator. MPI must be initialized (`MpiSession`).
+  /// Connects all processes, or those of another MPI communicator. MPI must be initialized (`MpiSession`).
   explicit MpiCommunicator(MPI_Comm ranks = MPI_COMM_WORLD) { use(ranks); }
   ~MpiCommunicator() override {
     int ended = 0;
@@ -71,8 +71,7 @@ class MpiCommunicator final : public Communicator {
     return ranks;
   }
 
-  /// Waits for all ranks to call this, but no longer than that. Returns whether they all did; if not, the program must
-  /// end.
+  /// Waits for all ranks to call this, for at most `patience`. Returns whether all did; if not, the program must end.
   bool meet(std::chrono::milliseconds patience) const {
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Ibarrier(ranks_, &request);
@@ -115,14 +114,14 @@ class MpiCommunicator final : public Communicator {
 #pragma clang diagnostic pop
 #endif
 
-/// MPI for as long as the object lives, if nobody else has initialized it: one for a program, in `main`.
+/// Keeps MPI initialized while the object lives, unless the program has initialized it already: make one in `main`.
 class MpiSession {
  public:
   MpiSession() {
     int initialized = 0, provided = 0;
     MPI_Initialized(&initialized);
     if (initialized != 0) return;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);  // the other threads do not talk to ranks
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);  // only one thread talks to other ranks
     own_ = true;
   }
   MpiSession(const MpiSession&) = delete;

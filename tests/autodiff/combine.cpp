@@ -41,8 +41,8 @@ TEST_CASE("combine: derivatives") {
   check_operation([](auto x) { return combine_three(x[0], x[1], x[2]); }, {a, b, c});
 }
 
-TEST_CASE("combine: operands must have one shape") {
+TEST_CASE("combine: operands must have the same shape") {
   Tape<double> tape;
   CHECK_THROWS_WITH_AS(combine(1.0, tape.full({2, 3}, 0), 1.0, tape.full({3, 2}, 0)),
-                       "add: operands must have one shape, got (2, 3) and (3, 2)", ShapeError);
+                       "add: operands must have the same shape, got (2, 3) and (3, 2)", ShapeError);
 }

@@ -81,11 +81,11 @@ TEST_CASE("jvp: errors") {
   Var<double> result;
   CHECK_THROWS_WITH_AS(jvp(y, x, tape.full({3}, 1)), "jvp: argument 0 is (2), its tangent (3)", ShapeError);
   CHECK_THROWS_WITH_AS(jvp<double>({}, std::span(&x, 1), std::span(&x, 1), {}),
-                       "jvp: needs arguments with a tangent each, and outputs with a place for each result",
+                       "jvp: needs arguments, each with a tangent, and outputs, each with a place for its result",
                        ArgumentError);
   CHECK_THROWS_AS(jvp<double>(std::span(&y, 1), std::span(&x, 1), {}, std::span(&result, 1)), ArgumentError);
   CHECK_THROWS_AS(jvp<double>(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1), {}), ArgumentError);
-  CHECK_THROWS_WITH_AS(jvp(y, other.full({2}, 1), x), "jvp: every argument must be recorded on one and the same tape",
+  CHECK_THROWS_WITH_AS(jvp(y, other.full({2}, 1), x), "jvp: every argument must be recorded on the same tape",
                        ArgumentError);
   CHECK_THROWS_AS(jvp(y, x, other.full({2}, 1)), ArgumentError);
 }

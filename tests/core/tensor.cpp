@@ -113,16 +113,18 @@ TEST_CASE("samples: some samples of a batch, with all their features") {
 
 TEST_CASE("samples: outside of the batch is an error") {
   const Tensor<double> batch(Shape::batch(3, 2));
-  CHECK_THROWS_WITH_AS(samples(batch, 1, 3), "samples: 3 from 1 on are not within 3 samples", ArgumentError);
+  CHECK_THROWS_WITH_AS(samples(batch, 1, 3), "samples: cannot take 3 samples from index 1 of a batch of 3 samples",
+                       ArgumentError);
   CHECK_THROWS_AS(samples(batch, -1, 1), ArgumentError);
   CHECK_THROWS_AS(samples(batch, 0, 0), ArgumentError);
   constexpr Index largest = (std::numeric_limits<Index>::max)();
   CHECK_THROWS_AS(samples(batch, 1, largest), ArgumentError);
   CHECK_THROWS_AS(samples(batch, largest, largest), ArgumentError);
   Tensor<double> whole = batch;
-  CHECK_THROWS_WITH_AS(set_samples(whole, largest, batch),
-                       doctest::Contains("set_samples: 3 from 9223372036854775807 on are not within 3 samples"),
-                       ArgumentError);
+  CHECK_THROWS_WITH_AS(
+      set_samples(whole, largest, batch),
+      doctest::Contains("set_samples: cannot write 3 samples at index 9223372036854775807 of a batch of 3 samples"),
+      ArgumentError);
 }
 
 TEST_CASE("cast: converts every value, and keeps the shape") {

@@ -44,7 +44,7 @@ TEST_CASE("parameters: a name that is unknown, or taken") {
   Tape<double> tape;
   CHECK_THROWS_WITH_AS(layout.get(tape.full(Shape{8}, 0), "gamma"), "Parameters: no tensor gamma among weight, bias",
                        ArgumentError);
-  CHECK_THROWS_WITH_AS(layout.add("bias", {2}), "Parameters: there are two tensors bias", ArgumentError);
+  CHECK_THROWS_WITH_AS(layout.add("bias", {2}), "Parameters: two tensors are named bias", ArgumentError);
   CHECK_THROWS_AS(layout.add("images", Shape::batch(2, 3)), ShapeError);
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("parameters: a bias knows the fan-in of its weight") {
   CHECK(layout.size() == 65);
   CHECK_THROWS_WITH_AS(layout.add_bias("other", bias), "Parameters: other needs a weight (O, F, ...), bias is (5)",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(layout.add_bias("bias", weight), "Parameters: there are two tensors bias", ArgumentError);
+  CHECK_THROWS_WITH_AS(layout.add_bias("bias", weight), "Parameters: two tensors are named bias", ArgumentError);
 }
 
 TEST_CASE("parameters: named tensors of several shapes go in and out as one flat vector") {
@@ -102,7 +102,7 @@ TEST_CASE("parameters: named tensors of several shapes go in and out as one flat
   CHECK_THROWS_WITH_AS(layout.join<double>({tensors[0], tensors[2]}), "Parameters: the tensor bias is missing",
                        ArgumentError);
   CHECK_THROWS_WITH_AS(layout.join<double>({tensors[0], tensors[1], tensors[1]}),
-                       "Parameters: there are two tensors bias", ArgumentError);
+                       "Parameters: two tensors are named bias", ArgumentError);
   CHECK_THROWS_WITH_AS(layout.join<double>({{"gain", Tensor<double>()}}),
                        "Parameters: no tensor gain among weight, bias, scale", ArgumentError);
   CHECK_THROWS_WITH_AS(layout.join<double>({{"bias", Tensor<double>(Shape{3})}}), "Parameters: bias is (2), got (3)",

@@ -104,17 +104,18 @@ TEST_CASE("arithmetic: operands that do not fit one another are an error") {
   Tape<double> tape;
   const Var<double> a = tape.full({2, 3}, 1), b = tape.full({3, 2}, 1);
   CHECK_THROWS_WITH_AS(
-      a + b, "add: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)", ShapeError);
-  CHECK_THROWS_WITH_AS(
-      a - b, "subtract: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
+      a + b, "add: operands must have the same shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
       ShapeError);
   CHECK_THROWS_WITH_AS(
-      a * b, "multiply: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
+      a - b, "subtract: operands must have the same shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
       ShapeError);
-  CHECK_THROWS_WITH_AS(a / b,
-                       "divide: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(dot(a, b), "dot: operands must have one shape, got (2, 3) and (3, 2)", ShapeError);
+  CHECK_THROWS_WITH_AS(
+      a * b, "multiply: operands must have the same shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
+      ShapeError);
+  CHECK_THROWS_WITH_AS(
+      a / b, "divide: operands must have the same shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
+      ShapeError);
+  CHECK_THROWS_WITH_AS(dot(a, b), "dot: operands must have the same shape, got (2, 3) and (3, 2)", ShapeError);
   CHECK_THROWS_WITH_AS(scale(a, b), "scale: the factor of (3, 2) must be a scalar, its shape is (2, 3)", ShapeError);
 }
 

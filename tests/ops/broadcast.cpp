@@ -99,8 +99,9 @@ TEST_CASE("broadcast: errors name the shapes") {
   const Var<double> a = tape.full({2, 3}, 1), batch = tape.full(Shape::batch(2, 3), 1);
   CHECK_THROWS_WITH_AS(broadcast_to(a, {2, 4}), "broadcast_to: (2, 3) does not fit into (2, 4)", ShapeError);
   CHECK_THROWS_WITH_AS(broadcast_to(a, {3}), "broadcast_to: (2, 3) does not fit into (3)", ShapeError);
-  CHECK_THROWS_WITH_AS(
-      a + batch, "add: operands must have one layout, got (2, 3) and batch (2, 3); relayout one of them", ShapeError);
+  CHECK_THROWS_WITH_AS(a + batch,
+                       "add: operands must have the same layout, got (2, 3) and batch (2, 3); relayout one of them",
+                       ShapeError);
 }
 
 TEST_CASE("arithmetic: an operand that fits several layouts goes with each of them") {

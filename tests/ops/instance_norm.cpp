@@ -134,7 +134,7 @@ TEST_CASE("instance_norm: errors name the operation") {
                        "instance_norm: batch (2, 3, 4, 4) needs gamma and beta (3), got (3) and (2)", ShapeError);
   CHECK_THROWS_AS(instance_norm(x, two, three), ShapeError);
   CHECK_THROWS_WITH_AS(instance_norm(x, three, three, 0),
-                       "instance_norm: epsilon must be positive, and finite, also in the precision of x, got 0",
+                       "instance_norm: epsilon must be positive and finite in the precision of x, got 0",
                        ArgumentError);
   for (const double epsilon :
        {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {

@@ -96,7 +96,7 @@ TEST_CASE("linear algebra: errors") {
   CHECK_THROWS_WITH_AS(cholesky(wide), "cholesky: needs a square matrix, got (2, 3)", ShapeError);
   CHECK_THROWS_WITH_AS(cholesky(-ones), "cholesky: the matrix (2, 2) is not positive definite", ArgumentError);
   CHECK_THROWS_AS(cholesky(tape.full({2, 2}, std::nan(""))), ArgumentError);
-  CHECK_THROWS_WITH_AS(solve(ones, tall), "solve: (2, 2) needs a right side of 2 rows, got (3, 1)", ShapeError);
+  CHECK_THROWS_WITH_AS(solve(ones, tall), "solve: (2, 2) needs a right-hand side of 2 rows, got (3, 1)", ShapeError);
   CHECK_THROWS_WITH_AS(inverse(ones), "inverse: the matrix (2, 2) is singular", ArgumentError);
   CHECK_THROWS_WITH_AS(log_determinant(ones), "log_determinant: the matrix (2, 2) is singular", ArgumentError);
   CHECK_THROWS_AS(cholesky(tape.full(Shape::batch(2, 2), 1)), ShapeError);

@@ -125,7 +125,7 @@ TEST_CASE("local_response_norm: constants that leave no positive base are an err
   Tape<double> tape;
   const auto x = tape.full(Shape::batch(2, 3), 1);
   CHECK_THROWS_WITH_AS(local_response_norm(x, {.k = 0}),
-                       "local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the precision of "
+                       "local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite in the precision of "
                        "x, got alpha 0.0001, k 0, beta 0.75",
                        ArgumentError);
   for (const double k : {-1.0, nan, infinity}) CHECK_THROWS_AS(local_response_norm(x, {.k = k}), ArgumentError);

@@ -87,13 +87,13 @@ TEST_CASE("mean_squared_error: derivatives") {
 TEST_CASE("losses: shapes that do not fit") {
   Tape<double> tape;
   const Var<double> z = tape.full(Shape::batch(5, 4), 0), other = tape.full(Shape::batch(4, 5), 0);
-  CHECK_THROWS_WITH_AS(softmax_cross_entropy(z, other),
-                       "softmax_cross_entropy: logits batch (5, 4) and labels batch (4, 5) must have one shape (N, K)",
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(
+      softmax_cross_entropy(z, other),
+      "softmax_cross_entropy: logits batch (5, 4) and labels batch (4, 5) must have the same shape (N, K)", ShapeError);
   CHECK_THROWS_WITH_AS(softmax_cross_entropy(other, labels),
                        "softmax_cross_entropy: logits batch (4, 5) need one label for each sample, got 5", ShapeError);
   CHECK_THROWS_WITH_AS(mean_squared_error(z, other),
-                       "mean_squared_error: batch (5, 4) and batch (4, 5) must be one shape", ShapeError);
+                       "mean_squared_error: batch (5, 4) and batch (4, 5) must have the same shape", ShapeError);
 }
 
 namespace {
@@ -241,7 +241,7 @@ TEST_CASE("losses of elements: absolute, Huber, cross-entropy of a sigmoid") {
         a, t);
   Tape<double> tape;
   const Var<double> x = tape.full({2}, 1), y = tape.full({3}, 1);
-  CHECK_THROWS_WITH_AS(huber_loss(x, y), "huber_loss: (2) and (3) must be one shape", ShapeError);
+  CHECK_THROWS_WITH_AS(huber_loss(x, y), "huber_loss: (2) and (3) must have the same shape", ShapeError);
   CHECK_THROWS_AS(huber_loss(x, x, 0), ArgumentError);
   CHECK_THROWS_AS(mean_absolute_error(x, y), ShapeError);
   CHECK_THROWS_AS(sigmoid_cross_entropy(x, y), ShapeError);

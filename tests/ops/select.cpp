@@ -82,5 +82,6 @@ TEST_CASE("select: shapes that do not fit") {
   CHECK_THROWS_AS(maximum(x, y), ShapeError);
   CHECK_THROWS_WITH_AS(
       is_greater(x, y),
-      "is_greater: operands must have one shape, or extents of 1 where they differ, got (2, 3) and (3, 2)", ShapeError);
+      "is_greater: operands must have the same shape, or extents of 1 where they differ, got (2, 3) and (3, 2)",
+      ShapeError);
 }

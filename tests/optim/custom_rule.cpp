@@ -80,18 +80,18 @@ TEST_CASE("custom rule: results that do not fit are refused") {
           [](V theta, auto slots, V, V, V) {
             return Stepped<double>{theta, {slots[0]}};
           },
-          {"CustomRule", "return 2 slots, it returned 1"});
+          {"CustomRule", "return 2 slots, got 1"});
   refused(0,
           [](V theta, auto, V gradient, V, V) {
             return Stepped<double>{theta, {gradient}};
           },
-          {"return 0 slots, it returned 1"});
-  refused(0, [](V, auto, V, V rate, V) { return Stepped<double>{rate, {}}; }, {"a theta of shape (5), it is ()"});
+          {"return 0 slots, got 1"});
+  refused(0, [](V, auto, V, V rate, V) { return Stepped<double>{rate, {}}; }, {"a theta of shape (5), got ()"});
   refused(2,
           [](V theta, auto slots, V, V, V) {
             return Stepped<double>{theta, {slots[0], sum(slots[1])}};
           },
-          {"a slot 1 of shape (5), it is ()"});
+          {"a slot 1 of shape (5), got ()"});
 
   const RuleSteps<double> steps(CustomRule{0, [](V, auto, V, V, V) { return Stepped<double>{}; }}, 5, {}, 0);
   check_error<ArgumentError>([&] { steps.stepped(steps.random_inputs(5, {})); }, {"CustomRule", "result of the step"});

@@ -47,8 +47,8 @@ TEST_CASE("known rules: other words are refused with what there is") {
   };
   refused("lbfgs", {"'lbfgs'", "sgd, nesterov, adam, adamw, rmsprop, centered-rmsprop"});
   refused("", {"no rule ''"});
-  refused("sgd:beta1=0.5", {"sgd takes no such coefficients but momentum, weight_decay"});
-  refused("sgd:momentum", {"'momentum' is no COEFFICIENT=VALUE"});
+  refused("sgd:beta1=0.5", {"sgd takes no such coefficients, only momentum, weight_decay"});
+  refused("sgd:momentum", {"'momentum' is not COEFFICIENT=VALUE"});
   refused("sgd:momentum=", {"'momentum='"});
   refused("sgd:momentum=0.5x", {"'momentum=0.5x'"});
   refused("sgd:momentum=0.5,", {"'' is no"});

@@ -82,7 +82,7 @@ TEST_CASE("batch_gradient: impossible batches are refused") {
   CHECK_THROWS_AS(batch_gradient(batch.theta, 0, load, got), ArgumentError);
   const auto load_too_many = [&](Range, Tensor<double>& x, Tensor<double>& y) { x = batch.x, y = batch.y; };
   CHECK_THROWS_WITH_AS(batch_gradient(batch.theta, 3, load_too_many, got),
-                       "BatchGradient: 3 samples were to be loaded, got batch (4, 4)", ShapeError);
+                       "BatchGradient: load must give 3 samples, got batch (4, 4)", ShapeError);
   CHECK_THROWS_AS(hypertape::detail::MicroBatches(4, -1), ArgumentError);
 }
 

@@ -383,7 +383,7 @@ TEST_CASE("checkpoint schedule: a concrete one fits as it is, a budget has no ac
 
 TEST_CASE("checkpoint schedule: numbers out of range are refused") {
   CHECK(message([] { Schedule::every(-1); }) ==
-        "Schedule::every: the interval must be positive, or 0 for a root, got -1");
+        "Schedule::every: the interval must be positive, or 0 for sqrt(T), got -1");
   CHECK(message([] { Schedule::binomial(0); }) == "Schedule::binomial: needs at least one checkpoint, got 0");
   CHECK(message([] { Schedule::memory_budget(0); }) == "Schedule::memory_budget: needs at least one byte");
   std::vector<ScheduleAction> actions;

@@ -73,7 +73,7 @@ TEST_CASE("forward unroll: nothing to differentiate is an error") {
   ForwardUnroll<double> forward{SmallLoss()};
   CHECK_THROWS_WITH_AS(forward(loop, end), "ForwardUnroll: the loop has none of the inputs that the options ask for",
                        ArgumentError);
-  CHECK_THROWS_WITH_AS(forward.tangents(loop, {}, end), "ForwardUnroll: needs a direction", ArgumentError);
+  CHECK_THROWS_WITH_AS(forward.tangents(loop, {}, end), "ForwardUnroll: needs at least one direction", ArgumentError);
 }
 
 TEST_CASE("forward unroll: steps that the run does not reach, and directions that do not fit, are refused") {

@@ -326,7 +326,7 @@ TEST_CASE("implicit: what a stationary point does not depend on has no derivativ
   CHECK_THROWS_WITH_AS(implicit.derivative(loop, loop.y[0]),
                        "implicit: ImplicitOptions::differentiate does not ask for y of step 0", ArgumentError);
   CHECK_THROWS_WITH_AS(implicit.derivative(loop, ridge.theta),
-                       "implicit: this tensor of shape (5) is none that the loop has", ArgumentError);
+                       "implicit: this tensor of shape (5) is not one of the loop's", ArgumentError);
   // Who reads them all the same does not get a zero.
   CHECK(h.learning_rates.shape() == Shape{});
   CHECK(std::isnan(h.learning_rates[0]));
@@ -397,7 +397,7 @@ TEST_CASE("implicit: refuses negative curvature, which a damping may outweigh") 
     implicit.at(loop, theta, tilted);
   };
   check_error<DivergenceError>([&] { call(ConjugateGradient{}, 0); },
-                               {"conjugate gradients met the curvature -", "no minimum", "raise the damping"});
+                               {"conjugate gradients met the curvature -", "not a minimum", "raise the damping"});
   check_error<DivergenceError>([&] { call(Nystrom{.rank = 3}, 0.25); },
                                {"the Nystrom method met the curvature -0.25", "raise the damping by more than 0.25"});
   check_error<DivergenceError>([&] { call(NeumannSeries{.step = 0.5}, 0); }, {"the Neumann series diverges"});
@@ -420,7 +420,7 @@ TEST_CASE("implicit: refuses a point that is not stationary, and values that are
   Tensor<double> theta = ridge.theta;
   for (double& value : theta.values()) value *= 1.2;
   check_error<DivergenceError>([&] { implicit.at(ridge.loop, theta, ridge.outer()); },
-                               {"the point is not stationary", "ImplicitOptions::stationarity takes 0.05"});
+                               {"the point is not stationary", "ImplicitOptions::stationarity allows 0.05"});
   // g = H (theta - theta*), and theta is 1.2 theta*.
   CHECK(std::abs(implicit.relative_gradient() - 0.2 / 1.2) <= 1e-13);
   CHECK_THROWS_AS(implicit(ridge.loop, ridge.outer()), DivergenceError);  // one step of training is not enough

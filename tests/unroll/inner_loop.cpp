@@ -107,7 +107,7 @@ TEST_CASE("inner loop: an impossible momentum, start or stop is refused") {
   loop.rule["momentum"] = 1.5;
   CHECK_THROWS_WITH_AS(loop.validate(), "optim: heavy ball needs momentum in [0, 1), got 1.5", ArgumentError);
   loop.rule["momentum"] = 0.5;
-  CHECK_THROWS_WITH_AS(loop.rule["beta1"], "optim: heavy ball has no coefficient beta1 but momentum", ArgumentError);
+  CHECK_THROWS_WITH_AS(loop.rule["beta1"], "optim: heavy ball has no coefficient beta1, only momentum", ArgumentError);
   loop.max_steps = 3;
   CHECK_THROWS_WITH_AS(loop.validate(), "InnerLoop: cannot take 3 of 2 steps", ArgumentError);
   loop.max_steps = -1;

@@ -28,8 +28,7 @@ TEST_CASE("LossDerivatives: without a record there is nothing to differentiate")
     const std::array data{loop.x[0], loop.y[0]};
     derivatives.record({loop.theta0, data}, 1, kernels::OutputMode::write, gradient.data());
     differentiate();
-    CHECK_THROWS_WITH_AS(differentiate(), "LossDerivatives: nothing is recorded that could be differentiated",
-                         ArgumentError);
+    CHECK_THROWS_WITH_AS(differentiate(), "LossDerivatives: there is no record to differentiate", ArgumentError);
   }
 }
 
@@ -40,7 +39,7 @@ TEST_CASE("LossDerivatives: Hessian products are the sum over the records, and k
     hypertape::detail::LossDerivatives<double> derivatives(SmallLoss(), second);
     Tensor<double> unused(loop.theta0.shape()), out(loop.theta0.shape()), again = out, sum = out;
     CHECK_THROWS_WITH_AS(derivatives.hessian_product(direction.data(), out.data()),
-                         "LossDerivatives: nothing is recorded that could be differentiated", ArgumentError);
+                         "LossDerivatives: there is no record to differentiate", ArgumentError);
     std::vector<std::array<Tensor<double>, 2>> data;
     for (std::size_t s = 0; s < 3; ++s) data.push_back({loop.x[s], loop.y[s]});
     for (std::size_t s = 0; s < 3; ++s) {

@@ -48,7 +48,7 @@ TEST_CASE("outer loss: a derivative that nobody wants is not taken, and a strang
   const Tensor<double> other(Shape{2});
   const auto of_other = [&](Var<double> theta, GivenVars<double>& given) { return sum(theta) + sum(given(other)); };
   CHECK_THROWS_WITH_AS(hypergradient(loop, inner, of_other),
-                       "outer loss: this tensor of shape (2) is none that the loop has", ArgumentError);
+                       "outer loss: this tensor of shape (2) is not one of the loop's", ArgumentError);
 }
 
 TEST_CASE("outer loss: a sum over theta at chosen steps") {

@@ -78,13 +78,13 @@ TEST_CASE("truncated unroll: memory does not grow, and impossible windows are re
   CHECK(truncated.reserved_bytes() == before);
   using Truncated = TruncatedUnroll<double>;
   CHECK_THROWS_WITH_AS(Truncated(SmallLoss(), 4, 6),
-                       "TruncatedUnroll: needs T2 steps back that are a multiple of T1 on, or fewer; got T1 = 4 and T2 "
+                       "TruncatedUnroll: T2 must be a multiple of T1, or less; got T1 = 4 and T2 "
                        "= 6",
                        ArgumentError);
   CHECK_THROWS_AS(Truncated(SmallLoss(), 0, 1), ArgumentError);
   CHECK_THROWS_AS(Truncated(SmallLoss(), 1, 0), ArgumentError);
   CHECK_THROWS_WITH_AS(Truncated(SmallLoss(), 1, 1, {.window = 1}),
-                       "TruncatedUnroll: the window is T2, the options need none", ArgumentError);
+                       "TruncatedUnroll: the window is T2; the options must not set one", ArgumentError);
 }
 
 TEST_CASE("truncated unroll: a first call that failed leaves nothing behind") {

@@ -18,15 +18,15 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// How far derivatives are from what they should be; each is relative, and NaN if anything compared was NaN.
+/// The errors of derivatives that `check_gradient` found; each is relative, and NaN if anything compared was NaN.
 struct GradientCheck {
-  double pullback = 0;   ///< J^T u against central differences of <u, f>, all elements of all inputs together
+  double pullback = 0;   ///< J^T u against central differences of <u, f>, over all elements of all inputs
   double tangent = 0;    ///< J v against the central difference of f along v
-  double transpose = 0;  ///< <J v, u> against <v, J^T u>: both exact, so of the size of rounding
+  double transpose = 0;  ///< <J v, u> against <v, J^T u>: both are exact, so only rounding remains
 
   /// @{
-  /// Of second order, 0 unless that was asked for: the same for J^T u, a function of inputs and u, and for J v, one of
-  /// inputs and v.
+  /// Second-order checks, 0 unless requested: the same for J^T u as a function of the inputs and u, and for J v as a
+  /// function of the inputs and v.
   double pullback_of_pullback = 0;
   double tangent_of_pullback = 0;
   double pullback_of_tangent = 0;
@@ -34,28 +34,28 @@ struct GradientCheck {
   double transpose_of_pullback = 0;
   double transpose_of_tangent = 0;
   /// @}
-  double symmetry = 0;  ///< of the Hessian H of <u, f>: <v, H w>, <w, H v>, and the same by tangents of tangents
+  double symmetry = 0;  ///< of the Hessian H of <u, f>: <v, H w> against <w, H v>, each also by tangents of tangents
 
-  /// The element of a derivative that is farthest from its difference, beside the norm of all that it was compared
-  /// with.
+  /// The element of a derivative that is farthest from its finite difference, relative to the norm of all elements that
+  /// were compared with it.
   struct Element {
-    std::string derivative;  ///< "pullback", "tangent of pullback", ...: the member above
+    std::string derivative;  ///< the member above: "pullback", "tangent of pullback", ...
     std::size_t tensor =
-        0;  ///< of a pullback, the input, cotangents or directions behind those of f; of a tangent, the output
-    Index element = 0;      ///< in the order of memory
-    double derived = 0;     ///< by pullback or tangent
-    double difference = 0;  ///< by a central difference
-    double error = 0;       ///< |derived - difference| / norm; NaN if one of them is NaN
+        0;  ///< for a pullback, the input (cotangents or directions come after f's inputs); for a tangent, the output
+    Index element = 0;      ///< in memory order
+    double derived = 0;     ///< from the pullback or tangent
+    double difference = 0;  ///< from a central difference
+    double error = 0;       ///< |derived - difference| / norm; NaN if either is NaN
   };
-  Element worst;  ///< of all derivatives that were checked
+  Element worst;  ///< over all derivatives checked
 
-  /// "pullback: element 3 of tensor 0 is 2, the difference 3 (relative error 0.1)", of the worst element.
+  /// Describes the worst element, as in "pullback: element 3 of tensor 0 is 2, the difference 3 (relative error 0.1)".
   std::string str() const {
     return detail::concat(worst.derivative, ": element ", worst.element, " of tensor ", worst.tensor, " is ",
                           worst.derived, ", the difference ", worst.difference, " (relative error ", worst.error, ')');
   }
 
-  /// Whether differences and what is exact are within these. False for NaN as well.
+  /// Whether errors against finite differences, and those due to rounding, are within these tolerances. False for NaN.
   bool within(double difference_tolerance, double rounding_tolerance) const {
     for (const double error :
          {pullback, tangent, pullback_of_pullback, tangent_of_pullback, pullback_of_tangent, tangent_of_tangent}) {
@@ -70,8 +70,8 @@ struct GradientCheck {
 
 /// What `check_gradient` checks.
 struct GradientCheckOptions {
-  int order = 1;           ///< of the derivatives: 2 for the second as well
-  std::uint64_t seed = 1;  ///< of the directions u, v and w
+  int order = 1;           ///< order of the derivatives; 2 also checks second derivatives
+  std::uint64_t seed = 1;  ///< for the random directions u, v and w
 };
 
 namespace detail {
@@ -104,7 +104,7 @@ std::vector<Tensor<T>> random_like(const std::vector<Tensor<T>>& tensors, Random
   return out;
 }
 
-/// An inner product, and the sum of the magnitudes of its terms, to which its rounding is relative.
+/// An inner product and the sum of the magnitudes of its terms, to which its rounding error is proportional.
 struct InnerProduct {
   double value = 0, magnitude = 0;
 };
@@ -119,7 +119,7 @@ InnerProduct inner_product(const std::vector<Tensor<T>>& a, const std::vector<Te
   return out;
 }
 
-/// |a - b| relative to a magnitude, absolute if that is 0.
+/// |a - b| relative to a magnitude, or absolute if that is 0.
 inline double relative_to(double magnitude, double a, double b) {
   return magnitude > 0 ? std::abs(a - b) / magnitude : std::abs(a - b);
 }
@@ -144,12 +144,12 @@ inline GradientCheck::Element worst_of(const char* derivative, const RelativeDif
   return {derivative, at.tensor, at.element, at.exact, at.estimate, scale > 0 ? off / scale : off};
 }
 
-/// The one with the larger error; a NaN is.
+/// The element with the larger error; NaN counts as the largest.
 inline GradientCheck::Element worse(const GradientCheck::Element& a, const GradientCheck::Element& b) {
   return b.error <= a.error || std::isnan(a.error) ? a : b;
 }
 
-/// The first three of GradientCheck, for a function of several results.
+/// Computes the first three members of GradientCheck, for a function of several results.
 template <class T>
 GradientCheck check_first_derivatives(const VectorFunction<T>& f, const std::vector<Tensor<T>>& inputs,
                                       Random& random) {
@@ -203,7 +203,7 @@ GradientCheck check_first_derivatives(const VectorFunction<T>& f, const std::vec
   return result;
 }
 
-/// GradientCheck::symmetry.
+/// Computes GradientCheck::symmetry.
 template <class T>
 double check_symmetry(const VectorFunction<T>& f, const std::vector<Tensor<T>>& inputs, Random& random) {
   Tape<T> tape;
@@ -212,7 +212,7 @@ double check_symmetry(const VectorFunction<T>& f, const std::vector<Tensor<T>>& 
   const std::vector<Tensor<T>> directions[2] = {random_like(inputs, random), random_like(inputs, random)};
   const std::vector<Var<T>> slope = vjp<T>(y, leaves(tape, u), x);
   std::vector<double> found;
-  double magnitude = 0;  // rounding is relative to what is largest in the first and second derivatives
+  double magnitude = 0;  // the rounding error is relative to the largest term of the first and second derivatives
   const auto add = [&](const std::vector<Tensor<T>>& a, const std::vector<Var<T>>& b) {
     const InnerProduct product = inner_product(a, values_of(b));
     magnitude = (std::max)(magnitude, product.magnitude);
@@ -232,15 +232,15 @@ double check_symmetry(const VectorFunction<T>& f, const std::vector<Tensor<T>>& 
 
 }  // namespace detail
 
-/// Checks the derivatives of f, which takes a span of Vars (one for each input, in order) and returns one Var of any
-/// shape, at the given point. f must be deterministic. Use double: a step of cbrt(epsilon) then leaves a relative error
-/// near 1e-9 where f is smooth.
+/// Checks the derivatives of f at the given point. f takes a span of Vars, one for each input in order, and returns one
+/// Var of any shape; it must be deterministic. Use double: a step of cbrt(epsilon) then leaves a relative error near
+/// 1e-9 where f is smooth.
 ///
 ///     check_gradient<double>([](auto x) { return sum(x[0] * tanh(x[1])); }, {a, b}).within(1e-7, 1e-12)
 ///
-/// An operation's pullback and tangent are functions themselves, built of operations that have pullbacks and tangents.
-/// `{.order = 2}` checks these as well, and that the Hessian is symmetric: all that hypergradients ask of an operation.
-/// @throws ArgumentError for another order than 1 or 2.
+/// An operation's pullback and tangent are themselves functions, built from operations that have pullbacks and
+/// tangents. `{.order = 2}` checks these as well, and the symmetry of the Hessian, which is all that hypergradients
+/// need of an operation. @throws ArgumentError for an order other than 1 or 2.
 template <class T, class Function>
 GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& inputs,
                              GradientCheckOptions options = {}) {
@@ -251,13 +251,13 @@ GradientCheck check_gradient(const Function& f, const std::vector<Tensor<T>>& in
   }
   using Vars = std::vector<Var<T>>;
   using Span = std::span<const Var<T>>;
-  constexpr std::uint64_t of_directions = 1;  // a stream of its own: inputs may have been drawn with the same seed
+  constexpr std::uint64_t of_directions = 1;  // a separate stream: the inputs may have been drawn with the same seed
   Random random(options.seed, {of_directions});
   const detail::VectorFunction<T> value = [&](Span x) { return Vars{f(x)}; };
   GradientCheck result = detail::check_first_derivatives<T>(value, inputs, random);
   if (options.order == 1) return result;
 
-  // The pullback as a function of inputs and cotangent, the tangent as one of inputs and directions.
+  // The pullback as a function of the inputs and a cotangent; the tangent as a function of the inputs and directions.
   const std::size_t count = inputs.size();
   const detail::VectorFunction<T> pullback = [&](Span x) {
     return detail::vjp<T>(value(x.first(count)), Vars{x[count]}, x.first(count));

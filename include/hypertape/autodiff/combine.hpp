@@ -9,19 +9,19 @@ namespace hypertape::inline HYPERTAPE_ABI {
 namespace detail {
 
 /// y = offset + sum over i of factor_i x_i, elementwise; all x_i have y's shape. Addition, subtraction, negation and
-/// scaling by a constant are all this one operation, and so are its derivatives. It lives here, not in ops, because
-/// the reverse sweep itself adds adjoints up with it.
+/// scaling by a constant are all this operation, and so are its derivatives. It lives here rather than in ops because
+/// the reverse sweep uses it to add adjoints.
 template <class T>
 struct Combination final : Operation<T> {
-  static constexpr T no_offset = T(-0.0);  ///< which keeps the sign of a zero
+  static constexpr T no_offset = T(-0.0);  ///< keeps the sign of a zero
 
   const T* factors;  ///< one for each input, in the tape's memory
-  T offset;          ///< of every element
+  T offset;          ///< added to every element
 
   /// The factors must live as long as the tape's record.
   Combination(const T* factors_, T offset_) : factors(factors_), offset(offset_) {}
 
-  /// Whether a factor changes nothing.
+  /// Whether multiplying by a factor changes nothing.
   static bool is_one(T factor) { return factor >= 1 && factor <= 1; }
 
   const char* name() const override { return "combine"; }
@@ -30,7 +30,7 @@ struct Combination final : Operation<T> {
   void evaluate(const Evaluation<T>& call) const override {
     const Index count = call.output_shape().size();
     T* out = call.output();
-    if (call.inputs() == 2) {  // by far the most frequent: one pass
+    if (call.inputs() == 2) {  // by far the most frequent case: one pass
       const T *a = call.input(0), *b = call.input(1);
       for (Index i = 0; i < count; ++i) out[i] = offset + factors[0] * a[i] + factors[1] * b[i];
       return;
@@ -78,7 +78,7 @@ Var<T> combine(T factor, Var<T> x, T offset) {
 template <class T>
 Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b) {
   if (a.shape() != b.shape()) {
-    throw ShapeError("add: operands must have one shape, got ", a.shape(), " and ", b.shape());
+    throw ShapeError("add: operands must have the same shape, got ", a.shape(), " and ", b.shape());
   }
   static constexpr T sum[] = {1, 1}, difference[] = {1, -1};  // most are one of these
   const auto is_one = Combination<T>::is_one;

@@ -12,11 +12,11 @@ namespace hypertape::inline HYPERTAPE_ABI {
 /// Two operands of a trilinear form, in ascending order of their roles.
 template <class T>
 struct OperandPair {
-  const T* first;   ///< of the lower role
-  const T* second;  ///< of the higher role
+  const T* first;   ///< with the lower role
+  const T* second;  ///< with the higher role
 };
 
-/// Which operand of a trilinear form t(a, b, c) an operation gives: a, b, or their product c.
+/// The operand of a trilinear form t(a, b, c) that an operation computes: a, b, or their product c.
 enum class Role { first, second, product };
 
 // Declared first, so that a Form may live in a user's own namespace.
@@ -32,11 +32,11 @@ namespace detail {
 ///
 /// Each is one *trilinear form* t(a, b, c), linear in a, b and c. Leaving one of the three open gives three operations:
 ///
-///     product:  c = f(a, b)     the product             <c', f(a, b)>  = t(a, b, c')
-///     second:   b = h(a, c)     its adjoint in b        <b', h(a, c)>  = t(a, b', c)
-///     first:    a = g(b, c)     its adjoint in a        <a', g(b, c)>  = t(a', b, c)
+///     product:  c = f(a, b)     the product                          <c', f(a, b)>  = t(a, b, c')
+///     second:   b = h(a, c)     its adjoint with respect to b        <b', h(a, c)>  = t(a, b', c)
+///     first:    a = g(b, c)     its adjoint with respect to a        <a', g(b, c)>  = t(a', b, c)
 ///
-/// The derivatives of any of the three are the other two: the set is closed, and a Form needs no derivatives, only
+/// The derivatives of each of the three are the other two, so the set is closed. A Form needs no derivatives, only
 ///
 ///     static constexpr const char* names[3];          // of the operations, by the role that they produce
 ///     Shape shape(Role role) const;
@@ -44,16 +44,16 @@ namespace detail {
 ///     template <Role role, class T>                    // arguments: the two other roles, in ascending order
 ///     void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const;
 ///
-/// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule
-/// (a' b + a b') is one operation that accumulates in place. A product may start from a bias, its last input: if the
-/// Form has `bias()`, a linear map whose adjoint spreads the bias over the output. A Form that can add up two pairs, or
-/// the bias, in registers has in place of `contract`
+/// One node holds a *sum* of contractions, out = sum over j of contract(first_j, second_j), so that a product rule (a'
+/// b + a b') is one operation that accumulates in place. If the Form has `bias()`, a linear map whose adjoint spreads a
+/// bias over the output, a product may start from a bias, its last input. A Form that can add two pairs, or the bias,
+/// in registers defines, instead of `contract`,
 ///
-///     template <Role role, std::size_t Pairs, class T>   // one or two; the bias is null if there is none
+///     template <Role role, std::size_t Pairs, class T>   // Pairs is 1 or 2; bias may be null
 ///     void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode,
 ///                       T* out, T* scratch) const;
 ///
-/// and `static constexpr bool cheap = true` if all three are (Operation::is_cheap).
+/// It also defines `static constexpr bool cheap = true` if all three operations are cheap (Operation::is_cheap).
 template <class T, class Form, Role role>
 struct Contraction : Operation<T> {
   static constexpr Role first_role =
@@ -63,7 +63,7 @@ struct Contraction : Operation<T> {
 
   Form form;  ///< copied with the operation
 
-  /// An operation of this form.
+  /// The operation of this form.
   explicit Contraction(const Form& form_) : form(form_) {}
 
   const char* name() const override { return Form::names[static_cast<std::size_t>(role)]; }
@@ -133,14 +133,14 @@ struct Contraction : Operation<T> {
  private:
   static constexpr bool may_have_bias = role == Role::product && requires(const Form& f) { f.bias(); };
 
-  /// Whether the Form adds up by itself.
+  /// Whether the Form sums pairs itself.
   static constexpr bool sums = requires(const Form& f, const std::array<OperandPair<T>, 1>& pairs, T* out) {
     f.template contract_sum<role>(pairs, out, kernels::OutputMode::write, out, out);
   };
 
   static bool has_bias(const auto& call) { return call.inputs() % 2 == 1; }
 
-  /// The wanted operand that belongs to this output's adjoint and the given operand.
+  /// Computes the operand of role `wanted` from this output's adjoint and the given operand.
   template <Role wanted, Role given_role>
   Var<T> other(const PullbackSweep<T>& call, Var<T> given, T* memory) const {
     const Var<T> first = role < given_role ? call.adjoint() : given,
@@ -152,8 +152,8 @@ struct Contraction : Operation<T> {
 
 }  // namespace detail
 
-/// Records a sum of contractions of operand pairs, and a bias after them if their number is odd. The operands' shapes
-/// must already be known to fit the form. `memory`: as in Tape::apply.
+/// Records a sum of contractions of operand pairs, plus a bias after them if the number of operands is odd. The
+/// operands' shapes must already be known to fit the form. `memory` is as in Tape::apply.
 template <Role role, class T, class Form>
 Var<T> contract(const Form& form, std::span<const Var<T>> operands, T* memory) {
   return operands.front().tape().apply(detail::Contraction<T, Form, role>(form), form.shape(role), operands, memory);

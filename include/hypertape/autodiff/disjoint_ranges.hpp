@@ -6,18 +6,18 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// A set of ranges that do not overlap, in memory that its user gives: a treap, that is, a binary tree ordered by
-/// position whose shape is that of ranges inserted at random, whatever the order in which they come. Both functions
-/// take a time logarithmic in their number.
+/// A set of ranges that do not overlap, in memory provided by its user. It is a treap: a binary tree ordered by
+/// position, with the shape that random insertion would give, whatever the actual order. Both functions take
+/// logarithmic time.
 class DisjointRanges {
  public:
-  /// A range of the set, as its user allocates it.
+  /// A range of the set, allocated by the user.
   struct Node {
     Range range;
     Node *left = nullptr, *right = nullptr;
   };
 
-  /// Whether a range has a position in common with one of the set. Neither is empty.
+  /// Whether a range shares a position with a range of the set. Neither may be empty.
   bool overlaps(const Range& range) const {
     for (const Node* node = root_; node != nullptr;) {
       if (range.begin < node->range.end && node->range.begin < range.end) return true;
@@ -26,14 +26,14 @@ class DisjointRanges {
     return false;
   }
 
-  /// Adds a range that overlaps none. The node must live as long as the set.
+  /// Adds a range that overlaps none of the set. The node must live as long as the set.
   void insert(Node* node) {
     const Index begin = node->range.begin;
     Node** link = &root_;
     while (*link != nullptr && priority(**link) >= priority(*node)) {
       link = begin < (*link)->range.begin ? &(*link)->left : &(*link)->right;
     }
-    Node* below = *link;  // to be split at `begin`
+    Node* below = *link;  // split at `begin` below
     *link = node;
     Node **left = &node->left, **right = &node->right;
     while (below != nullptr) {
@@ -51,7 +51,7 @@ class DisjointRanges {
   }
 
  private:
-  /// A number that looks random, the same for the same position: parents have larger ones than their children.
+  /// A pseudo-random number that depends only on the position; parents have larger ones than their children.
   static std::uint64_t priority(const Node& node) {
     auto z = static_cast<std::uint64_t>(node.range.begin) * 0x9E3779B97F4A7C15u;
     z = (z ^ (z >> 32)) * 0xD6E8FEB86659FD93u;

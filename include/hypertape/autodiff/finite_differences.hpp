@@ -8,15 +8,15 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// The step of a central difference that leaves the smallest error where f is smooth: cbrt(epsilon), relative to
-/// numbers above 1.
+/// The step of a central difference that minimizes the error where f is smooth: cbrt(epsilon), relative to |x| if that
+/// is above 1.
 template <class T>
 T difference_step(T x) {
   static const T step = std::cbrt(std::numeric_limits<T>::epsilon());
   return step * (std::max)(T(1), std::abs(x));
 }
 
-/// (f(x + h) - f(x - h)) / 2 h for a function of no arguments that reads x, which is put back.
+/// (f(x + h) - f(x - h)) / 2 h for a function without arguments that reads x; x is restored.
 template <class T, class F>
 double central_difference(T& x, T h, const F& f) {
   const T before = x;
@@ -29,8 +29,8 @@ double central_difference(T& x, T h, const F& f) {
   return slope;
 }
 
-/// The same for an x that must stay in least <= x < end, with the step that suits it: where a step to one side would
-/// leave the range, by the parabola through x and two steps to the other side, whose error is of the order h^2 as well.
+/// The central difference for an x that must stay in least <= x < end, with a suitable step. Where one side has no room
+/// for a step, it uses the parabola through x and two steps to the other side, whose error is also of order h^2.
 template <class T, class F>
 double difference_within(T& x, T least, T end, const F& f) {
   const T before = x, h = (std::min)(difference_step(x), (end - least) / 8);
@@ -38,7 +38,7 @@ double difference_within(T& x, T least, T end, const F& f) {
   const T step = before - h < least ? h : -h;
   const double here = f();
   x = before + step;
-  const auto one_step = static_cast<double>(x - before);  // as it was rounded
+  const auto one_step = static_cast<double>(x - before);  // the step after rounding
   const double after_one = f();
   x = before + 2 * step;
   const auto two_steps = static_cast<double>(x - before);
@@ -48,18 +48,18 @@ double difference_within(T& x, T least, T end, const F& f) {
          (two_steps - one_step);
 }
 
-/// How far numbers are from estimates of them: |a - b| / max(|a|, |b|), of Euclidean norms. Two zeros agree; a NaN
-/// makes it NaN.
+/// How far numbers are from estimates of them: |a - b| / max(|a|, |b|), in Euclidean norms. It is 0 for two zeros, and
+/// NaN if any number is NaN.
 class RelativeDifference {
  public:
-  /// One of the numbers that were compared.
+  /// One of the compared numbers.
   struct Element {
     std::size_t tensor = 0;
     Index element = 0;
     double exact = 0, estimate = 0;
   };
 
-  /// Element `element` of a tensor.
+  /// Adds element `element` of a tensor.
   void add(double exact, double estimate, std::size_t tensor = 0, Index element = 0) {
     if (!(std::abs(estimate - exact) <= std::abs(worst_.estimate - worst_.exact))) {
       if (!std::isnan(worst_.estimate - worst_.exact)) worst_ = {tensor, element, exact, estimate};
@@ -74,7 +74,7 @@ class RelativeDifference {
   }
   /// The larger of the two norms.
   double scale() const { return std::sqrt((std::max)(exact_, estimate_)); }
-  /// The one that is farthest off, the first that is NaN.
+  /// The element with the largest error, or the first NaN.
   const Element& worst() const { return worst_; }
 
  private:

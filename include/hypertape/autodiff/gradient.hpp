@@ -14,8 +14,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The finished adjoint of a node: its sum and all of its parts, or none. The shape is by value: the node that it comes
-/// from moves when the tape grows.
+/// The finished adjoint of a node: its sum plus all of its parts, empty if there is neither. The shape is passed by
+/// value because the node it comes from moves when the tape grows.
 template <class T>
 Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   using Part = typename Adjoint<T>::Part;
@@ -25,11 +25,11 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   auto* parts = tape.template allocate<Part*>(count);
   Part** end = parts;
   for (Part* part = adjoint.parts; part != nullptr; part = part->next) *end++ = part;
-  // Unlike std::stable_sort, which takes memory from the heap; a node's number decides between equals.
+  // std::stable_sort would allocate from the heap; here a node's number decides between equal offsets.
   std::sort(parts, end, [](const Part* a, const Part* b) {
     return a->offset != b->offset ? a->offset < b->offset : a->values.id() > b->values.id();
   });
-  // Parts may lie in the memory for the whole already. If none overlap, and no sum is beside them, the whole can be put
+  // Parts may already lie in the memory of the whole. If none overlap and there is no separate sum, the whole is built
   // there.
   bool in_place = !adjoint.sum;
   auto* offsets = tape.template allocate<Index>(count);
@@ -46,7 +46,7 @@ Var<T> assemble(Tape<T>& tape, Adjoint<T>& adjoint, Shape shape) {
   return adjoint.sum ? combine(T(1), adjoint.sum, T(1), whole) : whole;
 }
 
-/// The Var itself if its values are at `destination`, or that is null; else a copy there.
+/// Returns the Var itself if `destination` is null or holds its values already, else a copy there.
 template <class T>
 Var<T> placed(Var<T> var, T* destination) {
   if (destination == nullptr || var.tape().values(var.id()) == destination) return var;
@@ -58,13 +58,16 @@ Var<T> placed(Var<T> var, T* destination) {
 }  // namespace detail
 
 /// Vector-Jacobian products: result[i] = sum over j of (d outputs[j] / d arguments[i])^T cotangents[j], recorded on the
-/// tape. Arguments may be any Vars; each counts as independent of the others. An argument that no output depends on
-/// gets zeros. `destinations`, if not empty, names for each argument memory where its result shall be, which must
-/// outlive the use of the result, or null. Only the first `read` results, and those that have such a place, are
-/// evaluated now, and each other when its values are read: a result that will only be differentiated costs no more than
-/// its record.
-/// @throws ShapeError if a cotangent has not its output's shape, or an operation's contribution not its input's;
-/// ArgumentError if a Var of any of the three is of another tape, none or dropped, or an argument is named twice.
+/// tape. Arguments may be any Vars, and each counts as independent of the others. An argument that no output depends on
+/// gets zeros.
+///
+/// `destinations`, if not empty, holds for each argument a pointer to where its result goes, or null; the memory must
+/// outlive the use of the result. Only the first `read` results, and those with a destination, are evaluated now. The
+/// others are evaluated when their values are read, so a result that is only differentiated costs no more than its
+/// record.
+///
+/// @throws ShapeError if a cotangent does not have its output's shape, or an operation's contribution its input's;
+/// ArgumentError if any Var is empty, dropped or of another tape, or an argument is named twice.
 template <class T>
 void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, std::span<const Var<T>> arguments,
          std::span<Var<T>> result, std::span<T* const> destinations = {},
@@ -72,14 +75,14 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   using NodeId = typename Var<T>::NodeId;
   if (outputs.empty() || arguments.empty() || outputs.size() != cotangents.size() ||
       arguments.size() != result.size() || (!destinations.empty() && destinations.size() != arguments.size())) {
-    throw ArgumentError("vjp: needs outputs with a cotangent each, and arguments with a place for each result");
+    throw ArgumentError("vjp: needs outputs, each with a cotangent, and arguments, each with a place for its result");
   }
   Tape<T>& tape = outputs.front().tape();
   tape.require_nodes("vjp", "output", outputs);
   tape.require_nodes("vjp", "cotangent", cotangents);
   tape.require_nodes("vjp", "argument", arguments);
   const detail::ActiveRange<T> range(tape, outputs, arguments, read);
-  const detail::TapeSetting<T> scope(tape, &Tape<T>::defer, false);  // what it defers ends with it
+  const detail::TapeSetting<T> scope(tape, &Tape<T>::defer, false);  // ends whatever deferral the sweep sets
   detail::NodeTable<T, detail::Adjoint<T>> adjoints(tape, range.first, range.last);
 
   for (std::size_t i = 0; i < destinations.size(); ++i) adjoints[arguments[i].id()].memory = destinations[i];
@@ -111,8 +114,8 @@ void vjp(std::span<const Var<T>> outputs, std::span<const Var<T>> cotangents, st
   }
 }
 
-/// Gradients of a scalar: result[i] = d loss / d arguments[i], recorded on the tape, to be differentiated again.
-/// @throws ShapeError if the loss is not a scalar, and as `vjp`.
+/// Gradients of a scalar: result[i] = d loss / d arguments[i], recorded on the tape, so they can be differentiated
+/// again. @throws ShapeError if the loss is not a scalar, and what `vjp` throws.
 template <class T>
 void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> result) {
   loss.tape().require_nodes("gradient", "loss", loss);
@@ -121,7 +124,7 @@ void gradient(Var<T> loss, std::span<const Var<T>> arguments, std::span<Var<T>> 
   vjp<T>(std::span<const Var<T>>(&loss, 1), std::span<const Var<T>>(&one, 1), arguments, result);
 }
 
-/// The same, as a vector: one Var for each argument. @throws as above.
+/// Gradients of a scalar as a vector, one Var for each argument. @throws as above.
 template <class T>
 std::vector<Var<T>> gradient(Var<T> loss, std::initializer_list<Var<T>> arguments) {
   std::vector<Var<T>> result(arguments.size());

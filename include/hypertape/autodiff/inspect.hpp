@@ -10,19 +10,19 @@
 
 #include "hypertape/autodiff/tape.hpp"
 
-/// What a record looks like, to find faults in it.
+/// Functions that show a record, for finding errors in it.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// What node `id` is: its operation, or "leaf".
+/// The operation of node `id`, or "leaf".
 template <class T>
 const char* name_of(const Tape<T>& tape, typename Tape<T>::NodeId id) {
   const Operation<T>* operation = tape.node(id).operation;
   return operation == nullptr ? "leaf" : operation->name();
 }
 
-/// "12, 13": the numbers of a node's inputs.
+/// The numbers of a node's inputs, as in "12, 13".
 template <class T>
 std::string inputs_of(const Tape<T>& tape, typename Tape<T>::NodeId id) {
   std::string text;
@@ -35,8 +35,8 @@ std::string inputs_of(const Tape<T>& tape, typename Tape<T>::NodeId id) {
 
 }  // namespace detail
 
-/// Writes one line for each node: number, operation, shape, inputs, least and largest value. Values that nobody has
-/// read may not be there yet, and are not computed for this.
+/// Writes one line for each node: number, operation, shape, inputs, smallest and largest value. Values that have not
+/// been read may not exist yet; they are not computed for this.
 template <class T>
 void dump(const Tape<T>& tape, std::ostream& out) {
   const auto column = [&](const std::string& text, int width) { out << std::left << std::setw(width) << text << ' '; };
@@ -70,7 +70,7 @@ void dump(const Tape<T>& tape, std::ostream& out) {
   }
 }
 
-/// Writes the record as a graph in Graphviz's language: `dot -Tsvg`.
+/// Writes the record as a graph in Graphviz format, for `dot -Tsvg`.
 template <class T>
 void dump_graphviz(const Tape<T>& tape, std::ostream& out) {
   out << "digraph tape {\n  node [shape=box];\n";
@@ -82,24 +82,25 @@ void dump_graphviz(const Tape<T>& tape, std::ostream& out) {
   out << "}\n";
 }
 
-/// A value that is NaN or infinite.
+/// A value that is NaN or infinite, and where it was found.
 struct NonFinite {
   std::size_t node;       ///< its number on the tape
-  std::string operation;  ///< that computed it, or "leaf"
-  Shape shape;            ///< of all its values
-  Index element;          ///< the first such, in the order of memory
+  std::string operation;  ///< the operation that computed it, or "leaf"
+  Shape shape;            ///< the shape of the node
+  Index element;          ///< the first such element, in memory order
   double value;           ///< NaN, or an infinity
-  std::string inputs;     ///< numbers of the nodes that it was computed from
+  std::string inputs;     ///< numbers of the nodes it was computed from
 
-  /// "node 12, divide (3, 4) of nodes 10, 11: element 5 is nan".
+  /// Describes it, as in "node 12, divide (3, 4) of nodes 10, 11: element 5 is nan".
   std::string str() const {
     return detail::concat("node ", node, ", ", operation, ' ', shape, inputs.empty() ? "" : " of nodes ", inputs,
                           ": element ", element, " is ", value);
   }
 };
 
-/// The first node, in the order of the record, with a value that is NaN, or infinite too if `infinities`. Gradients are
-/// nodes as well, behind what they are of: the first of these is where a derivative went wrong.
+/// Finds the first node of the record with a value that is NaN or, if `infinities` is true, infinite. Gradients are
+/// nodes too, recorded after what they differentiate: if the first such node is among them, a derivative went wrong
+/// there.
 template <class T>
 std::optional<NonFinite> first_non_finite(const Tape<T>& tape, bool infinities = false) {
   for (typename Tape<T>::NodeId id = 0; id < tape.size(); ++id) {

@@ -8,7 +8,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// Calls use(i, product) for the product of a recorded map with each unit vector, of so many elements.
+/// Calls use(i, product) for the product of a recorded map with each unit vector of length `size`.
 template <class T, class Map, class Use>
 void for_each_unit_vector(Index size, const Map& map, const Use& use) {
   Tensor<T> unit({size});
@@ -21,9 +21,9 @@ void for_each_unit_vector(Index size, const Map& map, const Use& use) {
 
 }  // namespace detail
 
-/// The Jacobian dy/dx (elements of y, elements of x), row-major, elements counted in the order of memory: one sweep is
-/// recorded, forward or in reverse, and computed for as many vectors as the fewer of the two are. Records nothing that
-/// stays.
+/// The Jacobian dy/dx (elements of y, elements of x), row-major, with elements counted in memory order. One sweep is
+/// recorded, forward if x has fewer elements and reverse otherwise, and computed once per element of the smaller side.
+/// The record is dropped again.
 template <class T>
 Tensor<T> jacobian(Var<T> y, Var<T> x) {
   const Index rows = y.size(), columns = x.size();
@@ -41,8 +41,8 @@ Tensor<T> jacobian(Var<T> y, Var<T> x) {
   return result;
 }
 
-/// The Hessian of a scalar (elements of x, elements of x), row-major, elements counted in the order of memory: one
-/// gradient, and a tangent of it for each element. Records nothing that stays. @throws ShapeError if the loss is no
+/// The Hessian of a scalar (elements of x, elements of x), row-major, with elements counted in memory order: one
+/// gradient, and one tangent of it per element. The record is dropped again. @throws ShapeError if the loss is not a
 /// scalar.
 template <class T>
 Tensor<T> hessian(Var<T> loss, Var<T> x) {

@@ -9,18 +9,18 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A linear map that is recorded once, from a leaf whose values change: an application computes what depends on the
-/// leaf again, in the same memory, and nothing else.
+/// A linear map recorded once, from a leaf whose values change. Applying it recomputes only what depends on the leaf,
+/// in the same memory.
 template <class T>
 class RecordedMap {
  public:
-  /// `record(leaf)` gives the map's result, of a leaf of this shape.
+  /// Records the map; `record(leaf)` returns its result for a leaf of this shape.
   template <class Record>
   RecordedMap(Tape<T>& tape, const Shape& shape, const Record& record)
       : values_(tape.template allocate<T>(shape.size())), leaf_(zeros(tape, shape)), result_(record(leaf_)) {}
 
-  /// The result for these values, of the leaf's size, valid until the next call. @throws ArgumentError if the record
-  /// was dropped: its memory may be somebody else's.
+  /// The result for these values, as many as the leaf has; valid until the next call. @throws ArgumentError if the
+  /// record was dropped, as its memory may have been reused.
   const T* operator()(const T* values) const {
     require_recorded();
     std::copy_n(values, leaf_.size(), values_);
@@ -28,7 +28,7 @@ class RecordedMap {
     return leaf_.tape().values(result_.id());
   }
 
-  /// The result as a tensor. @throws ShapeError for values of another shape, naming the map.
+  /// The result as a tensor. @throws ShapeError, naming the map, for values of another shape.
   Tensor<T> apply(const char* name, const Tensor<T>& values) const {
     require_recorded();
     const Shape shape = leaf_.shape();
@@ -52,38 +52,38 @@ class RecordedMap {
 
 }  // namespace detail
 
-/// Products of the Jacobian dy/dx with many vectors: one forward sweep is recorded, of which a product computes only
-/// what depends on the vector.
+/// Products of the Jacobian dy/dx with many vectors. One forward sweep is recorded, and each product computes only what
+/// depends on the vector.
 ///
 ///     const JacobianProduct<double> J(y, x);
 ///     Tensor<double> product = J(direction);
 ///
-/// What was recorded must stay on its tape as long as this is used.
+/// The record must stay on its tape as long as this is used.
 template <class T>
 class JacobianProduct {
  public:
-  /// Records. @throws as `jvp`.
+  /// Records the sweep. @throws what `jvp` throws.
   JacobianProduct(Var<T> y, Var<T> x)
       : map_(x.tape(), x.shape(), [&](Var<T> v) {
           const detail::TapeSetting<T> scope(x.tape(), &Tape<T>::defer, true);
           return jvp(y, x, v);
         }) {}
 
-  /// J v, of y's shape, for v of x's. @throws ShapeError for another shape; ArgumentError if the tape was rewound past
-  /// the record.
+  /// J v, of y's shape, for v of x's shape. @throws ShapeError for another shape; ArgumentError if the tape was rewound
+  /// past the record.
   Tensor<T> operator()(const Tensor<T>& v) const { return map_.apply("JacobianProduct", v); }
-  /// The same for values in memory, valid until the next product.
+  /// The same for values in memory; the result is valid until the next product.
   const T* operator()(const T* v) const { return map_(v); }
 
  private:
   detail::RecordedMap<T> map_;
 };
 
-/// Products of the transposed Jacobian with many vectors, likewise, by one reverse sweep.
+/// Products of the transposed Jacobian with many vectors, by one recorded reverse sweep.
 template <class T>
 class TransposedJacobianProduct {
  public:
-  /// Records. @throws as `vjp`.
+  /// Records the sweep. @throws what `vjp` throws.
   TransposedJacobianProduct(Var<T> y, Var<T> x)
       : map_(y.tape(), y.shape(), [&](Var<T> v) {
           Var<T> result;
@@ -92,9 +92,9 @@ class TransposedJacobianProduct {
           return result;
         }) {}
 
-  /// J^T v, of x's shape, for v of y's. @throws ShapeError for another shape; ArgumentError as JacobianProduct.
+  /// J^T v, of x's shape, for v of y's shape. @throws ShapeError for another shape; ArgumentError like JacobianProduct.
   Tensor<T> operator()(const Tensor<T>& v) const { return map_.apply("TransposedJacobianProduct", v); }
-  /// The same for values in memory, valid until the next product.
+  /// The same for values in memory; the result is valid until the next product.
   const T* operator()(const T* v) const { return map_(v); }
 
  private:

@@ -9,18 +9,22 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 /// Jacobian-vector products: result[j] = sum over i of (d outputs[j] / d arguments[i]) tangents[i], recorded on the
 /// tape. The outputs may themselves be gradients: pushing a tangent through a recorded gradient is *forward over
-/// reverse*, a Hessian-vector product without a graph of a graph. Arguments count as independent of one another; a
-/// tangent that is none counts as zero; an output that depends on no argument gets zeros. `destinations`, if not empty,
-/// names for each output memory where its result shall be, which must outlive the use of the result, or null.
-/// @throws ShapeError if a tangent has not its argument's shape, or an operation's not its output's; ArgumentError if
-/// a Var of any of the three is of another tape or dropped, an output or argument none, or an argument named twice.
+/// reverse*, a Hessian-vector product without a graph of a graph. Arguments count as independent of one another. An
+/// empty tangent counts as zero, and an output that depends on no argument gets zeros.
+///
+/// `destinations`, if not empty, holds for each output a pointer to where its result goes, or null; the memory must
+/// outlive the use of the result.
+///
+/// @throws ShapeError if a tangent does not have its argument's shape, or an operation's tangent its output's;
+/// ArgumentError if any Var is dropped or of another tape, an output or argument is empty, or an argument is named
+/// twice.
 template <class T>
 void jvp(std::span<const Var<T>> outputs, std::span<const Var<T>> arguments, std::span<const Var<T>> tangents,
          std::span<Var<T>> result, std::span<T* const> destinations = {}) {
   using NodeId = typename Var<T>::NodeId;
   if (outputs.empty() || arguments.empty() || arguments.size() != tangents.size() || outputs.size() != result.size() ||
       (!destinations.empty() && destinations.size() != outputs.size())) {
-    throw ArgumentError("jvp: needs arguments with a tangent each, and outputs with a place for each result");
+    throw ArgumentError("jvp: needs arguments, each with a tangent, and outputs, each with a place for its result");
   }
   Tape<T>& tape = outputs.front().tape();
   tape.require_nodes("jvp", "output", outputs);
@@ -83,8 +87,8 @@ Var<T> jvp(Var<T> output, Var<T> argument, Var<T> tangent) {
   return result;
 }
 
-/// Hessian-vector product: (d^2 loss / d argument^2) vector, forward over reverse. @throws as `gradient` and
-/// `jvp`.
+/// Hessian-vector product: (d^2 loss / d argument^2) vector, forward over reverse. @throws what `gradient` and `jvp`
+/// throw.
 template <class T>
 Var<T> hvp(Var<T> loss, Var<T> argument, Var<T> vector) {
   return jvp(gradient(loss, argument), argument, vector);

@@ -7,23 +7,24 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The family of linear operations of one input. A linear map is its own tangent, and its pullback is its adjoint, so
-/// a Map needs no derivatives, only
+/// The family of linear operations of one input. A linear map is its own tangent, and its pullback is its adjoint, so a
+/// Map needs no derivatives, only
 ///
-///     const char *name, *adjoint_name;                 // perhaps static
+///     const char *name, *adjoint_name;                 // may be static
 ///     Shape domain, codomain;
 ///     template <class T>
 ///     void apply(const T* in, T* out) const;           // out (codomain) = A in (domain)
 ///     template <class T>
 ///     void apply_adjoint(const T* in, T* out) const;   // out (domain) = A^T in (codomain)
-///     static constexpr bool cheap = true;              // if both are (Operation::is_cheap)
+///     static constexpr bool cheap = true;              // optional: both are cheap (Operation::is_cheap)
 ///
-/// and both operations, with derivatives of every order, follow. What A depends on (a mask, say) is held constant.
+/// From these follow both operations, with derivatives of every order. Anything A depends on (a mask, say) is held
+/// constant.
 template <class T, class Map, bool Adjoint>
 struct LinearMapOperation final : Operation<T> {
   Map map;  ///< copied with the operation
 
-  /// An operation of this map.
+  /// The operation of this map.
   explicit LinearMapOperation(const Map& map_) : map(map_) {}
 
   const char* name() const override { return Adjoint ? map.adjoint_name : map.name; }
@@ -47,7 +48,7 @@ struct LinearMapOperation final : Operation<T> {
 
 }  // namespace detail
 
-/// Records y = A x, or with Adjoint x = A^T y. @throws ShapeError if the operand is not of the map's shape.
+/// Records y = A x, or with Adjoint x = A^T y. @throws ShapeError if the operand does not have the map's shape.
 template <bool Adjoint = false, class T, class Map>
 Var<T> apply_map(const Map& map, Var<T> x) {
   const Shape& from = Adjoint ? map.codomain : map.domain;

@@ -11,28 +11,29 @@ class TangentSweep;
 template <class T>
 class PullbackSweep;
 
-/// One differentiable operation y = f(x_0, x_1, ...). Deriving from it is all that a new operation takes: `tangent` and
+/// One differentiable operation y = f(x_0, x_1, ...). To add an operation, derive from this class. `tangent` and
 /// `pullback` build their results from other operations, which is what makes derivatives of any order work.
 ///
-/// Objects are copied onto the tape's arena, so they hold sizes and pointers into the tape, never owned memory.
+/// Objects are copied into the tape's arena and never destroyed, so they hold sizes and pointers into the tape, never
+/// owned memory.
 template <class T>
 class Operation {
  public:
-  /// What messages call it.
+  /// The operation's name in messages.
   virtual const char* name() const = 0;
 
   /// Writes f(x_0, x_1, ...) to the output.
   virtual void evaluate(const Evaluation<T>& call) const = 0;
 
-  /// Whether evaluating it takes about as long as reading its inputs: where memory counts, such values are computed
-  /// again rather than kept (`Tape::keep_apart`).
+  /// Whether evaluating it takes about as long as reading its inputs. To save memory, such values are recomputed rather
+  /// than kept (`Tape::keep_apart`).
   virtual bool is_cheap() const { return false; }
 
-  /// y' = sum over i of df/dx_i x_i', of the output's shape, or none if that is zero by construction. Called only if
-  /// some x_i' is not none.
+  /// y' = sum over i of df/dx_i x_i', with the output's shape, or an empty Var if it is zero by construction. Called
+  /// only if some x_i' is not empty.
   virtual Var<T> tangent(const TangentSweep<T>& call) const = 0;
 
-  /// Adds (df/dx_i)^T y_bar, of that input's shape, to the adjoint of each input that needs one.
+  /// Adds (df/dx_i)^T y_bar, with the input's shape, to the adjoint of each input that needs one.
   virtual void pullback(PullbackSweep<T>& call) const = 0;
 
  protected:

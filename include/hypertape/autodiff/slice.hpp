@@ -8,8 +8,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The adjoint of slicing: a tensor that is zero but for parts x_i at given offsets of its memory, which add up where
-/// they overlap. The reverse sweep puts the adjoints of slices together with it.
+/// The adjoint of slicing: a tensor of zeros plus parts x_i at given offsets of its memory, which add up where they
+/// overlap. The reverse sweep uses it to assemble the adjoints of slices.
 template <class T>
 struct Assemble final : Operation<T> {
   const Index* offsets;  ///< ascending
@@ -26,7 +26,7 @@ struct Assemble final : Operation<T> {
       const T* in = call.input(i);
       T* to = out + offsets[i];
       if (written < offsets[i]) std::fill(out + written, to, T(0));
-      if (in == to) {  // evaluated in its place, which overlaps no other
+      if (in == to) {  // evaluated in place, and overlaps no other part
         written = offsets[i] + call.input_shape(i).size();
         continue;
       }
@@ -58,12 +58,12 @@ struct Assemble final : Operation<T> {
   }
 };
 
-/// A stretch of a tensor's memory under a shape of its own; nothing is copied.
+/// A contiguous part of a tensor's memory with its own shape; nothing is copied.
 template <class T>
 struct Slice final : Operation<T> {
-  Index offset;  ///< of the first value, in the input's memory
+  Index offset;  ///< offset of the first value in the input's memory
 
-  /// The stretch that begins at this offset.
+  /// The part that begins at this offset.
   explicit Slice(Index offset_) : offset(offset_) {}
 
   const char* name() const override { return "slice"; }
@@ -76,8 +76,8 @@ struct Slice final : Operation<T> {
   }
 };
 
-/// The shape of what lies in x's memory from `offset` on, if `asked` for: a batch keeps its layout, and its samples
-/// together. @throws ShapeError if x's values would be read in another order than they have.
+/// The shape of x's memory from `offset` on when viewed as `asked`: a batch keeps its layout and its samples. @throws
+/// ShapeError if the view would read x's values in an order other than theirs.
 inline Shape view_shape(const char* operation, const Shape& x, Index offset, const Shape& asked) {
   if ((x.is_row_major() && x.is_batch()) || asked.size() == 1) return asked;
   if (x.is_row_major()) {
@@ -111,9 +111,9 @@ Var<T> Var<T>::slice(Index offset, const Shape& asked) const {
   return tape().alias(detail::Slice<T>(offset), shape, *this, offset);
 }
 
-/// The same values, in the same order, under another shape; nothing is copied. A batch stays a batch, with as many
-/// samples: `reshape(x, {N, 400})` flattens images. @throws ShapeError if the sizes differ, or the values would be read
-/// in another order than they have.
+/// The same values in the same order under another shape; nothing is copied. A batch stays a batch with the same number
+/// of samples: `reshape(x, {N, 400})` flattens images. @throws ShapeError if the sizes differ, or the new shape would
+/// read the values in another order.
 template <class T>
 Var<T> reshape(Var<T> x, const Shape& asked) {
   if (asked.size() != x.size()) {

@@ -11,13 +11,13 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-// Of combine.hpp, which needs the sweeps.
+// Defined in combine.hpp, which needs the sweeps.
 template <class T>
 Var<T> combine(T factor, Var<T> x, T offset = T(-0.0));
 template <class T>
 Var<T> combine(T a_factor, Var<T> a, T b_factor, Var<T> b);
 
-/// A value for each node of a stretch of the tape, in the tape's arena.
+/// A value for each node in a range of the tape, stored in the tape's arena.
 template <class T, class Value>
 class NodeTable {
  public:
@@ -35,7 +35,7 @@ class NodeTable {
   Value* values_;
 };
 
-/// How an input's adjoint grows: a running sum, and parts of it still to be assembled.
+/// How an input's adjoint accumulates: a running sum, and parts that are still to be assembled.
 template <class T>
 struct Adjoint {
   struct Part {
@@ -45,11 +45,11 @@ struct Adjoint {
   };
   Var<T> sum;
   Part* parts = nullptr;
-  T* memory = nullptr;   ///< for the whole, if somebody wants it there or writes parts in place
-  DisjointRanges taken;  ///< stretches of it that have been given away
+  T* memory = nullptr;   ///< memory for the whole, if the caller wants it there or parts are written in place
+  DisjointRanges taken;  ///< ranges of it that are in use
 };
 
-/// A result of a sweep, and the memory where the caller wants its derivative.
+/// A result of a sweep, and the memory in which the caller wants its derivative.
 template <class T>
 struct Destination {
   const T* values;
@@ -57,15 +57,15 @@ struct Destination {
   T* memory;
 };
 
-/// The nodes between a derivative's arguments and its results. A node is active if it depends on an argument; nothing
-/// is followed through an argument, each counts as independent. Results and arguments are nodes of the tape. Of the
-/// arguments, those from number `read` on are ones whose derivatives may never be read.
+/// The nodes between a derivative's arguments and its results, which are nodes of the tape. A node is active if it
+/// depends on an argument. Nothing is followed through an argument, since each counts as independent. The derivatives
+/// of arguments from number `read_arguments` on may never be read.
 template <class T>
 struct ActiveRange {
   using NodeId = typename Var<T>::NodeId;
   NodeId first, last;
   NodeTable<T, bool> argument, active;
-  NodeTable<T, bool> read;  ///< depends on an argument whose derivative is read for sure
+  NodeTable<T, bool> read;  ///< depends on an argument whose derivative will be read
 
   ActiveRange(Tape<T>& tape, std::span<const Var<T>> results, std::span<const Var<T>> arguments,
               std::size_t read_arguments = (std::numeric_limits<std::size_t>::max)())
@@ -99,7 +99,7 @@ struct ActiveRange {
   }
 };
 
-/// A node that still has the values that it was recorded with.
+/// The Var of a node; throws unless the node still has the values it was recorded with.
 template <class T>
 Var<T> unchanged(Tape<T>& tape, typename Var<T>::NodeId id) {
   if (tape.node(id).placed) {
@@ -116,31 +116,31 @@ template <class T>
 class TangentSweep {
  public:
   using NodeId = typename Var<T>::NodeId;  ///< the number of a node
-  /// For the sweep itself.
+  /// Used by the sweep itself.
   TangentSweep(Tape<T>& tape, NodeId id, const detail::ActiveRange<T>& range, detail::NodeTable<T, Var<T>>& tangents,
                std::span<const detail::Destination<T>> destinations)
       : tape_(tape), id_(id), range_(range), tangents_(tangents), destinations_(destinations) {}
 
-  /// Where the derivative is to be recorded.
+  /// The tape on which to record the derivative.
   Tape<T>& tape() const { return tape_; }
   /// The number of inputs of the operation.
   int inputs() const { return tape_.node(id_).inputs; }
   /// The value of input i.
   Var<T> input(int i) const { return Var<T>(tape_, tape_.input(id_, i)); }
-  /// The operation's value. @throws ArgumentError if it was put where `place` said: it may have changed since.
+  /// The operation's value. @throws ArgumentError if it was written to a `place`, as it may have changed since.
   Var<T> output() const { return detail::unchanged(tape_, id_); }
-  /// Its shape.
+  /// The shape of the operation's value.
   Shape output_shape() const { return tape_.node(id_).shape(); }
 
-  /// The tangent of input i, none if it is zero.
+  /// The tangent of input i, empty if it is zero.
   Var<T> tangent(int i) const {
     const NodeId input = tape_.input(id_, i);
     return range_.is_active(input) ? tangents_[input] : Var<T>();
   }
 
-  /// Memory for this operation's tangent, which spares a copy: where the output lies in a result of the sweep, its
-  /// tangent lies in that result's. Null if it lies in none; an operation need not ask. What is put there must be of an
-  /// operation whose derivatives do not read its output.
+  /// Memory for this operation's tangent, which saves a copy: if the output is part of a result of the sweep, this is
+  /// the same part of that result's tangent. Otherwise it is null. An operation need not ask. Only an operation whose
+  /// derivatives do not read its output may write there.
   T* place() const {
     const std::less_equal<const T*> before;
     const auto& own = tape_.node(id_);
@@ -165,39 +165,39 @@ template <class T>
 class PullbackSweep {
  public:
   using NodeId = typename Var<T>::NodeId;  ///< the number of a node
-  /// For the sweep itself.
+  /// Used by the sweep itself.
   PullbackSweep(Tape<T>& tape, NodeId id, Var<T> adjoint, const detail::ActiveRange<T>& range,
                 detail::NodeTable<T, detail::Adjoint<T>>& adjoints)
       : tape_(tape), id_(id), adjoint_(adjoint), range_(range), adjoints_(adjoints) {}
 
-  /// Where the derivative is to be recorded.
+  /// The tape on which to record the derivative.
   Tape<T>& tape() const { return tape_; }
   /// The number of inputs of the operation.
   int inputs() const { return tape_.node(id_).inputs; }
   /// The value of input i.
   Var<T> input(int i) const { return Var<T>(tape_, tape_.input(id_, i)); }
-  /// The operation's value. @throws ArgumentError if it was put where `place` said: it may have changed since.
+  /// The operation's value. @throws ArgumentError if it was written to a `place`, as it may have changed since.
   Var<T> output() const { return detail::unchanged(tape_, id_); }
-  /// Its shape.
+  /// The shape of the operation's value.
   Shape output_shape() const { return tape_.node(id_).shape(); }
-  /// The finished adjoint of the output, of its shape.
+  /// The finished adjoint of the output, with the output's shape.
   Var<T> adjoint() const { return adjoint_; }
 
-  /// Whether input i leads to an argument; its adjoint is not worth recording otherwise. If nobody may ever read it,
-  /// what is recorded next is not evaluated before that.
+  /// Whether input i leads to an argument; if not, recording its adjoint is wasted. If that adjoint may never be read,
+  /// what is recorded next is evaluated only on demand.
   bool needs(int i) const {
     tape_.defer(!range_.is_read(tape_.input(id_, i)));
     return range_.is_active(tape_.input(id_, i));
   }
 
-  /// Memory for a contribution to the adjoint of input i, which spares a copy: if i is a slice, and no argument itself,
-  /// its place in the adjoint of the whole. Null if there is none, or if another contribution came first; an operation
-  /// need not ask. What is put there must be of an operation whose derivatives do not read its output.
+  /// Memory for a contribution to the adjoint of input i, which saves a copy: if i is a slice and not an argument
+  /// itself, this is its part of the whole's adjoint. Null if there is none, or if another contribution came first. An
+  /// operation need not ask. Only an operation whose derivatives do not read its output may write there.
   T* place(int i) {
     const NodeId id = tape_.input(id_, i);
     if (adjoints_[id].sum) return nullptr;
     const bool direct = adjoints_[id].memory != nullptr;
-    if (!direct && range_.argument[id]) return nullptr;  // independent of its whole, whose adjoint is another
+    if (!direct && range_.argument[id]) return nullptr;  // independent of its whole, so the adjoints differ
     const Index begin = direct ? 0 : tape_.node(id).alias_offset;
     if (begin < 0) return nullptr;
     const Range range{begin, begin + tape_.node(id).shape().size()};
@@ -211,8 +211,8 @@ class PullbackSweep {
     return whole.memory + begin;
   }
 
-  /// Adds to the adjoint of input i. @throws ShapeError if the contribution has not the input's shape, ArgumentError if
-  /// it is of another tape.
+  /// Adds to the adjoint of input i. @throws ShapeError if the contribution does not have the input's shape,
+  /// ArgumentError if it is of another tape.
   void add(int i, Var<T> contribution) {
     tape_.require_nodes(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape();
@@ -224,9 +224,9 @@ class PullbackSweep {
     sum = sum ? detail::combine(T(1), sum, T(1), contribution) : contribution;
   }
 
-  /// Adds to the elements from `offset` on of the adjoint of input i. The parts of one input are put together in one
-  /// pass when all are known: the slices of a flat parameter vector cost one copy of it, not one each.
-  /// @throws ShapeError if they reach past the end, ArgumentError for values of another tape.
+  /// Adds to the adjoint of input i, from element `offset` on. All parts of an input are assembled in one pass: the
+  /// slices of a flat parameter vector cost one copy of the vector in total rather than one each. @throws ShapeError if
+  /// the part reaches past the end, ArgumentError for values of another tape.
   void add_part(int i, Index offset, Var<T> contribution) {
     tape_.require_nodes(name(), contribution_role, contribution);
     const Shape& shape = tape_.node(tape_.input(id_, i)).shape();

@@ -20,7 +20,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A number that tells a tape's record from those of all other tapes, and from its own before it was rewound or moved.
+/// A number that distinguishes a tape's record from those of other tapes, and from its own before a rewind or move.
 class Generation {
  public:
   Generation() = default;
@@ -42,7 +42,7 @@ class Generation {
   std::uint32_t value_ = next();
 };
 
-inline const Shape scalar_shape;  ///< of every node that is one number
+inline const Shape scalar_shape;  ///< shared by all scalar nodes
 
 /// The shape of a Var in the tape's memory, valid as long as the Var.
 template <class T>
@@ -52,16 +52,16 @@ const Shape* stored_shape(const Var<T>& var) {
 
 }  // namespace detail
 
-/// The record of a computation: its operations in the order in which they ran, with their values. Values, operations
-/// and what they saved live in one arena, so a tape is a stack: `rewind(mark)` drops all that came after the mark, and
-/// recording again touches the heap no more.
+/// The record of a computation: its operations in execution order, with their values. Values, operations and what they
+/// saved live in one arena, so a tape is a stack: `rewind(mark)` drops everything after the mark, and recording again
+/// no longer touches the heap.
 ///
 ///     Tape<double> tape;
 ///     Var<double> x = tape.leaf(tensor);
 ///     Var<double> y = sum(square(x));
 ///     Var<double> dx = gradient(y, x);   // recorded on the same tape: it can be differentiated again
 ///
-/// A tape is used by one thread at a time. It must not be moved while Vars of it are in use.
+/// Only one thread at a time may use a tape. It must not be moved while its Vars are in use.
 template <class T>
 class Tape {
   static_assert(std::is_floating_point_v<T>, "a tape records floating-point numbers: Tape<float> or Tape<double>");
@@ -72,57 +72,58 @@ class Tape {
   /// One entry of the record.
   struct Node {
     const Operation<T>* operation;  ///< null for a leaf
-    const T* values;                ///< of all elements, in the arena or the caller's memory
-    const Shape* extents;           ///< of the values; nodes of one shape share it
-    std::uint32_t first_input;      ///< where the numbers of its inputs begin, among those of all nodes
-    int inputs;                     ///< how many inputs it has
-    std::uint32_t generation;       ///< of the tape when it was recorded, to tell it from later nodes of its number
-    bool placed = false;            ///< in the caller's memory, which may have changed since it was evaluated
-    bool deferred = false;          ///< not evaluated yet, or forgotten: `values` is when somebody reads
-    bool apart = false;             ///< in the memory that `forget` is about
-    bool exposed = false;           ///< somebody has the address of its values
-    Index alias_offset = -1;        ///< where in its input's values its own begin, if they are a part of these
+    const T* values;                ///< in the arena or in the caller's memory
+    const Shape* extents;           ///< shape of the values; nodes of the same shape may share it
+    std::uint32_t first_input;      ///< where the numbers of its inputs begin in the tape's list of inputs
+    int inputs;                     ///< number of inputs
+    std::uint32_t generation;       ///< the tape's when it was recorded; tells it from later nodes with the same number
+    bool placed = false;            ///< whether its values are in the caller's memory, which may have changed since
+    bool deferred = false;    ///< whether its values are not evaluated yet, or forgotten; reading them evaluates them
+    bool apart = false;       ///< whether its values are in the memory that `forget` gives up
+    bool exposed = false;     ///< whether somebody has the address of its values
+    Index alias_offset = -1;  ///< where its values begin within its input's, if they are part of those; else -1
 
-    /// Of the values.
+    /// The shape of the values.
     const Shape& shape() const { return *extents; }
   };
 
-  /// A height of the stack, to be rewound to.
+  /// A height of the stack, to rewind to.
   struct Mark {
-    std::size_t nodes = 0;      ///< recorded so far
-    std::size_t inputs = 0;     ///< of all nodes so far
+    std::size_t nodes = 0;      ///< nodes recorded so far
+    std::size_t inputs = 0;     ///< inputs of all nodes so far
     detail::Arena::Mark arena;  ///< memory used so far
-    detail::Arena::Mark apart;  ///< likewise, of what can be forgotten
-    /// Of the last node so far: another has taken its place since, unless they agree.
+    detail::Arena::Mark apart;  ///< the same for values that can be forgotten
+    /// The last node's generation; if it differs at the rewind, another node has taken that node's place.
     std::uint32_t generation = 0;
   };
 
   Tape() = default;
-  /// Takes memory from the heap in blocks of this size, or of one tensor where that is larger.
+  /// Takes memory from the heap in blocks of this size; a larger tensor gets a block of its own.
   explicit Tape(std::size_t block_bytes) : arena_(block_bytes), apart_(block_bytes) {}
   /// @{
-  /// Takes the record and the memory of another tape. Vars of either are invalid then.
+  /// Takes over another tape's record and memory. Vars of either tape are then invalid.
   Tape(Tape&&) noexcept = default;
   Tape& operator=(Tape&&) noexcept = default;
   /// @}
 
-  /// A leaf: something that the computation is given. The values are copied.
+  /// Records a leaf, an input of the computation. The values are copied.
   Var<T> leaf(const Tensor<T>& tensor) { return view(tensor.shape(), arena_.copy(tensor.values())); }
 
-  /// A leaf that reads the caller's memory, which must outlive its use and keep its values.
+  /// Records a leaf that reads the caller's memory, which must outlive its use and keep its values.
   Var<T> view(const Shape& shape, const T* values) {
     nodes_.push_back(
         {nullptr, values, shared(shape, {}), static_cast<std::uint32_t>(inputs_.size()), 0, generation_.value()});
     return Var<T>(*this, static_cast<NodeId>(nodes_.size() - 1));
   }
 
-  /// A leaf that reads an Eigen vector (n), or matrix (rows, columns) in memory, without a copy: a batch if it is
-  /// stored by columns, Eigen's default, row-major if by rows. It must outlive the leaf's use and keep its values.
-  /// @throws ShapeError if it is empty, or a block with gaps.
+  /// Records a leaf that reads an Eigen vector (n) or matrix (rows, columns) in memory, without a copy: a batch if it
+  /// is stored by columns, Eigen's default, row-major if by rows. The matrix must outlive the leaf's use and keep its
+  /// values. @throws ShapeError if it is empty, or a block with gaps.
   template <class Derived>
   Var<T> view(const Eigen::DenseBase<Derived>& matrix) {
-    static_assert((Derived::Flags & Eigen::DirectAccessBit) != 0 && std::is_same_v<typename Derived::Scalar, T>,
-                  "a view is of a matrix of this scalar type in memory; of an expression, take tape.leaf(Tensor(...))");
+    static_assert(
+        (Derived::Flags & Eigen::DirectAccessBit) != 0 && std::is_same_v<typename Derived::Scalar, T>,
+        "Tape::view needs a matrix of this scalar type in memory; for an expression, use tape.leaf(Tensor(...))");
     const Derived& own = matrix.derived();
     const Index rows = own.rows(), columns = own.cols(), inner = Derived::IsRowMajor ? columns : rows;
     if (own.innerStride() != 1 || (rows > 1 && columns > 1 && own.outerStride() != inner)) {
@@ -132,18 +133,18 @@ class Tape {
     return view(Derived::IsRowMajor ? Shape{rows, columns} : Shape::batch(rows, columns), own.data());
   }
 
-  /// A leaf filled with one value.
+  /// Records a leaf filled with one value.
   Var<T> full(const Shape& shape, T value) {
     T* values = arena_.template allocate<T>(shape.size());
     std::fill_n(values, shape.size(), value);
     return view(shape, values);
   }
-  /// A scalar leaf.
+  /// Records a scalar leaf.
   Var<T> scalar(T value) { return full(Shape{}, value); }
 
-  /// Evaluates an operation and records it; `memory`, if given, is where its values go, and must outlive their use. The
-  /// caller may change them later, so that such an operation cannot read its output in a derivative's sweep.
-  /// @throws ArgumentError if an input is none, of another tape, or was dropped by `rewind`.
+  /// Evaluates an operation and records it. The values go to `memory`, if given, which must outlive their use. The
+  /// caller may change them later, so the derivatives of such an operation cannot read its output. @throws
+  /// ArgumentError if an input is empty, of another tape, or was dropped by `rewind`.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs, T* memory = nullptr) {
     require_nodes(operation.name(), "operand", inputs);
@@ -156,13 +157,13 @@ class Tape {
     if (!deferring_) evaluate(out.id());
     return out;
   }
-  /// The same for inputs given one by one, in memory of the tape's.
+  /// The same for inputs in braces, with the values in the tape's memory.
   template <class Op>
   Var<T> apply(const Op& operation, const Shape& shape, std::initializer_list<Var<T>> inputs) {
     return apply(operation, shape, std::span<const Var<T>>(inputs.begin(), inputs.size()));
   }
 
-  /// Records an operation whose output is a part of its input's memory: nothing is evaluated.
+  /// Records an operation whose output is part of its input's memory; nothing is evaluated.
   template <class Op>
   Var<T> alias(const Op& operation, const Shape& shape, Var<T> input, Index offset) {
     require_nodes(operation.name(), "operand", input);
@@ -175,19 +176,20 @@ class Tape {
     return out;
   }
 
-  /// The values of node `id`, which are computed now if that was deferred. What can be forgotten may move.
+  /// The values of node `id`; evaluates them if that was deferred. The address may change if the values can be
+  /// forgotten.
   const T* values(NodeId id) {
     if (nodes_[id].deferred) evaluate(id);
     return nodes_[id].values;
   }
-  /// The same for somebody who keeps the address.
+  /// The same for a caller that keeps the address.
   const T* exposed_values(NodeId id) {
     nodes_[id].exposed = true;
     return values(id);
   }
 
-  /// Tells that the caller has changed the values of a leaf: what depends on them is computed again, where it is, when
-  /// somebody reads it.
+  /// Declares that the caller has changed a leaf's values: whatever depends on them is recomputed, in place, when it is
+  /// read.
   void renew(NodeId leaf) {
     const detail::Arena::Mark before = arena_.mark();
     auto* changed = arena_.template allocate<bool>(static_cast<Index>(nodes_.size() - leaf));
@@ -202,26 +204,26 @@ class Tape {
     arena_.rewind(before);
   }
 
-  /// Operations that are recorded from now on are evaluated when somebody reads their values, or at once. The memory
-  /// for the values is taken either way. Returns what was set.
+  /// Sets whether operations recorded from now on are evaluated when their values are read rather than at once. Memory
+  /// for the values is allocated either way. Returns the previous setting.
   bool defer(bool deferring) { return std::exchange(deferring_, deferring); }
 
-  /// Large values of cheap operations (`Operation::is_cheap`) that are recorded from now on go to memory of their own,
-  /// or no longer. Returns what was set.
+  /// Sets whether large values of cheap operations (`Operation::is_cheap`) recorded from now on go to separate memory.
+  /// Returns the previous setting.
   bool keep_apart(bool apart) { return std::exchange(keeping_apart_, apart); }
 
-  /// Whether nobody has the address of values that nodes first .. last - 1 have apart.
+  /// Whether nobody has the address of the separately stored values of nodes first .. last - 1.
   bool can_forget(NodeId first, NodeId last) const {
     return std::none_of(nodes_.begin() + first, nodes_.begin() + last,
                         [](const Node& node) { return node.apart && node.exposed; });
   }
-  /// Gives up the values that nodes first .. last - 1 have apart, whose memory others may use. Before somebody reads
-  /// them, `bring_back` must be called.
+  /// Gives up the separately stored values of nodes first .. last - 1, so that their memory can be reused. Call
+  /// `bring_back` before anybody reads them.
   void forget(NodeId first, NodeId last) {
     for (NodeId id = first; id < last; ++id) nodes_[id].deferred |= nodes_[id].apart;
   }
-  /// Takes memory for what `forget` was told to give up, as when it was recorded. The values are computed again when
-  /// somebody reads them, to the same bits.
+  /// Allocates memory for the values that `forget` gave up, as when they were recorded. They are recomputed when read,
+  /// with the same bits.
   void bring_back(NodeId first, NodeId last) {
     for (NodeId id = first; id < last; ++id) {
       Node& node = nodes_[id];
@@ -231,11 +233,12 @@ class Tape {
     }
   }
 
-  /// @throws ArgumentError, which names the operation and what the Vars are to it, unless all are nodes of this tape.
+  /// Requires all Vars to be nodes of this tape. @throws ArgumentError otherwise, naming the operation and the Vars'
+  /// role.
   void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
     for (const Var<T>& var : vars) {
       if (!var || &var.tape() != this) {
-        throw ArgumentError(operation, ": every ", role, " must be recorded on one and the same tape");
+        throw ArgumentError(operation, ": every ", role, " must be recorded on the same tape");
       }
       if (!var.is_recorded()) {
         throw ArgumentError(operation, ": one ", role, " was dropped when the tape was rewound");
@@ -247,28 +250,28 @@ class Tape {
     require_nodes(operation, role, std::span<const Var<T>>(&var, 1));
   }
 
-  /// Memory that lives as long as what is recorded now: for what an operation saves for its derivatives.
+  /// Allocates memory that lives as long as what is recorded now, for what an operation saves for its derivatives.
   template <class U>
   U* allocate(Index count) {
     return arena_.template allocate<U>(count);
   }
 
-  /// The present height of the stack.
+  /// The current height of the stack.
   Mark mark() const {
     return {nodes_.size(), inputs_.size(), arena_.mark(), apart_.mark(), nodes_.empty() ? 0 : nodes_.back().generation};
   }
 
-  /// Drops all that was recorded since the mark, and keeps the memory. Vars recorded since are invalid.
-  /// @throws ArgumentError if the tape is shorter than the mark, or was rewound past it and has grown again.
+  /// Drops everything recorded since the mark but keeps the memory. Vars recorded since then are invalid. @throws
+  /// ArgumentError if the tape is shorter than the mark, or was rewound past it and has grown again.
   void rewind(const Mark& mark) {
     if (mark.nodes > nodes_.size()) {
-      throw ArgumentError("Tape: rewound to a mark of ", mark.nodes, " nodes, it has ", nodes_.size());
+      throw ArgumentError("Tape: cannot rewind to a mark of ", mark.nodes, " nodes, the tape has ", nodes_.size());
     }
     if (mark.nodes > 0 && nodes_[mark.nodes - 1].generation != mark.generation) {
-      throw ArgumentError("Tape: rewound to a mark of ", mark.nodes, " nodes, others than it has now");
+      throw ArgumentError("Tape: cannot rewind to a mark of ", mark.nodes, " nodes, which have been replaced since");
     }
     if (mark.arena.allocations > arena_.mark().allocations) {
-      throw ArgumentError("Tape: rewound to a mark that lies above the memory in use");
+      throw ArgumentError("Tape: cannot rewind to a mark above the memory in use");
     }
     most_nodes_ = (std::max)(most_nodes_, nodes_.size());
     most_inputs_ = (std::max)(most_inputs_, inputs_.size());
@@ -278,7 +281,7 @@ class Tape {
     arena_.rewind(mark.arena);
     apart_.rewind(mark.apart);
   }
-  /// Drops the whole record, and keeps the memory.
+  /// Drops the whole record but keeps the memory.
   void reset() { rewind(Mark{}); }
 
   /// The number of nodes.
@@ -288,32 +291,32 @@ class Tape {
   /// The number of the node that is input i of node `id`.
   NodeId input(NodeId id, int i) const { return inputs_[nodes_[id].first_input + static_cast<std::uint32_t>(i)]; }
 
-  /// Bytes that the record takes.
+  /// Bytes used by the record.
   std::size_t used_bytes() const {
     return arena_.used_bytes() + apart_.used_bytes() + nodes_.size() * sizeof(Node) + inputs_.size() * sizeof(NodeId);
   }
 
-  /// Bytes that the tape holds, used or not.
+  /// Bytes held by the tape, used or not.
   std::size_t reserved_bytes() const {
     return arena_.reserved_bytes() + apart_.reserved_bytes() + nodes_.capacity() * sizeof(Node) +
            inputs_.capacity() * sizeof(NodeId);
   }
 
-  /// What the tape's own lists, which double as they grow, would hold beside the arena if the highest record so far had
-  /// stood on so many more of the given height.
+  /// Predicts the bytes that the tape's own lists, which double as they grow, would hold beside the arena if `more`
+  /// records of this height were added below the highest record so far.
   std::size_t predicted_list_bytes(const Mark& height, std::size_t more) const {
     return std::bit_ceil(most_nodes_ + more * height.nodes) * sizeof(Node) +
            std::bit_ceil(most_inputs_ + more * height.inputs) * sizeof(NodeId);
   }
-  /// Where values, operations and what they saved lie.
+  /// The memory of values, operations and what they saved.
   detail::Arena& arena() { return arena_; }
-  /// Where values lie that can be forgotten.
+  /// The memory of values that can be forgotten.
   detail::Arena& apart() { return apart_; }
 
  private:
-  static constexpr Index large = 4096;  // values: of a tensor that is worth forgetting
+  static constexpr Index large = 4096;  // number of values from which a tensor is worth forgetting
 
-  /// A value in the caller's memory may change, and what is computed from it must not be computed again.
+  /// Values in the caller's memory may change, so nothing computed from them may be recomputed later.
   template <class Op>
   bool is_kept_apart(const Op& operation, const Shape& shape, std::span<const Var<T>> inputs) const {
     return keeping_apart_ && shape.size() >= large && operation.is_cheap() &&
@@ -323,8 +326,8 @@ class Tape {
            });
   }
 
-  /// Inputs first: an operation need not read them (a slice does not). What waits for its inputs is on a list, as a
-  /// chain of forgotten values may be longer than a thread's stack is deep.
+  /// Evaluates inputs first, since an operation need not read them itself (a slice does not). Nodes that wait for
+  /// inputs are on a list, as a chain of forgotten values may be deeper than a thread's stack allows.
   void evaluate(NodeId id) {
     const std::size_t bottom = waiting_.size();
     try {
@@ -340,7 +343,7 @@ class Tape {
       throw;
     }
   }
-  /// Puts inputs that are not evaluated on the list; returns whether there are any.
+  /// Puts unevaluated inputs on the list; returns whether there were any.
   bool wait_for_inputs(NodeId id) {
     const std::size_t before = waiting_.size();
     for (int i = 0; i < nodes_[id].inputs; ++i) {
@@ -351,12 +354,12 @@ class Tape {
   void evaluate_alone(NodeId id) {
     const detail::Arena::Mark before_scratch = arena_.mark();
     const Node& node = nodes_[id];
-    node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // the tape's, or meant for it
+    node.operation->evaluate(Evaluation<T>(*this, id, const_cast<T*>(node.values)));  // memory that it may write
     arena_.rewind(before_scratch);
     nodes_[id].deferred = false;
   }
 
-  /// The shape in the tape's memory, or that of an input, which lives as long.
+  /// The shape in the tape's memory, or an equal shape of an input, which lives as long.
   const Shape* shared(const Shape& shape, std::span<const Var<T>> inputs) {
     const auto same = [&](const Shape& other) { return other == shape && other.layout() == shape.layout(); };
     if (same(detail::scalar_shape)) return &detail::scalar_shape;
@@ -379,15 +382,15 @@ class Tape {
   detail::Arena arena_, apart_;
   std::vector<Node> nodes_;
   std::vector<NodeId> inputs_;
-  std::vector<NodeId> waiting_;                   // of `evaluate`
-  std::size_t most_nodes_ = 0, most_inputs_ = 0;  // ever, of what has been rewound
+  std::vector<NodeId> waiting_;                   // nodes that `evaluate` is working on
+  std::size_t most_nodes_ = 0, most_inputs_ = 0;  // the most there were before any rewind
   bool deferring_ = false, keeping_apart_ = false;
   detail::Generation generation_;
 };
 
 namespace detail {
 
-/// `defer` or `keep_apart` of a tape, until it goes out of scope, also by an exception.
+/// Sets `defer` or `keep_apart` of a tape until the end of the scope, even if an exception ends it.
 template <class T>
 class TapeSetting {
  public:
@@ -403,7 +406,7 @@ class TapeSetting {
   bool before_;
 };
 
-/// Rewinds a tape to where it is now when it goes out of scope, also by an exception.
+/// Rewinds a tape to its current height at the end of the scope, even if an exception ends it.
 template <class T>
 class RewindScope {
  public:
@@ -423,7 +426,7 @@ class RewindScope {
 template <class T>
 class Evaluation {
  public:
-  /// For the tape itself.
+  /// Used by the tape itself.
   Evaluation(Tape<T>& tape, typename Var<T>::NodeId id, T* output) : tape_(tape), id_(id), output_(output) {}
 
   /// The number of inputs.

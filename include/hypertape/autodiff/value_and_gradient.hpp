@@ -8,18 +8,18 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The value of a scalar function, and its gradient: of the argument's shape, or one for each of several arguments.
+/// A scalar function's value and its gradient: one of the argument's shape, or one for each of several arguments.
 template <class T, class Gradient = Tensor<T>>
 struct ValueAndGradient {
   T value;            ///< f(x)
   Gradient gradient;  ///< df/dx
 };
 
-/// Of a function of one Var that returns a scalar, at x, without a tape of the caller's:
+/// Computes the value and gradient of a function at x; it takes one Var and returns a scalar. No tape is needed:
 ///
 ///     auto [value, gradient] = value_and_gradient([](auto x) { return sum(square(x)); }, tensor);
 ///
-/// @throws ShapeError if the function's value is no scalar.
+/// @throws ShapeError if the function's value is not a scalar.
 template <class T, std::invocable<Var<T>> Function>
 ValueAndGradient<T> value_and_gradient(const Function& f, const Tensor<T>& x) {
   Tape<T> tape;
@@ -28,7 +28,7 @@ ValueAndGradient<T> value_and_gradient(const Function& f, const Tensor<T>& x) {
   return {value.item(), slope.value()};
 }
 
-/// The same of a function of a span of Vars, one for each tensor.
+/// The same for a function of a span of Vars, one for each tensor.
 template <class T, std::invocable<std::span<const Var<T>>> Function>
 ValueAndGradient<T, std::vector<Tensor<T>>> value_and_gradient(const Function& f, const std::vector<Tensor<T>>& x) {
   Tape<T> tape;

@@ -9,29 +9,29 @@ namespace hypertape::inline HYPERTAPE_ABI {
 template <class T>
 class Tape;
 
-/// A value recorded on a tape: a handle to one node, cheap to copy. It is valid until its tape is rewound past it, or
-/// moved from; every use of it then throws an ArgumentError (but see HYPERTAPE_CHECK_VARS in core/config.hpp). A
-/// default-constructed Var is *none*, the symbolic zero of tangents and adjoints.
+/// A value recorded on a tape: a handle to one node, cheap to copy. It is valid until its tape is rewound past it or
+/// moved from; any later use throws an ArgumentError (but see HYPERTAPE_CHECK_VARS in core/config.hpp). A
+/// default-constructed Var is *empty*; as a tangent or adjoint it stands for zero.
 template <class T>
 class Var {
  public:
   using NodeId = std::uint32_t;  ///< the number of a node on its tape
 
   Var() = default;
-  /// Node `id` of this tape, as it is now.
+  /// Refers to node `id` of this tape as it is now.
   Var(Tape<T>& tape, NodeId id) : tape_(&tape), id_(id), generation_(tape.node(id).generation) {}
 
-  /// Whether it is a node: false for none.
+  /// Whether it refers to a node: false if empty.
   explicit operator bool() const { return tape_ != nullptr; }
 
-  /// Where it is recorded. @throws ArgumentError if the Var is none, as everything below but `id`.
+  /// The tape it is recorded on. @throws ArgumentError if the Var is empty, like everything below but `id`.
   Tape<T>& tape() const {
     if (tape_ == nullptr) throw ArgumentError("Var: a default-constructed Var has no tape and no value");
     return *tape_;
   }
   /// The number of its node.
   NodeId id() const { return id_; }
-  /// Whether its node is still on the tape. @throws ArgumentError if the Var is none.
+  /// Whether its node is still on the tape. @throws ArgumentError if the Var is empty.
   bool is_recorded() const { return id_ < tape().size() && tape().node(id_).generation == generation_; }
 
   /// The shape of its value.
@@ -44,11 +44,11 @@ class Var {
     return own.deferred || own.apart ? tape().exposed_values(id_) : own.values;
   }
 
-  /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. This is how a
-  /// network's weights are read from a flat vector. Of a batch, a range of features for all samples. A member, as
-  /// std::slice is a class: `slice(x, ...)` would be ambiguous beside `using namespace std`. Defined in
-  /// autodiff/slice.hpp. @throws ShapeError if they reach past the end, or would be read in another order than they
-  /// have.
+  /// The values from `offset` on, in memory order, as a tensor of the given shape; nothing is copied. Use it to read a
+  /// network's weights from a flat vector. For a batch, the slice is a range of features for all samples. It is a
+  /// member because std::slice is a class: `slice(x, ...)` would be ambiguous with `using namespace std`. Defined in
+  /// autodiff/slice.hpp. @throws ShapeError if the slice reaches past the end, or would read the values in another
+  /// order.
   Var slice(Index offset, const Shape& shape) const;
 
   /// A copy of the values.
@@ -60,7 +60,7 @@ class Var {
     detail::require_batch("Var::matrix", "the value", shape());
     return {data(), shape()[0], shape().features()};
   }
-  /// A row-major value as an Eigen matrix (axis 0, all others), likewise. @throws ShapeError if its samples are
+  /// A row-major value as an Eigen matrix (axis 0, all others), without a copy. @throws ShapeError if its samples are
   /// innermost.
   Eigen::Map<const typename Tensor<T>::RowMajorMatrix> row_major_matrix() const {
     detail::require_row_major("Var::row_major_matrix", "the value", shape());
@@ -74,7 +74,7 @@ class Var {
   }
 
  private:
-  /// To be read at once: unlike `data`, which is there for as long as the Var.
+  /// The values for immediate reading, whereas those of `data` stay as long as the Var.
   const T* values() const {
     const auto& own = node();
     return own.deferred ? tape().values(id_) : own.values;
@@ -88,7 +88,7 @@ class Var {
 
   Tape<T>* tape_ = nullptr;
   NodeId id_ = 0;
-  std::uint32_t generation_ = 0;  // of the node: another has taken its number since, unless they agree
+  std::uint32_t generation_ = 0;  // the node's; differs from the tape's if another node has taken its number
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

@@ -17,7 +17,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// Memory from the heap, uninitialized on purpose: pages that are never used are never backed.
+/// A heap block, left uninitialized on purpose: the system never backs pages that are never touched.
 class HeapBlock {
  public:
   explicit HeapBlock(std::size_t bytes)
@@ -44,25 +44,25 @@ class HeapBlock {
   std::size_t size_;
 };
 
-/// A stack of raw memory. `allocate` moves a pointer; `rewind(mark)` gives back everything allocated since the mark
-/// was taken, and keeps the blocks for the next use: in a steady state nothing reaches the heap. It holds at most about
-/// twice what its highest stack took, whatever the sizes before were (`detail::BlockStack`). Destructors are not run,
-/// so only trivially destructible types may live here.
+/// A stack of raw memory. `allocate` moves a pointer; `rewind(mark)` frees everything allocated since the mark but
+/// keeps the blocks for reuse, so that repeated work soon stops touching the heap. The arena holds at most about twice
+/// the bytes of its highest stack, whatever the sizes of earlier allocations (`detail::BlockStack`). Destructors are
+/// not run, so only trivially destructible types may live here.
 class Arena {
  public:
   using Mark = detail::BlockStack<detail::HeapBlock>::Mark;  ///< a height of the stack
 
-  /// An allocation, as `trace` tells of it.
+  /// An allocation as `trace` records it.
   struct Allocation {
-    std::size_t bytes;   ///< as rounded up
-    std::size_t height;  ///< allocations on the stack before it
+    std::size_t bytes;   ///< rounded up for alignment
+    std::size_t height;  ///< number of allocations below it on the stack
   };
 
-  /// Takes memory from the heap in blocks of this many bytes, or of one allocation where that is larger.
+  /// Takes memory from the heap in blocks of `block_bytes`; a larger allocation gets a block of its own size.
   explicit Arena(std::size_t block_bytes = std::size_t{1} << 20) : stack_(block_bytes) {}
 
-  /// Uninitialized memory for `count` values, 64-byte aligned unless they are few, as a scalar's. @throws
-  /// std::bad_alloc if it cannot be had.
+  /// Returns uninitialized memory for `count` values, aligned to 64 bytes, or to 8 if it takes at most 128 bytes (a
+  /// scalar, say). @throws std::bad_alloc if memory runs out.
   template <class T>
   T* allocate(Index count) {
     if (count < 0 || static_cast<std::size_t>(count) > most_bytes / sizeof(T)) throw std::bad_array_new_length();
@@ -74,7 +74,7 @@ class Arena {
     return static_cast<T*>(static_cast<void*>(stack_.top_block().data() + offset));
   }
 
-  /// A copy of the values that lives as long as the arena's current stack.
+  /// Copies the values into the arena; the copy lives until a rewind past it.
   template <class T>
   T* copy(std::span<const T> values) {
     T* memory = allocate<T>(static_cast<Index>(values.size()));
@@ -82,24 +82,24 @@ class Arena {
     return memory;
   }
 
-  /// The present height of the stack.
+  /// The current height of the stack.
   Mark mark() const { return stack_.mark(); }
-  /// Gives back all that was allocated since the mark.
+  /// Frees everything allocated since the mark.
   void rewind(const Mark& mark) { stack_.rewind(mark); }
 
-  /// Whether this is an address in one of the blocks.
+  /// Whether the address lies in one of the blocks.
   bool contains(const void* address) const {
     return std::ranges::any_of(stack_.blocks(), [&](const HeapBlock& block) { return block.contains(address); });
   }
 
-  /// Bytes in use, with what is left over at the ends of full blocks.
+  /// Bytes in use, including what is left over at the ends of full blocks.
   std::size_t used_bytes() const { return stack_.used_bytes(); }
   /// Bytes taken from the heap: what this arena costs the process.
   std::size_t reserved_bytes() const { return stack_.reserved_bytes(); }
-  /// Bytes of a block, as the constructor was told.
+  /// The block size given to the constructor.
   std::size_t block_bytes() const { return stack_.block_bytes(); }
 
-  /// Appends every allocation to this list from now on; null ends that. It is how memory is forecast (ArenaForecast).
+  /// Appends every allocation from now on to `list`, until called with null. ArenaForecast uses this to predict memory.
   void trace(std::vector<Allocation>* list) { trace_ = list; }
 
  private:

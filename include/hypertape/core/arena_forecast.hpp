@@ -9,14 +9,14 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The allocations of some work, and the heights of the stack before and after it.
+/// The allocations of a piece of work, and the heights of the stack before and after it.
 struct ArenaTrace {
-  std::vector<Arena::Allocation> allocations;  ///< in their order
+  std::vector<Arena::Allocation> allocations;  ///< in order
   std::size_t before = 0;                      ///< allocations on the stack when the work began
-  std::size_t after = 0;                       ///< and when it ended
+  std::size_t after = 0;                       ///< allocations on the stack when it ended
 };
 
-/// What work() allocates from the arena.
+/// Runs work() and records what it allocates from the arena.
 template <class Work>
 ArenaTrace trace(Arena& arena, const Work& work) {
   ArenaTrace result;
@@ -33,16 +33,16 @@ ArenaTrace trace(Arena& arena, const Work& work) {
   return result;
 }
 
-/// What a new arena would hold after work that was traced, to the byte and without taking the memory: the same
-/// bookkeeping, on blocks that are sizes alone.
+/// Predicts, to the byte, what a new arena would hold after traced work, without taking the memory: it does the same
+/// bookkeeping on blocks that have a size but no storage.
 class ArenaForecast {
  public:
-  /// As for Arena.
+  /// Forecasts an arena with blocks of this size.
   explicit ArenaForecast(std::size_t block_bytes) : stack_(block_bytes) {}
 
-  /// Does the work again, on top of what is on the stack.
+  /// Repeats the work's allocations on top of the current stack.
   void repeat(const ArenaTrace& work) {
-    const std::size_t bottom = marks_.size() - work.before;  // work that ends lower than it began may wrap around
+    const std::size_t bottom = marks_.size() - work.before;  // may wrap below 0 if the work ends lower than it began
     for (const Arena::Allocation& allocation : work.allocations) {
       rewind(bottom + allocation.height);
       marks_.push_back(stack_.mark());
@@ -51,16 +51,16 @@ class ArenaForecast {
     rewind(bottom + work.after);
   }
 
-  /// Takes all allocations but so many off the stack.
+  /// Rewinds the stack to this many allocations.
   void rewind(std::size_t allocations) {
     if (allocations >= marks_.size()) return;
     stack_.rewind(marks_[allocations]);
     marks_.resize(allocations);
   }
-  /// The allocations on the stack.
+  /// The number of allocations on the stack.
   std::size_t allocations() const { return marks_.size(); }
 
-  /// Bytes that the arena would hold.
+  /// Bytes the arena would hold.
   std::size_t reserved_bytes() const { return stack_.reserved_bytes(); }
 
  private:
@@ -75,7 +75,7 @@ class ArenaForecast {
   using Stack = detail::BlockStack<Block>;
 
   Stack stack_;
-  std::vector<Stack::Mark> marks_;  // before each allocation on the stack
+  std::vector<Stack::Mark> marks_;  // the height before each allocation on the stack
 };
 
 }  // namespace detail

@@ -11,25 +11,25 @@
 
 #include "hypertape/core/error.hpp"
 
-/// Settings in words, for files and command lines: `momentum=0.9,weight_decay=5e-4`, `flip,crop=4`.
+/// Settings as text, for files and command lines: `momentum=0.9,weight_decay=5e-4`, `flip,crop=4`.
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// A name, and what it is set to.
+/// A name and its value.
 template <class T>
 struct Assignment {
   std::string name;        ///< never empty
-  std::optional<T> value;  ///< nothing for a name that stands alone
+  std::optional<T> value;  ///< empty for a name that stands alone
 };
 
-/// The fewest digits that are read back to the same bits.
+/// Writes a number with the fewest digits that read back to the same bits.
 template <class T>
 std::string shortest_text(T value) {
   char digits[32];
   return {std::begin(digits), std::to_chars(std::begin(digits), std::end(digits), value).ptr};
 }
 
-/// What these words set, in their order. @throws ArgumentError naming a part that is neither NAME nor NAME=NUMBER, or a
-/// name that is there twice.
+/// Parses comma-separated settings, in order. @throws ArgumentError naming a part that is neither NAME nor NAME=NUMBER,
+/// or a name that is given twice.
 template <class T>
 std::vector<Assignment<T>> assignments_from_text(std::string_view text) {
   std::vector<Assignment<T>> all;
@@ -44,7 +44,7 @@ std::vector<Assignment<T>> assignments_from_text(std::string_view text) {
       const auto [next, error] = std::from_chars(part.data() + equals + 1, part.data() + part.size(), *one.value);
       if (error != std::errc() || next != part.data() + part.size()) one.name.clear();
     }
-    if (one.name.empty()) refuse("'", part, "' is no NAME=NUMBER");
+    if (one.name.empty()) refuse("'", part, "' is not NAME=NUMBER");
     if (std::ranges::find(all, one.name, &Assignment<T>::name) != all.end()) refuse(one.name, " is given twice");
     all.push_back(std::move(one));
     at = end + 1;

@@ -9,7 +9,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Axes of a shape by number: one, `{0, 2}`, or counted from the last, `-1`; at most five.
+/// Axes of a shape by number: one axis, several (`{0, 2}`), or counted from the last (`-1`); at most five.
 class Axes {
  public:
   /// @{
@@ -20,7 +20,7 @@ class Axes {
   explicit Axes(const detail::ShortList<int>& axes) : axes_(axes) {}
   /// @}
 
-  /// As they were given.
+  /// The axes as given.
   std::span<const int> values() const { return axes_; }
 
  private:
@@ -29,7 +29,7 @@ class Axes {
 
 namespace detail {
 
-/// The axis, counted from 0. @throws ShapeError, naming the operation, if the shape does not have it.
+/// Returns the axis counted from 0. @throws ShapeError, naming the operation, if the shape has no such axis.
 inline int checked_axis(const char* operation, const Shape& shape, int axis) {
   if (axis < -shape.rank() || axis >= shape.rank()) {
     throw ShapeError(operation, ": ", shape, " has no axis ", axis);
@@ -37,8 +37,8 @@ inline int checked_axis(const char* operation, const Shape& shape, int axis) {
   return axis < 0 ? axis + shape.rank() : axis;
 }
 
-/// The axes, counted from 0. @throws ShapeError, naming the operation, if the shape does not have one of them, or one
-/// is named twice.
+/// Returns the axes counted from 0. @throws ShapeError, naming the operation, if the shape lacks one of them or one is
+/// named twice.
 inline ShortList<int> checked_axes(const char* operation, const Shape& shape, const Axes& axes) {
   ShortList<int> checked;
   for (const int axis : axes.values()) {
@@ -51,21 +51,21 @@ inline ShortList<int> checked_axes(const char* operation, const Shape& shape, co
   return checked;
 }
 
-/// The shape with another extent of one axis.
+/// The shape with this extent on one axis.
 inline Shape with_extent(const Shape& shape, int axis, Index extent) {
   Extents extents(shape.extents());
   extents[static_cast<std::size_t>(axis)] = extent;
   return Shape(extents, shape.layout());
 }
 
-/// The shape with these axes reduced to 1. @throws ShapeError as `checked_axes`.
+/// The shape with these axes reduced to extent 1. @throws what `checked_axes` throws.
 inline Shape reduced_shape(const char* operation, const Shape& shape, const Axes& axes) {
   Shape reduced = shape;
   for (const int axis : checked_axes(operation, shape, axes)) reduced = with_extent(reduced, axis, 1);
   return reduced;
 }
 
-/// The shape without these axes: a batch as long as it keeps its axis of samples, else row-major.
+/// The shape without these axes. It stays a batch while it keeps its axis of samples, and is row-major otherwise.
 inline Shape dropped_shape(const char* operation, const Shape& shape, const Axes& axes) {
   const ShortList<int> gone = checked_axes(operation, shape, axes);
   const auto stays = [&](int axis) { return std::find(gone.begin(), gone.end(), axis) == gone.end(); };

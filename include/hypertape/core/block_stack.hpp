@@ -9,30 +9,30 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// Where the allocations of a stack go: into blocks, which are added as it grows and kept when it shrinks. A Block is
-/// made of its size in bytes and tells it as `size()`; nothing else is asked of it, so that memory can also be
-/// forecast.
+/// A stack of allocations in blocks, which are added as the stack grows and kept when it shrinks. A Block is
+/// constructed from its size in bytes and returns it as `size()`; nothing else is required of it, so a forecast can use
+/// blocks without storage.
 ///
-/// A free block that is too small for the allocation whose turn it is goes back, and a new block is taken only when no
-/// free one is left. Of blocks in use, one was left only because the next allocation did not fit into its rest: its
-/// size is less than what is used of it and of the next. So all blocks together have less than twice the bytes of the
-/// highest stack so far, and one block more, whatever the sizes before were; and work that is repeated comes to rest.
+/// A free block too small for the next allocation is returned to the heap, and a new block is taken only when no free
+/// one is left. A block in use was left only because the next allocation did not fit into the rest of it: its size is
+/// less than the bytes used in it plus that allocation. So all blocks together have less than twice the bytes of the
+/// highest stack so far, plus one block, whatever sizes came before; and repeated work reaches a steady state.
 template <class Block>
 class BlockStack {
  public:
   /// A height of the stack.
   struct Mark {
-    std::size_t block = 0;        ///< that is being filled
-    std::size_t used = 0;         ///< bytes of it
+    std::size_t block = 0;        ///< the block being filled
+    std::size_t used = 0;         ///< bytes used in it
     std::size_t allocations = 0;  ///< on the stack
   };
 
-  /// Blocks have this many bytes, or those of one allocation where that is larger.
+  /// Blocks have this many bytes, or the size of one allocation if that is larger.
   explicit BlockStack(std::size_t block_bytes) : block_bytes_(block_bytes) {}
-  /// Takes the other's blocks; the other is empty then.
+  /// Takes over the other's blocks and leaves it empty.
   BlockStack(BlockStack&& other) noexcept
       : block_bytes_(other.block_bytes_), blocks_(std::move(other.blocks_)), top_(std::exchange(other.top_, {})) {}
-  /// Exchanges the blocks of the two.
+  /// Swaps blocks with the other.
   BlockStack& operator=(BlockStack&& other) noexcept {
     std::swap(block_bytes_, other.block_bytes_);
     std::swap(blocks_, other.blocks_);
@@ -43,8 +43,8 @@ class BlockStack {
   BlockStack& operator=(const BlockStack&) = delete;
   ~BlockStack() = default;
 
-  /// Puts so many bytes on the stack, a multiple of 8: they begin at the offset that it returns, in `top_block()`, a
-  /// multiple of `alignment` if their number is.
+  /// Pushes `bytes`, a multiple of 8, and returns their offset in `top_block()`. The offset is a multiple of
+  /// `alignment` if `bytes` is.
   std::size_t push(std::size_t bytes) {
     if (bytes % alignment == 0) top_.used = (top_.used + alignment - 1) / alignment * alignment;
     if (top_.used > 0 && (top_.used > top_size() || bytes > top_size() - top_.used)) {
@@ -63,17 +63,17 @@ class BlockStack {
   }
   /// The block of the newest allocation.
   Block& top_block() { return blocks_[top_.block]; }
-  /// All blocks, free ones too.
+  /// All blocks, including free ones.
   const std::vector<Block>& blocks() const { return blocks_; }
 
-  /// The present height.
+  /// The current height.
   const Mark& mark() const { return top_; }
-  /// Takes off all that was put on since the mark.
+  /// Takes off everything pushed since the mark.
   void rewind(const Mark& mark) { top_ = mark; }
 
-  /// As the constructor was told.
+  /// The block size given to the constructor.
   std::size_t block_bytes() const { return block_bytes_; }
-  /// Bytes in use, with what is left over at the ends of full blocks.
+  /// Bytes in use, including what is left over at the ends of full blocks.
   std::size_t used_bytes() const { return bytes_of_first(top_.block) + top_.used; }
   /// Bytes of all blocks.
   std::size_t reserved_bytes() const { return bytes_of_first(blocks_.size()); }

@@ -15,12 +15,12 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// What a rank has sent: a message for each `send`, each `broadcast` of its own and each `gather`.
+/// What a rank has sent: one message for each `send`, each `gather` and each `broadcast` from this rank.
 struct Traffic {
-  std::int64_t messages = 0;  ///< how many
-  std::int64_t bytes = 0;     ///< of all of them
+  std::int64_t messages = 0;  ///< their number
+  std::int64_t bytes = 0;     ///< their total size
 
-  /// What was sent since then.
+  /// What was sent between the two counts.
   friend Traffic operator-(Traffic now, Traffic before) {
     return {now.messages - before.messages, now.bytes - before.bytes};
   }
@@ -28,15 +28,15 @@ struct Traffic {
 
 #if defined(__clang__)
 #pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wweak-vtables"  // they cannot but be weak where there are headers alone
+#pragma clang diagnostic ignored "-Wweak-vtables"  // unavoidable in a header-only library
 #endif
 
-/// Processes that share out one computation, called ranks as in MPI. This class itself is a process on its own;
-/// hypertape/mpi.hpp connects those that mpirun started.
+/// Processes that share one computation, called ranks as in MPI. This class itself is a single process;
+/// hypertape/mpi.hpp connects the processes that mpirun started.
 ///
-/// All ranks run the same program on the same input, and make the same calls of what takes a Communicator in the same
-/// order; one thread of each rank, outside of all tasks. Work is cut by what it is and not by how many do it, and sums
-/// are taken in the order of the work: the bits are those of one process.
+/// All ranks run the same program on the same input. They make the same calls that take a Communicator, in the same
+/// order, each rank from one thread and outside of all tasks. Work is cut independently of the number of ranks, and
+/// sums follow the order of the work, so the results have the bits of a single process.
 class Communicator {
  public:
   Communicator() = default;
@@ -44,37 +44,37 @@ class Communicator {
   Communicator& operator=(const Communicator&) = delete;
   virtual ~Communicator() = default;
 
-  /// A process on its own, for as long as the program runs.
+  /// The communicator of a single process; it lives as long as the program.
   static const Communicator& alone() {
     static const Communicator one;
     return one;
   }
 
-  /// This process: 0 .. size() - 1.
+  /// This process's number, 0 .. size() - 1.
   virtual int rank() const { return 0; }
-  /// How many there are.
+  /// The number of ranks.
   virtual int size() const { return 1; }
-  /// Sends bytes to another rank, which must `receive` as many.
+  /// Sends bytes to another rank, which must `receive` the same number of bytes.
   virtual void send(std::span<const std::byte>, int /*to*/) const {}
-  /// Waits for bytes of another rank.
+  /// Waits for bytes from another rank.
   virtual void receive(std::span<std::byte>, int /*from*/) const {}
-  /// Makes the bytes what they are on rank `from`; as many on every rank.
+  /// Copies rank `from`'s bytes to every rank; all must pass the same number of bytes.
   virtual void broadcast(std::span<std::byte>, int /*from*/) const {}
-  /// What every rank has, in their order; lengths may differ.
+  /// Returns every rank's bytes in rank order; lengths may differ.
   virtual std::vector<std::vector<std::byte>> gather(std::span<const std::byte> own) const {
     return {{own.begin(), own.end()}};
   }
-  /// The ranks that give the same group, in the same order.
+  /// Returns a communicator of the ranks that pass the same group, in the same order.
   virtual std::unique_ptr<Communicator> split(int /*group*/) const { return std::make_unique<Communicator>(); }
-  /// What this rank has sent through this object, and those that `split` made of it.
+  /// What this rank has sent through this object and the ones split from it.
   Traffic traffic() const { return *traffic_; }
 
  protected:
-  /// One whose messages count as those of `whole`, which it is a part of.
+  /// Makes a communicator count its messages with those of `whole`, of which it is a part.
   struct PartOf {
-    const Communicator& whole;  ///< what was split
+    const Communicator& whole;  ///< the communicator that was split
   };
-  /// Of a part.
+  /// A part of another communicator.
   explicit Communicator(PartOf part) : traffic_(part.whole.traffic_) {}
 
   /// Counts a message.
@@ -91,16 +91,16 @@ class Communicator {
 #pragma clang diagnostic pop
 #endif
 
-/// A rank's share of tasks 0 .. count - 1. Of fewer tasks than ranks each has a group of ranks, all of which do it, and
-/// may share out what it consists of.
+/// A rank's share of tasks 0 .. count - 1. If there are fewer tasks than ranks, each task goes to a group of ranks,
+/// which all run it and may divide the work within it.
 struct TaskShare {
-  Range tasks;        ///< those of this rank: a range that follows those of the ranks before
-  bool leads = true;  ///< whether this is the first rank of its group, whose results are taken
-  int group = 0;      ///< of the ranks with the same tasks
+  Range tasks;        ///< this rank's tasks; they follow the lower ranks' tasks
+  bool leads = true;  ///< whether this is the first rank of its group, whose results are used
+  int group = 0;      ///< the same number for all ranks that have the same tasks
 
-  /// Of this rank. `count` must be positive.
+  /// The share of this rank. `count` must be positive.
   TaskShare(const Communicator& ranks, Index count) : TaskShare(ranks.rank(), ranks.size(), count) {}
-  /// Of rank `rank` of `size`.
+  /// The share of rank `rank` out of `size`.
   TaskShare(Index rank, Index size, Index count) {
     if (count >= size) {
       tasks = detail::part_of(count, rank, size);
@@ -115,7 +115,7 @@ struct TaskShare {
   }
 };
 
-/// The values of all ranks, one after the other in the ranks' order.
+/// Returns all ranks' values, concatenated in rank order.
 template <class T>
 requires std::is_trivially_copyable_v<T> std::vector<T> gather(const Communicator& ranks, std::span<const T> own) {
   std::vector<T> all;
@@ -127,14 +127,14 @@ requires std::is_trivially_copyable_v<T> std::vector<T> gather(const Communicato
   return all;
 }
 
-/// The largest of all ranks' values: whether any of them wants to stop, say.
+/// Returns the largest of all ranks' values; with flags of 0 and 1, whether any rank has set its flag.
 inline int largest(const Communicator& ranks, int own) {
   if (ranks.size() == 1) return own;
   const std::vector<int> all = gather(ranks, std::span<const int>(&own, 1));
   return *std::ranges::max_element(all);
 }
 
-/// @throws ArgumentError, on all ranks, naming a rank whose value, of `what`, differs from rank 0's.
+/// Checks that `what` has the same value on all ranks. @throws ArgumentError, on all ranks, naming one that differs.
 inline void require_same(const Communicator& ranks, std::int64_t own, const char* what) {
   const std::vector<std::int64_t> all = gather(ranks, std::span<const std::int64_t>(&own, 1));
   const auto other = std::ranges::find_if(all, [&](std::int64_t value) { return value != all.front(); });
@@ -142,13 +142,13 @@ inline void require_same(const Communicator& ranks, std::int64_t own, const char
   throw ArgumentError("rank ", other - all.begin(), ": its ", what, " differ from those of rank 0");
 }
 
-/// Sums over all tasks of all ranks, in the order of the tasks, with the bits of one process. `parts` are tensors of
-/// the same sizes on all ranks, which the sums are written to. `add(p, range, sum)` adds the terms of this rank's tasks
-/// at this range of part p to the values `sum` of that range's size: they hold the terms of the tasks before, and
-/// nothing if there are none, so that the first task writes its term.
+/// Sums over all tasks of all ranks in task order, with the bits of a single process. The sums are written to `parts`,
+/// tensors of the same sizes on all ranks. `add(p, range, sum)` adds to `sum`, a span of the range's size, the terms
+/// that this rank's tasks have at this range of part p. The span holds the terms of the earlier tasks; before the first
+/// task its values mean nothing, so that task overwrites them.
 ///
-/// The partial sums go from rank to rank, in segments, so that all ranks but the first few add at once; then the last
-/// rank sends the result to all. That is one message of the parts' size from each rank.
+/// The partial sums travel from rank to rank in segments, as in a pipeline, so that the ranks add at the same time;
+/// then the last rank broadcasts the result. In all, each rank sends as many bytes as the parts have.
 template <class T, class Add>
 void sum_over_ranks(const Communicator& ranks, std::span<const std::span<T>> parts, const Add& add) {
   if (ranks.size() == 1) {
@@ -158,7 +158,7 @@ void sum_over_ranks(const Communicator& ranks, std::span<const std::span<T>> par
   constexpr std::size_t segment = 16384;
   std::vector<T> all;
   for (const std::span<T> part : parts) all.insert(all.end(), part.begin(), part.end());
-  std::size_t p = 0, first = 0;  // the part that the segment begins in, and where in `all` that one begins
+  std::size_t p = 0, first = 0;  // the current part, and where it begins in `all`
   for (std::size_t begin = 0; begin < all.size(); begin += segment) {
     const std::size_t end = (std::min)(all.size(), begin + segment);
     const std::span<std::byte> bytes = std::as_writable_bytes(std::span(all).subspan(begin, end - begin));
@@ -180,8 +180,8 @@ void sum_over_ranks(const Communicator& ranks, std::span<const std::span<T>> par
   }
 }
 
-/// Writes the mean over `count` tasks to `parts`: `terms[i][p]` has the values of part p of task i of this rank's
-/// share.
+/// Writes to `parts` the mean over `count` tasks; `terms[i][p]` points to the values of part p for task i of this
+/// rank's share.
 template <class T>
 void mean_over_ranks(const Communicator& ranks, Index count, std::span<const std::span<T>> parts,
                      std::span<const std::vector<const T*>> terms) {
@@ -196,14 +196,14 @@ void mean_over_ranks(const Communicator& ranks, Index count, std::span<const std
   });
 }
 
-/// Runs body; if it throws an error of the library on any rank, all throw the one of the lowest of these ranks. What a
-/// body shares out over a group (`TaskShare`) must fail alike on all ranks of the group. Any other exception is this
-/// rank's alone, and must end all.
+/// Runs body on every rank. If it throws an error of the library on any rank, all ranks throw the error of the lowest
+/// such rank. Work that body shares out over a group (`TaskShare`) must fail alike on all ranks of the group. Any other
+/// exception stays on its own rank, and must end the whole program.
 template <class Body>
 void together(const Communicator& ranks, const Body& body) {
   if (ranks.size() == 1) return body();
   constexpr char divergence = 'D', argument = 'A', shape = 'S', data = 'F';
-  std::string failure;  // its type and its message; empty if there is none
+  std::string failure;  // the error's type and message; empty if there is none
   try {
     body();
   } catch (const DivergenceError& error) {
@@ -231,8 +231,8 @@ void together(const Communicator& ranks, const Body& body) {
   }
 }
 
-/// Work on tasks 0 .. count - 1, of which each rank does its share: `work(range)` gives as many values for each of
-/// these tasks. Returns those of all tasks, in their order, on every rank. @throws as `together`.
+/// Divides tasks 0 .. count - 1 among the ranks and returns the values of all tasks, in order, on every rank.
+/// `work(range)` returns the values of its tasks, the same number for each task. @throws what `together` throws.
 template <class T, class Work>
 std::vector<T> share_out(const Communicator& ranks, Index count, const Work& work) {
   const TaskShare share(ranks, count);

@@ -7,7 +7,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// Keeps a constructor from any type out of the way of copies.
+/// T is not Own itself: keeps a constructor that accepts any type from hiding the copy constructor.
 template <class T, class Own>
 concept DiffersFrom = !std::same_as<std::remove_cvref_t<T>, Own>;
 

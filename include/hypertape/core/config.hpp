@@ -2,7 +2,7 @@
 
 /// Every macro of the library is defined here.
 
-/// The library's version, and its only place: CMake reads it from here.
+/// The library's version. It is stated only here, and CMake reads it from here.
 #define HYPERTAPE_VERSION_MAJOR 0
 #define HYPERTAPE_VERSION_MINOR 8
 #define HYPERTAPE_VERSION_PATCH 0
@@ -24,7 +24,7 @@
 #error "hypertape keeps the order of sums: compile without -fassociative-math (-funsafe-math-optimizations)"
 #endif
 
-/// Bytes of one SIMD register of the target that the compiler was told to build for.
+/// Bytes of one SIMD register of the compiler's target.
 #if defined(__AVX512F__)
 #define HYPERTAPE_VECTOR_BYTES 64
 #elif defined(__AVX__)
@@ -33,15 +33,16 @@
 #define HYPERTAPE_VECTOR_BYTES 16
 #endif
 
-/// Whether products and sums have to be fused by hand. For some x86 processors g++ does not fuse a b + c in chains of
-/// sums, or only in some, so that a sum had other bits in a block of another shape; others fuse it everywhere alike.
+/// Whether to fuse products and sums by hand. For some x86 targets g++ fuses a b + c in only some chains of sums, or in
+/// none, so that a sum's bits depended on the shape of its block; for other targets it fuses everywhere.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__FMA__)
 #define HYPERTAPE_FUSE_BY_HAND 1
 #else
 #define HYPERTAPE_FUSE_BY_HAND 0
 #endif
 
-/// Micro-kernels must be inlined into the loop that fixes their template sizes, or their accumulators leave registers.
+/// Micro-kernels must be inlined into the loop that fixes their template sizes, or their accumulators leave the
+/// registers.
 #define HYPERTAPE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HYPERTAPE_ALWAYS_INLINE_LAMBDA __attribute__((always_inline))
 
@@ -51,24 +52,24 @@
 #define HYPERTAPE_HAS_OPENMP 0
 #endif
 
-/// Whether every use of a Var sees that its tape was not rewound past it. Its cost cannot be measured; where it is 0,
-/// using such a Var is undefined.
+/// Whether every use of a Var checks that its tape has not been rewound past it. The cost is too small to measure. With
+/// 0, using such a Var is undefined behavior.
 #if !defined(HYPERTAPE_CHECK_VARS)
 #define HYPERTAPE_CHECK_VARS 1
 #endif
 
-/// Whether a process can be a copy of another, whose threads it lacks.
+/// Whether the system has fork(), which copies a process without its threads.
 #if defined(__unix__) || defined(__APPLE__)
 #define HYPERTAPE_HAS_FORK 1
 #else
 #define HYPERTAPE_HAS_FORK 0
 #endif
 
-/// The namespace within hypertape that everything but the exceptions lives in, named by what changes the code: objects
-/// that are built for other vectors, or with OpenMP and without, can be linked into one program, and each calls its
-/// own. It is inline, so that users never write its name; headers do, even for a namespace within it, as compilers
-/// disagree on what `namespace hypertape::kernels` would open. A library that was built otherwise, and takes a Tensor,
-/// does not link.
+/// The inline namespace of hypertape that holds everything but the exceptions. Its name lists what changes the code:
+/// objects built for different vector widths, or with and without OpenMP, can be linked into one program, and each
+/// calls its own version. Users never write the name; headers do, even for nested namespaces, because compilers
+/// disagree on what `namespace hypertape::kernels` would reopen. A library that takes a Tensor and was built
+/// differently does not link.
 #if defined(__FMA__)
 #define HYPERTAPE_HAS_FMA 1
 #else

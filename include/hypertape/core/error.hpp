@@ -7,18 +7,18 @@
 #include <string>
 #include <type_traits>
 
-#include "hypertape/core/config.hpp"  // for the options that it refuses
+#include "hypertape/core/config.hpp"  // rejects unsupported compiler options
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// A stream that writes numbers as they are in C++, whatever the program's global locale.
+/// Returns a stream that writes numbers as in C++ source, regardless of the program's global locale.
 inline std::ostringstream plain_stream() {
   std::ostringstream stream;
   stream.imbue(std::locale::classic());
   return stream;
 }
 
-/// The parts streamed one after the other: `concat("got ", 3)` is "got 3".
+/// Streams the parts one after another into a string: `concat("got ", 3)` is "got 3".
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream stream = plain_stream();
@@ -28,25 +28,26 @@ std::string concat(const Parts&... parts) {
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::detail
 
-// Exceptions are the same for all objects of a program, however each was built: what one throws, another catches.
+// Exceptions have the same type in all objects of a program, however each was built: what one throws, another can
+// catch.
 namespace hypertape {
 
 #if defined(__clang__)
 #pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wweak-vtables"  // they cannot but be weak where there are headers alone
+#pragma clang diagnostic ignored "-Wweak-vtables"  // unavoidable in a header-only library
 #endif
 
 /// Base of every exception that the library throws on purpose.
 class Error : public std::runtime_error {
  public:
-  /// The message is made of these parts, streamed one after the other: `ShapeError("norm: got ", shape)`.
+  /// Builds the message by streaming these parts one after another: `ShapeError("norm: got ", shape)`.
   template <class... Parts>
   requires(sizeof...(Parts) > 0 &&
            !(std::is_base_of_v<std::exception, Parts> || ...)) explicit Error(const Parts&... parts)
       : std::runtime_error(detail::concat(parts...)) {}
 };
 
-/// Operands whose shapes do not fit. The message names the operation, the shapes and the rule that failed.
+/// Operands whose shapes do not fit the operation. The message names the operation, the shapes and the rule they broke.
 class ShapeError : public Error {
  public:
   using Error::Error;

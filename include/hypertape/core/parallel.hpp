@@ -22,21 +22,21 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Threads that share out independent tasks. Without OpenMP every team has one worker. Copies share their threads; one
-/// thread at a time may use a team and its copies.
+/// A team of threads that share independent tasks. Without OpenMP every team has one worker. Copies of a team share its
+/// threads, and only one thread at a time may use a team and its copies.
 ///
-/// Which worker runs a task is left to chance, so a task must write only what belongs to the task: then results do not
-/// depend on the number of threads. This is the only place of the library that opens a parallel region.
+/// Any worker may run any task, so a task must write only its own data; then results do not depend on the number of
+/// threads. No other part of the library opens a parallel region.
 ///
-/// A loop ends when its tasks are done, whoever did them, and not when every thread has come by: on a busy machine, a
-/// thread that the system has put aside costs its share of the work, never a wait (docs/performance.md).
+/// A loop ends when its tasks are done, not when every thread has checked in: on a busy machine, a thread that the
+/// system has preempted costs its share of the work, but nobody waits for it (docs/performance.md).
 ///
-/// A process that was forked from one whose teams had run threads has none of these threads, and some OpenMP runtimes
-/// wait for them forever. There every team has one worker, and teams of before the fork work in the calling thread.
+/// A forked process lacks the threads that its parent's teams have run, and some OpenMP runtimes would wait for them
+/// forever. In such a process every new team has one worker, and teams from before the fork run in the calling thread.
 class WorkerTeam {
  public:
-  /// `threads` workers; 0 means OpenMP's default (OMP_NUM_THREADS, or the processors). @throws ArgumentError if
-  /// negative.
+  /// A team of `threads` workers; 0 means OpenMP's default (OMP_NUM_THREADS, or the number of processors). @throws
+  /// ArgumentError if `threads` is negative.
   explicit WorkerTeam(int threads = 0) : shared_(std::make_shared<Shared>()) {
     if (threads < 0) throw ArgumentError("WorkerTeam: the number of threads cannot be ", threads);
 #if HYPERTAPE_HAS_OPENMP
@@ -44,22 +44,23 @@ class WorkerTeam {
 #endif
   }
 
-  /// The number of workers, this thread included.
+  /// The number of workers, including the calling thread.
   int size() const { return size_; }
 
-  /// True while this thread runs one of several tasks, even of a team of one: what it calls must not fan out again.
+  /// Whether this thread is running one of several tasks, even in a team of one. If so, its callees must not fan out
+  /// again.
   static bool inside_task() { return inside_task_; }
 
   /// Whether this thread is in a team's session.
   static bool in_session() { return here_ != nullptr; }
 
-  /// The team whose session this thread is in; outside of all sessions, one of OpenMP's default size.
+  /// The team whose session this thread is in, or a team of OpenMP's default size outside of all sessions.
   static WorkerTeam here() { return here_ != nullptr ? *here_ : WorkerTeam(); }
 
-  /// Calls task(index, worker) for each index in 0 .. count - 1, worker in 0 .. size() - 1. Inside a task of any team
-  /// it runs serially. A single task has the whole team for what it calls. The exception of a task is thrown again
-  /// here, of several that of the lowest index; tasks of higher ones that no worker has begun by then are left out.
-  /// @throws ArgumentError for more than a million tasks.
+  /// Calls task(index, worker) for each index in 0 .. count - 1, with worker in 0 .. size() - 1. Inside a task of any
+  /// team the calls run serially. A single task leaves the whole team to its callees. If tasks throw, the exception of
+  /// the lowest index is rethrown here, and tasks of higher indices that have not begun are skipped. @throws
+  /// ArgumentError for more than a million tasks.
   template <class Task>
   void for_each(Index count, const Task& task) const {
     if (count > most_tasks) throw ArgumentError("WorkerTeam: at most ", most_tasks, " tasks, got ", count);
@@ -73,9 +74,9 @@ class WorkerTeam {
     }
   }
 
-  /// Calls body(range) for ranges that cover 0 .. count - 1, at most one for each worker and for each 8,192 elements: a
-  /// short vector is done before another thread has woken up. The body must compute each element on its own, so that
-  /// the bits do not depend on the cut.
+  /// Calls body(range) for ranges that together cover 0 .. count - 1, at most one per worker and about one per 8,192
+  /// elements, since a short vector is done before another thread wakes up. The body must compute each element on its
+  /// own, so that the bits do not depend on the cut.
   template <class Body>
   void for_each_range(Index count, const Body& body) const {
     constexpr Index worth_sharing = 8192;
@@ -84,9 +85,9 @@ class WorkerTeam {
     for_each(parts, [&](Index part, int) { body(detail::part_of(count, part, parts)); });
   }
 
-  /// Keeps the threads at hand while the body runs, in this thread: a `for_each` in it then starts within about a
-  /// microsecond, or, after a pause in which they fell asleep, some tens of them. Sessions may be nested; the outermost
-  /// counts.
+  /// Keeps the threads ready while body runs in this thread. A `for_each` inside then starts within about a
+  /// microsecond, or some tens of microseconds if the threads fell asleep in a pause. Of nested sessions only the
+  /// outermost counts.
   template <class Body>
   void session(const Body& body) const {
     const HereScope scope(this);
@@ -122,7 +123,7 @@ class WorkerTeam {
   inline static thread_local const WorkerTeam* here_ = nullptr;
 
 #if HYPERTAPE_HAS_FORK
-  /// The process whose teams have run threads; 0 if there is none.
+  /// The process whose teams have run threads, or 0.
   inline static std::atomic<pid_t> process_with_threads_{0};
 
   static bool lost_threads() {
@@ -151,23 +152,23 @@ class WorkerTeam {
     ~HereScope() { here_ = outer; }
   };
 
-  /// The loop that is being shared out. One atomic word holds the next task to be claimed and how many there are, so a
-  /// claim that succeeds is a claim on the present loop; the loop's number in it makes every loop a new value to wait
-  /// for.
+  /// The loop being shared. One atomic word holds the next task to claim, the number of tasks, and the loop's number.
+  /// So a claim that succeeds is a claim on the current loop, and every new loop changes the value that threads wait
+  /// on.
   struct Shared {
     static constexpr int index_bits = 24;
     static constexpr std::uint64_t index_mask = (std::uint64_t{1} << index_bits) - 1;
     static constexpr std::uint64_t closed = ~std::uint64_t{0};
     static constexpr Index nobody = most_tasks;
 
-    bool open = false;  ///< within a session; touched by its first thread alone
+    bool open = false;  ///< whether a session runs; only its first thread touches this
     std::atomic<std::uint64_t> ticket{0};
     std::atomic<Index> left{0};
     const void* task = nullptr;
     void (*call)(const void* task, Index index, int worker) = nullptr;
     std::uint64_t loops = 0;
     std::atomic<Index> failed{nobody};  ///< the lowest index whose task has failed
-    std::exception_ptr failure;         ///< what it threw
+    std::exception_ptr failure;         ///< what that task threw
     std::mutex failure_lock;
 
     /// Publishes a loop, takes part in it, and returns when all its tasks are done.
@@ -190,7 +191,7 @@ class WorkerTeam {
       if (failed.exchange(nobody) != nobody) std::rethrow_exception(std::exchange(failure, nullptr));
     }
 
-    /// Claims and runs tasks of the present loop until there are none.
+    /// Claims and runs tasks of the current loop until none is left.
     void work(int worker) {
       std::uint64_t seen = ticket.load(std::memory_order_acquire);
       while (seen != closed && (seen & index_mask) < (seen >> index_bits & index_mask)) {
@@ -211,7 +212,7 @@ class WorkerTeam {
       }
     }
 
-    /// A helping thread: works whenever there is a loop, waits in between, first awake, then asleep.
+    /// Runs a helper thread: it works while there is a loop, and waits in between, first spinning, then asleep.
     void serve(int worker) {
       for (int spins = 0;;) {
         const std::uint64_t seen = ticket.load(std::memory_order_acquire);
@@ -235,7 +236,8 @@ class WorkerTeam {
       open = false;
     }
 
-    /// Turns of a waiting loop before it makes way: some tens of microseconds, longer than the gaps between loops.
+    /// How often a waiting thread spins before it gives way: some tens of microseconds, longer than the gaps between
+    /// loops.
     static constexpr int patience = 20000;
   };
 
@@ -245,10 +247,10 @@ class WorkerTeam {
 
 namespace detail {
 
-/// How many threads one operation on a large tensor should use: as many as the team of the session that it is in, or
-/// OpenMP's default, if `multiply_adds` are worth a team; at most one for each of `count` items, and 1 inside a task.
-/// Outside of a session threads have to be woken, and on a busy machine wait for a processor: only some tenths of a
-/// millisecond of work are worth that.
+/// How many threads one operation on a large tensor should use. It is the size of the current session's team, or
+/// OpenMP's default, if `multiply_adds` make that worthwhile; at most `count`, the number of items, and 1 inside a
+/// task. Outside of a session threads must be woken, and on a busy machine wait for a processor, so that sharing pays
+/// off only from some tenths of a millisecond of work on.
 inline Index parallel_parts(Index count, Index multiply_adds) {
   const Index worth_a_team = Index{1} << (WorkerTeam::in_session() ? 20 : 24);
   if (multiply_adds < worth_a_team || WorkerTeam::inside_task()) return 1;

@@ -6,12 +6,12 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The most memory that this process ever had resident, in MiB.
+/// The peak resident memory of this process, in MiB.
 inline double peak_memory_mb() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
 #if defined(__APPLE__)
-  return static_cast<double>(usage.ru_maxrss) / (1024 * 1024);  // bytes there, KiB elsewhere
+  return static_cast<double>(usage.ru_maxrss) / (1024 * 1024);  // macOS counts bytes, other systems KiB
 #else
   return static_cast<double>(usage.ru_maxrss) / 1024;
 #endif

@@ -14,11 +14,11 @@
 namespace hypertape::inline HYPERTAPE_ABI {
 
 /// A seeded stream of random numbers, the same on every compiler and machine with IEEE arithmetic: integers come from
-/// xoshiro256++ (Blackman and Vigna), and everything above them uses only operations that IEEE defines to the bit
+/// xoshiro256++ (Blackman and Vigna), and everything built on them uses only operations that IEEE defines to the bit
 /// (no libm functions, and std::fma wherever a compiler might contract a product and a sum).
 ///
-/// `Random(seed, {purpose, iteration})` is a stream of its own for each key, so a run can be resumed at any iteration
-/// without replaying the ones before.
+/// `Random(seed, {purpose, iteration})` is a separate stream for each key, so a run can resume at any iteration without
+/// replaying the earlier ones.
 class Random {
  public:
   /// The stream of this seed and these keys.
@@ -51,7 +51,7 @@ class Random {
   Index below(Index count) {
     if (count < 1) throw ArgumentError("Random::below: needs a positive count, got ", count);
     const auto range = static_cast<std::uint64_t>(count);
-    const std::uint64_t smallest = (0 - range) % range;  // 2^64 mod range: draws under it would favor small results
+    const std::uint64_t smallest = (0 - range) % range;  // 2^64 mod range: draws below it would favor small results
     std::uint64_t draw = bits();
     while (draw < smallest) draw = bits();
     return static_cast<Index>(draw % range);

@@ -9,7 +9,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The tensor with its values in another order in memory; the element at each index stays the same.
+/// Reorders the tensor's values in memory; the element at each index stays the same.
 template <class T>
 Tensor<T> relayout(const Tensor<T>& in, Layout layout) {
   Tensor<T> out(in.shape().with_layout(layout));
@@ -24,15 +24,15 @@ Tensor<T> relayout(const Tensor<T>& in, Layout layout) {
   return out;
 }
 
-/// The values in C order, the last axis fastest, whatever the layout: this is how files and NumPy hold them.
+/// The values in C order, last axis fastest, whatever the layout; files and NumPy store them in this order.
 template <class T>
 std::vector<T> to_row_major(const Tensor<T>& tensor) {
   const Tensor<T> ordered = relayout(tensor, Layout::row_major);
   return {ordered.values().begin(), ordered.values().end()};
 }
 
-/// The tensor of this shape, in this shape's layout, whose values stand in C order in `values`: the inverse of
-/// `to_row_major`. @throws ShapeError if their number is not the shape's.
+/// Makes a tensor of this shape, in the shape's layout, from values in C order: the inverse of `to_row_major`. @throws
+/// ShapeError if there are not as many values as elements.
 template <class T>
 Tensor<T> from_row_major(const Shape& shape, std::span<const T> values) {
   return relayout(Tensor<T>(shape.with_layout(Layout::row_major), values), shape.layout());

@@ -8,12 +8,12 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::detail {
 
-/// At most as many values as a shape has axes, in place: recording an operation does not touch the heap.
+/// At most as many values as a shape has axes, stored in place so that recording an operation does not touch the heap.
 template <class V>
 class ShortList {
  public:
   ShortList() = default;
-  /// Those of a range. @throws ShapeError if there are too many, as everything that adds one.
+  /// Copies the values of a span. @throws ShapeError for too many values, like `push_back`.
   explicit ShortList(std::span<const V> values) {
     for (const V& value : values) push_back(value);
   }
@@ -42,7 +42,7 @@ class ShortList {
   std::size_t size_ = 0;
 };
 
-/// The extents of a shape, to be changed.
+/// The extents of a shape, in a form that can be changed.
 using Extents = ShortList<Index>;
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::detail

@@ -15,28 +15,28 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// Start of every tensor and arena block: a cache line, and the widest SIMD register.
+/// The alignment of every tensor and arena block: a cache line, and the widest SIMD register.
 inline constexpr std::size_t alignment = 64;
 
 /// A standard allocator of 64-byte aligned memory.
 template <class T>
 struct AlignedAllocator {
-  using value_type = T;  ///< as the standard asks of allocators
+  using value_type = T;  ///< required of allocators by the standard
   AlignedAllocator() = default;
-  /// Any other such allocator: there is no state.
+  /// Converts from any other such allocator: there is no state.
   template <class U>
   AlignedAllocator(const AlignedAllocator<U>&) {}
-  /// Memory for so many values. @throws std::bad_alloc if it cannot be had.
+  /// Memory for `count` values. @throws std::bad_alloc if memory runs out.
   T* allocate(std::size_t count) {
     return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{alignment}));
   }
-  /// Gives back what `allocate` gave.
+  /// Frees memory from `allocate`.
   void deallocate(T* pointer, std::size_t) { ::operator delete (pointer, std::align_val_t{alignment}); }
-  /// All are alike.
+  /// All are equal.
   bool operator==(const AlignedAllocator&) const { return true; }
 };
 
-/// Position of element (n, c, h, w) in memory, as the shape's layout has it.
+/// Position of element (n, c, h, w) in memory, by the shape's layout.
 inline Index offset_of(const Shape& shape, Index n, Index c = 0, Index h = 0, Index w = 0) {
   const Index position = w + shape[3] * h, positions = shape.features() / shape[1];
   switch (shape.layout()) {
@@ -52,14 +52,14 @@ inline Index offset_of(const Shape& shape, Index n, Index c = 0, Index h = 0, In
 
 }  // namespace detail
 
-/// Owns the values of one shape, 64-byte aligned, in the order that the shape's layout says: a batch (N, F) is Eigen's
-/// default column-major matrix, a parameter (O, F) a row-major one.
+/// Owns the values of one shape, 64-byte aligned, in the order of the shape's layout: a batch (N, F) is Eigen's default
+/// column-major matrix, a parameter (O, F) a row-major one.
 template <class T>
 class Tensor {
  public:
-  /// What `matrix` shows a batch as.
+  /// The Eigen type of a batch (`matrix`).
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-  /// What `row_major_matrix` shows a parameter as.
+  /// The Eigen type of a parameter (`row_major_matrix`).
   using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
   /// A scalar 0.
@@ -67,19 +67,19 @@ class Tensor {
   /// A tensor of this shape with one value everywhere.
   explicit Tensor(const Shape& shape, T fill = T(0)) : shape_(shape), values_(to_size(shape.size()), fill) {}
 
-  /// Values in memory order: of `Shape{2, 3}` row by row; of `Shape::batch(2, 3)` feature by feature, for which
-  /// `from_row_major` takes them sample by sample. @throws ShapeError if their number is not the shape's.
+  /// Takes values in memory order: row by row for `Shape{2, 3}`, feature by feature for `Shape::batch(2, 3)`
+  /// (`from_row_major` takes them sample by sample). @throws ShapeError if there are not as many values as elements.
   Tensor(const Shape& shape, std::span<const T> values) : shape_(shape), values_(values.begin(), values.end()) {
     if (static_cast<Index>(values.size()) != shape.size()) {
       throw ShapeError("Tensor: shape ", shape, " has ", shape.size(), " elements, got ", values.size());
     }
   }
-  /// The same for values given one by one.
+  /// The same for values in braces.
   Tensor(const Shape& shape, std::initializer_list<T> values)
       : Tensor(shape, std::span<const T>(values.begin(), values.size())) {}
 
-  /// The values of an Eigen vector, with shape (n), or matrix, with shape (rows, columns): a batch if it is stored by
-  /// columns, Eigen's default, row-major if by rows. @throws ShapeError if it is empty.
+  /// Copies an Eigen vector to shape (n), or a matrix to shape (rows, columns): a batch if it is stored by columns,
+  /// Eigen's default, row-major if by rows. @throws ShapeError if it is empty.
   template <class Derived>
   requires(std::is_same_v<typename Derived::Scalar, T>) explicit Tensor(const Eigen::DenseBase<Derived>& matrix) {
     const Index rows = matrix.rows(), columns = matrix.cols();
@@ -96,7 +96,7 @@ class Tensor {
     }
   }
 
-  /// Extents and layout of the values.
+  /// The extents and the layout of the values.
   const Shape& shape() const { return shape_; }
   /// The number of elements.
   Index size() const { return shape_.size(); }
@@ -148,19 +148,19 @@ class Tensor {
   }
   /// @}
 
-  /// Takes this shape, with values left undefined; without an allocation if the shape is the present one. Use it on a
-  /// tensor that has been moved from, which has no memory, before anything else.
+  /// Takes on this shape and leaves the values undefined; allocates nothing if the shape stays the same. A tensor that
+  /// has been moved from has no memory: resize it before any other use.
   void resize(const Shape& shape) {
     shape_ = shape;
     const std::size_t size = to_size(shape.size());
-    if (size > values_.capacity()) {  // exactly as much as it takes, and nothing to copy
+    if (size > values_.capacity()) {  // exactly what is needed, without copying old values
       values_.clear();
       values_.reserve(size);
     }
     values_.resize(size);
   }
 
-  /// Bytes that it holds, of a larger shape that it had too.
+  /// Bytes held, including those kept from a larger earlier shape.
   std::size_t reserved_bytes() const { return values_.capacity() * sizeof(T); }
 
   /// Sets every element to one value.
@@ -180,13 +180,14 @@ class Tensor {
 
 namespace detail {
 
-/// Copies samples [begin, begin + count) of a batch (N, ...). @throws ArgumentError if they are not within it,
-/// ShapeError for a scalar, or a row-major tensor.
+/// Copies samples [begin, begin + count) of a batch (N, ...) to `out`. @throws ArgumentError if the batch does not have
+/// them all, ShapeError for a scalar or a row-major tensor.
 template <class T>
 void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& out) {
   const Index total = batch.shape()[0];
   if (begin < 0 || count < 1 || count > total || begin > total - count) {  // begin + count could overflow
-    throw ArgumentError("samples: ", count, " from ", begin, " on are not within ", total, " samples");
+    throw ArgumentError("samples: cannot take ", count, " samples from index ", begin, " of a batch of ", total,
+                        " samples");
   }
   detail::require_batch("samples", "the tensor", batch.shape());
   out.resize(batch.shape().with_samples(count));
@@ -198,7 +199,7 @@ void copy_samples(const Tensor<T>& batch, Index begin, Index count, Tensor<T>& o
 
 }  // namespace detail
 
-/// Samples [begin, begin + count) of a batch (N, ...). @throws as `copy_samples`.
+/// Samples [begin, begin + count) of a batch (N, ...). @throws what `copy_samples` throws.
 template <class T>
 Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
   Tensor<T> out;
@@ -206,18 +207,19 @@ Tensor<T> samples(const Tensor<T>& batch, Index begin, Index count) {
   return out;
 }
 
-/// Writes the samples of `part` (M, ...) to samples [begin, begin + M) of a batch with the same features.
-/// @throws ArgumentError if they are not within it, ShapeError if the features differ or either is row-major.
+/// Writes the samples of `part` (M, ...) to samples [begin, begin + M) of a batch with the same features. @throws
+/// ArgumentError if the batch does not have them all, ShapeError if the features differ or either is row-major.
 template <class T>
 void set_samples(Tensor<T>& batch, Index begin, const Tensor<T>& part) {
   detail::require_batch("set_samples", "the batch", batch.shape());
   detail::require_batch("set_samples", "the part", part.shape());
   const Index total = batch.shape()[0], count = part.shape()[0], features = batch.shape().features();
   if (part.shape().features() != features) {
-    throw ShapeError("set_samples: ", part.shape(), " has other features than ", batch.shape());
+    throw ShapeError("set_samples: ", part.shape(), " differs in its features from ", batch.shape());
   }
   if (begin < 0 || count > total || begin > total - count) {
-    throw ArgumentError("set_samples: ", count, " from ", begin, " on are not within ", total, " samples");
+    throw ArgumentError("set_samples: cannot write ", count, " samples at index ", begin, " of a batch of ", total,
+                        " samples");
   }
   for (Index f = 0; f < features; ++f) {
     std::copy_n(part.data() + f * count, count, batch.data() + f * total + begin);

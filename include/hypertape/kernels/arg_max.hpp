@@ -7,20 +7,20 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// An offset kept beside a value of type T: as wide as T, so that the mask of a comparison selects either.
+/// An integer offset as wide as T, so that the mask of a comparison of values can select offsets too.
 template <class T>
 using ArgMaxOffset = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
 
-/// The largest value seen in each lane, and where it was.
+/// The largest value seen in each lane, and its offset.
 template <class T, int Lanes>
 struct ArgMax {
   typename Simd<T, Lanes>::Vector value;             ///< the largest so far
-  typename Simd<ArgMaxOffset<T>, Lanes>::Vector at;  ///< where it was
+  typename Simd<ArgMaxOffset<T>, Lanes>::Vector at;  ///< its offset
 
-  /// Takes the next candidate: the first of equals stays, and a NaN wins over every number, as in PyTorch.
+  /// Takes the next candidate. Of equal values the first is kept, and a NaN wins over every number, as in PyTorch.
   HYPERTAPE_ALWAYS_INLINE void take(const ArgMax& next) {
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wfloat-equal"  // what differs from itself is a NaN, also in a lane of a vector
+#pragma GCC diagnostic ignored "-Wfloat-equal"  // only a NaN differs from itself, and this works on vectors
     const auto better = (next.value > value) | (next.value != next.value);
 #pragma GCC diagnostic pop
     value = better ? next.value : value;

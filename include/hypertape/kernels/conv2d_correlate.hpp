@@ -5,36 +5,37 @@
 #include "hypertape/kernels/conv2d_panel.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
-/// The correlation that a convolution and its input gradient are. With samples innermost, the N * OW values of one
-/// channel and row of the output are contiguous, and so are in a panel (conv2d_panel.hpp) those that a tap multiplies:
+/// The cross-correlation behind a convolution and its input gradient. With samples innermost, the N * OW values of one
+/// channel and row of the output, a run, are contiguous. So are, in a panel (conv2d_panel.hpp), the values that one tap
+/// multiplies:
 ///
 ///     out[o][run]  =  start + sum over c, ky, kx of  w[o][c][ky][kx] * panel[c][ky][kx][run]
 ///
-/// (start is what was there, a bias for each channel, or zero). A block of registers holds the sums of some output
-/// channels and some vectors of the run, over the taps of one panel. Which taps these are and in which order they are
-/// added depends on the sizes of the correlation alone, so that the bits of an output do not depend on the channels
-/// that are computed with it.
+/// (start is the previous output, a bias for each channel, or zero). A register block holds the sums of some output
+/// channels and some vectors of the run, over the taps of one panel. The taps and the order in which they are added
+/// depend only on the sizes of the correlation, so the bits of an output do not depend on which channels are computed
+/// with it.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels::conv2d_detail {
 
-/// Sums that are kept in registers.
+/// The sums kept in registers at a time.
 struct RegisterBlock {
   int outputs;  ///< output channels
   int vectors;  ///< vectors of a run, at most
 };
 
-/// The block for a correlation: of those that there are, the one that fills up the output channels best. It does not
-/// depend on the range of channels that is asked for.
+/// The available register block that fills up the output channels best. It does not depend on the requested range of
+/// channels.
 template <class T>
 RegisterBlock register_block(const Correlation& g) {
   constexpr bool many = HYPERTAPE_VECTOR_BYTES == 64;  // 32 registers, not 16
   if ((flat_runs<T>(g) ? g.plane() : g.row()) < native_lanes<T>) return {4, 3};
-  // A vector that is one column leaves out all of its taps that are beside the image.
+  // If a vector is a single column, all of its taps beside the image are skipped.
   if (many && g.N % native_lanes<T> == 0 && g.O >= 12 && g.C * g.taps() >= 128) return {16, 1};
   RegisterBlock best = {1, 8};
-  Index computed = g.O * 5 / 4;  // one channel a block is bound by its loads
+  Index computed = g.O * 5 / 4;  // a block of one channel is bound by its loads
   for (const RegisterBlock block : {RegisterBlock{3, many ? 8 : 3}, {8, 3}, {4, many ? 6 : 3}}) {
     const Index padded = round_up(g.O, block.outputs);
     if (padded <= computed && (many || block.outputs < 8)) best = block, computed = padded;
@@ -42,8 +43,8 @@ RegisterBlock register_block(const Correlation& g) {
   return best;
 }
 
-/// Calls `body.template operator()<Lanes, Outputs, Vectors>()` for the register block of a correlation, and vectors
-/// that a run fills.
+/// Calls `body.template operator()<Lanes, Outputs, Vectors>()` for the correlation's register block, with vectors that
+/// a run fills.
 template <class T, class Body>
 void with_register_block(const Correlation& g, const Body& body) {
   constexpr int native = native_lanes<T>, narrow = (std::max)(1, native / 4);
@@ -61,26 +62,26 @@ void with_register_block(const Correlation& g, const Body& body) {
   body.template operator()<native, 4, (many ? 6 : 3)>();
 }
 
-/// Where the sums of a block go, and how many of its channels there are.
+/// Where the sums of a register block go.
 template <class T>
 struct BlockOutput {
-  T* out;          ///< of the first channel
+  T* out;          ///< the first channel's output
   Index plane;     ///< from one channel to the next
-  Index channels;  ///< at most the block's; the rest are computed and not stored
-  const T* bias;   ///< of the first channel, or null
-  bool add;        ///< to what is there
+  Index channels;  ///< number of channels, at most the block's; the rest are computed but not stored
+  const T* bias;   ///< the first channel's bias, or null
+  bool add;        ///< whether to add to the previous output
 };
 
-/// Taps that a register block adds one after the other: their values and weights lie a constant step apart.
+/// Taps that a register block adds one after another; their values are a constant step apart, and so are their weights.
 struct Line {
-  Index x;      ///< where the first one's values begin in the panel, from those of the run
-  Index w;      ///< its number among the packed weights
-  Index count;  ///< taps
+  Index x;      ///< where the first tap's values begin in the panel, relative to the run's
+  Index w;      ///< index of the first tap among the packed weights
+  Index count;  ///< number of taps
 };
 
-/// The taps of a panel with `channels` channels as lines, and the order in which their weights are packed. A line is
-/// all channels of a row and column of the kernel; of few channels, it is a channel's row of the kernel, and columns of
-/// one remainder modulo the stride.
+/// The taps of a panel with `channels` channels as lines, which also gives the order in which weights are packed. A
+/// line holds one row and column of the kernel for all channels. With few channels, it is instead one channel's row of
+/// the kernel, restricted to columns with the same remainder modulo the stride.
 template <class T>
 struct Lines {
   const Correlation& g;
@@ -89,12 +90,12 @@ struct Lines {
 
   /// Whether a line is one channel.
   bool by_channel() const { return g.C < 4; }
-  /// From a tap's values to those of the next in its line.
+  /// The step from a tap's values to the next tap's in its line.
   Index step() const { return by_channel() ? p.column_step : p.channel_step; }
-  /// Of the columns of the kernel, those that come before the residue's.
+  /// The number of kernel columns that come before the residue's.
   Index before(Index residue) const { return residue * (g.KX / p.residues) + (std::min)(residue, g.KX % p.residues); }
 
-  /// Number of a tap's weight.
+  /// The index of a tap's weight among the packed weights.
   Index number(Index c, Index ky, Index kx) const {
     if (!by_channel()) return (ky * g.KX + kx) * channels + c;
     return (c * g.KY + ky) * g.KX + before(kx % p.residues) + kx / p.residues;
@@ -124,13 +125,13 @@ struct Lines {
   }
 };
 
-/// The lines of some rows and columns of the kernel, in memory: they are listed again only when these change.
+/// Lists the lines for some rows and columns of the kernel; the list is made again only when these change.
 template <class T>
 class LineList {
  public:
   explicit LineList(const Lines<T>& lines) : lines_(lines) {}
 
-  /// Calls body(list, count, first) with all lines, at most `most` a call; `first` in the first call.
+  /// Calls body(list, count, first) with all lines, at most `most` per call; `first` is true in the first call.
   template <class Body>
   void for_each(Range ky, Range kx, const Body& body) {
     if (complete_ && ky.begin == rows_.begin && ky.end == rows_.end && kx.begin == columns_.begin &&
@@ -152,17 +153,17 @@ class LineList {
   }
 
  private:
-  static constexpr Index most = 144;  // 11 x 11 taps of three channels make 132 by a stride of four
+  static constexpr Index most = 144;  // 11 x 11 taps of three channels make 132 lines at stride 4
 
   Lines<T> lines_;
   Range rows_;
   Range columns_;
-  Index count_ = 0;        // in the list
-  bool complete_ = false;  // all of these rows and columns are in it
+  Index count_ = 0;        // lines in the list
+  bool complete_ = false;  // whether the list holds all lines of these rows and columns
   Line list_[most];
 };
 
-/// Adds up one register block: Outputs channels x Vectors registers at offsets `at` of a run.
+/// Computes one register block: Outputs channels x Vectors registers at offsets `at` of a run.
 template <int Lanes, int Outputs, int Vectors, class T>
 void correlate_block(const Line* line, Index lines, Index step, const T* panel, const T* weights,
                      const Index (&at)[Vectors], const BlockOutput<T>& to) {
@@ -214,8 +215,8 @@ void correlate_block(const Line* line, Index lines, Index step, const T* panel, 
   }
 }
 
-/// Packs weights in the order in which register blocks read them: for each panel's channels, each block of Outputs
-/// channels, and each tap, the weights of the block.
+/// Packs weights in the order in which register blocks read them: by the panel's channels, then by block of Outputs
+/// channels, then by tap.
 template <int Outputs, class T, class WeightAt>
 void pack_weights(const Correlation& g, const PanelLayout<T>& p, Range outputs, const WeightAt& weight_at, T* to) {
   for (Index first = 0; first < g.C; first += p.channels) {
@@ -236,7 +237,7 @@ void pack_weights(const Correlation& g, const PanelLayout<T>& p, Range outputs, 
   }
 }
 
-/// Values of scratch for `correlate`, whatever the range of channels.
+/// Values of scratch for `correlate`, for any range of channels.
 template <class T>
 Index correlate_scratch(const Correlation& g) {
   const RegisterBlock block = register_block<T>(g);
@@ -244,13 +245,13 @@ Index correlate_scratch(const Correlation& g) {
   return whole_lines<T>(panel_layout<T>(g, block.vectors).size()) + padded * g.C * g.taps();
 }
 
-/// Rows, or columns, of the kernel that reach the image's 0 .. size - 1 from a position of the output.
+/// The rows, or columns, of the kernel that fall on 0 .. size - 1 of the image for one position of the output.
 inline Range taps_inside(const Correlation& g, Index size, Index taps, Index position, Index start) {
   const Index first = position * g.stride + start;
   return {std::clamp<Index>(-first, 0, taps), std::clamp<Index>(size - first, 0, taps)};
 }
 
-/// Channels `outputs` of a correlation; `weight_at(o, c, ky, kx)` gives the weights.
+/// Computes channels `outputs` of a correlation; `weight_at(o, c, ky, kx)` returns the weights.
 template <class T, class WeightAt>
 void correlate(const Correlation& g, Range outputs, const T* in, const WeightAt& weight_at, const T* bias,
                OutputMode mode, T* out, T* scratch) {

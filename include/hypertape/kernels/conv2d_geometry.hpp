@@ -8,15 +8,15 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// Sizes of a cross-correlation of a batch with square kernels: input (N, C, H, W), weight (O, C, K, K),
-/// output (N, O, OH, OW) with OH = (H + 2 padding - K) / stride + 1, and OW likewise.
+/// Sizes of a cross-correlation of a batch with square kernels: input (N, C, H, W), weight (O, C, K, K), output (N, O,
+/// OH, OW) with OH = (H + 2 padding - K) / stride + 1 and OW likewise.
 struct Conv2dGeometry {
   Index N = 1;        ///< samples
   Index C = 1;        ///< input channels
   Index H = 1;        ///< rows
   Index W = 1;        ///< columns
   Index O = 1;        ///< output channels
-  Index K = 1;        ///< rows, and columns, of the kernel
+  Index K = 1;        ///< rows and columns of the kernel
   Index stride = 1;   ///< positions from one output to the next
   Index padding = 0;  ///< zero rows and columns on each side
 
@@ -29,14 +29,15 @@ struct Conv2dGeometry {
   Shape weight() const { return {O, C, K, K}; }                    ///< (O, C, K, K)
   Shape output() const { return Shape::batch(N, O, OH(), OW()); }  ///< (N, O, OH, OW)
 
-  /// Multiply-adds of one pass, counting the padding as work: the usual algorithmic count.
+  /// Multiply-adds of one pass, with those on the padding included: the usual algorithmic count.
   Index multiply_adds() const { return N * O * OH() * OW() * C * K * K; }
 
   /// Whether all sizes agree.
   bool operator==(const Conv2dGeometry&) const = default;
 };
 
-/// @throws ShapeError unless input (N, C, H, W) and weight (O, C, K, K) fit, and the kernel fits the padded image.
+/// Returns the sizes. @throws ShapeError unless input (N, C, H, W) and weight (O, C, K, K) fit, and the kernel fits the
+/// padded image.
 inline Conv2dGeometry conv2d_geometry(const Shape& input, const Shape& weight, Index stride, Index padding) {
   const auto fail = [&](const auto&... rule) {
     throw ShapeError("conv2d: input ", input, " and weight ", weight, " do not fit: ", rule...);

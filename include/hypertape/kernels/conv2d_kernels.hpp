@@ -7,38 +7,38 @@
 #include "hypertape/kernels/conv2d_weight_gradient.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 
-/// Convolution of a batch and its two gradients. Each pass is linear in what it reads, and writes its whole output:
-/// fresh, or added to what is there (`OutputMode::accumulate`). Batches have samples innermost, weights are row-major
-/// (docs/memory-layout.md). Each computes a range of the channels that its result has first, so that threads can share
-/// one call's work. `scratch` must hold the matching `..._scratch` number of values.
+/// The convolution of a batch and its two gradients. Each pass is linear in its operands and either overwrites its
+/// output or adds to it (`OutputMode::accumulate`). Batches have samples innermost, weights are row-major
+/// (docs/memory-layout.md). Each pass computes a range of the leading channel axis of its result, so that threads can
+/// share the work of one call. `scratch` must hold the number of values that the matching `..._scratch` function
+/// returns.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace conv2d_detail {
 
-/// The correlation that a convolution is.
+/// The correlation that computes a convolution.
 inline Correlation forward(const Conv2dGeometry& g) {
   return {g.N, g.C, g.H, g.W, g.O, g.OH(), g.OW(), g.K, g.K, g.stride, -g.padding, -g.padding};
 }
 
-/// Of the positions 0 .. size - 1 of an axis of the input, those that are `residue` modulo the stride once the padding
-/// is added: the taps that reach them are `residue` modulo the stride, too.
+/// The positions 0 .. size - 1 of an input axis that equal `residue` modulo the stride once the padding is added. The
+/// taps that reach them equal `residue` modulo the stride, too.
 struct ResidueClass {
-  Index first;  ///< position; the others follow by the stride
-  Index count;  ///< of positions
-  Index taps;   ///< of the kernel that reach them
-  Index start;  ///< position of the output that the last of these taps leads to, for the first position
+  Index first;  ///< the first position; the next ones follow at steps of the stride
+  Index count;  ///< number of positions
+  Index taps;   ///< taps of the kernel that reach them
+  Index start;  ///< output position to which the last of these taps leads, for the first input position
 };
 
-/// The class of position `first` of an axis of `size` positions.
+/// The residue class of position `first` on an axis of `size` positions.
 inline ResidueClass residue_class(const Conv2dGeometry& g, Index size, Index first) {
   const Index s = g.stride, residue = (first + g.padding) % s;
   const Index taps = residue < g.K ? (g.K - residue - 1) / s + 1 : 0;
   return {first, (size - first - 1) / s + 1, taps, (first + g.padding - residue) / s - (taps - 1)};
 }
 
-/// Calls body(rows, columns, correlation, residues...) for each class of positions of the input, at most stride *
-/// stride. The input gradient of a class is a correlation of stride 1 of the output's adjoint with the class's taps,
-/// flipped.
+/// Calls body(rows, columns, correlation, residues...) for each class of input positions, at most stride * stride. The
+/// input gradient of a class is a correlation, of stride 1, of the output's adjoint with the class's taps flipped.
 template <class Body>
 void for_each_class(const Conv2dGeometry& g, const Body& body) {
   for (Index first_row = 0; first_row < (std::min)(g.stride, g.H); ++first_row) {
@@ -53,7 +53,7 @@ void for_each_class(const Conv2dGeometry& g, const Body& body) {
   }
 }
 
-/// What either type of values needs.
+/// The larger of the counts for float and double.
 template <class Count>
 Index for_either_type(const Count& count) {
   return (std::max)(count.template operator()<float>(), count.template operator()<double>());
@@ -67,8 +67,8 @@ inline Index conv2d_scratch(const Conv2dGeometry& g) {
       [&]<class T>() { return conv2d_detail::correlate_scratch<T>(conv2d_detail::forward(g)); });
 }
 
-/// output (N, O, OH, OW) = correlation of input (N, C, H, W) with weight (O, C, K, K), plus bias (O) unless that is
-/// null or the output is accumulated.
+/// output (N, O, OH, OW) = correlation of input (N, C, H, W) with weight (O, C, K, K), plus bias (O) unless it is null
+/// or the output is accumulated.
 template <class T>
 void conv2d(const Conv2dGeometry& g, Range outputs, const T* input, const T* weight, const T* bias, OutputMode mode,
             T* output, T* scratch) {
@@ -90,7 +90,7 @@ inline Index conv2d_input_gradient_scratch(const Conv2dGeometry& g) {
   return most + image;
 }
 
-/// dinput (N, C, H, W) = the adjoint of `conv2d` in its input, applied to doutput (N, O, OH, OW).
+/// dinput (N, C, H, W) = the adjoint of `conv2d` with respect to its input, applied to doutput (N, O, OH, OW).
 template <class T>
 void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutput, const T* weight, OutputMode mode,
                            T* dinput, T* scratch) {
@@ -101,7 +101,7 @@ void conv2d_input_gradient(const Conv2dGeometry& g, Range inputs, const T* doutp
     };
     const T* no_bias = nullptr;
     if (g.stride == 1) return conv2d_detail::correlate(part, inputs, doutput, flipped, no_bias, mode, dinput, scratch);
-    // The class has its own image, which is then spread over the input; where no tap reaches, there are zeros.
+    // The class gets its own image, which is then spread over the input; positions that no tap reaches get zeros.
     const bool reached = part.taps() > 0;
     if (reached) {
       T* own_scratch = scratch + conv2d_detail::whole_lines<T>(g.C * part.plane());
@@ -127,7 +127,7 @@ inline Index conv2d_weight_gradient_scratch(const Conv2dGeometry& g) {
       [&]<class T>() { return conv2d_detail::correlate_weight_scratch<T>(conv2d_detail::forward(g)); });
 }
 
-/// dweight (O, C, K, K) = the adjoint of `conv2d` in its weight, applied to doutput (N, O, OH, OW).
+/// dweight (O, C, K, K) = the adjoint of `conv2d` with respect to its weight, applied to doutput (N, O, OH, OW).
 template <class T>
 void conv2d_weight_gradient(const Conv2dGeometry& g, Range outputs, const T* doutput, const T* input, OutputMode mode,
                             T* dweight, T* scratch) {

@@ -5,27 +5,26 @@
 #include "hypertape/kernels/conv2d_geometry.hpp"
 #include "hypertape/kernels/simd.hpp"
 
-/// What a convolution reads, copied into a panel that a cache holds and a register block walks by constant steps.
+/// The input of a convolution, copied into a panel that fits a cache and that register blocks walk in constant steps.
 ///
-/// In memory, the channels of an image lie a whole plane apart, often a multiple of the caches' sets, so that the lines
-/// of a few channels drive each other out. A panel has the rows that a few rows of the output need, of a few channels,
-/// one behind the other; its copy serves all output channels. The copy adds the zeros of the padding, and for a stride
-/// s it sorts columns by their remainder modulo s: the columns that a tap reads are neighbors then, whatever the
-/// stride.
+/// In memory, the channels of an image are a whole plane apart, often a multiple of the cache's set stride, so that
+/// the lines of a few channels evict each other. A panel holds, contiguously, the rows that a few rows of the output
+/// need, for a few channels; one copy serves all output channels. The copy adds the zeros of the padding. For stride s
+/// it also sorts columns by their remainder modulo s, which makes the columns that a tap reads neighbors at any stride.
 namespace hypertape::inline HYPERTAPE_ABI::kernels::conv2d_detail {
 
-/// Parts of at most `most` that `count` >= 0 is cut into, however large the two are.
+/// The number of parts of at most `most` into which `count` >= 0 is cut; does not overflow.
 inline Index parts_of(Index count, Index most) { return count / most + (count % most == 0 ? 0 : 1); }
 /// `count` rounded up to a multiple.
 inline Index round_up(Index count, Index multiple) { return parts_of(count, multiple) * multiple; }
-/// `count` values rounded up to whole lines of the cache.
+/// `count` values rounded up to whole cache lines.
 template <class T>
 Index whole_lines(Index count) {
   return round_up(count, 64 / static_cast<Index>(sizeof(T)));
 }
 
 /// A correlation, out[o][y][x] = sum over c, ky, kx of w[o][c][ky][kx] in[c][stride y + ky + top][stride x + kx +
-/// left], for each of N samples; `in` is zero beside the image.
+/// left], for each of N samples; `in` is zero outside the image.
 struct Correlation {
   Index N;       ///< samples
   Index C;       ///< input channels
@@ -37,11 +36,10 @@ struct Correlation {
   Index KY;      ///< rows of the kernel
   Index KX;      ///< columns of the kernel
   Index stride;  ///< positions from one output to the next
-  Index top;     ///< row that the kernel's first reads for the output's first; negative in the padding
-  Index left;    ///< column, likewise
+  Index top;     ///< image row that the kernel's first row reads for the output's first row; negative in the padding
+  Index left;    ///< the same for columns
 
-  /// Rows of a panel from those of one row of the output to the next's: between them, a panel leaves out what no kernel
-  /// reads.
+  /// Panel rows from those of one output row to those of the next; a panel leaves out the rows that no kernel reads.
   Index pitch() const { return (std::min)(stride, KY); }
   /// Values of one row of the output.
   Index row() const { return N * OW; }
@@ -51,11 +49,11 @@ struct Correlation {
   Index taps() const { return KY * KX; }
 };
 
-/// `count` columns of a row of `W`, from `first` by `step`; zeros stand for those beside the image, or all if the row
-/// is null. Each has N samples.
+/// Copies `count` columns of a row of `W`, starting at `first` in steps of `step`. Columns outside the image are zeros,
+/// and all columns are if the row is null. Each column has N samples.
 template <class T>
 void copy_columns(const T* row, Index N, Index W, Index first, Index step, Index count, T* to) {
-  const auto inside = [&](Index columns) {  // how many of the first reach below this column
+  const auto inside = [&](Index columns) {  // how many of the copied columns lie before this one
     return columns > first ? (std::min)(parts_of(columns - first, step), count) : Index{0};
   };
   const Index begin = row == nullptr ? count : inside(0), end = row == nullptr ? count : inside(W);
@@ -71,20 +69,20 @@ void copy_columns(const T* row, Index N, Index W, Index first, Index step, Index
   std::fill_n(to + end * N, (count - end) * N, T(0));
 }
 
-/// How panels are cut and laid out. The value of output position j (of a run of positions), channel c, kernel row ky
+/// How panels are cut and laid out. The value for output position j (of a run of positions), channel c, kernel row ky
 /// and column kx = residue + stride * q is at
 ///
 ///     j + c * channel_step + ky * row_step + residue * residue_step + q * column_step
 ///
-/// Where a row of the output fills registers badly, a run is that of several rows, and the panel is `flat`: it has each
-/// tap's values beside one another (im2col), so that no vector ends within.
+/// Where a row of the output fills registers badly, a run covers several rows and the panel is `flat`: each tap's
+/// values are contiguous (im2col), so that no vector ends within a run.
 template <class T>
 struct PanelLayout {
-  bool flat;           ///< a run is all rows of a panel; else each row is one
-  Index blocks;        ///< panels that share the rows of the output
+  bool flat;           ///< whether a run is all rows of a panel rather than one row
+  Index blocks;        ///< number of panels that share the rows of the output
   Index rows;          ///< rows of the output in a panel, at most
   Index channels;      ///< input channels in a panel, at most
-  Index residues;      ///< remainders of columns modulo the stride
+  Index residues;      ///< distinct remainders of columns modulo the stride
   Index image_rows;    ///< rows of the image in a panel, at most
   Index channel_step;  ///< see above
   Index row_step;      ///< see above
@@ -95,7 +93,7 @@ struct PanelLayout {
   Index size() const { return image_rows * row_step; }
 };
 
-/// Vectors, of the widest that fit, that a run takes for each of a full vector's values: 1 is perfect.
+/// How many times as many vectors a run takes as full vectors would, using the widest that fit; 1 is ideal.
 template <class T>
 double waste_of_run(Index length) {
   constexpr Index native = native_lanes<T>, narrow = (std::max)(1, native_lanes<T> / 4);
@@ -103,14 +101,14 @@ double waste_of_run(Index length) {
   return static_cast<double>(parts_of(length, lanes) * native) / static_cast<double>(length);
 }
 
-/// Whether rows of the output fill registers so badly, against whole planes, that copying each tap pays.
+/// Whether rows of the output fill registers so much worse than whole planes that copying each tap pays off.
 template <class T>
 bool flat_runs(const Correlation& g) {
-  constexpr double copy = 4;  // multiply-adds in the time of copying one vector
+  constexpr double copy = 4;  // copying one vector takes as long as this many multiply-adds
   return static_cast<double>(g.O) * (waste_of_run<T>(g.row()) - waste_of_run<T>(g.plane())) > copy;
 }
 
-/// Runs of one row, `rows` of them in a panel at most, of `channels` channels.
+/// The layout with runs of one row, at most `rows` of them in a panel, and `channels` channels.
 template <class T>
 PanelLayout<T> layout_by_rows(const Correlation& g, Index rows, Index channels) {
   PanelLayout<T> p{};
@@ -121,13 +119,13 @@ PanelLayout<T> layout_by_rows(const Correlation& g, Index rows, Index channels) 
   p.image_rows = (p.rows - 1) * g.pitch() + g.KY;
   p.column_step = g.N;
   p.residue_step = g.N * (g.OW + parts_of(g.KX, g.stride) - 1);
-  const Index line = whole_lines<T>(1);  // an odd number of them, so that channels use all sets of a cache in turn
+  const Index line = whole_lines<T>(1);  // steps of an odd number of lines let channels use all cache sets
   p.channel_step = (parts_of(p.residues * p.residue_step, line) | 1) * line;
   p.row_step = channels * p.channel_step;
   return p;
 }
 
-/// One run of several rows, for register blocks of `vectors` vectors.
+/// The layout with one run of several rows, for register blocks of `vectors` vectors.
 template <class T>
 PanelLayout<T> layout_by_taps(const Correlation& g, Index vectors, Index channels) {
   PanelLayout<T> p{};
@@ -146,20 +144,20 @@ PanelLayout<T> layout_by_taps(const Correlation& g, Index vectors, Index channel
 /// The layout for register blocks that read `vectors` vectors of a run for all output channels.
 template <class T>
 PanelLayout<T> panel_layout(const Correlation& g, Index vectors) {
-  constexpr Index walk = 96 * 1024 / static_cast<Index>(sizeof(T));    // values that a register block reads, about
-  constexpr Index panel = 256 * 1024 / static_cast<Index>(sizeof(T));  // values that a second-level cache has room for
+  constexpr Index walk = 96 * 1024 / static_cast<Index>(sizeof(T));  // about as many values as one register block reads
+  constexpr Index panel = 256 * 1024 / static_cast<Index>(sizeof(T));  // values that fit a second-level cache
   const Index block = vectors * native_lanes<T>;
   const auto even = [&](Index most) { return parts_of(g.C, parts_of(g.C, (std::max)(Index{1}, most))); };
   if (flat_runs<T>(g)) return layout_by_taps<T>(g, vectors, even(walk / (g.taps() * block)));
   Index channels = walk / (g.KY * ((std::min)(g.stride, g.KX) * block + g.KX * g.N));
   const Index row = layout_by_rows<T>(g, 1, 1).row_step;
-  // Panels copy the rows that they share with the next: of few output channels, let them have many rows.
+  // Neighboring panels each copy the rows that they share. With few output channels this counts, so use many rows.
   if (g.O < 12) channels = (std::min)(channels, panel / (3 * g.KY * row));
   channels = even(channels);
   return layout_by_rows<T>(g, std::clamp<Index>((panel / (channels * row) - g.KY) / g.pitch() + 1, 1, g.OH), channels);
 }
 
-/// Fills a panel with what the output's rows `rows` need of the input's channels `channels`.
+/// Fills a panel with what rows `rows` of the output need from channels `channels` of the input.
 template <class T>
 void pack(const Correlation& g, const PanelLayout<T>& p, Range channels, Range rows, const T* in, T* panel) {
   const auto row_of = [&](Index c, Index y) { return y < 0 || y >= g.H ? nullptr : in + (c * g.H + y) * g.N * g.W; };

@@ -6,30 +6,31 @@
 #include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/transpose.hpp"
 
-/// The weight gradient of a convolution, for each output channel o and tap (c, ky, kx)
+/// The weight gradient of a convolution. For each output channel o and tap (c, ky, kx) it is
 ///
 ///     dw[o][tap]  =  start + sum over y, j of  dout[o][y][j] * panel[tap][y][j]
 ///
-/// with the samples and columns j of an output's row, and the tap's values in a panel of the input (conv2d_panel.hpp).
-/// The sums of a strip of positions are kept in registers for a group of taps and some output channels, and then added
-/// to a table of sums, which stays in a cache: so a strip is read from the nearest cache for all taps, and a sum has
-/// two levels, and rounds as little as a sum by parts does. The strips depend on the sizes alone.
+/// where j runs over the samples and columns of an output row, and the tap's values come from a panel of the input
+/// (conv2d_panel.hpp). The sums over a strip of positions stay in registers for a group of taps and some output
+/// channels. They are then added to a table of sums, which stays in a cache. So a strip is read from the nearest cache
+/// for all taps, and summing in two levels keeps rounding errors small. The strips depend only on the sizes.
 ///
 /// There are two forms. With lanes over output channels, dout is transposed, and each value of the input serves a
-/// vector of channels. With lanes over positions, products are those of vectors of both, and the lanes are added up at
-/// the end: for few output channels, which would fill no vector, or few taps, for which transposing does not pay.
+/// vector of channels. With lanes over positions, vectors of both are multiplied and the lanes are added up at the end.
+/// The second form is for few output channels, which would not fill a vector, and for few taps, for which transposing
+/// does not pay off.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels::conv2d_detail {
 
-/// A tap of a panel, from the first to the last. Channels are innermost: the taps of a group then mostly reach the
-/// image at the same positions, and the others are left out.
+/// A tap of a panel; `step` goes through all taps. Channels are innermost, so the taps of a group mostly reach the
+/// image at the same positions, and the other positions can be skipped.
 struct TapPlace {
   Index c = 0;        ///< input channel, counted from the panel's first
   Index ky = 0;       ///< row of the kernel
   Index kx = 0;       ///< column of the kernel
-  Index residue = 0;  ///< of the column, modulo the stride
+  Index residue = 0;  ///< the column modulo the stride
   Index q = 0;        ///< the column divided by the stride
 
   /// The next tap of a panel of `channels` channels.
@@ -41,13 +42,13 @@ struct TapPlace {
   }
 };
 
-/// Positions of the output, counted from the panel's first row: rows, and in each the values `columns`.
+/// Positions of the output, counted from the panel's first row.
 struct Strip {
-  Range rows;     ///< of the output
-  Range columns;  ///< of the values of a row
+  Range rows;     ///< rows of the output
+  Range columns;  ///< values within each row
 };
 
-/// The part of a strip at which taps `first` to `last` reach the image, or a little more. `row` is the panel's first.
+/// The part of a strip where taps `first` to `last` reach the image, or slightly more. `row` is the panel's first row.
 inline Strip strip_inside(const Correlation& g, const TapPlace& first, const TapPlace& last, Index row,
                           const Strip& strip) {
   const auto parts = [&](Index length) {
@@ -69,14 +70,14 @@ inline Strip strip_inside(const Correlation& g, const TapPlace& first, const Tap
 /// How the weight gradient cuts its work.
 template <class T>
 struct WeightGradientPlan {
-  PanelLayout<T> panel;  ///< of the input
-  bool transposed;       ///< lanes over output channels
-  Index strips;          ///< in a row of the output, if a panel has one row
-  int vectors;           ///< transposed: vectors of output channels in registers, at most
-  int taps;              ///< in a group, at most
+  PanelLayout<T> panel;  ///< the layout of the input's panels
+  bool transposed;       ///< whether lanes run over output channels
+  Index strips;          ///< strips in a row of the output, if a panel has one row
+  int vectors;           ///< if transposed: vectors of output channels in registers, at most
+  int taps;              ///< taps in a group, at most
 };
 
-/// The most taps in a group, and rows in a block, of the form with lanes over positions.
+/// The form with lanes over positions: at most this many taps in a group, and this many output channels in a block.
 inline constexpr int dot_taps = HYPERTAPE_VECTOR_BYTES == 64 ? 6 : 4;
 inline constexpr int dot_outputs = HYPERTAPE_VECTOR_BYTES == 64 ? 4 : 3;
 
@@ -91,7 +92,7 @@ WeightGradientPlan<T> weight_gradient_plan(const Correlation& g) {
   plan.taps = !plan.transposed ? dot_taps : plan.vectors == (many ? 4 : 2) ? 6 : 8;
   const Index strip = plan.transposed ? 512 : 8192 / static_cast<Index>(sizeof(T));
   const Index rows = std::clamp<Index>(strip / g.row(), 1, g.OH);
-  // Channels in whole groups, so that the taps of most groups reach the image at the same positions.
+  // Use whole groups of channels, so that the taps of most groups reach the image at the same positions.
   const Index channels = 128 * 1024 / static_cast<Index>(sizeof(T)) / layout_by_rows<T>(g, rows, 1).size();
   plan.panel = layout_by_rows<T>(
       g, rows, std::clamp<Index>(channels / plan.taps * plan.taps, (std::min)(Index{plan.taps}, g.C), g.C));
@@ -99,7 +100,8 @@ WeightGradientPlan<T> weight_gradient_plan(const Correlation& g) {
   return plan;
 }
 
-/// Adds a strip's products to Vectors * Lanes channels of `Count` taps: sums[t][lane], from zero where `fresh`.
+/// Adds a strip's products to sums[t][lane] for Vectors * Lanes channels of `Count` taps, starting from zero if
+/// `fresh`.
 template <int Lanes, int Vectors, int Count, class T>
 void add_transposed(const T* dout, Index width, const T* const (&x)[Count], Index row_step, Index row, Strip strip,
                     bool fresh, T* sums) {
@@ -139,8 +141,8 @@ void add_transposed(const T* dout, Index width, const T* const (&x)[Count], Inde
   }
 }
 
-/// Adds a strip's products of `Outputs` channels and `Count` taps, lane by lane: sums[o][t][lane], from zero where
-/// `fresh`. The last vector of a row overlaps the one before; its shared lanes are masked.
+/// Adds a strip's products for `Outputs` channels and `Count` taps to sums[o][t][lane], lane by lane, starting from
+/// zero if `fresh`. The last vector of a row overlaps the one before, and the lanes they share are masked.
 template <int Lanes, int Outputs, int Count, class T>
 void add_dots(const T* dout, Index plane, const T* const (&x)[Count], Index row_step, Index row, Strip strip,
               const T* next, bool fresh, T* sums) {
@@ -188,8 +190,8 @@ void add_dots(const T* dout, Index plane, const T* const (&x)[Count], Index row_
   }
 }
 
-/// Values of scratch for `correlate_weight`, whatever the range of channels: the panel, the strip's transposed dout and
-/// the table of sums.
+/// Values of scratch for `correlate_weight`, for any range of channels: the panel, the strip's transposed dout and the
+/// table of sums.
 template <class T>
 Index correlate_weight_scratch(const Correlation& g) {
   const auto plan = weight_gradient_plan<T>(g);
@@ -200,8 +202,8 @@ Index correlate_weight_scratch(const Correlation& g) {
          (plan.transposed ? padded : g.O * lanes) * g.C * g.taps();
 }
 
-/// Calls body<Count>(first tap, pointers to the panel, strip) for the groups of at most Most taps of a panel of
-/// `channels` channels whose first row is the output's row `row`.
+/// Calls body<Count>(first tap, pointers into the panel, strip) for groups of at most Most taps of a panel with
+/// `channels` channels whose first row is row `row` of the output.
 template <int Most, class T, class Body>
 void for_each_tap_group(const Correlation& g, const PanelLayout<T>& p, Index channels, Index row, const Strip& strip,
                         const T* panel, const Body& body) {
@@ -219,7 +221,7 @@ void for_each_tap_group(const Correlation& g, const PanelLayout<T>& p, Index cha
   });
 }
 
-/// Output channels `outputs` of the weight gradient (O, C, KY, KX) of a correlation.
+/// Computes output channels `outputs` of a correlation's weight gradient (O, C, KY, KX).
 template <class T>
 void correlate_weight(const Correlation& g, Range outputs, const T* dout, const T* in, OutputMode mode, T* dweight,
                       T* scratch) {
@@ -252,7 +254,7 @@ void correlate_weight(const Correlation& g, Range outputs, const T* dout, const 
         const Index length = rows.size() * g.row();
         transpose_matrix(outputs.size(), length, dout + outputs.begin * g.plane() + rows.begin * g.row(), g.plane(),
                          strip_dout, padded);
-        for (Index j = 0; j < length; ++j) {  // the last vector's lanes that are no channel
+        for (Index j = 0; j < length; ++j) {  // zero the last vector's lanes beyond the last channel
           std::fill(strip_dout + j * padded + outputs.size(), strip_dout + (j + 1) * padded, T(0));
         }
       }

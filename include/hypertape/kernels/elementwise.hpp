@@ -7,11 +7,11 @@
 
 /// Loops over every element, in memory order.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// out[i] = f(a[i]); the compiler vectorizes it if it can.
+/// out[i] = f(a[i]); vectorized by the compiler if possible.
 template <class T, class F>
 void map(Index count, const T* a, T* out, const F& f) {
   for (Index i = 0; i < count; ++i) out[i] = f(a[i]);
@@ -23,7 +23,7 @@ void map(Index count, const T* a, const T* b, T* out, const F& f) {
   for (Index i = 0; i < count; ++i) out[i] = f(a[i], b[i]);
 }
 
-/// The same for an f of whole vectors, which gives each lane the same bits wherever it stands.
+/// out[i] = f(a[i]) for an f of whole vectors; the bits of an element do not depend on its lane.
 template <class T, class F>
 void map_vectors(Index count, const T* a, T* out, const F& f) {
   constexpr int lanes = native_lanes<T>;

@@ -9,12 +9,12 @@
 #include "hypertape/kernels/elementwise.hpp"
 #include "hypertape/kernels/simd.hpp"
 
-/// The exponential function of whole vectors.
+/// The exponential function on whole vectors.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
-/// What `exp` needs to know of a type.
+/// The constants that `exp` needs for a type.
 template <class T>
 struct ExpConstants {
   static constexpr bool single = sizeof(T) == 4;
@@ -23,18 +23,18 @@ struct ExpConstants {
   static constexpr int fraction_bits = std::numeric_limits<T>::digits - 1;
   static constexpr Integer exponent_bias = std::numeric_limits<T>::max_exponent - 1;
 
-  /// Past these the result is infinity, and 0.
+  /// Beyond these, the result is infinity and 0, respectively.
   static constexpr T overflow = single ? T(89) : T(710), underflow = single ? T(-104) : T(-746);
 
-  /// 1.5 times 2 to the number of fraction bits: a number of moderate size that is added to it is rounded to a whole
-  /// one, which is then the difference of their bits.
+  /// 1.5 * 2^fraction_bits. Adding it rounds a number of moderate size to an integer, which is then the difference
+  /// between the bits of the sum and those of `rounder`.
   static constexpr T rounder = T(3) * static_cast<T>(Integer{1} << (fraction_bits - 1));
 
-  /// log 2 as a sum, of which a multiple of the first by an exponent is exact.
+  /// log 2 as a sum of two; the product of the first with an integer exponent is exact.
   static constexpr T log2_high = single ? T(0.693359375) : T(0.693147180369123816490);
   static constexpr T log2_low = single ? T(-2.12194440054690583e-4) : T(1.90821492927058770002e-10);
 
-  /// 1 / k!: on -log(2)/2 .. log(2)/2, the rest of the series is below the rounding.
+  /// Coefficients 1 / k!. On -log(2)/2 .. log(2)/2 the rest of the series is below the rounding error.
   static constexpr int degree = single ? 7 : 13;
   static constexpr std::array<T, std::size_t{degree} + 1> coefficients = [] {
     std::array<T, std::size_t{degree} + 1> values{};
@@ -47,13 +47,13 @@ struct ExpConstants {
   }();
 };
 
-/// exp(x) = 2^n exp(r) of each lane, with x = n log 2 + r and a whole n.
+/// Splits exp(x) in each lane into 2^n exp(r), with x = n log 2 + r and n an integer.
 template <class T, int Lanes>
 struct ExpParts {
   using V = Simd<T, Lanes>;
 
   typename V::Vector rest;                ///< r, in -log(2)/2 .. log(2)/2
-  typename V::Vector power, other_power;  ///< 2^n is their product: it may be no normal number itself
+  typename V::Vector power, other_power;  ///< their product is 2^n, which may not be a normal number itself
 
   HYPERTAPE_ALWAYS_INLINE explicit ExpParts(typename V::Vector x) {
     using C = ExpConstants<T>;
@@ -98,12 +98,12 @@ struct ExpParts {
 
 }  // namespace detail
 
-/// exp(x) of each lane, within 2 units in the last place, subnormal results and infinities among them. A NaN stays one.
+/// exp(x) in each lane, within 2 units in the last place, including subnormal and infinite results. NaN gives NaN.
 template <class T, int Lanes>
 HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x) {
   return detail::ExpParts<T, Lanes>(x).exp();
 }
-/// exp(x + low), where `low` is little beside x: the digits that x lacks.
+/// exp(x + low), where `low` is small compared with x and holds digits that x cannot.
 template <class T, int Lanes>
 HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lanes>::Vector x,
                                                             typename Simd<T, Lanes>::Vector low) {
@@ -112,7 +112,7 @@ HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector exp(typename Simd<T, Lan
   return parts.exp();
 }
 
-/// exp(x) - 1 of each lane, within 3 units in the last place.
+/// exp(x) - 1 in each lane, within 3 units in the last place.
 template <class T, int Lanes>
 HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector expm1(typename Simd<T, Lanes>::Vector x) {
   using V = Simd<T, Lanes>;
@@ -120,16 +120,16 @@ HYPERTAPE_ALWAYS_INLINE typename Simd<T, Lanes>::Vector expm1(typename Simd<T, L
   const auto power = parts.power * parts.other_power;
   auto y = power - T(1);
   V::add_product(y, parts.series() * parts.rest, power);
-  y = x > V::broadcast(T(40)) ? parts.exp() : y;  // past it, -1 is below the rounding, and 2^n may overflow
+  y = x > V::broadcast(T(40)) ? parts.exp() : y;  // beyond this, -1 is below the rounding error, and 2^n may overflow
   return x == V::broadcast(T(0)) ? x : y;         // a zero keeps its sign
 }
 
-/// out[i] = exp(a[i]), which may be the same array.
+/// out[i] = exp(a[i]); out and a may be the same array.
 template <class T>
 void exp(Index count, const T* a, T* out) {
   map_vectors(count, a, out, [](auto x) { return exp<T, native_lanes<T>>(x); });
 }
-/// out[i] = exp(a[i]) - 1, exact where a[i] is small.
+/// out[i] = exp(a[i]) - 1, accurate where a[i] is small.
 template <class T>
 void expm1(Index count, const T* a, T* out) {
   map_vectors(count, a, out, [](auto x) { return expm1<T, native_lanes<T>>(x); });

@@ -5,23 +5,23 @@
 #include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/simd.hpp"
 
-/// Sums over the pixels of each instance (one sample's channel) of a batch, and values that are the same for all pixels
-/// of an instance. A batch is (N, C, pixels) with N fastest, values of instances (N, C) likewise.
+/// Sums over the pixels of each instance (one channel of one sample) of a batch, and values repeated for all pixels of
+/// an instance. A batch is (N, C, pixels) with N fastest; values per instance are (N, C), also with N fastest.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
-/// The instances of up to `most` samples of one channel, and how loops run over them: in rows that are long enough for
-/// vectors even where samples are few, of `fold` whole pixels.
+/// Loops over the instances of up to `most` samples of one channel. They run in rows of `fold` whole pixels, which are
+/// long enough for vectors even with few samples.
 template <class T>
 struct Instances {
-  static constexpr Index most = 256;  ///< values of a row; what is summed or repeated stays in the first-level cache
+  static constexpr Index most = 256;  ///< values in a row; sums and repeated values stay in the first-level cache
 
   Index N, samples, pixels, fold = 1;
 
   Instances(Index N_, Index samples_, Index pixels_) : N(N_), samples(samples_), pixels(pixels_) {
     if (samples == N) fold = std::clamp<Index>(most / N, 1, pixels);
-    if (fold > native_lanes<T>) fold -= fold % native_lanes<T>;  // whole vectors
+    if (fold > native_lanes<T>) fold -= fold % native_lanes<T>;  // use whole vectors
   }
 
   /// Calls row(offset, count) for each row; the last may be shorter.
@@ -30,7 +30,7 @@ struct Instances {
     for (Index p = 0; p < pixels; p += fold) row(p * N, (std::min)(fold, pixels - p) * samples);
   }
 
-  /// sums[n] = the sum over pixels of term(offset).
+  /// sums[n] = the sum of term(offset) over the pixels of instance n.
   template <class Term>
   void sum(const Term& term, T (&sums)[most]) const {
     std::fill_n(sums, fold * samples, T(0));
@@ -40,7 +40,8 @@ struct Instances {
     for (Index i = samples; i < fold * samples; ++i) sums[i % samples] += sums[i];
   }
 
-  /// Calls body(offset, value) for each element with the value of its instance. Repeats the `samples` values.
+  /// Calls body(offset, value) for each element with its instance's value; fills up `values` with repeats of the first
+  /// `samples`.
   template <class Body>
   void spread(T (&values)[most], const Body& body) const {
     for (Index i = samples; i < fold * samples; ++i) values[i] = values[i - samples];
@@ -50,7 +51,7 @@ struct Instances {
   }
 };
 
-/// Calls body(instances, c, offset of the first element, offset of the first instance) until all are done.
+/// Calls body(instances, c, offset of the first element, offset of the first instance) for all groups of instances.
 template <class T, class Body>
 void for_all_instances(Index N, Index C, Index pixels, const Body& body) {
   for (Index c = 0; c < C; ++c) {
@@ -74,8 +75,8 @@ void instance_dot(Index N, Index C, Index pixels, const T* a, const T* b, Output
   });
 }
 
-/// out (N, C, pixels) = s x, plus the shift of its channel unless that is null, for s (N, C), x (N, C, pixels) and
-/// shift (C).
+/// out (N, C, pixels) = s x, plus its channel's shift unless `shift` is null, for s (N, C), x (N, C, pixels) and shift
+/// (C).
 template <class T>
 void instance_scale(Index N, Index C, Index pixels, const T* s, const T* x, const T* shift, OutputMode mode, T* out) {
   using Instances = detail::Instances<T>;

@@ -9,17 +9,18 @@
 /// The fully connected layer and its two gradients, for batches with samples innermost: input (N, F), weight (O, F)
 /// row-major, output (N, O).
 ///
-/// Each pass has two ways, which agree to rounding. With enough samples, SIMD lanes run over these, which lie as they
-/// must. With few, lanes run over features, so that five samples are as well served as sixteen: the input is transposed
-/// once (N * F moves for N * F * O multiply-adds), and then each of the three products has one contiguous operand in
-/// its innermost loop. Few outputs do not repay the transposition. Rows end with an overlapping vector.
+/// Each pass has two forms, which agree up to rounding. With enough samples, SIMD lanes run over samples, which are
+/// already contiguous. With few, lanes run over features, so that five samples are served as well as sixteen: the input
+/// is transposed once (N * F moves for N * F * O multiply-adds), after which each of the three products has one
+/// contiguous operand in its innermost loop. With few outputs the transposition does not pay off. Rows end with an
+/// overlapping vector.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// The three passes with lanes over features, for few samples. Functions of their own, as those below: inlined into one
-/// another, they spoil the code that g++ makes of each.
+/// The three passes with lanes over features, for few samples. Like those below, they must not be inlined: inlined into
+/// one another, they make g++ generate worse code for each.
 namespace detail::over_features {
 
 template <class T>
@@ -51,11 +52,11 @@ template <class T>
 /// The three passes with lanes over samples, which need no scratch.
 namespace detail::over_samples {
 
-/// Whether there are so few outputs that their work does not hide a transposition.
+/// Whether there are so few outputs that their work does not hide the cost of a transposition.
 inline bool few_outputs(Index O) { return O <= 16; }
 
-/// Whether `linear` is one of these. As of the other two, this depends on the whole layer, not on the range of one
-/// call: the bits are the same whatever the number of threads.
+/// Whether `linear` runs over samples. Like the two choices below, it depends on the whole layer and not on the range
+/// of one call, so the bits are the same for any number of threads.
 template <class T>
 bool serve_linear(Index N, Index O) {
   return N >= native_lanes<T> || (few_outputs(O) && 2 * N >= native_lanes<T>);
@@ -67,7 +68,7 @@ template <class T>
                              output + outputs.begin * N);
 }
 
-/// Of many outputs, the gradient is faster written sample by sample.
+/// With many outputs, the gradient is faster when written sample by sample.
 template <class T>
 bool serve_input_gradient(Index N, Index O) {
   return few_outputs(O) && 2 * N >= native_lanes<T>;
@@ -79,7 +80,7 @@ template <class T>
                              dinput + inputs.begin * N);
 }
 
-/// Sums over samples, which have to be long to pay.
+/// Here the dot products run over samples, and pay off only if they are long.
 template <class T>
 bool serve_weight_gradient(Index N, Index O) {
   return N >= native_lanes<T> && O <= std::min<Index>(8, N / native_lanes<T> + 1);
@@ -96,7 +97,7 @@ template <class T>
 /// Values of scratch for `linear`.
 inline Index linear_scratch(Index N, Index F) { return N * F; }
 
-/// Columns `outputs` of output (N, O) = input (N, F) weight^T. `scratch`: linear_scratch values.
+/// Columns `outputs` of output (N, O) = input (N, F) weight^T. `scratch` holds linear_scratch values.
 template <class T>
 void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* weight, OutputMode mode, T* output,
             T* scratch) {
@@ -109,7 +110,7 @@ void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* w
 /// Values of scratch for `linear_input_gradient`.
 inline Index linear_input_gradient_scratch(Index N, Range inputs) { return N * inputs.size(); }
 
-/// Columns `inputs` of dinput (N, F) = doutput (N, O) weight. `scratch`: linear_input_gradient_scratch values.
+/// Columns `inputs` of dinput (N, F) = doutput (N, O) weight. `scratch` holds linear_input_gradient_scratch values.
 template <class T>
 void linear_input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight, OutputMode mode,
                            T* dinput, T* scratch) {
@@ -122,7 +123,7 @@ void linear_input_gradient(Index N, Index F, Index O, Range inputs, const T* dou
 /// Values of scratch for `linear_weight_gradient`.
 inline Index linear_weight_gradient_scratch(Index N, Index F) { return N * F; }
 
-/// Rows `outputs` of dweight (O, F) = doutput^T input, for doutput (N, O) and input (N, F). `scratch`:
+/// Rows `outputs` of dweight (O, F) = doutput^T input, for doutput (N, O) and input (N, F). `scratch` holds
 /// linear_weight_gradient_scratch values.
 template <class T>
 void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* doutput, const T* input, OutputMode mode,
@@ -134,8 +135,8 @@ void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* d
 }
 
 /// @{
-/// The three passes for row-major batches, input (N, F), output (N, O), of one pair of operands or the sum over
-/// several: every product has its rows as it needs them. Each computes a range of rows of its result.
+/// The three passes for row-major batches, input (N, F) and output (N, O), for one pair of operands or the sum over
+/// several. Rows are already laid out as each product needs them. Each pass computes a range of rows of its result.
 ///
 /// output (N, O) = input weight^T for pairs (input, weight).
 template <class T, int Pairs>

@@ -8,14 +8,15 @@
 
 /// The loops of local response normalization.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// Where channel_window_sum multiplies by a: each term, by its own channel, or each sum, by the output's.
+/// Where channel_window_sum multiplies by a: in each term, by its own channel, or after the sum, by the output's
+/// channel.
 enum class Weigh { terms, sums };
 
-/// With channels j = c - before .. c + after, those outside 0 .. C - 1 being left out, for each channel c
+/// For each channel c, sums over the channels j = c - before .. c + after that lie within 0 .. C - 1:
 ///
 ///     Weigh::terms    out[c] = factor sum over j of a[j] b[j]
 ///     Weigh::sums     out[c] = factor a[c] sum over j of b[j]
@@ -62,7 +63,7 @@ void power_product(Index count, T factor, T k, T exponent, const T* d, int facto
     const auto base = Eigen::Map<const Array>(d + begin, size) + k;
     Eigen::Map<Array> result(out + begin, size);
     result = base.sqrt();
-    if (exponent == T(0.75)) {  // the usual one, and its first and second derivatives'
+    if (exponent == T(0.75)) {  // the usual exponent; the others below are those of its first and second derivatives
       result = factor / (result * result.sqrt());
     } else if (exponent == T(1.75)) {
       result = factor / (result * result.sqrt() * base);

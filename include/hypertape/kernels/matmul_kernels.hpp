@@ -9,53 +9,55 @@
 
 /// Products of row-major matrices of any size.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// A factor of a product of row-major matrices: in memory as it is meant, or transposed.
+/// A factor of a product of row-major matrices, stored as it is used or transposed.
 template <class T>
 struct Factor {
-  const T* values;  ///< of the whole matrix
-  bool transposed;  ///< whether its rows lie as columns
+  const T* values;  ///< the whole matrix
+  bool transposed;  ///< whether it is stored transposed
 };
 
-/// Which elements of a row may differ from 0: all, or those up to, or from, the diagonal.
+/// Which elements of a row may be nonzero: all, those up to the diagonal, or those from the diagonal on.
 enum class Side { both, to_diagonal, from_diagonal };
 
-/// What a product may leave out.
+/// The parts that a product may leave out.
 struct MatmulParts {
-  Side of_left = Side::both;    ///< where the left factor, as it is meant, differs from 0; elsewhere it holds zeros
-  Side of_result = Side::both;  ///< what is wanted of the result; elsewhere it is undefined
+  Side of_left = Side::both;    ///< where the left factor, after any transposition, is nonzero; the rest holds zeros
+  Side of_result = Side::both;  ///< which part of the result is wanted; the rest is undefined
 };
 
 namespace detail {
 
-/// How a large product is cut (Goto and van de Geijn 2008). A tile of the result stays in registers while it runs
-/// through `terms` terms; the strip of the right factor that it multiplies is copied, so that it is contiguous and fits
-/// the first-level cache, and serves every tile of its columns.
+/// How a large product is cut (Goto and van de Geijn 2008). A tile of the result stays in registers for `terms` terms.
+/// The strip of the right factor that it multiplies is copied: it is then contiguous, fits the first-level cache, and
+/// serves every tile of its columns.
 template <class T>
 struct MatmulCut {
   static constexpr int rows = matrix::detail::many_registers ? 8 : 4, vectors = 3;
   static constexpr Index columns = Index{vectors} * native_lanes<T>;
-  static constexpr Index terms = 24 * 1024 / (vectors * HYPERTAPE_VECTOR_BYTES);  // of a strip of 24 KB
+  static constexpr Index terms = 24 * 1024 / (vectors * HYPERTAPE_VECTOR_BYTES);  // a strip takes 24 KB
 
-  /// Whether a product is large enough that copies pay: of few rows, only if the right factor has to be turned anyway,
-  /// or does not fit the first-level cache. A cut of the rows among threads has no say: the bits would depend on it.
+  /// Whether a product is large enough for copies to pay off. With few rows, it is only if the right factor must be
+  /// transposed anyway or does not fit the first-level cache. How threads cut the rows must not matter here, or the
+  /// bits would depend on it.
   static bool serves(Index M, Index N, Index K, bool right_transposed) {
     return M >= 2 * rows && N >= native_lanes<T> && (right_transposed || M >= 128 || N * K > 8192);
   }
 };
 
-/// out (R, columns of a strip) = start + left (R, terms) strip (terms, columns): R rows of `left`, each `left_row` from
-/// the last, and of the result. Of the rows of `left`, only what is on one side of the diagonal counts, which crosses
-/// the first of them at term `diagonal`: nothing else is multiplied, as 0 times infinity would be a NaN.
+/// out (R, columns of a strip) = start + left (R, terms) strip (terms, columns), for R rows of `left` that are
+/// `left_row` apart, and rows of the result `out_row` apart. Only the elements of `left` on one side of the diagonal
+/// count; the diagonal crosses its first row at term `diagonal`. The others are not multiplied, as 0 times infinity
+/// would be a NaN.
 template <class T, int R, int Vectors>
 void multiply_strip(Index terms, Side side, Index diagonal, const T* left, Index left_row, const T* strip,
                     OutputMode mode, T* out, Index out_row, Index last) {
   constexpr int lanes = native_lanes<T>;
   using V = Simd<T, lanes>;
-  // The last vector of a row may be one of `last` lanes alone.
+  // The last vector of a row may have only `last` lanes.
   const auto load_last = [=](const T* from) {
     T values[lanes] = {};
     std::memcpy(values, from, static_cast<std::size_t>(last) * sizeof(T));
@@ -108,7 +110,7 @@ void multiply_strip(Index terms, Side side, Index diagonal, const T* left, Index
   }
 }
 
-/// Rows `rows` of a product that `MatmulCut` serves.
+/// Computes rows `rows` of a product for which `MatmulCut::serves` is true.
 template <class T>
 void large_matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> right, OutputMode mode, T* out,
                   T* scratch, const MatmulParts& wanted) {
@@ -147,15 +149,15 @@ void large_matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<
 
 }  // namespace detail
 
-/// Values of scratch for `matmul` of so many rows of a result, in any precision.
+/// Values of scratch for `matmul` of `rows` rows of a result, in either precision.
 inline Index matmul_scratch(Index M, Index N, Index K, Index rows, bool left_transposed, bool right_transposed) {
-  using Cut = detail::MatmulCut<float>;  // the widest strips
+  using Cut = detail::MatmulCut<float>;  // has the widest strips
   const Index turned = left_transposed && right_transposed ? N * K : 0;
   if (M < 2 * Cut::rows) return turned;
   return (std::max)(turned, (std::min)(Cut::terms, K) * (Cut::columns + (left_transposed ? rows : 0)));
 }
 
-/// Rows `rows` of out (M, N) = start + left (M, K) right (K, N). `scratch`: matmul_scratch values.
+/// Rows `rows` of out (M, N) = start + left (M, K) right (K, N). `scratch` holds matmul_scratch values.
 template <class T>
 void matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> right, OutputMode mode, T* out, T* scratch,
             const MatmulParts& wanted = {}) {
@@ -164,7 +166,7 @@ void matmul(Index M, Index N, Index K, Range rows, Factor<T> left, Factor<T> rig
   }
   T* to = out + rows.begin * N;
   const T* first = left.values + rows.begin * (left.transposed ? 1 : K);
-  if (N == 1 && left.transposed) {  // the result as a row: lanes over its elements
+  if (N == 1 && left.transposed) {  // compute the result as a row: lanes over its elements
     return matrix::combine_rows<T, 1>(1, rows.size(), K, {{right.values, 0, 1, first, M}}, mode, to);
   }
   if ((right.transposed || N == 1) && !left.transposed) {

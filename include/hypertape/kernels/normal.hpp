@@ -6,14 +6,14 @@
 
 #include "hypertape/kernels/exp.hpp"
 
-/// The standard normal distribution: its density p and probability P, and gelu(x) = x P(x) with its derivatives, of
-/// whole vectors.
+/// The standard normal distribution, on whole vectors: its density p and distribution function P, and gelu(x) = x P(x)
+/// with its derivatives.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
-/// (1 + 2 z) exp(z^2) erfc(z) for z >= 0 as a polynomial in t = (z - 3) / (z + 3): Chebyshev's interpolation, from the
-/// highest power down. It differs by 4e-9 in single precision, 1e-16 in double, relative to the value.
+/// (1 + 2 z) exp(z^2) erfc(z) for z >= 0 as a polynomial in t = (z - 3) / (z + 3), by Chebyshev interpolation, highest
+/// power first. Its relative error is 4e-9 in single precision and 1e-16 in double.
 template <class T>
 inline constexpr auto scaled_erfc = [] {
   if constexpr (sizeof(T) == 4) {
@@ -31,8 +31,8 @@ inline constexpr auto scaled_erfc = [] {
   }
 }();
 
-/// P and p of each lane. A tail keeps its digits: where x is negative, P is exp(-x^2 / 2) times a factor that is
-/// neither large nor small, and the exponent is exact, as the upper half of x's digits has an exact square.
+/// P and p in each lane. Tails keep their relative accuracy: where x is negative, P is exp(-x^2 / 2) times a factor of
+/// moderate size, and the exponent is exact, since the upper half of x's digits has an exact square.
 template <class T, int Lanes>
 struct Normal {
   typename Simd<T, Lanes>::Vector probability, density;
@@ -41,7 +41,7 @@ struct Normal {
     using V = Simd<T, Lanes>;
     using C = ExpConstants<T>;
     using Integers = typename Simd<typename C::Integer, Lanes>::Vector;
-    const auto zero = V::broadcast(T(0)), most = V::broadcast(sizeof(T) == 4 ? T(15) : T(40));  // where p is 0
+    const auto zero = V::broadcast(T(0)), most = V::broadcast(sizeof(T) == 4 ? T(15) : T(40));  // beyond this, p is 0
     auto a = x < zero ? -x : x;
     a = a > most ? most : a;
     const auto mask = Simd<typename C::Integer, Lanes>::broadcast(
@@ -69,7 +69,7 @@ template <class T>
 void normal_density(Index count, const T* a, T* out) {
   map_vectors(count, a, out, [](auto x) { return detail::Normal<T, native_lanes<T>>(x).density; });
 }
-/// out[i] = the probability that a standard normal variable is below a[i].
+/// out[i] = P(a[i]), the probability that a standard normal variable is below a[i].
 template <class T>
 void normal_probability(Index count, const T* a, T* out) {
   map_vectors(count, a, out, [](auto x) { return detail::Normal<T, native_lanes<T>>(x).probability; });

@@ -4,7 +4,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// What a kernel does with its output: write it afresh, or add to what is there.
+/// What a kernel does with its output: overwrite it, or add to it.
 enum class OutputMode { write, accumulate };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::kernels

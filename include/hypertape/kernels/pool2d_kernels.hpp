@@ -11,13 +11,13 @@
 /// Pooling of a batch (N, C, H, W) over K x K windows. Vectors run along the N contiguous samples.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// Windows start at stride * o - padding; positions outside the image do not take part.
+/// The sizes of a pooling operation. Windows start at stride * o - padding; positions outside the image are ignored.
 struct Pool2dGeometry {
   Index N = 1;        ///< samples
   Index C = 1;        ///< channels
   Index H = 1;        ///< rows
   Index W = 1;        ///< columns
-  Index K = 1;        ///< rows, and columns, of a window
+  Index K = 1;        ///< rows and columns of a window
   Index stride = 1;   ///< positions from one window to the next
   Index padding = 0;  ///< rows and columns around the image
 
@@ -29,8 +29,8 @@ struct Pool2dGeometry {
   Shape output() const { return Shape::batch(N, C, OH(), OW()); }  ///< (N, C, OH, OW)
 };
 
-/// @throws ShapeError unless the input is (N, C, H, W) and the windows fit; the padding may be at most half of a
-/// window, so that every window has a position in the image.
+/// Returns the sizes. @throws ShapeError unless the input is (N, C, H, W) and the windows fit. The padding may be at
+/// most half a window, so that every window has a position in the image.
 inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Index K, Index stride, Index padding) {
   const auto fail = [&](const auto&... rule) {
     throw ShapeError(name, ": input ", input, " with windows of ", K, ", stride ", stride, ", padding ", padding, ": ",
@@ -40,18 +40,19 @@ inline Pool2dGeometry pool2d_geometry(const char* name, const Shape& input, Inde
   hypertape::detail::require_batch(name, "the input", input);
   if (K < 1 || stride < 1) fail("window and stride must be at least 1");
   if (padding < 0 || padding > K / 2) fail("the padding must be between 0 and half of the window");
-  const Index inside = K - 2 * padding;  // of the image, at least: a sum with the padding could overflow
+  const Index inside = K - 2 * padding;  // positions in the image, at least; extent + padding could overflow
   if (input[2] < inside || input[3] < inside) fail("the window is larger than the padded image");
   return {input[0], input[1], input[2], input[3], K, stride, padding};
 }
 
 namespace detail {
 
-/// Calls visit(output offset, c, y_begin, y_end, x_begin, x_end) for each window, clipped to the image. By value:
-/// vector stores may alias anything that is reached by a reference, which would then be read anew for each window.
+/// Calls visit(output offset, c, y_begin, y_end, x_begin, x_end) for each window, clipped to the image. Arguments are
+/// passed by value: vector stores may alias anything reached through a reference, which would have to be reloaded for
+/// each window.
 template <class Visit>
 void for_each_window(const Pool2dGeometry g, const Visit visit) {
-  const Index OH = g.OH(), OW = g.OW();  // divisions
+  const Index OH = g.OH(), OW = g.OW();  // computed once, as they divide
   Index out = 0;
   for (Index c = 0; c < g.C; ++c) {
     for (Index oy = 0; oy < OH; ++oy) {
@@ -63,12 +64,13 @@ void for_each_window(const Pool2dGeometry g, const Visit visit) {
   }
 }
 
-/// Calls visit.template operator()<Lanes>(window, output, rows, columns) for each window and all its samples, some at a
-/// time: `window` is the offset of its first value, clipped to the image, and `output` that of the first result.
+/// Calls visit.template operator()<Lanes>(window, output, rows, columns) for each window, clipped to the image, and all
+/// its samples, a vector at a time: `window` is the offset of the window's first value, `output` the offset of the
+/// first result.
 ///
-/// For fewer samples than a register has lanes, vectors are of the next power of two lanes: those beyond the last
-/// sample hold values of the next window, which overwrites them. Where there is no next, at the end of memory, single
-/// lanes take over. Windows of 2 x 2 and 3 x 3 come as constants, which unroll the visitor's loops.
+/// With fewer samples than a register has lanes, vectors have the next power of two of lanes. The lanes beyond the
+/// last sample hold values of the next window, which overwrites them. The last windows, where such a vector would leave
+/// memory, use single lanes. Windows of 2 x 2 and 3 x 3 are passed as constants, so that the visitor's loops unroll.
 template <class T, class Visit>
 void for_each_window_vector(const Pool2dGeometry& g, const Visit visit) {
   const Index input_size = g.input().size(), output_size = g.output().size(), row = g.W * g.N;
@@ -95,8 +97,8 @@ void for_each_window_vector(const Pool2dGeometry& g, const Visit visit) {
   });
 }
 
-/// The maximum of one clipped window for `Lanes` samples from `first` (the offset of the window's first position) on,
-/// with best value and offset in registers.
+/// Finds the maximum of one clipped window for `Lanes` samples, with the best value and offset in registers. `first` is
+/// the offset of the window's first position.
 template <int Lanes, class T>
 HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index rows, Index columns, Index row_stride,
                                            Index N, T* output, std::int32_t* source) {
@@ -116,7 +118,7 @@ HYPERTAPE_ALWAYS_INLINE void max_of_window(const T* input, Index first, Index ro
   S::store(source, __builtin_convertvector(peak.at, typename S::Vector));
 }
 
-/// How many positions a window has: K * K as an integer may overflow.
+/// The number of positions in a window, as a T: K * K as an integer may overflow.
 template <class T>
 T positions(const Pool2dGeometry& g) {
   return static_cast<T>(g.K) * static_cast<T>(g.K);
@@ -124,8 +126,8 @@ T positions(const Pool2dGeometry& g) {
 
 }  // namespace detail
 
-/// output (N, C, OH, OW) = the largest value of each window; source = its offset in the input, of the first of equals
-/// in row-major order. A NaN wins over every number, as in PyTorch.
+/// output (N, C, OH, OW) = the largest value of each window; source = its offset in the input, for equal values the
+/// first in row-major order. A NaN wins over every number, as in PyTorch.
 template <class T>
 void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t* source) {
   const Index N = g.N, row = g.W * N;
@@ -135,7 +137,7 @@ void max_pool2d(const Pool2dGeometry& g, const T* input, T* output, std::int32_t
       });
 }
 
-/// output (N, C, OH, OW) = the mean of each window over its K * K positions, those of the padding counting as zeros
+/// output (N, C, OH, OW) = the mean of each window over its K * K positions, with the padding counted as zeros
 /// (PyTorch's default).
 template <class T>
 void average_pool2d(const Pool2dGeometry& g, const T* input, T* output) {
@@ -154,8 +156,8 @@ void average_pool2d(const Pool2dGeometry& g, const T* input, T* output) {
 
 namespace detail {
 
-/// The adjoint of `average_pool2d` for windows side by side, without padding. Writes in the order of memory, so that
-/// lanes beyond the last sample, where there are few, may hold anything: what comes next overwrites them.
+/// The adjoint of `average_pool2d` for adjacent windows without padding. It writes in memory order, so that lanes
+/// beyond the last sample may hold anything: later writes overwrite them.
 template <int Lanes, class T>
 void average_pool2d_adjoint_of_tiles(const Pool2dGeometry g, T positions, const T* doutput, T* dinput) {
   using V = Simd<T, Lanes>;
@@ -200,7 +202,7 @@ void average_pool2d_adjoint(const Pool2dGeometry& g, const T* doutput, T* dinput
   }
   std::fill_n(dinput, g.N * g.C * g.H * g.W, T(0));
   detail::for_each_window(g, [&](Index out, Index c, Index y_begin, Index y_end, Index x_begin, Index x_end) {
-    constexpr Index at_once = 64;  // samples, whose shares stay in the first-level cache
+    constexpr Index at_once = 64;  // samples at a time, so that their shares stay in the first-level cache
     T share[at_once];
     for (Index first = 0; first < g.N; first += at_once) {
       const Index count = (std::min)(at_once, g.N - first);

@@ -6,13 +6,13 @@
 
 #include "hypertape/kernels/simd.hpp"
 
-/// Sums, each in one fixed order: lanes and partial sums as the vectors fall, then the tail.
+/// Sums, each in one fixed order: vectors of partial sums, then the tail.
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace detail {
 
-/// Sum of term(i) over i = 0 .. count - 1 with four vectors of partial sums, which also keeps the rounding error of a
-/// long sum small.
+/// The sum of term(i) over i = 0 .. count - 1 with four vectors of partial sums, which also keep the rounding error of
+/// a long sum small.
 template <class T, class VectorTerm, class Term>
 T sum_of(Index count, const VectorTerm& vector_term, const Term& term) {
   constexpr int lanes = native_lanes<T>;
@@ -45,12 +45,12 @@ T dot(Index count, const T* a, const T* b) {
       count, [&](Index i) { return V::load(a + i) * V::load(b + i); }, [&](Index i) { return a[i] * b[i]; });
 }
 
-/// The Euclidean norm: the root of the sum of squares, of elements of any size.
+/// The Euclidean norm: the root of the sum of squares, without overflow or underflow.
 template <class T>
 T norm(Index count, const T* a) {
   using Limits = std::numeric_limits<T>;
   const T squares = dot(count, a, a);
-  // Within these bounds, no square overflowed, and those that are subnormal do not count.
+  // Within these bounds no square has overflowed, and subnormal ones do not matter.
   if (squares >= (Limits::min)() / Limits::epsilon() && squares <= (Limits::max)()) return std::sqrt(squares);
   if (std::isnan(squares)) return squares;
   T largest = 0, total = 0;
@@ -60,7 +60,7 @@ T norm(Index count, const T* a) {
   return largest * std::sqrt(total);
 }
 
-/// out[r] = the sum of row r of `rows` rows of `columns` contiguous values.
+/// out[r] = the sum of row r, for `rows` rows of `columns` contiguous values.
 template <class T>
 void row_sums(Index rows, Index columns, const T* in, T* out) {
   for (Index r = 0; r < rows; ++r) out[r] = sum(columns, in + r * columns);

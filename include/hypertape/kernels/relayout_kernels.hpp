@@ -5,12 +5,12 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// Copies the elements of a tensor of shape `from` to one of the same extents in another layout. Either memory is a box
-/// of samples n, channels c and positions p of an image:
+/// Copies a tensor of shape `from` to the same extents in another layout. In memory, each is a box of samples n,
+/// channels c and image positions p:
 ///
 ///     row_major  [n][c][p]      samples_innermost  [c][p][n]      channels_innermost  [n][p][c]
 ///
-/// and all that ever happens is the transposition of matrices in it.
+/// so every change of layout is a transposition of matrices.
 template <class T>
 void relayout(const Shape& from, const T* in, Layout layout, T* out) {
   const Index N = from[0], C = from[1], F = from.features(), P = F / C;

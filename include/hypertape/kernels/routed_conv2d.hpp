@@ -11,17 +11,17 @@
 #include "hypertape/kernels/simd.hpp"
 #include "hypertape/kernels/transpose.hpp"
 
-/// The forward pass of a routed convolution, which finds the routes (routed_conv2d_geometry.hpp).
+/// The forward pass of a routed convolution, which determines the routes (routed_conv2d_geometry.hpp).
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace routed_detail {
 
-/// The convolution of one image, with SIMD lanes over output channels: values[position][channel]. `weights` are (taps,
-/// channels), channels filled up to whole vectors, and `tap` is where each of the K K C taps reads, from the first one
-/// on.
+/// Convolves one image, with SIMD lanes over output channels: values[position][channel]. `weights` are (taps,
+/// channels), with channels padded to whole vectors. `tap` holds, for each of the K K C taps, the offset it reads at
+/// from the first tap.
 template <int Lanes, int Vectors, class T>
 [[gnu::noinline]] void convolve(const RoutedConv2dGeometry g, Index channels, const T* image, const T* weights,
                                 const std::int32_t* tap, const T* bias, T* values) {
@@ -32,7 +32,7 @@ template <int Lanes, int Vectors, class T>
   for (Index o = 0; o < channels; o += Vectors * Lanes) {
     for (Index y = 0; y < OH; ++y) {
       for_each_group<most>(OW, [=]<int Positions>(Index x) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
-        constexpr int groups = (Positions + 2) / 3;  // three positions are reached from one pointer
+        constexpr int groups = (Positions + 2) / 3;  // one pointer serves three positions
         const T* at[groups];
         for (int group = 0; group < groups; ++group) {
           at[group] = image + y * g.conv.stride * g.row_stride() + (x + 3 * group) * step;
@@ -59,7 +59,7 @@ template <int Lanes, int Vectors, class T>
   }
 }
 
-/// One window of `rows` x `columns` positions of values[position][channel], for Lanes channels.
+/// The maximum of a window of `rows` x `columns` positions of values[position][channel], for Lanes channels.
 template <int Lanes, class T>
 HYPERTAPE_ALWAYS_INLINE ArgMax<T, Lanes> peak_of(const T* values, Index row_stride, Index channels, Index rows,
                                                  Index columns, Index first, Index patch_row, Index patch_step) {
@@ -77,9 +77,9 @@ HYPERTAPE_ALWAYS_INLINE ArgMax<T, Lanes> peak_of(const T* values, Index row_stri
   return peak;
 }
 
-/// Pools values[position][channel] of `channels` channels and takes relu: of each window the output (O), and its route,
-/// route[window][channel], should it be positive. Vectors reach past the O outputs of a window, which the next
-/// overwrites, and past the last by no more than `channels` - O values.
+/// Pools values[position][channel] of `channels` channels and applies relu. For each window it stores the output (O)
+/// and route[window][channel], which is valid only if the output is positive. Vectors reach past the O outputs of a
+/// window, where the next window overwrites them, and past the last window by at most `channels` - O values.
 template <int Lanes, class T>
 [[gnu::noinline]] void pool(const RoutedConv2dGeometry& g, Index channels, const T* values, T* out, Route* route) {
   using V = Simd<T, Lanes>;
@@ -106,8 +106,8 @@ template <int Lanes, class T>
   });
 }
 
-/// The routes of a channel whose outputs are positive, or NaN; returns their number. Without a branch, as either may
-/// happen.
+/// Collects the routes of a channel whose outputs are positive or NaN, and returns their number. It does not branch,
+/// since either outcome is likely.
 template <class T>
 std::int32_t collect(Index windows, const T* outputs, Index output_step, const Route* route, Index route_step,
                      Route* to) {
@@ -119,14 +119,14 @@ std::int32_t collect(Index windows, const T* outputs, Index output_step, const R
   return count;
 }
 
-/// Output channels filled up to whole vectors of what `convolve` takes: half a register if they fit.
+/// The number of output channels padded to whole vectors as `convolve` uses them: half a register if they fit.
 template <class T>
 Index padded_channels(Index O) {
   const Index lanes = native_lanes<T> >= 8 && 2 * O <= native_lanes<T> ? native_lanes<T> / 2 : native_lanes<T>;
   return (O + lanes - 1) / lanes * lanes;
 }
 
-/// The forward pass of a padded image before the routes are written, by the vectors that suit the channels.
+/// The forward pass of a padded image, without writing the final routes, using vectors that suit the channels.
 template <class T>
 void convolve_and_pool(const RoutedConv2dGeometry& g, Index channels, const T* image, const T* weights, const T* bias,
                        const std::int32_t* tap, T* values, T* out, Route* route) {
@@ -154,8 +154,8 @@ Index routed_conv2d_scratch(const RoutedConv2dGeometry& g) {
 }
 
 /// output (N, O, PH, PW) = relu of the pooled convolution of input (N, C, H, W) with weight (O, C, K, K), plus bias
-/// (O), for samples `samples`, and its routes. Of equal values the first in row-major order counts; a NaN wins over
-/// every number, and has a route.
+/// (O), for samples `samples`; also writes their routes. Of equal values the first in row-major order counts. A NaN
+/// wins over every number and has a route.
 template <class T>
 void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input, const T* weight, const T* bias,
                    T* output, const Routes& routes, T* scratch) {
@@ -185,7 +185,7 @@ void routed_conv2d(const RoutedConv2dGeometry& g, Range samples, const T* input,
   for (Index n = samples.begin; n < samples.end; ++n) {
     routed_detail::copy_in(g, input + n * g.inputs(), image);
     T* const place = output + n * g.outputs();
-    T* const own = channels == O ? place : outputs;  // else vectors reach past the sample
+    T* const own = channels == O ? place : outputs;  // otherwise vectors would reach past the sample
     routed_detail::convolve_and_pool(g, channels, image, weights, biases, tap, values, own, route);
     if (own != place) std::copy_n(own, g.outputs(), place);
     for (Index o = 0; o < O; ++o) {

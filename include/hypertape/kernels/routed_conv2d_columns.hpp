@@ -10,22 +10,22 @@
 #include "hypertape/kernels/simd.hpp"
 #include "hypertape/kernels/transpose.hpp"
 
-/// The forward pass of a routed convolution for few channels, where SIMD lanes over output channels would stay empty:
-/// lanes run over columns, two registers of them for the even and odd columns of a window, and two rows. For windows of
-/// 2 x 2 side by side, and a stride of 1.
+/// The forward pass of a routed convolution for few channels, where SIMD lanes over output channels would stay empty.
+/// Instead lanes run over columns: one register for the even and one for the odd columns of the windows, in two rows.
+/// It requires adjacent windows of 2 x 2 and a stride of 1.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels::routed_detail {
 
-/// Whether this is the way.
+/// Whether the forward pass runs over columns.
 template <class T>
 bool over_columns(const RoutedConv2dGeometry& g) {
   const bool tiles = g.pool.K == 2 && g.pool.stride == 2 && g.pool.padding == 0;
   return tiles && g.conv.stride == 1 && g.conv.C <= 4 && 2 * g.conv.O <= native_lanes<T>;
 }
 
-/// Values of an image (C, rows, columns) with its padding, and what vectors may reach into.
+/// Values of an image (C, rows, columns) with its padding and the room that vectors may reach into.
 template <class T>
 Index planes_values(const RoutedConv2dGeometry& g) {
   return g.padded_image() + 3 * native_lanes<T> + g.conv.K;
@@ -37,8 +37,8 @@ Index over_columns_scratch(const RoutedConv2dGeometry& g) {
   return planes_values<T>(g) + g.patch_row() * g.conv.K * g.conv.O;
 }
 
-/// Rows 2 py and 2 py + 1 of channels o .. o + Outputs - 1, pooled: outputs to their places, routes behind those that
-/// the channels have. `weights` are (C, ky, kx, O).
+/// Computes pooled row `py`, from rows 2 py and 2 py + 1, of channels o .. o + Outputs - 1. It stores the outputs and
+/// appends routes to those the channels already have. `weights` are (C, ky, kx, O).
 template <int Outputs, class T>
 [[gnu::noinline]] void pooled_row(const RoutedConv2dGeometry g, Index py, Index o, const T* planes, const T* weights,
                                   const T* bias, T* output, std::int32_t* count, Route* entry) {
@@ -88,7 +88,7 @@ template <int Outputs, class T>
       std::memcpy(route, &words, sizeof words);
       Route* const to = entry + (o + i) * windows;
       std::int32_t found = count[o + i];
-      for (Index lane = 0; lane < valid; ++lane) {  // without a branch, as either may happen
+      for (Index lane = 0; lane < valid; ++lane) {  // no branch, since either outcome is likely
         to[found] = route[lane];
         output[(py * PW + px + lane) * O + o + i] = value[lane];
         found += !(value[lane] <= 0);
@@ -98,7 +98,7 @@ template <int Outputs, class T>
   }
 }
 
-/// As `routed_conv2d`.
+/// Does what `routed_conv2d` does.
 template <class T>
 void forward_over_columns(const RoutedConv2dGeometry& g, Range samples, const T* input, const T* weight, const T* bias,
                           T* output, const Routes& routes, T* scratch) {

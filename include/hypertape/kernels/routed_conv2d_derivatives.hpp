@@ -10,23 +10,23 @@
 
 /// The derivatives of a routed convolution: loops over routes, with a patch as the vector (routed_conv2d_geometry.hpp).
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
 namespace routed_detail {
 
-/// The rows of a patch as vectors of `lanes` values. Lanes past the row are of the next pixels; they meet weights of
-/// zero, or are dropped.
+/// The rows of a patch as vectors of `lanes` values. Lanes past the end of the row belong to the next pixels; they are
+/// multiplied by zero weights or dropped.
 struct PatchRows {
-  Index lanes;    ///< values of a vector
-  Index vectors;  ///< of a row
+  Index lanes;    ///< values in a vector
+  Index vectors;  ///< vectors in a row
 
   /// Values that a packed row takes.
   Index values() const { return lanes * vectors; }
 };
 
-/// Whether rows of so few values fill half a register better.
+/// Whether rows are so short that they fill half a register better.
 template <class T>
 bool narrow_rows(Index patch_row) {
   return native_lanes<T> >= 8 && 2 * patch_row <= native_lanes<T>;
@@ -37,8 +37,8 @@ PatchRows patch_rows(const RoutedConv2dGeometry& g) {
   return {lanes, (g.patch_row() + lanes - 1) / lanes};
 }
 
-/// Cuts a patch into tiles whose values fit registers: calls body<Lanes, Rows, Vectors>(row, vector) with the first of
-/// each.
+/// Cuts a patch into tiles whose values fit in registers, and calls body<Lanes, Rows, Vectors>(row, vector) with the
+/// first row and vector of each.
 template <class T, class Body>
 void for_each_tile(const RoutedConv2dGeometry& g, const Body& body) {
   const auto tiles = [&]<int Lanes>() {
@@ -54,8 +54,8 @@ void for_each_tile(const RoutedConv2dGeometry& g, const Body& body) {
   tiles.template operator()<native_lanes<T>>();
 }
 
-/// The inverse for several partial images that lie `each` values apart: sample = start + their sum, without the
-/// padding.
+/// The inverse of `copy_in` for several partial images that are `each` values apart: sample = start + their sum,
+/// without the padding.
 template <class T>
 void copy_out(const RoutedConv2dGeometry& g, const T* images, Index copies, Index each, OutputMode mode, T* sample) {
   const Index row = g.conv.W * g.conv.C;
@@ -75,7 +75,7 @@ Index packed_values(const RoutedConv2dGeometry& g) {
   return g.conv.O * g.conv.K * patch_rows<T>(g).values();
 }
 
-/// weight (O, C, K, K) as loops over patches read it: (O, ky, kx, C) with rows filled up by zeros.
+/// Packs weight (O, C, K, K) as loops over patches read it: (O, ky, kx, C) with rows padded with zeros.
 template <class T>
 void pack(const RoutedConv2dGeometry& g, const T* weight, T* packed) {
   const Index C = g.conv.C, K = g.conv.K, row = patch_rows<T>(g).values();
@@ -88,7 +88,7 @@ void pack(const RoutedConv2dGeometry& g, const T* weight, T* packed) {
     }
   }
 }
-/// The inverse, for the gradient of channels `outputs`: out (O, C, K, K) = start + packed.
+/// The inverse of `pack`, for the gradient of channels `outputs`: out (O, C, K, K) = start + packed.
 template <class T>
 void unpack(const RoutedConv2dGeometry& g, Range outputs, const T* packed, OutputMode mode, T* out) {
   const Index C = g.conv.C, K = g.conv.K, row = patch_rows<T>(g).values();
@@ -104,16 +104,16 @@ void unpack(const RoutedConv2dGeometry& g, Range outputs, const T* packed, Outpu
   }
 }
 
-/// What a tile's loop over the routes of one sample reads, by value: vector stores may alias anything that is reached
-/// by a reference, which would then be read anew for each route. Functions of a tile are never inlined, so that each
-/// has the registers for itself.
+/// What a tile's loop over the routes of one sample reads. It is passed by value: vector stores may alias anything
+/// reached through a reference, which would have to be reloaded for each route. Functions of a tile are never inlined,
+/// so that each has all registers to itself.
 struct Walk {
-  Index C, O, windows, stride;    ///< channels, windows of one, values from an image's row to the next
+  Index C, O, windows, stride;    ///< channels; windows of a channel; values from an image row to the next
   Index row, vector, packed_row;  ///< the tile's first row and vector; values of a packed row
   Index packed_kernel;            ///< values of a packed kernel
-  Range outputs;                  ///< channels that are walked
-  const std::int32_t* count;      ///< (O) of this sample
-  const Route* entry;             ///< (O, windows) of this sample
+  Range outputs;                  ///< channels to walk over
+  const std::int32_t* count;      ///< this sample's (O)
+  const Route* entry;             ///< this sample's (O, windows)
 
   Walk(const RoutedConv2dGeometry& g, const Routes& routes, Index n, Range channels, Index tile_row, Index tile_vector,
        Index values_of_row)
@@ -129,13 +129,13 @@ struct Walk {
         count(routes.count + n * O),
         entry(routes.entry + n * O * windows) {}
 
-  /// Where the tile begins in an image.
+  /// The tile's offset in an image.
   Index in_image(int lanes) const { return row * stride + vector * lanes; }
-  /// Where it begins in the packed kernel of channel o.
+  /// The tile's offset in the packed kernel of channel o.
   Index in_kernel(Index o, int lanes) const { return o * packed_kernel + row * packed_row + vector * lanes; }
 };
 
-/// A tile of a packed kernel.
+/// Loads a tile of a packed kernel.
 template <int Lanes, int Rows, int Vectors, class T>
 HYPERTAPE_ALWAYS_INLINE void load_tile(const T* from, Index row,
                                        typename Simd<T, Lanes>::Vector (&tile)[Rows][Vectors]) {
@@ -144,7 +144,7 @@ HYPERTAPE_ALWAYS_INLINE void load_tile(const T* from, Index row,
   }
 }
 
-/// Operands of a sum of products: kernels that were packed, or doutput, and images that were copied in.
+/// The operands of a sum of products: packed kernels, or doutput, and images from `copy_in`.
 template <class T>
 struct Factors {
   const T* left;
@@ -152,7 +152,7 @@ struct Factors {
 };
 
 /// output[window][o] = start + sum over pairs of <weight[o], patch of the image> on each route; pairs are {packed,
-/// image}. Start is what is there, or with `fresh` the bias (O), or 0 if that is null.
+/// image}. The start is the previous value, or if `fresh` the bias (O), which is 0 if null.
 template <int Lanes, int Rows, int Vectors, int Pairs, class T>
 [[gnu::noinline]] void product(const Walk walk, const std::array<Factors<T>, Pairs> pairs, const T* bias, bool fresh,
                                T* output) {
@@ -181,8 +181,8 @@ template <int Lanes, int Rows, int Vectors, int Pairs, class T>
   }
 }
 
-/// patch of images[i % copies] += sum over pairs of doutput[window][o] weight[o] on each route; pairs are {doutput,
-/// packed}, images lie `each` values apart.
+/// On route i, patch of images[i % copies] += sum over pairs of doutput[window][o] weight[o]. Pairs are {doutput,
+/// packed}; images are `each` values apart.
 template <int Lanes, int Rows, int Vectors, int Pairs, class T>
 [[gnu::noinline]] void add_to_patches(const Walk walk, const std::array<Factors<T>, Pairs> pairs, T* images, Index each,
                                       Index copies) {
@@ -212,7 +212,7 @@ template <int Lanes, int Rows, int Vectors, int Pairs, class T>
 /// dweight[o] += sum over pairs and routes of doutput[window][o] times the route's patch; pairs are {doutput, image}.
 template <int Lanes, int Rows, int Vectors, int Pairs, class T>
 [[gnu::noinline]] void sum_patches(const Walk walk, const std::array<Factors<T>, Pairs> pairs, T* packed) {
-  // A small tile has too few sums to hide the latency of a multiply-add: two routes at a time then.
+  // A small tile has too few sums to hide the latency of a multiply-add, so it takes two routes at a time.
   constexpr int ways = Rows * Vectors < 8 ? 2 : 1;
   using V = Simd<T, Lanes>;
   const T* image[Pairs];
@@ -246,8 +246,8 @@ template <int Lanes, int Rows, int Vectors, int Pairs, class T>
   }
 }
 
-/// Neighboring windows write overlapping patches; with several copies of the image in turn, no patch is read back while
-/// the one before is still on its way to the cache. Of large images, two have to do.
+/// The number of partial images. Neighboring windows write overlapping patches; with several images used in turn, no
+/// patch is reloaded while the previous one is still on its way to the cache. Large images have only two.
 inline Index image_copies(const RoutedConv2dGeometry& g) { return g.padded_image() <= 8192 ? 4 : 2; }
 
 }  // namespace routed_detail
@@ -287,22 +287,22 @@ void routed_bias(const RoutedConv2dGeometry& g, const Routes& routes, const T* b
   }
 }
 
-/// Operands of the derivatives below, which are sums over one or two pairs: a tangent is <w', x> + <w, x'>.
+/// The operands of the derivatives below, which sum over one or two pairs: a tangent is <w', x> + <w, x'>.
 template <class T>
 struct RoutedPair {
-  const T* first;   ///< the operand that is named first
-  const T* second;  ///< the other
+  const T* first;   ///< the operand named first
+  const T* second;  ///< the other operand
 };
 
-/// Values of scratch for `routed_conv2d_product` of so many pairs.
+/// Values of scratch for `routed_conv2d_product` with this many pairs.
 template <class T>
 Index routed_conv2d_product_scratch(const RoutedConv2dGeometry& g, Index pairs) {
   return pairs * (routed_detail::image_values<T>(g) + routed_detail::packed_values<T>(g));
 }
 
-/// output (N, O, PH, PW) = start + sum over pairs (input, weight) of <weight[o], patch of the input> on each route,
-/// start elsewhere, for samples `samples`. Start is what was there, or on routes the bias (O) unless that is null, or
-/// 0.
+/// output (N, O, PH, PW) = start + sum over pairs (input, weight) of <weight[o], patch of the input> on each route, for
+/// samples `samples`. Elsewhere it is the start: the previous output, or if that is overwritten 0. On routes the bias
+/// (O) replaces the 0, unless it is null.
 template <class T, std::size_t Pairs>
 void routed_conv2d_product(const RoutedConv2dGeometry& g, Range samples, const Routes& routes,
                            const RoutedPair<T> (&operands)[Pairs], const T* bias, OutputMode mode, T* output,
@@ -331,15 +331,15 @@ void routed_conv2d_product(const RoutedConv2dGeometry& g, Range samples, const R
   }
 }
 
-/// Values of scratch for `routed_conv2d_input_gradient` of so many pairs.
+/// Values of scratch for `routed_conv2d_input_gradient` with this many pairs.
 template <class T>
 Index routed_conv2d_input_gradient_scratch(const RoutedConv2dGeometry& g, Index pairs) {
   return routed_detail::image_copies(g) * routed_detail::image_values<T>(g) +
          pairs * routed_detail::packed_values<T>(g);
 }
 
-/// dinput (N, C, H, W) = start + sum over pairs (weight, doutput) and routes of doutput times weight[o], on the route's
-/// patch, for samples `samples`.
+/// dinput (N, C, H, W) = start + sum over pairs (weight, doutput) and routes of doutput times weight[o], added on the
+/// route's patch, for samples `samples`.
 template <class T, std::size_t Pairs>
 void routed_conv2d_input_gradient(const RoutedConv2dGeometry& g, Range samples, const Routes& routes,
                                   const RoutedPair<T> (&operands)[Pairs], OutputMode mode, T* dinput, T* scratch) {
@@ -364,7 +364,7 @@ void routed_conv2d_input_gradient(const RoutedConv2dGeometry& g, Range samples, 
   }
 }
 
-/// Values of scratch for `routed_conv2d_weight_gradient` of so many pairs.
+/// Values of scratch for `routed_conv2d_weight_gradient` with this many pairs.
 template <class T>
 Index routed_conv2d_weight_gradient_scratch(const RoutedConv2dGeometry& g, Index pairs) {
   return pairs * routed_detail::image_values<T>(g) + routed_detail::packed_values<T>(g);

@@ -10,49 +10,49 @@
 
 /// A convolution, max-pooling and relu in one pass, and its derivatives.
 ///
-/// The point: of the outputs of the convolution, pooling passes on one for each window, and relu not even that if it is
-/// negative. A derivative through pool and relu needs the convolution at these positions alone: for windows of 2 x 2
-/// side by side, at a quarter of them at most, and what it costs is a quarter of a convolution's derivative:
+/// Of the convolution's outputs, pooling passes on only one per window, and relu drops that one if it is negative. So
+/// a derivative through pool and relu needs the convolution only at these positions. With adjacent windows of 2 x 2
+/// they are at most a quarter of all positions, and a derivative costs at most a quarter of a convolution's:
 ///
 ///     y[o][u] = max(0, max over the positions p of window u of  b[o] + <W[o], patch(x, p)>)
 ///
-/// The forward pass notes for each sample and channel the windows whose value is positive, and where their patches
-/// start (`Routes`). With these fixed, y is a trilinear form of y_bar, W and x, and each derivative a loop over routes
-/// with a patch as the vector:
+/// For each sample and channel, the forward pass records the windows with a positive value and where their patches
+/// start (`Routes`). With the routes fixed, y is linear in W and in x, and each derivative is a loop over routes with a
+/// patch as the vector:
 ///
 ///     weight gradient    dW[o]              =  sum over u of  dy[o][u] patch(x, p_u)       the kernel in registers
 ///     input gradient     patch(dx, p_u)    +=  dy[o][u] W[o]
 ///     product            y'[o][u]           =  <W[o], patch(x, p_u)>
 ///
-/// Images have their channels innermost (`Layout::channels_innermost`): a sample lies together, and so do the K C
-/// values of a row of a patch. Each sample is copied to scratch once, with its padding and a few zeros behind it that
-/// vectors may reach into, and stays in the first-level cache.
+/// Images have their channels innermost (`Layout::channels_innermost`), so each sample is contiguous, and so are the K
+/// C values of a row of a patch. Each sample is copied to scratch once, with its padding and a few zeros at the end
+/// that vectors may reach into, and stays in the first-level cache.
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// The convolution, and the pool over its output.
+/// The sizes of the convolution and of the pooling of its output.
 struct RoutedConv2dGeometry {
-  Conv2dGeometry conv;  ///< of x (N, C, H, W) with W (O, C, K, K)
-  Pool2dGeometry pool;  ///< of the convolution's output (N, O, OH, OW)
+  Conv2dGeometry conv;  ///< x (N, C, H, W) with W (O, C, K, K)
+  Pool2dGeometry pool;  ///< the convolution's output (N, O, OH, OW)
 
-  /// Windows of a channel.
+  /// Windows per channel.
   Index windows() const { return pool.OH() * pool.OW(); }
-  /// Values of a sample of the output.
+  /// Values in a sample of the output.
   Index outputs() const { return conv.O * windows(); }
-  /// Values of a sample of the input.
+  /// Values in a sample of the input.
   Index inputs() const { return conv.C * conv.H * conv.W; }
-  /// Columns of the image with its padding.
+  /// Columns of the padded image.
   Index padded_columns() const { return conv.W + 2 * conv.padding; }
-  /// Values from a row of the padded image to the next.
+  /// Values from one row of the padded image to the next.
   Index row_stride() const { return padded_columns() * conv.C; }
-  /// Values of a row of a patch.
+  /// Values in a row of a patch.
   Index patch_row() const { return conv.K * conv.C; }
-  /// Values of the padded image.
+  /// Values in the padded image.
   Index padded_image() const { return (conv.H + 2 * conv.padding) * row_stride(); }
-  /// Whether pixels of the padded image, and windows, can be numbered in 16 bits.
+  /// Whether 16 bits are enough to number the pixels of the padded image, and the windows.
   bool has_routes() const {
     constexpr Index most = 65536;
-    const Index rows = conv.H + 2 * conv.padding, columns = padded_columns();  // whose product may overflow
+    const Index rows = conv.H + 2 * conv.padding, columns = padded_columns();  // their product may overflow
     return rows <= most && columns <= most && rows * columns <= most && windows() <= most;
   }
   /// (N, C, H, W)
@@ -63,12 +63,12 @@ struct RoutedConv2dGeometry {
 
 /// Where one positive output comes from.
 struct Route {
-  std::uint16_t patch;   ///< the pixel of the padded image where its patch starts
+  std::uint16_t patch;   ///< the pixel of the padded image where the patch starts
   std::uint16_t window;  ///< the number of the window
 };
 
-/// Where the positive outputs come from: those of channel o of sample n are the first count[n O + o] entries from
-/// (n O + o) windows on.
+/// Where all positive outputs come from. The entries of channel o of sample n start at (n O + o) windows; the first
+/// count[n O + o] are valid.
 struct Routes {
   std::int32_t* count;  ///< (N, O)
   Route* entry;         ///< (N, O, windows)
@@ -76,24 +76,24 @@ struct Routes {
 
 namespace routed_detail {
 
-/// The memory of routes, one a lane, from patches and windows in lanes of 32 bits.
+/// The memory image of one route per lane, from patches and windows in 32-bit lanes.
 template <class Vector>
 HYPERTAPE_ALWAYS_INLINE Vector route_words(Vector patch, Vector window) {
   return std::endian::native == std::endian::little ? patch | window << 16 : patch << 16 | window;
 }
 
-/// Values of an image in scratch: with padding, and what vectors of a patch's row may reach into.
+/// Values of an image in scratch, with its padding and the room that vectors of a patch's row may reach into.
 template <class T>
 Index image_values(const RoutedConv2dGeometry& g) {
   return g.padded_image() + g.patch_row() + 2 * native_lanes<T>;
 }
 
-/// Clears an image in scratch; `copy_in` leaves the zeros of padding and end alone.
+/// Clears an image in scratch; `copy_in` does not touch the zeros of the padding and at the end.
 template <class T>
 void clear(const RoutedConv2dGeometry& g, T* image) {
   std::fill_n(image, image_values<T>(g), T(0));
 }
-/// One sample into scratch that was cleared. Rows are too short for calls of memcpy.
+/// Copies one sample into a cleared image. Its rows are too short for calls of memcpy.
 template <class T>
 void copy_in(const RoutedConv2dGeometry& g, const T* sample, T* image) {
   if (g.conv.padding == 0) {

@@ -9,36 +9,36 @@
 #include "hypertape/core/shape.hpp"
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// SIMD by the compilers' vector extension: portable, and naturally aligned so that accumulators stay in registers.
-/// Memory is reached by memcpy, which compiles to one unaligned move.
+/// SIMD vectors by the compiler's vector extension: portable, and naturally aligned so that accumulators stay in
+/// registers. Memory is accessed with memcpy, which compiles to one unaligned move.
 template <class T, int Lanes>
 struct Simd {
   typedef T Vector __attribute__((vector_size(sizeof(T) * Lanes)));  ///< one register, or a part or multiple of one
 
-  /// The lanes from memory of any alignment.
+  /// Loads the lanes from memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE Vector load(const T* from) {
     Vector v;
     std::memcpy(&v, from, sizeof v);
     return v;
   }
-  /// The lanes to memory of any alignment.
+  /// Stores the lanes to memory of any alignment.
   static HYPERTAPE_ALWAYS_INLINE void store(T* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
   /// One value in all lanes.
   static HYPERTAPE_ALWAYS_INLINE Vector broadcast(T value) { return value - Vector{}; }
 
-  /// Has g++ keep v in a register: it would load a value that few products share from memory for each of them.
+  /// Makes g++ keep v in a register; otherwise it reloads a value shared by few products from memory for each of them.
   static HYPERTAPE_ALWAYS_INLINE void keep_in_register([[maybe_unused]] Vector& v) {
 #if HYPERTAPE_FUSE_BY_HAND
     if constexpr (sizeof(Vector) >= 16 && sizeof(Vector) <= HYPERTAPE_VECTOR_BYTES) asm("" : "+v"(v));
 #endif
   }
 
-  /// sum += a b, rounded once if the target has such an instruction, whatever the loop around it.
+  /// sum += a b, rounded once if the target has such an instruction, regardless of the surrounding loop.
   static HYPERTAPE_ALWAYS_INLINE void add_product(Vector& sum, Vector a, Vector b) {
 #if HYPERTAPE_FUSE_BY_HAND
     sum = fused(a, b, sum);
@@ -47,8 +47,8 @@ struct Simd {
 #endif
   }
 
-  /// v in the last `count` lanes, 0 in those before, whatever they hold: a product with zeros would keep a NaN, and
-  /// make one of an infinity.
+  /// v in the last `count` lanes, and 0 in the others regardless of their values; multiplying by 0 would keep a NaN and
+  /// turn an infinity into one.
   static HYPERTAPE_ALWAYS_INLINE Vector last_lanes(Vector v, Index count) {
     return iota() >= broadcast(static_cast<T>(Lanes - count)) ? v : Vector{};
   }
@@ -60,7 +60,7 @@ struct Simd {
     return load(lanes);
   }
 
-  /// The sum of the lanes, by halves: (v0 + v_half) and so on.
+  /// The sum of the lanes, by halves: first (v0 + v_half) and so on.
   static HYPERTAPE_ALWAYS_INLINE T sum(Vector v) {
     if constexpr (Lanes == 1) {
       return v[0];
@@ -69,13 +69,13 @@ struct Simd {
     }
   }
 
-  /// The lanes of even number of a and b, one after the other, and those of odd number.
+  /// The even-numbered lanes of a, then those of b.
   static HYPERTAPE_ALWAYS_INLINE Vector even(Vector a, Vector b) { return every_other<0>(a, b); }
-  /// Those of odd number.
+  /// The odd-numbered lanes of a, then those of b.
   static HYPERTAPE_ALWAYS_INLINE Vector odd(Vector a, Vector b) { return every_other<1>(a, b); }
 
-  /// Rows become columns: lane j of vector i goes to lane i of vector j. Each round turns the bits of an element's
-  /// place, those of its vector above those of its lane, by one.
+  /// Transposes: lane j of vector i goes to lane i of vector j. Each round rotates the bits of an element's place,
+  /// which are the bits of its vector above the bits of its lane, by one.
   static HYPERTAPE_ALWAYS_INLINE void transpose(Vector (&rows)[Lanes]) {
     for (int round = 1; round < Lanes; round *= 2) {
       Vector turned[Lanes];
@@ -89,13 +89,13 @@ struct Simd {
 
  private:
 #if HYPERTAPE_FUSE_BY_HAND
-  /// a b + c, rounded once. The instruction is named because g++ makes one of std::fma on each lane only where a loop
-  /// is small: in register blocks it took them one by one, six times as long.
+  /// a b + c, rounded once. It names the instruction because g++ turns std::fma on each lane into one only in small
+  /// loops; in register blocks it computed lanes one by one, six times as slowly.
   static HYPERTAPE_ALWAYS_INLINE Vector fused(Vector a, Vector b, Vector c) {
     constexpr bool single = sizeof(T) == 4;
 #if defined(__AVX512F__)
     constexpr int current_rounding = 4;
-    constexpr int all_lanes = single ? -1 : 0xFF;  // of the mask's type, signed or not
+    constexpr int all_lanes = single ? -1 : 0xFF;  // in the mask's type, signed or not
     if constexpr (sizeof(Vector) == 64 && single) {
       return __builtin_ia32_vfmaddps512_mask(a, b, c, all_lanes, current_rounding);
     } else if constexpr (sizeof(Vector) == 64) {
@@ -133,8 +133,8 @@ struct Simd {
   }
 };
 
-/// The same pointer, of which the compiler knows nothing else: it then forms addresses from it, and not from sums of
-/// loop invariants, which would not fit the registers.
+/// Returns the same pointer, but hides its origin from the compiler. It then computes addresses from this pointer
+/// rather than from sums of loop invariants, which would not fit in the registers.
 template <class T>
 HYPERTAPE_ALWAYS_INLINE T* opaque(T* pointer) {
   asm("" : "+r"(pointer));
@@ -145,9 +145,9 @@ HYPERTAPE_ALWAYS_INLINE T* opaque(T* pointer) {
 template <class T>
 inline constexpr int native_lanes = HYPERTAPE_VECTOR_BYTES / static_cast<int>(sizeof(T));
 
-/// Calls `body.template operator()<Lanes>()` with vectors that a run of `length` values fills at least once: those of
-/// the target, a quarter of them, or single values. Loops can then end with an overlapping vector in place of a scalar
-/// tail.
+/// Calls `body.template operator()<Lanes>()` with vectors that a run of `length` values fills at least once: the
+/// target's full width, a quarter of it, or single values. Loops can then end with an overlapping vector instead of a
+/// scalar tail.
 template <class T, class Body>
 void with_lanes_for(Index length, const Body& body) {
   constexpr int native = native_lanes<T>, narrow = (std::max)(1, native / 4);
@@ -156,7 +156,7 @@ void with_lanes_for(Index length, const Body& body) {
   if constexpr (narrow > 1) body.template operator()<1>();
 }
 
-/// Calls `body.template operator()<Lanes>()` for the least power of two that is not below the count, or Max.
+/// Calls `body.template operator()<Lanes>()` with the smallest power of two >= count, or Max if that is smaller.
 template <int Max, class Body>
 void with_power_of_two(Index count, const Body& body) {
   if constexpr (Max > 1) {
@@ -165,7 +165,7 @@ void with_power_of_two(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
-/// Calls `body.template operator()<Count>()` for the wanted count in 1 .. Max.
+/// Calls `body.template operator()<Count>()` with the given count in 1 .. Max.
 template <int Max, class Body>
 HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   if constexpr (Max > 1) {
@@ -174,7 +174,8 @@ HYPERTAPE_ALWAYS_INLINE void with_count(Index count, const Body& body) {
   body.template operator()<Max>();
 }
 
-/// Cuts 0 .. count - 1 into groups of nearly equal size of at most Most, and calls `body.operator()<Size>(first)`.
+/// Cuts 0 .. count - 1 into groups of nearly equal size, at most Most, and calls `body.operator()<Size>(first)` for
+/// each.
 template <int Most, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
   for (Index first = 0; first < count;) {
@@ -185,9 +186,10 @@ HYPERTAPE_ALWAYS_INLINE void for_each_group(Index count, const Body& body) {
   }
 }
 
-/// Covers a run of `length` >= Lanes values by vectors, in groups of 1 to Widest: calls body with the group's offsets,
-/// `at` (a C array). Where Lanes does not divide the run, its last vector overlaps the one before. Groups are of even
-/// size, so these two are always in one group: a body that loads all it needs before it stores may also accumulate.
+/// Covers a run of `length` >= Lanes values with vectors, in groups of 1 to Widest, and calls body with the offsets
+/// `at` of each group (a C array). Where Lanes does not divide the run, its last vector overlaps the one before. Groups
+/// have nearly equal sizes, so these two are always in the same group: a body that loads everything before it stores
+/// may also accumulate.
 template <int Widest, int Lanes, class Body>
 HYPERTAPE_ALWAYS_INLINE void for_each_vector_group(Index length, const Body& body) {
   static_assert(Widest >= 3 || Lanes == 1, "groups of 2 could leave the last vector alone, apart from its neighbor");

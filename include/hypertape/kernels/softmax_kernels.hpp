@@ -9,23 +9,24 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// a b, and 0 where that is 0 times infinity: the limit of p log p where p is the probability of a logit of -inf.
+/// a b, or 0 for 0 times infinity: the limit of p log p where p is the probability of a logit of -inf.
 template <class T>
 T product_or_zero(T a, T b) {
   const T product = a * b;
   return std::isnan(product) && !std::isnan(a) && !std::isnan(b) ? T(0) : product;
 }
 
-/// weight l for the log-probability l = z - largest - log(total) of a logit z. If weight is 0 and l is -inf, it is 0.
-/// Where l overflows though z is finite, the difference is that of products, which may be finite.
+/// weight * l for the log-probability l = z - largest - log(total) of a logit z. It is 0 if weight is 0 and l is -inf.
+/// Where l overflows although z is finite, each term is multiplied on its own, as the difference of the products may be
+/// finite.
 template <class T>
 T weighted_log_probability(T weight, T l, T z, T largest) {
   const bool overflow = std::isinf(l) && std::isfinite(z) && std::isinf(z - largest);
   return overflow ? weight * z - weight * largest : product_or_zero(weight, l);
 }
 
-/// output (N, K) = logits (N, K) minus the logarithm of each sample's sum of exponentials, by way of the largest logit
-/// so that nothing overflows. `scratch`: 2 N values.
+/// output (N, K) = logits (N, K) minus the logarithm of each sample's sum of exponentials. It subtracts the largest
+/// logit first, so that nothing overflows. `scratch` holds 2 N values.
 template <class T>
 void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
   T* largest = scratch;
@@ -46,13 +47,13 @@ void log_softmax(Index N, Index K, const T* logits, T* output, T* scratch) {
     }
   });
   for (Index n = 0; n < N; ++n) total[n] = std::log(total[n]);
-  // Two subtractions: beside a large logit, the sum of the two would lose the logarithm.
+  // Subtract twice: next to a large logit, the sum of the two would lose the logarithm.
   for (Index k = 0; k < K; ++k) {
     for (Index n = 0; n < N; ++n) output[k * N + n] = logits[k * N + n] - largest[n] - total[n];
   }
 }
 
-/// The same of one row of K contiguous logits. `scratch`: K values.
+/// output (K) = log_softmax of one row of K contiguous logits. `scratch` holds K values.
 template <class T>
 void log_softmax_of_row(Index K, const T* logits, T* output, T* scratch) {
   T largest = logits[0];
@@ -63,7 +64,7 @@ void log_softmax_of_row(Index K, const T* logits, T* output, T* scratch) {
   for (Index k = 0; k < K; ++k) output[k] = logits[k] - largest - total;
 }
 
-/// weight l for element i of l (N, K), the log-probabilities of logits (N, K), as `weighted_log_probability`.
+/// weight * l for element i of the log-probabilities l (N, K) of logits (N, K), as in `weighted_log_probability`.
 template <class T>
 T weighted_log_probability_at(Index N, Index K, const T* logits, Index i, T weight, T l) {
   T largest = logits[i];
@@ -71,7 +72,7 @@ T weighted_log_probability_at(Index N, Index K, const T* logits, Index i, T weig
   return weighted_log_probability(weight, l, logits[i], largest);
 }
 
-/// -1/N times the sum of the products of weights (N, K) and the log-probabilities l (N, K) of logits (N, K).
+/// -1/N times the sum of weights (N, K) times the log-probabilities l (N, K) of logits (N, K).
 template <class T>
 T cross_entropy(Index N, Index K, const T* logits, const T* weights, const T* l) {
   const auto samples = -static_cast<T>(N);

@@ -12,10 +12,10 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// How far apart the entries of each axis lie in memory, as the shape's layout has it; 0 past the last axis.
+/// The distance in memory between neighboring entries of each axis, by the shape's layout; 0 past the last axis.
 using Strides = std::array<Index, Shape::max_rank>;
 
-/// Those of a shape.
+/// The strides of a shape.
 inline Strides strides_of(const Shape& shape) {
   Strides strides{};
   Index next = 1;
@@ -31,37 +31,37 @@ inline Strides strides_of(const Shape& shape) {
   return strides;
 }
 
-/// A loop over pairs of elements, (from[i . a], to[i . b]) for every index i of up to as many axes as a shape has. A
-/// stride of 0 stays at an element, a negative one goes back.
+/// A loop over pairs of elements, (from[i . a], to[i . b]) for every index i, with up to as many axes as a shape has. A
+/// stride of 0 repeats an element; a negative stride goes backward.
 class StridedLoop {
  public:
-  /// One axis.
+  /// One axis of the loop.
   struct Axis {
-    Index extent = 1;  ///< how often it goes on
-    Index from = 0;    ///< stride of what is read
-    Index to = 0;      ///< stride of what is written
+    Index extent = 1;  ///< number of entries
+    Index from = 0;    ///< stride in what is read
+    Index to = 0;      ///< stride in what is written
   };
 
   StridedLoop() = default;
-  /// Over every index of these extents, with the strides of either side.
+  /// Loops over every index of these extents, with each side's strides.
   StridedLoop(const Shape& extents, const Strides& from, const Strides& to) {
     for (int axis = 0; axis < extents.rank(); ++axis) {
       add(extents[axis], from[static_cast<std::size_t>(axis)], to[static_cast<std::size_t>(axis)]);
     }
   }
 
-  /// Adds an axis, the slowest so far last. Extents of 1 are left out.
+  /// Adds an axis that varies faster than those before. Extents of 1 are left out.
   void add(Index extent, Index from, Index to) {
     if (extent > 1) axes_[static_cast<std::size_t>(rank_++)] = {extent, from, to};
   }
-  /// Where both sides begin.
+  /// Sets the offset at which each side begins.
   void begin(Index from, Index to) {
     from_ = from;
     to_ = to;
   }
 
-  /// to[...] = start + from[...], in the order of `to`; with accumulation, elements that one comes to several times add
-  /// up. `to` is not cleared before.
+  /// to[...] = start + from[...], in the order of `to`. With accumulation, an element reached several times gets the
+  /// sum; `to` is not cleared first.
   template <class T>
   void run(const T* from, T* to, OutputMode mode) const {
     StridedLoop loop = *this;
@@ -69,7 +69,7 @@ class StridedLoop {
     loop.nest<Shape::max_rank>(from + from_, to + to_, mode);
   }
 
-  /// The loop in the other direction.
+  /// The loop with source and destination swapped.
   StridedLoop reversed() const {
     StridedLoop loop = *this;
     std::swap(loop.from_, loop.to_);
@@ -77,22 +77,22 @@ class StridedLoop {
     return loop;
   }
 
-  /// Calls visit(offset in from, offset in to) for each pair, the first axis that was added slowest.
+  /// Calls visit(offset in from, offset in to) for each pair; the first axis added varies slowest.
   template <class Visit>
   void for_each(const Visit& visit) const {
     visit_axis<0>(from_, to_, visit);
   }
 
  private:
-  /// The axis whose strides are smallest innermost, which is then axes_[0]; axes that lie behind one another in both
-  /// memories become one.
+  /// Sorts the axes so that axes_[0], the innermost, has the smallest strides, and merges axes that are contiguous in
+  /// both memories.
   void simplify() {
     const auto size = [](Index stride) { return stride < 0 ? -stride : stride; };
-    const auto key = [&](const Axis& axis) {  // a sum over an axis is as far inside as what is read allows
+    const auto key = [&](const Axis& axis) {  // puts a sum's axis as far inside as the source's strides allow
       return std::pair(size(axis.to == 0 ? axis.from : axis.to), size(axis.from));
     };
     const auto first = axes_.begin();
-    for (auto axis = first; axis != first + rank_; ++axis) {  // by insertion: std::stable_sort takes memory
+    for (auto axis = first; axis != first + rank_; ++axis) {  // insertion sort: std::stable_sort allocates memory
       std::rotate(std::upper_bound(first, axis, *axis, [&](const Axis& a, const Axis& b) { return key(a) < key(b); }),
                   axis, axis + 1);
     }
@@ -111,7 +111,7 @@ class StridedLoop {
     rank_ = kept;
   }
 
-  /// The loop over the first Rank axes, if there are as many.
+  /// The loop over the first Rank axes, or all if there are fewer.
   template <int Rank, class T>
   void nest(const T* from, T* to, OutputMode mode) const {
     if constexpr (Rank <= 1) {

@@ -6,12 +6,12 @@
 #include "hypertape/kernels/simd.hpp"
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // of g++ for the bound of an array that is a template's int
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// out[c out_row + r] = start + in[r in_row + c] for `rows` rows of `columns` values. Tiles of as many rows as columns
-/// are turned in registers, 8 or, for few rows or columns, 4 a side; the last ones overlap those before.
+/// out[c out_row + r] = start + in[r in_row + c] for `rows` rows of `columns` values. Square tiles are transposed in
+/// registers, 8 a side or, with few rows or columns, 4; the last tiles overlap the ones before.
 template <class T>
 void transpose_matrix(Index rows, Index columns, const T* in, Index in_row, T* out, Index out_row,
                       OutputMode mode = OutputMode::write) {
@@ -28,7 +28,7 @@ void transpose_matrix(Index rows, Index columns, const T* in, Index in_row, T* o
         V::transpose(tile);
         if (mode == OutputMode::write) {
           for (int i = 0; i < Lanes; ++i) V::store(out + (c + i) * out_row + r, tile[i]);
-        } else {  // what a tile before has added must not be added again
+        } else {  // what an earlier tile has added must not be added again
           for (Index i = c0 - c; i < Lanes; ++i) {
             T* to = out + (c + i) * out_row + r;
             V::store(to, V::load(to) + V::last_lanes(tile[i], Lanes - (r0 - r)));

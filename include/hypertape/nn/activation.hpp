@@ -4,10 +4,10 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
-/// What lies between the layers of a network.
+/// The activation function between the layers of a network.
 enum class Activation { relu, tanh, sigmoid, softplus };
 
-/// The function of this name, elementwise. @throws ArgumentError for a number that is none of them.
+/// Applies the activation elementwise. @throws ArgumentError for a value that is not an enumerator.
 template <class T>
 Var<T> activate(Activation activation, Var<T> x) {
   switch (activation) {

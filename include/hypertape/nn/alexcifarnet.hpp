@@ -17,7 +17,7 @@ namespace hypertape::inline HYPERTAPE_ABI::nn {
 /// order and axis order. The first pooling comes before relu, as in LeNet: the same values and gradients for less work.
 class AlexCifarNet {
  public:
-  /// @throws ShapeError for less than one class.
+  /// For a number of classes. @throws ShapeError for less than one class.
   explicit AlexCifarNet(Index classes = 10)
       : conv1_(parameters_, "conv1", 3, 64, 5, {.padding = 2}, pool),
         conv2_(parameters_, "conv2", 64, 64, 5, {.padding = 2}),
@@ -34,7 +34,7 @@ class AlexCifarNet {
     return fc3_(theta, features(theta, x));
   }
 
-  /// What the last layer is given: (N, 192). @throws as above.
+  /// The inputs (N, 192) of the last layer. @throws as above.
   template <class T>
   Var<T> features(Var<T> theta, Var<T> x) const {
     const Index N = x.shape()[0];

@@ -10,25 +10,26 @@ namespace hypertape::inline HYPERTAPE_ABI::nn {
 struct AlexNetOptions {
   Index classes = 1000;  ///< columns of the logits
   Index size = 224;      ///< rows and columns of an image, 63 or more
-  Index width = 64;  ///< channels of the first convolution, to which all others, and hidden units, are in proportion
+  Index width = 64;      ///< channels of the first convolution; other channels and hidden units scale with it
 };
 
-/// AlexNet (Krizhevsky et al. 2012) as torchvision has it (Krizhevsky 2014): for images (N, 3, size, size), with
-/// w = `width`, 64 by default,
+/// AlexNet (Krizhevsky et al. 2012) as in torchvision (Krizhevsky 2014), for images (N, 3, size, size), with w =
+/// `width` (64 by default):
 ///
 ///     conv 11x11 3 -> w (stride 4, padding 2), relu, max pool 3/2, conv 5x5 w -> 3 w (padding 2), relu, max pool 3/2,
 ///     conv 3x3 3 w -> 6 w (padding 1), relu, conv 3x3 6 w -> 4 w (padding 1), relu,
 ///     conv 3x3 4 w -> 4 w (padding 1), relu, max pool 3/2,
 ///     linear F -> 64 w, relu, linear 64 w -> 64 w, relu, linear 64 w -> classes
 ///
-/// where F = 9,216 for images of 224 x 224: 4 w channels of 6 x 6. 61,100,840 weights by default, with torchvision's
-/// names, order and axis order ("features.0.weight" ... "classifier.6.bias"). Two things differ from torchvision's
-/// module. There is no dropout, which in a test is the identity: a loss must be a function of the weights and images
-/// alone. And there is no adaptive pooling to 6 x 6, the identity for sizes from 223 to 254: for others F follows from
-/// the size. Pooling comes before relu, as in LeNet: the same values and gradients for less work.
+/// where F = 9,216 for images of 224 x 224: 4 w channels of 6 x 6. It has 61,100,840 weights by default, with
+/// torchvision's names, order and axis order ("features.0.weight" ... "classifier.6.bias"). It differs from
+/// torchvision's module in two ways. It has no dropout, which is the identity in evaluation mode: a loss must be a
+/// function of the weights and images alone. And it has no adaptive pooling to 6 x 6, which is the identity for sizes
+/// from 223 to 254; for other sizes F follows from the size. Pooling comes before relu, as in LeNet: the same values
+/// and gradients for less work.
 class AlexNet {
  public:
-  /// @throws ShapeError for images that are too small, or less than one class or width.
+  /// From its sizes. @throws ShapeError for images that are too small, or less than one class or width.
   explicit AlexNet(const AlexNetOptions& options = {})
       : options_(options),
         conv1_(parameters_, "features.0", 3, options.width, 11, {.stride = 4, .padding = 2}, pool),
@@ -51,7 +52,7 @@ class AlexNet {
     return fc3_(theta, features(theta, x));
   }
 
-  /// What the last layer is given: (N, F). @throws as above.
+  /// The inputs (N, F) of the last layer. @throws as above.
   template <class T>
   Var<T> features(Var<T> theta, Var<T> x) const {
     const Shape image = Shape::batch(1, 3, options_.size, options_.size);
@@ -72,7 +73,7 @@ class AlexNet {
  private:
   static constexpr Pool2dOptions pool{.size = 3, .stride = 2};
 
-  /// What the last pooling leaves of an image.
+  /// The number of values that the last pooling leaves of an image.
   static Index pooled_values(const AlexNetOptions& options) {
     constexpr Index smallest = 63, largest = 1 << 20;
     if (options.size < smallest || options.size > largest) {

@@ -15,7 +15,7 @@ struct ClassificationLoss {
     return softmax_cross_entropy((*network)(theta, x), y);
   }
 };
-/// Of a network.
+/// Deduces the network's type.
 template <class Network>
 ClassificationLoss(const Network*) -> ClassificationLoss<Network>;
 

@@ -12,47 +12,47 @@ namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 using hypertape::detail::concat;
 
-/// What a block of a ConvNet normalizes over. Batch normalization, whose statistics tie the samples of a batch
-/// together and in a test are others than in training, is not among them: `batch_norm` is an operation.
+/// What a block of a ConvNet normalizes over. Batch normalization is not offered, since its statistics couple the
+/// samples of a batch and differ between training and testing; `batch_norm` is available as an operation.
 enum class Norm {
   instance,  ///< each channel of a sample
   group,     ///< each of 4 groups of a sample's channels
-  layer,     ///< all of a sample, with gamma and beta of a channel: one group
-  none,      ///< nothing, and there are no gamma and beta
+  layer,     ///< a whole sample, with gamma and beta per channel: one group
+  none,      ///< nothing; there are no gamma and beta
 };
 
 /// How a block of a ConvNet halves the image.
 enum class Pooling {
   average,  ///< the means of 2 x 2 windows
-  max,      ///< their maxima
-  none,     ///< not at all
+  max,      ///< the maxima of 2 x 2 windows
+  none,     ///< no halving
 };
 
-/// The sizes of a ConvNet, and what its blocks are made of.
+/// The sizes of a ConvNet and the parts of its blocks.
 struct ConvNetOptions {
-  Index channels = 3;                        ///< of an image
+  Index channels = 3;                        ///< channels of an image
   Index size = 32;                           ///< rows and columns of an image
   Index classes = 10;                        ///< columns of the logits
   Index width = 128;                         ///< channels of each block; a multiple of 4 with Norm::group
-  Index depth = 3;                           ///< blocks
+  Index depth = 3;                           ///< number of blocks
   Norm norm = Norm::instance;                ///< after each convolution
   Pooling pooling = Pooling::average;        ///< at the end of each block
-  Activation activation = Activation::relu;  ///< between the two
+  Activation activation = Activation::relu;  ///< between normalization and pooling
 };
 
-/// The ConvNet of the literature on dataset distillation since 2020 (Gidaris and Komodakis 2018; Zhao et al. 2020): for
-/// images (N, channels, size, size) `depth` times
+/// The ConvNet of the literature on dataset distillation since 2020 (Gidaris and Komodakis 2018; Zhao et al. 2020). For
+/// images (N, channels, size, size) it has `depth` blocks of
 ///
 ///     conv 3x3 to `width` channels (padding 1), instance normalization, relu, average pool 2/2
 ///
-/// then linear to the classes. Of images of 28 x 28 the first convolution has padding 3 and makes 32 x 32, as
-/// published, so that 4 x 4 positions are left after three blocks. 320,010 weights by default, in PyTorch's order and
-/// axis order: of each block the convolution's weight and bias, then gamma and beta of the normalization; gamma starts
-/// at 1. Maxima are taken before the activation, which never falls: the same values and gradients for less work.
+/// and then a linear layer to the classes. For images of 28 x 28 the first convolution has padding 3 and gives 32 x 32,
+/// as published, so that three blocks leave 4 x 4 positions. It has 320,010 weights by default, in PyTorch's order and
+/// axis order: for each block the convolution's weight and bias, then the normalization's gamma and beta; gamma starts
+/// at 1. Max-pooling comes before the activation, which is nondecreasing: the same values and gradients for less work.
 class ConvNet {
  public:
-  /// @throws ArgumentError unless there is a block, the image can be halved so often, and the width goes with the
-  /// norm; ShapeError for less than one channel, class or width.
+  /// From its sizes. @throws ArgumentError unless there is a block, the image can be halved that often, and the width
+  /// suits the norm; ShapeError for less than one channel, class or width.
   explicit ConvNet(const ConvNetOptions& options = {}) : options_(options) {
     constexpr Index published_small = 28, published_padded = 32;
     const bool padded = options.size == published_small;
@@ -90,7 +90,7 @@ class ConvNet {
     return (*linear_)(theta, features(theta, x));
   }
 
-  /// What the last layer is given: (N, F), the output of the last block. @throws as above.
+  /// The inputs (N, F) of the last layer: the output of the last block. @throws as above.
   template <class T>
   Var<T> features(Var<T> theta, Var<T> x) const {
     const Shape image = Shape::batch(1, options_.channels, options_.size, options_.size);
@@ -111,14 +111,14 @@ class ConvNet {
   }
 
  private:
-  static constexpr Index groups_of_channels = 4;  // of Norm::group
+  static constexpr Index groups_of_channels = 4;  // for Norm::group
 
   struct Block {
     Conv2d conv;
     std::optional<GroupNorm> norm;
   };
 
-  /// Of each normalization.
+  /// The number of groups of each normalization.
   Index groups() const {
     return options_.norm == Norm::instance ? options_.width : options_.norm == Norm::group ? groups_of_channels : 1;
   }
@@ -126,7 +126,7 @@ class ConvNet {
   ConvNetOptions options_;
   Parameters parameters_;
   std::vector<Block> blocks_;
-  std::optional<Linear> linear_;  // made last, for its weights come last
+  std::optional<Linear> linear_;  // made last, since its weights come last
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::nn

@@ -8,8 +8,8 @@
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
 
-/// Random weights. For a weight (O, F) fan-in is F and fan-out is O; for (O, C, K, ...) they are C K ... and O K .... A
-/// bias has the fan-in of its layer's weight.
+/// Random weights. For a weight (O, F) the fan-in is F and the fan-out O; for (O, C, K, ...) they are C K ... and O K
+/// .... A bias has the fan-in of its layer's weight.
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
 /// How weights are drawn.
@@ -25,8 +25,8 @@ enum class Initializer {
 
 namespace detail {
 
-/// `count` random orthonormal vectors, one after the other, uniform among all such frames: Gaussian vectors, each freed
-/// of the ones before it (Gram-Schmidt, twice, so that rounding leaves no trace) and normalized.
+/// `count` random orthonormal vectors, one after another, uniformly distributed: Gaussian vectors, each made orthogonal
+/// to the earlier ones (Gram-Schmidt, done twice to remove rounding errors) and normalized.
 inline std::vector<double> orthonormal_vectors(Index count, Index length, Random& random) {
   std::vector<double> vectors(static_cast<std::size_t>(count * length));
   for (double& value : vectors) value = random.normal();
@@ -51,12 +51,12 @@ void fill_uniform(double limit, Index count, T* values, Random& random) {
   for (Index i = 0; i < count; ++i) values[i] = static_cast<T>(random.uniform(-limit, limit));
 }
 
-/// Initializer::pytorch's bound of a layer's weight and bias.
+/// The bound of Initializer::pytorch for a layer's weight and bias.
 inline double pytorch_limit(double gain, Index fan_in) { return gain / std::sqrt(static_cast<double>(fan_in)); }
 
 }  // namespace detail
 
-/// Fills the weight of this shape, row-major, from the stream. @throws ShapeError for a rank below 2.
+/// Fills a row-major weight of this shape with draws from the stream. @throws ShapeError for a rank below 2.
 template <class T>
 void initialize(Initializer initializer, double gain, const Shape& shape, T* weight, Random& random) {
   if (shape.rank() < 2) throw ShapeError("initialize: needs a weight (O, F, ...), got ", shape);
@@ -94,7 +94,7 @@ void initialize(Initializer initializer, double gain, const Shape& shape, T* wei
   throw ArgumentError("initialize: not an initializer");
 }
 
-/// Fills a layer's bias of `count` values: from the stream if the initializer draws biases, else with zeros.
+/// Fills a layer's bias of `count` values, from the stream if the initializer draws biases, else with zeros.
 template <class T>
 void initialize_bias(Initializer initializer, double gain, Index fan_in, Index count, T* bias, Random& random) {
   if (initializer != Initializer::pytorch) return void(std::fill_n(bias, count, T(0)));

@@ -9,11 +9,11 @@
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/normalize.hpp"
 
-/// Layers know where in theta their weights are. Each takes them from the Parameters of its network when it is made,
-/// under its own name, and reads them when it is called, so that a network reads as its layers:
+/// Layers know where in theta their weights are. When a layer is made, it adds its weights to its network's Parameters
+/// under its own name; when it is called, it reads them from theta. So a network reads as its layers:
 ///
-///     Parameters parameters;                                 // declared before the layers, which it must outlive
-///     Linear hidden{parameters, "hidden", 784, 100};         //   only until they are made
+///     Parameters parameters;                                 // declared before the layers, which need it
+///     Linear hidden{parameters, "hidden", 784, 100};         //   only while they are constructed
 ///     Linear output{parameters, "output", 100, 10};
 ///     Var<float> logits = output(theta, relu(hidden(theta, x)));
 namespace hypertape::inline HYPERTAPE_ABI::nn {
@@ -21,12 +21,13 @@ namespace hypertape::inline HYPERTAPE_ABI::nn {
 /// y (N, O) = x (N, F) weight^T + bias, with `NAME.weight` (O, F) and `NAME.bias` (O).
 class Linear {
  public:
-  /// @throws ShapeError for less than one input or output; ArgumentError if the name is taken, as all layers.
+  /// From its sizes. @throws ShapeError for less than one input or output; like all layers, ArgumentError if the name
+  /// is taken.
   Linear(Parameters& parameters, const std::string& name, Index inputs, Index outputs)
       : weight_(parameters.add(name + ".weight", {outputs, inputs})),
         bias_(parameters.add_bias(name + ".bias", weight_)) {}
 
-  /// @throws ShapeError as `linear`.
+  /// Records the layer. @throws what `linear` throws.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     return linear(x, weight_(theta), bias_(theta));
@@ -46,7 +47,7 @@ class Conv2d {
         bias_(parameters.add_bias(name + ".bias", weight_)),
         options_(options) {}
 
-  /// @throws ShapeError as `conv2d`.
+  /// Records the layer. @throws what `conv2d` throws.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     return conv2d(x, weight_(theta), bias_(theta), options_);
@@ -57,7 +58,8 @@ class Conv2d {
   Conv2dOptions options_;
 };
 
-/// Cross-correlation with square kernels, then max-pooling and relu, in one operation; weights as of `Conv2d`.
+/// Cross-correlation with square kernels, then max-pooling and relu, in one operation; its weights are those of
+/// `Conv2d`.
 class Conv2dMaxPoolRelu {
  public:
   /// From C = `inputs` to O = `outputs` channels. @throws ShapeError for less than one channel, row or column.
@@ -68,7 +70,7 @@ class Conv2dMaxPoolRelu {
         conv_(conv),
         pool_(pool) {}
 
-  /// @throws ShapeError as `conv2d_max_pool_relu`.
+  /// Records the layer. @throws what `conv2d_max_pool_relu` throws.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     return conv2d_max_pool_relu(x, weight_(theta), bias_(theta), conv_, pool_);
@@ -83,13 +85,13 @@ class Conv2dMaxPoolRelu {
 /// Instance normalization with `NAME.weight` (C), which starts at 1, and `NAME.bias` (C).
 class InstanceNorm {
  public:
-  /// @throws ShapeError for less than one channel.
+  /// From its sizes. @throws ShapeError for less than one channel.
   InstanceNorm(Parameters& parameters, const std::string& name, Index channels, double epsilon = 1e-5)
       : gamma_(parameters.add(name + ".weight", {channels}, 1)),
         beta_(parameters.add(name + ".bias", {channels})),
         epsilon_(epsilon) {}
 
-  /// @throws as `instance_norm`.
+  /// Records the layer. @throws what `instance_norm` throws.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     return instance_norm(x, gamma_(theta), beta_(theta), epsilon_);
@@ -100,11 +102,11 @@ class InstanceNorm {
   double epsilon_;
 };
 
-/// Group normalization with `NAME.weight` (C), which starts at 1, and `NAME.bias` (C); with a group for each channel
-/// the values of `InstanceNorm`, by its operation.
+/// Group normalization with `NAME.weight` (C), which starts at 1, and `NAME.bias` (C). With one group per channel it
+/// uses the operation of `InstanceNorm` and gives the same values.
 class GroupNorm {
  public:
-  /// @throws ShapeError for less than one channel; ArgumentError unless the groups divide the channels.
+  /// From its sizes. @throws ShapeError for less than one channel; ArgumentError unless the groups divide the channels.
   GroupNorm(Parameters& parameters, const std::string& name, Index channels, Index groups, double epsilon = 1e-5)
       : gamma_(parameters.add(name + ".weight", {channels}, 1)),
         beta_(parameters.add(name + ".bias", {channels})),
@@ -115,7 +117,7 @@ class GroupNorm {
     }
   }
 
-  /// @throws as `group_norm`.
+  /// Records the layer. @throws what `group_norm` throws.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     const Var<T> gamma = gamma_(theta), beta = beta_(theta);

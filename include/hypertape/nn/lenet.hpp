@@ -11,11 +11,11 @@ namespace hypertape::inline HYPERTAPE_ABI::nn {
 ///     conv 5x5 C -> 6 (padding 2 for 28x28), pool 2, relu, conv 5x5 6 -> 16, pool 2, relu,
 ///     linear 400 -> 120, relu, linear 120 -> 84, relu, linear 84 -> classes
 ///
-/// 61,706 weights for gray images and 10 classes, in PyTorch's order and axis order. Pooling before relu gives the
-/// same values and gradients as after it (the maximum commutes with max(., 0)) for a quarter of the work.
+/// It has 61,706 weights for gray images and 10 classes, in PyTorch's order and axis order. Pooling before relu gives
+/// the same values and gradients as after it (the maximum commutes with max(., 0)) for a quarter of the work.
 class LeNet {
  public:
-  /// @throws ShapeError for another image size or less than one channel or class.
+  /// From its sizes. @throws ShapeError for another image size or less than one channel or class.
   explicit LeNet(Index channels = 1, Index size = 28, Index classes = 10)
       : image_(Shape::batch(1, channels, size, size)),
         conv1_(parameters_, "conv1", channels, 6, 5, {.padding = size == 28 ? 2 : 0}),
@@ -29,13 +29,13 @@ class LeNet {
   /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
 
-  /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError unless x is of the network's image size.
+  /// Logits (N, classes) of images x (N, C, H, W). @throws ShapeError unless x has the network's image size.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     return relayout(fc3_(theta, features(theta, x)), Layout::samples_innermost);
   }
 
-  /// What the last layer is given: (N, 84), row-major. @throws as above.
+  /// The inputs (N, 84) of the last layer, row-major. @throws as above.
   template <class T>
   Var<T> features(Var<T> theta, Var<T> x) const {
     hypertape::detail::require_batch("LeNet", "the images", x.shape());

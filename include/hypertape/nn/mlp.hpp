@@ -8,10 +8,10 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
-/// Fully connected layers with an activation between them: widths {F, hidden ..., O}. With two widths, a linear model.
+/// Fully connected layers of widths {F, hidden ..., O} with an activation between them; two widths make a linear model.
 class Mlp {
  public:
-  /// @throws ShapeError for fewer than two widths.
+  /// From its widths. @throws ShapeError for fewer than two widths.
   explicit Mlp(const std::vector<Index>& widths, Activation activation = Activation::relu) : activation_(activation) {
     if (widths.size() < 2) throw ShapeError("Mlp: needs at least an input and an output width");
     for (std::size_t layer = 1; layer < widths.size(); ++layer) {
@@ -22,13 +22,13 @@ class Mlp {
   /// The layout of theta.
   const Parameters& parameters() const { return parameters_; }
 
-  /// Outputs (N, O) of a batch x (N, ...) with F features in all. @throws ShapeError if x has not F features.
+  /// Outputs (N, O) of a batch x (N, ...) with F features in all. @throws ShapeError if x does not have F features.
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x) const {
     return layers_.back()(theta, features(theta, x));
   }
 
-  /// What the last layer is given: (N, units of the last hidden layer), of a linear model the batch itself (N, F).
+  /// The inputs of the last layer: (N, units of the last hidden layer), or for a linear model the batch itself (N, F).
   /// @throws as above.
   template <class T>
   Var<T> features(Var<T> theta, Var<T> x) const {

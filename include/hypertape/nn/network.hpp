@@ -9,20 +9,20 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
-/// Any network behind one type, so that what trains networks need not be a template over them:
+/// Any network behind one type, so that code that trains networks need not be a template over them:
 ///
 ///     Network<float> network("lenet", LeNet(1, 28, 10));
 ///
-/// A model has `parameters()` and logits `(theta, x)`, and may have `features(theta, x)`, what its last layer, a linear
-/// one, makes these of. Copies share the model, which does not change.
+/// A model has `parameters()` and returns logits when called as `(theta, x)`. It may have `features(theta, x)`, from
+/// which its last layer, a linear one, makes the logits. Copies share the model, which is immutable.
 template <class T>
 class Network {
  public:
-  /// `name` says which architecture this is, with everything that its weights depend on: "convnet-3x128".
+  /// `name` identifies the architecture, with everything that its weights depend on: "convnet-3x128".
   template <class Model>
   Network(std::string name, Model model) : model_(std::make_shared<Holder<Model>>(std::move(name), std::move(model))) {}
 
-  /// As the constructor was told.
+  /// The name given to the constructor.
   const std::string& name() const { return model_->name; }
   /// The layout of theta.
   const Parameters& parameters() const { return model_->parameters(); }
@@ -32,8 +32,8 @@ class Network {
 
   /// Whether the model has features.
   bool has_features() const { return model_->has_features(); }
-  /// Features (N, F) of images x (N, C, H, W), what the last layer is given, of either layout. @throws ArgumentError,
-  /// which names the network, if its model has none; ShapeError as the model does.
+  /// Features (N, F) of images x (N, C, H, W), the inputs of the last layer, in either layout. @throws ArgumentError,
+  /// naming the network, if its model has no features; ShapeError as the model does.
   Var<T> features(Var<T> theta, Var<T> x) const { return model_->features(theta, x); }
 
  private:
@@ -56,7 +56,7 @@ class Network {
     Var<T> features(Var<T> theta, Var<T> x) const override {
       if constexpr (knows_features) return model.features(theta, x);
       throw ArgumentError("Network: the model of ", this->name,
-                          " has no features(theta, x), what its last layer is given");
+                          " has no features(theta, x), the inputs of its last layer");
     }
     static constexpr bool knows_features = requires(const Model& m, Var<T> v) { m.features(v, v); };
     Model model;

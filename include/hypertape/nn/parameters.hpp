@@ -13,17 +13,17 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
-/// Tensors with names, in an order.
+/// Named tensors, in order.
 template <class T>
 using NamedTensors = std::vector<std::pair<std::string, Tensor<T>>>;
 
-/// One named tensor of a network's weights, and where in theta it lies.
+/// One named tensor of a network's weights, and its place in theta.
 struct Parameter {
   std::string name;  ///< as in PyTorch: "conv1.weight"
   Shape shape;       ///< row-major
-  Index offset;      ///< of its first value in theta
-  double start;      ///< of a vector: the value of all its elements in a new theta
-  Index fan_in = 0;  ///< of a layer's bias: that of its weight, for initializers that draw biases; else 0
+  Index offset;      ///< of its first value, in theta
+  double start;      ///< for a vector: the value of all its elements in a new theta
+  Index fan_in = 0;  ///< for a layer's bias: its weight's fan-in, for initializers that draw biases; else 0
 
   /// The tensor as a view of theta. @throws ShapeError if theta is too short.
   template <class T>
@@ -32,7 +32,7 @@ struct Parameter {
   }
 };
 
-/// The layout of a network's weights in one flat vector theta: named tensors, one after the other, each row-major.
+/// The layout of a network's weights in one flat vector theta: named tensors, one after another, each row-major.
 ///
 ///     Parameters parameters;
 ///     const Parameter weight = parameters.add("fc.weight", {10, 784});
@@ -40,7 +40,7 @@ struct Parameter {
 ///     Var<float> same = parameters.get(theta, "fc.weight");
 ///     auto gradients = parameters.split(gradient);                       // name and tensor of each
 ///
-/// It serves any flat vector, theta or the hyperparameters phi, that is given and wanted as named tensors:
+/// It also serves for other flat vectors that are handled as named tensors, such as the hyperparameters phi:
 ///
 ///     const NamedTensors<double> start{{"weight", w}, {"bias", b}};
 ///     const nn::Parameters parameters(start);
@@ -48,29 +48,29 @@ struct Parameter {
 ///     auto by_name = parameters.split(h.theta0);
 class Parameters {
  public:
-  /// Of no tensors.
+  /// A layout without tensors.
   Parameters() = default;
-  /// Of tensors of these names and shapes. @throws as `add`.
+  /// A layout of tensors with these names and shapes. @throws what `add` throws.
   template <class T>
   explicit Parameters(const NamedTensors<T>& tensors) {
     for (const auto& [name, tensor] : tensors) add(name, tensor.shape());
   }
 
-  /// Appends a tensor, of row-major shape. A vector starts as a bias should, at zero, unless told otherwise.
-  /// @throws ShapeError for a start of anything but a vector, which an initializer fills, or a batch; ArgumentError for
-  /// a name that is taken.
+  /// Appends a tensor with a row-major shape. `start` is the initial value of a vector; tensors of rank 2 and more are
+  /// filled by an initializer. @throws ShapeError for a start of anything but a vector, or for a batch; ArgumentError
+  /// for a name that is taken.
   Parameter add(std::string name, const Shape& shape, double start = 0) {
     hypertape::detail::require_row_major("Parameters", name.c_str(), shape);
     if (!(start >= 0 && start <= 0) && shape.rank() >= 2) {
       throw ShapeError("Parameters: only a vector can start at ", start, ", ", name, " is ", shape);
     }
-    if (find(name) != nullptr) throw ArgumentError("Parameters: there are two tensors ", name);
+    if (find(name) != nullptr) throw ArgumentError("Parameters: two tensors are named ", name);
     entries_.push_back({std::move(name), shape, size_, start});
     size_ += shape.size();
     return entries_.back();
   }
-  /// Appends the bias (O) of a weight (O, F, ...). It starts at zero, but for an initializer that draws biases.
-  /// @throws ShapeError for a weight of less than two axes; ArgumentError for a name that is taken.
+  /// Appends the bias (O) of a weight (O, F, ...). It starts at zero unless the initializer draws biases. @throws
+  /// ShapeError for a weight of less than two axes; ArgumentError for a name that is taken.
   Parameter add_bias(std::string name, const Parameter& weight) {
     if (weight.shape.rank() < 2) {
       throw ShapeError("Parameters: ", name, " needs a weight (O, F, ...), ", weight.name, " is ", weight.shape);
@@ -80,19 +80,19 @@ class Parameters {
     return entries_.back();
   }
 
-  /// Number of values of theta.
+  /// The number of values in theta.
   Index size() const { return size_; }
   /// The tensors, in the order of theta.
   const std::vector<Parameter>& entries() const { return entries_; }
 
-  /// @throws ShapeError unless this is the shape of a theta, a vector of size() values.
+  /// Requires the shape of a theta, a vector of size() values. @throws ShapeError otherwise.
   void require_theta(const Shape& theta) const {
     if (theta.rank() == 1 && theta.size() == size_) return;
     throw ShapeError("Parameters: theta must be (", size_, "), got ", theta);
   }
 
-  /// The tensor of this name as a view of theta. @throws ShapeError unless theta is a vector of size() values,
-  /// ArgumentError, which lists the names, if there is no such tensor.
+  /// The tensor of this name as a view of theta. @throws ShapeError unless theta is a vector of size() values;
+  /// ArgumentError, listing the names, if there is no such tensor.
   template <class T>
   Var<T> get(Var<T> theta, std::string_view name) const {
     require_theta(theta.shape());
@@ -122,7 +122,7 @@ class Parameters {
   }
 
   /// The flat vector of these tensors, which may come in any order: the inverse of `split`. @throws ArgumentError
-  /// naming a tensor that is missing, unknown or there twice, ShapeError for one of another shape.
+  /// naming a tensor that is missing, unknown or given twice; ShapeError for a tensor of another shape.
   template <class T>
   Tensor<T> join(const NamedTensors<T>& tensors) const {
     Tensor<T> theta(Shape{size_});
@@ -134,7 +134,7 @@ class Parameters {
         throw ShapeError("Parameters: ", name, " is ", entry->shape, ", got ", tensor.shape());
       }
       char& seen = found[static_cast<std::size_t>(entry - entries_.data())];
-      if (std::exchange(seen, 1) != 0) throw ArgumentError("Parameters: there are two tensors ", name);
+      if (std::exchange(seen, 1) != 0) throw ArgumentError("Parameters: two tensors are named ", name);
       std::copy(tensor.values().begin(), tensor.values().end(), theta.data() + entry->offset);
     }
     const auto missing = std::ranges::find(found, 0);
@@ -145,8 +145,8 @@ class Parameters {
     return theta;
   }
 
-  /// A new theta: tensors of rank 2 and more by the initializer, vectors at their start, but for biases of layers if it
-  /// draws these.
+  /// A new theta. The initializer fills tensors of rank 2 and more, and layers' biases if it draws those; other vectors
+  /// get their start values.
   template <class T>
   Tensor<T> initialize(Initializer initializer, double gain, Random& random) const {
     Tensor<T> theta(Shape{size_});

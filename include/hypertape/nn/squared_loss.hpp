@@ -4,14 +4,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::nn {
 
-/// Labels (N, K) as least squares fit them: less 1/K, so that one-hot ones add up to 0 over the classes.
+/// Centers labels (N, K) for least squares: subtracts 1/K, so that one-hot labels sum to 0 over the classes.
 template <class T>
 Var<T> centered_labels(Var<T> labels) {
   return labels - 1 / static_cast<double>(labels.shape()[1]);
 }
 
-/// Half the squared distance of outputs (N, K) from centered labels, 1/(2 N) sum over n, k of (z - y + 1/K)[n][k]^2: a
-/// mean over samples. @throws ShapeError if the shapes differ.
+/// Half the squared distance of outputs (N, K) from centered labels, averaged over the samples: 1/(2 N) sum over n, k
+/// of (z - y + 1/K)[n][k]^2. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> squared_loss(Var<T> outputs, Var<T> labels) {
   const double half_of_classes = static_cast<double>(labels.shape()[1]) / 2;
@@ -29,7 +29,7 @@ struct SquaredLoss {
     return squared_loss((*network)(theta, x), y);
   }
 };
-/// Of a network.
+/// Deduces the network's type.
 template <class Network>
 SquaredLoss(const Network*) -> SquaredLoss<Network>;
 

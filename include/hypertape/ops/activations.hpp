@@ -14,7 +14,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A(x) v = 0 where x <= 0, else v (so a NaN lets it pass, as in PyTorch): linear in v, and constant in x.
+/// A(x) v = 0 where x <= 0, else v (a NaN in x passes v, as in PyTorch): linear in v, piecewise constant in x.
 template <class T>
 Var<T> relu_mask(Var<T> x, Var<T> v) {
   const auto again = [](Var<T> at, Var<T>, Var<T>, Var<T> u) { return relu_mask(at, u); };
@@ -22,7 +22,7 @@ Var<T> relu_mask(Var<T> x, Var<T> v) {
       "relu_mask", x, v, [](T at, T u) { return at <= 0 ? T(0) : u; }, zero_derivative, again, true);
 }
 
-/// sigmoid'(x) = e / (1 + e)^2, e = exp(x). Its derivative is itself times sigmoid(-x) - sigmoid(x) = -tanh(x / 2).
+/// sigmoid'(x) = e / (1 + e)^2 with e = exp(x); its derivative is itself times sigmoid(-x) - sigmoid(x) = -tanh(x / 2).
 template <class T>
 Var<T> sigmoid_slope(Var<T> x) {
   return apply_unary(
@@ -30,7 +30,7 @@ Var<T> sigmoid_slope(Var<T> x) {
       [](Var<T> at, Var<T> y, Var<T> v) { return -(y * tanh(T(0.5) * at) * v); });
 }
 
-/// tanh'(x), four times sigmoid'(2 x).
+/// tanh'(x) = 4 sigmoid'(2 x).
 template <class T>
 Var<T> tanh_slope(Var<T> x) {
   return apply_unary(
@@ -46,7 +46,7 @@ Var<T> normal_density(Var<T> x) {
       [](Var<T> at, Var<T> y, Var<T> v) { return -(at * y * v); });
 }
 
-/// gelu'' (x) = (2 - x^2) p(x) with the normal density p, whose derivative is (x^3 - 4 x) p(x).
+/// gelu''(x) = (2 - x^2) p(x) with the normal density p; its derivative is (x^3 - 4 x) p(x).
 template <class T>
 Var<T> gelu_curvature(Var<T> x) {
   return apply_unary(
@@ -62,7 +62,7 @@ Var<T> gelu_slope(Var<T> x) {
       [](Var<T> at, Var<T>, Var<T> v) { return gelu_curvature(at) * v; });
 }
 
-/// `scale` exp(x) where x <= 0, else 0: its own derivative.
+/// `scale` exp(x) where x <= 0, else 0. It is its own derivative.
 template <class T>
 Var<T> exponential_below_zero(Var<T> x, T scale) {
   return apply_unary(
@@ -72,14 +72,14 @@ Var<T> exponential_below_zero(Var<T> x, T scale) {
 
 }  // namespace detail
 
-/// The larger of x and 0, with the derivative 0 at 0. A NaN stays a NaN.
+/// The larger of x and 0, with derivative 0 at 0. NaN gives NaN.
 template <class T>
 Var<T> relu(Var<T> x) {
   return apply_unary(
       "relu", x, [](T v) { return v < 0 ? T(0) : v; },
       [](Var<T> at, Var<T>, Var<T> v) { return detail::relu_mask(at, v); }, true);
 }
-/// x where it is positive, else `below` x, which is also the derivative at 0.
+/// x where x is positive, else `below` x; `below` is also the derivative at 0.
 template <class T>
 Var<T> leaky_relu(Var<T> x, Number<T> below = 0.01) {
   const T slope = below.value;
@@ -91,7 +91,7 @@ Var<T> leaky_relu(Var<T> x, Number<T> below = 0.01) {
   return apply_unary(
       "leaky_relu", x, [slope](T v) { return v > 0 ? v : slope * v; }, derivative, true);
 }
-/// x where it is positive, else `scale` (exp(x) - 1), with the derivative `scale` at 0.
+/// x where x is positive, else `scale` (exp(x) - 1), with derivative `scale` at 0.
 template <class T>
 Var<T> elu(Var<T> x, Number<T> scale = 1) {
   const T alpha = scale.value;
@@ -134,7 +134,7 @@ Var<T> gelu(Var<T> x) {
       "gelu", x, [](Index count, const T* from, T* to) { kernels::gelu(count, from, to); },
       [](Var<T> at, Var<T>, Var<T> v) { return detail::gelu_slope(at) * v; });
 }
-/// The approximation of `gelu` by tanh: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+/// The tanh approximation of `gelu`: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
 template <class T>
 Var<T> gelu_tanh(Var<T> x) {
   const auto factor = T(std::numbers::sqrt2 * std::numbers::inv_sqrtpi);

@@ -9,28 +9,28 @@
 #include "hypertape/ops/broadcast.hpp"
 #include "hypertape/ops/reduce.hpp"
 
-/// Elementwise arithmetic. Operands of two shapes are broadcast to one, as NumPy does it: extents are compared from the
-/// last axis on, and one of 1, or that is missing, takes the other's. The result has the layout of the operand that has
-/// only one; two that have one each must agree.
+/// Elementwise arithmetic. Operands of different shapes are broadcast as in NumPy: extents are compared from the last
+/// axis on, and an extent that is 1 or missing takes the other's. If only one operand is tied to a layout, the result
+/// has that layout; if both are, their layouts must agree.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// What functions return that take a Tensor in the place of a Var.
+/// The result of functions that take a Tensor in place of a Var: a compile-time error that says what to do.
 template <class T>
 Var<T> tensor_as_operand() {
   static_assert(
       sizeof(T) == 0,
-      "an operation takes Vars: a Tensor becomes one by tape.leaf(tensor), in a loss by theta.tape().leaf(x)");
+      "an operation takes Vars: make one with tape.leaf(tensor), or inside a loss with theta.tape().leaf(tensor)");
   return {};
 }
 
-/// A number of any arithmetic type, in the precision of a Var.
+/// A number of any arithmetic type, converted to the precision of a Var.
 template <class T>
 struct AnyNumber {
   T value;
 
-  /// As static_cast has it.
+  /// Converts like static_cast.
   template <class N>
   requires std::is_arithmetic_v<N> AnyNumber(N number)  // NOLINT(google-explicit-constructor)
       : value(static_cast<T>(number)) {}
@@ -38,7 +38,7 @@ struct AnyNumber {
 
 }  // namespace detail
 
-/// A number that goes with a Var<T>: an int, a double and so on. From it, T is not deduced.
+/// A number that combines with a Var<T>: an int, a double and so on. T is not deduced from it.
 template <class T>
 using Number = std::type_identity_t<detail::AnyNumber<T>>;
 
@@ -98,18 +98,18 @@ Var<T> scale(Var<T> s, Var<T> x) {
   return contract<Role::product>(detail::ScaleForm{detail::stored_shape(s), detail::stored_shape(x)}, {s, x});
 }
 
-/// <a, b>, the sum of the products of all elements. @throws ShapeError if the shapes differ.
+/// <a, b>, the sum of the products of corresponding elements. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> dot(Var<T> a, Var<T> b) {
   if (a.shape() != b.shape()) {
-    throw ShapeError("dot: operands must have one shape, got ", a.shape(), " and ", b.shape());
+    throw ShapeError("dot: operands must have the same shape, got ", a.shape(), " and ", b.shape());
   }
   return contract<Role::first>(detail::ScaleForm{&detail::scalar_shape, detail::stored_shape(a)}, {a, b});
 }
 
 namespace detail {
 
-/// Elementwise quotient; both of one shape.
+/// The elementwise quotient of two tensors of the same shape.
 template <class T>
 struct Divide final : Operation<T> {
   const char* name() const override { return "divide"; }
@@ -132,7 +132,7 @@ struct Divide final : Operation<T> {
   }
 };
 
-/// A x = x / divisor, elementwise: not the product with 1 / divisor, which rounds twice and may overflow.
+/// A x = x / divisor, elementwise; a product with 1 / divisor would round twice and might overflow.
 template <class T>
 struct QuotientMap {
   static constexpr const char *name = "divide", *adjoint_name = "divide";
@@ -146,13 +146,13 @@ struct QuotientMap {
   void apply_adjoint(const T* in, T* out) const { apply(in, out); }
 };
 
-/// Whether a is a scalar that takes the other's shape, which has as many axes or more.
+/// Whether a is a scalar that takes the shape of b, which has at least as many axes.
 template <class T>
 bool gives_way(Var<T> a, Var<T> b) {
   return a.size() == 1 && a.shape() != b.shape() && a.shape().rank() <= b.shape().rank();
 }
 
-/// Brings the operands to one shape. @throws ShapeError as `broadcast_shape`.
+/// Broadcasts the operands to a common shape. @throws what `broadcast_shape` throws.
 template <class T>
 void match(const char* name, Var<T>& a, Var<T>& b) {
   if (a.shape() == b.shape()) return;
@@ -202,7 +202,7 @@ Var<T> operator-(Var<T> a) {
   return detail::combine(T(-1), a);
 }
 /// @{
-/// The same with a number, which stands for a tensor of this value.
+/// The same with a number, which stands for a tensor filled with it.
 template <class T>
 Var<T> operator+(Var<T> a, Number<T> b) {
   return detail::combine(T(1), a, b.value);
@@ -238,7 +238,7 @@ Var<T> operator/(Number<T> a, Var<T> b) {
 /// @}
 
 /// @{
-/// A Tensor is no operand; does not compile.
+/// A Tensor is not an operand: this does not compile.
 template <class T>
 Var<T> operator+(Var<T>, const Tensor<T>&) {
   return detail::tensor_as_operand<T>();
@@ -274,7 +274,7 @@ Var<T> operator/(const Tensor<T>&, Var<T>) {
 /// @}
 
 /// @{
-/// a becomes the result, which is another node: what was recorded from it before stays.
+/// Replaces a with the result, which is a new node; what was recorded from the old a stays.
 template <class T, class B>
 Var<T>& operator+=(Var<T>& a, const B& b) {
   return a = a + b;

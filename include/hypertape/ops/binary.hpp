@@ -42,14 +42,15 @@ struct Binary final : Operation<T> {
 
 }  // namespace detail
 
-/// Records y = f(a, b), elementwise, with operands broadcast to one shape:
+/// Records y = f(a, b), elementwise, with operands broadcast to a common shape:
 ///
 ///     apply_binary("hypot", a, b, [](T a, T b) { return std::hypot(a, b); },
 ///                  [](Var<T> a, Var<T>, Var<T> y, Var<T> v) { return a / y * v; },
 ///                  [](Var<T>, Var<T> b, Var<T> y, Var<T> v) { return b / y * v; })
 ///
-/// `by_a(a, b, y, v)` is df/da v in operations, from a, b and y = f(a, b), and `by_b` df/db v; either returns none
-/// where it is 0. Otherwise as `apply_unary`. @throws ShapeError if the shapes do not fit one another.
+/// `by_a(a, b, y, v)` expresses df/da v in operations on a, b and y = f(a, b), and `by_b` does so for df/db v; either
+/// returns an empty Var where the derivative is 0. The rest is as for `apply_unary`. @throws ShapeError if the shapes
+/// do not fit.
 template <class T, class Value, class ByA, class ByB>
 Var<T> apply_binary(const char* name, Var<T> a, Var<T> b, const Value& value, const ByA& by_a, const ByB& by_b,
                     bool cheap = false) {

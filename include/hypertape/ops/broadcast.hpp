@@ -15,7 +15,7 @@ struct StridedMap {
   const char *name, *adjoint_name;
   Shape domain, codomain;
   kernels::StridedLoop loop;
-  /// Whether the loop comes to each element of the codomain, or of the domain, exactly once.
+  /// Whether the loop visits each element of the codomain, or of the domain, exactly once.
   bool covers_codomain, covers_domain;
   static constexpr bool cheap = true;
 
@@ -37,18 +37,18 @@ struct StridedMap {
   }
 };
 
-/// A layout that both shapes fit, this one if they do. @throws ShapeError, naming the operation, if there is none.
+/// A layout that fits both shapes, `first` if possible. @throws ShapeError, naming the operation, if there is none.
 inline Layout common_layout(const char* operation, const Shape& a, const Shape& b, Layout first) {
   for (const Layout layout :
        {first, a.layout(), b.layout(), Layout::row_major, Layout::samples_innermost, Layout::channels_innermost}) {
     if (a.has_order(layout) && b.has_order(layout)) return layout;
   }
-  throw ShapeError(operation, ": operands must have one layout, got ", a, " and ", b, "; relayout one of them");
+  throw ShapeError(operation, ": operands must have the same layout, got ", a, " and ", b, "; relayout one of them");
 }
 
-/// The shape to which two operands are broadcast, as NumPy does it: extents are compared from the last axis on, and one
-/// of 1, or that is missing, takes the other's. The layout is one that both fit. @throws ShapeError, naming
-/// the operation, if extents differ, or no layout fits both.
+/// The shape to which two operands are broadcast, as in NumPy: extents are compared from the last axis on, and an
+/// extent that is 1 or missing takes the other's. The layout is one that fits both. @throws ShapeError, naming the
+/// operation, if extents differ or no layout fits both.
 inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape& b) {
   const int rank = (std::max)(a.rank(), b.rank());
   Extents extents;
@@ -56,8 +56,8 @@ inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape&
     const int in_a = axis - rank + a.rank(), in_b = axis - rank + b.rank();
     const Index of_a = in_a < 0 ? 1 : a[in_a], of_b = in_b < 0 ? 1 : b[in_b];
     if (of_a != of_b && of_a != 1 && of_b != 1) {
-      throw ShapeError(operation, ": operands must have one shape, or extents of 1 where they differ, got ", a, " and ",
-                       b);
+      throw ShapeError(operation, ": operands must have the same shape, or extents of 1 where they differ, got ", a,
+                       " and ", b);
     }
     extents.push_back((std::max)(of_a, of_b));
   }
@@ -68,7 +68,7 @@ inline Shape broadcast_shape(const char* operation, const Shape& a, const Shape&
   return Shape(extents, common_layout(operation, a, b, first));
 }
 
-/// From each element to the one of `kept`, in which some axes have the extent 1, that it is reduced to.
+/// Maps each element to the element of `kept`, where reduced axes have extent 1, to which it is reduced.
 inline kernels::StridedLoop reduction(const Shape& from, const Shape& kept) {
   kernels::Strides to = kernels::strides_of(kept);
   for (int axis = 0; axis < kept.rank(); ++axis) {
@@ -77,7 +77,7 @@ inline kernels::StridedLoop reduction(const Shape& from, const Shape& kept) {
   return {from, kernels::strides_of(from), to};
 }
 
-/// The sums over axes, which stay with extent 1, in the layout of `kept`.
+/// The sums over the axes that have extent 1 in `kept`, in the layout of `kept`.
 template <class T>
 Var<T> sum_to(Var<T> x, const Shape& kept) {
   const Shape from = x.shape();
@@ -87,8 +87,8 @@ Var<T> sum_to(Var<T> x, const Shape& kept) {
 
 }  // namespace detail
 
-/// x repeated along axes of extent 1, and along new ones in front, as NumPy broadcasts: (3, 1) to (2, 3, 4). The result
-/// has the layout of `shape`. @throws ShapeError if another extent would have to change.
+/// Repeats x along axes of extent 1, and along new axes in front, as NumPy does: (3, 1) to (2, 3, 4). The result has
+/// the layout of `shape`. @throws ShapeError if another extent would have to change.
 template <class T>
 Var<T> broadcast_to(Var<T> x, const Shape& shape) {
   const Shape from = x.shape();
@@ -100,7 +100,7 @@ Var<T> broadcast_to(Var<T> x, const Shape& shape) {
   }
   if (!fits) throw ShapeError("broadcast_to: ", from, " does not fit into ", shape);
   const kernels::Strides own = kernels::strides_of(from);
-  kernels::Strides repeating{};  // 0 along axes of extent 1, and along new ones
+  kernels::Strides repeating{};  // 0 along axes of extent 1 and along new axes
   const auto first = static_cast<std::size_t>(added);
   for (std::size_t axis = 0; first + axis < static_cast<std::size_t>(shape.rank()); ++axis) {
     if (from[static_cast<int>(axis)] > 1) repeating[first + axis] = own[axis];

@@ -9,12 +9,12 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// Tensors behind one another along an axis.
+/// Joins tensors along an axis.
 template <class T>
 struct Concatenate final : Operation<T> {
-  int axis;  ///< the axis
+  int axis;  ///< the axis to join along
 
-  /// Along this axis.
+  /// Joins along this axis.
   explicit Concatenate(int axis_) : axis(axis_) {}
 
   const char* name() const override { return "concatenate"; }
@@ -52,15 +52,15 @@ struct Concatenate final : Operation<T> {
 
 }  // namespace detail
 
-/// Tensors behind one another along an axis; all other extents, and the layouts, agree. @throws ShapeError if they do
-/// not, or there is no tensor.
+/// Joins tensors along an axis; all other extents, and the layouts, must agree. @throws ShapeError if they do not, or
+/// if there is no tensor.
 template <class T>
 Var<T> concatenate(std::span<const Var<T>> parts, int axis) {
-  if (parts.empty()) throw ShapeError("concatenate: needs a tensor");
+  if (parts.empty()) throw ShapeError("concatenate: needs at least one tensor");
   const Shape first = parts.front().shape();
   const int chosen = detail::checked_axis("concatenate", first, axis);
   Index extent = 0;
-  Shape strictest = first;  // in a layout that all parts so far fit
+  Shape strictest = first;  // has a layout that fits all parts so far
   for (const Var<T>& part : parts) {
     const Shape own = part.shape();
     if (own.rank() != first.rank() || !detail::with_extent(own, chosen, first[chosen]).same_extents(first)) {
@@ -74,19 +74,19 @@ Var<T> concatenate(std::span<const Var<T>> parts, int axis) {
   for (const Var<T>& part : parts) detail::common_layout("concatenate", part.shape(), to, to.layout());
   return parts.front().tape().apply(detail::Concatenate<T>(chosen), to, parts);
 }
-/// The same for a vector.
+/// Joins the tensors of a vector.
 template <class T>
 Var<T> concatenate(const std::vector<Var<T>>& parts, int axis) {
   return concatenate(std::span<const Var<T>>(parts), axis);
 }
-/// The same for tensors given one by one.
+/// Joins tensors given in braces.
 template <class T>
 Var<T> concatenate(std::initializer_list<Var<T>> parts, int axis) {
   return concatenate(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
 }
 
-/// Tensors of one shape, row-major, along a new axis, which is axis number `axis` of the result. @throws ShapeError if
-/// the shapes differ, or a tensor has five axes. (std::stack is a class.)
+/// Stacks row-major tensors of the same shape along a new axis, which is axis `axis` of the result. @throws ShapeError
+/// if the shapes differ, or a tensor already has five axes. (std::stack is a class.)
 template <class T>
 Var<T> stack_along(std::span<const Var<T>> parts, int axis = 0) {
   std::vector<Var<T>> wide;
@@ -94,7 +94,7 @@ Var<T> stack_along(std::span<const Var<T>> parts, int axis = 0) {
     const Shape own = part.shape();
     detail::require_row_major("stack_along", "a tensor", own);
     if (axis < -own.rank() - 1 || axis > own.rank())
-      throw ShapeError("stack_along: ", own, " cannot get an axis ", axis);
+      throw ShapeError("stack_along: ", own, " cannot be stacked along axis ", axis);
     detail::Extents extents;
     for (int k = 0; k <= own.rank(); ++k) {
       const int place = axis < 0 ? axis + own.rank() + 1 : axis;
@@ -104,18 +104,18 @@ Var<T> stack_along(std::span<const Var<T>> parts, int axis = 0) {
   }
   return concatenate(std::span<const Var<T>>(wide), axis);
 }
-/// The same for a vector.
+/// Stacks the tensors of a vector.
 template <class T>
 Var<T> stack_along(const std::vector<Var<T>>& parts, int axis = 0) {
   return stack_along(std::span<const Var<T>>(parts), axis);
 }
-/// The same for tensors given one by one.
+/// Stacks tensors given in braces.
 template <class T>
 Var<T> stack_along(std::initializer_list<Var<T>> parts, int axis = 0) {
   return stack_along(std::span<const Var<T>>(parts.begin(), parts.size()), axis);
 }
 
-/// x cut along an axis into parts of these extents. @throws ShapeError unless they add up to the axis's extent.
+/// Cuts x along an axis into parts of these extents. @throws ShapeError unless they add up to the axis's extent.
 template <class T>
 std::vector<Var<T>> split(Var<T> x, int axis, std::span<const Index> extents) {
   std::vector<Var<T>> parts;
@@ -127,11 +127,11 @@ std::vector<Var<T>> split(Var<T> x, int axis, std::span<const Index> extents) {
     begin += extent;
   }
   if (begin != x.shape()[chosen] || parts.size() != extents.size()) {
-    throw ShapeError("split: the parts must be of 1 or more, and add up to axis ", axis, " of ", x.shape());
+    throw ShapeError("split: the parts must be at least 1 and add up to the extent of axis ", axis, " of ", x.shape());
   }
   return parts;
 }
-/// The same for extents given one by one.
+/// Cuts x into parts with extents given in braces.
 template <class T>
 std::vector<Var<T>> split(Var<T> x, int axis, std::initializer_list<Index> extents) {
   return split(x, axis, std::span<const Index>(extents.begin(), extents.size()));

@@ -39,7 +39,7 @@ struct Conv2dForm {
   Index scratch() const {
     return parts<role>() * scratch_of_part<role>();
   }
-  /// One after the other; a bias needs no pass of its own.
+  /// Adds one pair after the other; a bias needs no extra pass.
   template <Role role, std::size_t Pairs, class T>
   void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode, T* out,
                     T* scratch) const {
@@ -57,7 +57,7 @@ struct Conv2dForm {
   }
 };
 
-/// @throws ShapeError unless the bias is (O).
+/// Requires the bias to be (O). @throws ShapeError otherwise.
 inline void require_conv2d_bias(const kernels::Conv2dGeometry& geometry, const Shape& bias) {
   if (bias == Shape{geometry.O}) return;
   throw ShapeError("conv2d: weight ", geometry.weight(), " needs a bias ", Shape{geometry.O}, ", got ", bias);
@@ -65,16 +65,16 @@ inline void require_conv2d_bias(const kernels::Conv2dGeometry& geometry, const S
 
 }  // namespace detail
 
-/// How a kernel moves over an image: zero columns and rows around it, and positions from one output to the next.
+/// How a kernel moves over an image: its stride, its zero padding, and the groups of channels.
 struct Conv2dOptions {
   Index stride = 1;   ///< positions from one output to the next
   Index padding = 0;  ///< zero rows and columns on each side
-  Index groups = 1;   ///< of channels, each with weights of its own
+  Index groups = 1;   ///< groups of channels, each with its own weights
 };
 
 namespace detail {
 
-/// Each group of channels for itself, the results behind one another.
+/// Convolves each group of channels separately and joins the results.
 template <class T>
 Var<T> grouped_conv2d(Var<T> x, Var<T> weight, Conv2dOptions options) {
   const Shape in = x.shape(), w = weight.shape();
@@ -94,8 +94,8 @@ Var<T> grouped_conv2d(Var<T> x, Var<T> weight, Conv2dOptions options) {
 
 }  // namespace detail
 
-/// Cross-correlation: y (N, O, OH, OW) of x (N, C, H, W) with weight (O, C / groups, K, K), OH = (H + 2 padding - K) /
-/// stride + 1. @throws ShapeError if these do not fit.
+/// Cross-correlation: y (N, O, OH, OW) for x (N, C, H, W) and weight (O, C / groups, K, K), with OH = (H + 2 padding -
+/// K) / stride + 1. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
   if (options.groups != 1) return detail::grouped_conv2d(x, weight, options);
@@ -103,7 +103,7 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Conv2dOptions options = {}) {
   return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight});
 }
 
-/// The same plus bias (O), one for each output channel. @throws ShapeError if these do not fit.
+/// Cross-correlation plus a bias (O), one value for each output channel. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) {
   if (options.groups != 1) {
@@ -119,21 +119,22 @@ Var<T> conv2d(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions options = {}) 
   return contract<Role::product>(detail::Conv2dForm{geometry}, {x, weight, bias});
 }
 
-/// Transposed convolution, the input gradient of `conv2d`: y (N, C, H, W) of x (N, O, OH, OW) with weight (O, C, K, K),
-/// H = (OH - 1) stride - 2 padding + K + `more`, where 0 <= more < stride rows and columns are those that the
-/// convolution leaves out at the end (PyTorch's output_padding). @throws ShapeError if these do not fit.
+/// Transposed convolution, the input gradient of `conv2d`: y (N, C, H, W) for x (N, O, OH, OW) and weight (O, C, K, K),
+/// with H = (OH - 1) stride - 2 padding + K + `more`. The 0 <= more < stride extra rows and columns are those that the
+/// convolution ignores at the end (PyTorch's output_padding). @throws ShapeError if these do not fit.
 template <class T>
 Var<T> conv2d_transpose(Var<T> x, Var<T> weight, Conv2dOptions options = {}, Index more = 0) {
   const Shape in = x.shape(), w = weight.shape();
   if (in.rank() != 4 || w.rank() != 4 || in[1] != w[0] || options.groups != 1 || more < 0 || more >= options.stride) {
     throw ShapeError("conv2d_transpose: input ", in, " and weight ", w, " with stride ", options.stride, ", ", more,
-                     " rows and columns more and ", options.groups, " groups do not fit: needs (N, O, OH, OW) and ",
-                     "(O, C, K, K), fewer of those than the stride, and one group");
+                     " extra rows and columns, and ", options.groups, " groups do not fit: needs (N, O, OH, OW) and ",
+                     "(O, C, K, K), fewer extra rows and columns than the stride, and one group");
   }
   detail::require_batch("conv2d_transpose", "the input", in);
   const auto extent = [&](int axis) {
     const Index own = (in[axis] - 1) * options.stride - 2 * options.padding + w[2] + more;
-    if (own < 1) throw ShapeError("conv2d_transpose: of ", in, ", a padding of ", options.padding, " leaves nothing");
+    if (own < 1)
+      throw ShapeError("conv2d_transpose: for input ", in, ", a padding of ", options.padding, " leaves no output");
     return own;
   };
   const auto geometry =

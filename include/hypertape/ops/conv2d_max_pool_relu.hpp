@@ -15,7 +15,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// (N, O, PH, PW) -> (O): the sum over the routes of each channel. A^T puts a bias on every route.
+/// (N, O, PH, PW) -> (O): the sum over each channel's routes. A^T puts a bias on every route.
 struct RouteSumMap {
   static constexpr const char *name = "sum_over_routes", *adjoint_name = "repeat_on_routes";
   Shape domain, codomain;
@@ -45,7 +45,7 @@ struct RoutedConv2dForm {
   }
   RouteSumMap bias() const { return {geometry.output(), Shape{geometry.conv.O}, geometry, routes}; }
 
-  /// The weight gradient is shared out by channels, all else by samples.
+  /// Threads share the weight gradient by channels, everything else by samples.
   template <Role role>
   Index items() const {
     return role == Role::second ? geometry.conv.O : geometry.conv.N;
@@ -54,7 +54,7 @@ struct RoutedConv2dForm {
   Index parts() const {
     return parallel_parts(items<role>(), geometry.conv.multiply_adds() / 4);
   }
-  /// For two pairs of operands.
+  /// Enough for two pairs of operands.
   template <Role role>
   Index scratch_of_part() const {
     if constexpr (role == Role::first) return kernels::routed_conv2d_input_gradient_scratch<T>(geometry, 2);
@@ -82,8 +82,8 @@ struct RoutedConv2dForm {
   }
 };
 
-/// y = relu(max_pool2d(conv2d(x, w) + b)). Its evaluation finds the routes; with these fixed it is the product of the
-/// form, whose derivatives it has.
+/// y = relu(max_pool2d(conv2d(x, w) + b)). Evaluating it finds the routes; with these fixed, it is the product of the
+/// form and has that product's derivatives.
 template <class T>
 struct Conv2dMaxPoolRelu final : Contraction<T, RoutedConv2dForm<T>, Role::product> {
   using Contraction<T, RoutedConv2dForm<T>, Role::product>::Contraction;
@@ -103,12 +103,12 @@ struct Conv2dMaxPoolRelu final : Contraction<T, RoutedConv2dForm<T>, Role::produ
 
 }  // namespace detail
 
-/// y (N, O, PH, PW) = relu(max_pool2d(conv2d(x, weight, bias))) in one pass, whose derivatives cost a fraction of these
-/// three's: they follow the routes through pool and relu (kernels/routed_conv2d_geometry.hpp). For x (N, C, H, W),
-/// weight (O, C, K, K), bias (O). x may be of any layout, and y is of the same: with channels innermost nothing has to
-/// be moved, so relayout once before the first of several such layers. Ties go to the first in row-major order, and
-/// relu'(0) = 0, as in PyTorch. Images that have more than 65,536 pixels, with their padding, take the three
-/// operations. @throws ShapeError as `conv2d` and `max_pool2d`.
+/// y (N, O, PH, PW) = relu(max_pool2d(conv2d(x, weight, bias))) in one pass, for x (N, C, H, W), weight (O, C, K, K)
+/// and bias (O). Its derivatives follow the routes through pool and relu, and cost a fraction of those of the three
+/// operations (kernels/routed_conv2d_geometry.hpp). x may have any layout, and y has the same. With channels innermost
+/// nothing needs to be moved, so relayout once before the first of several such layers. Ties go to the first in
+/// row-major order, and relu'(0) = 0, as in PyTorch. Images with more than 65,536 pixels, padding included, use the
+/// three separate operations. @throws what `conv2d` and `max_pool2d` throw.
 template <class T>
 Var<T> conv2d_max_pool_relu(Var<T> x, Var<T> weight, Var<T> bias, Conv2dOptions conv = {}, Pool2dOptions pool = {}) {
   const Layout layout = x.shape().layout();

@@ -15,7 +15,7 @@ namespace detail {
 struct IndexMap {
   const char *name, *adjoint_name;
   Shape domain, codomain;
-  const Index* source;  ///< of each element of the codomain, in the tape's memory
+  const Index* source;  ///< for each element of the codomain; in the tape's memory
   static constexpr bool cheap = true;
 
   template <class T>
@@ -31,9 +31,9 @@ struct IndexMap {
 
 }  // namespace detail
 
-/// Of one axis, the entries with these numbers, in their order, some perhaps several times: the rows of a table for
-/// `index_select(table, 0, rows)`, an embedding. Derivatives add up where a number comes several times. @throws
-/// ShapeError for a number that the axis does not have, or if there are none.
+/// Selects entries of one axis by number, in the given order; numbers may repeat. `index_select(table, 0, rows)`
+/// selects rows of a table, as an embedding does. The derivatives of repeated entries add up. @throws ShapeError for a
+/// number that the axis does not have, or if there are no numbers.
 template <class T>
 Var<T> index_select(Var<T> x, int axis, std::span<const Index> numbers) {
   const Shape from = x.shape();
@@ -45,7 +45,7 @@ Var<T> index_select(Var<T> x, int axis, std::span<const Index> numbers) {
   }
   const Shape to = detail::with_extent(from, chosen, static_cast<Index>(numbers.size()));
   const kernels::Strides a = kernels::strides_of(from), b = kernels::strides_of(to);
-  const kernels::StridedLoop loop(detail::with_extent(from, chosen, 1), a, b);  // over one of the chosen entries
+  const kernels::StridedLoop loop(detail::with_extent(from, chosen, 1), a, b);  // over one selected entry
   const Index from_step = a[static_cast<std::size_t>(chosen)], to_step = b[static_cast<std::size_t>(chosen)];
   auto* source = x.tape().template allocate<Index>(to.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -54,7 +54,7 @@ Var<T> index_select(Var<T> x, int axis, std::span<const Index> numbers) {
   }
   return apply_map(detail::IndexMap{"index_select", "index_add", from, to, source}, x);
 }
-/// The same for numbers given one by one.
+/// Selects entries by numbers given in braces.
 template <class T>
 Var<T> index_select(Var<T> x, int axis, std::initializer_list<Index> numbers) {
   return index_select(x, axis, std::span<const Index>(numbers.begin(), numbers.size()));
@@ -62,7 +62,7 @@ Var<T> index_select(Var<T> x, int axis, std::initializer_list<Index> numbers) {
 
 namespace detail {
 
-/// The map of `gather`: along an axis, element i of the result comes from entry numbers[i] of x, at i's other places.
+/// The map of `gather`: element i of the result comes from entry numbers[i] on the axis, at i's position on the others.
 template <class T>
 IndexMap gather_map(const char* name, const char* adjoint_name, Tape<T>& tape, const Shape& x, int axis,
                     std::span<const Index> numbers, const Shape& shape) {
@@ -77,7 +77,7 @@ IndexMap gather_map(const char* name, const char* adjoint_name, Tape<T>& tape, c
   const Index stride = std::exchange(others[static_cast<std::size_t>(chosen)], 0);
   const kernels::StridedLoop loop(shape, others, kernels::strides_of(shape));
   auto* source = tape.template allocate<Index>(shape.size());
-  std::size_t next = 0;  // of the numbers, which are row-major
+  std::size_t next = 0;  // index into the numbers, which are row-major
   loop.for_each([&](Index in, Index out) {
     const Index number = numbers[next++];
     if (number < 0 || number >= x[chosen]) throw ShapeError(name, ": axis ", axis, " of ", x, " has no entry ", number);
@@ -88,9 +88,9 @@ IndexMap gather_map(const char* name, const char* adjoint_name, Tape<T>& tape, c
 
 }  // namespace detail
 
-/// Along one axis, an entry for each element of the result: out[i][j] = x[numbers[i][j]][j] for axis 0. The numbers are
-/// in row-major order, for a result of this shape, in x's layout. @throws ShapeError if another extent differs from
-/// x's, or a number is out of range.
+/// Picks an entry along one axis for each element of the result: out[i][j] = x[numbers[i][j]][j] for axis 0. The
+/// numbers are in row-major order for a result of this shape, which has x's layout. @throws ShapeError if another
+/// extent differs from x's, or a number is out of range.
 template <class T>
 Var<T> gather(Var<T> x, int axis, std::span<const Index> numbers, const Shape& shape) {
   return apply_map(detail::gather_map("gather", "scatter_add", x.tape(), x.shape(), axis, numbers,
@@ -98,8 +98,8 @@ Var<T> gather(Var<T> x, int axis, std::span<const Index> numbers, const Shape& s
                    x);
 }
 
-/// The adjoint of `gather`: zeros of this shape, to which the values are added, values[i][j] to [numbers[i][j]][j] for
-/// axis 0. @throws ShapeError as `gather`.
+/// The adjoint of `gather`: starts from zeros of this shape and adds values[i][j] to [numbers[i][j]][j] for axis 0.
+/// @throws what `gather` throws.
 template <class T>
 Var<T> scatter_add(Var<T> values, int axis, std::span<const Index> numbers, const Shape& shape) {
   return apply_map<true>(detail::gather_map("gather", "scatter_add", values.tape(),

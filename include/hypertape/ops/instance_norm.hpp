@@ -13,7 +13,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 namespace detail {
 
 /// t(s, x, y) = sum over samples n, channels c and pixels p of s[n][c] x[n][c][p] y[n][c][p]: scaling each instance
-/// (one sample's channel) by a factor of its own, and inner products of instances.
+/// (one channel of one sample) by its own factor, and inner products per instance.
 struct InstanceForm {
   static constexpr const char* names[3] = {"instance_dot", "instance_scale", "instance_scale"};
   static constexpr bool cheap = true;
@@ -30,7 +30,7 @@ struct InstanceForm {
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
     contract<role>(first, second, static_cast<const T*>(nullptr), mode, out, scratch);
   }
-  /// The product takes a bias on the way, null for none: out = bias + the product.
+  /// The product accepts a bias, which may be null: out = bias + the product.
   template <Role role, class T>
   void contract(const T* first, const T* second, const T* bias, kernels::OutputMode mode, T* out, T*) const {
     if constexpr (role == Role::first) {
@@ -44,9 +44,9 @@ struct InstanceForm {
 /// d (N, C) = the sum over pixels of x^2, for each instance.
 template <class T>
 struct InstanceSquareSum final : Operation<T> {
-  InstanceForm form;  ///< of the input
+  InstanceForm form;  ///< describes the input
 
-  /// Of inputs of the form's shape.
+  /// The operation on inputs of the form's shape.
   explicit InstanceSquareSum(const InstanceForm& form_) : form(form_) {}
 
   const char* name() const override { return "instance_square_sum"; }
@@ -62,7 +62,7 @@ struct InstanceSquareSum final : Operation<T> {
   }
 };
 
-/// A x = x minus the mean of its instance, a projection: its own adjoint.
+/// A x = x minus the mean of its instance. It is an orthogonal projection, so its own adjoint.
 struct InstanceCenterMap {
   static constexpr const char *name = "instance_center", *adjoint_name = "instance_center";
   static constexpr bool cheap = true;
@@ -84,9 +84,9 @@ struct InstanceCenterMap {
 ///
 ///     y = gamma (x - mean) / sqrt(var + epsilon) + beta
 ///
-/// mean and (biased) variance are those of the H W values of each sample's channel; PyTorch's InstanceNorm2d, and its
-/// GroupNorm with a group for each channel. @throws ShapeError if these do not fit, ArgumentError unless epsilon is
-/// positive and finite in x's precision.
+/// The mean and (biased) variance are taken over the H W values of each sample's channel. It equals PyTorch's
+/// InstanceNorm2d, and GroupNorm with one group per channel. @throws ShapeError if these do not fit, ArgumentError
+/// unless epsilon is positive and finite in x's precision.
 template <class T>
 Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
   if (x.shape().rank() != 4) throw ShapeError("instance_norm: needs a batch (N, C, H, W), got ", x.shape());
@@ -97,8 +97,7 @@ Var<T> instance_norm(Var<T> x, Var<T> gamma, Var<T> beta, double epsilon = 1e-5)
                      beta.shape());
   }
   if (const auto rounded = static_cast<T>(epsilon); !(rounded > 0 && std::isfinite(rounded))) {
-    throw ArgumentError("instance_norm: epsilon must be positive, and finite, also in the precision of x, got ",
-                        epsilon);
+    throw ArgumentError("instance_norm: epsilon must be positive and finite in the precision of x, got ", epsilon);
   }
   const detail::InstanceForm form{x.shape()};
   const Shape instances = form.shape(Role::first);

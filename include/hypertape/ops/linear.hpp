@@ -9,7 +9,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o], for x and y of one layout.
+/// t(x, w, y) = sum over n, o, i of x[n][i] w[o][i] y[n][o], with x and y in the same layout.
 struct LinearForm {
   static constexpr const char* names[3] = {"linear_input_gradient", "linear_weight_gradient", "linear"};
   Index N, F, O;
@@ -24,12 +24,12 @@ struct LinearForm {
   Index parts() const {
     return parallel_parts(role == Role::first ? F : O, N * F * O);
   }
-  /// Each part has its own; for the input gradient the parts' columns add up to one.
+  /// Each part has its own scratch; for the input gradient, parts use columns of a shared one.
   template <Role role>
   Index scratch() const {
     return (role == Role::first ? 1 : parts<role>()) * N * F;
   }
-  /// Row-major operands in one pass, batches one pair after the other.
+  /// Row-major operands take one pass; batches take one pass per pair.
   template <Role role, std::size_t Pairs, class T>
   void contract_sum(const std::array<OperandPair<T>, Pairs>& pairs, const T* bias, kernels::OutputMode mode, T* out,
                     T* scratch) const {
@@ -88,7 +88,7 @@ LinearForm linear_form(Var<T> x, Var<T> weight) {
 
 }  // namespace detail
 
-/// y (N, O) = x (N, F) weight^T for a weight (O, F), row-major. x is a batch or row-major, and y likewise. @throws
+/// y (N, O) = x (N, F) weight^T for a row-major weight (O, F). x is a batch or row-major, and y is the same. @throws
 /// ShapeError if these do not fit.
 template <class T>
 Var<T> linear(Var<T> x, Var<T> weight) {
@@ -105,7 +105,7 @@ Var<T> linear(Var<T> x, Var<T> weight, Var<T> bias) {
   return contract<Role::product>(form, {x, weight, bias});
 }
 
-/// A Tensor is no operand; does not compile.
+/// A Tensor is not an operand: this does not compile.
 template <class T>
 Var<T> linear(const Tensor<T>&, Var<T>, Var<T>) {
   return detail::tensor_as_operand<T>();

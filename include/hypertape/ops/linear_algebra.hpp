@@ -6,8 +6,8 @@
 
 #include "hypertape/ops/triangle.hpp"
 
-/// Factorizations and solutions of linear equations, of row-major matrices; Eigen factorizes. Derivatives as in Giles
-/// 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation".
+/// Factorizations and solutions of linear equations for row-major matrices, computed by Eigen. Derivatives are as in
+/// Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation".
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
@@ -28,13 +28,13 @@ inline void require_square(const char* operation, const Shape& shape) {
   if (shape.rank() != 2 || shape[0] != shape[1]) throw ShapeError(operation, ": needs a square matrix, got ", shape);
 }
 inline void require_right_side(const char* operation, const Shape& matrix, const Shape& right) {
-  require_row_major(operation, "the right side", right);
+  require_row_major(operation, "the right-hand side", right);
   if (right.rank() != 2 || right[0] != matrix[0]) {
-    throw ShapeError(operation, ": ", matrix, " needs a right side of ", matrix[0], " rows, got ", right);
+    throw ShapeError(operation, ": ", matrix, " needs a right-hand side of ", matrix[0], " rows, got ", right);
   }
 }
 
-/// op(A) X = B for a triangle A, where op may transpose:
+/// op(A) X = B for a triangular A, where op may transpose:
 ///     X' = op(A)^-1 (B' - op(A') X)        B_bar = op(A)^-T X_bar        op(A)_bar = - B_bar X^T
 template <class T>
 struct SolveTriangular final : Operation<T> {
@@ -73,7 +73,7 @@ struct SolveTriangular final : Operation<T> {
   }
 };
 
-/// L of the symmetric part of A = L L^T. With F the lower triangle with half the diagonal,
+/// L of the symmetric part of A = L L^T. With F the lower triangle with its diagonal halved,
 ///     L' = L F(L^-1 A' L^-T)        A_bar = symmetric part of L^-T F(L^T L_bar) L^-1
 template <class T>
 struct Cholesky final : Operation<T> {
@@ -85,7 +85,7 @@ struct Cholesky final : Operation<T> {
     kernels::map(N * N, call.input(0), out, out, [](T own, T turned) { return (own + turned) / T(2); });
     auto l = matrix_of(out, call.output_shape());
     Eigen::Ref<RowMajorMatrix<T>> in_place(l);
-    // Eigen::Success is a macro where X11 is; and to Eigen, a NaN is no failure.
+    // Eigen::Success may be a macro (X11), and Eigen does not report a NaN as a failure.
     const bool failed = Eigen::LLT<Eigen::Ref<RowMajorMatrix<T>>>(in_place).info() != Eigen::ComputationInfo{};
     if (failed || !(l.diagonal().array() > T(0)).all()) {
       throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
@@ -93,7 +93,7 @@ struct Cholesky final : Operation<T> {
     for (Index r = 0; r < N; ++r) std::fill(out + r * N + r + 1, out + (r + 1) * N, T(0));
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
-    const Var<T> l = call.output(), inner = turned_between(l, symmetric(call.tangent(0)), false);  // symmetric, too
+    const Var<T> l = call.output(), inner = turned_between(l, symmetric(call.tangent(0)), false);  // also symmetric
     return triangular_product(l, triangle(inner, false, 0.5), false);
   }
   void pullback(PullbackSweep<T>& call) const override {
@@ -112,7 +112,7 @@ struct Cholesky final : Operation<T> {
   }
 };
 
-/// A or its transpose, factorized. @throws ArgumentError for one that is singular, to the last bit.
+/// Factorizes A or its transpose. @throws ArgumentError if it is exactly singular.
 template <class T>
 Eigen::PartialPivLU<RowMajorMatrix<T>> factorized(const char* operation, const T* values, const Shape& shape,
                                                   bool transposed) {
@@ -126,7 +126,7 @@ Eigen::PartialPivLU<RowMajorMatrix<T>> factorized(const char* operation, const T
   return factors;
 }
 
-/// op(A) X = B, where op may transpose; the derivatives are those of SolveTriangular.
+/// op(A) X = B, where op may transpose; its derivatives are those of SolveTriangular.
 template <class T>
 struct Solve final : Operation<T> {
   bool transposed;
@@ -196,7 +196,7 @@ struct LogDeterminant final : Operation<T> {
 
 }  // namespace detail
 
-/// L, a lower triangle, of A = L L^T (N, N). A stands for its symmetric part, (A + A^T) / 2, so that derivatives are
+/// The lower-triangular L of A = L L^T (N, N). A is replaced by its symmetric part (A + A^T) / 2, so derivatives are
 /// symmetric. @throws ShapeError unless A is square; ArgumentError if it is not positive definite.
 template <class T>
 Var<T> cholesky(Var<T> a) {
@@ -204,14 +204,14 @@ Var<T> cholesky(Var<T> a) {
   return a.tape().apply(detail::Cholesky<T>(), a.shape(), {a});
 }
 
-/// Which equations `solve_triangular` solves.
+/// The kind of equations that `solve_triangular` solves.
 struct TriangularOptions {
-  bool upper = false;       ///< whether the matrix is an upper triangle; the other is not read
-  bool transposed = false;  ///< whether it is A^T X = B
+  bool upper = false;       ///< whether the matrix is upper triangular; its other triangle is not read
+  bool transposed = false;  ///< whether to solve A^T X = B
 };
 
-/// X (N, R) of A X = B for a triangle A (N, N) and B (N, R). @throws ShapeError if these do not fit. A zero on the
-/// diagonal gives infinities.
+/// Solves A X = B for X (N, R), with A (N, N) triangular and B (N, R). @throws ShapeError if these do not fit. A zero
+/// on the diagonal gives infinities.
 template <class T>
 Var<T> solve_triangular(Var<T> a, Var<T> b, TriangularOptions options = {}) {
   detail::require_square("solve_triangular", a.shape());
@@ -219,8 +219,8 @@ Var<T> solve_triangular(Var<T> a, Var<T> b, TriangularOptions options = {}) {
   return detail::SolveTriangular<T>::of(a, b, options.upper, options.transposed);
 }
 
-/// X (N, R) of A X = B for A (N, N) and B (N, R). @throws ShapeError if these do not fit; ArgumentError if A is
-/// singular.
+/// Solves A X = B for X (N, R), with A (N, N) and B (N, R). @throws ShapeError if these do not fit; ArgumentError if A
+/// is singular.
 template <class T>
 Var<T> solve(Var<T> a, Var<T> b) {
   detail::require_square("solve", a.shape());
@@ -228,7 +228,7 @@ Var<T> solve(Var<T> a, Var<T> b) {
   return detail::Solve<T>::of(a, b, false);
 }
 
-/// A^-1 (N, N). To solve equations, `solve` is faster and more exact. @throws ShapeError unless A is square;
+/// A^-1 (N, N). To solve equations, `solve` is faster and more accurate. @throws ShapeError unless A is square;
 /// ArgumentError if it is singular.
 template <class T>
 Var<T> inverse(Var<T> a) {
@@ -236,8 +236,8 @@ Var<T> inverse(Var<T> a) {
   return a.tape().apply(detail::Inverse<T>(), a.shape(), {a});
 }
 
-/// log |det A|, a scalar. Of a positive definite matrix, 2 sum(log(diagonal(cholesky(a)))) takes half the time. @throws
-/// ShapeError unless A is square; ArgumentError if it is singular.
+/// log |det A|, a scalar. For a positive definite matrix, 2 sum(log(diagonal(cholesky(a)))) takes half the time.
+/// @throws ShapeError unless A is square; ArgumentError if it is singular.
 template <class T>
 Var<T> log_determinant(Var<T> a) {
   detail::require_square("log_determinant", a.shape());

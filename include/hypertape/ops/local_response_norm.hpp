@@ -10,7 +10,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// t(a, b, c) = factor sum over channels c and j of a[j] b[j] c[c], where j goes from c - before to c + after.
+/// t(a, b, c) = factor sum over channels c and j of a[j] b[j] c[c], where j runs from c - before to c + after.
 struct ChannelWindowForm {
   static constexpr const char* names[3] = {"channel_window_adjoint", "channel_window_adjoint",
                                            "channel_window_product"};
@@ -24,7 +24,7 @@ struct ChannelWindowForm {
   Index scratch() const {
     return 0;
   }
-  /// The first two roles are alike: the other of a and b, times the window's adjoint, which looks the other way, of c.
+  /// The first two roles are alike: the other of a and b times the adjoint window sum of c, with the window reversed.
   template <Role role, class T>
   void contract(const T* first, const T* second, kernels::OutputMode mode, T* out, T*) const {
     const Index C = operand[1], each = operand.size() / C;
@@ -40,9 +40,9 @@ struct ChannelWindowForm {
 /// d[c] = factor sum over the window of c of x[j]^2.
 template <class T>
 struct WindowSquareSum final : Operation<T> {
-  ChannelWindowForm form;  ///< of the input
+  ChannelWindowForm form;  ///< describes the input
 
-  /// Of inputs of the form's shape.
+  /// The operation on inputs of the form's shape.
   explicit WindowSquareSum(const ChannelWindowForm& form_) : form(form_) {}
 
   const char* name() const override { return "window_square_sum"; }
@@ -62,18 +62,18 @@ struct WindowSquareSum final : Operation<T> {
   ChannelWindowForm doubled() const { return {form.operand, form.before, form.after, 2 * form.factor}; }
 };
 
-/// y = factor (k + d)^-exponent a_1 a_2 ..., elementwise, of inputs d > -k, a_1, a_2, ...; closed under
+/// y = factor (k + d)^-exponent a_1 a_2 ..., elementwise, for inputs d > -k, a_1, a_2, ...; closed under
 /// differentiation:
 ///
 ///     dy/da_i a_i' = the same with a_i' in place of a_i
 ///     dy/dd   d'   = -exponent factor (k + d)^-(exponent + 1) a_1 a_2 ... d'
 template <class T>
 struct PowerProduct final : Operation<T> {
-  T factor;    ///< of the product
-  T k;         ///< what is added to d
-  T exponent;  ///< of their sum, negated
+  T factor;    ///< multiplies the product
+  T k;         ///< added to d
+  T exponent;  ///< of k + d, negated
 
-  /// With these constants.
+  /// The operation with these constants.
   PowerProduct(T factor_, T k_, T exponent_) : factor(factor_), k(k_), exponent(exponent_) {}
 
   const char* name() const override { return "power_product"; }
@@ -99,7 +99,7 @@ struct PowerProduct final : Operation<T> {
   }
 
  private:
-  /// (dy/d input_i) v: elementwise, so its own transpose.
+  /// (dy/d input_i) v, elementwise and therefore its own transpose.
   template <class Sweep>
   Var<T> derivative(const Sweep& call, int i, Var<T> v) const {
     const int count = call.inputs() + (i == 0 ? 1 : 0);
@@ -113,21 +113,22 @@ struct PowerProduct final : Operation<T> {
 
 }  // namespace detail
 
-/// Defaults are PyTorch's.
+/// Options of `local_response_norm`; the defaults are PyTorch's.
 struct LocalResponseNormOptions {
-  Index size = 5;       ///< channels of a window
-  double alpha = 1e-4;  ///< factor of the mean square of a window
+  Index size = 5;       ///< channels in a window
+  double alpha = 1e-4;  ///< factor of the window's mean square
   double beta = 0.75;   ///< exponent
-  double k = 1;         ///< what is added to the mean square
+  double k = 1;         ///< added to the mean square
 };
 
-/// Normalization of each value of x (N, C, ...) by those of the neighboring channels at its position (Krizhevsky et
-/// al. 2012), as PyTorch defines it:
+/// Normalizes each value of x (N, C, ...) by the values of neighboring channels at its position (Krizhevsky et al.
+/// 2012), as PyTorch defines it:
 ///
 ///     y[c] = x[c] / (k + alpha / size * sum over j of x[j]^2)^beta,   j = c - floor(size / 2) .. + size - 1
 ///
-/// where channels that do not exist count as zeros. @throws ShapeError if x is no batch, ArgumentError for a size
-/// below 1, and unless alpha >= 0 and k > 0, so that the base of the power is positive, and all three are finite.
+/// where channels that do not exist count as zeros. @throws ShapeError if x is not a batch; ArgumentError if size is
+/// below 1, or unless alpha >= 0 and k > 0, so that the base of the power is positive, and alpha, beta and k are
+/// finite.
 template <class T>
 Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
   const Index size = options.size;
@@ -138,7 +139,7 @@ Var<T> local_response_norm(Var<T> x, LocalResponseNormOptions options = {}) {
   if (size < 1) throw ArgumentError("local_response_norm: the size must be at least 1, got ", size);
   const auto alpha = static_cast<T>(options.alpha), beta = static_cast<T>(options.beta), k = static_cast<T>(options.k);
   if (!(alpha >= 0 && k > 0 && std::isfinite(alpha) && std::isfinite(k) && std::isfinite(beta))) {
-    throw ArgumentError("local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite also in the ",
+    throw ArgumentError("local_response_norm: needs alpha >= 0, k > 0 and any beta, all finite in the ",
                         "precision of x, got alpha ", options.alpha, ", k ", options.k, ", beta ", options.beta);
   }
   const detail::ChannelWindowForm form{x.shape(), size / 2, (size - 1) / 2, options.alpha / static_cast<double>(size)};

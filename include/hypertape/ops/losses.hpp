@@ -7,10 +7,11 @@
 #include "hypertape/ops/activations.hpp"
 #include "hypertape/ops/softmax.hpp"
 
-/// Losses of a batch: scalars, means over the samples, so that blocks of samples can be averaged.
+/// Losses of a batch: scalars that are means over the samples, so that blocks of samples can be averaged.
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Classes 0 .. K - 1 as rows of zeros with a single one: a batch (N, K). @throws ArgumentError for a label outside.
+/// Encodes labels 0 .. K - 1 as rows of zeros with a single one: a batch (N, K). @throws ArgumentError for other
+/// labels.
 template <class T>
 Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
   const auto count = static_cast<Index>(labels.size());
@@ -28,7 +29,7 @@ Tensor<T> one_hot(std::span<const std::int32_t> labels, Index classes) {
 namespace detail {
 
 /// t(s, y, l) = -(s/N) sum over n, k of y[n][k] l[n][k] for weights y and log-probabilities l of logits, where 0 times
-/// infinity is 0. The logits serve where a logarithm overflows, but the loss does not.
+/// infinity is 0. The logits are needed where a log-probability overflows but the loss does not.
 template <class T>
 struct CrossEntropyForm {
   static constexpr const char* names[3] = {"softmax_cross_entropy", "cross_entropy_by_labels",
@@ -62,26 +63,26 @@ struct CrossEntropyForm {
 template <class T>
 void require_one_shape(const char* operation, Var<T> a, Var<T> b) {
   if (a.shape() == b.shape()) return;
-  throw ShapeError(operation, ": ", a.shape(), " and ", b.shape(), " must be one shape");
+  throw ShapeError(operation, ": ", a.shape(), " and ", b.shape(), " must have the same shape");
 }
 
 }  // namespace detail
 
-/// -(1/N) sum over n, k of y[n][k] log softmax(z)[n][k] for logits z (N, K) and labels y (N, K): one-hot rows (hard
-/// labels) or any weights (soft labels), which may be differentiated too. A class of label 0 contributes 0, also where
-/// its logit is -inf, as in a mask. @throws ShapeError if the shapes differ.
+/// -(1/N) sum over n, k of y[n][k] log softmax(z)[n][k] for logits z (N, K) and labels y (N, K). Labels are one-hot
+/// rows (hard labels) or any weights (soft labels), and the loss can be differentiated with respect to them. A class
+/// with label 0 contributes 0, even if its logit is -inf, as in a mask. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> softmax_cross_entropy(Var<T> logits, Var<T> labels) {
   if (logits.shape() != labels.shape()) {
     throw ShapeError("softmax_cross_entropy: logits ", logits.shape(), " and labels ", labels.shape(),
-                     " must have one shape (N, K)");
+                     " must have the same shape (N, K)");
   }
   detail::require_logits("softmax_cross_entropy", logits.shape());
   const Var<T> l = detail::log_softmax("softmax_cross_entropy", logits, 1);
   return contract<Role::first>(detail::CrossEntropyForm<T>{logits.shape(), logits.data()}, {labels, l});
 }
 
-/// The same for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.
+/// The loss for hard labels 0 .. K - 1, one for each of the N samples. @throws ShapeError if their number is not N.
 template <class T>
 Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels) {
   if (static_cast<Index>(labels.size()) != logits.shape()[0]) {
@@ -91,9 +92,9 @@ Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels
   return softmax_cross_entropy(logits, logits.tape().leaf(one_hot<T>(labels, logits.shape()[1])));
 }
 
-/// The same for hard labels with a weight for each class: the mean of the samples' losses weighted by those of their
-/// classes, sum_n w[y_n] loss_n / sum_n w[y_n], as in PyTorch. @throws ShapeError unless there is a label a sample and
-/// a weight a class.
+/// The loss for hard labels with a weight for each class: the mean of the samples' losses, each weighted by its class,
+/// sum_n w[y_n] loss_n / sum_n w[y_n], as in PyTorch. @throws ShapeError unless there is one label per sample and one
+/// weight per class.
 template <class T>
 Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels,
                              std::span<const std::type_identity_t<T>> class_weights) {
@@ -114,8 +115,8 @@ Var<T> softmax_cross_entropy(Var<T> logits, std::span<const std::int32_t> labels
   return softmax_cross_entropy(logits, logits.tape().leaf(weighted));
 }
 
-/// The mean over all elements of the cross-entropy of targets t in 0 .. 1 and probabilities sigmoid(z):
-/// -t log sigmoid(z) - (1 - t) log sigmoid(-z), which cancels nowhere. @throws ShapeError if the shapes differ.
+/// The mean over all elements of the cross-entropy between targets t in 0 .. 1 and probabilities sigmoid(z): -t log
+/// sigmoid(z) - (1 - t) log sigmoid(-z), computed without cancellation. @throws ShapeError if the shapes differ.
 template <class T>
 Var<T> sigmoid_cross_entropy(Var<T> logits, Var<T> targets) {
   detail::require_one_shape("sigmoid_cross_entropy", logits, targets);
@@ -130,7 +131,7 @@ Var<T> mean_squared_error(Var<T> a, Var<T> b) {
 }
 
 /// @{
-/// A Tensor is no operand; does not compile.
+/// A Tensor is not an operand: this does not compile.
 template <class T>
 Var<T> softmax_cross_entropy(Var<T>, const Tensor<T>&) {
   return detail::tensor_as_operand<T>();
@@ -141,7 +142,7 @@ Var<T> mean_squared_error(Var<T>, const Tensor<T>&) {
 }
 /// @}
 
-/// The mean of |a - b| over all elements, with the derivative 0 where they are equal. @throws ShapeError if the shapes
+/// The mean of |a - b| over all elements, with derivative 0 where they are equal. @throws ShapeError if the shapes
 /// differ.
 template <class T>
 Var<T> mean_absolute_error(Var<T> a, Var<T> b) {
@@ -149,8 +150,8 @@ Var<T> mean_absolute_error(Var<T> a, Var<T> b) {
   return mean(abs(a - b));
 }
 
-/// The mean over all elements of Huber's loss (Huber 1964) of d = a - b: d^2 / 2 where |d| <= delta, the
-/// bound, else delta (|d| - delta / 2). @throws ShapeError if the shapes differ, ArgumentError unless it is positive.
+/// The mean over all elements of Huber's loss (Huber 1964) of d = a - b: d^2 / 2 where |d| <= delta = `bound`, else
+/// delta (|d| - delta / 2). @throws ShapeError if the shapes differ, ArgumentError unless the bound is positive.
 template <class T>
 Var<T> huber_loss(Var<T> a, Var<T> b, Number<T> bound = 1) {
   const T delta = bound.value;

@@ -17,7 +17,7 @@ Var<T> exp(Var<T> x) {
       "exp", x, [](Index count, const T* from, T* to) { kernels::exp(count, from, to); },
       [](Var<T>, Var<T> y, Var<T> v) { return y * v; });
 }
-/// exp(x) - 1, exact where x is small.
+/// exp(x) - 1, accurate where x is small.
 template <class T>
 Var<T> expm1(Var<T> x) {
   return apply_unary(
@@ -30,14 +30,14 @@ Var<T> log(Var<T> x) {
   return apply_unary(
       "log", x, [](T v) { return std::log(v); }, [](Var<T> at, Var<T>, Var<T> v) { return v / at; });
 }
-/// log(1 + x), exact where x is small.
+/// log(1 + x), accurate where x is small.
 template <class T>
 Var<T> log1p(Var<T> x) {
   return apply_unary(
       "log1p", x, [](T v) { return std::log1p(v); }, [](Var<T> at, Var<T>, Var<T> v) { return v / (T(1) + at); });
 }
-/// The square root. Its derivative at 0 is infinite, and that of sqrt(sum(square(x))) there is NaN: use `norm` of
-/// ops/norm.hpp for a Euclidean norm.
+/// The square root. Its derivative at 0 is infinite, and the derivative of sqrt(sum(square(x))) at 0 is NaN: for a
+/// Euclidean norm use `norm` of ops/norm.hpp.
 template <class T>
 Var<T> sqrt(Var<T> x) {
   return apply_unary(
@@ -88,20 +88,20 @@ Var<T> erf(Var<T> x) {
       "erf", x, [](T v) { return std::erf(v); },
       [](Var<T> at, Var<T>, Var<T> v) { return T(2 * std::numbers::inv_sqrtpi) * exp(-square(at)) * v; });
 }
-/// 1, 0 or -1 as x is positive, 0 or negative. The derivative is 0.
+/// 1, 0 or -1 if x is positive, 0 or negative. The derivative is 0.
 template <class T>
 Var<T> sign(Var<T> x) {
   const auto value = [](T v) { return v > 0 ? T(1) : v < 0 ? T(-1) : v; };
   return apply_unary("sign", x, value, detail::zero_derivative, true);
 }
-/// The absolute value, with the derivative 0 at 0.
+/// The absolute value, with derivative 0 at 0.
 template <class T>
 Var<T> abs(Var<T> x) {
   return apply_unary(
       "abs", x, [](T v) { return std::abs(v); }, [](Var<T> at, Var<T>, Var<T> v) { return sign(at) * v; }, true);
 }
 
-/// x to a power. At x = 0, the derivative of the power 0 is 0.
+/// x to a power. At x = 0, the derivative for power 0 is 0.
 template <class T>
 Var<T> pow(Var<T> x, Number<T> power) {
   const T exponent = power.value;
@@ -111,9 +111,9 @@ Var<T> pow(Var<T> x, Number<T> power) {
         return exponent >= 0 && exponent <= 0 ? Var<T>() : exponent * pow(at, exponent - T(1)) * v;
       });
 }
-/// x to the power `exponent`. The derivatives at x = 0 are those of PyTorch: with respect to x, 0 if the exponent is 0;
-/// with respect to the exponent, 0 if it is not negative. Where x is negative, the one with respect to the exponent is
-/// NaN. @throws ShapeError if the shapes do not fit one another.
+/// x to the power `exponent`. At x = 0 the derivatives are PyTorch's: with respect to x, 0 if the exponent is 0; with
+/// respect to the exponent, 0 if it is not negative. Where x is negative, the derivative with respect to the exponent
+/// is NaN. @throws ShapeError if the shapes do not fit.
 template <class T>
 Var<T> pow(Var<T> x, Var<T> exponent) {
   const auto by_base = [](Var<T> base, Var<T> power, Var<T>, Var<T> v) {

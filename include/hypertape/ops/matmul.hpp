@@ -17,8 +17,8 @@ struct MatmulOptions {
 
 namespace detail {
 
-/// t(a, b, c) = sum over batch, m, k, n of a[m][k] b[k][n] c[m][n], for factors that may lie transposed. Each of its
-/// three contractions is a product of two matrices again.
+/// t(a, b, c) = sum over batch, m, k, n of a[m][k] b[k][n] c[m][n], for factors that may be stored transposed. Each of
+/// its three contractions is again a product of two matrices.
 struct MatmulForm {
   static constexpr const char* names[3] = {"matmul", "matmul", "matmul"};
   Shape a, b, c;
@@ -47,8 +47,8 @@ struct MatmulForm {
   }
 
  private:
-  /// A result (rows, columns), as it lies, is a sum over so many terms; its left factor is the first of the two
-  /// operands, or the second.
+  /// A result (rows, columns), as it is stored, is a sum over `terms` terms. Its left factor is the first operand, or
+  /// the second if swapped.
   struct Product {
     Index rows, columns, terms;
     bool swapped, left_transposed, right_transposed;
@@ -57,10 +57,10 @@ struct MatmulForm {
   Product product_of() const {
     const auto [at, bt] = lies;
     if constexpr (role == Role::product) return {M, N, K, false, at, bt};
-    if constexpr (role == Role::first) {  // of b and c: a = c b^T, or a^T = b c^T
+    if constexpr (role == Role::first) {  // from b and c: a = c b^T, or a^T = b c^T
       return at ? Product{K, M, N, false, bt, true} : Product{M, K, N, true, false, !bt};
     }
-    if constexpr (role == Role::second) {  // of a and c: b = a^T c, or b^T = c^T a
+    if constexpr (role == Role::second) {  // from a and c: b = a^T c, or b^T = c^T a
       return bt ? Product{N, K, M, true, true, at} : Product{K, N, M, false, !at, false};
     }
   }
@@ -71,7 +71,7 @@ struct MatmulForm {
   Index parts(const Product& p) const { return parallel_parts(batch * p.rows, batch * M * N * K); }
 };
 
-/// The extents but for the last two.
+/// All extents but the last two.
 inline Extents batch_extents(const Shape& shape) { return Extents(shape.extents().first(shape.extents().size() - 2)); }
 inline Shape with_matrix(Extents batch, Index rows, Index columns) {
   batch.push_back(rows);
@@ -81,9 +81,9 @@ inline Shape with_matrix(Extents batch, Index rows, Index columns) {
 
 }  // namespace detail
 
-/// The products of matrices a (..., M, K) and b (..., K, N): (..., M, N), all row-major. Leading axes are broadcast. A
-/// vector a (K) is a row, b (K) a column, and the result then lacks that axis. Operands that lie transposed are read as
-/// they are, without a copy. @throws ShapeError if the extents do not fit, or an operand is not row-major.
+/// Products of matrices a (..., M, K) and b (..., K, N): (..., M, N), all row-major. Leading axes are broadcast. A
+/// vector a (K) counts as a row and b (K) as a column, and the result then lacks that axis. Operands stored transposed
+/// are read in place, without a copy. @throws ShapeError if the extents do not fit, or an operand is not row-major.
 template <class T>
 Var<T> matmul(Var<T> a, Var<T> b, MatmulOptions options = {}) {
   const Shape first = a.shape(), second = b.shape();

@@ -8,11 +8,11 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// y = v / s for a tensor v and a scalar s, and 0 where s is 0; closed under differentiation:
+/// y = v / s for a tensor v and a scalar s, or 0 if s is 0; closed under differentiation:
 ///
 ///     y' = (v' - y s') / s        v_bar = y_bar / s        s_bar = -<y, v_bar>
 ///
-/// where each quotient is this one.
+/// where each quotient is again this operation.
 template <class T>
 struct QuotientOrZero final : Operation<T> {
   const char* name() const override { return "quotient_or_zero"; }
@@ -32,7 +32,7 @@ struct QuotientOrZero final : Operation<T> {
     if (call.needs(1)) call.add(1, -dot(call.output(), share));
   }
 
-  /// Records v / s. The scalar is of shape ().
+  /// Records v / s, for s of shape ().
   static Var<T> of(Var<T> v, Var<T> s) { return v.tape().apply(QuotientOrZero(), v.shape(), {v, s}); }
 };
 
@@ -56,8 +56,8 @@ struct Norm final : Operation<T> {
 
 }  // namespace detail
 
-/// The Euclidean norm of all elements, a scalar: sqrt(sum(square(x))), but for elements of any size, and with
-/// derivatives that are 0 at 0 in every order.
+/// The Euclidean norm of all elements, a scalar: sqrt(sum(square(x))) without overflow or underflow, with derivatives
+/// of every order that are 0 at 0.
 template <class T>
 Var<T> norm(Var<T> x) {
   return x.tape().apply(detail::Norm<T>(), Shape{}, {x});

@@ -14,10 +14,10 @@ template <class T>
 T checked_epsilon(const char* operation, double epsilon) {
   const auto rounded = static_cast<T>(epsilon);
   if (rounded > 0 && std::isfinite(rounded)) return rounded;
-  throw ArgumentError(operation, ": epsilon must be positive, and finite, also in the precision of x, got ", epsilon);
+  throw ArgumentError(operation, ": epsilon must be positive and finite in the precision of x, got ", epsilon);
 }
 
-/// A parameter (F) as it multiplies axis `axis` of a shape: (F, 1, ..., 1) with as many axes as follow.
+/// A parameter (F) shaped to multiply along axis `axis` of x: (F, 1, ..., 1), with a 1 for each axis that follows.
 template <class T>
 Var<T> along_axis(const char* operation, const char* role, Var<T> parameter, const Shape& x, int axis) {
   if (parameter.shape() != Shape{x[axis]}) {
@@ -30,7 +30,8 @@ Var<T> along_axis(const char* operation, const char* role, Var<T> parameter, con
 
 }  // namespace detail
 
-/// (x - mean) / sqrt(var + epsilon) over these axes. @throws ShapeError for an axis that x does not have.
+/// (x - mean) / sqrt(var + epsilon), with mean and variance over these axes. @throws ShapeError for an axis x does not
+/// have.
 template <class T>
 Var<T> normalize(Var<T> x, const Axes& axes, double epsilon = 1e-5) {
   const T added = detail::checked_epsilon<T>("normalize", epsilon);
@@ -66,11 +67,11 @@ Var<T> group_norm(Var<T> x, Index groups, Var<T> gamma, Var<T> beta, double epsi
   return reshape(normalize(reshape(x, grouped), 2, epsilon), shape) * g + b;
 }
 
-/// Means and variances of a batch's channels, (C) each: what `batch_norm` takes, and what a running average is of.
+/// The means and variances (C) of a batch's channels, for `batch_norm` and for running averages.
 template <class T>
 struct ChannelStatistics {
   Var<T> mean;      ///< over samples and positions
-  Var<T> variance;  ///< biased: the mean of the squares
+  Var<T> variance;  ///< biased: the mean of the squared deviations
 };
 
 /// The statistics of x (N, C, ...). @throws ShapeError for fewer than two axes.
@@ -85,9 +86,9 @@ ChannelStatistics<T> channel_statistics(Var<T> x) {
   return {mean(x, Axes(axes)), mean(square(x - average), Axes(axes))};
 }
 
-/// Batch normalization (Ioffe and Szegedy 2015) of x (N, C, ...) with statistics (C), gamma (C) and beta (C). The
-/// statistics are values: those of the batch, `channel_statistics(x)`, in training, through which derivatives then go;
-/// an average of earlier ones in a test. @throws ShapeError if these do not fit.
+/// Batch normalization (Ioffe and Szegedy 2015) of x (N, C, ...) with statistics (C), gamma (C) and beta (C). In
+/// training, pass the batch's own statistics, `channel_statistics(x)`; derivatives then go through them. In testing,
+/// pass an average of earlier ones. @throws ShapeError if these do not fit.
 template <class T>
 Var<T> batch_norm(Var<T> x, const ChannelStatistics<T>& statistics, Var<T> gamma, Var<T> beta, double epsilon = 1e-5) {
   const Shape shape = x.shape();
@@ -98,20 +99,20 @@ Var<T> batch_norm(Var<T> x, const ChannelStatistics<T>& statistics, Var<T> gamma
   return (x - along("the mean", statistics.mean)) * factor + along("beta", beta);
 }
 
-/// The mean over the positions of each channel of x (N, C, H, W): (N, C). @throws ShapeError for another rank.
+/// The mean over the positions of each channel: x (N, C, H, W) -> (N, C). @throws ShapeError for another rank.
 template <class T>
 Var<T> global_average_pool2d(Var<T> x) {
   if (x.shape().rank() != 4) throw ShapeError("global_average_pool2d: needs (N, C, H, W), got ", x.shape());
   return mean(x, {2, 3});
 }
 
-/// x where the mask is 1, divided by the probability to keep a value, and 0 where the mask is 0 (Srivastava et al.
-/// 2014). The mask is given, so that a loss that is called twice drops the same. @throws ArgumentError unless the
+/// x divided by the keep probability where the mask is 1, and 0 where the mask is 0 (Srivastava et al. 2014). The
+/// caller passes the mask, so that a loss evaluated twice drops the same values. @throws ArgumentError unless the
 /// probability is in (0, 1]; ShapeError if the shapes do not fit.
 template <class T>
 Var<T> dropout(Var<T> x, Var<T> mask, double keep_probability) {
   if (!(keep_probability > 0) || keep_probability > 1) {
-    throw ArgumentError("dropout: the probability to keep a value must be in (0, 1], got ", keep_probability);
+    throw ArgumentError("dropout: the probability of keeping a value must be in (0, 1], got ", keep_probability);
   }
   return x * (mask / static_cast<T>(keep_probability));
 }

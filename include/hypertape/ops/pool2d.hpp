@@ -11,7 +11,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A x = x[source], one value for each output, whose source is in its own channel; A^T adds each value to its source.
+/// A x = x[source], with a source in the same channel for each output; A^T adds each value to its source.
 struct GatherMap {
   static constexpr const char *name = "gather", *adjoint_name = "scatter";
   static constexpr bool cheap = true;
@@ -25,20 +25,20 @@ struct GatherMap {
   template <class T>
   void apply_adjoint(const T* in, T* out) const {
     const Index C = domain[1], from = codomain.size() / C, to = domain.size() / C;
-    for (Index c = 0; c < C; ++c) {  // a channel that was just cleared is still in a cache
+    for (Index c = 0; c < C; ++c) {  // channel by channel: one just cleared is still in a cache
       std::fill_n(out + c * to, to, T(0));
       for (Index i = c * from; i < (c + 1) * from; ++i) out[source[i]] += in[i];
     }
   }
 };
 
-/// y = the largest value of each window; both derivatives follow the positions where these were found.
+/// y = the largest value of each window; both derivatives follow the positions where these values were found.
 template <class T>
 struct MaxPool2d final : Operation<T> {
-  kernels::Pool2dGeometry geometry;  ///< of windows and image
-  std::int32_t* source;              ///< of each output, in the tape's memory
+  kernels::Pool2dGeometry geometry;  ///< sizes of the windows and the image
+  std::int32_t* source;              ///< position of each output's value; in the tape's memory
 
-  /// `source_` is memory for a position of each output, as long as the tape's record.
+  /// `source_` must hold a position for each output and live as long as the tape's record.
   MaxPool2d(const kernels::Pool2dGeometry& geometry_, std::int32_t* source_) : geometry(geometry_), source(source_) {}
 
   const char* name() const override { return "max_pool2d"; }
@@ -55,7 +55,7 @@ struct MaxPool2d final : Operation<T> {
   GatherMap positions() const { return {geometry.input(), geometry.output(), source}; }
 };
 
-/// A x = the mean over each window, zeros of the padding included.
+/// A x = the mean over each window, counting the padding as zeros.
 struct AveragePool2dMap {
   static constexpr const char *name = "average_pool2d", *adjoint_name = "average_pool2d_adjoint";
   static constexpr bool cheap = true;
@@ -74,15 +74,15 @@ struct AveragePool2dMap {
 
 }  // namespace detail
 
-/// Windows of `size` x `size`, `stride` apart (0: as their size), over an image with `padding` around it.
+/// Windows of `size` x `size`, `stride` apart, over an image with `padding` around it.
 struct Pool2dOptions {
   Index size = 2;     ///< rows and columns of a window
-  Index stride = 0;   ///< positions from one window to the next; 0: the size
+  Index stride = 0;   ///< positions from one window to the next; 0 means the size
   Index padding = 0;  ///< rows and columns around the image
 };
 
-/// y (N, C, OH, OW): the maximum over each window of x (N, C, H, W); the padding takes no part. Equal values send the
-/// gradient to the first in row-major order, as in PyTorch. @throws ShapeError if the windows do not fit.
+/// y (N, C, OH, OW) = the maximum over each window of x (N, C, H, W), ignoring the padding. If values are equal, the
+/// gradient goes to the first in row-major order, as in PyTorch. @throws ShapeError if the windows do not fit.
 template <class T>
 Var<T> max_pool2d(Var<T> x, Pool2dOptions options = {}) {
   const Index stride = options.stride == 0 ? options.size : options.stride;
@@ -94,8 +94,8 @@ Var<T> max_pool2d(Var<T> x, Pool2dOptions options = {}) {
   return x.tape().apply(detail::MaxPool2d<T>(g, x.tape().template allocate<std::int32_t>(out.size())), out, {x});
 }
 
-/// y (N, C, OH, OW): the mean over each window of x (N, C, H, W), the padding counted as zeros. @throws ShapeError if a
-/// window does not fit into the image, or the padding is more than half a window.
+/// y (N, C, OH, OW) = the mean over each window of x (N, C, H, W), with the padding counted as zeros. @throws
+/// ShapeError if a window does not fit in the image, or the padding is more than half a window.
 template <class T>
 Var<T> average_pool2d(Var<T> x, Pool2dOptions options = {}) {
   const Index stride = options.stride == 0 ? options.size : options.stride;

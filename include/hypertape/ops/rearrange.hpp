@@ -8,10 +8,12 @@
 #include "hypertape/core/axes.hpp"
 #include "hypertape/ops/broadcast.hpp"
 
-/// What moves elements, or drops some. Axes count from 0, or from the last with -1. Any layout; results keep it.
+/// Operations that move or select elements. Axes count from 0, or from the last as -1. They take any layout and keep
+/// it.
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Axis i of the result is axis `order[i]` of x. @throws ShapeError unless the order names each axis once.
+/// Reorders axes: axis i of the result is axis `order[i]` of x. @throws ShapeError unless the order names each axis
+/// once.
 template <class T>
 Var<T> permute(Var<T> x, const Axes& order) {
   const Shape from = x.shape();
@@ -29,8 +31,7 @@ Var<T> permute(Var<T> x, const Axes& order) {
       detail::StridedMap{"permute", "permute", from, to, {to, permuted, kernels::strides_of(to)}, true, true}, x);
 }
 
-/// The last two axes exchanged: the transpose of a matrix, or of each of a batch of matrices. @throws ShapeError for
-/// fewer axes.
+/// Swaps the last two axes: the transpose of a matrix, or of each matrix in a batch. @throws ShapeError for fewer axes.
 template <class T>
 Var<T> transpose(Var<T> x) {
   const int rank = x.shape().rank();
@@ -43,8 +44,8 @@ Var<T> transpose(Var<T> x) {
 
 namespace detail {
 
-/// How many of an axis's entries steps from `begin` on come to, the first included: 0 if there is no such entry, or the
-/// step is 0.
+/// How many entries of an axis are reached from `begin` in steps of `step`, `begin` included: 0 if `begin` is outside
+/// the axis or the step is 0.
 inline Index entries_from(Index extent, Index begin, Index step) {
   if (begin < 0 || begin >= extent || step == 0) return 0;
   if (step > 0) return 1 + (extent - 1 - begin) / step;
@@ -53,8 +54,8 @@ inline Index entries_from(Index extent, Index begin, Index step) {
 
 }  // namespace detail
 
-/// Of one axis, `length` entries from `begin` on, `step` apart; a negative step goes back from `begin`. @throws
-/// ShapeError if there are none such, or the step is 0.
+/// Takes `length` entries of one axis, starting at `begin`, `step` apart; a negative step goes backward. @throws
+/// ShapeError if the axis does not have them all, or the step is 0.
 template <class T>
 Var<T> narrow(Var<T> x, int axis, Index begin, Index length, Index step = 1) {
   const Shape from = x.shape();
@@ -74,7 +75,7 @@ Var<T> narrow(Var<T> x, int axis, Index begin, Index length, Index step = 1) {
   return apply_map(map, x);
 }
 
-/// The entries of these axes in reverse order.
+/// Reverses the order of the entries along these axes.
 template <class T>
 Var<T> flip(Var<T> x, const Axes& axes) {
   for (const int axis : detail::checked_axes("flip", x.shape(), axes)) {
@@ -83,8 +84,8 @@ Var<T> flip(Var<T> x, const Axes& axes) {
   return x;
 }
 
-/// x with `before` zeros in front of its entries along an axis, and `after` behind. @throws ShapeError for a negative
-/// number.
+/// Adds `before` zeros in front of x's entries along an axis, and `after` zeros behind them. @throws ShapeError for a
+/// negative number.
 template <class T>
 Var<T> pad(Var<T> x, int axis, Index before, Index after) {
   const Shape inner = x.shape();
@@ -103,7 +104,7 @@ Var<T> pad(Var<T> x, int axis, Index before, Index after) {
 
 namespace detail {
 
-/// The strides of matrices whose last two axes are gone through together.
+/// The strides of matrices for walking along their diagonals: the last two axes advance together.
 inline kernels::Strides diagonal_strides(const Shape& matrices) {
   kernels::Strides strides = kernels::strides_of(matrices);
   const auto row = static_cast<std::size_t>(matrices.rank() - 2);
@@ -113,8 +114,8 @@ inline kernels::Strides diagonal_strides(const Shape& matrices) {
 
 }  // namespace detail
 
-/// The diagonal of a matrix (M, N), or of each of a batch of matrices, as the last axis. @throws ShapeError for fewer
-/// than two axes.
+/// The diagonal of a matrix (M, N), or of each matrix in a batch, as the last axis. @throws ShapeError for fewer than
+/// two axes.
 template <class T>
 Var<T> diagonal(Var<T> x) {
   const Shape from = x.shape();
@@ -134,7 +135,7 @@ Var<T> diagonal(Var<T> x) {
                    x);
 }
 
-/// The square matrix that has the last axis of x on its diagonal, zeros elsewhere.
+/// The square matrix with the last axis of x on its diagonal and zeros elsewhere.
 template <class T>
 Var<T> diagonal_matrix(Var<T> x) {
   const Shape from = x.shape();

@@ -5,7 +5,7 @@
 #include "hypertape/autodiff/linear_map.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 
-/// Sums and their adjoints, which repeat a value.
+/// Sums, and their adjoints, which repeat values.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
@@ -26,7 +26,7 @@ struct SumMap {
   }
 };
 
-/// A x = the mean of all elements; A^T fills a tensor with a value divided by their number.
+/// A x = the mean of all elements; A^T fills a tensor with a value divided by the number of elements.
 struct MeanMap {
   static constexpr const char *name = "mean", *adjoint_name = "mean_adjoint";
   static constexpr bool cheap = true;
@@ -42,7 +42,7 @@ struct MeanMap {
   }
 };
 
-/// (N, F, ...) -> (F): the sum over samples, and over positions of images. A^T repeats a bias.
+/// (N, F, ...) -> (F): the sum over samples and image positions. A^T repeats a bias.
 struct ChannelSumMap {
   static constexpr const char *name = "sum_per_channel", *adjoint_name = "repeat_per_channel";
   static constexpr bool cheap = true;
@@ -103,7 +103,7 @@ Var<T> fill(Var<T> x, const Shape& shape) {
   return apply_map<true>(detail::SumMap{shape, x.size() == 1 ? x.shape() : Shape{}}, x);
 }
 
-/// (N, F, ...) -> (F): for each feature (channel) the sum over samples and positions. @throws ShapeError for a rank
+/// (N, F, ...) -> (F): the sum over samples and positions, for each feature (channel). @throws ShapeError for a rank
 /// below 2.
 template <class T>
 Var<T> sum_per_channel(Var<T> x) {
@@ -112,8 +112,8 @@ Var<T> sum_per_channel(Var<T> x) {
   return apply_map(detail::ChannelSumMap{x.shape(), Shape{x.shape()[1]}}, x);
 }
 
-/// (F) -> a batch (N, F, ...): one value for each feature (channel), for every sample and position. @throws ShapeError
-/// unless that is a batch with F features.
+/// (F) -> a batch (N, F, ...): repeats one value per feature (channel) for every sample and position. @throws
+/// ShapeError unless the shape is a batch with F features.
 template <class T>
 Var<T> repeat_per_channel(Var<T> x, const Shape& shape) {
   if (shape.rank() < 2 || x.shape() != Shape{shape[1]}) {
@@ -130,7 +130,7 @@ Var<T> sum_over_features(Var<T> x) {
   return apply_map(detail::FeatureSumMap{x.shape(), Shape{x.shape()[0]}}, x);
 }
 
-/// (N) -> a batch (N, F, ...): one value for each sample, for every feature. @throws ShapeError unless N agrees.
+/// (N) -> a batch (N, F, ...): repeats one value per sample for every feature. @throws ShapeError unless N agrees.
 template <class T>
 Var<T> repeat_for_features(Var<T> x, const Shape& shape) {
   return apply_map<true>(detail::FeatureSumMap{shape.with_layout(Layout::samples_innermost), Shape{shape[0]}}, x);

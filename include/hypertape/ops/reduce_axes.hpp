@@ -8,15 +8,16 @@
 #include "hypertape/ops/math.hpp"
 #include "hypertape/ops/relayout.hpp"
 
-/// Reductions over chosen axes, which stay with extent 1 if `keep`, or go; axes count from 0, or from the last with -1.
-/// Any layout; a result that keeps all axes has the operand's, one that keeps a batch's axis of samples is a batch, any
-/// other is row-major. All throw a ShapeError for an axis that x does not have, or one named twice.
+/// Reductions over chosen axes, which are kept with extent 1 if `keep`, and dropped otherwise; axes count from 0, or
+/// from the last as -1. They take any layout. A result that keeps all axes has the operand's layout, one that keeps a
+/// batch's axis of samples is a batch, and any other is row-major. All throw a ShapeError for an axis that x does not
+/// have or that is named twice.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// For a reduction over axes: its result, whose reduced axes have extent 1, as the caller wants it. `reduce` gets the
-/// shape to reduce to, in the layout that the result will have.
+/// Applies a reduction over axes and keeps or drops the reduced axes. `reduce` gets the shape to reduce to, where they
+/// have extent 1, in the layout that the result will have.
 template <class T, class Reduce>
 Var<T> reduce_axes(const char* operation, Var<T> x, const Axes& axes, bool keep, const Reduce& reduce) {
   const Shape kept = reduced_shape(operation, x.shape(), axes);
@@ -25,8 +26,8 @@ Var<T> reduce_axes(const char* operation, Var<T> x, const Axes& axes, bool keep,
   return reshape(reduce(kept.with_layout(dropped.layout())), dropped);
 }
 
-/// The largest or smallest of the values that a strided loop brings to each element; a NaN is. With w = 1 / n where one
-/// of n equal values is the extreme, else 0, y' = sum w x' and x_bar = w y_bar.
+/// The largest or smallest of the values that a strided loop brings to each element; NaN wins. With w = 1 / n where an
+/// element is one of n equal extremes, and 0 elsewhere, y' = sum w x' and x_bar = w y_bar.
 template <class T, bool Largest>
 struct Extreme final : Operation<T> {
   const char* name() const override { return Largest ? "amax" : "amin"; }
@@ -47,7 +48,7 @@ struct Extreme final : Operation<T> {
   }
 
  private:
-  /// Of x's shape, in its layout; y may have another.
+  /// The weights w, in x's shape and layout; y may have another.
   static Var<T> weights(Var<T> x, Var<T> y) {
     const Var<T> is_extreme = is_equal(x, broadcast_to(y, x.shape()));
     return is_extreme / broadcast_to(sum_to(is_extreme, y.shape()), x.shape());
@@ -62,29 +63,30 @@ Var<T> extreme(Var<T> x, const Axes& axes, bool keep) {
 
 }  // namespace detail
 
-/// The sums.
+/// The sums over the axes.
 template <class T>
 Var<T> sum(Var<T> x, const Axes& axes, bool keep = false) {
   return detail::reduce_axes("sum", x, axes, keep, [&](const Shape& kept) { return detail::sum_to(x, kept); });
 }
-/// The means.
+/// The means over the axes.
 template <class T>
 Var<T> mean(Var<T> x, const Axes& axes, bool keep = false) {
   const Var<T> total = sum(x, axes, keep);
   return total / static_cast<T>(x.size() / total.size());
 }
 
-/// The largest values. Equal ones share the derivative, as in PyTorch's amax; a NaN is the largest.
+/// The largest values over the axes. Equal ones share the derivative, as in PyTorch's amax; NaN counts as the largest.
 template <class T>
 Var<T> amax(Var<T> x, const Axes& axes, bool keep = false) {
   return detail::extreme<true>(x, axes, keep);
 }
-/// The smallest values, as `amax`.
+/// The smallest values over the axes, otherwise like `amax`.
 template <class T>
 Var<T> amin(Var<T> x, const Axes& axes, bool keep = false) {
   return detail::extreme<false>(x, axes, keep);
 }
-/// The logarithms of the sums of exponentials, by way of the largest value, so that nothing overflows.
+/// The logarithms of the sums of exponentials over the axes. The largest value is subtracted first, so nothing
+/// overflows.
 template <class T>
 Var<T> logsumexp(Var<T> x, const Axes& axes, bool keep = false) {
   Tensor<T> largest = amax(x, axes, true).value();

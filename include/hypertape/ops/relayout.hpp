@@ -7,7 +7,7 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A x = x with its values in another order in memory; A^T is the way back.
+/// A x = x in another memory order; A^T restores the order.
 struct RelayoutMap {
   static constexpr const char *name = "relayout", *adjoint_name = "relayout";
   static constexpr bool cheap = true;
@@ -25,7 +25,7 @@ struct RelayoutMap {
 
 }  // namespace detail
 
-/// The same elements under the same indices, in another order in memory; x itself if it has that order already.
+/// The same elements at the same indices, in another memory order; returns x itself if it already has that order.
 template <class T>
 Var<T> relayout(Var<T> x, Layout layout) {
   const Shape shape = x.shape(), wanted = shape.with_layout(layout);

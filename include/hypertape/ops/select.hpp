@@ -6,8 +6,8 @@
 #include "hypertape/ops/binary.hpp"
 #include "hypertape/ops/unary.hpp"
 
-/// Choices between values, elementwise, with operands broadcast to one shape. What the choice depends on has no
-/// derivative there.
+/// Elementwise choices between values, with operands broadcast to a common shape. The derivative with respect to what
+/// decides the choice is 0.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
@@ -35,13 +35,13 @@ struct Where final : Operation<T> {
     if (call.needs(2)) call.add(2, choose(call.input(0), zero, call.adjoint()));
   }
 
-  /// Records it, of one shape.
+  /// Records the operation; all three Vars have the same shape.
   static Var<T> choose(Var<T> condition, Var<T> a, Var<T> b) {
     return condition.tape().apply(Where(), a.shape(), {condition, a, b});
   }
 };
 
-/// v where the condition holds, else 0.
+/// v where the condition is not 0, else 0.
 template <class T>
 Var<T> masked(Var<T> condition, Var<T> v) {
   return Where<T>::choose(condition, v, v.tape().full(v.shape(), T(0)));
@@ -57,8 +57,8 @@ Var<T> comparison(const char* name, Var<T> a, Var<T> b, const Compare& compare) 
 }  // namespace detail
 
 /// @{
-/// 1 where the relation holds, else 0, as where a value is NaN. The derivative is 0. (std::greater and std::less are
-/// classes.)
+/// 1 where the relation holds, else 0, which includes NaN operands. The derivative is 0. (std::greater and std::less
+/// are classes.)
 template <class T>
 Var<T> is_greater(Var<T> a, Var<T> b) {
   return detail::comparison("is_greater", a, b, [](T x, T y) { return x > y; });
@@ -75,7 +75,7 @@ Var<T> is_equal(Var<T> a, Var<T> b) {
 
 namespace detail {
 
-/// v where a > b, half of it where they are equal, 0 where a < b; v if one is NaN.
+/// v where a > b, v / 2 where they are equal, 0 where a < b; v if either is NaN.
 template <class T>
 Var<T> share_of_larger(Var<T> a, Var<T> b, Var<T> v) {
   const Var<T> share = T(1) - is_less(a, b) - T(0.5) * is_equal(a, b);
@@ -84,9 +84,9 @@ Var<T> share_of_larger(Var<T> a, Var<T> b, Var<T> v) {
 
 }  // namespace detail
 
-/// a where `condition` is not 0, else b. The derivative with respect to the condition is 0, and so is that with respect
-/// to the value that is not chosen, whatever it is; but as in PyTorch, what computed this value may make a NaN of that
-/// 0, as sqrt does at -1: choose its argument as well. @throws ShapeError if the shapes do not fit one another.
+/// a where `condition` is not 0, else b. The derivatives with respect to the condition and to the value not chosen are
+/// 0, whatever that value is. But as in PyTorch, the operation that computed this value may turn the 0 into NaN, as
+/// sqrt does at -1; then choose its argument as well. @throws ShapeError if the shapes do not fit.
 template <class T>
 Var<T> where(Var<T> condition, Var<T> a, Var<T> b) {
   detail::match("where", a, b);
@@ -95,7 +95,7 @@ Var<T> where(Var<T> condition, Var<T> a, Var<T> b) {
   return detail::Where<T>::choose(condition, a, b);
 }
 
-/// The larger of two values; a NaN is. Equal values share the derivative in halves, as in PyTorch.
+/// The larger of two values; NaN wins. Equal values each get half of the derivative, as in PyTorch.
 template <class T>
 Var<T> maximum(Var<T> a, Var<T> b) {
   return apply_binary(
@@ -103,14 +103,14 @@ Var<T> maximum(Var<T> a, Var<T> b) {
       [](Var<T> x, Var<T> y, Var<T>, Var<T> v) { return detail::share_of_larger(x, y, v); },
       [](Var<T> x, Var<T> y, Var<T>, Var<T> v) { return detail::share_of_larger(y, x, v); });
 }
-/// The smaller of two values, as `maximum`.
+/// The smaller of two values, otherwise like `maximum`.
 template <class T>
 Var<T> minimum(Var<T> a, Var<T> b) {
   return -maximum(-a, -b);
 }
 
-/// x between bounds: `least` below, `most` above. The derivative is 1 from bound to bound, both included, else 0, as in
-/// PyTorch. @throws ArgumentError if least > most.
+/// Limits x to `lower` .. `upper`. The derivative is 1 within the bounds, including the bounds themselves, and 0
+/// outside, as in PyTorch. @throws ArgumentError if lower > upper.
 template <class T>
 Var<T> clamp(Var<T> x, Number<T> lower, Number<T> upper) {
   const T least = lower.value, most = upper.value;

@@ -9,8 +9,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The elementwise product t(a, b, c) = sum over i of a_i b_i c_i in which 0 times infinity is 0: probabilities, which
-/// are 0 where a logit is -inf, times what may be infinite there.
+/// The elementwise product t(a, b, c) = sum over i of a_i b_i c_i in which 0 times infinity is 0. It multiplies
+/// probabilities, which are 0 where a logit is -inf, by values that may be infinite there.
 struct ProbabilityForm {
   static constexpr const char* names[3] = {"weigh_by_probability", "weigh_by_probability", "weigh_by_probability"};
   Shape operand;
@@ -30,7 +30,7 @@ struct ProbabilityForm {
   }
 };
 
-/// p = exp(l), elementwise, of log-probabilities l: p' = p l', also where l is -inf.
+/// p = exp(l), elementwise, for log-probabilities l; p' = p l' holds even where l is -inf.
 template <class T>
 struct ExpOfLogProbability final : Operation<T> {
   const char* name() const override { return "exp_of_log_probability"; }
@@ -46,19 +46,19 @@ struct ExpOfLogProbability final : Operation<T> {
   static Var<T> weigh(Var<T> p, Var<T> v) { return contract<Role::product>(ProbabilityForm{p.shape()}, {p, v}); }
 };
 
-/// The probabilities of log-probabilities.
+/// The probabilities for given log-probabilities.
 template <class T>
 Var<T> probabilities(Var<T> l) {
   return l.tape().apply(ExpOfLogProbability<T>(), l.shape(), {l});
 }
 
-/// y = z - log sum exp z, the sum over one axis of any tensor. With p = exp(y) and sums over that axis:
+/// y = z - log sum exp z, with the sum over one axis of any tensor. With p = exp(y) and sums over that axis:
 ///     y' = z' - sum p z'        z_bar = y_bar - p sum y_bar
 template <class T>
 struct LogSoftmax final : Operation<T> {
-  int axis;  ///< of the sums
+  int axis;  ///< the axis of the sums
 
-  /// Over this axis.
+  /// The operation over this axis.
   explicit LogSoftmax(int axis_) : axis(axis_) {}
 
   const char* name() const override { return "log_softmax"; }
@@ -94,7 +94,7 @@ Var<T> log_softmax(const char* operation, Var<T> x, int axis) {
   return x.tape().apply(LogSoftmax<T>(chosen), x.shape(), {x});
 }
 
-/// @throws ShapeError unless the logits are a batch (N, K).
+/// Requires the logits to be a batch (N, K). @throws ShapeError otherwise.
 inline void require_logits(const char* operation, const Shape& logits) {
   if (logits.rank() != 2) throw ShapeError(operation, ": needs logits (N, K), got ", logits);
   require_batch(operation, "the logits", logits);
@@ -102,28 +102,28 @@ inline void require_logits(const char* operation, const Shape& logits) {
 
 }  // namespace detail
 
-/// The logarithms of each sample's class probabilities: logits (N, K) -> (N, K). A logit of -inf has the probability 0,
-/// but a sample of nothing else is NaN. @throws ShapeError for another rank.
+/// The logarithms of each sample's class probabilities: logits (N, K) -> (N, K). A logit of -inf has probability 0, but
+/// a sample with no other logits is NaN. @throws ShapeError for another rank.
 template <class T>
 Var<T> log_softmax(Var<T> logits) {
   detail::require_logits("log_softmax", logits.shape());
   return detail::log_softmax("log_softmax", logits, 1);
 }
-/// The same over an axis of any tensor, -1 the last. @throws ShapeError if it does not have that axis.
+/// The logarithms of softmax over an axis of any tensor, -1 being the last. @throws ShapeError if x lacks that axis.
 template <class T>
 Var<T> log_softmax(Var<T> x, int axis) {
   return detail::log_softmax("log_softmax", x, axis);
 }
 
-/// Class probabilities p: logits (N, K) -> (N, K). `p * log_softmax(logits)` is NaN where a logit is -inf; an entropy
-/// is `softmax_cross_entropy(logits, p)`. @throws ShapeError for another rank.
+/// Class probabilities p: logits (N, K) -> (N, K). `p * log_softmax(logits)` is NaN where a logit is -inf; for an
+/// entropy, use `softmax_cross_entropy(logits, p)`. @throws ShapeError for another rank.
 template <class T>
 Var<T> softmax(Var<T> logits) {
   detail::require_logits("softmax", logits.shape());
   return detail::probabilities(detail::log_softmax("softmax", logits, 1));
 }
-/// The same over an axis of any tensor, -1 the last: positive values whose sums over it are 1. @throws ShapeError if it
-/// does not have that axis.
+/// Softmax over an axis of any tensor, -1 being the last: positive values that sum to 1 over it. @throws ShapeError if
+/// x does not have that axis.
 template <class T>
 Var<T> softmax(Var<T> x, int axis) {
   return detail::probabilities(detail::log_softmax("softmax", x, axis));

@@ -4,9 +4,10 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// x as a constant: the same values, on which nothing depends. Derivatives of every order count them as given, which is
-/// what is asked for: a target that is not to be chased, or a first-order estimate. The memory is that of x; nothing is
-/// copied or recorded of how x came about. @throws ArgumentError if x is none, or was dropped from its tape.
+/// Returns x as a constant: the same values, but independent of everything. Derivatives of every order treat them as
+/// constants, for example for a target that should not be chased, or a first-order estimate. It shares x's memory;
+/// nothing is copied, and how x was computed is not recorded. @throws ArgumentError if x is empty, or was dropped from
+/// its tape.
 template <class T>
 Var<T> stop_gradient(Var<T> x) {
   Tape<T>& tape = x.tape();

@@ -4,12 +4,12 @@
 
 #include "hypertape/ops/matmul.hpp"
 
-/// Triangles of row-major matrices, and products with them, which leave out what is zero.
+/// Triangles of row-major matrices, and products with them that skip the zeros.
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The elements of a matrix on one side of its diagonal, and `on_diagonal` times those on it; zeros elsewhere.
+/// The elements of a matrix on one side of its diagonal, `on_diagonal` times the diagonal itself, and zeros elsewhere.
 struct TriangleMap {
   static constexpr const char *name = "triangle", *adjoint_name = "triangle";
   static constexpr bool cheap = true;
@@ -45,9 +45,9 @@ Var<T> triangle(Var<T> x, bool upper, double on_diagonal = 1) {
   return apply_map(TriangleMap{shape, shape, upper, on_diagonal}, x);
 }
 
-/// t(a, b, c) = sum over k, m in the triangle, and n, of a[m][k] b[k][n] c[m][n], for a (N, N), b and c (N, R): the
-/// product of a triangle and a matrix, c = tri(a) b; with the triangle turned, b = tri(a)^T c; and the triangle of the
-/// outer product, a = tri(c b^T). What a holds elsewhere is not read.
+/// t(a, b, c) = sum over k, m in the triangle, and n, of a[m][k] b[k][n] c[m][n], for a (N, N), b and c (N, R). Its
+/// contractions are the product of a triangle and a matrix, c = tri(a) b; the same with the triangle transposed, b =
+/// tri(a)^T c; and the triangle of an outer product, a = tri(c b^T). Elements of a outside the triangle are not read.
 struct TriangularForm {
   static constexpr const char* names[3] = {"triangle_of_product", "triangular_product", "triangular_product"};
   Shape a, b;
@@ -73,7 +73,7 @@ struct TriangularForm {
     const auto side = upper ? kernels::Side::from_diagonal : kernels::Side::to_diagonal;
     const auto other_side = upper ? kernels::Side::to_diagonal : kernels::Side::from_diagonal;
     const TriangleMap map{a, a, upper, 1};
-    if constexpr (role == Role::first) {  // of b and c
+    if constexpr (role == Role::first) {  // from b and c
       product({second, false}, {first, true}, {.of_result = side}, kernels::OutputMode::write, triangle);
       if (mode == kernels::OutputMode::write) return map.apply(triangle, out);
       for (Index r = 0; r < N; ++r) {
@@ -115,7 +115,7 @@ Var<T> triangle_of_product(Var<T> c, Var<T> b, bool upper) {
 }  // namespace detail
 
 /// @{
-/// The lower, or upper, triangle of a matrix, zeros elsewhere. @throws ShapeError for another rank.
+/// The lower (or upper) triangle of a matrix, with zeros elsewhere. @throws ShapeError for another rank.
 template <class T>
 Var<T> lower_triangle(Var<T> x) {
   return detail::triangle(x, false);

@@ -9,7 +9,8 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The family of elementwise functions y = f(x): tangent f'(x) x' and pullback f'(x) y_bar are one and the same.
+/// The family of elementwise functions y = f(x); the tangent f'(x) x' and the pullback f'(x) y_bar are the same
+/// function.
 template <class T, class Value, class Derivative>
 struct Unary final : Operation<T> {
   const char* label;
@@ -39,7 +40,7 @@ struct Unary final : Operation<T> {
   }
 };
 
-/// The derivative of what is constant where it is differentiable, with respect to any operand: none.
+/// The zero derivative of a piecewise constant function with respect to any operand: an empty Var.
 inline constexpr auto zero_derivative = [](auto first, auto...) { return decltype(first)(); };
 
 }  // namespace detail
@@ -48,10 +49,10 @@ inline constexpr auto zero_derivative = [](auto first, auto...) { return decltyp
 ///
 ///     apply_unary("sin", x, [](T v) { return std::sin(v); }, [](Var<T> x, Var<T>, Var<T> v) { return cos(x) * v; })
 ///
-/// `value` is f of a number, or value(count, x, y) for arrays. `derivative(x, y, v)` is f'(x) v in operations, from x
-/// and y = f(x), so that derivatives of any order follow: for log, it is v / x, which may be finite where 1 / x is not.
-/// It returns none where f' is 0. What both capture is copied into the tape's memory and not destroyed. `cheap`: as
-/// Operation::is_cheap. The name must outlive the tape's record.
+/// `value` is f of a number, or value(count, x, y) for arrays. `derivative(x, y, v)` expresses f'(x) v in operations on
+/// x and y = f(x), so that derivatives of any order follow. For log it is v / x, which may be finite where 1 / x is
+/// not. It returns an empty Var where f' is 0. What both lambdas capture is copied into the tape's memory and never
+/// destroyed. `cheap` is Operation::is_cheap. The name must outlive the tape's record.
 template <class T, class Value, class Derivative>
 Var<T> apply_unary(const char* name, Var<T> x, const Value& value, const Derivative& derivative, bool cheap = false) {
   return x.tape().apply(detail::Unary<T, Value, Derivative>(name, cheap, value, derivative), x.shape(), {x});

@@ -10,16 +10,16 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// Adam (Kingma and Ba 2015, with PyTorch's placing of epsilon), with a mean m of gradients and v of their squares, 0
-/// at first. Step t, the first of which is 0, is number n = t + 1:
+/// Adam (Kingma and Ba 2015, with epsilon placed as in PyTorch), with moving averages m of the gradients and v of their
+/// squares, both 0 at first. Step t, counted from 0, has number n = t + 1:
 ///
 ///     m'     = beta1 m + (1 - beta1) g
 ///     v'     = beta2 v + (1 - beta2) g^2
 ///     D      = sqrt(v') / sqrt(c2) + epsilon,    c2 = 1 - beta2^n
 ///     theta' = theta - a m' / D,    a = eta / c1,    c1 = 1 - beta1^n
 ///
-/// Adjoint, with p = a theta'_bar, D_bar = <p, m'> / D^2, and M = m'_bar - p / D and N = v'_bar + D_bar / (2 sqrt(v'
-/// c2)) all that depends on m' and on v':
+/// Adjoint: let p = a theta'_bar and D_bar = <p, m'> / D^2. The total derivatives with respect to m' and v' are M =
+/// m'_bar - p / D and N = v'_bar + D_bar / (2 sqrt(v' c2)):
 ///
 ///     eta_bar     = - <theta'_bar, m' / D> / c1
 ///     epsilon_bar = sum of D_bar
@@ -27,15 +27,15 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 ///     beta2_bar   = <N, v - g^2> + n beta2^(n-1) / (2 c2) <D_bar, sqrt(v' / c2)>
 ///     g_bar       = (1 - beta1) M + 2 (1 - beta2) g N,   m_bar = beta1 M,  v_bar = beta2 N,  theta_bar = theta'_bar
 ///
-/// Where v' is 0, N is v'_bar, although the root has no finite derivative there: v' = 0 says that g = 0, and that v = 0
-/// or beta2 = 0. In a run, all gradients so far were 0 then, so m' = 0 and D_bar = 0: theta' = theta - a (1 - beta1) g
-/// / (epsilon + O(|g|)) does have a derivative with respect to g, the one that M gives. What is left is beta2 = 0 with
-/// m' not 0, a kink |g|, whose two slopes have the mean 0, and squares too small for a floating-point number, whose
-/// root is nothing beside epsilon.
+/// Where v' is 0, N is set to v'_bar, although the root has no finite derivative there. v' = 0 implies g = 0, and v = 0
+/// or beta2 = 0. In a run, all gradients so far were then 0, so m' = 0 and D_bar = 0, and theta' = theta - a (1 -
+/// beta1) g / (epsilon + O(|g|)) does have a derivative with respect to g, the one that M gives. Two cases remain:
+/// beta2 = 0 with m' not 0, a kink |g| whose two slopes have mean 0, and squares too small for a floating-point number,
+/// whose root is negligible beside epsilon.
 struct Adam {
   double beta1 = 0.9;     ///< in [0, 1)
   double beta2 = 0.999;   ///< in [0, 1)
-  double epsilon = 1e-8;  ///< positive, also as a float
+  double epsilon = 1e-8;  ///< positive, also when rounded to float
 
   /// @cond equations
   static std::string name() { return "Adam"; }
@@ -101,7 +101,7 @@ struct Adam {
   }
 
  private:
-  /// Of root = sqrt(v' / c2) by v'; 0 where it is 0.
+  /// The derivative of root = sqrt(v' / c2) with respect to v'; 0 where the root is 0.
   template <class K, class V>
   static V root_slope(const K& k, const V& root) {
     return (root > 0).select(k.inverse_root * k.inverse_root / (2 * root), V::Zero());

@@ -8,11 +8,11 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// AdamW (Loshchilov and Hutter 2019; PyTorch's AdamW): `DecoupledWeightDecay` of `Adam`, where the equations are.
+/// AdamW (Loshchilov and Hutter 2019; PyTorch's AdamW): `DecoupledWeightDecay` of `Adam`; see there for the equations.
 struct AdamW {
   double beta1 = 0.9;          ///< in [0, 1)
   double beta2 = 0.999;        ///< in [0, 1)
-  double epsilon = 1e-8;       ///< positive, also as a float
+  double epsilon = 1e-8;       ///< positive, also when rounded to float
   double weight_decay = 0.01;  ///< lambda, at least 0
 
   /// The coefficients.

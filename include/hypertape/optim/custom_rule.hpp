@@ -18,7 +18,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// What a step written in Vars returns: s_{t+1}.
+/// The result s_{t+1} of a step written in Vars.
 template <class T>
 struct Stepped {
   Var<T> theta;              ///< (P)
@@ -27,7 +27,7 @@ struct Stepped {
 
 namespace detail {
 
-/// The rule of `CustomRule`: records the step on a tape of its own, which is reset each time.
+/// The rule behind `CustomRule`: records each step on its own tape, which is reset first.
 template <class T, class F>
 class RecordedRule final : public UpdateRule<T> {
   using Slots = std::span<const Var<T>>;
@@ -55,7 +55,7 @@ class RecordedRule final : public UpdateRule<T> {
 
   void adjoint(const StepInputs<T>& in, const Iterate<T>&, const StepAdjoint<T>& out, const WorkerTeam&) override {
     record(in, true);
-    // Copied, as out.iterate is written while these, which may be the results, are read.
+    // Copied, as out.iterate is written while these are read, and they may be the results.
     along_.clear();
     along_.push_back(tape_.leaf(out.iterate.theta));
     for (const Tensor<T>& slot : out.iterate.slot) along_.push_back(tape_.leaf(slot));
@@ -87,8 +87,8 @@ class RecordedRule final : public UpdateRule<T> {
   }
 
  private:
-  /// What a step is given, or its tangent, on the tape, in the order of `inputs_`. `apart` says that the iterate keeps
-  /// its values until the tape is reset.
+  /// Puts the inputs of a step, or their tangent, on the tape, in the order of `inputs_`. `apart` says that the iterate
+  /// keeps its values until the tape is reset.
   void put(const Iterate<T>& iterate, const Tensor<T>& gradient, Var<T> rates, const Tensor<T>& phi, bool apart,
            std::vector<Var<T>>& out) {
     out.assign(1, input(iterate.theta, apart));
@@ -96,7 +96,7 @@ class RecordedRule final : public UpdateRule<T> {
     out.insert(out.end(), {input(gradient, true), rates, input(phi, true)});
   }
 
-  /// Records a step. `apart` says that what it is given keeps its values until the tape is reset.
+  /// Records a step. `apart` says that its inputs keep their values until the tape is reset.
   void record(const StepInputs<T>& in, bool apart) {
     tape_.reset();
     put(in.from, in.gradient, rate(in.groups, in.rates), in.phi, apart, inputs_);
@@ -112,13 +112,13 @@ class RecordedRule final : public UpdateRule<T> {
       }
     }();
     if (next.slot.size() != slot_count_) {
-      throw ShapeError("CustomRule: the step must return ", slot_count_, " slots, it returned ", next.slot.size());
+      throw ShapeError("CustomRule: the step must return ", slot_count_, " slots, got ", next.slot.size());
     }
     tape_.require_nodes("CustomRule", "result of the step", next.theta);
     tape_.require_nodes("CustomRule", "result of the step", next.slot);
     const auto require_shape = [&](const Var<T>& result, const auto&... what) {
       if (result.shape() == theta.shape()) return;
-      throw ShapeError("CustomRule: the step must return ", what..., " of shape ", theta.shape(), ", it is ",
+      throw ShapeError("CustomRule: the step must return ", what..., " of shape ", theta.shape(), ", got ",
                        result.shape());
     };
     require_shape(next.theta, "a theta");
@@ -131,7 +131,7 @@ class RecordedRule final : public UpdateRule<T> {
     return apart ? tape_.view(tensor.shape(), tensor.data()) : tape_.leaf(tensor);
   }
 
-  /// A scalar, or of several groups, each weight's.
+  /// The learning rate: a scalar, or with several groups one value per weight.
   Var<T> rate(const WeightGroups& groups, std::span<const T> rates) {
     if (rates.size() == 1) return tape_.scalar(rates[0]);
     const Index weights = groups.chunks().back().weights.end;
@@ -151,25 +151,24 @@ class RecordedRule final : public UpdateRule<T> {
 
 }  // namespace detail
 
-/// An update rule of your own, written in Vars, whose adjoint and tangent come from a tape:
+/// A custom update rule written in Vars, whose adjoint and tangent come from a tape:
 ///
 ///     optim::CustomRule{1, [](Var<double> theta, auto slots, Var<double> gradient, Var<double> rate, Var<double>) {
 ///       const Var<double> velocity = 0.9 * slots[0] + gradient;
 ///       return optim::Stepped<double>{theta - rate * velocity, {velocity}};
 ///     }}
 ///
-/// is heavy ball. The callable is given theta (P), `std::span<const Var<T>>` of the slots, each (P) and 0 at first, the
-/// gradient (P), the learning rate, a scalar, or (P) if there are several groups of weights, the loop's hyperparameters
-/// phi, a scalar 0 if there are none, and, if it takes a sixth argument, the number of steps before this one, as an
-/// `Index`. It returns a `Stepped<T>`. Numbers to be learned, such as the weights of a network that is the rule, are a
-/// part of phi. What it computes may depend on its arguments alone, as it is called again in the sweeps, and from
-/// several threads if several loops run at once.
+/// is heavy ball. The callable takes theta (P); `std::span<const Var<T>>` of the slots, each (P) and 0 at first; the
+/// gradient (P); the learning rate, a scalar, or (P) with several groups of weights; the loop's hyperparameters phi, a
+/// scalar 0 if there are none; and optionally the number of earlier steps, as an `Index`. It returns a `Stepped<T>`.
+/// Numbers to be learned, such as the weights of a network that acts as the rule, belong in phi. The result may depend
+/// on the arguments only, as the sweeps call it again, and several loops that run at once call it from several threads.
 ///
-/// The step throws ShapeError if it does not return as many slots as it keeps, or what it returns is not (P), and
-/// ArgumentError if that is not of the tape of its arguments.
+/// The step throws ShapeError if the number of returned slots is wrong or a result is not (P), and ArgumentError if a
+/// result is not on the tape of its arguments.
 template <class F>
 struct CustomRule {
-  std::size_t slot_count;  ///< how many slots it keeps
+  std::size_t slot_count;  ///< number of slots it keeps
   F f;                     ///< the step
 
   /// It has no coefficients.
@@ -182,7 +181,7 @@ struct CustomRule {
   }
 };
 
-/// Of this callable.
+/// Deduces the callable's type.
 template <class F>
 CustomRule(std::size_t, F) -> CustomRule<F>;
 

@@ -19,7 +19,7 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
-/// The list with one entry more.
+/// The list with one more entry.
 template <class E, std::size_t N>
 constexpr std::array<E, N + 1> append(const std::array<E, N>& list, const E& last) {
   return [&]<std::size_t... Place>(std::index_sequence<Place...>) { return std::array<E, N + 1>{list[Place]..., last}; }
@@ -35,14 +35,14 @@ inline constexpr bool reads_gradient = [] {
 
 }  // namespace detail
 
-/// The values of some weights, theta and slots, in the lanes of V.
+/// The values of some weights, theta and slots, one weight per lane of V.
 template <class V, std::size_t Slots>
 struct Weights {
-  V theta;                    ///< of the weights
-  std::array<V, Slots> slot;  ///< as the equations name them
+  V theta;                    ///< the weights themselves
+  std::array<V, Slots> slot;  ///< in the order of the equations' slot_list
 };
 
-/// What a step of some weights is given, in the lanes of V; or the derivatives with respect to that, or its tangent.
+/// The inputs of a step of some weights, one weight per lane of V; also used for their derivatives or tangents.
 template <class V, std::size_t Slots, std::size_t Coefficients>
 struct Given {
   Weights<V, Slots> weights;                 ///< s_t
@@ -50,7 +50,7 @@ struct Given {
   V rate;                                    ///< eta_t
   std::array<V, Coefficients> coefficients;  ///< the same in every lane
 
-  /// Of these weights, 0 for the rest.
+  /// These weights, with 0 for all other inputs.
   static Given of(const Weights<V, Slots>& weights) {
     Given given{weights, V::Zero(), V::Zero(), {}};
     given.coefficients.fill(V::Zero());
@@ -58,7 +58,7 @@ struct Given {
   }
 };
 
-/// Equations that treat each weight alone: what `ElementwiseRule` makes a rule of.
+/// Equations that treat each weight separately, from which `ElementwiseRule` makes a rule.
 template <class E>
 concept ElementwiseEquations = requires(const E& equations) {
   typename E::template Scalars<double>;
@@ -67,23 +67,24 @@ concept ElementwiseEquations = requires(const E& equations) {
   { E::slot_list.size() } -> std::convertible_to<std::size_t>;
 };
 
-/// An update rule whose step treats each weight alone, made from its equations. `Equations` is a plain struct with the
+/// An update rule that treats each weight separately, made from its equations. `Equations` is a plain struct with the
 /// rule's numbers and
 ///
 ///     static std::string name();
 ///     static constexpr std::array<Slot, S> slot_list;
 ///     static constexpr std::array<Coefficient, C> coefficients;
 ///     std::array<double, C> values() const;               // of the coefficients
-///     template <class T> struct Scalars;                  // what is the same for all weights; made from
+///     template <class T> struct Scalars;                  // shared by all weights; constructed from
 ///                                                         // (rate, std::span<const T> coefficients, step)
 ///     step(k, g, w)                                       // w: s_t, becomes s_{t+1}
 ///     adjoint(k, before, after, g, bar)                   // bar.weights: dL/d s_{t+1}, becomes dL/d s_t; writes the
 ///                                                         // rest of bar, which is 0 until then
 ///     tangent(k, before, after, g, dot, out)              // writes the tangent of s_{t+1}
 ///
-/// as static templates over V, a fixed-size Eigen array; with `static constexpr bool needs_gradient = false` where the
-/// adjoint does not read g, so that it need not be kept; optim/heavy_ball.hpp is a short one. A sum over weights, as
-/// for the derivative with respect to a coefficient, is made chunk by chunk in one order, whatever the threads.
+/// The last three are static templates over V, a fixed-size Eigen array. With `static constexpr bool needs_gradient =
+/// false`, the adjoint does not read g, which then need not be kept. optim/heavy_ball.hpp is a short example. Sums over
+/// weights, as for the derivative with respect to a coefficient, go chunk by chunk in a fixed order, for any number of
+/// threads.
 template <class T, ElementwiseEquations Equations>
 class ElementwiseRule final : public UpdateRule<T> {
   static constexpr std::size_t kept_slots = Equations::slot_list.size();
@@ -152,16 +153,16 @@ class ElementwiseRule final : public UpdateRule<T> {
   }
 
  private:
-  /// Of the derivatives with respect to the rate and the coefficients.
+  /// Sums of the derivatives with respect to the rate and the coefficients.
   using Sums = std::array<V, coefficient_count + 1>;
 
-  /// As a count: a constant, so that the compiler keeps the lanes in registers.
+  /// All lanes, as a compile-time count, so that the compiler keeps them in registers.
   using AllLanes = std::integral_constant<int, lanes>;
   template <class Count>
   static constexpr bool is_all = std::is_same_v<Count, AllLanes>;
 
-  /// Calls body(scalars, group, i, count, sums) for the weights i .. i + count - 1 of all chunks, count being AllLanes
-  /// or, at the end of a chunk, fewer; their sums end in partial_.
+  /// Calls body(scalars, group, i, count, sums) for weights i .. i + count - 1 of all chunks, where count is AllLanes
+  /// or, at the end of a chunk, fewer. The chunks' sums end up in partial_.
   template <class Body>
   void for_each_lanes(const StepInputs<T>& in, const WorkerTeam& team, const Body& body) {
     const auto chunks = in.groups.chunks();
@@ -209,7 +210,7 @@ class ElementwiseRule final : public UpdateRule<T> {
     store(w.theta, to.theta, i, count);
     for (std::size_t s = 0; s < kept_slots; ++s) store(w.slot[s], to.slot[s], i, count);
   }
-  /// What lies behind the last weight is no weight, and must not count.
+  /// Adds the lanes that hold weights; those behind the last weight must not count.
   template <class Count>
   static void add(const V& v, V& sum, Count count) {
     if constexpr (is_all<Count>) {
@@ -219,7 +220,7 @@ class ElementwiseRule final : public UpdateRule<T> {
     }
   }
 
-  std::vector<std::array<T, coefficient_count + 1>> partial_;  // of each chunk
+  std::vector<std::array<T, coefficient_count + 1>> partial_;  // the sums of each chunk
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -7,17 +7,17 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// Bounds the norm of gradients: by a constant, and by a multiple of a moving average of the (bounded) norms so far,
-/// which RaT-BPTT (Feng et al. 2023) sets to 2.
+/// Bounds the norm of gradients by a constant, and by a multiple of a moving average of earlier (bounded) norms;
+/// RaT-BPTT (Feng et al. 2023) uses a multiple of 2.
 class GradientClip {
  public:
-  /// The moving average, to be kept with a run.
+  /// The moving average; save it with a run.
   struct State {
     double average = 0;  ///< 0 before the first gradient
   };
 
-  /// 0 for no bound of that kind; `memory` is the weight of the past in the average. @throws ArgumentError for a
-  /// negative bound, or a memory that is not in [0, 1).
+  /// A bound of 0 means no bound of that kind; `memory` is the weight of the past in the average. @throws ArgumentError
+  /// for a negative bound, or a memory that is not in [0, 1).
   explicit GradientClip(double largest = 0, double multiple = 0, double memory = 0.99)
       : largest_(largest), multiple_(multiple), memory_(memory) {
     if (!(largest >= 0) || !(multiple >= 0)) {
@@ -26,8 +26,8 @@ class GradientClip {
     if (!(memory >= 0) || !(memory < 1)) throw ArgumentError("GradientClip: needs a memory in [0, 1), got ", memory);
   }
 
-  /// What to multiply a gradient of this norm with. @throws DivergenceError if it is not finite: the average would
-  /// never recover.
+  /// The factor by which to multiply a gradient of this norm. @throws DivergenceError if the norm is not finite, from
+  /// which the average would never recover.
   double factor(double norm) {
     if (!std::isfinite(norm)) throw DivergenceError("GradientClip: the gradient's norm is ", norm);
     double bounded = norm;
@@ -39,9 +39,9 @@ class GradientClip {
     return norm > bounded ? bounded / norm : 1;
   }
 
-  /// What to keep with a run.
+  /// The state to save with a run.
   const State& state() const { return state_; }
-  /// Goes on from a state. @throws ArgumentError if its average is negative or not finite.
+  /// Continues from a saved state. @throws ArgumentError if its average is negative or not finite.
   void restore(const State& state) {
     if (!(state.average >= 0) || !std::isfinite(state.average)) {
       throw ArgumentError("GradientClip: a state cannot have the average ", state.average);

@@ -13,7 +13,7 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 ///     v'     = mu v + g
 ///     theta' = theta - eta v'
 ///
-/// Adjoint, with n = v'_bar - eta theta'_bar, all that depends on v':
+/// Adjoint, with n = v'_bar - eta theta'_bar, the total derivative with respect to v':
 ///
 ///     eta_bar = - <theta'_bar, v'>,  mu_bar = <n, v>,  g_bar = n,  v_bar = mu n,  theta_bar = theta'_bar
 struct HeavyBall {

@@ -16,18 +16,18 @@
 #include "hypertape/optim/rule.hpp"
 #include "hypertape/optim/weight_decay.hpp"
 
-/// Update rules in words, for files and command lines: `sgd`, `sgd:momentum=0.9,weight_decay=5e-4`, `adam:beta1=0.5`.
+/// Update rules as text, for files and command lines: `sgd`, `sgd:momentum=0.9,weight_decay=5e-4`, `adam:beta1=0.5`.
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// A rule, and what it is called in words.
+/// A rule and its name in text.
 template <class T>
 struct NamedRule {
-  std::string name;  ///< which several rules may share, if they differ in their coefficients
-  Rule<T> rule;      ///< with the coefficients that it has unless the words say otherwise
+  std::string name;  ///< rules that differ in their coefficients may share it
+  Rule<T> rule;      ///< with default coefficients
 };
 
 /// The rules of this folder: sgd (with momentum, weight_decay or both), nesterov, adam, adamw, rmsprop and
-/// centered-rmsprop. Where a name has several rules, the first has the fewest coefficients.
+/// centered-rmsprop. If several rules share a name, the one with the fewest coefficients comes first.
 template <class T>
 std::vector<NamedRule<T>> known_rules() {
   return {{"sgd", GradientDescent{}},
@@ -44,8 +44,8 @@ std::vector<NamedRule<T>> known_rules() {
           {"centered-rmsprop", CenteredRmsProp{}}};
 }
 
-/// A rule in words: its name and all its coefficients, such as `adam:beta1=0.9,beta2=0.999,epsilon=1e-08`;
-/// `rule_from_text` reads them to the same bits. The name of a rule that is not among `rules` is what it calls itself.
+/// Writes a rule as text: its name and all its coefficients, such as `adam:beta1=0.9,beta2=0.999,epsilon=1e-08`;
+/// `rule_from_text` reads them back to the same bits. A rule that is not among `rules` goes by its own `name()`.
 template <class T>
 std::string text_of(const Rule<T>& rule, const std::vector<NamedRule<T>>& rules = known_rules<T>()) {
   const auto known =
@@ -58,9 +58,9 @@ std::string text_of(const Rule<T>& rule, const std::vector<NamedRule<T>>& rules 
   return text;
 }
 
-/// The rule of these words: NAME, or NAME:COEFFICIENT=VALUE,COEFFICIENT=VALUE with any of its coefficients. Of several
-/// rules with this name it is the first that has them all. @throws ArgumentError for other words, which lists what
-/// there is, or a value out of its range.
+/// Reads a rule from text: NAME, or NAME:COEFFICIENT=VALUE,COEFFICIENT=VALUE with any of its coefficients. If several
+/// rules have this name, the first with all these coefficients is chosen. @throws ArgumentError for other text, listing
+/// the available names, or for a value out of range.
 template <class T>
 Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>& rules = known_rules<T>()) {
   const auto listed = [](std::string& list, std::string_view item) {
@@ -75,7 +75,7 @@ Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>&
     for (const Coefficient& coefficient : one.rule->coefficients()) listed(coefficients, coefficient.name);
   }
   const auto refuse = [&](const auto&... what) {
-    throw ArgumentError("optimizer '", text, "': ", what..., "; it is NAME or NAME:COEFFICIENT=VALUE,...");
+    throw ArgumentError("optimizer '", text, "': ", what..., "; expected NAME or NAME:COEFFICIENT=VALUE,...");
   };
   if (std::ranges::find(rules, name, &NamedRule<T>::name) == rules.end()) {
     refuse("no rule '", name, "' among ", names);
@@ -87,7 +87,7 @@ Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>&
     refuse(error.what());
   }
   for (const Assignment<T>& one : given) {
-    if (!one.value) refuse("'", one.name, "' is no COEFFICIENT=VALUE");
+    if (!one.value) refuse("'", one.name, "' is not COEFFICIENT=VALUE");
   }
   for (const NamedRule<T>& one : rules) {
     const std::vector<Coefficient> own = one.rule->coefficients();
@@ -100,7 +100,7 @@ Rule<T> rule_from_text(const std::string& text, const std::vector<NamedRule<T>>&
     rule.validate();
     return rule;
   }
-  refuse(name, " takes no such coefficients", coefficients.empty() ? "" : " but ", coefficients);
+  refuse(name, " takes no such coefficients", coefficients.empty() ? "" : ", only ", coefficients);
   return {};
 }
 

@@ -8,13 +8,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// Nesterov's momentum (Nesterov 1983, as Sutskever et al. 2013 write it; PyTorch's SGD with nesterov=True), with a
+/// Nesterov's momentum (Nesterov 1983, in the form of Sutskever et al. 2013; PyTorch's SGD with nesterov=True), with a
 /// velocity v, 0 at first:
 ///
 ///     v'     = mu v + g
 ///     theta' = theta - eta (g + mu v')
 ///
-/// Adjoint, with d = - eta theta'_bar, all that depends on g + mu v', and n = v'_bar + mu d, all that depends on v':
+/// Adjoint, with the total derivatives d = - eta theta'_bar with respect to g + mu v', and n = v'_bar + mu d with
+/// respect to v':
 ///
 ///     eta_bar = - <theta'_bar, g + mu v'>,  mu_bar = <d, v'> + <n, v>,  g_bar = d + n,  v_bar = mu n,
 ///     theta_bar = theta'_bar

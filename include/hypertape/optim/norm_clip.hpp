@@ -14,7 +14,7 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
-/// The rule of `ClippedByNorm`.
+/// The rule behind `ClippedByNorm`.
 template <class T>
 class ClippedRule final : public UpdateRule<T> {
  public:
@@ -53,7 +53,7 @@ class ClippedRule final : public UpdateRule<T> {
   void tangent(const StepInputs<T>& in, const Iterate<T>& to, const StepTangent<T>& along, Iterate<T>& out,
                const WorkerTeam& team) override {
     const Clip k = clip(in, team);
-    T along_gradient = 0;  // what g's tangent makes of the factor, and max_norm's, as a multiple of g
+    T along_gradient = 0;  // multiple of g due to the tangents of the factor and of max_norm
     if (k.active) {
       const T inner = kernels::dot(in.gradient.size(), along.gradient.data(), in.gradient.data()) / k.length;
       along_gradient = k.norm_slope(inner) + along.coefficients.back() / k.length;
@@ -69,9 +69,9 @@ class ClippedRule final : public UpdateRule<T> {
     T norm;       // of g
     T length;     // |g| + 1e-6
     T factor;     // c
-    bool active;  // whether it depends on g and max_norm
+    bool active;  // whether the factor depends on g and max_norm
 
-    /// What multiplies g for <v, dc/dg> g_i, of <v, g> / length.
+    /// The factor s in <v, g> dc/dg = s g, from inner = <v, g> / length.
     T norm_slope(T inner) const { return norm > 0 ? -factor * inner / norm : T(0); }
   };
 
@@ -107,30 +107,30 @@ class ClippedRule final : public UpdateRule<T> {
   }
 
   std::unique_ptr<UpdateRule<T>> inner_;
-  Tensor<T> clipped_, tangent_;  // (P): c g, and its tangent
+  Tensor<T> clipped_, tangent_;  // (P): c g and its tangent
 };
 
 }  // namespace detail
 
-/// Any rule, of gradients whose norm is bounded (Pascanu, Mikolov and Bengio 2013; PyTorch's clip_grad_norm_):
+/// Clips the gradient's norm before the step of any rule (Pascanu, Mikolov and Bengio 2013; PyTorch's clip_grad_norm_):
 ///
 ///     s' = step(s, c g),    c = min(1, max_norm / (|g| + 1e-6))
 ///
-/// Adjoint, with n the rule's derivative with respect to the gradient c g; where c = 1 by the bound not being reached,
-/// g_bar = n, and otherwise
+/// Adjoint, with n the rule's derivative with respect to c g: if the bound is not reached, c = 1 and g_bar = n;
+/// otherwise
 ///
 ///     max_norm_bar = <n, g> / (|g| + 1e-6),    g_bar = c n - c <n, g> / (|g| + 1e-6) g / |g|
 ///
-/// whose last term is 0 for g = 0. The norm is taken over the whole gradient, whatever the groups of weights.
+/// where the last term is 0 for g = 0. The norm is that of the whole gradient, whatever the groups of weights.
 ///
 /// `optim::ClippedByNorm{optim::WeightDecay{optim::HeavyBall{}, 5e-4}, 1}` clips before the decay is added, as a
 /// training loop in PyTorch does.
 template <class Equations>
 struct ClippedByNorm {
-  Equations rule;       ///< of the clipped gradient
+  Equations rule;       ///< applied to the clipped gradient
   double max_norm = 1;  ///< at least 0
 
-  /// The rule's coefficients, and max_norm.
+  /// The rule's coefficients, followed by max_norm.
   auto values() const { return detail::append(rule.values(), max_norm); }
 
   /// The rule, for `Rule`.
@@ -140,7 +140,7 @@ struct ClippedByNorm {
   }
 };
 
-/// Of this rule.
+/// Deduces the rule's type.
 template <class Equations>
 ClippedByNorm(Equations, double) -> ClippedByNorm<Equations>;
 

@@ -13,16 +13,15 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// Steps of a rule along gradients that somebody else computes: for plain training and for outer loops. Nothing of it
-/// is recorded.
+/// Applies a rule to gradients that the caller computes, for plain training and for outer loops. Nothing is recorded.
 ///
 ///     optim::Optimizer<float> optimizer(optim::Adam{.beta1 = 0.5});
 ///     optimizer.step(values, gradient, 0.01);
 template <class T>
 class Optimizer {
  public:
-  /// Before its first step. Hyperparameters are for a rule that depends on such, as a `CustomRule` may. @throws as
-  /// `Rule::validate`.
+  /// An optimizer before its first step. Hyperparameters are for a rule that takes them, as a `CustomRule` may. @throws
+  /// what `Rule::validate` throws.
   explicit Optimizer(Rule<T> rule = {}, Tensor<T> hyperparameters = {})
       : rule_(std::move(rule)),
         coefficient_count_(rule_.values().size()),
@@ -32,7 +31,7 @@ class Optimizer {
   }
 
   /// @{
-  /// Copies have a state of their own, and go on from the present one.
+  /// Copies have their own state and continue from the current one.
   Optimizer(const Optimizer& other)
       : rule_(other.rule_),
         coefficient_count_(other.coefficient_count_),
@@ -51,8 +50,8 @@ class Optimizer {
   ~Optimizer() = default;
   /// @}
 
-  /// values -> the step's theta, in place. @throws ArgumentError if there are none, or sizes differ, from each other or
-  /// from the steps before.
+  /// Replaces the values by the step's theta. @throws ArgumentError if there are no values, or if sizes differ from
+  /// each other or from those of earlier steps.
   void step(std::span<T> values, std::span<const T> gradient, double learning_rate) {
     const auto size = static_cast<Index>(values.size());
     const Index known = state_.slot.empty() ? size : state_.slot[0].size();
@@ -74,7 +73,7 @@ class Optimizer {
     now_.slot.swap(state_.slot);
     try {
       stepper_->step(in, now_, team_);
-    } catch (...) {  // before it wrote anything
+    } catch (...) {  // a step that throws has written nothing
       now_.slot.swap(state_.slot);
       throw;
     }
@@ -83,10 +82,10 @@ class Optimizer {
     std::copy_n(now_.theta.data(), size, values.data());
   }
 
-  /// What to keep with a run.
+  /// The state to save with a run.
   const State<T>& state() const { return state_; }
-  /// Goes on from a state. @throws ArgumentError, keeping the present one, for one that no run of steps leaves: as
-  /// `Rule::validate`, and for slots before the first step, or none after it.
+  /// Continues from a saved state. @throws ArgumentError for a state that no run of steps can leave, and keeps the
+  /// current one: what `Rule::validate` refuses, slots before the first step, or no slots after it.
   void restore(State<T> state) {
     rule_.validate(state);
     const std::size_t expected = state.steps == 0 ? 0 : rule_->slot_count();
@@ -100,13 +99,13 @@ class Optimizer {
  private:
   Rule<T> rule_;
   std::size_t coefficient_count_;
-  std::unique_ptr<UpdateRule<T>> stepper_;  // with memory of its own
+  std::unique_ptr<UpdateRule<T>> stepper_;  // with its own memory
   Tensor<T> phi_;
   State<T> state_;
-  WeightGroups groups_;  // of all values, one
-  Iterate<T> now_;       // of the present step, with the state's slots
-  Tensor<T> gradient_;   // of the present step
-  WorkerTeam team_{1};   // values are few beside what their gradient takes
+  WeightGroups groups_;  // one group with all values
+  Iterate<T> now_;       // of the current step, with the state's slots
+  Tensor<T> gradient_;   // of the current step
+  WorkerTeam team_{1};   // a step costs little compared with its gradient
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::optim

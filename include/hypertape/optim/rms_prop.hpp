@@ -10,8 +10,8 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// RMSProp (Hinton 2012; PyTorch's RMSprop), with a mean v of squares of gradients, a velocity b and, `centered`
-/// (Graves 2013), a mean m of gradients, all 0 at first:
+/// RMSProp (Hinton 2012; PyTorch's RMSprop), with a moving average v of the gradients' squares, a velocity b and, if
+/// `centered` (Graves 2013), a moving average m of the gradients, all 0 at first:
 ///
 ///     v'     = alpha v + (1 - alpha) g^2
 ///     m'     = alpha m + (1 - alpha) g
@@ -19,8 +19,8 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 ///     b'     = mu b + g / D
 ///     theta' = theta - eta b'
 ///
-/// Adjoint, with B = b'_bar - eta theta'_bar, D_bar = - <B, g> / D^2 and z_bar = D_bar / (2 sqrt(z)), and N = v'_bar +
-/// z_bar and M = m'_bar - 2 m' z_bar all that depends on v' and on m':
+/// Adjoint: let B = b'_bar - eta theta'_bar, D_bar = - <B, g> / D^2 and z_bar = D_bar / (2 sqrt(z)). The total
+/// derivatives with respect to v' and m' are N = v'_bar + z_bar and M = m'_bar - 2 m' z_bar:
 ///
 ///     eta_bar     = - <theta'_bar, b'>
 ///     epsilon_bar = sum of D_bar
@@ -28,13 +28,13 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 ///     alpha_bar   = <N, v - g^2> + <M, m - g>
 ///     g_bar       = B / D + (1 - alpha) (2 g N + M),    v_bar = alpha N,  m_bar = alpha M,  b_bar = mu B
 ///
-/// z is a variance. One that rounding takes below 0 counts as 0, and z_bar is 0 where z is 0: g is then, too, or always
-/// equal to its mean, as with alpha = 0, so that z stays 0 to the first order, or a floating-point number is too coarse
-/// to say.
+/// z is a variance. If rounding makes it negative, it counts as 0. Where z is 0, z_bar is set to 0: then g is 0, too,
+/// or always equals its mean (as with alpha = 0), so that z stays 0 to first order, or floating-point numbers are too
+/// coarse to tell.
 template <bool centered>
 struct RmsPropEquations {
   double alpha = 0.99;    ///< in [0, 1)
-  double epsilon = 1e-8;  ///< positive, also as a float
+  double epsilon = 1e-8;  ///< positive, also when rounded to float
   double momentum = 0;    ///< mu, in [0, 1)
 
   /// @cond equations
@@ -103,7 +103,7 @@ struct RmsPropEquations {
   }
 
  private:
-  /// sqrt(z).
+  /// The deviation sqrt(z).
   template <class V, class W>
   static V deviation(const W& after) {
     if constexpr (centered) {
@@ -113,7 +113,7 @@ struct RmsPropEquations {
       return after.slot[0].sqrt();
     }
   }
-  /// Of sqrt(z) by z; 0 where it is 0.
+  /// The derivative of sqrt(z) with respect to z; 0 where z is 0.
   template <class V>
   static V root_slope(const V& root) {
     return (root > 0).select((2 * root).inverse(), V::Zero());
@@ -121,9 +121,9 @@ struct RmsPropEquations {
   /// @endcond
 };
 
-/// RMSProp, not centered.
+/// RMSProp without centering.
 using RmsProp = RmsPropEquations<false>;
-/// RMSProp whose denominator is the deviation of gradients from their mean.
+/// RMSProp that divides by the deviation of the gradients from their mean.
 using CenteredRmsProp = RmsPropEquations<true>;
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::optim

@@ -17,7 +17,7 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
-/// The rule that equations make by `update_rule<T>()`, or that of equations which treat each weight alone.
+/// Makes a rule from equations: by their `update_rule<T>()`, or else as equations that treat each weight separately.
 template <class T, class Equations>
 std::unique_ptr<UpdateRule<T>> make_rule(const Equations& equations) {
   if constexpr (requires { equations.template update_rule<T>(); }) {
@@ -29,26 +29,26 @@ std::unique_ptr<UpdateRule<T>> make_rule(const Equations& equations) {
 
 }  // namespace detail
 
-/// An update rule with its numbers, as a value; copies share the rule, and have numbers of their own.
+/// An update rule with its coefficients, as a value; copies share the rule but have their own coefficients.
 ///
 ///     loop.rule = optim::HeavyBall{.momentum = 0.9};
 ///     loop.rule["momentum"] = 0.5;
 ///
-/// In a hypergradient, these are the derivatives with respect to the numbers: `h.rule["momentum"]`.
+/// In a hypergradient, the coefficients are the derivatives with respect to them: `h.rule["momentum"]`.
 template <class T>
 class Rule {
  public:
-  Tensor<T> coefficients;  ///< (C), as `names` has them; a scalar that nothing uses if there are none
+  Tensor<T> coefficients;  ///< (C), in the order of `UpdateRule::coefficients`; an unused scalar if there are none
 
   /// Gradient descent.
   Rule() : Rule(GradientDescent{}) {}
   /// @{
-  /// Moving copies, so that there is no rule without one.
+  /// Moving copies, so that every Rule always has a rule.
   Rule(const Rule&) = default;
   Rule& operator=(const Rule&) = default;
   ~Rule() = default;
   /// @}
-  /// Of one of the structs in optim/, or one of your own: equations for each weight (`ElementwiseRule`), or a step in
+  /// From one of the structs in optim/, or one of your own: equations for each weight (`ElementwiseRule`), or a step in
   /// Vars (`CustomRule`).
   template <class Equations>
   requires(!std::same_as<Equations, Rule>) Rule(const Equations& equations)
@@ -64,17 +64,17 @@ class Rule {
   /// The rule.
   const UpdateRule<T>* operator->() const { return rule_.get(); }
 
-  /// The coefficients, of which there may be none.
+  /// The values of the coefficients; empty if there are none.
   std::span<const T> values() const { return coefficients.values().first(rule_->coefficients().size()); }
 
   /// @{
-  /// The coefficient of this name. @throws ArgumentError, which lists the names, if there is no such.
+  /// The coefficient of this name. @throws ArgumentError, listing the names, if there is no such coefficient.
   T& operator[](std::string_view name) { return coefficients.values()[place(name)]; }
   T operator[](std::string_view name) const { return coefficients.values()[place(name)]; }
   /// @}
 
-  /// @throws ShapeError unless there is a value for each coefficient, ArgumentError, which names the range, for one
-  /// that is out of it.
+  /// Checks the coefficients. @throws ShapeError unless there is a value for each; ArgumentError, naming the range, for
+  /// a value out of range.
   void validate() const {
     const std::vector<Coefficient> known = rule_->coefficients();
     const Shape expected = known.empty() ? Shape{} : Shape{static_cast<Index>(known.size())};
@@ -89,14 +89,14 @@ class Rule {
     }
   }
 
-  /// @throws ArgumentError for a state that no steps of this rule leave: a number of steps that is negative or not
-  /// below 2^53, slots that are neither none nor as many as the rule keeps, of two sizes, or with a value that is not
-  /// finite or below what is possible, such as a negative mean of squares.
+  /// Checks a state. @throws ArgumentError for a state that no steps of this rule can leave: a number of steps that is
+  /// negative or not below 2^53, a wrong number of slots (other than none at all), slots of different sizes, or a value
+  /// that is not finite or is below the possible minimum, such as a negative mean of squares.
   void validate(const State<T>& state) const {
     const auto refuse = [&](const auto&... what) {
       throw ArgumentError("optim: a state of ", rule_->name(), " cannot have ", what...);
     };
-    constexpr Index most_steps = Index{1} << 53;  // which a double counts
+    constexpr Index most_steps = Index{1} << 53;  // exact in a double
     if (state.steps < 0 || state.steps >= most_steps) refuse(state.steps, " steps");
     if (!state.slot.empty() && state.slot.size() != rule_->slot_count()) {
       refuse(state.slot.size(), " slots: there are ", rule_->slot_count());
@@ -122,7 +122,7 @@ class Rule {
     if (found != known.end()) return static_cast<std::size_t>(found - known.begin());
     std::string names;
     for (const Coefficient& coefficient : known) names += (names.empty() ? "" : ", ") + std::string(coefficient.name);
-    throw ArgumentError("optim: ", rule_->name(), " has no coefficient ", name, known.empty() ? "" : " but ", names);
+    throw ArgumentError("optim: ", rule_->name(), " has no coefficient ", name, known.empty() ? "" : ", only ", names);
   }
 
   std::shared_ptr<const UpdateRule<T>> rule_;

@@ -13,7 +13,7 @@ namespace hypertape::inline HYPERTAPE_ABI::optim {
 
 namespace detail {
 
-/// What the equations within a weight decay are given, or its derivative: all but the last coefficient.
+/// The inputs (or their derivatives) of the equations inside a weight decay: all but the last coefficient.
 template <class V, std::size_t Slots, std::size_t Coefficients>
 Given<V, Slots, Coefficients - 1> without_last(const Given<V, Slots, Coefficients>& given) {
   Given<V, Slots, Coefficients - 1> inner{given.weights, given.gradient, given.rate, {}};
@@ -21,7 +21,7 @@ Given<V, Slots, Coefficients - 1> without_last(const Given<V, Slots, Coefficient
   return inner;
 }
 
-/// Writes the derivatives with respect to what the equations within were given.
+/// Writes the derivatives with respect to the inputs of the inner equations.
 template <class V, std::size_t Slots, std::size_t Coefficients>
 void set_all_but_last(Given<V, Slots, Coefficients>& bar, const Given<V, Slots, Coefficients - 1>& inner) {
   bar.weights = inner.weights;
@@ -32,8 +32,8 @@ void set_all_but_last(Given<V, Slots, Coefficients>& bar, const Given<V, Slots, 
 
 }  // namespace detail
 
-/// Weight decay: the gradient of lambda / 2 |theta|^2, added to the loss's own (weight_decay of PyTorch's SGD, Adam
-/// and RMSprop), of any rule that treats each weight alone:
+/// Weight decay for any rule that treats each weight separately: the gradient of lambda / 2 |theta|^2 is added to that
+/// of the loss (weight_decay of PyTorch's SGD, Adam and RMSprop):
 ///
 ///     s' = step(s, g + lambda theta, eta)
 ///
@@ -41,10 +41,10 @@ void set_all_but_last(Given<V, Slots, Coefficients>& bar, const Given<V, Slots, 
 ///
 ///     g_bar = n,  lambda_bar = <n, theta>,  theta_bar + lambda n
 ///
-/// `optim::WeightDecay{optim::HeavyBall{.momentum = 0.9}, 5e-4}`.
+/// Example: `optim::WeightDecay{optim::HeavyBall{.momentum = 0.9}, 5e-4}`.
 template <ElementwiseEquations Equations>
 struct WeightDecay {
-  Equations rule;           ///< of the gradient with the decay
+  Equations rule;           ///< applied to the gradient with the decay
   double weight_decay = 0;  ///< lambda, at least 0
 
   /// @cond equations
@@ -84,12 +84,12 @@ struct WeightDecay {
   /// @endcond
 };
 
-/// Of this rule.
+/// Deduces the rule's type.
 template <class Equations>
 WeightDecay(Equations, double) -> WeightDecay<Equations>;
 
-/// Weight decay beside the gradient (Loshchilov and Hutter 2019), before the step of any rule that treats each weight
-/// alone:
+/// Decoupled weight decay (Loshchilov and Hutter 2019) for any rule that treats each weight separately: the weights
+/// shrink before the rule's step:
 ///
 ///     s' = step((f theta, slots), g, eta),    f = 1 - eta lambda
 ///
@@ -98,7 +98,7 @@ WeightDecay(Equations, double) -> WeightDecay<Equations>;
 ///     theta_bar = f p,  lambda_bar = - eta <p, theta>,  eta_bar - lambda <p, theta>
 template <ElementwiseEquations Equations>
 struct DecoupledWeightDecay {
-  Equations rule;           ///< of the decayed weights
+  Equations rule;           ///< applied to the decayed weights
   double weight_decay = 0;  ///< lambda, at least 0
 
   /// @cond equations
@@ -150,7 +150,7 @@ struct DecoupledWeightDecay {
   /// @endcond
 };
 
-/// Of this rule.
+/// Deduces the rule's type.
 template <class Equations>
 DecoupledWeightDecay(Equations, double) -> DecoupledWeightDecay<Equations>;
 

@@ -7,16 +7,16 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// Which weights share a learning rate: runs of theta, one after the other.
+/// The groups of weights that share a learning rate: consecutive ranges of theta.
 class WeightGroups {
  public:
-  /// Weights of one group, few enough that threads share out a long theta, and that sums over them are exact enough.
+  /// Weights of one group, few enough for threads to share a long theta and for sums over them to be accurate.
   struct Chunk {
-    Range weights;      ///< their places in theta
-    std::size_t group;  ///< which they all belong to
+    Range weights;      ///< their positions in theta
+    std::size_t group;  ///< the group of all of them
   };
 
-  /// Runs of these sizes, which add up to all `weights`; with no sizes, all are one group.
+  /// Forms groups of these sizes, which must add up to `weights`; without sizes, all weights form one group.
   void assign(Index weights, std::span<const Index> sizes) {
     chunks_.clear();
     Index begin = 0;
@@ -31,9 +31,9 @@ class WeightGroups {
     for (std::size_t group = 0; group < sizes.size(); ++group) append(sizes[group], group);
   }
 
-  /// The weights, cut in a way that depends on their number and their groups alone.
+  /// The weights in chunks, cut in a way that depends only on their number and groups.
   std::span<const Chunk> chunks() const { return chunks_; }
-  /// How many groups there are.
+  /// The number of groups.
   std::size_t count() const { return chunks_.empty() ? 0 : chunks_.back().group + 1; }
 
  private:

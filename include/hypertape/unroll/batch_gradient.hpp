@@ -15,13 +15,14 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The loss of a batch and its gradient with respect to theta, for a loss(theta, x, y) (an `InnerLoss`) that is a mean
-/// over samples (plus, if any, terms of theta alone), computed block by block in parallel. Keep the object: it reuses
-/// its memory.
+/// The loss of a batch and its gradient with respect to theta, computed block by block in parallel. The loss(theta, x,
+/// y) (an `InnerLoss`) must be a mean over samples, plus terms of theta alone, if any. Keep the object: it reuses its
+/// memory.
 template <class T>
 class BatchGradient {
  public:
-  /// Blocks of at most `samples_per_block`, shared out over the ranks, which must outlive it, and each rank's team.
+  /// Cuts batches into blocks of at most `samples_per_block`, shared by the ranks, which must outlive it, and each
+  /// rank's team.
   explicit BatchGradient(const InnerLoss<T>& loss, WorkerTeam team = WorkerTeam(1),
                          Index samples_per_block = detail::outer_samples_per_block,
                          const Communicator& ranks = Communicator::alone())
@@ -34,11 +35,10 @@ class BatchGradient {
     }
   }
 
-  /// `load(range, x, y)` must give the tensors x and y the shape of that range's samples, and these; it and the loss
-  /// are called from several threads at once. Returns the loss and writes its gradient, of theta's shape (P), on every
-  /// rank. @throws
-  /// ArgumentError if there are no samples, ShapeError if x or y has another number of them, DivergenceError if the
-  /// loss or a derivative is not finite.
+  /// Returns the loss and writes its gradient, with theta's shape (P), on every rank. `load(range, x, y)` must fill the
+  /// tensors x and y with the samples of that range and resize them to fit. It and the loss are called from several
+  /// threads at once. @throws ArgumentError if there are no samples, ShapeError if x or y has another number of
+  /// samples, DivergenceError if the loss or a derivative is not finite.
   template <class Load>
   T operator()(const Tensor<T>& theta, Index samples, const Load& load, Tensor<T>& gradient_out) {
     const detail::MicroBatches blocks(samples, samples_per_block_);
@@ -74,7 +74,7 @@ class BatchGradient {
     return (*this)(theta, x.shape()[0], load, gradient_out);
   }
 
-  /// Bytes that the object holds.
+  /// Bytes held by the object.
   std::size_t reserved_bytes() const {
     std::size_t bytes = 0;
     for (const Worker& worker : workers_) {
@@ -86,9 +86,9 @@ class BatchGradient {
   }
 
  private:
-  /// Partial sums are kept for groups of blocks, as many as threads may share, and not for each block, to bound their
-  /// memory: 16, or for a long theta as many as fit in 32 MB, but four at least. The count must not depend on the
-  /// number of threads.
+  /// Partial sums are kept for groups of blocks rather than for each block, to bound their memory. There are as many
+  /// groups as threads may share: 16, or for a long theta as many as fit in 32 MB, but at least four. Their number must
+  /// not depend on the number of threads.
   static Index most_groups(Index weights) {
     constexpr Index bytes = Index{32} << 20;
     return std::clamp<Index>(bytes / (weights * static_cast<Index>(sizeof(T))), 4, 16);
@@ -106,11 +106,11 @@ class BatchGradient {
   static void check_samples(Range wanted, const Worker& worker) {
     for (const Tensor<T>& tensor : worker.data) {
       if (tensor.shape()[0] == wanted.size()) continue;
-      throw ShapeError("BatchGradient: ", wanted.size(), " samples were to be loaded, got ", tensor.shape());
+      throw ShapeError("BatchGradient: load must give ", wanted.size(), " samples, got ", tensor.shape());
     }
   }
 
-  /// The sums of loss and gradient over the blocks of each group of this rank's, of all groups.
+  /// Sums loss and gradient over the blocks of each of this rank's groups; `groups` counts those of all ranks.
   template <class Load>
   void accumulate(const Tensor<T>& theta, const detail::MicroBatches& blocks, Index groups, Range own,
                   const Load& load) {
@@ -131,7 +131,7 @@ class BatchGradient {
     });
   }
 
-  /// Adds the groups' gradients, or losses, in their order; the first of all is written.
+  /// Adds the groups' gradients, or losses, in order; the very first is written instead.
   void add_groups(bool gradients, bool first, Range range, std::span<T> sum) {
     team_.for_each_range(range.size(), [&](Range some) {
       for (std::size_t g = 0; g < groups_.size(); ++g) {

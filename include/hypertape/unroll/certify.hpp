@@ -11,32 +11,33 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// What a hypergradient and an independent computation of its derivative along one direction have in common.
+/// The comparison of a hypergradient with an independent computation of the derivative along one direction.
 struct Certificate {
-  double tangent = 0;        ///< of L along the direction, pushed forward through training
+  double tangent = 0;        ///< derivative of L along the direction, pushed forward through training
   double inner_product = 0;  ///< of the direction and the hypergradient
-  double difference = 0;     ///< |tangent - inner_product| / root of the number of tensors: see `certify`
-  double seconds = 0;        ///< that the tangent took
-  std::size_t bytes = 0;     ///< that it held
+  double difference = 0;     ///< |tangent - inner_product| / square root of the number of tensors: see `certify`
+  double seconds = 0;        ///< time the tangent took
+  std::size_t bytes = 0;     ///< memory the tangent took
 };
 
-/// How near an estimate of a hypergradient, say of a truncated window, of first order or implicit, is to the full one.
+/// How far an estimate of a hypergradient, such as a truncated, first-order or implicit one, is from the full one.
 struct EstimateError {
-  double cosine = 0;      ///< of the angle between the two, over all tensors that both have
+  double cosine = 0;      ///< of the angle between them, over all tensors that both have
   double norm_error = 0;  ///< |estimate - full| / |full|
 };
 
-/// Certifies a hypergradient of this loop, however it was computed, for the price of about a gradient and a tangent of
-/// it in each step. A random direction of all tensors that `h` has derivatives for is pushed forward through training
-/// (`ForwardUnroll`). In a tensor whose derivative is a, it is (a / |a| + N(0, 1) / 4) / |a|, so that the two numbers
-/// are sums of one term near 1 for each tensor, whatever their scales: a right hypergradient gives a `difference` of
-/// the size of rounding errors through the loop, one that is wrong in a tensor about its relative error there. In a
-/// tensor where `h` is 0, the direction is N(0, 1): a derivative that is wrongly 0 shows by its size.
+/// Certifies a hypergradient of this loop, however it was computed, at about the cost of a gradient and a tangent of it
+/// in each step. A random direction over all tensors for which `h` has derivatives is pushed forward through training
+/// (`ForwardUnroll`). In a tensor with derivative a, the direction is (a / |a| + N(0, 1) / 4) / |a|. The two numbers
+/// compared are then sums of one term near 1 per tensor, whatever the tensors' scales. For a correct hypergradient,
+/// `difference` is of the size of rounding errors through the loop; if one tensor is wrong, it is about the relative
+/// error there. In a tensor where `h` is 0, the direction is N(0, 1), so a derivative that is wrongly 0 shows by its
+/// size.
 ///
 ///     const auto h = hypergradient(loop, inner_loss, outer_loss);
 ///     certify(loop, inner_loss, outer_loss, h).difference      // 1e-12, say
 ///
-/// @throws as `ForwardUnroll`.
+/// @throws what `ForwardUnroll` throws.
 template <class T>
 Certificate certify(const InnerLoop<T>& loop, const std::type_identity_t<InnerLoss<T>>& inner_loss,
                     std::type_identity_t<OuterLoss<T>> outer_loss, const Hypergradient<T>& h, std::uint64_t seed = 1,
@@ -65,8 +66,8 @@ Certificate certify(const InnerLoop<T>& loop, const std::type_identity_t<InnerLo
   return result;
 }
 
-/// Compares an estimate with the full hypergradient, over the tensors that both have. @throws ShapeError if one has
-/// another shape in each.
+/// Compares an estimate with the full hypergradient, over the tensors that both have. @throws ShapeError if the shapes
+/// of a tensor differ.
 template <class T>
 EstimateError compare(const Hypergradient<T>& estimate, const Hypergradient<T>& full) {
   double product = 0, estimate_square = 0, full_square = 0, difference_square = 0;

@@ -13,17 +13,18 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// How far each part of a hypergradient is from central differences through the whole loop: the Euclidean norm of the
-/// difference divided by the larger of the two norms, NaN if anything compared was NaN.
+/// The error of each part of a hypergradient against central differences through the whole loop: the Euclidean norm of
+/// the difference divided by the larger of the two norms, NaN if anything compared was NaN.
 struct HypergradientCheck {
-  /// Of one kind of input, the data of all steps together: "initial weights", "x", "hyperparameters", ...
+  /// The error for one kind of input, over the data of all steps together: "initial weights", "x", "hyperparameters",
+  /// ...
   struct Part {
     std::string name;  ///< as in messages
     double error = 0;  ///< relative
   };
-  std::vector<Part> parts;  ///< of the inputs that the loop has, in the order of `for_each_input`
+  std::vector<Part> parts;  ///< for the inputs that the loop has, in the order of `for_each_input`
 
-  /// The error of this part. @throws ArgumentError, which lists the names, if there is no such.
+  /// The error of this part. @throws ArgumentError, listing the names, if there is no such part.
   double operator[](std::string_view name) const {
     const auto found = std::ranges::find(parts, name, &Part::name);
     if (found != parts.end()) return found->error;
@@ -31,21 +32,21 @@ struct HypergradientCheck {
     for (const Part& part : parts) names += (names.empty() ? "" : ", ") + part.name;
     throw ArgumentError("HypergradientCheck: no part ", name, " among ", names);
   }
-  /// Whether no part is farther off; false for NaN as well.
+  /// Whether every error is within the tolerance; false for NaN as well.
   bool within(double tolerance) const {
     return std::ranges::all_of(parts, [&](const Part& part) { return part.error <= tolerance; });
   }
 };
 
-/// Checks the hypergradient of this loop, inner and outer loss (as for `hypergradient`), say with operations or an
-/// update rule of your own in them. Takes two training runs for each number that the loop is given, so the problem
-/// should be small; a step of cbrt(epsilon) leaves a relative error near 1e-8 where the losses are smooth. The options
-/// choose how the derivatives are taken, say which second derivative; every part is compared, whatever they ask for.
+/// Checks the hypergradient of this loop with these losses (as for `hypergradient`), for example when they use your own
+/// operations or update rule. It takes two training runs per number given to the loop, so the problem should be small.
+/// A step of cbrt(epsilon) leaves a relative error near 1e-8 where the losses are smooth. The options choose how
+/// derivatives are computed, such as the kind of second derivative; every part is compared, whatever they select.
 ///
 ///     check_hypergradient(loop, inner_loss, outer_loss).within(1e-6)
 ///
-/// @throws ArgumentError if the options have a window or leave out the Hessian, whose derivatives differ from those
-/// through the whole loop; as Unroll.
+/// @throws ArgumentError if the options have a window or are first-order, since those derivatives differ from the ones
+/// through the whole loop; otherwise what Unroll throws.
 template <class T>
 HypergradientCheck check_hypergradient(InnerLoop<T> loop, std::type_identity_t<InnerLoss<T>> inner_loss,
                                        std::type_identity_t<OuterLoss<T>> outer_loss, UnrollOptions options = {}) {
@@ -81,7 +82,7 @@ HypergradientCheck check_hypergradient(InnerLoop<T> loop, std::type_identity_t<I
           if (&values == &loop.rule.coefficients) {
             const optim::Coefficient& c = coefficients[static_cast<std::size_t>(i)];
             difference.add(derivative[i], detail::difference_within(value, c.least, c.end, loss));
-          } else if (has_bound(values) && value > 0) {  // a mean of squares, of any scale
+          } else if (has_bound(values) && value > 0) {  // a mean of squares of any scale
             difference.add(derivative[i], detail::central_difference(value, value * detail::difference_step(0.), loss));
           } else {
             difference.add(derivative[i], detail::difference_within(value, -infinity, infinity, loss));

@@ -12,18 +12,18 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// What the sweeps do next. They have a stack of checkpoints, a stack of records, and the trajectory: the points that
-/// these records lead through, one more than there are records. Its last point is the current one. A point is theta_t
-/// with the state of the update rule.
+/// The next action of the sweeps. They have a stack of checkpoints, a stack of records, and the trajectory, which holds
+/// the points before and after the recorded steps, one more than there are records. Its last point is the current one.
+/// A point is theta_t with the state of the update rule.
 struct ScheduleAction {
-  /// Of an action at step t.
+  /// The kind of an action at step t.
   enum class Kind : unsigned char {
-    advance,  ///< step t is taken from the current point, whose place the next takes; nothing is recorded
-    save,     ///< the current point, which is before step t, is pushed on the stack of checkpoints
-    restore,  ///< the newest checkpoint, which is before step t, becomes the current point, and stays on the stack
-    drop,     ///< the newest checkpoint, which is before step t, leaves the stack
-    record,   ///< step t is taken and its record pushed on the stack of records; the trajectory grows by a point
-    reverse,  ///< step t, whose record is the newest, is differentiated; record and last point leave
+    advance,  ///< takes step t from the current point, which the new point replaces; nothing is recorded
+    save,     ///< pushes the current point, which is before step t, on the stack of checkpoints
+    restore,  ///< makes the newest checkpoint, which is before step t, the current point; it stays on the stack
+    drop,     ///< pops the newest checkpoint, which is before step t
+    record,   ///< takes step t and pushes its record; the trajectory grows by a point
+    reverse,  ///< differentiates step t, whose record is the newest; pops the record and the last point
   };
   Kind kind;   ///< what to do
   Index step;  ///< t
@@ -31,9 +31,9 @@ struct ScheduleAction {
   friend bool operator==(const ScheduleAction&, const ScheduleAction&) = default;
 };
 
-/// What is kept of T inner steps between the forward and the backward sweep. All schedules lead to the same bits, for a
-/// step that is taken again does the same arithmetic; they differ in memory and in extra gradients, the steps that are
-/// taken without a record (each is recorded once besides). With n = ceil(T / k) segments of `every(k)` and the r of
+/// What is kept of T inner steps between the forward and the backward sweep. All schedules give the same bits, since
+/// repeating a step repeats its arithmetic. They differ in memory and in extra gradients: steps taken without a record,
+/// in addition to the one recording of each step. With n = ceil(T / k) segments for `every(k)`, and r as in
 /// `binomial(c)`:
 ///
 ///     schedule     extra gradients        checkpoints     records   points of the trajectory
@@ -45,43 +45,44 @@ struct ScheduleAction {
 /// where T counts the steps that derivatives go through.
 class Schedule {
  public:
-  /// Each step is recorded in the forward sweep: fastest; memory grows with T records.
+  /// Records each step in the forward sweep: fastest; memory grows with T records.
   static Schedule store_all() { return {Kind::store_all, 0}; }
 
-  /// The point before each step is kept, and one record: memory grows with T points. It is every(1).
+  /// Keeps the point before each step, and one record at a time: memory grows with T points. Same as every(1).
   static Schedule recompute() { return {Kind::recompute, 0}; }
 
-  /// A checkpoint at every k-th step; 0: the square root of T, rounded. The last segment is recorded in the forward
-  /// sweep, each earlier one from its checkpoint when the backward sweep comes to it. @throws ArgumentError if k < 0.
+  /// Keeps a checkpoint at every k-th step; k = 0 means the rounded square root of T. The last segment is recorded in
+  /// the forward sweep, each earlier one from its checkpoint when the backward sweep reaches it. @throws ArgumentError
+  /// if k < 0.
   static Schedule every(Index k = 0) {
-    if (k < 0) throw ArgumentError("Schedule::every: the interval must be positive, or 0 for a root, got ", k);
+    if (k < 0) throw ArgumentError("Schedule::every: the interval must be positive, or 0 for sqrt(T), got ", k);
     return {Kind::every, k};
   }
 
-  /// The fewest extra gradients of all schedules that hold one record at a time and at most c checkpoints, the first
-  /// point being one of them (Griewank and Walther, "Algorithm 799: revolve", ACM Transactions on Mathematical Software
-  /// 26(1), 2000). With beta(s, r) = (s + r)! / (s! r!), up to T = beta(c, r) steps are taken at most r times each
-  /// besides their record; for beta(c, r-1) < T <= beta(c, r) that makes r T - beta(c+1, r-1) extra gradients. Memory
-  /// does not grow with T: c = 10 and r = 5 do for 3,003 steps. @throws ArgumentError if c < 1.
+  /// Needs the fewest extra gradients of all schedules with one record at a time and at most c checkpoints, including
+  /// the first point (Griewank and Walther, "Algorithm 799: revolve", ACM Transactions on Mathematical Software 26(1),
+  /// 2000). Let beta(s, r) = (s + r)! / (s! r!). For up to T = beta(c, r) steps, each step is taken at most r times in
+  /// addition to its recording; beta(c, r-1) < T <= beta(c, r) steps need r T - beta(c+1, r-1) extra gradients. Memory
+  /// does not grow with T: c = 10 and r = 5 are enough for 3,003 steps. @throws ArgumentError if c < 1.
   static Schedule binomial(Index checkpoints) {
     if (checkpoints < 1) throw ArgumentError("Schedule::binomial: needs at least one checkpoint, got ", checkpoints);
     return {Kind::binomial, checkpoints};
   }
 
-  /// Whichever of the others has the fewest extra gradients in so much memory: see `fitted`. @throws ArgumentError if
-  /// there is none.
+  /// Chooses, from the other schedules, the one with the fewest extra gradients that fits this memory: see `fitted`.
+  /// @throws ArgumentError for a budget of 0 bytes.
   static Schedule memory_budget(std::size_t bytes) {
     if (bytes == 0) throw ArgumentError("Schedule::memory_budget: needs at least one byte");
     return {Kind::memory_budget, 0, bytes};
   }
 
-  /// The budget for each of so many that share it; any other schedule as it is. @throws ArgumentError if there is not a
-  /// byte for each.
+  /// The schedule for each of several sharers of this one: a budget is divided among them, any other schedule is
+  /// unchanged. @throws ArgumentError if there is less than one byte for each.
   Schedule shared_by(int sharers) const {
     return is_concrete() ? *this : memory_budget(bytes_ / static_cast<std::size_t>(sharers));
   }
 
-  /// Calls that of five functions that is for its kind: store_all(), recompute(), every(k), binomial(c),
+  /// Calls the function for this kind of schedule: store_all(), recompute(), every(k), binomial(c) or
   /// memory_budget(bytes).
   template <class StoreAll, class Recompute, class Every, class Binomial, class Budget>
   auto visit(const StoreAll& store_all, const Recompute& recompute, const Every& every, const Binomial& binomial,
@@ -101,10 +102,10 @@ class Schedule {
     return budget(bytes_);
   }
 
-  /// Whether the actions are known: a budget's are those of the schedule that is fitted to it.
+  /// Whether the actions are known; for a budget, they are those of the schedule that is fitted to it.
   bool is_concrete() const { return kind_ != Kind::memory_budget; }
 
-  /// Steps that are taken without a record. @throws ArgumentError for a budget, as the next two.
+  /// The number of steps taken without a record. @throws ArgumentError for a budget, like the next two functions.
   Index extra_gradients(Index steps) const {
     if (kind_ != Kind::binomial) return checkpoints(steps) * interval(steps);
     if (steps < 2) return 0;
@@ -123,17 +124,17 @@ class Schedule {
   /// The most records that exist at a time; the trajectory has one point more.
   Index records(Index steps) const { return (std::min)(steps, interval(steps)); }
 
-  /// Calls visit(ScheduleAction) for what is to be done with steps [first, end), one after the other; before the first
-  /// is done, the current point is that before step `first`. Steps before `window_begin` are only advanced. Steps
-  /// are reversed from the last to `window_begin`, and the outer loss belongs right before the first of them.
-  /// @throws ArgumentError for a budget, or unless first <= window_begin <= end.
+  /// Calls visit(ScheduleAction) for all actions on steps [first, end), in order. Initially the current point is the
+  /// one before step `first`. Steps before `window_begin` are only advanced. Steps are reversed from the last down to
+  /// `window_begin`; the outer loss belongs right before the first reversal. @throws ArgumentError for a budget, or
+  /// unless first <= window_begin <= end.
   template <class Visit>
   void for_each_action(Index first, Index window_begin, Index end, const Visit& visit) const {
     std::vector<Index> saved;
     for_each_action(first, window_begin, end, saved, visit);
   }
 
-  /// The same, with the caller's memory for the steps before which checkpoints were saved.
+  /// The same, with memory from the caller for the steps of the saved checkpoints.
   template <class Visit>
   void for_each_action(Index first, Index window_begin, Index end, std::vector<Index>& saved,
                        const Visit& visit) const {
@@ -149,24 +150,26 @@ class Schedule {
     }
   }
 
-  /// The same as a list, of 16 bytes an action, whose memory is reused.
+  /// The same as a list, at 16 bytes per action; reuses the list's memory.
   void plan(Index first, Index window_begin, Index end, std::vector<ScheduleAction>& actions) const {
     actions.clear();
     for_each_action(first, window_begin, end, [&](ScheduleAction action) { actions.push_back(action); });
   }
 
-  /// The schedule with the fewest extra gradients among those for which predict(schedule) bytes are within the budget,
-  /// where derivatives go through so many steps; a concrete schedule is returned as it is. The prediction is to grow
-  /// with the points and with the records that exist at a time. It is called about root of T + 2 log2(T) times at most:
+  /// Among the schedules for which predict(schedule) bytes are within the budget, the one with the fewest extra
+  /// gradients when derivatives go through `steps` steps. A concrete schedule is returned unchanged. The prediction
+  /// must grow with the numbers of points and of records that exist at a time. It is called at most about sqrt(T) + 2
+  /// log2(T) times:
   ///
-  /// - n segments have the least memory, and the fewest extra gradients, with k = ceil(T / n).
-  /// - Up to n = root of T, one segment more makes them shorter: a checkpoint more, but a record and a point of the
-  ///   trajectory less, or several. So bisection finds the smallest n that fits.
-  /// - Intervals below root of T trade records for points. They are tried, those with the fewest extra gradients first.
-  /// - `binomial` takes at least as many as any of these, and the fewer the more checkpoints it has: bisection again.
+  /// - n segments take the least memory, and the fewest extra gradients, with k = ceil(T / n).
+  /// - Up to n = sqrt(T), one more segment shortens all: it adds a checkpoint but saves at least one record and one
+  ///   point of the trajectory. So bisection finds the smallest n that fits.
+  /// - Intervals below sqrt(T) trade records for points. They are tried in order of their extra gradients.
+  /// - `binomial` needs at least as many extra gradients as any of these, and fewer with more checkpoints: bisection
+  ///   again.
   ///
-  /// What is returned does fit, whatever the prediction. @throws ArgumentError if nothing fits, with the budget, the
-  /// least that would do and the schedule that needs it.
+  /// The returned schedule fits even if the prediction does not grow as required. @throws ArgumentError if nothing
+  /// fits, with the budget, the smallest sufficient one and the schedule that needs it.
   template <class Predict>
   Schedule fitted(Index steps, const Predict& predict) const {
     if (is_concrete()) return *this;
@@ -202,7 +205,7 @@ class Schedule {
   /// Whether kind and number agree.
   friend bool operator==(const Schedule&, const Schedule&) = default;
 
-  /// As in "store all", "every 7", "binomial, 5 checkpoints", "a budget of 64 MB".
+  /// Writes the schedule as text: "store all", "every 7", "binomial, 5 checkpoints", "a budget of 64 MB".
   friend std::ostream& operator<<(std::ostream& stream, const Schedule& schedule) {
     switch (schedule.kind_) {
       case Kind::store_all:
@@ -225,7 +228,7 @@ class Schedule {
 
   Schedule(Kind kind, Index number, std::size_t bytes = 0) : kind_(kind), number_(number), bytes_(bytes) {}
 
-  /// The steps of a segment: those recorded one after the other.
+  /// The number of steps in a segment, whose steps are recorded one after another.
   Index interval(Index steps) const {
     const Index longest = std::max<Index>(1, steps);
     switch (kind_) {
@@ -262,8 +265,8 @@ class Schedule {
     }
   }
 
-  /// Steps [at, end) are still to be reversed from their checkpoint: the next goes where both parts are cheapest, the
-  /// steps behind it are reversed first, those before it after them. A single step needs no checkpoint.
+  /// Steps [at, end) remain to be reversed from their checkpoint. The next checkpoint goes where both parts together
+  /// are cheapest; the steps behind it are reversed first. A single step needs no checkpoint.
   template <class Visit>
   void visit_binomial(Index at, Index end, std::vector<Index>& saved, const Visit& visit) const {
     saved.clear();
@@ -293,7 +296,7 @@ class Schedule {
     }
   }
 
-  /// The r with beta(c, r-1) < l <= beta(c, r), for l >= 2 steps and c < l.
+  /// Finds r with beta(c, r-1) < l <= beta(c, r), for l >= 2 steps and c < l.
   struct Repetition {
     Index r = 0, beta = 1, beta_before = 0;  // beta(c, r) and beta(c, r-1)
     Repetition(Index l, Index c) {
@@ -305,9 +308,10 @@ class Schedule {
     }
   };
 
-  /// From the checkpoint at the start of l >= 2 steps to the next, with c checkpoints left, that one included. The m
-  /// steps between are reversed by c checkpoints, r - 1 times each, and the others by c - 1, r times each, whenever
-  /// beta(c, r-2) <= m <= beta(c, r-1) and beta(c-1, r-1) <= l - m <= beta(c-1, r): the largest such m.
+  /// The distance from the checkpoint at the start of l >= 2 steps to the next, with c checkpoints left including that
+  /// one. The first m steps are reversed with c checkpoints, r - 1 times each, and the others with c - 1, r times each,
+  /// whenever beta(c, r-2) <= m <= beta(c, r-1) and beta(c-1, r-1) <= l - m <= beta(c-1, r). Returns the largest such
+  /// m.
   static Index steps_to_next(Index l, Index available) {
     const Index c = (std::min)(available, l - 1);
     const Repetition repeated(l, c);

@@ -14,38 +14,39 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// With respect to which inputs `ForwardUnroll` takes the hypergradient: one tangent for each number, so few of them.
+/// The inputs with respect to which `ForwardUnroll` differentiates. Each number takes one tangent, so choose few.
 struct ForwardOptions {
   bool hyperparameters = true;       ///< phi, H tangents
-  bool coefficients = true;          ///< of the rule, C tangents
-  bool learning_rates = false;       ///< T tangents; along one direction for all steps, `tangents` takes one
+  bool coefficients = true;          ///< the rule's, C tangents
+  bool learning_rates = false;       ///< T tangents; `tangents` takes one direction over all steps for one tangent
   std::vector<Index> outer_steps{};  ///< as UnrollOptions::outer_steps
 };
 
-/// Derivatives through an unrolled training run, forward (Franceschi, Donini, Frasconi and Pontil 2017): with a tangent
-/// s_dot of s_t = (theta_t, slots), x_dot of x and so on,
+/// Derivatives through an unrolled training run in forward mode (Franceschi, Donini, Frasconi and Pontil 2017). With
+/// tangents s_dot of s_t = (theta_t, slots), x_dot of x and so on:
 ///
 ///     g_dot   = (dg_t/dtheta) theta_dot + (dg_t/dx) x_dot + (dg_t/dphi) phi_dot + ...
 ///     s_dot   = rule's tangent(s_t, s_{t+1}, g_t; s_dot, g_dot, eta_dot, coefficients_dot)
 ///     L_dot   = <dL/dtheta_T, theta_dot>
 ///
-/// A tangent takes a gradient and a tangent of it in each step, and memory that does not depend on T. For few inputs
-/// and many steps; `Unroll` takes the derivatives with respect to any number of inputs in one sweep back. It does not
-/// use a loss's own derivatives, nor anything of Unroll's backward sweep, of which it is a check (`certify`).
+/// A tangent costs a gradient and a tangent of it in each step, and memory that does not depend on T. Use it for few
+/// inputs and many steps; `Unroll` takes derivatives with respect to any number of inputs in one backward sweep. It
+/// uses nothing of Unroll's backward sweep, nor a loss's own derivatives, so it can check both (`certify`).
 ///
-/// Threads share out the tangents; each goes through the training run by itself, so that inner and outer loss are
-/// called from several threads at once. Keep the object: it reuses its memory.
+/// Threads share the tangents. Each thread goes through the training run itself, so inner and outer loss are called
+/// from several threads at once. Keep the object: it reuses its memory.
 template <class T>
 class ForwardUnroll {
  public:
-  /// One worker for each thread of the team.
+  /// Makes one worker for each thread of the team.
   explicit ForwardUnroll(const InnerLoss<T>& inner_loss, ForwardOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(std::move(options)), team_(std::move(team)), inner_loss_(inner_loss) {
     for (int w = 0; w < team_.size(); ++w) workers_.emplace_back(inner_loss_);
   }
 
-  /// The hypergradient with respect to the inputs that the options name; all others are absent. The result stays valid
-  /// until the next call. @throws ArgumentError if there are no such inputs; else as Unroll.
+  /// The hypergradient with respect to the inputs that the options select; all others are absent. The result stays
+  /// valid until the next call. @throws ArgumentError if the loop has none of these inputs; otherwise what Unroll
+  /// throws.
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     std::vector<InnerLoop<T>> directions;
     static_cast<InnerLoop<T>&>(result_) = InnerLoop<T>();
@@ -81,14 +82,14 @@ class ForwardUnroll {
     return result_;
   }
 
-  /// The derivatives of L along these directions of all that training is given, tensors that are absent being zero:
-  /// the inner products of the directions with the hypergradient. @throws ArgumentError if there is no direction,
-  /// ShapeError for one whose tensors have not the shapes of the loop's; as Unroll.
+  /// The derivatives of L along these directions in the space of all training inputs, that is, their inner products
+  /// with the hypergradient; absent tensors count as zero. @throws ArgumentError if there is no direction, ShapeError
+  /// if a direction's tensors do not have the shapes of the loop's; otherwise what Unroll throws.
   std::vector<T> tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions, OuterLoss<T> outer_loss) {
     loop.validate();
     inner_loss_.require_fit(loop);
     detail::require_outer_steps(options_.outer_steps, loop.range());
-    if (directions.empty()) throw ArgumentError("ForwardUnroll: needs a direction");
+    if (directions.empty()) throw ArgumentError("ForwardUnroll: needs at least one direction");
     for (const InnerLoop<T>& direction : directions) detail::require_direction(loop, direction);
     std::vector<T> slopes(directions.size());
     const auto count = static_cast<Index>(directions.size());
@@ -103,10 +104,10 @@ class ForwardUnroll {
     return slopes;
   }
 
-  /// L, theta_T and the rest of what the last call found, but for derivatives that it did not ask for.
+  /// L, theta_T and the other results of the last call, except derivatives that it did not compute.
   const Hypergradient<T>& result() const { return result_; }
 
-  /// Bytes that it holds.
+  /// Bytes held by the object.
   std::size_t reserved_bytes() const {
     std::size_t bytes = detail::reserved_bytes(result_);
     for (const Worker& worker : workers_) bytes += worker.reserved_bytes();
@@ -114,7 +115,7 @@ class ForwardUnroll {
   }
 
  private:
-  /// One run, with some of the tangents.
+  /// Runs the training once, with some of the tangents.
   class Worker {
    public:
     explicit Worker(const InnerLoss<T>& inner_loss)
@@ -176,7 +177,7 @@ class ForwardUnroll {
       }
     }
 
-    /// Takes step t with all tangents, and returns its loss.
+    /// Takes step t with all tangents and returns its loss.
     T step(const InnerLoop<T>& loop, Index t, std::span<const InnerLoop<T>> directions, optim::UpdateRule<T>& rule) {
       const std::size_t s = loop.data_of(t);
       data_.resize(loop.tensors_of_step());
@@ -231,16 +232,16 @@ class ForwardUnroll {
     }
 
     detail::LossDerivatives<T> derivatives_;
-    bool takes_phi_;  // the inner loss
+    bool takes_phi_;  // whether the inner loss does
     optim::WeightGroups groups_;
     optim::Iterate<T> now_, next_;             // s_t, s_{t+1}
     std::vector<optim::Iterate<T>> tangents_;  // of s_t, one for each direction
     Tensor<T> gradient_, gradient_tangent_;    // g_t and its tangent
     Tensor<T> outer_gradient_, zero_phi_;
     InnerLoop<T> given_gradient_;
-    std::vector<Tensor<T>> data_;  // of the step
+    std::vector<Tensor<T>> data_;  // the current step's
     std::vector<const Tensor<T>*> along_;
-    std::vector<T> rates_, coefficients_;  // tangents of
+    std::vector<T> rates_, coefficients_;  // tangents of the rates and coefficients
   };
 
   ForwardOptions options_;

@@ -13,18 +13,17 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// How derivatives at a stationary point are taken.
+/// How to compute derivatives at a stationary point.
 struct ImplicitOptions {
-  WantedData differentiate{};                 ///< with respect to which data of the steps derivatives are taken
-  LinearSolver solver = ConjugateGradient{};  ///< of H q = v
+  WantedData differentiate{};                 ///< the data of the steps to differentiate with respect to
+  LinearSolver solver = ConjugateGradient{};  ///< for H q = v
 
-  /// Added to the Hessian's diagonal. Answers are then those of an inner loss with damping / 2 |theta - theta*|^2 on
-  /// top, which makes a Hessian that is singular or not quite positive one that can be solved with. 0: none.
+  /// Added to the Hessian's diagonal; 0 adds nothing. The results are then those for an inner loss plus damping / 2
+  /// |theta - theta*|^2. This makes a singular or slightly indefinite Hessian usable.
   double damping = 0;
 
-  /// The largest relative gradient |g| / |H theta| that passes for a stationary point: for a quadratic inner loss, the
-  /// relative residual of the equations that its minimum solves. Infinity takes any point, and is needed where theta*
-  /// is 0.
+  /// The largest relative gradient |g| / |H theta| accepted as stationary. For a quadratic inner loss, it is the
+  /// relative residual of the equations for its minimum. Infinity accepts any point, and is needed where theta* is 0.
   double stationarity = 0.05;
 
   SecondDerivative second_derivative = SecondDerivative::forward_over_reverse;  ///< of the inner loss
@@ -33,26 +32,26 @@ struct ImplicitOptions {
 
 /// Derivatives at a stationary point of the inner loss, by the implicit function theorem (Bengio 2000; Pedregosa 2016;
 /// Lorraine, Vicol and Duvenaud 2020; docs/hypergradient.md). The inner objective is the mean over the data of all S
-/// steps; the step that an inner loss may take is s:
+/// steps; an inner loss that takes a step number gets s:
 ///
 ///     F(theta, phi)  =  1 / S sum over s of l(theta, x_s, y_s, ..., phi, s),      g = grad_theta F
 ///
-/// (training that gets there takes one step with all the data, or learning rates that fall: steps on data of their own
-/// at constant rates circle about it). Where g(theta*) = 0, theta* is a function of all that F is given, with H d
-/// theta* = - dg, H = the Hessian of F + damping I. With v = dL/d theta* and q from H q = v,
+/// (To get there, train with one step on all the data, or with falling learning rates: steps on different data at
+/// constant rates circle around the minimum.) Where g(theta*) = 0, theta* is a function of the inputs of F, with H d
+/// theta* = - dg, where H = the Hessian of F + damping I. With v = dL/d theta* and q from H q = v,
 ///
 ///     d phi  =  dL/d phi at a fixed theta  -  d/dphi <q, g>             and the same for x_s, y_s and extra
 ///
-/// It needs no trajectory, and one record of g, which serves all products with H. What theta* does not depend on has no
-/// implicit derivative: theta_0, learning rates, the rule's coefficients and slots. They are absent in the result, not
-/// zero: a scalar NaN stands in the place of a tensor, there are no coefficients and no slots. `derivative` refuses
-/// them; `Unroll` has them. The same goes for hyperparameters that the rule takes and the inner loss does not.
+/// No trajectory is needed, and one record of g serves all products with H. Inputs that theta* does not depend on have
+/// no implicit derivative: theta_0, learning rates, the rule's coefficients and slots. In the result they are absent
+/// rather than zero: a scalar NaN takes the place of a tensor, and there are no coefficients and no slots. `derivative`
+/// refuses them; `Unroll` computes them. The same holds for hyperparameters that only the rule takes.
 ///
-/// Blocks, threads and what is said of the inner loss are as for `Unroll`. Keep the object: it reuses its memory.
+/// Blocks, threads and the requirements on the inner loss are as for `Unroll`. Keep the object: it reuses its memory.
 template <class T>
 class Implicit {
  public:
-  /// @throws ArgumentError for a number that is out of range.
+  /// Prepares for this inner loss. @throws ArgumentError for an option out of range.
   explicit Implicit(InnerLoss<T> inner_loss, ImplicitOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(options),
         team_(team),
@@ -67,8 +66,8 @@ class Implicit {
     std::visit([&](const auto& solver) { detail::validate(solver, options_.damping); }, options_.solver);
   }
 
-  /// Trains as the loop says, and differentiates the outer loss at theta_T, which must be stationary. The result stays
-  /// valid until the next call. @throws as `Unroll::train` and `at`.
+  /// Trains as the loop says and differentiates the outer loss at theta_T, which must be stationary. The result stays
+  /// valid until the next call. @throws what `Unroll::train` and `at` throw.
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     result_.theta_T = unroll_.train(loop);
     result_.inner_losses = unroll_.inner_losses();
@@ -76,11 +75,10 @@ class Implicit {
     return differentiate(loop, outer_loss);
   }
 
-  /// The same at a stationary point theta (P) that was found in some other way; of the loop, only what the inner loss
-  /// is given counts, and for `FixedPoint` the rule and the last learning rates. @throws ShapeError or ArgumentError if
-  /// loop, theta or outer loss do not fit; DivergenceError if theta or a value is not finite, if theta is not
-  /// stationary, if the curvature is found to be negative, if the solver diverges or leaves a residual above its
-  /// tolerance.
+  /// Differentiates at a stationary point theta (P) found in some other way. It uses only the loop's inputs of the
+  /// inner loss and, for `FixedPoint`, the rule and the last learning rates. @throws ShapeError or ArgumentError if
+  /// loop, theta or outer loss do not fit; DivergenceError if theta or a value is not finite, theta is not stationary,
+  /// negative curvature is found, the solver diverges, or its residual stays above the tolerance.
   const Hypergradient<T>& at(const InnerLoop<T>& loop, const Tensor<T>& theta, OuterLoss<T> outer_loss) {
     loop.validate();
     blocks_.inner_loss().require_fit(loop);
@@ -95,11 +93,11 @@ class Implicit {
     return differentiate(loop, outer_loss);
   }
 
-  /// Of the last call, also of one that was refused: |H q - v| / |v|.
+  /// |H q - v| / |v| for the last call, even if that call failed.
   double residual() const { return system_.residual; }
-  /// Iterations that the solver took: terms of a Neumann series, columns of a Nystrom method.
+  /// Iterations of the solver: terms of a Neumann series, or columns of a Nystrom method.
   Index iterations() const { return system_.iterations; }
-  /// Products with H so far, including the one of the stationarity test.
+  /// Products with H in the last call, including the one for the stationarity test.
   Index products() const { return products_; }
   /// |g| at the point.
   double gradient_norm() const { return gradient_norm_; }
@@ -107,8 +105,8 @@ class Implicit {
   double relative_gradient() const { return relative_gradient_; }
 
   /// The last call's derivative with respect to a tensor of its loop: `derivative(loop, loop.x[0])`. @throws
-  /// ArgumentError for one that has no implicit derivative, such as the learning rates, or none that was wanted, or is
-  /// none of the loop's.
+  /// ArgumentError if it has no implicit derivative, such as the learning rates, if its derivative was not requested,
+  /// or if it is not one of the loop's tensors.
   const Tensor<T>& derivative(const InnerLoop<T>& loop, const Tensor<T>& input) const {
     const Tensor<T>* found = nullptr;
     for_each_input(
@@ -125,10 +123,10 @@ class Implicit {
                               "; Unroll has it, through the steps of training");
         },
         loop);
-    throw ArgumentError("implicit: this tensor of shape ", input.shape(), " is none that the loop has");
+    throw ArgumentError("implicit: this tensor of shape ", input.shape(), " is not one of the loop's");
   }
 
-  /// Bytes that records, vectors and results hold.
+  /// Bytes held by records, vectors and results.
   std::size_t reserved_bytes() const {
     std::size_t bytes = unroll_.reserved_bytes() + blocks_.reserved_bytes() + detail::reserved_bytes(result_) +
                         gradient_.reserved_bytes() + system_.reserved_bytes();
@@ -145,7 +143,7 @@ class Implicit {
     return out;
   }
 
-  /// The equations above, at result_.theta_T.
+  /// Evaluates the equations above at result_.theta_T.
   const Hypergradient<T>& differentiate(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     start(loop);
     team_.session([&] {
@@ -183,13 +181,13 @@ class Implicit {
     };
   }
 
-  /// An absent derivative: who takes it for one does not go on with a zero.
+  /// Makes a derivative absent: NaN, so that nobody mistakes it for zero.
   static void remove(Tensor<T>& tensor) {
     tensor.resize(Shape{});
     tensor.fill(std::numeric_limits<T>::quiet_NaN());
   }
 
-  /// Records the gradient of each step's loss, and takes the mean.
+  /// Records the gradient of each step's loss and computes their mean.
   void record(const InnerLoop<T>& loop) {
     detail::zero_like(loop.theta0, gradient_);
     for (Index s = 0; s < loop.steps(); ++s) {
@@ -225,11 +223,11 @@ class Implicit {
     relative_gradient_ = gradient_norm_ > 0 ? gradient_norm_ / scale : 0;
     if (relative_gradient_ <= options_.stationarity) return;
     throw DivergenceError("implicit: the point is not stationary: the gradient has norm ", gradient_norm_, ", ",
-                          relative_gradient_, " of |H theta|, where ImplicitOptions::stationarity takes ",
+                          relative_gradient_, " of |H theta|, where ImplicitOptions::stationarity allows ",
                           options_.stationarity, "; train longer");
   }
 
-  /// v = the outer loss's gradient / its norm, which is returned.
+  /// Sets v to the outer loss's gradient divided by its norm, and returns the norm.
   T take_outer_gradient(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     Tensor<T>& v = system_.v;
     result_.outer_loss =
@@ -259,7 +257,7 @@ class Implicit {
   WorkerTeam team_;
   Unroll<T> unroll_;                            // trains
   detail::StepBlocks<T> blocks_;                // recorded at theta*
-  std::unique_ptr<optim::UpdateRule<T>> rule_;  // of the fixed-point iteration, as its groups
+  std::unique_ptr<optim::UpdateRule<T>> rule_;  // of the fixed-point iteration; so are the groups
   optim::WeightGroups groups_;
   Tensor<T> gradient_;              // g
   detail::LinearSystem<T> system_;  // H q = v
@@ -269,7 +267,7 @@ class Implicit {
   Hypergradient<T> result_;
 };
 
-/// The hypergradient of one inner loop at the stationary point to which it trains: see Implicit.
+/// The hypergradient of one inner loop at the stationary point to which it trains; see Implicit.
 ///
 ///     auto h = implicit_hypergradient(loop, inner_loss, outer_loss, {.solver = ConjugateGradient{.tolerance = 1e-8}});
 template <class T>

@@ -21,46 +21,46 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// H q = v for |v| = 1, where H is symmetric and known by its products with vectors: what a solver is given, and where
-/// it leaves what it finds.
+/// H q = v for |v| = 1, where H is symmetric and given by its products with vectors: the inputs and results of a
+/// solver.
 template <class T>
 struct LinearSystem {
-  Tensor<T> v;         ///< (P)
-  double damping = 0;  ///< what H has on its diagonal beside the Hessian
-  std::function<void(const Tensor<T>& vector, Tensor<T>& product)> multiply;  ///< product (P) = H vector, another one
-  /// Makes step k of the training rule, of weights q with this gradient.
+  Tensor<T> v;                                                                ///< (P)
+  double damping = 0;                                                         ///< added to the Hessian's diagonal in H
+  std::function<void(const Tensor<T>& vector, Tensor<T>& product)> multiply;  ///< product (P) = H vector, not the same
+  /// Takes step k of the training rule, for weights q with this gradient.
   std::function<void(optim::Iterate<T>& q, const Tensor<T>& gradient, Index k)> train;
 
   Tensor<T> q;                    ///< (P)
   Index iterations = 0;           ///< or terms, or columns
-  double residual = 1;            ///< |v - H q|, the last that was known
-  optim::Iterate<T> iterate;      ///< a solver's own, as what follows; kept for its memory
-  std::deque<Tensor<T>> vectors;  ///< growth moves none
+  double residual = 1;            ///< |v - H q|, as last measured
+  optim::Iterate<T> iterate;      ///< for the solver's own use, like the vectors; kept to reuse its memory
+  std::deque<Tensor<T>> vectors;  ///< a deque, whose growth moves no vector
 
-  /// Vector i of a solver's own, (P); stays where it is.
+  /// The solver's own vector i, (P); it keeps its address.
   Tensor<T>& vector(std::size_t i) {
     if (vectors.size() <= i) vectors.resize(i + 1);
     vectors[i].resize(v.shape());
     return vectors[i];
   }
-  /// Bytes that the vectors hold.
+  /// Bytes held by the vectors.
   std::size_t reserved_bytes() const {
     std::size_t bytes = v.reserved_bytes() + q.reserved_bytes() + iterate.reserved_bytes();
     for (const Tensor<T>& vector : vectors) bytes += vector.reserved_bytes();
     return bytes;
   }
-  /// Writes r = v - H q, and its norm to `residual`. @throws DivergenceError if that is not finite.
+  /// Writes r = v - H q, and its norm to `residual`. @throws DivergenceError if the norm is not finite.
   void measure(Tensor<T>& r) {
     multiply(q, r);
     for (Index i = 0; i < r.size(); ++i) r[i] = v[i] - r[i];
     set_residual(kernels::norm(r.size(), r.data()));
   }
-  /// @throws DivergenceError if it is not finite.
+  /// Sets the residual. @throws DivergenceError if it is not finite.
   void set_residual(T norm) {
     residual = static_cast<double>(norm);
     if (!std::isfinite(residual)) {
       throw DivergenceError("implicit: the residual is not finite after ", iterations, " iterations; ",
-                            "the Hessian has products that are not, or the iteration diverges");
+                            "products with the Hessian are not finite, or the iteration diverges");
     }
   }
 };
@@ -76,9 +76,9 @@ T dot_of(const Tensor<T>& a, const Tensor<T>& b) {
   return kernels::dot(a.size(), a.data(), b.data());
 }
 
-/// Improves q by rounds until the residual is within the tolerance: round(r) adds a correction for the residual r, and
-/// returns when it thinks so, or `most` iterations are done. Rounding parts what a round thinks from the residual that
-/// is measured after it; a round that does not halve it is the last.
+/// Improves q in rounds until the residual is within the tolerance. round(r) adds a correction for the residual r, and
+/// returns when its own estimate of the residual is small enough or after `most` iterations. Rounding makes that
+/// estimate drift from the residual measured afterward; the first round that does not halve the residual is the last.
 template <class T, class Round>
 void refine(LinearSystem<T>& system, double tolerance, Index most, const Round& round) {
   Tensor<T>& r = system.vector(0);
@@ -92,13 +92,13 @@ void refine(LinearSystem<T>& system, double tolerance, Index most, const Round& 
 
 }  // namespace detail
 
-/// Conjugate gradients (Hestenes and Stiefel 1952), for H that is positive definite. With r_0 = p_0 = v,
+/// Conjugate gradients (Hestenes and Stiefel 1952), for positive definite H. With r_0 = p_0 = v,
 ///
 ///     alpha = <r, r> / <p, H p>,    q += alpha p,    r' = r - alpha H p,    p = r' + <r', r'> / <r, r> p
 ///
-/// The fastest of the solvers as a rule: after k iterations, the error in the norm of H has fallen to 2 ((sqrt(c) - 1)
-/// / (sqrt(c) + 1))^k at most, c the condition number of H. Costs a product an iteration, and one or two to measure the
-/// residual. @throws DivergenceError where <p, H p> <= 0: the point is no minimum.
+/// It is usually the fastest solver: after k iterations, the error in the norm of H is at most 2 ((sqrt(c) - 1) /
+/// (sqrt(c) + 1))^k times the initial one, where c is the condition number of H. It costs one product per iteration,
+/// plus one or two to measure the residual. @throws DivergenceError where <p, H p> <= 0: the point is not a minimum.
 struct ConjugateGradient {
   double tolerance = 1e-5;      ///< of |H q - v| / |v|
   Index max_iterations = 1000;  ///< at most
@@ -108,48 +108,50 @@ struct ConjugateGradient {
 ///
 ///     q = step * sum over j < terms of (I - step H)^j v
 ///
-/// which converges where step times every eigenvalue of H is between 0 and 2. Few terms are a cheap estimate that takes
-/// the directions of little curvature for flat ones: give it the tolerance that this leaves. What the next term would
-/// be is the residual, so a term costs a product, and all of them one more. @throws DivergenceError if terms grow.
+/// It converges if step times every eigenvalue of H is between 0 and 2. Few terms give a cheap estimate that
+/// underestimates q in directions of little curvature; set the tolerance to the residual this leaves. The residual is
+/// the next term without its factor `step`, so each term costs one product, plus one in all. @throws DivergenceError if
+/// terms grow.
 struct NeumannSeries {
-  double step = 0;          ///< must be given: a little less than 2 / the largest eigenvalue, or the learning rate
+  double step = 0;          ///< required: slightly below 2 / the largest eigenvalue, or the learning rate
   double tolerance = 1e-5;  ///< of |H q - v| / |v|
   Index max_terms = 10000;  ///< at most
 };
 
-/// Fixed-point iteration by the training rule's own map (Christianson 1994; Grazzi, Franceschi, Pontil and Salzo 2020).
-/// The loop's rule, with its coefficients, its last step's learning rates and groups of weights, trains q on the
+/// Fixed-point iteration of the training rule's own map (Christianson 1994; Grazzi, Franceschi, Pontil and Salzo 2020).
+/// The loop's rule, with its coefficients, groups of weights and the learning rates of the last step, trains q on the
 /// quadratic <q, H q> / 2 - <v, q>:
 ///
 ///     q_{k+1}, slots = rule(q_k, slots, H q_k - v, eta)
 ///
-/// For plain descent, q_{k+1} = q_k - eta (H q_k - v): these are the sums of the Neumann series with the step eta. But
-/// no step has to be chosen, groups of weights have their own, and a momentum makes it as much faster as it makes
-/// training: it converges where training does, at training's rate. Rules whose steps do not shrink with the gradient
-/// (Adam), or which decay weights, do not get to a small residual. Costs a product an iteration, and one more. @throws
+/// For plain descent, q_{k+1} = q_k - eta (H q_k - v), which gives the partial sums of the Neumann series with step
+/// eta. But no step needs to be chosen, groups of weights keep their own learning rates, and momentum helps as much as
+/// in training: it converges where training does, at the same rate. Rules whose steps do not shrink with the gradient
+/// (Adam), or that decay weights, do not reach a small residual. It costs one product per iteration, plus one. @throws
 /// DivergenceError if it diverges.
 struct FixedPoint {
   double tolerance = 1e-5;       ///< of |H q - v| / |v|
   Index max_iterations = 10000;  ///< at most
 };
 
-/// The Nystrom method (Hataya and Yamada 2023). The Hessian is taken for one of low rank that agrees with it in `rank`
-/// columns K drawn at random, and inverted with the damping rho by Woodbury's identity:
+/// The Nystrom method (Hataya and Yamada 2023). The Hessian is approximated by a low-rank matrix that agrees with it in
+/// `rank` randomly drawn columns K, and inverted with the damping rho by Woodbury's identity:
 ///
 ///     Hessian ~ B B^T,    B B^T = C M^+ C^T,    C the columns K, M = their rows K
 ///     q = (v - B (rho I + B^T B)^-1 B^T v) / rho
 ///
-/// B is grown column by column, as a Cholesky factor; columns that those before span are left out. Costs `rank` + 1
-/// products, whatever v and the condition, and memory for `rank` vectors. It does not iterate: where the rest, Hessian
-/// - B B^T, is not small beside rho, the residual is large, and the call is refused. Needs a positive damping. @throws
-/// DivergenceError if M has a pivot of -rho or less: the point is no minimum.
+/// B is built column by column, as a Cholesky factor; columns in the span of earlier ones are skipped. It costs one
+/// product per column and one more, whatever v and the condition number, and memory for `rank` vectors. It does not
+/// iterate: if the remainder, Hessian - B B^T, is not small compared with rho, the residual is large and the call
+/// fails. It needs a positive damping. @throws DivergenceError if M has a pivot of -rho or less: the point is not a
+/// minimum.
 struct Nystrom {
   Index rank = 10;          ///< columns, at most P
-  std::uint64_t seed = 0;   ///< of the draw
+  std::uint64_t seed = 0;   ///< for the random draw
   double tolerance = 0.01;  ///< of |H q - v| / |v|
 };
 
-/// How H q = v is solved: each takes the Hessian by its products with vectors.
+/// How to solve H q = v; every solver accesses the Hessian only by its products with vectors.
 using LinearSolver = std::variant<ConjugateGradient, NeumannSeries, FixedPoint, Nystrom>;
 
 namespace detail {
@@ -159,7 +161,7 @@ inline void require_tolerance(const char* solver, double tolerance, Index most) 
   if (most < 1) throw ArgumentError(solver, ": needs at least one iteration, got ", most);
 }
 
-/// @throws ArgumentError for a number that is out of range, as those below.
+/// Checks the solver's options. @throws ArgumentError for a number out of range, like the overloads below.
 inline void validate(const ConjugateGradient& solver, double) {
   require_tolerance("ConjugateGradient", solver.tolerance, solver.max_iterations);
 }
@@ -178,10 +180,10 @@ inline void validate(const Nystrom& solver, double damping) {
 [[noreturn]] inline void refuse_curvature(const char* solver, double curvature, Index iterations, double residual) {
   throw DivergenceError("implicit: ", solver, " met the curvature ", curvature, " of the inner loss after ", iterations,
                         " iterations, at a relative residual of ", residual,
-                        "; the point is no minimum: train longer, or raise the damping by more than ", -curvature);
+                        "; the point is not a minimum: train longer, or raise the damping by more than ", -curvature);
 }
 
-/// Solves the system, as well as the solver's limits allow. @throws DivergenceError where it cannot go on.
+/// Solves the system as well as the solver's limits allow. @throws DivergenceError if it cannot continue.
 template <class T>
 void solve(const ConjugateGradient& solver, LinearSystem<T>& system) {
   Tensor<T>&p = system.vector(1), &product = system.vector(2);
@@ -210,7 +212,7 @@ void solve(const ConjugateGradient& solver, LinearSystem<T>& system) {
 
 template <class T>
 void solve(const NeumannSeries& solver, LinearSystem<T>& system) {
-  // Each term multiplies by a matrix of norm 1 at most, unless the series diverges.
+  // Unless the series diverges, each term is the previous one times a matrix of norm at most 1.
   const double most_growth = 1 + std::sqrt(static_cast<double>(std::numeric_limits<T>::epsilon()));
   const T step = static_cast<T>(solver.step);
   Tensor<T>& product = system.vector(1);
@@ -227,7 +229,7 @@ void solve(const NeumannSeries& solver, LinearSystem<T>& system) {
         throw DivergenceError(
             "implicit: the Neumann series diverges: the relative residual grows from ", before, " to ", system.residual,
             " at term ", system.iterations, "; its step ", solver.step,
-            " must be below 2 / the largest eigenvalue of the Hessian, which must have no negative one");
+            " must be below 2 / the largest eigenvalue of the Hessian, and no eigenvalue may be negative");
       }
       if (system.residual <= solver.tolerance) return;
     }
@@ -236,7 +238,7 @@ void solve(const NeumannSeries& solver, LinearSystem<T>& system) {
 
 template <class T>
 void solve(const FixedPoint& solver, LinearSystem<T>& system) {
-  constexpr double most = 1e6;  // a momentum lets it grow at first
+  constexpr double most = 1e6;  // momentum lets the residual grow at first
   Tensor<T>& gradient = system.vector(0);
   optim::Iterate<T>& iterate = system.iterate;
   zero_like(system.v, iterate.theta);
@@ -248,7 +250,7 @@ void solve(const FixedPoint& solver, LinearSystem<T>& system) {
     if (!(system.residual <= most)) {
       throw DivergenceError("implicit: the fixed-point iteration diverges, to a relative residual of ", system.residual,
                             " after ", system.iterations,
-                            " iterations; training by these learning rates does not converge at this point, take ",
+                            " iterations; training by these learning rates does not converge at this point; use ",
                             "smaller ones for the last step, or another solver");
     }
     for (T& value : gradient.values()) value = -value;
@@ -266,8 +268,8 @@ void solve(const Nystrom& solver, LinearSystem<T>& system) {
   Tensor<T>& unit = system.vector(0);
   unit.fill(T(0));
   const std::vector<Index> order = Random(solver.seed).permutation(weights);
-  std::size_t columns = 0;  // of B, vectors 1, 2, ...
-  T largest = 0;            // of the diagonal's elements so far
+  std::size_t columns = 0;  // of B: vectors 1, 2, ...
+  T largest = 0;            // of the diagonal elements so far
   for (; system.iterations < solver.rank; ++system.iterations) {
     const Index k = order[static_cast<std::size_t>(system.iterations)];
     Tensor<T>& column = system.vector(columns + 1);
@@ -282,7 +284,7 @@ void solve(const Nystrom& solver, LinearSystem<T>& system) {
     if (pivot <= -damping) {
       refuse_curvature("the Nystrom method", static_cast<double>(pivot + damping), system.iterations, system.residual);
     }
-    // Below this, the column is one that those before span, and rounding.
+    // Below this, the column lies in the span of the earlier ones, up to rounding.
     if (pivot <= static_cast<T>(10 * (columns + 1)) * std::numeric_limits<T>::epsilon() * largest) continue;
     const T scale = 1 / std::sqrt(pivot);
     for (T& value : column.values()) value *= scale;
@@ -306,9 +308,9 @@ void solve(const Nystrom& solver, LinearSystem<T>& system) {
   system.measure(system.vector(0));
 }
 
-/// What to do about a residual that is above the tolerance.
-inline const char* advice(const ConjugateGradient&) { return "allow more iterations, or add a damping"; }
-inline const char* advice(const NeumannSeries&) { return "allow more terms, take a larger step, or add a damping"; }
+/// What to do about a residual above the tolerance.
+inline const char* advice(const ConjugateGradient&) { return "allow more iterations, or add damping"; }
+inline const char* advice(const NeumannSeries&) { return "allow more terms, take a larger step, or add damping"; }
 inline const char* advice(const FixedPoint&) { return "allow more iterations, or take another solver"; }
 inline const char* advice(const Nystrom&) { return "raise the rank or the damping, or take another solver"; }
 

@@ -12,14 +12,15 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// All that a training run of T = steps x epochs steps is given, t from 0 to T - 1 and s = t mod steps:
+/// All inputs of a training run of T = steps x epochs steps, for t from 0 to T - 1 and s = t mod steps:
 ///
 ///     g_t     = grad_theta l(theta_t, x_s, y_s)
 ///     s_{t+1} = rule(s_t, g_t, eta_t),                s_t = (theta_t, slots),
 ///
-/// for plain descent theta_{t+1} = theta_t - eta_t g_t. The inner loss l may take more: `inner_loss.hpp`.
+/// for plain descent theta_{t+1} = theta_t - eta_t g_t. The inner loss l may take more inputs: see inner_loss.hpp.
 ///
-/// Tensors that are absent are scalars or missing from their vectors; which there are, `for_each` alone knows.
+/// An absent tensor is a scalar, or is missing from its vector. Only `for_each_input` and `for_each_data` know which
+/// inputs there are.
 template <class T>
 struct InnerLoop {
   Tensor<T> theta0;          ///< (P)
@@ -28,29 +29,30 @@ struct InnerLoop {
 
   /// (epochs, steps), row-major: eta_t is element t. With groups of weights (epochs, steps, groups).
   Tensor<T> learning_rates;
-  optim::Rule<T> rule{};  ///< with its coefficients, such as a momentum; plain gradient descent at first
+  optim::Rule<T> rule{};  ///< with its coefficients, such as a momentum; by default plain gradient descent
 
-  /// phi (H): what else the inner loss and the rule may take, the same in every step, say one L2 penalty for each group
-  /// of weights; a scalar, as it is at first, for nothing.
+  /// phi (H): further inputs of the inner loss and the rule, the same in every step, such as one L2 penalty for each
+  /// group of weights; a scalar, the default, means none.
   Tensor<T> hyperparameters{};
 
-  /// More tensors for each step: extra[i][s]. One whose shape is a `Shape::batch` has a sample for each of x, say its
-  /// weight, and is cut with x where steps are cut into blocks of samples; any other is given whole to each block.
+  /// More tensors for each step: extra[i][s]. A tensor whose shape is a `Shape::batch` has one entry per sample of x,
+  /// such as its weight, and is cut along with x if steps are cut into blocks of samples. Any other is passed whole to
+  /// each block.
   std::vector<std::vector<Tensor<T>>> extra{};
-  optim::State<T> state0{};     ///< what the rule remembers of steps before; nothing, as it is at first, is a new start
-  std::vector<Index> groups{};  ///< sizes of the groups of weights, one after the other; none: one group
-  Index first_step = 0;         ///< steps before this one are not taken: theta0 is what they left
-  Index max_steps = 0;          ///< steps that are taken at most; 0: all from the first on
+  optim::State<T> state0{};     ///< the rule's state from earlier steps; empty, the default, for a new start
+  std::vector<Index> groups{};  ///< sizes of the groups of weights, in the order of theta; empty means one group
+  Index first_step = 0;         ///< earlier steps are not taken: theta0 is their result
+  Index max_steps = 0;          ///< the most steps to take; 0 means all from the first on
 
-  /// Steps of one epoch.
+  /// The number of steps in one epoch.
   Index steps() const { return learning_rates.shape()[1]; }
   /// T = steps x epochs.
   Index length() const { return learning_rates.shape()[0] * learning_rates.shape()[1]; }
-  /// The steps that are taken: all T, from `first_step` on, `max_steps` at most unless that is 0.
+  /// The steps to take: all T from `first_step` on, or at most `max_steps` of them unless that is 0.
   Range range() const { return {first_step, max_steps == 0 ? length() : first_step + max_steps}; }
-  /// s, whose data step t trains on.
+  /// s, the number of the data that step t trains on.
   std::size_t data_of(Index t) const { return static_cast<std::size_t>(t % steps()); }
-  /// eta_t of each group.
+  /// eta_t for each group.
   std::span<const T> rates(Index t) const {
     const auto count = static_cast<std::size_t>(learning_rates.size() / length());
     return learning_rates.values().subspan(static_cast<std::size_t>(t) * count, count);
@@ -58,22 +60,22 @@ struct InnerLoop {
   /// Whether there are hyperparameters.
   bool has_hyperparameters() const { return hyperparameters.shape().rank() > 0; }
 
-  /// How many tensors the data of a step is.
+  /// The number of data tensors of a step.
   std::size_t tensors_of_step() const { return (x.empty() ? 0U : 1U) + (y.empty() ? 0U : 1U) + extra.size(); }
-  /// N of step s; 1 if none of its data is a batch.
+  /// The number N of samples in the data of step s; 1 if none of it is a batch.
   Index samples_of(std::size_t s) const;
 
-  /// @throws ShapeError if the parts do not fit one another, ArgumentError if a number is out of range.
+  /// Checks the inputs. @throws ShapeError if they do not fit together, ArgumentError if a number is out of range.
   void validate() const;
 };
 
-/// What a tensor of an `InnerLoop` is, for messages: "x of step 3".
+/// The name of a tensor of an `InnerLoop` in messages: "x of step 3".
 struct InputName {
   const char* what;       ///< "initial weights", "x", ...
-  Index step = -1;        ///< whose data it is; -1: of the whole run
-  std::size_t place = 0;  ///< among several of the kind, such as slots
+  Index step = -1;        ///< the step whose data it is, or -1 for inputs of the whole run
+  std::size_t place = 0;  ///< its number among several of a kind, such as slots
 
-  /// Writes it.
+  /// Writes the name.
   friend std::ostream& operator<<(std::ostream& out, const InputName& name) {
     out << name.what;
     if (name.place > 0) out << ' ' << name.place;
@@ -83,8 +85,8 @@ struct InputName {
 };
 
 /// Calls f(name, tensor of the first loop, tensor of the second, ...) for each tensor that every loop has. Means over
-/// tasks, checks, forecasts, updates, tangents and files are written on this, and name no input: a new one is a member
-/// above and a line here.
+/// tasks, checks, forecasts, updates, tangents and files all use this function and name no input themselves: a new
+/// input needs only a member above and a line here.
 template <class F, class... Loop>
 void for_each_input(const F& f, Loop&... loops) {
   const auto one = [&](const InputName& name, auto&... tensors) {
@@ -106,8 +108,8 @@ void for_each_input(const F& f, Loop&... loops) {
   }
 }
 
-/// Calls f(whether it is cut into blocks of samples, tensor of the loop, pointer to the same of each other loop, null
-/// where that has none) for the data of step s.
+/// Calls f(cut, tensor of the loop, pointers to the same tensor of each other loop) for the data of step s. `cut` says
+/// whether the tensor is cut into blocks of samples; a pointer is null if that loop does not have the tensor.
 template <class F, class Loop, class... Others>
 void for_each_data(std::size_t s, const F& f, Loop& loop, Others&... others) {
   const auto one = [&](bool batches, auto& tensors, auto*... same) {
@@ -122,24 +124,24 @@ void for_each_data(std::size_t s, const F& f, Loop& loop, Others&... others) {
   }
 }
 
-/// Which derivatives are wanted with respect to the data of steps; those with respect to all else are always taken.
+/// The step data to differentiate with respect to; derivatives with respect to all other inputs are always taken.
 struct WantedData {
   bool x = true;       ///< the samples
   bool y = false;      ///< the labels
-  bool extra = false;  ///< all further tensors
+  bool extra = false;  ///< all other tensors
 };
 
 namespace detail {
 
-/// Makes the tensor zero, of this one's shape.
+/// Makes the tensor zero, with the shape of `like`.
 template <class T>
 void zero_like(const Tensor<T>& like, Tensor<T>& tensor) {
   tensor.resize(like.shape());
   tensor.fill(T(0));
 }
 
-/// Gives `out` the data and hyperparameters of the loop, as far as they are wanted, all of them zero: a place for
-/// derivatives with respect to all that the inner loss is given.
+/// Gives `out` the wanted data and the hyperparameters of the loop, all zero: room for the derivatives with respect to
+/// the inputs of the inner loss.
 template <class T>
 void zero_loss_inputs_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>& out) {
   const auto zero_steps = [&](bool wants, const std::vector<Tensor<T>>& like, std::vector<Tensor<T>>& tensors) {
@@ -153,8 +155,8 @@ void zero_loss_inputs_like(const InnerLoop<T>& loop, const WantedData& wanted, I
   zero_like(loop.hyperparameters, out.hyperparameters);
 }
 
-/// Makes `out` a loop of the same inputs, as far as they are wanted, all of them zero: a place for derivatives. Slots
-/// are always among them.
+/// Makes `out` a loop with the same inputs, as far as they are wanted, all zero: room for derivatives. Slots are always
+/// included.
 template <class T>
 void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>& out) {
   zero_loss_inputs_like(loop, wanted, out);
@@ -169,8 +171,8 @@ void zeros_like(const InnerLoop<T>& loop, const WantedData& wanted, InnerLoop<T>
   out.max_steps = loop.max_steps;
 }
 
-/// The sum over all inputs that both have of the products of their elements: of a direction and a hypergradient, the
-/// derivative along it.
+/// The inner product over all inputs that both have. For a direction and a hypergradient, it is the derivative along
+/// the direction.
 template <class T>
 double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
   double sum = 0;
@@ -181,8 +183,8 @@ double inner_product(const InnerLoop<T>& a, const InnerLoop<T>& b) {
   return sum;
 }
 
-/// @throws ShapeError, which names it, if a tensor of the direction differs in shape from the loop's, or if the
-/// direction has data for other steps.
+/// Requires the direction to fit the loop. @throws ShapeError, naming the tensor, if its shape differs from the loop's,
+/// or if the direction has data for other steps.
 template <class T>
 void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) {
   std::size_t present = 0, common = 0;
@@ -193,7 +195,7 @@ void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) 
     throw ShapeError("direction: ", name, " is ", tensor.shape(), ", in the loop ", of_loop.shape());
   };
   for_each_input(compare_shapes, loop, direction);
-  if (loop.state0.slot.empty()) {  // its rule's slots are zero, and inputs all the same
+  if (loop.state0.slot.empty()) {  // the rule's slots are zero, but still inputs
     for (std::size_t i = 0; i < (std::min)(direction.state0.slot.size(), loop.rule->slot_count()); ++i) {
       compare_shapes({"initial slot", -1, i + 1}, loop.theta0, direction.state0.slot[i]);
     }
@@ -210,7 +212,7 @@ void require_direction(const InnerLoop<T>& loop, const InnerLoop<T>& direction) 
                    "; the data of a direction is that of all steps, or missing");
 }
 
-/// s_0: the loop's initial weights, and its slots, which are zero if it has none.
+/// Sets s_0 to the loop's initial weights and slots; slots are zero if it has none.
 template <class T>
 void set_first_iterate(const InnerLoop<T>& loop, optim::Iterate<T>& first) {
   first.theta = loop.theta0;
@@ -225,7 +227,7 @@ void set_first_iterate(const InnerLoop<T>& loop, optim::Iterate<T>& first) {
   }
 }
 
-/// What step t of the loop gives its rule.
+/// The inputs that step t of the loop passes to its rule.
 template <class T>
 optim::StepInputs<T> step_inputs(const InnerLoop<T>& loop, const optim::WeightGroups& groups, Index t,
                                  const optim::Iterate<T>& from, const Tensor<T>& gradient) {
@@ -238,7 +240,7 @@ optim::StepInputs<T> step_inputs(const InnerLoop<T>& loop, const optim::WeightGr
           loop.state0.steps + t - loop.first_step};
 }
 
-/// Bytes that the tensors of a loop hold.
+/// Bytes held by the tensors of a loop.
 template <class T>
 std::size_t input_bytes(const InnerLoop<T>& loop) {
   std::size_t bytes = 0;

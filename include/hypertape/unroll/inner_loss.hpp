@@ -14,19 +14,19 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// A callable that records a scalar from these.
+/// A callable that takes these arguments and records a scalar.
 template <class Loss, class T, class... Arguments>
 concept RecordsLoss = requires(const Loss& loss, Arguments... arguments) {
   { loss(arguments...) } -> std::convertible_to<Var<T>>;
 };
 
-/// Which of the forms of an inner loss a callable has.
+/// Determines which of the forms of an inner loss a callable has.
 template <class Loss, class T>
 class InnerLossForm {
   using V = Var<T>;
   using Data = std::span<const Var<T>>;
 
-  /// Asked only if need be: to ask a generic lambda is to compile it for these arguments.
+  /// Asks only if necessary: asking a generic lambda means compiling it for these arguments.
   template <bool Ask, class... Arguments>
   static consteval bool takes() {
     if constexpr (Ask) return RecordsLoss<Loss, T, Arguments...>;
@@ -48,11 +48,12 @@ class InnerLossForm {
   static constexpr bool without_phi = pair || pair_step || span || span_step;
   static_assert(with_phi || without_phi,
                 "an inner loss takes Vars of the scalar type T and returns one: loss(theta, x, y), or "
-                "loss(theta, std::span<const Var<T>> data), with a Var phi behind the data or without, and with the "
-                "Index of the step behind all or without");
+                "loss(theta, std::span<const Var<T>> data), optionally followed by a Var phi, and by the "
+                "Index of the step");
 
-  /// Records the loss at step t; phi is absent where there are no hyperparameters. @throws ArgumentError if there are
-  /// hyperparameters and the loss takes none, or the other way around, or if the data is not the two that it takes.
+  /// Records the loss at step t; phi is empty if there are no hyperparameters. @throws ArgumentError if there are
+  /// hyperparameters but the loss takes none, or vice versa, or if the loss takes x and y but the data is not two
+  /// tensors.
   static V call(const Loss& loss, V theta, Data data, V phi, Index t) {
     if constexpr (with_phi) {
       if (phi) return call_with_phi(loss, theta, data, phi, t);
@@ -95,21 +96,21 @@ class InnerLossForm {
 
 }  // namespace detail
 
-/// An inner loss as a value: any callable that records a scalar from Vars, the mean over the samples of one step. It is
-/// called with its data as Vars x and y, or as a span of any number of them; with hyperparameters phi behind the data
-/// or without; and with the number t of its step as the last argument or without:
+/// An inner loss as a value: any callable that records a scalar from Vars, the mean over the samples of one step. It
+/// takes its data either as Vars x and y or as a span of any number of Vars; then optionally the hyperparameters phi;
+/// and optionally, as the last argument, the number t of its step:
 ///
 ///     loss(theta, x, y)                        loss(theta, std::span<const Var<T>> data)
 ///     loss(theta, x, y, phi)                   loss(theta, data, phi)
 ///     loss(theta, x, y, t)                     loss(theta, data, t)
 ///     loss(theta, x, y, phi, t)                loss(theta, data, phi, t)
 ///
-/// A generic lambda takes anything: its fourth argument is phi if it can be a Var, and then it takes no step. Other
-/// signatures do not compile. A copy holds a copy of the callable.
+/// If the fourth argument of a generic lambda can be a Var, it is phi, and the lambda gets no step. Other signatures do
+/// not compile. A copy holds a copy of the callable.
 template <class T>
 class InnerLoss {
  public:
-  /// Of any callable of these forms.
+  /// From a callable of one of these forms.
   template <detail::DiffersFrom<InnerLoss> Loss>
   InnerLoss(Loss loss)  // NOLINT(google-explicit-constructor)
       : with_phi_(detail::InnerLossForm<Loss, T>::with_phi), without_phi_(detail::InnerLossForm<Loss, T>::without_phi) {
@@ -118,16 +119,17 @@ class InnerLoss {
     };
   }
 
-  /// Records the loss at step t; phi is absent where there are no hyperparameters. @throws ArgumentError if there are
-  /// hyperparameters and the loss takes none, or the other way around, or if the data is not the two that it takes.
+  /// Records the loss at step t; phi is empty if there are no hyperparameters. @throws ArgumentError if there are
+  /// hyperparameters but the loss takes none, or vice versa, or if the loss takes x and y but the data is not two
+  /// tensors.
   Var<T> operator()(Var<T> theta, std::span<const Var<T>> data, Var<T> phi, Index t) const {
     return record_(theta, data, phi, t);
   }
 
-  /// Whether it can be called with hyperparameters.
+  /// Whether it accepts hyperparameters.
   bool takes_hyperparameters() const { return with_phi_; }
 
-  /// @throws ArgumentError if loop, inner loss and rule do not agree on whether there are hyperparameters.
+  /// Checks that loop, inner loss and rule agree on whether there are hyperparameters. @throws ArgumentError otherwise.
   void require_fit(const InnerLoop<T>& loop) const {
     if (loop.has_hyperparameters() && !with_phi_ && !loop.rule->takes_hyperparameters()) {
       throw ArgumentError("hypergradient: the loop has hyperparameters, but the inner loss takes none");

@@ -21,21 +21,21 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// First and second derivatives of a loss of theta and data, a mean over a block of samples, that records a scalar from
-/// Vars: all that a gradient and a hypergradient ask of it.
+/// First and second derivatives of a loss of theta and data, which records a mean over a block of samples from Vars. A
+/// gradient and a hypergradient need nothing else of the loss.
 ///
-/// `record` pushes, `gradient_vjp` pops: the steps of an inner loop go forward, then back; `hessian_product` serves as
-/// often as it is asked. An object is used by one thread at a time, and reuses its memory.
+/// `record` pushes and `gradient_vjp` pops: the steps of an inner loop go forward, then back. `hessian_product` may be
+/// called any number of times. Only one thread at a time may use an object; it reuses its memory.
 template <class T>
 class LossDerivatives {
  public:
-  /// `name` is what messages call the loss.
+  /// `name` is the loss's name in messages.
   explicit LossDerivatives(InnerLoss<T> loss, SecondDerivative second = SecondDerivative::forward_over_reverse,
                            const char* name = "hypergradient: the inner loss")
       : loss_(std::move(loss)), name_(name), reverse_(second == SecondDerivative::reverse_over_reverse) {}
 
-  /// Returns the loss; writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do not
-  /// fit the loss.
+  /// Returns the loss, and writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do
+  /// not fit the loss.
   T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
     size_blocks(inputs.theta.size());
     const Record record = put_on_tape(inputs, weight);
@@ -45,13 +45,13 @@ class LossDerivatives {
     return value;
   }
 
-  /// The same, and keeps what `gradient_vjp` needs.
+  /// Like `gradient`, but also keeps what `gradient_vjp` needs.
   T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
     size_blocks(inputs.theta.size());
     bring_back(records_.size());
     const TapeSetting<T> scope(tape_, &Tape<T>::keep_apart, true);
     Record record = put_on_tape(inputs, weight);
-    // Forward over reverse needs the gradients with respect to all inputs on the tape; reverse over reverse makes its
+    // Forward over reverse needs the gradients with respect to all inputs on the tape; reverse over reverse records its
     // own.
     push(record, !reverse_, mode, gradient_out);
     record.end = static_cast<NodeId>(tape_.size());
@@ -62,7 +62,7 @@ class LossDerivatives {
   }
 
   /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, and drops
-  /// the record. @throws ArgumentError if there is none.
+  /// the record. @throws ArgumentError if there is no record.
   T gradient_vjp(const T* direction, const LossOutputs<T>& out) {
     require_record();
     bring_back(records_.size() - 1);
@@ -73,8 +73,8 @@ class LossDerivatives {
     return slope;
   }
 
-  /// Writes d/dtheta <direction, weight * d loss / d theta>, summed over all records, to out (P): the product of their
-  /// Hessian and the direction. Keeps the records. @throws ArgumentError if there is none.
+  /// Writes the sum over all records of d/dtheta <direction, weight * d loss / d theta> to out (P): the product of
+  /// their Hessian with the direction. Keeps the records. @throws ArgumentError if there is no record.
   void hessian_product(const T* direction, T* out) {
     require_record();
     const Index weights = inputs_of(records_.front())[0].size();
@@ -88,8 +88,8 @@ class LossDerivatives {
     }
   }
 
-  /// The tangent of the newest record, which stays: writes that of weight * d loss / d theta (P), and returns that of
-  /// the loss. The tangents of the inputs are in their order, theta, the data and phi; null for one that is zero.
+  /// Computes the tangent of the newest record, which it keeps: writes the tangent of weight * d loss / d theta (P) and
+  /// returns that of the loss. `along` has the inputs' tangents in order (theta, the data, phi); null means zero.
   T tangent(std::span<const Tensor<T>* const> along, T* out) {
     bring_back(records_.size() - 1);
     const Record& record = records_.back();
@@ -120,13 +120,13 @@ class LossDerivatives {
     tape_.reset();
   }
 
-  /// Bytes that the object holds, used or not.
+  /// Bytes held by the object, used or not.
   std::size_t reserved_bytes() const {
     return tape_.reserved_bytes() + records_.capacity() * sizeof(Record) + vars_.capacity() * sizeof(Var<T>);
   }
 
-  /// What `reserved_bytes` of a new object would be after these calls, of inputs of these kinds: learned from one
-  /// gradient and one record of each, which is differentiated, of this object, which must be new.
+  /// Predicts `reserved_bytes` of a new object after these calls with inputs of these kinds. It learns from one
+  /// gradient and one differentiated record of each kind, made with this object, which must be new.
   std::size_t predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls, const T* direction,
                               T* gradient_out, const LossOutputs<T>& out) {
     size_blocks(kinds.front().theta.size());
@@ -145,21 +145,21 @@ class LossDerivatives {
  private:
   using NodeId = typename Tape<T>::NodeId;
 
-  /// One recorded loss. Its inputs, theta, the data and, if there are some, phi, lie in vars_ from `begin` on, behind
-  /// them its gradients with respect to these, times the weight, as far as they are wanted.
+  /// One recorded loss. Its inputs (theta, the data and, if any, phi) are in vars_ from `begin` on; behind them are the
+  /// wanted gradients with respect to the inputs, times the weight.
   struct Record {
     typename Tape<T>::Mark before;
     T weight = 0;
     Var<T> loss;
     std::size_t begin = 0, inputs = 0, data = 0;
     std::span<const char> wanted;
-    NodeId end = 0;            // of its nodes
-    bool forgettable = false;  // what it has apart
-    Arena::Mark floor{};       // of what is apart: what lies below belongs to records that cannot be forgotten
+    NodeId end = 0;            // after its last node
+    bool forgettable = false;  // whether its separately stored values can be forgotten
+    Arena::Mark floor{};       // height of separate memory; what lies below belongs to records that cannot be forgotten
   };
 
-  /// What records have apart shares one memory, above what cannot be forgotten. From now on that of record number
-  /// `index` is there, which may be about to be made.
+  /// Separately stored values of all records share one memory, above those that cannot be forgotten. From now on it
+  /// holds the values of record `index`, which may be about to be made.
   void bring_back(std::size_t index) {
     const std::size_t before = std::exchange(present_, index);
     if (before == index && index < records_.size()) return;
@@ -172,7 +172,7 @@ class LossDerivatives {
   Arena::Mark floor() const { return records_.empty() ? Arena::Mark() : records_.back().floor; }
 
   void require_record() const {
-    if (records_.empty()) throw ArgumentError("LossDerivatives: nothing is recorded that could be differentiated");
+    if (records_.empty()) throw ArgumentError("LossDerivatives: there is no record to differentiate");
   }
 
   std::size_t predicted_arena_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls,
@@ -211,7 +211,7 @@ class LossDerivatives {
     return std::span(vars_).subspan(record.begin + record.inputs, record.inputs);
   }
 
-  /// The inputs, and the loss of them.
+  /// Puts the inputs on the tape and records their loss.
   Record put_on_tape(const LossInputs<T>& in, T weight) {
     Record record;
     record.before = tape_.mark();
@@ -234,9 +234,9 @@ class LossDerivatives {
     return record;
   }
 
-  /// All derivatives come from one sweep, recorded behind all else. Forward over reverse: the tangent of d loss / dx
-  /// along the direction is d/dx <direction, d loss / d theta>, because second derivatives commute; and that of the
-  /// loss is the slope.
+  /// Computes all derivatives in one sweep, recorded after everything else. Forward over reverse: the tangent of d loss
+  /// / dx along the direction is d/dx <direction, d loss / d theta>, because second derivatives commute, and the
+  /// tangent of the loss is the slope.
   T differentiate(const Record& record, const T* direction, const LossOutputs<T>& out) {
     const Var<T> theta = inputs_of(record)[0], along = tape_.view(theta.shape(), direction);
     chosen_.clear();
@@ -270,23 +270,24 @@ class LossDerivatives {
     tape_.rewind(record.before);
   }
 
-  /// Before the first record, sets the blocks of the tape's memory: large enough that little is lost at their ends. A
-  /// network's activations are as a rule of the size of its weights.
+  /// Before the first record, sets the block size of the tape's memory, large enough that little is lost at block ends.
+  /// A network's activations are usually about as large as its weights.
   void size_blocks(Index weights) {
     if (std::exchange(sized_, true)) return;
     constexpr std::size_t least = std::size_t{1} << 20, most = std::size_t{1} << 24;
     tape_ = Tape<T>(std::clamp(static_cast<std::size_t>(weights) * sizeof(T), least, most));
   }
 
-  /// Records the gradients, by theta alone or by all that are wanted; of the others only the tangents are ever read.
-  /// That by theta is written where the caller wants it, and costs the tape no memory, unless it is to be added up, or
-  /// is differentiated by its values (reverse over reverse) after the caller has changed them.
+  /// Records the gradients, with respect to theta alone or to all wanted inputs; of the latter only tangents are ever
+  /// read. The gradient with respect to theta is written to the caller's memory and takes none of the tape's, unless it
+  /// must be added to what is there, or its values are differentiated (reverse over reverse) after the caller has
+  /// changed them.
   void push(const Record& record, bool all, kernels::OutputMode mode, T* gradient_out) {
     const Var<T> weight = tape_.full(record.loss.shape(), record.weight);
     const bool in_place = mode == kernels::OutputMode::write && !reverse_;
     chosen_.assign(1, inputs_of(record)[0]);
     destinations_.assign(1, in_place ? gradient_out : nullptr);
-    const auto is_wanted = [&](std::size_t i) {  // of inputs behind theta
+    const auto is_wanted = [&](std::size_t i) {  // for inputs behind theta
       return all && (i > record.data || (!record.wanted.empty() && record.wanted[i - 1] != 0));
     };
     for (std::size_t i = 1; i < record.inputs; ++i) {
@@ -312,12 +313,12 @@ class LossDerivatives {
 
   InnerLoss<T> loss_;
   const char* name_;
-  std::size_t present_ = 0;  // the record whose values apart are in memory
+  std::size_t present_ = 0;  // the record whose separately stored values are in memory
   bool reverse_, sized_ = false;
   Tape<T> tape_;
   std::vector<Record> records_;
-  std::vector<Var<T>> vars_;                        // of the records, and of the loss that is being recorded
-  std::vector<Var<T>> chosen_, outputs_, results_;  // of a sweep, kept for their memory
+  std::vector<Var<T>> vars_;                        // of the records, and of the loss being recorded
+  std::vector<Var<T>> chosen_, outputs_, results_;  // of one sweep, kept to reuse their memory
   std::vector<T*> destinations_;                    // likewise
 };
 

@@ -14,28 +14,28 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Where an outer loss is asked for, and where its derivatives go.
+/// The point at which an outer loss is evaluated, and the destination of its derivatives.
 template <class T>
 struct OuterPoint {
-  Index step;                    ///< t: theta is what t steps made of theta_0
+  Index step;                    ///< t: theta is theta_0 after t steps
   const Tensor<T>& theta;        ///< (P), theta_t
-  const InnerLoop<T>& given;     ///< what training was given
+  const InnerLoop<T>& given;     ///< the inputs of training
   Tensor<T>& theta_gradient;     ///< (P): dL/d theta_t, to be written; NaN until then
-  InnerLoop<T>& given_gradient;  ///< adds the derivatives of L with respect to what training was given that do not go
-                                 ///< through theta, say of a penalty on x; data is missing where nobody wants it
+  InnerLoop<T>& given_gradient;  ///< add the derivatives of L that do not go through theta, as of a penalty on x;
+                                 ///< unwanted data is absent
 };
 
-/// What training was given, as Vars for an outer loss that is written in operations: `given(given.loop.x[0])`.
+/// The inputs of training as Vars, for an outer loss written in operations: `given(given.loop.x[0])`.
 template <class T>
 class GivenVars {
  public:
-  const InnerLoop<T>& loop;  ///< as it is
+  const InnerLoop<T>& loop;  ///< the inputs of training
 
-  /// Of this point, on this tape.
+  /// For this point, on this tape.
   GivenVars(Tape<T>& tape, const OuterPoint<T>& point)
       : loop(point.given), tape_(tape), derivatives_(point.given_gradient) {}
 
-  /// This tensor of the loop, which L may depend on. @throws ArgumentError if it is none of `loop`.
+  /// The Var of a tensor of the loop, on which L may depend. @throws ArgumentError if `loop` does not have this tensor.
   Var<T> operator()(const Tensor<T>& tensor) {
     bool found = false;
     Tensor<T>* derivative = nullptr;
@@ -45,7 +45,7 @@ class GivenVars {
           if (&input == &tensor) derivative = &place;
         },
         loop, derivatives_);
-    if (!found) throw ArgumentError("outer loss: this tensor of shape ", tensor.shape(), " is none that the loop has");
+    if (!found) throw ArgumentError("outer loss: this tensor of shape ", tensor.shape(), " is not one of the loop's");
     const Var<T> var = tape_.view(tensor.shape(), tensor.data());
     if (derivative != nullptr) {
       vars_.push_back(var);
@@ -54,7 +54,7 @@ class GivenVars {
     return var;
   }
 
-  /// Adds the derivatives of the loss with respect to what was asked for, and returns that with respect to theta.
+  /// Adds the derivatives of the loss with respect to the requested inputs, and returns the one with respect to theta.
   Var<T> differentiate(Var<T> loss, Var<T> theta) {
     vars_.push_back(theta);
     std::vector<Var<T>> results(vars_.size());
@@ -74,7 +74,7 @@ class GivenVars {
 
 namespace detail {
 
-/// Records an outer loss of Vars, and writes its derivatives.
+/// Records an outer loss of Vars and writes its derivatives.
 template <class T>
 T record_outer_loss(const OuterPoint<T>& point, const std::function<Var<T>(Var<T>, GivenVars<T>&)>& loss) {
   Tape<T> tape;
@@ -89,7 +89,7 @@ T record_outer_loss(const OuterPoint<T>& point, const std::function<Var<T>(Var<T
   return value.item();
 }
 
-/// Calls an outer loss, in whichever of its forms it is.
+/// Calls an outer loss in any of its forms.
 template <class Loss, class T>
 T call_outer_loss(const Loss& loss, const OuterPoint<T>& point) {
   using V = Var<T>;
@@ -115,22 +115,22 @@ T call_outer_loss(const Loss& loss, const OuterPoint<T>& point) {
 
 }  // namespace detail
 
-/// An outer loss: any callable, of Vars, loss(theta) or loss(theta, given), with the number of steps behind it or
-/// without; or of tensors, loss(theta, gradient_out) or loss(OuterPoint), which write gradients. A generic lambda of
-/// one argument is one of a Var, of two one that writes a gradient. Refers to the callable, which must outlive it: for
-/// arguments of functions alone.
+/// An outer loss: any callable of Vars, loss(theta) or loss(theta, given), optionally followed by the number of steps;
+/// or of tensors, loss(theta, gradient_out) or loss(OuterPoint), which writes gradients. A generic lambda of one
+/// argument gets a Var; one of two arguments must write a gradient. The object refers to the callable, which must
+/// outlive it: use it only for function arguments.
 template <class T>
 class OuterLoss {
  public:
-  /// Of any callable of these forms.
+  /// From a callable of one of these forms.
   template <detail::DiffersFrom<OuterLoss> Loss>
   OuterLoss(const Loss& loss)  // NOLINT(google-explicit-constructor): every callable of these forms is an outer loss
-      : loss_(const_cast<void*>(reinterpret_cast<const void*>(&loss))),  // of a function, too
+      : loss_(const_cast<void*>(reinterpret_cast<const void*>(&loss))),  // also for a function
         call_([](void* callable, const OuterPoint<T>& point) {
           return detail::call_outer_loss<Loss, T>(*reinterpret_cast<Loss*>(callable), point);
         }) {}
 
-  /// The loss; writes its derivatives.
+  /// Returns the loss and writes its derivatives.
   T operator()(const OuterPoint<T>& point) const { return call_(loss_, point); }
 
  private:
@@ -140,7 +140,8 @@ class OuterLoss {
 
 namespace detail {
 
-/// @throws ArgumentError unless steps at which an outer loss is asked for ascend within begin .. end.
+/// Requires the steps at which an outer loss is evaluated to ascend within begin .. end. @throws ArgumentError
+/// otherwise.
 inline void require_outer_steps(const std::vector<Index>& steps, Range range) {
   Index least = range.begin;
   for (const Index t : steps) {
@@ -152,17 +153,17 @@ inline void require_outer_steps(const std::vector<Index>& steps, Range range) {
   }
 }
 
-/// Whether an outer loss is asked for after t steps: at these, or, if there are none, at the end.
+/// Whether an outer loss is evaluated after t steps: at the given steps, or at the end if there are none.
 inline bool is_outer_step(const std::vector<Index>& steps, Index t, Index end) {
   return steps.empty() ? t == end : std::ranges::binary_search(steps, t);
 }
 
-/// The outer loss at a point, checked. @throws ShapeError if a gradient of another shape was written, DivergenceError
-/// if value or gradient are not finite, also where no gradient was written.
+/// Evaluates and checks the outer loss at a point. @throws ShapeError if a gradient of another shape was written,
+/// DivergenceError if value or gradient is not finite, which includes a gradient that was not written.
 template <class T>
 T checked_outer_loss(OuterLoss<T> loss, const OuterPoint<T>& point) {
   point.theta_gradient.resize(point.theta.shape());
-  point.theta_gradient.fill(std::numeric_limits<T>::quiet_NaN());  // what is not written must not be the last call's
+  point.theta_gradient.fill(std::numeric_limits<T>::quiet_NaN());  // not the last call's, if nothing is written
   const T value = loss(point);
   if (!std::isfinite(value)) {
     throw DivergenceError("hypergradient: the outer loss is ", std::isnan(value) ? "NaN" : "infinite", " after ",

@@ -17,22 +17,22 @@ namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
 
-/// The inner loss of each step and its derivatives, on blocks of samples that threads share. What a block contributes
-/// to a vector over theta, first to g_t = grad_theta l, later to a Hessian-vector product, stays in the block until
-/// `add` or `sum` takes it.
+/// The inner loss of each step and its derivatives, on blocks of samples that threads share. A block's contribution to
+/// a vector over theta, first to g_t = grad_theta l and later to a Hessian-vector product, stays in the block until
+/// `add` or `sum` collects it.
 template <class T>
 class StepBlocks {
  public:
-  /// For steps of this loss, of which the options say how they are cut and differentiated.
+  /// For steps of this loss; the options say how they are cut and differentiated.
   StepBlocks(InnerLoss<T> inner_loss, UnrollOptions options, WorkerTeam team)
       : inner_loss_(std::move(inner_loss)), options_(std::move(options)), team_(std::move(team)) {}
 
   const InnerLoss<T>& inner_loss() const { return inner_loss_; }
 
-  /// Takes the data of all steps and drops all records. The loop must stay as it is until the next call. Derivatives
-  /// are with respect to what `derivatives`, of the loop's shapes, has room for; null for none.
+  /// Takes the data of all steps and drops all records. The loop must not change until the next call. Derivatives are
+  /// taken with respect to the inputs for which `derivatives`, with the loop's shapes, has room; null means none.
   void load(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
-    const bool takes_phi = loop.has_hyperparameters() && inner_loss_.takes_hyperparameters();  // or the rule alone
+    const bool takes_phi = loop.has_hyperparameters() && inner_loss_.takes_hyperparameters();  // else the rule alone
     phi_ = takes_phi ? &loop.hyperparameters : nullptr;
     differentiates_phi_ = phi_ != nullptr && derivatives != nullptr;
     wanted_.clear();
@@ -64,8 +64,8 @@ class StepBlocks {
     }
   }
 
-  /// Returns the loss at theta of step t, on the data of step s, and leaves its gradient in the blocks; `keep` records
-  /// it for `gradient_vjp`, until when theta must stay as it is.
+  /// Returns the loss of step t at theta, on the data of step s, and leaves its gradient in the blocks. `keep` records
+  /// it for `gradient_vjp`; theta must not change until then.
   T gradient(const Tensor<T>& theta, std::size_t s, Index t, bool keep) {
     for_each_block(s, [&](Block& block, StepBlock& data) {
       LossDerivatives<T>& derivatives = *block.derivatives;
@@ -79,9 +79,9 @@ class StepBlocks {
     return loss;
   }
 
-  /// For the newest record, which is on the data of step s: returns <direction, g>, adds factor * d/dx <direction, g>
-  /// to the derivative with respect to x_s, the same for all other data and phi, leaves d/dtheta <direction, g> in the
-  /// blocks, and drops the record.
+  /// Differentiates the newest record, which must be on the data of step s. Returns <direction, g>; adds factor * d/dx
+  /// <direction, g> to the derivative with respect to x_s, and the same for all other data and phi; leaves d/dtheta
+  /// <direction, g> in the blocks; and drops the record.
   T gradient_vjp(const Tensor<T>& direction, std::size_t s, T factor) {
     for_each_block(s, [&](Block& block, StepBlock& data) {
       block.slope = block.derivatives->gradient_vjp(direction.data(), outputs_of(block, data));
@@ -95,8 +95,7 @@ class StepBlocks {
     return slope;
   }
 
-  /// Leaves d/dtheta <direction, g> in the blocks, g the sum over all records of what `gradient` left, and keeps the
-  /// records.
+  /// Leaves d/dtheta <direction, g> in the blocks, where g is the sum of the recorded gradients. Keeps the records.
   void hessian_product(const Tensor<T>& direction) {
     count_ = blocks_.size();
     team_.for_each(static_cast<Index>(count_), [&](Index number, int) {
@@ -105,8 +104,8 @@ class StepBlocks {
     });
   }
 
-  /// to = from + factor times the sum of what the blocks hold, added up in their order, for elements of this range; the
-  /// two may be one.
+  /// to = from + factor times the sum of the blocks' contributions, added in block order, for the elements of this
+  /// range. `from` and `to` may be the same tensor.
   void add(T factor, const Tensor<T>& from, Tensor<T>& to, Range range) const {
     const T* before = from.data();
     for (std::size_t b = 0; b < count_; ++b) {
@@ -116,7 +115,7 @@ class StepBlocks {
     }
   }
 
-  /// The sum of what the blocks hold, added up in their order in the first of them.
+  /// The sum of the blocks' contributions, added in block order; it is stored in the first block.
   const Tensor<T>& sum() {
     Tensor<T>& total = blocks_.front().part;
     team_.for_each_range(total.size(), [&](Range range) {
@@ -128,14 +127,14 @@ class StepBlocks {
     return total;
   }
 
-  /// The same, given to `out`, whose memory the block takes in exchange.
+  /// Moves the sum to `out`; the block takes over `out`'s memory in exchange.
   void take_sum(Tensor<T>& out) {
     sum();
     out.resize(blocks_.front().part.shape());
     std::swap(out, blocks_.front().part);
   }
 
-  /// Adds the derivatives with respect to data, put back together as the loop has it, and hyperparameters.
+  /// Adds the derivatives with respect to hyperparameters and data; blocks of data are put back together.
   void collect(const InnerLoop<T>& loop, InnerLoop<T>& out) const {
     if (differentiates_phi_) {
       for (const Block& block : blocks_) add_to(T(1), block.phi_sum, out.hyperparameters);
@@ -159,7 +158,7 @@ class StepBlocks {
     }
   }
 
-  /// Bytes that the object holds.
+  /// Bytes held by the object.
   std::size_t reserved_bytes() const {
     std::size_t bytes = 0;
     for (const Block& block : blocks_) bytes += tensor_bytes(block) + block.derivatives->reserved_bytes();
@@ -169,14 +168,14 @@ class StepBlocks {
     return bytes;
   }
 
-  /// What `reserved_bytes` of a new object would be for this loop, and calls whose kinds are the numbers s of their
-  /// data. Takes the time of two steps for each shape that data has, from which it learns what they allocate.
+  /// Predicts `reserved_bytes` of a new object for this loop and these calls, where a call's kind is the number s of
+  /// its data. It takes the time of two steps for each shape of data, from which it learns what they allocate.
   std::size_t predicted_bytes(const InnerLoop<T>& loop, std::span<const LossCall> calls) const {
     StepBlocks probe(inner_loss_, options_, WorkerTeam(1));
     InnerLoop<T> derivatives;
     zeros_like(loop, options_.differentiate, derivatives);
     probe.load(loop, &derivatives);
-    // Steps whose blocks have one shape allocate the same.
+    // Steps whose blocks have the same shapes allocate the same.
     std::vector<std::size_t> kind_of(probe.steps_.size()), example;
     for (std::size_t s = 0; s < kind_of.size(); ++s) {
       const auto same = [&](std::size_t other) { return probe.same_shapes(s, other); };
@@ -214,23 +213,23 @@ class StepBlocks {
   }
 
  private:
-  /// What a block has of the data of a step.
+  /// A block's part of the data of a step.
   struct StepBlock {
     std::vector<Tensor<T>> data;  // x, y, ...
-    std::vector<Tensor<T>> sums;  // the derivatives with respect to these; scalars where nobody wants them
+    std::vector<Tensor<T>> sums;  // the derivatives with respect to these; scalars where not wanted
     T weight = 0;                 // its share of the samples
   };
-  /// Blocks share nothing that they write.
+  /// A block's own memory: blocks write nothing in common.
   struct Block {
     std::optional<LossDerivatives<T>> derivatives;
-    std::vector<Tensor<T>> data;  // derivatives of the present step; scalars where nobody wants them
-    std::vector<T*> places;       // of these
-    Tensor<T> phi, phi_sum;       // derivative of the present step, and of all
+    std::vector<Tensor<T>> data;  // derivatives of the current step; scalars where not wanted
+    std::vector<T*> places;       // where these begin in memory
+    Tensor<T> phi, phi_sum;       // derivative of the current step, and of all steps
     Tensor<T> part;               // (P)
     T loss = 0, slope = 0;
   };
 
-  /// Cuts block b from the data of step s, with zeros for the derivatives that are wanted.
+  /// Cuts block b from the data of step s, with zeros for the wanted derivatives.
   static void load_block(const InnerLoop<T>& loop, InnerLoop<T>& derivatives, std::size_t s, const MicroBatches& cut,
                          Index b, StepBlock& block) {
     block.weight = cut.template weight<T>(b);
@@ -264,7 +263,7 @@ class StepBlocks {
     return {theta, block.data, wanted_, phi_, t};
   }
 
-  /// Where the derivatives of one step go.
+  /// Where the derivatives of one step are written.
   LossOutputs<T> outputs_of(Block& block, const StepBlock& of_step) const {
     block.data.resize(of_step.data.size());
     block.places.assign(of_step.data.size(), nullptr);
@@ -292,7 +291,7 @@ class StepBlocks {
     for (Index i = 0; i < to.size(); ++i) to[i] += factor * from[i];
   }
 
-  /// Calls body(block, its data) for the blocks of the data of step s, whose number is then count_.
+  /// Calls body(block, its data) for the blocks of step s, and sets count_ to their number.
   template <class Body>
   void for_each_block(std::size_t s, const Body& body) {
     std::vector<StepBlock>& blocks = steps_[s];
@@ -314,13 +313,13 @@ class StepBlocks {
   InnerLoss<T> inner_loss_;
   UnrollOptions options_;
   WorkerTeam team_;
-  std::vector<Block> blocks_;                  // as many as the step with the most has
-  std::vector<std::vector<StepBlock>> steps_;  // of each step's data
-  std::vector<char> wanted_;                   // of each tensor of data, whether its derivative is
-  const Tensor<T>* phi_ = nullptr;             // the loop's; null if it has none
-  InnerLoop<T> nothing_;                       // stands for derivatives that nobody wants
+  std::vector<Block> blocks_;                  // as many as any step has
+  std::vector<std::vector<StepBlock>> steps_;  // the data of each step
+  std::vector<char> wanted_;                   // for each data tensor, whether its derivative is wanted
+  const Tensor<T>* phi_ = nullptr;             // the loop's; null if it has none or the loss takes none
+  InnerLoop<T> nothing_;                       // stands in when no derivatives are wanted
   bool differentiates_phi_ = false;
-  std::size_t count_ = 0;  // blocks of the step that was done last
+  std::size_t count_ = 0;  // number of blocks in the step done last
 };
 
 }  // namespace detail

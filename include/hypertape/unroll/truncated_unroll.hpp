@@ -8,21 +8,21 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Truncated back-propagation through a long training run (Williams and Peng 1990; T1 and T2 in Sutskever 2013): every
-/// T1 steps, a hypergradient through the last T2 steps, from weights and optimizer state that carry on from one call to
-/// the next. Between calls, the loop's inputs may be changed, say by an outer step.
+/// Truncated back-propagation through a long training run (Williams and Peng 1990; T1 and T2 in Sutskever 2013). Every
+/// T1 steps, it computes a hypergradient through the last T2 steps; weights and optimizer state carry over from call to
+/// call. Between calls, the loop's inputs may be changed, for example by an outer step.
 ///
 ///     TruncatedUnroll<double> truncated(loss, 20, 60);
 ///     while (!truncated.finished(loop)) update(loop, truncated(loop, outer_loss));
 ///
-/// The last window is shorter if T1 does not divide T. A window that is longer than T1 begins with the weights that
-/// were there when the run first came by, and its first steps are taken again, with the inputs as they are now.
+/// The last window is shorter if T1 does not divide T. A window longer than T1 starts from the weights that the run had
+/// there before, and takes its first steps again with the current inputs.
 template <class T>
 class TruncatedUnroll {
  public:
-  /// T1 steps on, T2 back. The options are Unroll's, but for the window and outer steps: each window has an end of its
-  /// own. @throws ArgumentError unless T1 and T2 are positive, and T2 is a multiple of T1 or shorter; or if the options
-  /// have a window or outer steps.
+  /// Moves T1 steps on per call, and goes T2 steps back. The options are Unroll's, but without a window or outer steps,
+  /// since each window has its own end. @throws ArgumentError unless T1 and T2 are positive and T2 is a multiple of T1
+  /// or shorter; or if the options have a window or outer steps.
   TruncatedUnroll(InnerLoss<T> inner_loss, Index steps_on, Index steps_back, UnrollOptions options = {},
                   WorkerTeam team = WorkerTeam(1))
       : steps_on_(steps_on),
@@ -32,9 +32,9 @@ class TruncatedUnroll {
   /// Whether all steps of the loop have been taken.
   bool finished(const InnerLoop<T>& loop) const { return end_ >= loop.range().end && end_ > 0; }
 
-  /// Takes the next T1 steps, or as many as there are, and returns the hypergradient of the outer loss behind them.
-  /// Derivatives with respect to theta0 and slots are those at the window's start. @throws ArgumentError if there are
-  /// no more steps; as Unroll, and the steps then count as not taken.
+  /// Takes the next T1 steps, or as many as remain, and returns the hypergradient of the outer loss after them.
+  /// Derivatives with respect to theta0 and slots are those at the window's start. @throws ArgumentError if no steps
+  /// remain; otherwise what Unroll throws, and the steps then count as not taken.
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     const Range range = loop.range();
     if (finished(loop)) throw ArgumentError("TruncatedUnroll: all ", range.size(), " steps have been taken; restart()");
@@ -50,7 +50,7 @@ class TruncatedUnroll {
     const Hypergradient<T>& h = unroll_(loop_, outer_loss);
     if (points_.empty()) points_.push_back({range.begin, loop.theta0, loop.state0});
     end_ = to;
-    // The next window begins at the first point that is not more than T2 before its end.
+    // The next window begins at the first point that is at most T2 steps before its end.
     points_.push_back({to, h.theta_T, h.state_T});
     while (points_.size() > 1 && points_.front().step + (std::max)(steps_back_, steps_on_) < to + steps_on_) {
       points_.pop_front();
@@ -58,13 +58,13 @@ class TruncatedUnroll {
     return h;
   }
 
-  /// Forgets the steps so far: the next call begins with the loop's own weights.
+  /// Forgets the steps so far: the next call starts from the loop's own weights.
   void restart() {
     points_.clear();
     end_ = 0;
   }
 
-  /// Bytes that it holds.
+  /// Bytes held by the object.
   std::size_t reserved_bytes() const {
     std::size_t bytes = unroll_.reserved_bytes() + detail::input_bytes(loop_);
     for (const Point& point : points_) {
@@ -74,7 +74,7 @@ class TruncatedUnroll {
   }
 
  private:
-  /// Where the run came by.
+  /// A point of the run.
   struct Point {
     Index step;
     Tensor<T> theta;
@@ -82,11 +82,10 @@ class TruncatedUnroll {
   };
 
   static UnrollOptions windowed(UnrollOptions options, Index on, Index back) {
-    if (options.window != 0) throw ArgumentError("TruncatedUnroll: the window is T2, the options need none");
-    if (!options.outer_steps.empty()) throw ArgumentError("TruncatedUnroll: outer steps go with Unroll");
+    if (options.window != 0) throw ArgumentError("TruncatedUnroll: the window is T2; the options must not set one");
+    if (!options.outer_steps.empty()) throw ArgumentError("TruncatedUnroll: the options must not set outer steps");
     if (on < 1 || back < 1 || (back > on && back % on != 0)) {
-      throw ArgumentError("TruncatedUnroll: needs T2 steps back that are a multiple of T1 on, or fewer; got T1 = ", on,
-                          " and T2 = ", back);
+      throw ArgumentError("TruncatedUnroll: T2 must be a multiple of T1, or less; got T1 = ", on, " and T2 = ", back);
     }
     options.window = back < on ? back : 0;
     return options;

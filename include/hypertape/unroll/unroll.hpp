@@ -17,32 +17,33 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// Derivatives through an unrolled training run, in reverse (docs/hypergradient.md). Let s_bar = dL/d s_{t+1}, of
-/// theta_{t+1} and the rule's slots, and g_t = grad_theta l(theta_t, x, y). Each step from the last to the first adds
+/// Derivatives through an unrolled training run in reverse mode (docs/hypergradient.md). Let s_bar = dL/d s_{t+1}, for
+/// theta_{t+1} and the rule's slots, and g_t = grad_theta l(theta_t, x, y). Each step, from the last to the first,
+/// computes
 ///
 ///     s_bar, g_bar, d eta_t, d coefficients  =  rule's adjoint(s_t, s_{t+1}, g_t; s_bar)
 ///     d x       += d/dx <g_bar, g_t>                    and the same for y, extra and phi
 ///     theta_bar += d/dtheta <g_bar, g_t>
 ///
 /// For plain descent, g_bar = - eta_t theta_bar, and d eta_t = - <theta_bar, g_t> comes with the other derivatives, so
-/// that no g_t is kept.
+/// no g_t is kept.
 ///
-/// The inner loss is called from several
-/// threads at once if the team has several and UnrollOptions::samples_per_block cuts the steps into blocks (else one
-/// thread does them), once for each block of each step that the schedule takes (docs/hypergradient.md, "Memory"). What
-/// depends on the step it takes by the step's number. Keep the object: it reuses its memory.
+/// The inner loss is called once for each block of each step that the schedule takes (docs/hypergradient.md, "Memory").
+/// The calls come from several threads at once if the team has several and UnrollOptions::samples_per_block cuts the
+/// steps into blocks; otherwise one thread makes them. A loss that depends on the step must take the step's number as
+/// an argument. Keep the object: it reuses its memory.
 template <class T>
 class Unroll {
  public:
-  /// @throws ArgumentError for a negative window or size of blocks.
+  /// Prepares for this inner loss. @throws ArgumentError for a negative window or block size.
   explicit Unroll(InnerLoss<T> inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
       : options_(std::move(options)), team_(team), blocks_(std::move(inner_loss), options_, team) {
     if (options_.window < 0) throw ArgumentError("UnrollOptions: the window cannot be ", options_.window, " steps");
   }
 
-  /// Runs the inner loop alone and returns theta_T, which stays valid until the next call, as `state` does.
-  /// @throws ShapeError if the loop's parts do not fit, ArgumentError if its numbers are out of range; DivergenceError,
-  /// naming the step, if a loss is not finite, or if theta_T is not.
+  /// Runs the inner loop alone and returns theta_T, which stays valid until the next call, like `state`. @throws
+  /// ShapeError if the loop's parts do not fit, ArgumentError if its numbers are out of range; DivergenceError if
+  /// theta_T or a loss is not finite, naming the step of the loss.
   const Tensor<T>& train(const InnerLoop<T>& loop) {
     loop.validate();
     start(loop, nullptr);
@@ -56,15 +57,15 @@ class Unroll {
     return result_.theta_T;
   }
 
-  /// What the rule remembers after the last call's steps.
+  /// The rule's state after the last call's steps.
   const optim::State<T>& state() const { return result_.state_T; }
   /// (epochs, steps): the inner losses of the last call's steps, as in the hypergradient.
   const Tensor<T>& inner_losses() const { return result_.inner_losses; }
 
-  /// The hypergradient of an outer loss, in one of the forms of unroll/outer_loss.hpp. The result stays valid until the
-  /// next call. @throws as `train`; ArgumentError for outer steps outside of the window; ShapeError if the outer loss
-  /// leaves its gradient with another shape; DivergenceError if the outer loss or a derivative is not finite, also
-  /// where no gradient was written.
+  /// Computes the hypergradient of an outer loss, in one of the forms of unroll/outer_loss.hpp. The result stays valid
+  /// until the next call. @throws what `train` throws; ArgumentError for outer steps outside of the window; ShapeError
+  /// if the outer loss changes the shape of its gradient; DivergenceError if the outer loss or a derivative is not
+  /// finite, which includes a gradient that was not written.
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     loop.validate();
     detail::require_outer_steps(options_.outer_steps, {window_begin(loop), loop.range().end});
@@ -79,7 +80,7 @@ class Unroll {
     return result_;
   }
 
-  /// Bytes that trajectory, records and results hold.
+  /// Bytes held by trajectory, records and results.
   std::size_t reserved_bytes() const {
     std::size_t bytes = blocks_.reserved_bytes() + detail::reserved_bytes(result_) + gradient_bar_.reserved_bytes() +
                         theta_gradient_.reserved_bytes() + bar_.reserved_bytes();
@@ -91,9 +92,9 @@ class Unroll {
     return bytes;
   }
 
-  /// What `reserved_bytes` of a new object will be after a hypergradient through this loop, within 5 % where each step
-  /// allocates what the first of the same shape does. Takes the time of two inner steps of each shape, from which it
-  /// learns that. The outer loss comes on top. @throws ShapeError or ArgumentError as `train`.
+  /// Predicts `reserved_bytes` of a new object after a hypergradient through this loop, within 5 % if each step
+  /// allocates what the first of the same shape does. It takes the time of two inner steps of each shape, from which it
+  /// learns. The outer loss's memory is not included. @throws ShapeError or ArgumentError like `train`.
   std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
     loop.validate();
     blocks_.inner_loss().require_fit(loop);
@@ -103,13 +104,13 @@ class Unroll {
  private:
   using Action = ScheduleAction::Kind;
 
-  /// A point of the trajectory: s_t, and, where the rule's adjoint needs it, g_t.
+  /// A point of the trajectory: s_t and, if the rule's adjoint needs it, g_t.
   struct Point {
     optim::Iterate<T> iterate;
     Tensor<T> gradient;
   };
 
-  /// Makes the loop's rule this object's own. A schedule that was found for another rule no longer holds.
+  /// Makes a copy of the loop's rule for this object. A schedule found for another rule no longer holds.
   void adopt(const optim::Rule<T>& rule) {
     if (known_rule_ != nullptr && &**known_rule_ == &*rule) return;
     known_rule_ = std::make_unique<optim::Rule<T>>(rule);
@@ -117,7 +118,7 @@ class Unroll {
     schedule_.reset();
   }
 
-  /// Makes ready for these steps; null for no derivatives.
+  /// Prepares for the steps of this loop; null means no derivatives.
   void start(const InnerLoop<T>& loop, InnerLoop<T>* derivatives) {
     blocks_.inner_loss().require_fit(loop);
     adopt(loop.rule);
@@ -128,12 +129,12 @@ class Unroll {
     result_.inner_losses.fill(T(0));
   }
 
-  /// Whether the adjoint of a step needs no gradient.
+  /// Whether the adjoint of a step works without the gradient.
   bool is_plain(const InnerLoop<T>& loop) const {
     return loop.rule->is_plain_descent() && loop.groups.size() < 2 && !options_.first_order;
   }
 
-  /// Whether steps are recorded: first-order derivatives with respect to theta alone do without.
+  /// Whether steps are recorded; first-order derivatives with respect to theta alone need no records.
   bool records(const InnerLoop<T>& loop) const {
     if (!options_.first_order) return true;
     return (loop.has_hyperparameters() && blocks_.inner_loss().takes_hyperparameters()) ||
@@ -141,13 +142,13 @@ class Unroll {
            (options_.differentiate.extra && !loop.extra.empty());
   }
 
-  /// Steps from the window's start on are differentiated.
+  /// The first step that is differentiated.
   Index window_begin(const InnerLoop<T>& loop) const {
     const Range range = loop.range();
     return options_.window == 0 ? range.begin : (std::max)(range.begin, range.end - options_.window);
   }
 
-  /// The schedule for this loop: a budget's is found anew only if the loop's sizes or rule have changed.
+  /// The schedule for this loop. A budget's is computed again only if the loop's sizes or rule have changed.
   Schedule fitted(const InnerLoop<T>& loop) const {
     return options_.schedule.fitted(loop.range().end - window_begin(loop),
                                     [&](const Schedule& schedule) { return predicted_bytes(loop, schedule); });
@@ -176,7 +177,7 @@ class Unroll {
            static_cast<std::size_t>(vectors * loop.theta0.size() + loop.length()) * sizeof(T);
   }
 
-  /// What the rule holds after a step and its adjoint, which only a try can say of a rule that somebody else wrote.
+  /// Bytes held by the rule after a step and its adjoint, found by trying, as the rule may be a user's.
   std::size_t rule_bytes(const InnerLoop<T>& loop) const {
     const std::unique_ptr<optim::UpdateRule<T>> rule = loop.rule->clone();
     optim::WeightGroups groups;
@@ -193,7 +194,7 @@ class Unroll {
     return rule->reserved_bytes();
   }
 
-  /// What the schedule asks of the loss. Where one record exists at a time, memory does not depend on how often.
+  /// The loss calls that the schedule makes. If only one record exists at a time, memory does not depend on how often.
   std::vector<detail::LossCall> calls(const InnerLoop<T>& loop, const Schedule& schedule) const {
     using What = detail::LossCall::What;
     const Range range = loop.range();
@@ -216,7 +217,7 @@ class Unroll {
     return calls;
   }
 
-  /// Forward through the inner loop, over the outer loss, and back.
+  /// Goes forward through the inner loop, evaluates the outer loss, and goes back.
   void sweep(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
     const Range range = loop.range();
     const Index begin = window_begin(loop), steps = range.end - begin;
@@ -259,7 +260,7 @@ class Unroll {
   Point& current() { return trajectory_[points_ - 1]; }
   Point& previous() { return trajectory_[points_ - 2]; }
 
-  /// Step t, from s_t to s_{t+1}; the two may be one.
+  /// Takes step t from s_t to s_{t+1}, which may share one point.
   void take(const InnerLoop<T>& loop, Index t, Point& from, Point& to, bool keep) {
     const T loss = blocks_.gradient(from.iterate.theta, loop.data_of(t), t, keep && records(loop));
     result_.inner_losses[t] = loss;
@@ -273,7 +274,7 @@ class Unroll {
     rule_->step(detail::step_inputs(loop, groups_, t, from.iterate, gradient), to.iterate, team_);
   }
 
-  /// Where training ends.
+  /// Stores the results at the end of training.
   void finish(const InnerLoop<T>& loop) {
     const optim::Iterate<T>& last = current().iterate;
     const Index taken = loop.range().size();
@@ -291,7 +292,7 @@ class Unroll {
     if (!plain_) gradient_bar_.resize(loop.theta0.shape());
   }
 
-  /// The outer loss at theta_t, the current point, if it is asked for there.
+  /// Adds the outer loss at theta_t, the current point, if it is evaluated there.
   void add_outer_loss(const InnerLoop<T>& loop, Index t, OuterLoss<T> outer_loss) {
     if (!detail::is_outer_step(options_.outer_steps, t, loop.range().end)) return;
     const bool at_end = t == loop.range().end;
@@ -301,7 +302,7 @@ class Unroll {
     if (!at_end) add(gradient, bar_.theta);
   }
 
-  /// The equations above for step t, whose record is the newest.
+  /// Applies the equations above to step t, whose record is the newest.
   void step_back(const InnerLoop<T>& loop, Index t) {
     const std::size_t s = loop.data_of(t), group_count = groups_.count();
     const std::span<T> rates_bar =
@@ -327,22 +328,22 @@ class Unroll {
   UnrollOptions options_;
   WorkerTeam team_;
   detail::StepBlocks<T> blocks_;
-  std::unique_ptr<optim::UpdateRule<T>> rule_;  // this object's own of the loop's
-  std::unique_ptr<optim::Rule<T>> known_rule_;  // which that is
-  optim::WeightGroups groups_;                  // of the loop
-  bool plain_ = false;                          // whether step_back takes its short cut
-  std::optional<Schedule> schedule_;            // of the loop's sizes
+  std::unique_ptr<optim::UpdateRule<T>> rule_;  // this object's copy of the loop's rule
+  std::unique_ptr<optim::Rule<T>> known_rule_;  // the rule it was copied from
+  optim::WeightGroups groups_;                  // the loop's
+  bool plain_ = false;                          // whether step_back takes its shortcut
+  std::optional<Schedule> schedule_;            // for the loop's sizes
   std::vector<Index> saved_steps_;              // the schedule's memory
-  std::vector<Shape> planned_sizes_;            // for which a budget was planned
-  std::vector<Point> trajectory_;               // around the records
-  std::size_t points_ = 0;                      // of these, in use
+  std::vector<Shape> planned_sizes_;            // for which the schedule of a budget was found
+  std::vector<Point> trajectory_;               // points around the records
+  std::size_t points_ = 0;                      // how many of them are in use
   std::vector<optim::Iterate<T>> checkpoints_;  // a stack
   optim::Iterate<T> bar_;                       // dL/d s_{t+1}
-  Tensor<T> gradient_bar_, theta_gradient_;     // dL/d g_t; of the outer loss before the end
+  Tensor<T> gradient_bar_, theta_gradient_;     // dL/d g_t; the outer loss's, before the end
   Hypergradient<T> result_;
 };
 
-/// The hypergradient of one inner loop: see Unroll.
+/// The hypergradient of one inner loop; see Unroll.
 ///
 ///     auto h = hypergradient(loop, inner_loss, [&](Var<double> theta) { return softmax_cross_entropy(...); });
 template <class T>

@@ -12,17 +12,17 @@
 
 namespace hypertape::inline HYPERTAPE_ABI {
 
-/// The mean of the hypergradients of several inner loops: of one loop from several initial weights, the derivative of
-/// the expected loss of a random initialization (Wang et al. 2018, Algorithm 1); or of tasks with data of their own, as
-/// in meta-learning.
+/// The mean of the hypergradients of several inner loops. These may be one loop from several initial weights, for the
+/// derivative of the expected loss under random initialization (Wang et al. 2018, Algorithm 1), or tasks with their own
+/// data, as in meta-learning.
 ///
-/// With as many loops as threads or more, each thread takes whole ones, and nobody waits for anybody until the end;
-/// with fewer, the threads share out the steps of one after the other. The bits are the same. So they are where several
-/// processes share out the loops (`TaskShare`): each then has the means, and the results of its own loops alone.
+/// With at least as many loops as threads, each thread takes whole loops, and no thread waits before the end. With
+/// fewer, the threads share the steps of one loop after another. The bits are the same either way, and also if several
+/// processes share the loops (`TaskShare`): each then gets the means, but only the results of its own loops.
 template <class T>
 class UnrollEnsemble {
  public:
-  /// As for Unroll; a budget of memory is shared by the threads. The ranks must outlive it.
+  /// As for Unroll; threads share a memory budget. The ranks must outlive the object.
   explicit UnrollEnsemble(const InnerLoss<T>& inner_loss, UnrollOptions options = {},
                           const WorkerTeam& team = WorkerTeam(1), const Communicator& ranks = Communicator::alone())
       : inner_loss_(inner_loss), options_(std::move(options)), team_(team), ranks_(&ranks) {
@@ -31,13 +31,13 @@ class UnrollEnsemble {
     use(true);
   }
 
-  /// One loop for each task. `outer_loss(i, worker)` gives the outer loss of task i, in one of the forms of
-  /// unroll/outer_loss.hpp; several threads ask for one at once, each with a worker of its own (0 .. team size - 1),
-  /// which may own the memory that it needs. Returns the mean over tasks of the outer losses, of the inner losses, and
-  /// of all derivatives; a derivative that some tasks have in another shape or not at all, as those with respect to
-  /// data may, is a scalar 0 there. theta_T and state_T are those of the last task, or missing if several processes
-  /// share out the tasks; `results` has those of each. Every rank gets all tasks.
-  /// @throws ArgumentError if there is no task, or tasks have different rules; as Unroll does, naming the task.
+  /// Runs one loop for each task. `outer_loss(i, worker)` returns the outer loss of task i, in one of the forms of
+  /// unroll/outer_loss.hpp. Several threads call it at once, each with its own worker number (0 .. team size - 1), by
+  /// which it can choose memory to use. Returns the mean over tasks of the outer losses, the inner losses and all
+  /// derivatives. A derivative whose shape differs between tasks, or that some tasks lack, as with data, becomes a
+  /// scalar 0. theta_T and state_T are those of the last task, or absent if several processes share the tasks;
+  /// `results` has them for each task. Pass all tasks on every rank. @throws ArgumentError if there is no task, or
+  /// tasks have different rules; otherwise what Unroll throws, naming the task.
   template <class OuterLossOf>
   const Hypergradient<T>& operator()(std::span<const InnerLoop<T>> tasks, const OuterLossOf& outer_loss) {
     for (std::size_t i = 1; i < tasks.size(); ++i) {
@@ -55,8 +55,8 @@ class UnrollEnsemble {
     return mean_;
   }
 
-  /// One loop from each of several initial weights (P), in place of its own. @throws ShapeError if these are not of one
-  /// shape; else as above.
+  /// Runs one loop from each of several initial weights (P), which replace its own. @throws ShapeError if their shapes
+  /// differ; otherwise as above.
   template <class OuterLossOf>
   const Hypergradient<T>& operator()(const InnerLoop<T>& loop, std::span<const Tensor<T>> theta0,
                                      const OuterLossOf& outer_loss) {
@@ -72,9 +72,9 @@ class UnrollEnsemble {
     return mean_;
   }
 
-  /// The hypergradients of this rank's share of `count` initial weights, without their mean: `theta0_of(i)` gives
-  /// weights number i, when and where they are needed, from several threads at once. @throws as above, on all ranks
-  /// what any of them throws.
+  /// Computes the hypergradients for this rank's share of `count` initial weights, without their mean. `theta0_of(i)`
+  /// returns weights number i; it is called when they are needed, from several threads at once. @throws as above; all
+  /// ranks throw what any of them throws.
   template <class Theta0Of, class OuterLossOf>
   std::span<const Hypergradient<T>> each(const InnerLoop<T>& loop, Index count, const Theta0Of& theta0_of,
                                          const OuterLossOf& outer_loss) {
@@ -87,18 +87,18 @@ class UnrollEnsemble {
     return results_;
   }
 
-  /// The results of each task of the last call, of this rank's share.
+  /// The results of the last call for each task of this rank's share.
   std::span<const Hypergradient<T>> results() const { return results_; }
 
-  /// What the unrolls of a new object will hold after so many tasks like this one, as Unroll's `predicted_bytes`.
-  /// @throws ArgumentError, as a call would, if a budget of memory has no schedule.
+  /// Predicts what the unrolls of a new object will hold after `count` tasks like this one, as Unroll's
+  /// `predicted_bytes` does. @throws ArgumentError, like a call, if no schedule fits a memory budget.
   std::size_t predicted_bytes(const InnerLoop<T>& task, std::size_t count) const {
     const bool apart = work_apart(TaskShare(*ranks_, static_cast<Index>(count)).tasks.size());
     const Unroll<T> probe(inner_loss_, apart ? own_ : options_);
     return probe.predicted_bytes(task) * (apart ? static_cast<std::size_t>(team_.size()) : 1);
   }
 
-  /// Bytes that all of them hold.
+  /// Bytes held by all of them.
   std::size_t reserved_bytes() const {
     std::size_t bytes = detail::reserved_bytes(mean_);
     for (const Hypergradient<T>& result : results_) bytes += detail::reserved_bytes(result);
@@ -113,7 +113,8 @@ class UnrollEnsemble {
     InnerLoop<T> loop;
   };
 
-  /// `loop_of(i, room)` is the loop of task i, which may be made in a room of the thread's own.
+  /// Runs the tasks; `loop_of(i, room)` returns the loop of task i, and may build it in `room`, which is the thread's
+  /// own.
   template <class LoopOf, class OuterLossOf>
   void run(Index count, const LoopOf& loop_of, const OuterLossOf& outer_loss, const char* what) {
     if (count == 0) throw ArgumentError("UnrollEnsemble: needs at least one ", what);
@@ -138,11 +139,11 @@ class UnrollEnsemble {
     });
   }
 
-  /// Whether there are tasks for every thread, so that each takes whole ones.
+  /// Whether there are enough tasks for each thread to take whole ones.
   bool work_apart(Index count) const { return count >= team_.size(); }
 
-  /// Makes the unrolls that work apart, one a thread, or the one that all threads share; a budget of memory is for
-  /// either, and the others then go.
+  /// Creates the unrolls that threads use separately, or the one that they share. A memory budget covers only one of
+  /// the two, so the other is then freed.
   void use(bool apart) {
     const bool budget = !options_.schedule.is_concrete();
     if (apart && alone_.empty()) {
@@ -153,7 +154,7 @@ class UnrollEnsemble {
     if (budget && !apart) alone_.clear();
   }
 
-  /// Runs body, whose errors then say which task it was.
+  /// Runs body and adds the task's name to its errors.
   template <class Body>
   static void named(const char* what, Index i, const Body& body) {
     try {
@@ -167,8 +168,8 @@ class UnrollEnsemble {
     }
   }
 
-  /// The mean over tasks, added up in their order. `places_of(i)` makes the room a place for the derivatives of a task
-  /// of another rank; if it is empty, all have theirs in the same shapes.
+  /// Computes the mean over tasks, added in task order. `places_of(i)` gives `room_` the shapes of the derivatives of
+  /// another rank's task; if it is empty, all tasks have the same shapes.
   void take_mean(Index count, const std::function<void(Index)>& places_of) {
     mean_ = results_.front();
     keep_common(count, places_of);
@@ -195,7 +196,7 @@ class UnrollEnsemble {
     mean_.state_T = ranks_->size() == 1 ? results_.back().state_T : optim::State<T>();
   }
 
-  /// Makes a scalar 0 of what some task has not, or has in another shape.
+  /// Replaces by a scalar 0 whatever some task lacks or has in another shape.
   void keep_common(Index count, const std::function<void(Index)>& places_of) {
     common_.clear();
     bool same_losses = true;
@@ -223,7 +224,7 @@ class UnrollEnsemble {
   }
 
   InnerLoss<T> inner_loss_;
-  UnrollOptions options_, own_;  // of the shared one, and of each that works apart
+  UnrollOptions options_, own_;  // for the shared unroll, and for each separate one
   WorkerTeam team_;
   const Communicator* ranks_;
   std::optional<Unroll<T>> together_;
@@ -232,8 +233,8 @@ class UnrollEnsemble {
   std::vector<Hypergradient<T>> results_;
   Hypergradient<T> mean_;
   std::vector<const Tensor<T>*> common_;      // tensors of the mean, once for each task that has them
-  std::vector<std::span<T>> parts_;           // of the mean
-  std::vector<std::vector<const T*>> terms_;  // of each task's results, the same
+  std::vector<std::span<T>> parts_;           // tensors of the mean
+  std::vector<std::vector<const T*>> terms_;  // the same tensors of each task's results
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI
