@@ -43,13 +43,18 @@ if(TARGET hypertape_distill)
   install(FILES ${generated}/hypertape-distill.pc DESTINATION ${pkgconfig_folder})
 endif()
 
-if(hypertape_installs_mpi)
-  set_target_properties(hypertape_mpi PROPERTIES EXPORT_NAME mpi)
-  install(TARGETS hypertape_mpi EXPORT hypertape-mpi-targets)
-  install(EXPORT hypertape-mpi-targets NAMESPACE hypertape:: DESTINATION ${package_folder})
-  install(FILES ${PROJECT_SOURCE_DIR}/cmake/hypertape-mpi.cmake DESTINATION ${package_folder})
+# Whether there is MPI is asked where the package is used.
+if(NOT TARGET hypertape_mpi)
+  add_library(hypertape_mpi INTERFACE)
+  target_link_libraries(hypertape_mpi INTERFACE hypertape MPI::MPI_CXX)
 endif()
+set_target_properties(hypertape_mpi PROPERTIES EXPORT_NAME mpi)
+install(TARGETS hypertape_mpi EXPORT hypertape-mpi-targets)
+install(EXPORT hypertape-mpi-targets NAMESPACE hypertape:: DESTINATION ${package_folder})
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/hypertape-mpi.cmake DESTINATION ${package_folder})
 
 if(TARGET hypertape_tool)
   install(TARGETS hypertape_tool RUNTIME COMPONENT hypertape-tool)
+  install(FILES ${PROJECT_SOURCE_DIR}/tools/hypertape/completion.bash COMPONENT hypertape-tool OPTIONAL
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hypertape)
 endif()
