@@ -47,6 +47,7 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
       string(JOIN "-" page hypertape ${command})
       run(${help2man} --no-info --name "dataset distillation" --version-string ${CPACK_PACKAGE_VERSION}
           --output ${share}/man/man1/${page}.1 "${tool} ${command}")
+      run(sed -i "s/^hypertape ${command} /${page} /" ${share}/man/man1/${page}.1)  # a name is one word
       list(APPEND compressed ${share}/man/man1/${page}.1)
     endforeach()
   endif()
