@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<END
 usage: scripts/test.sh [--all]
-  Without options: every test with g++, optimized; warnings are errors.
-  --all  what CI runs: also every test with clang++ under the address and undefined-behavior sanitizers, with clang-tidy,
-         the thread sanitizer and the fuzzers' seeds; core and unroll without OpenMP; the headers with the newest clang++
-         that there is a package of
+  Without options: format and docs, then every test with g++, optimized; warnings are errors.
+  --all  what CI runs: also the steps tidy and tsan (clang-tidy and the thread sanitizer), every test with clang++ under
+         the address and undefined-behavior sanitizers, with the fuzzers' seeds; core and unroll without OpenMP; the
+         headers with the newest clang++ that there is a package of
 END
 }
 all=
@@ -34,34 +34,47 @@ fi
 
 passed=0
 failed=0
-# run NAME PRESET TESTS LEFT_OUT OPTION ...: configure, build and test one configuration in a folder of its own. TESTS are
-# folders of tests, '' for all; LEFT_OUT is an expression for names of tests that do not run.
-run() {
-  local name=$1 preset=$2 tests=$3 without=$4 log
-  shift 4
-  echo "== $name"
+# configure NAME PRESET OPTION ...: one configuration, in the folder build/test-NAME.
+configure() {
+  local name=$1 preset=$2
+  shift 2
   cmake --preset "$preset" -B "build/test-$name" -DHYPERTAPE_WARNINGS_AS_ERRORS=ON "$@" >/dev/null
   if [[ " $* " != *" -DHYPERTAPE_OPENMP=OFF "* ]] && grep -q '^OpenMP_CXX_FLAGS:[A-Z]*=NOTFOUND' "build/test-$name/CMakeCache.txt"; then
     echo "test.sh: the compiler of $name has no OpenMP, so that no test would run threads" >&2
     exit 1
   fi
-  local targets=()
-  [ -z "$tests" ] || read -ra targets <<<"--target test_${tests// / test_}"
-  cmake --build "build/test-$name" ${targets[@]+"${targets[@]}"} --parallel "$(nproc)" -- --no-print-directory |
-    grep -vE '^\[ *[0-9]+%\]' || true
-  cmake --build "build/test-$name" ${targets[@]+"${targets[@]}"} >/dev/null
+}
+# run_tests TITLE NAME OPTION ...: the tests of configuration NAME that ctest's options choose.
+run_tests() {
+  local title=$1 name=$2 log total bad left_out
+  shift 2
+  echo "== $title"
   log=$(mktemp)
-  ctest --test-dir "build/test-$name" --output-on-failure --parallel "$(nproc)" \
-    ${tests:+--tests-regex "^(${tests// /|})/"} --exclude-regex "$without" | tee "$log" || true
-  local total bad left_out
+  ctest --test-dir "build/test-$name" --output-on-failure --parallel "$(nproc)" "$@" | tee "$log" || true
   total=$(sed -nE 's/.* tests? failed out of ([0-9]+)$/\1/p' "$log")
   bad=$(sed -nE 's/.*, ([0-9]+) tests? failed out of [0-9]+$/\1/p' "$log")
   left_out=$(grep -c '\*\*\*Skipped' "$log" || true)
   rm -f "$log"
-  [ -n "$total" ] && [ "$total" -gt 0 ] || { echo "test.sh: no test was run in $name" >&2; exit 1; }
+  [ -n "$total" ] && [ "$total" -gt 0 ] || { echo "test.sh: no test was run in $title" >&2; exit 1; }
   failed=$((failed + bad))
   passed=$((passed + total - bad - left_out))
-  [ "$left_out" -eq 0 ] || echo "== $name: $left_out left out, as something that they need is missing"
+  [ "$left_out" -eq 0 ] || echo "== $title: $left_out left out, as something that they need is missing"
+}
+# run NAME TESTS LEFT_OUT: builds and tests what was configured. TESTS are folders of tests, '' for all; LEFT_OUT is an
+# expression for names of tests that do not run here.
+run() {
+  local name=$1 tests=$2 without=$3 targets=()
+  echo "== build $name"
+  [ -z "$tests" ] || read -ra targets <<<"--target test_${tests// / test_}"
+  cmake --build "build/test-$name" ${targets[@]+"${targets[@]}"} --parallel "$(nproc)" -- --no-print-directory |
+    grep -vE '^\[ *[0-9]+%\]' || true
+  cmake --build "build/test-$name" ${targets[@]+"${targets[@]}"} >/dev/null
+  run_tests "$name" "$name" ${tests:+--tests-regex "^(${tests// /|})/"} --exclude-regex "$without"
+}
+finish() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ] || exit 1
+  exit 0
 }
 check() {  # check NAME COMMAND ...: one test more
   echo "== $1"
@@ -70,20 +83,30 @@ check() {  # check NAME COMMAND ...: one test more
 
 # -O1 for all but the kernels, which are what optimization is for: -O3 takes a compiler half as long again. The examples
 # as an outside project's, which compiles all that they use, take as long as all other tests.
-outside_examples='^consumer/examples$'
-[ -z "$all" ] || outside_examples='^$'
-run gcc release '' "$outside_examples" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG"
+configure gcc release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG"
+outside_examples='consumer/examples'
+# What needs no program of ours comes first; nothing is built for what fails here.
+docs='docs/(snippets|api|references|reference)'
+run_tests format gcc --tests-regex '^style/format$'
+run_tests docs gcc --tests-regex "^$docs\$"
+if [ -n "$all" ]; then
+  outside_examples='none'
+  configure clang-sanitizers asan -DCMAKE_CXX_COMPILER=clang++
+  run_tests tidy clang-sanitizers --tests-regex '^headers/tidy$'
+  run_tests tsan clang-sanitizers --tests-regex '^core/tsan$'
+fi
+[ "$failed" -eq 0 ] || finish
+run gcc '' "^(style/format|$docs|$outside_examples)\$"
 if [ -n "$all" ]; then
   # What no compiler has a say in has run by now.
-  run clang-sanitizers asan '' '^(docs|style|scripts)/|^consumer/(fetch_content|pkg_config|refusals)$' \
-    -DCMAKE_CXX_COMPILER=clang++
-  run no-openmp asan 'core unroll' tsan -DCMAKE_CXX_COMPILER=clang++ -DHYPERTAPE_OPENMP=OFF -DHYPERTAPE_BUILD_TOOL=OFF \
+  run clang-sanitizers '' '^(docs|style|scripts|packaging)/|^(headers/tidy|core/tsan)$|^consumer/(fetch_content|pkg_config|eigen|refusals)$'
+  configure no-openmp asan -DCMAKE_CXX_COMPILER=clang++ -DHYPERTAPE_OPENMP=OFF -DHYPERTAPE_BUILD_TOOL=OFF \
     -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O0  # sanitized it was above
+  run no-openmp 'core unroll' tsan
   if [ -n "$newest" ]; then
     check "headers with clang++-$newest" env "CXX=clang++-$newest" tests/headers/warnings.sh include \
       tests/consumer/distill build/test-newest $(pkg-config --cflags-only-I eigen3)
   fi
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

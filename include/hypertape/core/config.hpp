@@ -2,11 +2,14 @@
 
 /// Every macro of the library is defined here.
 
-/// The library's version. It is stated only here, and CMake reads it from here.
+/// The library's version. It is stated only here: CMake reads these three lines.
 #define HYPERTAPE_VERSION_MAJOR 0
 #define HYPERTAPE_VERSION_MINOR 8
 #define HYPERTAPE_VERSION_PATCH 0
-#define HYPERTAPE_VERSION "0.8.0"
+/// The same as text, "major.minor.patch".
+#define HYPERTAPE_VERSION HYPERTAPE_TEXT_OF(HYPERTAPE_VERSION_MAJOR.HYPERTAPE_VERSION_MINOR.HYPERTAPE_VERSION_PATCH)
+#define HYPERTAPE_TEXT_OF(...) HYPERTAPE_TEXT(__VA_ARGS__)
+#define HYPERTAPE_TEXT(...) #__VA_ARGS__
 
 #if __cplusplus < 202002L
 #error "hypertape is written in C++20: compile with -std=c++20 or later"
