@@ -55,9 +55,6 @@ install(FILES ${PROJECT_SOURCE_DIR}/cmake/hypertape-mpi.cmake DESTINATION ${pack
 
 if(TARGET hypertape_tool)
   install(TARGETS hypertape_tool RUNTIME COMPONENT hypertape-tool)
-  set(completion ${PROJECT_SOURCE_DIR}/tools/hypertape/completion.bash)
-  if(EXISTS ${completion})
-    install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hypertape
-            COMPONENT hypertape-tool)
-  endif()
+  install(FILES ${PROJECT_SOURCE_DIR}/tools/hypertape/completion.bash
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hypertape COMPONENT hypertape-tool)
 endif()

@@ -3,7 +3,7 @@
 # differently.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-files=$(find include examples tools src tests bench -name '*.[ch]pp')
+files=$(find include examples tools src tests bench python -name '*.[ch]pp')
 if [ "${1:-}" = --fix ]; then
   clang-format -i $files
   exit

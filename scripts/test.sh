@@ -23,7 +23,8 @@ esac
 [ $# -le 1 ] || { usage >&2; exit 2; }
 
 scripts/install.sh cmake make g++ libeigen3-dev doctest-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev \
-  libjpeg-dev libzip-dev libcairo2-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format doxygen libopenmpi-dev openmpi-bin
+  libjpeg-dev libzip-dev libcairo2-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format doxygen libopenmpi-dev openmpi-bin \
+  pybind11-dev python3-dev python3-numpy python3-pytest python3-venv chromium
 if [ -n "$all" ]; then
   scripts/install.sh clang clang-tidy
   clang=$(clang++ -dumpversion | cut -d. -f1)
@@ -99,7 +100,7 @@ fi
 run gcc '' "^(style/format|$docs|$outside_examples)\$"
 if [ -n "$all" ]; then
   # What no compiler has a say in has run by now.
-  run clang-sanitizers '' '^(docs|style|scripts|packaging)/|^(headers/tidy|core/tsan)$|^consumer/(fetch_content|pkg_config|eigen|refusals)$'
+  run clang-sanitizers '' '^(docs|style|scripts|packaging)/|^(headers/tidy|core/tsan|tool/report_page)$|^consumer/(fetch_content|pkg_config|eigen|refusals)$'
   configure no-openmp asan -DCMAKE_CXX_COMPILER=clang++ -DHYPERTAPE_OPENMP=OFF -DHYPERTAPE_BUILD_TOOL=OFF \
     -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O0  # sanitized it was above
   run no-openmp 'core unroll' tsan

@@ -41,7 +41,7 @@ TEST_CASE("detect_dataset: folders of pictures, and what is nothing that it know
   CHECK(detect_dataset(folder / "parts") == "folder");
   CHECK(detect_dataset(folder / "parts" / "train") == "folder");
   const std::initializer_list<std::string_view> words = {"holds neither the files of a data set (mnist, ",
-                                                    "a folder of pictures for each class"};
+                                                         "a folder of pictures for each class"};
   check_error<DataError>([&] { detect_dataset(folder / "parts" / "train" / "ring"); }, words);
   std::filesystem::remove_all(folder / "parts" / "train" / "ring");
   check_error<DataError>([&] { detect_dataset(folder / "parts" / "train"); }, words);  // one class is none
