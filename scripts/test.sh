@@ -24,9 +24,9 @@ esac
 
 scripts/install.sh cmake make g++ libeigen3-dev doctest-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev \
   libjpeg-dev libzip-dev libcairo2-dev libmatio-dev pkg-config libbenchmark-dev python3 clang-format doxygen libopenmpi-dev openmpi-bin \
-  pybind11-dev python3-dev python3-numpy python3-pytest python3-venv chromium
+  pybind11-dev python3-dev python3-numpy python3-pytest python3-venv
 if [ -n "$all" ]; then
-  scripts/install.sh clang clang-tidy
+  scripts/install.sh clang clang-tidy chromium
   clang=$(clang++ -dumpversion | cut -d. -f1)
   scripts/install.sh "libomp-$clang-dev" "libclang-rt-$clang-dev"
   newest=$(apt-cache search '^clang-[0-9]+$' 2>/dev/null | sed -E 's/^clang-([0-9]+) .*/\1/' | sort -n | tail -n 1)
