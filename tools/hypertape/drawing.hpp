@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <numbers>
 #include <string>
 #include <type_traits>
@@ -19,6 +18,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
 #include "hypertape/io/file.hpp"
+#include "json_file.hpp"
 
 // What is drawn for people: shapes that a layout has placed, painted by Cairo. Lengths are in pixels, y grows
 // downwards.
@@ -90,8 +90,7 @@ using CairoSurface = std::unique_ptr<cairo_surface_t, ReleaseCairo>;
 inline std::string drawable_text(std::string words) {
   std::ranges::replace_if(
       words, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }, '?');
-  const auto replace = nlohmann::json::error_handler_t::replace;
-  return nlohmann::json::parse(nlohmann::json(words).dump(-1, ' ', false, replace)).get<std::string>();
+  return Json::parse(Json(words).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
 }
 
 inline void set_font(cairo_t* context, const Text& text) {
