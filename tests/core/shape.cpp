@@ -104,11 +104,10 @@ TEST_CASE("Shape: with_samples changes axis 0 only") {
   CHECK(Shape::batch(10, 3, 4).with_samples(2) == Shape::batch(2, 3, 4));
   CHECK_THROWS_WITH_AS(Shape({10, 3}).with_samples(2),
                        "Shape: (10, 3) is row-major; only a batch can change its number of samples", ShapeError);
-  CHECK_THROWS_WITH_AS(
-      Shape({4, 3, 2, 2}).with_layout(Layout::channels_innermost).with_samples(2),
-      "Shape: channels innermost (4, 3, 2, 2) has its channels innermost, only a batch has another number "
-      "of samples",
-      ShapeError);
+  CHECK_THROWS_WITH_AS(Shape({4, 3, 2, 2}).with_layout(Layout::channels_innermost).with_samples(2),
+                       "Shape: channels innermost (4, 3, 2, 2) has its channels innermost; only a batch can change its "
+                       "number of samples",
+                       ShapeError);
   CHECK_THROWS_WITH_AS(Shape::batch(10, 3).with_samples(0), "Shape: every extent must be at least 1, got batch (0, 3)",
                        ShapeError);
 }
