@@ -196,7 +196,7 @@ void mean_over_ranks(const Communicator& ranks, Index count, std::span<const std
   });
 }
 
-/// Runs body on every rank. If it throws an error of the library on any rank, all ranks throw the error of the lowest
+/// Runs body on every rank; if it throws an error of the library on any rank, all ranks throw the error of the lowest
 /// such rank. Work that body shares out over a group (`TaskShare`) must fail alike on all ranks of the group. Any other
 /// exception stays on its own rank, and must end the whole program.
 template <class Body>

@@ -39,7 +39,7 @@ inline constexpr Bounds positive{.low_excluded = true};  ///< more than zero, as
 /// The bounds of an optional field where users write 0 for no value.
 inline constexpr Bounds positive_or_none{.low_excluded = true, .zero_is_none = true};
 
-/// What there is to know about an option besides the field that holds its value.
+/// The description of an option: its name, help, bounds and default, all but the field that holds its value.
 struct Option {
   const char* name;             ///< key in config.json; "hold_out" is --hold-out on the command line
   const char* help;             ///< one sentence for --help

@@ -19,7 +19,7 @@ struct BestState {
   long iteration = 0;  ///< outer steps by then
 };
 
-/// What outer steps change: everything that the rest of a run depends on besides options, dataset and initial weights.
+/// The state of a run: everything that the rest of it depends on besides options, dataset and initial weights.
 struct TrainingState {
   DistilledParameters parameters;                ///< images, labels, learning rates and their optimizers
   long iteration = 0;                            ///< outer steps so far

@@ -57,8 +57,8 @@ Var<T> comparison(const char* name, Var<T> a, Var<T> b, const Compare& compare) 
 }  // namespace detail
 
 /// @{
-/// 1 where the relation holds, else 0, which includes NaN operands. The derivative is 0. (std::greater and std::less
-/// are classes.)
+/// Compares elementwise: 1 where the relation in the name holds, else 0, which includes NaN operands. The derivative is
+/// 0. (std::greater and std::less are classes.)
 template <class T>
 Var<T> is_greater(Var<T> a, Var<T> b) {
   return detail::comparison("is_greater", a, b, [](T x, T y) { return x > y; });

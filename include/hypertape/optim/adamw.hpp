@@ -8,7 +8,8 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// AdamW (Loshchilov and Hutter 2019; PyTorch's AdamW): `DecoupledWeightDecay` of `Adam`; see there for the equations.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019; PyTorch's AdamW). `DecoupledWeightDecay` and `Adam`
+/// have the equations.
 struct AdamW {
   double beta1 = 0.9;          ///< in [0, 1)
   double beta2 = 0.999;        ///< in [0, 1)

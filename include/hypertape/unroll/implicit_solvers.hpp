@@ -134,8 +134,8 @@ struct FixedPoint {
   Index max_iterations = 10000;  ///< at most
 };
 
-/// The Nystrom method (Hataya and Yamada 2023). The Hessian is approximated by a low-rank matrix that agrees with it in
-/// `rank` randomly drawn columns K, and inverted with the damping rho by Woodbury's identity:
+/// The Nystrom method (Hataya and Yamada 2023): approximates the Hessian by a low-rank matrix that agrees with it in
+/// `rank` randomly drawn columns K, and inverts that with the damping rho by Woodbury's identity:
 ///
 ///     Hessian ~ B B^T,    B B^T = C M^+ C^T,    C the columns K, M = their rows K
 ///     q = (v - B (rho I + B^T B)^-1 B^T v) / rho
