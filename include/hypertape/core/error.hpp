@@ -1,10 +1,13 @@
 #pragma once
 
 #include <exception>
+#include <ios>
 #include <locale>
+#include <ostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "hypertape/core/config.hpp"  // rejects unsupported compiler options
@@ -18,11 +21,27 @@ inline std::ostringstream plain_stream() {
   return stream;
 }
 
+/// Streams one part. Most are texts and numbers, for which no compiler need look at every operator << that there is:
+/// that took it a tenth of its time.
+template <class Part>
+void write_part(std::ostream& stream, const Part& part) {
+  if constexpr (std::is_convertible_v<const Part&, std::string_view>) {
+    const std::string_view text = part;
+    stream.write(text.data(), static_cast<std::streamsize>(text.size()));
+  } else if constexpr (std::is_same_v<Part, char>) {
+    stream.put(part);
+  } else if constexpr (std::is_same_v<Part, bool> || (std::is_arithmetic_v<Part> && sizeof(Part) > 1)) {
+    stream.operator<<(part);
+  } else {
+    stream << part;
+  }
+}
+
 /// Streams the parts one after another into a string: `concat("got ", 3)` is "got 3".
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream stream = plain_stream();
-  (stream << ... << parts);
+  (write_part(stream, parts), ...);
   return stream.str();
 }
 
