@@ -12,7 +12,7 @@ class HypertapeConan(ConanFile):
     name = "hypertape"
     description = "Hypergradients: reverse-mode autodiff through unrolled gradient descent, headers of C++20"
     license = "MIT"
-    topics = ("automatic-differentiation", "hypergradient", "bilevel-optimization", "dataset-distillation", "header-only")
+    topics = ("automatic-differentiation", "hypergradient", "bilevel-optimization", "dataset-distillation")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
     options = {"distill": [True, False], "openmp": [True, False]}

@@ -1,5 +1,5 @@
-# Adds to each Debian package, before cpack closes it, its copyright and changelogs and, where help2man is installed, the
-# tool's manual pages.
+# Adds to each Debian package, before cpack closes it, its copyright and changelogs and, where help2man is installed,
+# the tool's manual pages.
 cmake_minimum_required(VERSION 3.21)
 
 function(run)

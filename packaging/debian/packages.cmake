@@ -1,5 +1,5 @@
-# Debian packages, of which `cpack -G DEB` makes a file each: libhypertape-dev, and hypertape, the tool, from a build that
-# runs on every processor of its kind (preset package). Whoever hands them out gives an address:
+# Debian packages, of which `cpack -G DEB` makes a file each: libhypertape-dev, and hypertape, the tool, from a build
+# that runs on every processor of its kind (preset package). Whoever hands them out gives an address:
 # -DCPACK_PACKAGE_CONTACT="Name <address>".
 set(CPACK_COMPONENTS_ALL hypertape-dev)
 if(TARGET hypertape_tool AND NOT HYPERTAPE_NATIVE)

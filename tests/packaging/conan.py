@@ -39,7 +39,8 @@ class ConanFile:
 
 
 def copy(recipe, pattern, src, dst):
-    found = [file for file in pathlib.Path(src).rglob("*") if fnmatch.fnmatch(file.relative_to(src).as_posix(), pattern)]
+    files = pathlib.Path(src).rglob("*")
+    found = [file for file in files if fnmatch.fnmatch(file.relative_to(src).as_posix(), pattern)]
     assert found, f"{pattern} matches nothing in {src}"
     for file in found:
         to = pathlib.Path(dst) / file.relative_to(src)
@@ -99,4 +100,5 @@ plain.package_info()
 assert plain.required == {"eigen"} and list(plain.cpp_info.components) == ["hypertape"]
 
 assert recipe_in(FOLDER / "test_package").generators == ("CMakeDeps", "CMakeToolchain")
-subprocess.run(["cmake", "-S", FOLDER / "test_package", "-B", WORK / "test", f"-DCMAKE_PREFIX_PATH={PREFIX}"], check=True)
+test = ["cmake", "-S", FOLDER / "test_package", "-B", WORK / "test", f"-DCMAKE_PREFIX_PATH={PREFIX}"]
+subprocess.run(test, check=True)

@@ -22,7 +22,8 @@ def first(pattern, path):
 
 
 config = (ROOT / "include/hypertape/core/config.hpp").read_text()
-check("CMake", VERSION, ".".join(re.search(rf"HYPERTAPE_VERSION_{part} (\d+)", config)[1] for part in ("MAJOR", "MINOR", "PATCH")))
+numbers = (re.search(rf"HYPERTAPE_VERSION_{part} (\d+)", config)[1] for part in ("MAJOR", "MINOR", "PATCH"))
+check("CMake", VERSION, ".".join(numbers))
 check("CHANGELOG.md's newest", first(r"^## \[([\d.]+)\] - ", "CHANGELOG.md"), VERSION)
 check("CITATION.cff's version", first(r"^version: (.*)$", "CITATION.cff"), VERSION)
 check("CITATION.cff's date-released", first(r"^date-released: (.*)$", "CITATION.cff"),
