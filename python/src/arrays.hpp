@@ -15,17 +15,17 @@
 #include "hypertape/data/dataset.hpp"
 #include "options.hpp"
 
-/// Between NumPy's arrays and what the library holds.
+/// Conversions between NumPy arrays and the library's types.
 namespace hypertape::python {
 
-/// An array of the values themselves; `owner`, which holds them, lives as long as it.
+/// An array that shares the values; it keeps their `owner` alive.
 template <class T>
 py::array view(const T* values, const std::vector<Index>& extents, const std::vector<Index>& strides,
                const py::object& owner) {
   return py::array(py::dtype::of<T>(), extents, strides, values, owner);
 }
 
-/// The tensor in its own order: the strides of a batch are those of samples innermost.
+/// The tensor in its memory order: in a batch, samples are innermost.
 inline py::array view(const Tensor<float>& tensor, const py::object& owner) {
   const auto extents = tensor.shape().extents();
   std::vector<Index> strides(extents.size());
@@ -40,7 +40,7 @@ inline py::array view(const Tensor<float>& tensor, const py::object& owner) {
   return view(tensor.data(), {extents.begin(), extents.end()}, strides, owner);
 }
 
-/// As bytes: of an array of bytes what they are, of one of numbers in [0, 1] the nearest of 255ths.
+/// A pixel as a byte; a number in [0, 1] is rounded to 255ths.
 template <class T>
 std::uint8_t byte_of(T value, const char* part, Index image) {
   if constexpr (std::is_same_v<T, std::uint8_t>) {
@@ -53,7 +53,7 @@ std::uint8_t byte_of(T value, const char* part, Index image) {
   }
 }
 
-/// Images (N, H, W), (N, C, H, W), or (N, H, W, C) if channels are last, of any strides.
+/// Reads images (N, H, W), (N, C, H, W), or (N, H, W, C) if channels are last, with any strides.
 template <class T>
 void take_pixels(const py::array& array, bool channels_last, const char* part, data::LabeledImages& images) {
   const bool gray = array.ndim() == 3;
@@ -72,7 +72,7 @@ void take_pixels(const py::array& array, bool channels_last, const char* part, d
         const char* const line = first + n * step + c * plane + y * down;
         for (Index x = 0; x < images.width; ++x) {
           T value;
-          std::memcpy(&value, line + x * right, sizeof value);  // which need not be aligned
+          std::memcpy(&value, line + x * right, sizeof value);  // may be unaligned
           images.pixels.push_back(byte_of(value, part, n));
         }
       }
@@ -80,8 +80,8 @@ void take_pixels(const py::array& array, bool channels_last, const char* part, d
   }
 }
 
-/// A copy, one byte a pixel, as files hold them; `part` of the dataset is what messages call it. The number of classes
-/// is left at 0. @throws TypeError for arrays of other types; ShapeError, ArgumentError for what they hold.
+/// A copy with one byte per pixel, as in files; messages call it `part`. The number of classes stays 0. @throws
+/// TypeError for arrays of other types; ShapeError or ArgumentError for their contents.
 inline data::LabeledImages labeled_images(const py::object& pixels, const py::object& labels, bool channels_last,
                                           const char* part) {
   const auto array = py::array::ensure(pixels);
@@ -91,7 +91,7 @@ inline data::LabeledImages labeled_images(const py::object& pixels, const py::ob
     throw ShapeError(part, " images are ", shape(array), ", expected ",
                      channels_last ? "(N, H, W, C)" : "(N, H, W) or (N, C, H, W)");
   }
-  if (array.size() == 0) throw ShapeError(part, " images are ", shape(array), ": there are none");
+  if (array.size() == 0) throw ShapeError(part, " images are ", shape(array), ": the array is empty");
   if (!channels_last && array.ndim() == 4 && array.shape(1) == array.shape(2) && array.shape(3) < array.shape(2) &&
       (array.shape(3) == 1 || array.shape(3) == 3)) {
     throw ShapeError(part, " images are ", shape(array),
@@ -115,7 +115,7 @@ inline data::LabeledImages labeled_images(const py::object& pixels, const py::ob
     throw py::type_error(concat(part, " labels are ", shown(given.dtype()), ", expected whole numbers"));
   }
   if (given.ndim() != 1 || given.size() != images.count) {
-    throw ShapeError(part, " labels are ", shape(given), ", expected (", images.count, ",) as there are images");
+    throw ShapeError(part, " labels are ", shape(given), ", expected (", images.count, ",), one per image");
   }
   const auto numbers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(given);
   for (Index n = 0; n < images.count; ++n) {
@@ -128,7 +128,7 @@ inline data::LabeledImages labeled_images(const py::object& pixels, const py::ob
   return images;
 }
 
-/// The array of one byte a pixel, which nobody may write: what is made of it relies on what was checked.
+/// A read-only array: results rely on the values that were checked.
 template <class T>
 py::array constant_view(const std::vector<T>& values, const std::vector<Index>& extents, const py::object& owner) {
   std::vector<Index> strides(extents.size());

@@ -1,4 +1,4 @@
-/// The extension module: the library's functions for Python. hypertape/__init__.py is what users see of it.
+/// The extension module: the library's functions for Python. Users see them through hypertape/__init__.py.
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -61,8 +61,8 @@ WorkerTeam team_of(std::optional<int> threads) {
   return WorkerTeam(threads.value_or(0));
 }
 
-/// Whether to go on: runs Python's handlers of the signals that came, so that Ctrl-C raises KeyboardInterrupt, and then
-/// the function, if there is one, which returns False to stop. The thread has no GIL.
+/// Whether to continue. Runs Python's signal handlers, so that Ctrl-C raises KeyboardInterrupt, then the function, if
+/// any, which returns False to stop. The caller does not hold the GIL.
 template <class Call>
 bool proceed(const py::object& function, const Call& call) {
   const py::gil_scoped_acquire gil;
@@ -70,14 +70,14 @@ bool proceed(const py::object& function, const Call& call) {
   return function.is_none() || call().ptr() != Py_False;
 }
 
-/// What a `progress` function is given.
+/// The argument of a `progress` function.
 struct Progress {
-  const distill::Distiller* distiller;  ///< nothing when the call is over
+  const distill::Distiller* distiller;  ///< null once the call has ended
   long iteration;
   std::optional<double> loss, score, certificate;
 
   const distill::BestState& best() const {
-    if (distiller == nullptr) throw ArgumentError("Progress.best: the call that it was made for is over");
+    if (distiller == nullptr) throw ArgumentError("Progress.best: the call to distill() has ended");
     return *distiller->best();
   }
 };
@@ -108,7 +108,7 @@ std::shared_ptr<DistilledSet> run_distill(const Dataset& dataset, const std::str
   const py::gil_scoped_release no_gil;
   if (dataset.train.count == 0) throw ArgumentError("distill: the dataset has no training images");
   const nn::Network<float> network = network_named(network_name, dataset.train);
-  // As the tool has it: a fixed start goes on with the weights that it was made for, if the network has as many.
+  // As in the tool: a fixed start continues with the weights that it was made for, if the network has as many.
   const auto weights = [&](distill::RandomPurpose purpose) {
     const bool given =
         start != nullptr && start->theta0 && !initial.random && start->theta0->size() == network.parameters().size();
@@ -150,7 +150,7 @@ Evaluation run_evaluate(const DistilledSet& set, const Dataset& dataset, const s
   return distill::evaluate(network, set, dataset, options, on_progress, team_of(threads));
 }
 
-/// The set of a file; it says of how many classes, unless it is of an old version with hard labels.
+/// The set in a file. It tells the number of classes, unless an old version wrote it with hard labels.
 std::shared_ptr<DistilledSet> load(const std::filesystem::path& path, std::optional<Index> classes) {
   const py::gil_scoped_release no_gil;
   const io::Npz npz = io::read_npz(path);
@@ -161,7 +161,7 @@ std::shared_ptr<DistilledSet> load(const std::filesystem::path& path, std::optio
     classes = labels->second.shape[2];
   }
   if (!classes)
-    throw ArgumentError("load: ", path.string(), " does not say of how many classes it is: classes=10, say");
+    throw ArgumentError("load: ", path.string(), " does not tell the number of classes; pass it, as in classes=10");
   return std::make_shared<DistilledSet>(distill::from_npz(npz, path, *classes));
 }
 
@@ -180,7 +180,7 @@ std::shared_ptr<Dataset> make_dataset(const py::object& images, const py::object
   if (first.count == 0) throw ArgumentError("Dataset: needs training images or test images");
   const int named = static_cast<int>(class_names.size());
   if (classes && named > 0 && *classes != named) {
-    throw ArgumentError("Dataset: classes is ", *classes, ", and there are ", named, " class_names");
+    throw ArgumentError("Dataset: classes is ", *classes, ", but there are ", named, " class_names");
   }
   const int found = 1 + *std::max_element(first.labels.begin(), first.labels.end());
   train.classes = test.classes = classes.value_or(named > 0 ? named : found);
@@ -220,7 +220,7 @@ py::tuple step_views(const py::object& self) {
   return views;
 }
 
-/// (networks, classes, classes): images of the second's class that are taken for the third's.
+/// (networks, classes, classes): how many images of a true class are predicted as a class.
 py::array_t<Index> counts_of(const std::vector<distill::Confusion>& confusions) {
   const Index classes = confusions.front().classes();
   py::array_t<Index> counts({static_cast<Index>(confusions.size()), classes, classes});

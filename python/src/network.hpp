@@ -17,9 +17,9 @@
 
 namespace hypertape::python {
 
-/// The network of a name, as config.json has it, for these images: lenet, alexcifarnet, alexnet, linear, mlp (mlp-256)
-/// or mlp-64-32, convnet (convnet-3x128) or convnet-4x64-group-norm-no-pooling. @throws ArgumentError if there is no
-/// such network, or it does not take the images.
+/// The network with a name as in config.json, for these images: lenet, alexcifarnet, alexnet, linear, mlp (mlp-256) or
+/// mlp-64-32, convnet (convnet-3x128) or convnet-4x64-group-norm-no-pooling. @throws ArgumentError if there is no such
+/// network, or it does not accept the images.
 inline nn::Network<float> network_named(const std::string& name, const data::LabeledImages& images) {
   static const std::regex mlp("mlp((?:-[1-9][0-9]{0,4})*)");
   static const std::regex convnet(
@@ -68,7 +68,7 @@ inline nn::Network<float> network_named(const std::string& name, const data::Lab
       "-max-pooling or -no-pooling), got '", name, "'");
 }
 
-/// How new weights are drawn, by the tool's names. @throws ArgumentError for any other.
+/// The initializer that the tool calls by this name. @throws ArgumentError if there is none.
 inline nn::Initializer initializer_named(const std::string& name) {
   static const std::map<std::string, nn::Initializer> initializers = {
       {"xavier-normal", nn::Initializer::xavier_normal},

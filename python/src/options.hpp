@@ -10,7 +10,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/distill/option.hpp"
 
-/// Keyword arguments, from the options that the library declares (distill/option.hpp).
+/// Keyword arguments for the options that the library declares (distill/option.hpp).
 namespace hypertape::python {
 
 namespace py = pybind11;
@@ -19,8 +19,8 @@ using hypertape::detail::concat;
 /// The object as Python would show it.
 inline std::string shown(const py::handle& object) { return py::repr(object).cast<std::string>(); }
 
-/// A keyword argument's value. @throws TypeError, naming it, if it is of another type; ArgumentError for an integer
-/// that no variable holds.
+/// A keyword argument's value. @throws TypeError naming it if it is of another type; ArgumentError for an integer that
+/// does not fit.
 template <class T>
 T value_of(const char* name, const py::handle& object) {
   const auto fail = [&](const char* expected) {
@@ -38,7 +38,7 @@ T value_of(const char* name, const py::handle& object) {
     try {
       return py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr())).cast<T>();
     } catch (const py::cast_error&) {
-      throw ArgumentError(name, ": no number like ", shown(object), " is possible");
+      throw ArgumentError(name, ": the number ", shown(object), " is out of range");
     }
   } else {
     const double number = is_bool ? std::nan("") : PyFloat_AsDouble(object.ptr());
@@ -50,7 +50,7 @@ T value_of(const char* name, const py::handle& object) {
   }
 }
 
-/// A visitor that takes the values of keyword arguments; None is the value that an optional field has without one.
+/// A visitor that sets values from keyword arguments; None empties an optional field.
 struct TakeKeywords {
   const py::dict& given;
 

@@ -120,6 +120,6 @@ def test_old_files_need_the_number_of_classes(distilled, tmp_path):
         np.savez(
             tmp_path / "old.npz", **{name: file[name] for name in file if name not in ("classes", "data_checksum")}
         )
-    with pytest.raises(hypertape.ArgumentError, match=r"old\.npz does not say of how many classes"):
+    with pytest.raises(hypertape.ArgumentError, match=r"old\.npz does not tell the number of classes"):
         hypertape.load(tmp_path / "old.npz")
     assert np.array_equal(hypertape.load(tmp_path / "old.npz", classes=10).images[0], distilled.images[0])

@@ -31,7 +31,7 @@ def test_progress_sees_every_iteration(small):
     assert seen == [(0, True, False), (1, False, True), (2, False, False), (3, False, True), (4, False, False)]
     assert np.array_equal(best[-1][1].images[0], distilled.images[0])
     assert best[-1][0] == max(score for score, _, _ in best)
-    with pytest.raises(hypertape.ArgumentError, match="Progress.best: the call that it was made for is over"):
+    with pytest.raises(hypertape.ArgumentError, match=r"Progress.best: the call to distill\(\) has ended"):
         best[0][2].best
 
 

@@ -20,7 +20,7 @@ def changed(array, place, value):
     "images, labels, error, words",
     [
         (PIXELS[0], LABELS, ValueError, r"training images are \(28, 28\), expected \(N, H, W\) or \(N, C, H, W\)"),
-        (PIXELS[:0], LABELS[:0], ValueError, r"\(0, 28, 28\): there are none"),
+        (PIXELS[:0], LABELS[:0], ValueError, r"\(0, 28, 28\): the array is empty"),
         (
             np.repeat(PIXELS[..., None], 3, 3),
             LABELS,
@@ -46,7 +46,7 @@ def changed(array, place, value):
             ValueError,
             r"training image 0 has the value -0\.\d+, which is not in",
         ),
-        (PIXELS, LABELS[:39], ValueError, r"training labels are \(39,\), expected \(40,\) as there are images"),
+        (PIXELS, LABELS[:39], ValueError, r"training labels are \(39,\), expected \(40,\), one per image"),
         (PIXELS, LABELS[:, None], ValueError, r"training labels are \(40, 1\), expected \(40,\)"),
         (PIXELS, LABELS / 2, TypeError, r"training labels are dtype\('float64'\), expected whole numbers"),
         (PIXELS, None, TypeError, "training labels are dtype"),
@@ -64,7 +64,7 @@ def test_arrays_are_checked(images, labels, error, words):
 def test_datasets_are_checked():
     for arguments, words in (
         ({"classes": 1}, "of two classes or more"),
-        ({"classes": 2, "class_names": ["a", "b", "c"]}, "classes is 2, and there are 3 class_names"),
+        ({"classes": 2, "class_names": ["a", "b", "c"]}, "classes is 2, but there are 3 class_names"),
         ({"class_names": ["a"]}, "two classes or more"),
         ({"test_images": PIXELS, "test_labels": LABELS + 1}, r"label 2 of test image 1 is not in 0 \.\. 1"),
         (
@@ -91,7 +91,7 @@ def test_datasets_are_checked():
         ({"iterations": 2.5}, TypeError, "iterations needs a whole number, got 2.5"),
         ({"iterations": True}, TypeError, "iterations needs a whole number, got True"),
         ({"iterations": 0}, ValueError, "iterations needs a number above zero and at most 1e9, got 0"),
-        ({"iterations": 2**70}, ValueError, "iterations: no number like 1180591620717411303424 is possible"),
+        ({"iterations": 2**70}, ValueError, "iterations: the number 1180591620717411303424 is out of range"),
         ({"learning_rate": "much"}, TypeError, "learning_rate needs a number, got 'much'"),
         ({"learning_rate": float("nan")}, ValueError, "learning_rate needs a number above zero"),
         ({"soft_labels": 1}, TypeError, "soft_labels needs True or False, got 1"),
@@ -151,13 +151,13 @@ def test_evaluate_is_checked(small, distilled):
     refused("real_images needs a dataset with training images", PIXELS, LABELS, real_images=True)
     refused("the dataset has no test images", hypertape.Dataset(small.images, small.labels))
     refused("the distilled set has 10 classes, the test images 2", hypertape.Dataset(None, None, PIXELS, LABELS))
-    refused("takes no labels beside a Dataset", small, small.labels, error=TypeError)
-    with pytest.raises(TypeError, match="takes no labels beside a Dataset"):
+    refused("takes no labels with a Dataset", small, small.labels, error=TypeError)
+    with pytest.raises(TypeError, match="takes no labels with a Dataset"):
         hypertape.distill(small, small.labels)
     with pytest.raises(ValueError, match="the dataset has no training images"):
         hypertape.distill(hypertape.Dataset(None, None, PIXELS, LABELS))
     free_weights = hypertape.distill(small, iterations=1, batch=8, init="random", networks=1, validation_networks=1)
-    with pytest.raises(ValueError, match="no theta0, .* init='random' takes new ones"):
+    with pytest.raises(ValueError, match="no theta0, .* use init='random' for new ones"):
         hypertape.evaluate(free_weights, small)
 
 

@@ -51,9 +51,9 @@ places=(--build "$work/build" --out "$work/out dir")
 check 0 "--build DIR" "$demo" --help
 check 2 "--data needs a folder" "$demo" --data
 check 2 "--out needs a folder" "$demo" --out ''
-check 2 "--resume: the same command continues" "$demo" --resume x
-check 1 "--data $work/none: there is no train-images" "$demo" --data "$work/none" "${places[@]}"
-check 1 "$work/file/x cannot be written; give other folders: --build DIR --out DIR" "$demo" --build "$work/file/x"
+check 2 "--resume: repeat the original command" "$demo" --resume x
+check 1 "--data $work/none: no train-images" "$demo" --data "$work/none" "${places[@]}"
+check 1 "$work/file/x cannot be written; choose other folders with --build DIR and --out DIR" "$demo" --build "$work/file/x"
 require test ! -e "$work/calls"
 
 # Who may not install is given the line to paste, and nothing else.
@@ -78,7 +78,7 @@ last() { tail -n 1 "$work/calls"; }
 touch "$work/out dir/checkpoint.npz"
 check 0 "[3/3]" "$demo" "${places[@]}" --seed 2
 require test "$(last)" = "tool distill --dataset fashion-mnist --resume $work/out dir --seed 2 --iterations 3000"
-check 0 "had other options: beginning again" "$demo" "${places[@]}" --iterations 50
+check 0 "had other options: starting over" "$demo" "${places[@]}" --iterations 50
 require test "$(last)" = "tool distill --dataset fashion-mnist --out $work/out dir --iterations 50"
 require test ! -e "$work/out dir/checkpoint.npz"
 # A run that no demo began is left alone.

@@ -37,7 +37,7 @@ TEST_CASE("tool: chart draws columns, leaving out rows without a value") {
                                              "a,name,b\n1,one,2\n2,two,3\n\n"));
   check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", out.string()), 0, {});
   check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", csv.string()), 2,
-             {"is the file that is read"});
+             {"is the input file"});
 }
 
 TEST_CASE("tool: chart draws deviations, lines to compare with, and logarithms") {
@@ -56,7 +56,7 @@ TEST_CASE("tool: chart draws deviations, lines to compare with, and logarithms")
   CHECK(drawn("y --deviation s") == band);  // the same bytes again
   const std::string compared = drawn("y,z --reference 'the paper=93.8' --reference a=b=7");
   for (const char* words : {"the paper: 93.8", "a=b: 7"}) CHECK(compared.find(words) != std::string::npos);
-  check_exit(chart + "y,z --deviation s", 2, {"--deviation: needs a column for each of the 2 of --y, got 1"});
+  check_exit(chart + "y,z --deviation s", 2, {"--deviation: needs one column for each of the 2 of --y, got 1"});
   check_exit(chart + "y --error-bars", 2, {"--error-bars goes with --deviation"});
   for (const char* bad : {"paper", "paper=", "paper=9x", "paper=nan"}) {
     check_exit(chart + "y --reference " + bad, 2, {bad});
@@ -74,12 +74,12 @@ TEST_CASE("tool: chart names what is wrong with its table") {
   refuses("a,b\n1,2\n", "--y c", 2, "has no column c; it has a, b");
   refuses("a,b\n1,2\n", "--x d --y b", 2, "has no column d");
   refuses("a,b\n1,2\n1\n", "--y b", 1, "line 3: has 1 cells, the first line has 2");
-  refuses("a,b\n1,2x\n", "--y b", 1, "line 2: \"2x\" is no number");
-  refuses("a,b\n1,inf\n", "--y b", 1, "\"inf\" is no number");
+  refuses("a,b\n1,2x\n", "--y b", 1, "line 2: \"2x\" is not a number");
+  refuses("a,b\n1,inf\n", "--y b", 1, "\"inf\" is not a number");
   refuses("a,b\n1,\n", "--y b", 1, "no row has both a and b");
   refuses("", "--y b", 1, "is empty");
   check_exit(hypertape::detail::concat("chart ", (folder.path() / "none.csv").string(), " --y b --out ", out.string()),
-             1, {"none.csv: there is no such file"});
+             1, {"none.csv: no such file"});
   check_exit(hypertape::detail::concat("chart ", folder.path().string(), " --y b --out ", out.string()), 1,
              {"is a folder, not a file"});
   check_exit(hypertape::detail::concat("chart ", csv.string(), " --y b --out ", (folder / "none/x.svg").string()), 1,

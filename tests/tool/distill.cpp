@@ -238,7 +238,7 @@ TEST_CASE("tool: a folder shows one run only") {
 TEST_CASE("tool: files that are no run's are not overwritten") {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "distilled.npz") << "mine";
-  check_exit(quick(folder.path()), 1, {"--out", "distilled.npz", "would be lost"});
+  check_exit(quick(folder.path()), 1, {"--out", "distilled.npz", "would be overwritten"});
   CHECK(file_bytes(folder.path() / "distilled.npz") == "mine");
 }
 

@@ -222,7 +222,7 @@ TEST_CASE("distilled_picture: a set of any size gives a picture of bounded size 
   CHECK(many_images.height <= 4096);
   CHECK(many_images.images.size() % 20 == 0);
   CHECK(many_images.texts.back().words ==
-        concat("... 1 more step, ... ", 700 - many_images.images.size(), " more images a step"));
+        concat("... 1 more step, ... ", 700 - many_images.images.size(), " more images per step"));
 
   CHECK(parts(draw_set(example(1, {3, 1, 2, 3000}), {})).width <= 4096);
   const Parts huge = parts(draw_set(example(1, {1, 1, 4100, 4100}), {}));

@@ -136,7 +136,7 @@ TEST_CASE("tool: a set of other data is said, one of other classes or shapes ref
     return std::filesystem::directory_iterator(folder / "pictures" / "pets" / "train" / name)->path();
   };
   put_file(first("cat"), file_bytes(first("dog")));
-  evaluated(of_pets, pets, 0, {"was made from other images than those of folder here"});
+  evaluated(of_pets, pets, 0, {"was made from images other than those of folder here"});
 
   // Files of older versions, which do not say what they were made from.
   io::Npz npz = io::read_npz(glyphs);

@@ -40,7 +40,7 @@ TEST_CASE("tool: a folder of pictures alone is enough") {
   CAPTURE(first.output);
   REQUIRE(first.exit_code == 0);
   for (const char* words : {"--dataset folder", "all pictures are gray: --channels gray", "--net lenet: ",
-                            "--steps 1: ", "64 to learn from and 16 to test with", "out/distill-shapes/report.html"}) {
+                            "--steps 1: ", "64 for training and 16 for testing", "out/distill-shapes/report.html"}) {
     CHECK_MESSAGE(first.says(words), words);
   }
   CHECK(!first.says("--iterations 4000"));  // what is given is not chosen
@@ -62,7 +62,7 @@ TEST_CASE("tool: a folder of pictures alone is enough") {
                                  "out/distill-shapes/distilled.npz");
   CAPTURE(evaluated.output);
   REQUIRE(evaluated.exit_code == 0);
-  CHECK(!evaluated.says("was made from other images"));
+  CHECK(!evaluated.says("was made from images other than"));
   CHECK(nlohmann::json::parse(file_bytes(folder / "test" / "summary.json"))["test_accuracy"] ==
         summary["test_accuracy"]);
 }
@@ -175,7 +175,7 @@ TEST_CASE("tool: defaults for few pictures depend on how many there are, and are
   check_exit("pretrain" + pictures(data) + "--epochs 1 --networks 2 --out " + pool.string(), 0,
              {"180 training images, 36 of them held out, batches of 128"});
   check_exit("baseline" + pictures(data) + "--method k-means --sets 1 --out " + (folder / "baseline").string(), 0,
-             {"180 training images, 36 of them to choose with"});
+             {"180 training images, 36 of them held out for selection"});
 }
 
 TEST_CASE("tool: a class with few pictures is learned, too; balanced accuracy shows it") {
@@ -200,7 +200,7 @@ TEST_CASE("tool: a class with few pictures is learned, too; balanced accuracy sh
     return nlohmann::json::parse(file_bytes(out / "summary.json"))["test_balanced_accuracy"].get<double>();
   };
   const std::string said =
-      "on with as many of each class (--balance on: there are 300 of class ring, 12 of class stroke)";
+      "on with equally many of each class (--balance on: there are 300 of class ring, 12 of class stroke)";
   const double by_default = balanced("default", "", said);
   CHECK(by_default >= 90);
   CHECK(balanced("on", " --balance on --threads 1", said) == by_default);
@@ -226,10 +226,10 @@ TEST_CASE("tool: a class with fewer pictures than are wanted of it is named, bef
   const std::string common = pictures(data) + "--out " + out.string();
   for (const std::string start : {"noise", "real", "k-means"}) {
     check_exit("distill" + common + " --iterations 1 --images-per-class 7 --start " + start, 2,
-               {"1 step of 7 images of a class: class stroke has 6 training images, 7 are needed"});
+               {"1 step of 7 images per class: class stroke has 6 training images, 7 are needed"});
   }
   check_exit("distill" + common + " --iterations 1 --images-per-class 6 --hold-out 20 --start k-means", 2,
-             {"--start from real images, 1 step of 6", "class stroke has", "besides those held out, 6 are needed"});
+             {"--start real or k-means, 1 step of 6", "class stroke has", "besides those held out, 6 are needed"});
   check_exit("baseline" + common + " --method random-real --images-per-class 6 --selection-images 20", 2,
              {"--method random-real: class stroke has", "6 are needed"});
   CHECK(!std::filesystem::exists(out));
@@ -326,8 +326,9 @@ TEST_CASE("tool: weights of a file by their names, with a head for other classes
   const std::string weights = " --weights " + two.string();
   refused(weights, "--weights goes with --init fixed-pretrained");
   refused(" --init random-pretrained" + weights, "--weights goes with --init fixed-pretrained");
-  refused(" --init fixed-pretrained" + weights + pool, "--pool goes with networks of a pool in place of --weights");
-  refused(" --init fixed-pretrained --source-dataset usps" + weights, "--source-dataset goes with networks of a pool");
+  refused(" --init fixed-pretrained" + weights + pool, "--pool goes with --init fixed-pretrained without --weights");
+  refused(" --init fixed-pretrained --source-dataset usps" + weights,
+          "--source-dataset goes with --init fixed-pretrained without");
   refused(" --init fixed-pretrained --new-head" + pool, "--new-head goes with --weights");
   refused(" --init fixed-pretrained --gain 2" + weights, "--gain goes with --init fixed or random, or --new-head");
   refused(" --init fixed-pretrained", "needs --pool DIR, made by `hypertape pretrain`, or --weights FILE");
@@ -398,9 +399,10 @@ TEST_CASE("tool: options of a folder, and of one network, are refused elsewhere"
   refused(pictures + " --net alexnet", "--net alexnet: AlexNet: images must have 63 x 63 pixels or more");
   refused(pictures + " --net alexnet --image-size 64 --channels gray", "--net alexnet: images must have 3 channels");
   refused(pictures + " --hold-out 6",
-          "--hold-out 6: of 6 training images 1 to 5 can be held out; without --hold-out 1");
-  refused(pictures + " --batch 6", "--batch 6: 1 of 6 training images are held out, so that 1 to 5 fit");
-  refused(pictures + " --hold-out 4 --batch 3", "--batch 3: 4 of 6 training images are held out, so that 1 to 2 fit");
+          "--hold-out 6: of 6 training images, 1 to 5 can be held out; without --hold-out it is 1");
+  refused(pictures + " --batch 6", "--batch 6: 1 of 6 training images are held out, which leaves 5 for a batch");
+  refused(pictures + " --hold-out 4 --batch 3",
+          "--batch 3: 4 of 6 training images are held out, which leaves 2 for a batch");
   CHECK(!std::filesystem::exists(out));
 }
 

@@ -32,23 +32,23 @@ TEST_CASE("tool: paths that cannot be used are named with their option and the r
   const std::string out = " --out " + none.string();
   for (const char* command : {"distill", "pretrain", "baseline --method k-means"}) {
     const std::string on_mnist = command + std::string(" --dataset mnist");
-    fails(on_mnist + out, "--data", none, "there is no such folder");
-    fails(on_mnist + out, "--data", file, "is no folder");
-    fails(on_mnist, "--out", file, "is no folder");
-    fails(on_mnist, "--out", file / "x", "cannot be created: " + file.string() + " is no folder");
-    fails(on_mnist, "--out", link, "is a link to a folder that is not there");
+    fails(on_mnist + out, "--data", none, "no such folder");
+    fails(on_mnist + out, "--data", file, "is not a folder");
+    fails(on_mnist, "--out", file, "is not a folder");
+    fails(on_mnist, "--out", file / "x", "cannot be created: " + file.string() + " is not a folder");
+    fails(on_mnist, "--out", link, "is a link to a folder that does not exist");
     fails(on_mnist, "--out", folder / std::string(300, 'x'), "File name too long");
   }
-  fails("linear", "--out", file, "is no folder");
-  fails("distill", "--resume", none, "there is no such folder");
-  fails("distill", "--resume", file, "is no folder");
-  fails("distill --init fixed-pretrained" + out, "--pool", none, "there is no such folder");
-  fails("distill --init fixed-pretrained" + out, "--weights", none, "there is no such file");
+  fails("linear", "--out", file, "is not a folder");
+  fails("distill", "--resume", none, "no such folder");
+  fails("distill", "--resume", file, "is not a folder");
+  fails("distill --init fixed-pretrained" + out, "--pool", none, "no such folder");
+  fails("distill --init fixed-pretrained" + out, "--weights", none, "no such file");
   fails("distill --init fixed-pretrained" + out, "--weights", inside, "is a folder, not a file");
-  fails("evaluate" + out, "--distilled", none, "there is no such file");
+  fails("evaluate" + out, "--distilled", none, "no such file");
   fails("evaluate" + out, "--distilled", inside, "is a folder, not a file");
-  fails("evaluate" + out, "--distilled", pipe, "is no regular file");
-  fails("baseline --classifier k-nn" + out, "--distilled", none, "there is no such file");
+  fails("evaluate" + out, "--distilled", pipe, "is not a regular file");
+  fails("baseline --classifier k-nn" + out, "--distilled", none, "no such file");
   fails("baseline --method k-means" + out, "--rates", inside, "is a folder, not a file");
   for (const char* option : {"--data", "--out", "--resume", "--pool"}) {
     check_exit("distill " + std::string(option) + " ''", 2, {option + std::string(": needs a path")});

@@ -42,7 +42,7 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   nlohmann::json of_other_data = nlohmann::json::parse(config);
   of_other_data["data_checksum"] = 1;
   put_file(pool / "config.json", of_other_data.dump());
-  check_exit(options + pool.string() + " --networks 5", 1, {"began with other images, labels or names of classes"});
+  check_exit(options + pool.string() + " --networks 5", 1, {"images, labels or class names have changed"});
   put_file(pool / "config.json", config);
 
   const std::string attack =
@@ -53,7 +53,7 @@ TEST_CASE("tool: pools of trained networks, made in two goes; to distil for, to 
   const Result attacked = tool(attack + " --test-networks 2 --source-dataset mnist" + classes);
   CAPTURE(attacked.output);
   REQUIRE(attacked.exit_code == 0);
-  CHECK(attacked.says("of class 3 taken for 5"));
+  CHECK(attacked.says("of class 3 classified as 5"));
   const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
   CHECK(summary["networks_tested"] == 2);
   for (const char* name : {"success_ratio", "relabeled_accuracy", "other_classes_accuracy"}) {
@@ -103,7 +103,7 @@ TEST_CASE("tool: images to choose with are ones that the pool has not seen; if i
     for (const std::string& word : words) CHECK_MESSAGE(result.says(word), word);
     if (exit_code != 0) return std::pair(nlohmann::json(), nlohmann::json());
     const auto summary = nlohmann::json::parse(file_bytes(out / "summary.json"));
-    CHECK(summary["hold_out_seen"] == result.says("scores say how well they remember, too"));
+    CHECK(summary["hold_out_seen"] == result.says("scores also reflect memorized images"));
     return std::pair(nlohmann::json::parse(file_bytes(out / "config.json")), summary);
   };
   const std::string distill = "distill --iterations 2 --evaluate-every 1 --validation-networks 1",
@@ -137,7 +137,7 @@ TEST_CASE("tool: images to choose with are ones that the pool has not seen; if i
   config["dataset"] = "mnist-rgb";
   config["data_checksum"] = 1;
   put_file(all / "config.json", config.dump());
-  run(distill, all, 0, {"may have seen images that are held out or tested with here", "(seen by the pool)"});
+  run(distill, all, 0, {"may have seen images that are held out or tested here", "(seen by the pool)"});
   config["dataset"] = "usps";
   put_file(all / "config.json", config.dump());
   CHECK(run(distill, all, 0, {}).second["hold_out_seen"] == false);
@@ -151,7 +151,7 @@ TEST_CASE("tool: a pool that was never begun does not stand in the way") {
   const std::string out = (folder.path() / "pool").string();
   const std::string options = "pretrain --dataset mnist --net linear --epochs 1 --networks 1 --out " + out;
   check_exit(options + " --batch 20000", 2,
-             {"--batch 20000: 400 of 2000 training images are held out, so that 1 to 1600 fit"});
+             {"--batch 20000: 400 of 2000 training images are held out, which leaves 1600 for a batch"});
   CHECK(!std::filesystem::exists(out));
   check_exit(options, 0, {});
   std::filesystem::remove(folder.path() / "pool" / "network-0000.npz");  // as if its first network had diverged

@@ -118,7 +118,7 @@ TEST_CASE("report: runs are compared on a page of their own, and what cannot be 
   REQUIRE(tool(quick(one)).exit_code == 0);
   REQUIRE(tool(quick(two) + " --seed 2").exit_code == 0);
   const std::string both = "report " + one.string() + ' ' + two.string();
-  check_exit(both, 2, {"--out FILE says where the comparison of several runs goes"});
+  check_exit(both, 2, {"a comparison of several runs needs --out FILE"});
   check_exit(both + " --out " + page.string(), 0, {"report: " + page.string()});
   const Json runs = runs_of(page);
   REQUIRE(runs.size() == 2);
@@ -126,7 +126,7 @@ TEST_CASE("report: runs are compared on a page of their own, and what cannot be 
   CHECK(runs[1]["config"]["seed"] == 2);
 
   check_exit("report", 2, {"runs is required"});
-  check_exit("report " + (folder / "nowhere").string(), 1, {"there is no such folder"});
+  check_exit("report " + (folder / "nowhere").string(), 1, {"no such folder"});
   check_exit("report " + folder.path().string(), 1, {"there is no config.json of a run here"});
   check_exit(both + " --out " + (folder / "nowhere" / "x.html").string(), 1, {"there is no folder"});
   const std::string before = file_bytes(one / "report.html");

@@ -44,7 +44,7 @@ TEST_CASE("tool: a run that is killed and resumed gives the bytes of one that wa
   CHECK(file_bytes(killed / "accuracy.svg") == file_bytes(whole / "accuracy.svg"));
   const Result again = tool("distill --resume " + killed.string());
   CHECK(again.exit_code == 2);
-  CHECK(again.says("this run is done"));
+  CHECK(again.says("this run is complete"));
 }
 
 TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint and other folders are noticed") {
@@ -61,8 +61,7 @@ TEST_CASE("tool: a time limit stops cleanly; other options, a damaged checkpoint
   CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
 
   const std::string resume = "distill --resume " + out.string();
-  check_exit(resume + " --seed 6 --iterations 50", 2,
-             {"--seed is 6 now and was 5", "--iterations is 50 now and was 40"});
+  check_exit(resume + " --seed 6 --iterations 50", 2, {"--seed is 6, was 5", "--iterations is 50, was 40"});
   check_exit(resume + " --out " + whole.string(), 2, {"--out", "own folder"});
   check_exit("distill --resume " + folder.path().string(), 1, {"no config.json of an earlier `distill`"});
 
@@ -107,7 +106,7 @@ TEST_CASE("tool: a run is resumed with what it began with, from any folder") {
               .exit_code == 0);  // two other labels
   const Result other_data = in(folder.path(), "distill --resume run --data other");
   CHECK(other_data.exit_code == 1);
-  CHECK(other_data.says("other images, labels or names"));
+  CHECK(other_data.says("images, labels or class names have changed"));
   CHECK(nlohmann::json::parse(file_bytes(out / "summary.json"))["interrupted"] == true);
   CHECK(in(folder.path(), "distill --resume run").exit_code == 0);
 }
@@ -127,9 +126,9 @@ TEST_CASE("tool: a run that was killed before its first checkpoint is resumed, w
     return edited.dump();
   };
   put_file(config, with("data_checksum", 1));
-  check_exit(resume, 1, {config.string(), "began with other images, labels or names of classes"});
+  check_exit(resume, 1, {config.string(), "images, labels or class names have changed"});
   put_file(config, with("weights_checksum", 1));
-  check_exit(resume, 1, {config.string(), "began with other initial weights"});
+  check_exit(resume, 1, {config.string(), "initial weights have changed"});
   put_file(config, with("version", "0.0.9"));
   const Result resumed = tool(resume);
   CAPTURE(resumed.output);
@@ -160,7 +159,7 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   check("clip_memory", nullptr, "expected a finite number, found null");
   check("clip_memory", 1e300, "needs a number in [0 - 0.999999], got 1e+300");
   check("inner_optimizer", "sgd:momentum=2", "heavy ball needs momentum in [0, 1), got 2");
-  check("hidden", {20, "x"}, "expected a list, each of it a whole number of");
+  check("hidden", {20, "x"}, "expected a list, each element a whole number of");
   check("dataset", 3, "expected a string, found 3");
   check("command", 1, "expected a string, found 1");
   check("command", "pretrain", "expected \"distill\", found \"pretrain\"");
@@ -170,9 +169,9 @@ TEST_CASE("tool: an edited config.json is checked as the command line is") {
   };
   check_file("{}", "command: expected a string, found no such key");
   check_file("[1]", "byte 0: expected an object, found [1]");
-  check_file("", "byte 0: expected sound JSON, found the end of the file");
-  check_file("{\"command\": \"distill\" oops", "byte 22: expected sound JSON, found oops");
-  check_file("{\"clip_memory\": 1e999}", "its numbers: expected such as 64 bits can hold, found a larger one");
+  check_file("", "byte 0: expected valid JSON, found the end of the file");
+  check_file("{\"command\": \"distill\" oops", "byte 22: expected valid JSON, found oops");
+  check_file("{\"clip_memory\": 1e999}", "its numbers: expected numbers that fit in 64 bits, found a larger one");
   check_file("{\"seed\": " + std::string(100'000, '['), "expected at most 32 levels, found more");
   nlohmann::json of_other_version = right;
   of_other_version["version"] = 7;
@@ -245,9 +244,9 @@ TEST_CASE("tool: a folder where a run is going on is no folder of a run that was
                               tool + endless + code);
   CAPTURE(result.output);
   const std::string busy = " " + out.string() + ": another process is writing there";
-  CHECK(result.says("hypertape: --out" + busy + "; wait for its end\nended with 1\nhypertape: --resume" + busy));
-  CHECK(result.says("; wait for its end\nended with 1\nhypertape: --out" + busy));
-  CHECK(result.says("holds a run that was stopped; continue it with --resume"));  // now it is
+  CHECK(result.says("hypertape: --out" + busy + "; wait until it ends\nended with 1\nhypertape: --resume" + busy));
+  CHECK(result.says("; wait until it ends\nended with 1\nhypertape: --out" + busy));
+  CHECK(result.says("holds a stopped run; continue it with --resume"));  // now it is
   CHECK(result.says("ended with 2"));
 }
 

@@ -37,7 +37,7 @@ TEST_CASE("tool: a standard output that takes nothing is a failure, one that is 
   for (const std::string& arguments : {std::string("--help"), "linear --iterations 1 --out " + open.string()}) {
     const Result full = shell(program + ' ' + arguments + " >/dev/full");
     CHECK(full.exit_code == 1);
-    CHECK(full.output == "hypertape: cannot write to the standard output\n");
+    CHECK(full.output == "hypertape: cannot write to standard output\n");
   }
   std::filesystem::remove_all(open);
   REQUIRE(tool(quick(open)).exit_code == 0);

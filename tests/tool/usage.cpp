@@ -47,9 +47,9 @@ TEST_CASE("tool: wrong usage exits with 2 and names the option") {
   refused("distill --dataset mnist --init lucky" + out, "lucky");
   refused("evaluate --dataset mnist" + out, "--distilled is required");
   refused("distill --dataset mnist --hold-out 100000" + out,
-          "--hold-out 100000: of 2000 training images 1 to 1999 can be held out");
+          "--hold-out 100000: of 2000 training images, 1 to 1999 can be held out");
   refused("distill --dataset glyphs --data ." + out, "glyphs");
-  refused("distill --dataset mnist --images 15" + out, "10 classes do not divide it");
+  refused("distill --dataset mnist --images 15" + out, "10 classes need a multiple of their number");
   refused("distill --dataset mnist --images 20 --images-per-class 2" + out, "--images");
   refused("distill --dataset mnist --hold-out 100 --images-per-class 500" + out,
           "class 0 has 200 training images, 500 are needed");

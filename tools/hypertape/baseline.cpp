@@ -43,10 +43,10 @@ void check_options(const BaselineCommand& command) {
   options.only(!command.initialization.fixed(), "--init random or random-pretrained", {"--selection-networks"});
 }
 
-/// A schedule that is tried.
+/// A candidate schedule.
 struct GridCell {
   distill::TrainingSchedule schedule;
-  std::optional<double> learning_rate;  ///< none: learned, one for each step
+  std::optional<double> learning_rate;  ///< empty: learned, one per step
   double accuracy = 0;                  ///< on the selection images, in percent
 
   Index epochs() const { return schedule.learning_rates.shape()[0]; }
@@ -66,16 +66,16 @@ std::vector<GridCell> make_grid(const BaselineCommand& command, int classes) {
   }
   if (!command.rates) return cells;
   DistilledSet learned = distill::load(*command.rates, classes);
-  if (learned.unordered) throw ArgumentError("--rates ", command.rates->string(), ": is a set without an order");
+  if (learned.unordered) throw ArgumentError("--rates ", command.rates->string(), ": the set has no order");
   if (learned.steps() != command.steps) {
-    throw ArgumentError("--rates ", command.rates->string(), ": has learning rates of ", learned.steps(),
-                        " steps, --steps is ", command.steps);
+    throw ArgumentError("--rates ", command.rates->string(), ": has learning rates for ", learned.steps(),
+                        " steps, but --steps is ", command.steps);
   }
   cells.push_back({{std::move(learned.learning_rates), learned.rule}, std::nullopt});
   return cells;
 }
 
-/// Tries the cells one after the other; the best one, the first of equals.
+/// Tries the cells in order. @returns the best one, the first in a tie.
 GridCell choose(const BaselineRun& run, const distill::Selection& selection, std::span<const DistilledSet> sets,
                 std::vector<GridCell> cells) {
   std::size_t best = 0, tried = 0;
@@ -89,13 +89,13 @@ GridCell choose(const BaselineRun& run, const distill::Selection& selection, std
     run.out.write("grid.csv", csv);
     run.out.refresh_report();
     run.progress.show(concat("learning rates ", tried, "/", cells.size(), ": ", cell.rate_text(), ", ", cell.epochs(),
-                             " epochs: ", fixed(cell.accuracy, 2), " % of the selection images (best ",
+                             " epochs: ", fixed(cell.accuracy, 2), " % on the selection images (best ",
                              fixed(cells[best].accuracy, 2), ")"));
   } while (tried < cells.size() && !run.interrupt.requested());
   return cells[best];
 }
 
-/// Networks that are trained on sets: row i trains network `network[i]` on set `set[i]`.
+/// The networks to train: row i trains network `network[i]` on set `set[i]`.
 struct Rows {
   std::vector<Index> set, network;
 
@@ -147,21 +147,21 @@ distill::Evaluation test_sets(const BaselineRun& run, const nn::Network<float>& 
                            run.command.ranks);
 }
 
-/// What summary.json says of the sizes of the sets.
+/// The sizes of the sets for summary.json.
 Json sizes_of(const DistilledSet& set) {
   return {{"steps", set.steps()}, {"epochs", set.epochs()}, {"images_per_class", set.images_per_class()}};
 }
 
-/// What a classifier adds to summary.json, and says in the end.
+/// A classifier's entries of summary.json and its final message.
 struct Outcome {
   Json summary;
   std::string text;
-  bool complete = true;  ///< not if it was stopped; before everything was chosen nothing is tested
+  bool complete = true;  ///< false if stopped; nothing is tested before all choices are made
 };
 
 const Outcome not_tested = {{}, "not tested", false};
 
-/// The networks that learn from the images: to choose a schedule with, and to test.
+/// The networks to train, with initial weights for choosing a schedule and for testing.
 struct Learners {
   nn::Network<float> network;
   distill::InitialWeights selection, testing;
@@ -212,17 +212,17 @@ Outcome train_networks_on(const BaselineRun& run, const Learners& learners, std:
   return {summary, text, static_cast<Index>(result.after.size()) == rows.count()};
 }
 
-/// A way to count neighbors.
+/// A k-NN classifier: K and the distance.
 struct Neighborhood {
   Index k;
   distill::Distance distance;
   double selection_accuracy = 0;  ///< in percent, mean over sets
-  std::vector<double> test;       ///< of each set
+  std::vector<double> test;       ///< per set
 
   std::string name() const { return concat("K = ", k, ", ", distill::name_of(distance)); }
 };
 
-/// Accuracies in percent of each neighborhood, in their order, on the named images.
+/// The accuracy of each neighborhood, in order and in percent, on the images `which`.
 std::vector<double> accuracies(const BaselineRun& run, const DistilledSet& set, const std::vector<Neighborhood>& all,
                                const data::LabeledImages& images, std::span<const Index> which) {
   const distill::NearestNeighbors classifier(set);
@@ -301,21 +301,21 @@ Outcome classify_by_neighbors(const BaselineRun& run) {
   return {summary, text, tested == sets.size()};
 }
 
-/// The images of a file; nothing if there is none. Makes sure, before any work, that they go with the dataset, or that
-/// there are images enough to make some of.
+/// The set of --distilled, if given. Checks before any work that it fits the dataset, or that there are enough images
+/// to make sets of.
 std::optional<DistilledSet> given_images(const BaselineCommand& command, const data::Dataset& dataset,
                                          const data::Split& split) {
   const data::LabeledImages& images = dataset.train;
   if (command.distilled) {
     DistilledSet set = load_distilled("--distilled", *command.distilled, dataset);
-    static_cast<void>(distill::NearestNeighbors(set));  // refuses soft labels
+    static_cast<void>(distill::NearestNeighbors(set));  // rejects soft labels
     return set;
   }
   if (command.images_per_class > images.count / (images.classes * command.steps)) {
     throw ArgumentError(command.steps, " steps of ", command.images_per_class, " images for each of ", images.classes,
                         " classes are more than the ", images.count, " training images");
   }
-  const bool average = command.method == "average-real";  // one image of each class is enough for all
+  const bool average = command.method == "average-real";  // one image per class is enough
   const std::vector<Index> wanted(static_cast<std::size_t>(images.classes),
                                   average ? 1 : command.steps * command.images_per_class);
   require_of_each_class(dataset, split.train, wanted, "--method " + *command.method);
@@ -353,7 +353,7 @@ void run(BaselineCommand& command) {
   std::cout << "hypertape " << HYPERTAPE_VERSION << ": " << command.common.dataset << ", " << method << ", "
             << (learners ? learners->network.name() : command.classifier) << ", " << workers_text(team, command.ranks)
             << '\n'
-            << dataset.train.count << " training images, " << hold_out.count << " of them to choose with\n";
+            << dataset.train.count << " training images, " << hold_out.count << " of them held out for selection\n";
 
   Interrupt interrupt(command.ranks);
   Progress progress;
@@ -389,44 +389,44 @@ void add_baseline(CLI::App& app, const Communicator& ranks) {
   command->network.add(options);
   command->initialization.add(options);
   options.group("Images");
-  CLI::Option* method = options.add("--method", command->method, "Where the images come from")
+  CLI::Option* method = options.add("--method", command->method, "Source of the images")
                             ->check(CLI::IsMember({"random-real", "optimized-real", "k-means", "average-real"}))
                             ->default_str("required, or --distilled");
   options
-      .add_file("--distilled", command->distilled, "Classify by the images of this distilled.npz, in place of --method")
+      .add_file("--distilled", command->distilled, "Classify with the images of this distilled.npz instead of --method")
       ->excludes(method);
-  options.add("--steps", command->steps, "Gradient steps of one epoch, each with images of its own")->check(positive());
-  options.add("--images-per-class", command->images_per_class, "Images of a class, in each step")->check(positive());
-  options.add("--sets", command->sets, "Sets of images, of random-real and k-means; networks are spread over them")
+  options.add("--steps", command->steps, "Gradient steps per epoch, each with its own images")->check(positive());
+  options.add("--images-per-class", command->images_per_class, "Images per class in each step")->check(positive());
+  options.add("--sets", command->sets, "Sets of images for random-real and k-means; networks are spread over them")
       ->check(positive());
-  options.add("--candidates", command->candidates, "Random sets of which optimized-real keeps the best fifth")
+  options.add("--candidates", command->candidates, "Random sets from which optimized-real keeps the best fifth")
       ->check(positive());
-  options.add("--kmeans-iterations", command->kmeans_iterations, "After which k-means stops at the latest")
+  options.add("--kmeans-iterations", command->kmeans_iterations, "Maximum number of k-means iterations")
       ->check(positive());
   options.group("Classifier");
   options
       .add("--classifier", command->classifier,
-           "What is tested: networks trained on the images, or their nearest neighbors")
+           "Classifier to test (networks trained on the images, or nearest neighbors among them)")
       ->check(CLI::IsMember({"network", "k-nn"}));
-  options.add("--learning-rates", command->learning_rates, "Fixed learning rates to choose from, with commas")
+  options.add("--learning-rates", command->learning_rates, "Fixed learning rates to choose from, separated by commas")
       ->check(positive())
       ->delimiter(',')
       ->allow_extra_args(false);
-  options.add("--epochs-grid", command->epochs_grid, "Numbers of epochs to choose from, with commas")
+  options.add("--epochs-grid", command->epochs_grid, "Numbers of epochs to choose from, separated by commas")
       ->check(positive())
       ->delimiter(',')
       ->allow_extra_args(false);
-  options.add_file("--rates", command->rates, "A distilled.npz whose learning rates are one more choice");
+  options.add_file("--rates", command->rates, "A distilled.npz whose learning rates are another candidate");
   options.group("Choice of rates, sets and neighbors");
   options
       .add("--selection-images", command->selection_images,
-           "Training images that are in no set, to choose learning rates, candidates and neighbors with, for networks "
-           "of a pool those that it has not seen")
+           "Training images held out to choose learning rates, candidates and neighbors; with a pool, images that it "
+           "has not seen")
       ->check(positive())
       ->default_str("5000, or a fifth");
   options
       .add("--selection-networks", command->selection_networks,
-           "Initial weights to choose with, where there are several")
+           "Number of initial weights to choose with, unless they are fixed")
       ->check(positive());
   options.command().callback([command] { run(*command); });
 }

@@ -27,7 +27,7 @@ struct BaselineCommand {
 
   bool k_nn() const { return classifier == "k-nn"; }
   bool optimized() const { return method == "optimized-real"; }
-  /// How many sets are made; of those of optimized-real the best are kept.
+  /// How many sets are made; optimized-real keeps the best of them.
   Index sets_to_make() const {
     if (distilled || method == "average-real") return 1;
     return optimized() ? candidates : sets;
@@ -53,19 +53,19 @@ struct BaselineCommand {
   Index selection_networks = 4;
 };
 
-/// What a run has besides its options.
+/// The parts of a run.
 struct BaselineRun {
   const BaselineCommand& command;
   const data::Dataset& dataset;
-  const data::Split& split;                           ///< images of the sets, and those to choose with
-  const std::optional<distill::DistilledSet>& given;  ///< the set that was not made, if one was given
+  const data::Split& split;                           ///< images for the sets, and for selection
+  const std::optional<distill::DistilledSet>& given;  ///< the set of --distilled, if given
   const WorkerTeam& team;
   OutputFolder& out;
   Interrupt& interrupt;
   Progress& progress;
 };
 
-/// Set number i of the method, with learning rates of 0 until others are chosen.
+/// Set number i of the method; its learning rates are 0 until they are chosen.
 inline distill::DistilledSet make_set(const BaselineRun& run, Index i) {
   const BaselineCommand& c = run.command;
   const data::LabeledImages& images = run.dataset.train;
@@ -97,7 +97,7 @@ inline std::vector<distill::DistilledSet> make_sets(const BaselineRun& run) {
   return sets;
 }
 
-/// The sets that settings are chosen with: all, but of candidates as many as will be kept.
+/// The sets to choose settings with: all of them, or as many candidates as will be kept.
 inline std::span<const distill::DistilledSet> sets_to_choose_with(const BaselineRun& run,
                                                                   const std::vector<distill::DistilledSet>& sets) {
   const std::span<const distill::DistilledSet> all(sets);
@@ -114,7 +114,7 @@ std::vector<distill::DistilledSet> keep_best(const BaselineRun& run, std::vector
   do {
     scores.push_back(score(candidates[scores.size()]));
     run.progress.show(concat("candidate ", scores.size(), "/", candidates.size(), ": ", fixed(scores.back(), 2),
-                             " % of the selection images"));
+                             " % on the selection images"));
   } while (scores.size() < candidates.size() && !run.interrupt.requested());
   std::vector<distill::DistilledSet> kept;
   for (const Index i : distill::best_of(scores, distill::best_fifth(static_cast<Index>(scores.size())))) {

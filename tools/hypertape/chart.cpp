@@ -30,14 +30,14 @@ struct ChartCommand {
   bool error_bars = false, log_y = false;
 };
 
-/// A table with names of its columns.
+/// A table with named columns.
 struct Table {
   std::filesystem::path path;
   std::vector<std::string> names;
   std::vector<std::vector<std::string>> rows;
 
-  /// The numbers of one column, NaN where there is nothing. @throws ArgumentError if there is no such column, DataError
-  /// if something in it is no number.
+  /// The numbers of a column, NaN for empty cells. @throws ArgumentError if there is no such column, DataError if a
+  /// cell is not a number.
   std::vector<double> numbers(const std::string& name) const;
 };
 
@@ -53,7 +53,7 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-/// @throws DataError if the file is empty, or a line has other cells than the first.
+/// @throws DataError if the file is empty, or a line has another number of cells than the first.
 Table read_table(const std::filesystem::path& path) {
   std::ifstream text(path);
   std::string line;
@@ -87,14 +87,14 @@ std::vector<double> Table::numbers(const std::string& name) const {
     const char* const end = cell.data() + cell.size();
     const auto [read, failure] = std::from_chars(cell.data(), end, value);
     if (!cell.empty() && (failure != std::errc() || read != end || !std::isfinite(value))) {
-      throw DataError(path.string(), ", line ", row + 2, ": \"", cell, "\" is no number");
+      throw DataError(path.string(), ", line ", row + 2, ": \"", cell, "\" is not a number");
     }
     column.push_back(value);
   }
   return column;
 }
 
-/// "paper=93.8": a line of that name at that height.
+/// "paper=93.8": the name and height of a line.
 ReferenceLine reference_line(const std::string& text) {
   const std::size_t sign = text.rfind('=');
   const char* const end = text.data() + text.size();
@@ -113,7 +113,7 @@ void run(const ChartCommand& command) {
   const Table table = read_table(command.csv);
   std::error_code ignored;
   if (std::filesystem::equivalent(command.csv, command.out, ignored)) {
-    throw ArgumentError("--out ", command.out.string(), ": is the file that is read");
+    throw ArgumentError("--out ", command.out.string(), ": is the input file");
   }
   if (const auto ending = command.out.extension(); ending != ".svg" && ending != ".png") {
     throw ArgumentError("--out ", command.out.string(), ": needs a name that ends in .svg or .png");
@@ -121,7 +121,7 @@ void run(const ChartCommand& command) {
   const std::string x_name = command.x.value_or(table.names.front());
   const std::vector<double> x = table.numbers(x_name);
   if (!command.deviation.empty() && command.deviation.size() != command.y.size()) {
-    throw ArgumentError("--deviation: needs a column for each of the ", command.y.size(), " of --y, got ",
+    throw ArgumentError("--deviation: needs one column for each of the ", command.y.size(), " of --y, got ",
                         command.deviation.size());
   }
   if (command.error_bars && command.deviation.empty()) throw ArgumentError("--error-bars goes with --deviation");
@@ -139,7 +139,7 @@ void run(const ChartCommand& command) {
         command.deviation.empty() ? std::vector<double>() : table.numbers(command.deviation[k]);
     LineSeries series{command.y.size() > 1 ? name : "", {}};
     for (std::size_t i = 0; i < x.size(); ++i) {
-      if (std::isnan(x[i]) || std::isnan(y[i])) continue;  // a row without it
+      if (std::isnan(x[i]) || std::isnan(y[i])) continue;  // an empty cell
       const bool deviates = !deviation.empty() && !std::isnan(deviation[i]);
       series.points.push_back({x[i], y[i], deviates ? deviation[i] : 0});
     }
@@ -155,30 +155,31 @@ void run(const ChartCommand& command) {
 void add_chart(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<ChartCommand>();
   CLI::App& parser = *app.add_subcommand("chart", "Draw columns of a CSV file as SVG or PNG");
-  parser.add_option("csv", command->csv, "The file; its first line has the columns' names")->required();
-  parser.add_option("--x", command->x, "The column along the horizontal axis")
+  parser.add_option("csv", command->csv, "CSV file whose first line has the column names")->required();
+  parser.add_option("--x", command->x, "Column for the horizontal axis")
       ->check(Options::not_empty("a column's name"))
       ->default_str("the first");
-  parser.add_option("--y", command->y, "A column to draw; several, a line each, with commas or by more of this option")
+  parser.add_option("--y", command->y, "Columns to draw, one line each: separate them by commas or repeat the option")
       ->required()
       ->check(Options::not_empty("a column's name"))
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  parser.add_option("--deviation", command->deviation, "The column of each --y with its standard deviation")
+  parser.add_option("--deviation", command->deviation, "Columns with the standard deviations, one for each of --y")
       ->check(Options::not_empty("a column's name"))
       ->allow_extra_args(false)
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  parser.add_flag("--error-bars", command->error_bars, "Draw deviations as bars, not as a band")->default_str("off");
-  parser.add_option("--reference", command->references, "NAME=VALUE: a horizontal line, say a published figure")
+  parser.add_flag("--error-bars", command->error_bars, "Draw deviations as bars instead of a band")->default_str("off");
+  parser.add_option("--reference", command->references, "NAME=VALUE: a horizontal line, such as a published figure")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  parser.add_flag("--log-y", command->log_y, "A logarithmic vertical axis")->default_str("off");
-  parser.add_option("--title", command->title, "Above the chart");
-  parser.add_option("--x-label", command->x_label, "Below it")->default_str("the column's name");
-  parser.add_option("--y-label", command->y_label, "Beside it")->default_str("the column's name, if there is one only");
-  parser.add_option("--out", command->out, "The picture, FILE.svg or FILE.png")
+  parser.add_flag("--log-y", command->log_y, "Make the vertical axis logarithmic")->default_str("off");
+  parser.add_option("--title", command->title, "Title above the chart");
+  parser.add_option("--x-label", command->x_label, "Label of the horizontal axis")->default_str("the column's name");
+  parser.add_option("--y-label", command->y_label, "Label of the vertical axis")
+      ->default_str("the column's name, if there is only one");
+  parser.add_option("--out", command->out, "Picture to write, FILE.svg or FILE.png")
       ->type_name("FILE")
       ->required()
       ->check(Options::not_empty());

@@ -17,10 +17,10 @@ struct Tick {
   std::string text;
 };
 
-/// One axis: what it spans, widened to round numbers, and its ticks.
+/// An axis: its range, widened to round numbers, and its ticks.
 class Axis {
  public:
-  /// Of all these values, which are finite, and positive for a logarithm; of about `most` intervals.
+  /// Covers these values, which are finite, and positive if logarithmic, in about `most` intervals.
   Axis(bool logarithmic, const std::vector<double>& values, int most)
       : logarithmic_(logarithmic), low_(at(std::ranges::min(values))), high_(at(std::ranges::max(values))) {
     logarithmic ? logarithmic_ticks(most) : linear_ticks(most);
@@ -28,7 +28,7 @@ class Axis {
     high_ = ticks_.back().at;
   }
 
-  /// Where a value lies: 0 at the axis's low end, 1 at the high one.
+  /// Where a value lies: 0 at the low end of the axis, 1 at the high end.
   double fraction(double value) const { return fraction_at(at(value)); }
   double fraction_at(double position) const { return (position - low_) / (high_ - low_); }
   const std::vector<Tick>& ticks() const { return ticks_; }
@@ -39,7 +39,7 @@ class Axis {
   /// Multiples of 1, 2 or 5 times a power of ten.
   void linear_ticks(int most) {
     const double size = std::max(std::abs(low_), std::abs(high_));
-    if (!(high_ - low_ > std::max(1e-9 * size, 1e-290))) {  // one value, as far as can be told
+    if (!(high_ - low_ > std::max(1e-9 * size, 1e-290))) {  // a single value, up to rounding
       const double margin = size > 1e-280 ? size / 10 : 1;
       low_ -= margin;
       high_ += margin;
@@ -59,7 +59,7 @@ class Axis {
     }
   }
 
-  /// Powers of ten; below two decades 1, 2 and 5 times a power of ten.
+  /// Powers of ten; for less than two decades, also 2 and 5 times a power of ten.
   void logarithmic_ticks(int most) {
     const bool fine = high_ - low_ < 2;
     const int first = static_cast<int>(std::floor(low_ + 1e-9)), last = static_cast<int>(std::ceil(high_ - 1e-9));
@@ -74,7 +74,7 @@ class Axis {
     }
   }
 
-  /// As C writes a number, whatever the locale, but 1.5e6 for 1.5e+06.
+  /// A number as in the C locale, but 1.5e6 instead of 1.5e+06.
   static std::string text(double value, std::chars_format format, int digits) {
     std::array<char, 40> room{};
     const auto end = std::to_chars(room.data(), room.data() + room.size(), value, format, digits);

@@ -4,8 +4,8 @@
 
 #include "hypertape/core/communicator.hpp"
 
-/// The commands of the tool, one a file. Each adds its subcommand, with its options, to the parser; parsing then runs
-/// it. Where there are several ranks, all run it and share out what takes long.
+/// The commands of the tool, one per file. Each adds a subcommand with its options to the parser, which runs it after
+/// parsing. All ranks run a command and share the expensive work.
 namespace hypertape::cli {
 
 void add_baseline(CLI::App& app, const Communicator& ranks);

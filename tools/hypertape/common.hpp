@@ -26,12 +26,12 @@
 #include "options.hpp"
 #include "output_folder.hpp"
 
-/// What the commands share: their common options, what config.json says of them, and the clock.
+/// What the commands share: common options, their entries in config.json, and a stopwatch.
 namespace hypertape::cli {
 
 using hypertape::detail::concat;
 
-/// Accepts whole numbers of 64 bits; CLI11 would wrap a negative one and saturate one that is too large.
+/// Accepts unsigned 64-bit numbers; CLI11 would wrap negative and saturate large ones.
 inline CLI::Validator seed_number() {
   return CLI::Validator(
       [](const std::string& text) -> std::string {
@@ -43,14 +43,14 @@ inline CLI::Validator seed_number() {
       "WHOLE");
 }
 
-/// What --dataset takes: names that the library knows, and the user's own pictures.
+/// Choices of --dataset: the library's datasets and the user's own pictures.
 inline std::vector<std::string> dataset_choices() {
   std::vector<std::string> names = data::dataset_names();
   names.emplace_back("folder");
   return names;
 }
 
-/// Says which pictures of a folder were left out: how many, and the first few.
+/// Reports the pictures of a folder that were left out: how many, and the first few.
 inline void report_bad_pictures(const std::vector<std::string>& bad) {
   constexpr std::size_t shown = 3;
   if (bad.empty()) return;
@@ -60,9 +60,9 @@ inline void report_bad_pictures(const std::vector<std::string>& bad) {
   if (bad.size() > shown) std::cerr << "  ... and " << bad.size() - shown << " more\n";
 }
 
-/// Says which channels have the same value in all training pictures.
+/// Reports channels that have the same value in all training pictures.
 inline void report_constant_channels(const data::Normalization& normalization) {
-  constexpr float largest = 0.5f;  // standard deviation of numbers in [0, 1]; `compute_normalization` marks these by 1
+  constexpr float largest = 0.5f;  // of a standard deviation in [0, 1]; `compute_normalization` stores 1 for these
   constexpr const char* names[] = {"red", "green", "blue"};
   for (std::size_t c = 0; c < normalization.std.size(); ++c) {
     if (!(normalization.std[c] > largest)) continue;
@@ -85,68 +85,68 @@ struct CommonOptions {
   std::uint64_t split_seed = data::ImageFolderOptions().split_seed;
   double zca = 0;
 
-  /// `default_out` says what --out is where it is not given.
+  /// `default_out` is the default of --out for --help.
   void add(Options& options, const char* default_out = "required") {
     using enum Options::OnResume;
     options.group("Results");
     options
         .add_out(out,
-                 "Folder for the results, created if need be; those of an earlier run of the same command are replaced")
+                 "Folder for the results, created if necessary; replaces those of an earlier run of the same command")
         ->default_str(default_out);
-    options.add("--seed", seed, "Number that everything random follows from")->check(seed_number());
+    options.add("--seed", seed, "Seed of all random numbers")->check(seed_number());
     options
         .add("--threads", threads,
-             "How many; 0: OpenMP's default (OMP_NUM_THREADS, or one for each processor). Results do not depend on it",
+             "Number of threads, which does not affect results; 0: OpenMP's default (OMP_NUM_THREADS, or one per "
+             "processor)",
              free)
         ->check(CLI::Range(0, 1024));
     options.group("Data");
-    options.add("--dataset", dataset, "What to train for (folder: the pictures in the folder --data)")
+    options.add("--dataset", dataset, "Dataset to train for (folder: your own pictures in --data)")
         ->check(CLI::IsMember(dataset_choices()))
-        ->default_str("what --data holds, else mnist");
+        ->default_str("detected in --data, else mnist");
     options
-        .add_folder(
-            "--data", data,
-            "Folder with the dataset's files, or with a folder of pictures for each class (CLASS/*.png|jpg|jpeg, or "
-            "train/CLASS and test/CLASS); what is there decides about --dataset",
-            free)
+        .add_folder("--data", data,
+                    "Folder with the dataset's files, or with one folder of pictures per class (CLASS/*.png|jpg|jpeg, "
+                    "or train/CLASS and test/CLASS); without --dataset, its contents determine the dataset",
+                    free)
         ->default_str(
-            "$HYPERTAPE_DATA/DATASET, else hypertape/DATASET in the cache folder, else that of Debian's package "
+            "$HYPERTAPE_DATA/DATASET, else hypertape/DATASET in the cache folder, else Debian's package "
             "dataset-fashion-mnist");
     options
         .add("--image-size", image_size,
-             "Rows and columns that each image is resized to; every network but alexnet takes 32, with three channels")
+             "Side in pixels that each image is resized to; all networks but alexnet accept 32 with three channels")
         ->check(within({.low = 1, .high = data::ImageFolderOptions::largest_size}))
-        ->default_str(concat("what the images have; of --dataset folder ", data::ImageFolderOptions().size));
+        ->default_str(concat("size of the images; with --dataset folder ", data::ImageFolderOptions().size));
     options
         .add("--fit", fit,
-             "Of --dataset folder: how a picture becomes a square (stretch: both sides are resized; crop: the shorter "
-             "side is resized to 256/224 of the size, and the center cut out)")
+             "With --dataset folder: how a picture becomes square (stretch: resize both sides; crop: resize the "
+             "shorter side to 256/224 of the size and cut out the center)")
         ->check(CLI::IsMember({"stretch", "crop"}))
         ->default_str("stretch");
-    options.add("--channels", channels, "Of --dataset folder: what each picture is made, whatever it has")
-        ->transform([](std::string text) { return text == "grey" ? "gray" : text; })  // as it once was written
+    options.add("--channels", channels, "With --dataset folder: channels that all pictures are converted to")
+        ->transform([](std::string text) { return text == "grey" ? "gray" : text; })  // as older versions spelled it
         ->check(CLI::IsMember({"rgb", "gray"}))
         ->default_str("rgb");
     options.add_flag("--skip-bad", skip_bad,
-                     "Of --dataset folder: leave out pictures that cannot be read, instead of stopping");
+                     "With --dataset folder: skip pictures that cannot be read instead of stopping");
     options
         .add("--split-seed", split_seed,
-             "Of --dataset folder without train/ and test/: draws a fifth of each class to test with; another --seed "
-             "leaves these pictures as they are")
+             "With --dataset folder without train/ and test/: seed that draws a fifth of each class for testing, "
+             "independent of --seed")
         ->check(seed_number());
   }
 
-  /// Of commands that make networks see images in their own way; others take that from what they read.
+  /// For commands that choose how networks see images; others read this from a file.
   void add_whitening(Options& options) {
     options
         .add("--zca", zca,
-             "ZCA whitening of the images: this times their mean variance is added to their covariance, 0.1 say; 0: "
-             "none")
+             "ZCA whitening: multiple of the mean variance that is added to the covariance, such as 0.1; 0: no "
+             "whitening")
         ->check(within({.low = 0.001, .high = 1000, .zero_is_none = true}));
   }
 
-  /// Before anything is read. @throws CLI::RequiredError if there is no --out, ArgumentError if options do not go with
-  /// the dataset.
+  /// Called before anything is read. @throws CLI::RequiredError without --out, ArgumentError if an option does not
+  /// apply to the dataset.
   void check(const Options& options) const {
     if (out.empty()) throw CLI::RequiredError("--out");
     const bool pictures = dataset == "folder";
@@ -156,19 +156,18 @@ struct CommonOptions {
     }
   }
 
-  /// Where --data is given without --dataset: finds out what is there, and says so. @throws DataError if it cannot.
+  /// If --data is given without --dataset: detects the dataset and prints it. @throws DataError if it cannot.
   void detect(const Options& options) {
     if (!data || options.given("--dataset")) return;
     require_folder("--data", *data);
     dataset = data::detect_dataset(*data);
     detected_pictures_ = dataset == "folder";
-    std::cout << data->string() << ": --dataset " << dataset
-              << (detected_pictures_ ? ", pictures of one's own\n" : "\n");
+    std::cout << data->string() << ": --dataset " << dataset << (detected_pictures_ ? ", your own pictures\n" : "\n");
   }
-  /// Whether these are pictures that nobody has said anything about.
+  /// Whether --dataset folder was detected rather than given.
   bool detected_pictures() const { return detected_pictures_; }
 
-  /// A folder for the results of `command` that is not there yet: out/distill-mnist, out/distill-mnist-2.
+  /// A new folder for the results of `command`: out/distill-mnist, out/distill-mnist-2.
   std::filesystem::path new_folder(const std::string& command) const {
     const std::filesystem::path source = data ? std::filesystem::absolute(*data / "").parent_path() : "";
     const std::string name = concat(command, '-', dataset == "folder" ? source.filename().string() : dataset);
@@ -177,7 +176,7 @@ struct CommonOptions {
     return folder;
   }
 
-  /// Reads the dataset, whitens it if that is wanted, and resolves the options that only pictures have. @throws what
+  /// Reads the dataset, whitens it if requested, and resolves the options for pictures. @throws what
   /// `data::load_dataset`, `data::load_image_folder` and `data::zca_whitening` throw.
   data::Dataset load() {
     data::Dataset loaded = read();
@@ -215,7 +214,7 @@ struct CommonOptions {
   bool detected_pictures_ = false;
 };
 
-/// What every command's config.json begins with.
+/// The first entries of every command's config.json.
 inline Json config_of(const char* command, const Options& options) {
   Json config = {{"command", command},
                  {"version", HYPERTAPE_VERSION},
@@ -224,29 +223,29 @@ inline Json config_of(const char* command, const Options& options) {
   return config;
 }
 
-/// What config.json says of the data: the folder that was read, null if it was generated; the names of the classes, in
-/// their order, if they have any; and a checksum of all. @throws ArgumentError if a rank has other data.
+/// The entries of config.json about the data: its folder, null if generated; the class names in order, if any; and a
+/// checksum. @throws ArgumentError if a rank has other data.
 inline Json description_of(const data::Dataset& dataset, const Communicator& ranks = Communicator::alone()) {
   Json json;
   const std::int64_t checksum = data::checksum_of(dataset);
-  require_same(ranks, checksum, "images, labels or names of classes");
+  require_same(ranks, checksum, "images, labels or class names");
   json["data_checksum"] = checksum;
   json["data"] = dataset.folder.empty() ? Json() : Json(std::filesystem::absolute(dataset.folder).string());
   if (!dataset.class_names.empty()) json["class_names"] = dataset.class_names;
   return json;
 }
 
-/// @throws DataError if something that an earlier run began with is another now, by its checksum `name` in config.json.
+/// @throws DataError if `what` has changed since an earlier run began, by its checksum `name` in config.json.
 inline void require_same(const char* name, const char* what, const Json& before, const Json& now,
                          const std::filesystem::path& config) {
   if (before.value(name, Json()) == now.at(name)) return;
-  throw DataError(config.string(), ": the run began with other ", what, " than are there now");
+  throw DataError(config.string(), ": the ", what, " have changed since the run began");
 }
 inline void require_same_data(const Json& before, const Json& now, const std::filesystem::path& config) {
-  require_same("data_checksum", "images, labels or names of classes", before, now, config);
+  require_same("data_checksum", "images, labels or class names", before, now, config);
 }
 
-/// How many work on a run: "2 threads", "4 ranks of 2 threads".
+/// The workers of a run: "2 threads", "4 ranks of 2 threads".
 inline std::string workers_text(const WorkerTeam& team, const Communicator& ranks) {
   const std::string threads = concat(team.size(), team.size() == 1 ? " thread" : " threads");
   return ranks.size() == 1 ? threads : concat(ranks.size(), " ranks of ", threads);

@@ -12,7 +12,7 @@ namespace hypertape::cli {
 
 namespace {
 
-/// What may stand in place of the last of these words, which is not complete.
+/// Completions of the last of these words.
 std::vector<std::string> candidates(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* command = &app;
   for (const CLI::App* one : app.get_subcommands({})) {
@@ -39,7 +39,7 @@ std::vector<std::string> candidates(const CLI::App& app, const std::vector<std::
 
 void add_complete(CLI::App& app) {
   const auto words = std::make_shared<std::vector<std::string>>();
-  CLI::App& parser = *app.add_subcommand("complete", "What a shell offers to complete these words")->group("");
+  CLI::App& parser = *app.add_subcommand("complete", "Print completions of the last word, for a shell")->group("");
   parser.add_option("words", *words);
   parser.callback([&app, words] {
     if (words->empty()) words->emplace_back();

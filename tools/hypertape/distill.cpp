@@ -48,7 +48,7 @@ struct DistillCommand {
   std::optional<std::filesystem::path> resume;
 };
 
-/// One run of the distiller in its folder: its log, its checkpoints, and what stops it.
+/// One run of the distiller in its folder: its log, its checkpoints, and when it stops.
 class Run {
  public:
   Run(const DistillCommand& command, OutputFolder& out, distill::Distiller& distiller, const HoldOut& hold_out)
@@ -59,12 +59,11 @@ class Run {
         checkpoints_(out.path()),
         log_(command.distill.inner_loop.unordered ? 1 : command.distill.inner_loop.steps) {}
 
-  /// Of training, with that before it was resumed.
+  /// Training time, including the time before the run was resumed.
   double seconds() const { return seconds_before_ + clock_.seconds(); }
   double seconds_before() const { return seconds_before_; }
 
-  /// Until the last iteration, a signal or the time limit. @returns the exit code of a run that was stopped, 0 if it
-  /// was not.
+  /// Trains until the last iteration, a signal or the time limit. @returns the exit code of a stopped run, else 0.
   int train() {
     Interrupt interrupt(command_.ranks);
     const Traffic before = command_.ranks.traffic();
@@ -91,7 +90,7 @@ class Run {
     return stopped_;
   }
 
-  /// What all ranks sent one another in training, an iteration on average.
+  /// Average messages and bytes per training iteration, over all ranks.
   Json traffic() const {
     const auto each = [&](std::int64_t count) {
       return rounded(static_cast<double>(count) / static_cast<double>(std::max(iterations_, 1L)), 1);
@@ -99,12 +98,12 @@ class Run {
     return {{"messages_per_iteration", each(traffic_.messages)}, {"bytes_per_iteration", each(traffic_.bytes)}};
   }
 
-  /// Call it when the outcome of a run that came to its end has been written.
+  /// Removes the checkpoints. To be called once the results of a completed run are written.
   void finish() const {
     if (out_.writes()) checkpoints_.remove();
   }
 
-  /// Continues where the newest checkpoint was written; from the start if there is none yet.
+  /// Continues from the newest checkpoint, or from the start if there is none.
   void restore() {
     const auto found = checkpoints_.read();
     if (!found) return;
@@ -124,8 +123,8 @@ class Run {
   }
 
  private:
-  /// Called after each iteration, and once more where the run was stopped, to log its last state. That comes after the
-  /// checkpoint: a run that is resumed must choose among the same states as one that was not stopped.
+  /// Called after each iteration, and once more to log the last state of a stopped run. That comes after the
+  /// checkpoint: a resumed run must choose among the same states as one that never stopped.
   bool proceed(const distill::Progress& now, Interrupt& interrupt) {
     if (now.score) log(now);
     if (now.iteration == 0 || stopped_ != 0) return true;
@@ -191,18 +190,18 @@ class Run {
   Snapshots snapshots_;
 };
 
-/// What the screen says of balanced batches: which classes have the most and the fewest images.
+/// The message about balanced batches: the classes with the most and the fewest images.
 std::string balance_text(const data::Dataset& dataset) {
   const std::vector<Index> sizes = distill::class_sizes(dataset.train, data::all_indices(dataset.train.count));
   const auto one = [&](auto at) {
     return concat(*at, " of class ", class_name(dataset, static_cast<std::size_t>(at - sizes.begin())));
   };
-  return concat(" with as many of each class (--balance on: there are ", one(std::ranges::max_element(sizes)), ", ",
-                one(std::ranges::min_element(sizes)), ')');
+  return concat(" with equally many of each class (--balance on: there are ", one(std::ranges::max_element(sizes)),
+                ", ", one(std::ranges::min_element(sizes)), ')');
 }
 
-/// Warns of classes that have training images, but none of them held out, where each class counts as much as any other.
-/// @throws ArgumentError if all of a class's are held out.
+/// For balanced batches: warns of classes whose training images include none held out. @throws ArgumentError if all
+/// images of a class are held out.
 void check_balance(const data::Dataset& dataset, const distill::DistillOptions& options) {
   const data::LabeledImages& images = dataset.train;
   const data::Split split = distill::hold_out(images, *options.validation.hold_out, *options.validation.hold_out_seed);
@@ -212,36 +211,36 @@ void check_balance(const data::Dataset& dataset, const distill::DistillOptions& 
     const std::string name = class_name(dataset, k);
     if (learned[k] == 0 && held_out[k] > 0) {
       throw ArgumentError("--hold-out ", *options.validation.hold_out, ": holds out all ", held_out[k],
-                          " training images of class ", name, "; hold out fewer, or others by another --seed");
+                          " training images of class ", name, "; hold out fewer, or change --seed");
     }
     if (learned[k] > 0 && held_out[k] == 0) {
       std::cerr << "hypertape: none of the " << learned[k] << " training images of class " << name
-                << " is held out, so that the best state is chosen without this class; --hold-out or --seed decide\n";
+                << " is held out, so the choice of the best state ignores this class; change --hold-out or --seed\n";
     }
   }
 }
 
-/// @throws ArgumentError naming a class that has too few images to start from, or to compare the distilled ones with.
+/// @throws ArgumentError naming a class with too few images to start from, or to compare the distilled ones with.
 void check_class_sizes(const data::Dataset& dataset, const distill::DistillOptions& options, bool starts_from_real) {
   const data::LabeledImages& images = dataset.train;
   const Index groups = options.inner_loop.unordered ? 1 : options.inner_loop.steps, each = options.images.per_class;
-  if (each > images.count / groups) return;  // the distiller refuses it for all classes together
+  if (each > images.count / groups) return;  // the distiller rejects this for all classes together
   const std::vector<Index> wanted(static_cast<std::size_t>(images.classes), groups * each);
-  const std::string what = concat(groups, groups == 1 ? " step of " : " steps of ", each, " images of a class");
+  const std::string what = concat(groups, groups == 1 ? " step of " : " steps of ", each, " images per class");
   require_of_each_class(dataset, data::all_indices(images.count), wanted, what);
   if (!starts_from_real) return;
   const data::Split split = distill::hold_out(images, *options.validation.hold_out, *options.validation.hold_out_seed);
-  require_of_each_class(dataset, split.train, wanted, "--start from real images, " + what);
+  require_of_each_class(dataset, split.train, wanted, "--start real or k-means, " + what);
 }
 
-/// Whether the run in this folder came to its end. @throws DataError if its summary.json is damaged.
+/// Whether the run in this folder is complete. @throws DataError if its summary.json is damaged.
 bool is_done(const std::filesystem::path& folder) {
   const std::filesystem::path summary = folder / "summary.json";
   return std::filesystem::exists(summary) && !require_value<bool>(read_json(summary), summary, "interrupted");
 }
 
-/// Puts the options of an earlier run, and its folder, in place; returns its config.json. @throws ArgumentError if
-/// others are given or it is done, DataError if there is no such run.
+/// Loads the options and the folder of an earlier run; returns its config.json. @throws ArgumentError if other options
+/// are given or the run is complete, DataError if there is no such run.
 Json resume(DistillCommand& command) {
   const std::filesystem::path& folder = *command.resume;
   std::error_code ignored;
@@ -249,13 +248,13 @@ Json resume(DistillCommand& command) {
     throw ArgumentError("--out: a run is resumed in its own folder, " + folder.string());
   }
   Json config = OutputFolder::read_config(folder, "distill");
-  if (!config.contains("balance")) config["balance"] = "off";  // of a version that knew no other
+  if (!config.contains("balance")) config["balance"] = "off";  // written by a version without --balance
   if (!config.contains("start")) config["start"] = config.value("from_real_images", Json()) == true ? "real" : "noise";
   if (const Json version = config.value("version", Json()); version != HYPERTAPE_VERSION) {
     std::cerr << "hypertape: the run began with version " << version << ", this is " << HYPERTAPE_VERSION
-              << "; it may go on otherwise than it would have\n";
+              << "; it may continue differently\n";
   }
-  if (is_done(folder)) throw ArgumentError("--resume " + folder.string() + ": this run is done");
+  if (is_done(folder)) throw ArgumentError("--resume " + folder.string() + ": this run is complete");
   if (!distill::Checkpoints(folder).exist() && std::filesystem::exists(folder / "last.npz")) {
     throw DataError("--resume ", folder.string(), ": has results, but no checkpoint to continue from");
   }
@@ -283,8 +282,8 @@ void check_options(const DistillCommand& command) {
   options.only(!ridge || command.initialization.init == "random", "--init random", {"--outer-step"});
 }
 
-/// The folder of the run, of which no other process writes to it. @throws ArgumentError if a new run would lose one
-/// that was stopped there.
+/// The folder of the run, locked against other processes. @throws ArgumentError if a new run would replace a stopped
+/// one.
 OutputFolder folder_of(const DistillCommand& command) {
   if (command.resume) return OutputFolder::open("--resume", *command.resume, command.ranks);
   const std::filesystem::path& path = command.common.out;
@@ -293,8 +292,8 @@ OutputFolder folder_of(const DistillCommand& command) {
                     "strip.png", "accuracy.svg", "learning-rates.svg", "checkpoint.npz", "checkpoint.previous.npz"},
                    command.ranks);
   if (distill::Checkpoints(path).exist() && !is_done(path)) {
-    throw ArgumentError("--out ", path.string(), ": holds a run that was stopped; continue it with --resume ",
-                        shell_word(path), ", or remove the folder");
+    throw ArgumentError("--out ", path.string(), ": holds a stopped run; continue it with --resume ", shell_word(path),
+                        ", or remove the folder");
   }
   return out;
 }
@@ -317,7 +316,7 @@ void distil(DistillCommand& command) {
   if (command.common.detected_pictures()) choose_for_own_pictures(dataset, command.options, command.network, d);
   if (command.images) {
     if (*command.images % classes != 0) {
-      throw ArgumentError("--images ", *command.images, ": ", classes, " classes do not divide it");
+      throw ArgumentError("--images ", *command.images, ": ", classes, " classes need a multiple of their number");
     }
     d.images.per_class = *command.images / classes;
   }
@@ -339,7 +338,7 @@ void distil(DistillCommand& command) {
   const distill::InitialWeights test_weights = weights.testing(), training = weights.training(d.validation.networks);
   const Index given = training.count().value_or(d.outer_loop.networks);
   if (command.options.given("--networks") && given < d.outer_loop.networks) {
-    throw ArgumentError("--networks ", d.outer_loop.networks, ": the pool leaves ", given, " to distil for");
+    throw ArgumentError("--networks ", d.outer_loop.networks, ": the pool leaves ", given, " for training");
   }
   distill::Distiller distiller(network, dataset, d, training, weights.validation(d.validation.networks), team, start,
                                command.ranks);
@@ -349,7 +348,7 @@ void distil(DistillCommand& command) {
                  {"theta_layout", layout_of(network)},
                  {"hold_out_seed", hold_out.seed},
                  {"weights_checksum", distiller.weights_checksum()}});
-  if (command.resume) {  // a checkpoint has these too, but there may be none yet
+  if (command.resume) {  // checkpoints store these too, but there may be none yet
     const std::filesystem::path path = *command.resume / "config.json";
     require_same_data(earlier, config, path);
     require_same("weights_checksum", "initial weights", earlier, config, path);
@@ -369,9 +368,9 @@ void distil(DistillCommand& command) {
             << (*d.real.balanced ? balance_text(dataset) : std::string()) << '\n';
   Run run(command, out, distiller, hold_out);
   if (command.resume) run.restore();
-  out.remove("summary.json");  // of this run when it was stopped
+  out.remove("summary.json");  // written when this run was stopped
   const int stopped = run.train();
-  const double train_seconds = run.seconds();  // the test comes after it
+  const double train_seconds = run.seconds();  // excludes the test below
   if (distiller.skipped() > 0) {
     std::cout << distiller.skipped() << " iterations were skipped because a network diverged\n";
   }
@@ -396,7 +395,7 @@ void distil(DistillCommand& command) {
                   {"ranks", command.ranks.size()}};
   if (command.ranks.size() > 1) summary["traffic"] = run.traffic();
   summary["protocol"] = protocol_of(best.set, nullptr, false);
-  // The test set is touched here, once: never by a run that was stopped.
+  // The only use of the test set; a stopped run never gets here.
   Comparison result;
   if (stopped == 0) {
     const auto test = [&](bool real) {
@@ -429,7 +428,8 @@ void distil(DistillCommand& command) {
   }
   if (command.ranks.size() > 1) {
     const Json traffic = run.traffic();
-    std::cout << "traffic: " << fixed(traffic["messages_per_iteration"], 1) << " messages of all ranks an iteration, "
+    std::cout << "traffic: " << fixed(traffic["messages_per_iteration"], 1)
+              << " messages per iteration over all ranks, "
               << fixed(traffic["bytes_per_iteration"].get<double>() / 1000, 1) << " kB\n";
   }
   std::cout << "picture: " << (out / "distilled.png").string() << "\n"
@@ -446,29 +446,31 @@ void add_distill(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<DistillCommand>(
       *app.add_subcommand("distill", "Learn distilled images and learning rates"), ranks);
   Options& options = command->options;
-  command->common.add(options, "out/distill-DATASET, or -2, -3 behind it");
+  command->common.add(options, "out/distill-DATASET; if it exists, with -2, -3 appended");
   command->common.add_whitening(options);
   command->network.add(options);
   command->initialization.add(options);
   command->objective.add(options);
   options.add_declared(command->distill);
-  options.add("--images", command->images, "Distilled images in each step, in place of --images-per-class")
+  options.add("--images", command->images, "Distilled images per step, instead of --images-per-class")
       ->check(positive())
       ->excludes(options.command().get_option("--images-per-class"))
       ->group("Distilled images");
   options.group("Distilled images");
   options.add_file("--start-from", command->start_from,
-                   "A distilled.npz to go on from, which may be of another order, steps, epochs, rule or network; of "
-                   "--init fixed with its theta0, if the network has as many weights");
+                   "A distilled.npz to start from; its order, steps, epochs, rule and network may differ. --init fixed "
+                   "also takes its theta0 if the network has as many weights");
   options.group("Stopping and continuing");
   options
       .add("--checkpoint-every", command->checkpoint_every,
-           "Iterations between checkpoints, which --resume continues from; 0: only when stopped", free)
+           "Iterations between checkpoints for --resume; 0: only when stopped", free)
       ->check(positive(true));
-  options.add("--time-limit", command->time_limit, "Seconds after which it stops, to be resumed; 0: none", not_kept)
+  options
+      .add("--time-limit", command->time_limit, "Seconds after which the run stops, to be resumed; 0: no limit",
+           not_kept)
       ->check(positive(true));
   options.command()
-      .add_option("--resume", command->resume, "Folder of a run that was stopped: continues it, to the same bits")
+      .add_option("--resume", command->resume, "Continue the stopped run in this folder, with bit-identical results")
       ->check(Options::not_empty())
       ->type_name("DIR")
       ->group("Stopping and continuing");

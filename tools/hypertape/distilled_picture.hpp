@@ -24,15 +24,15 @@ namespace hypertape::cli {
 
 using hypertape::detail::concat;
 
-/// The images of the first step as they were after so many iterations.
+/// The images of the first step after some iteration.
 struct Snapshot {
   long iteration = 0;    ///< outer steps before it
   Tensor<float> images;  ///< (n, C, H, W), in normalized space
 };
 
-/// Image n of a batch of pixels (N, 1 or 3, H, W), stretched for the eye: its least value is black and the greatest
-/// white, over all channels together, as distilled images leave the range of pixels. A constant image is gray.
-/// @throws ArgumentError if a value is not finite.
+/// Image n of a batch of pixels (N, 1 or 3, H, W), with its contrast stretched, as distilled images exceed the range of
+/// pixels: the smallest value over all channels becomes black, the largest white. A constant image is gray. @throws
+/// ArgumentError if a value is not finite.
 inline Image stretched_image(const Tensor<float>& images, Index n) {
   const Index channels = images.shape()[1], height = images.shape()[2], width = images.shape()[3];
   const auto level = [&](Index c, Index y, Index x) { return double{images(n, c, y, x)}; };
@@ -56,7 +56,7 @@ inline Image stretched_image(const Tensor<float>& images, Index n) {
   return image;
 }
 
-/// The text, cut before a word (its only one, before a letter), with "..." for what is left out, if it is too wide.
+/// The text. If it is too wide, "..." replaces its last words, or the last letters of a single word.
 inline Text elided(Text text, double width) {
   for (std::string left = text.words; text_width(text) > width && !left.empty();) {
     const std::size_t space = left.rfind(' ');
@@ -68,10 +68,10 @@ inline Text elided(Text text, double width) {
   return text;
 }
 
-/// Blocks of images under one another, each with a heading and, under each image, lines of text.
+/// Blocks of images, one below the other. Each has a heading, and lines of text under each image.
 class Gallery {
  public:
-  /// Images as those of `shape` (n, C, H, W), with so many lines under each.
+  /// For images of `shape` (n, C, H, W), with `lines` lines under each.
   Gallery(const Shape& shape, int lines)
       : count_(shape[0]),
         scale_(std::max<Index>(1, (image_side + shape[3] / 2) / shape[3])),
@@ -82,21 +82,21 @@ class Gallery {
         width_(std::clamp(columns_ * (image_width_ + gap) + gap, least_width, most_side)) {}
 
   Index rows() const { return (count_ + columns_ - 1) / columns_; }
-  /// Rows of images that fit into a block that stands alone.
+  /// Rows of images that fit into a single block.
   Index most_rows() const { return std::max<Index>(1, (most_side - 2 * heading_height - 3 * gap) / row_height_); }
-  /// Blocks of so many rows that fit.
+  /// Blocks of this many rows that fit.
   Index most_blocks(Index rows) const {
     return std::max<Index>(1, (most_side - heading_height - gap) / (heading_height + rows * row_height_ + gap));
   }
   Index images_in(Index rows) const { return std::min(count_, rows * columns_); }
 
-  /// One line over the whole width.
+  /// Adds one line over the whole width.
   void add_line(const std::string& words) {
     put(elided({words, {gap, static_cast<double>(bottom_ + 17)}}, static_cast<double>(width_ - 2 * gap)));
     bottom_ += heading_height;
   }
 
-  /// The first images of a batch; `labels(n)` are the lines under one.
+  /// Adds the first images of a batch; `labels(n)` are the lines under image n.
   template <class Labels>
   void add_images(const Tensor<float>& images, const data::Normalization& normalization, Index rows,
                   const Labels& labels) {
@@ -123,13 +123,13 @@ class Gallery {
   }
 
  private:
-  static constexpr Index image_side = 112;  // about the width that an image is magnified to
+  static constexpr Index image_side = 112;  // approximate width after magnification
   static constexpr Index gap = 8, heading_height = 24, label_height = 17, least_width = 400;
   static constexpr Index most_columns = 20, most_side = 4096;
 
   void put(Shape2d shape) { drawing_.shapes.push_back(std::move(shape)); }
 
-  /// In smaller print if it would not fit, and cut if even then.
+  /// Shrinks a text that does not fit, then cuts it.
   void put_label(Text text) {
     const auto width = static_cast<double>(image_width_ + gap - 2);
     while (text.size > 10 && text_width(text) > width) text.size -= 1;
@@ -141,8 +141,8 @@ class Gallery {
   Drawing drawing_;
 };
 
-/// "3" for a hard label, or the name of class 3; for a soft one the two classes of most weight, each with its weight in
-/// percent: "3: 72%", "5: 11%".
+/// "3", or the name of class 3, for a hard label; for a soft one the two largest weights in percent: "3: 72%", "5:
+/// 11%".
 inline std::vector<std::string> label_lines(const distill::DistilledSet& set, Index step, Index n,
                                             std::span<const std::string> names) {
   const Tensor<float>& labels = set.labels[static_cast<std::size_t>(step)];
@@ -158,8 +158,8 @@ inline std::vector<std::string> label_lines(const distill::DistilledSet& set, In
   return lines;
 }
 
-/// "Step 1: learning rates 1.31, 0.17, 0.12", one for each epoch; "200 steps, each of 10 images: learning rate 0.01" of
-/// a set without an order.
+/// "Step 1: learning rates 1.31, 0.17, 0.12", one per epoch; for a set without an order, "200 steps, each of 10 images:
+/// learning rate 0.01".
 inline std::string step_heading(const distill::DistilledSet& set, Index step) {
   std::ostringstream text = hypertape::detail::plain_stream();
   text << std::setprecision(3);
@@ -175,9 +175,9 @@ inline std::string step_heading(const distill::DistilledSet& set, Index step) {
   return text.str();
 }
 
-/// A distilled set: over each step its learning rates, and under each image its label, by its name if there are names
-/// of the classes. At most 20 images a row and 4,096 pixels a side; of a set too large for that, the first images and
-/// steps, and how many more there are. @throws ArgumentError if a value is not finite.
+/// A distilled set: each step's learning rates above its images, and each image's label, or class name, below it. At
+/// most 20 images per row and 4,096 pixels per side; of a larger set, the first images and steps, and how many more
+/// there are. @throws ArgumentError if a value is not finite.
 inline Drawing draw_set(const distill::DistilledSet& set, std::span<const std::string> class_names) {
   Gallery gallery(set.images.front().shape(), set.soft_labels ? 2 : 1);
   const Index rows = std::min(gallery.rows(), gallery.most_rows());
@@ -191,14 +191,14 @@ inline Drawing draw_set(const distill::DistilledSet& set, std::span<const std::s
   const Index more_steps = all_steps - steps, more_images = set.images.front().shape()[0] - gallery.images_in(rows);
   std::string more;
   if (more_steps > 0) more = concat("... ", more_steps, more_steps == 1 ? " more step" : " more steps");
-  if (more_images > 0) more += concat(more.empty() ? "" : ", ", "... ", more_images, " more images a step");
+  if (more_images > 0) more += concat(more.empty() ? "" : ", ", "... ", more_images, " more images per step");
   if (!more.empty()) gallery.add_line(more);
   return std::move(gallery).drawing();
 }
 
-/// How images changed over a run: a row for each snapshot, "Iteration 400" over its first 20 images at most. Of more
-/// snapshots than fit into 4,096 pixels, evenly spaced ones, the first and the last among them.
-/// @throws ArgumentError if a value is not finite.
+/// How images changed over a run: a row per snapshot, headed "Iteration 400", of at most 20 images. Of more snapshots
+/// than fit into 4,096 pixels, evenly spaced ones including the first and the last. @throws ArgumentError if a value is
+/// not finite.
 inline Drawing draw_snapshots(std::span<const Snapshot> snapshots, const data::Normalization& normalization) {
   Gallery gallery(snapshots.front().images.shape(), 0);
   const std::size_t count = snapshots.size();

@@ -20,8 +20,7 @@
 #include "hypertape/io/file.hpp"
 #include "json_file.hpp"
 
-// What is drawn for people: shapes that a layout has placed, painted by Cairo. Lengths are in pixels, y grows
-// downwards.
+// Drawings: shapes placed by a layout and painted by Cairo. Lengths are in pixels; y grows downward.
 
 namespace hypertape::cli {
 
@@ -53,14 +52,14 @@ struct Dot {
 
 enum class Align { left, center, right };
 
-/// One line of UTF-8; what is none, and control characters, show as signs for that.
+/// One line of UTF-8. Invalid bytes and control characters show as replacement characters.
 struct Text {
   std::string words;
-  Point at;  ///< on the baseline, where the words begin, have their middle or end
+  Point at;  ///< on the baseline: where the words begin, are centered or end
   Align align = Align::left;
   double size = 13;
   bool bold = false;
-  bool upward = false;  ///< turned to the left
+  bool upward = false;  ///< rotated to read upward
 };
 
 /// Pixels as squares of `scale` pixels.
@@ -76,7 +75,7 @@ using Shape2d = std::variant<Path, Dot, Text, Image>;
 struct Drawing {
   Box page;
   std::vector<Shape2d> shapes;
-  std::string title, description;  ///< what an SVG file tells those who search it or do not see it
+  std::string title, description;  ///< in an SVG file, for search and screen readers
 };
 
 struct ReleaseCairo {
@@ -86,7 +85,7 @@ struct ReleaseCairo {
 using CairoContext = std::unique_ptr<cairo_t, ReleaseCairo>;
 using CairoSurface = std::unique_ptr<cairo_surface_t, ReleaseCairo>;
 
-/// Text that Cairo takes: UTF-8 without control characters.
+/// Text that Cairo accepts: UTF-8 without control characters.
 inline std::string drawable_text(std::string words) {
   std::ranges::replace_if(
       words, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }, '?');
@@ -97,7 +96,7 @@ inline void set_font(cairo_t* context, const Text& text) {
   cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
                          text.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
   cairo_set_font_size(context, text.size);
-  // The same shapes and widths in every format, whatever the desktop's settings are.
+  // The same glyphs and widths in every format, whatever the desktop's settings.
   const std::unique_ptr<cairo_font_options_t, decltype(&cairo_font_options_destroy)> options(
       cairo_font_options_create(), &cairo_font_options_destroy);
   cairo_font_options_set_antialias(options.get(), CAIRO_ANTIALIAS_GRAY);
@@ -106,7 +105,7 @@ inline void set_font(cairo_t* context, const Text& text) {
   cairo_set_font_options(context, options.get());
 }
 
-/// How far a text reaches from where it begins.
+/// The advance width of a text.
 inline double text_width(const Text& text) {
   static const CairoSurface surface(cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1));
   static const CairoContext context(cairo_create(surface.get()));
@@ -116,7 +115,7 @@ inline double text_width(const Text& text) {
   return extents.x_advance;
 }
 
-/// What a text covers, with room for letters that reach high or low.
+/// The box that a text covers, with room for ascenders and descenders.
 inline Box bounds(const Text& text) {
   const double width = text_width(text);
   const double before = text.align == Align::left ? 0 : text.align == Align::center ? width / 2 : width;
@@ -161,7 +160,7 @@ class Painter {
   }
 
   void operator()(const Image& image) const {
-    std::vector<std::uint32_t> pixels = image.pixels;  // Cairo might write to them, and does not
+    std::vector<std::uint32_t> pixels = image.pixels;  // Cairo takes a mutable pointer, but only reads
     const auto width = static_cast<int>(image.width);
     const CairoSurface surface(cairo_image_surface_create_for_data(reinterpret_cast<unsigned char*>(pixels.data()),
                                                                    CAIRO_FORMAT_RGB24, width,
@@ -200,7 +199,7 @@ inline void paint(const std::filesystem::path& path, cairo_surface_t* surface, c
   cairo_scale(context.get(), scale, scale);
   cairo_translate(context.get(), -drawing.page.left, -drawing.page.top);
   cairo_set_source_rgb(context.get(), 1, 1, 1);
-  cairo_paint(context.get());  // viewers with a dark background would show black text on it
+  cairo_paint(context.get());  // else viewers with a dark background show black on it
   for (const Shape2d& shape : drawing.shapes) std::visit(Painter(context.get()), shape);
   check_cairo(path, cairo_status(context.get()));
 }
@@ -213,10 +212,9 @@ inline std::string xml_element(const std::string& name, const std::string& text)
 
 enum class ImageFormat { png, svg };
 
-/// A drawing as PNG, with `scale` x `scale` pixels for each of the drawing, or as SVG, its letters as outlines. The
-/// same drawing gives the same bytes, given the same version of Cairo and the same fonts (where there is none, Cairo
-/// has a plain one, whose outlines it does not always write alike). @throws DataError, naming `path`, if it cannot be
-/// drawn.
+/// A drawing as PNG, with `scale` x `scale` pixels per unit square, or as SVG with text as outlines. The same drawing
+/// gives the same bytes with the same version of Cairo and the same fonts; without any fonts, the outlines of Cairo's
+/// built-in one may vary. @throws DataError naming `path` if it cannot be drawn.
 inline std::string drawing_bytes(const std::filesystem::path& path, ImageFormat format, const Drawing& drawing,
                                  double scale = 1) {
   const double width = scale * (drawing.page.right - drawing.page.left),

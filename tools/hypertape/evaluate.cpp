@@ -55,7 +55,7 @@ void check_options(const EvaluateCommand& command) {
   command.free.validate();
 }
 
-/// The weights to test with: of a fixed initialization those that the set was made for.
+/// The weights to test with; for a fixed initialization, those that the set was made for.
 distill::InitialWeights weights_for(const EvaluateCommand& command, const distill::DistilledSet& set,
                                     const nn::Network<float>& network, const data::LabeledImages& images) {
   if (command.initialization.init != "fixed") {
@@ -64,7 +64,7 @@ distill::InitialWeights weights_for(const EvaluateCommand& command, const distil
   try {
     return distill::fixed_weights(set, network);
   } catch (const ArgumentError& error) {
-    throw DataError(command.distilled.string(), ": ", error.what(), "; --init random takes new weights");
+    throw DataError(command.distilled.string(), ": ", error.what(), "; use --init random for new weights");
   }
 }
 
@@ -83,7 +83,7 @@ void run(EvaluateCommand& command) {
   const distill::InitialWeights weights = weights_for(command, saved, network, images);
   if (command.shuffle && (saved.steps() == 1 || saved.unordered)) {
     throw ArgumentError("--shuffle: ", command.distilled.string(), saved.unordered ? " has no order" : " has one step",
-                        ", there is nothing to shuffle");
+                        ", so there is nothing to shuffle");
   }
   if (command.real) {
     std::vector<Index> wanted(static_cast<std::size_t>(images.classes));
@@ -91,7 +91,7 @@ void run(EvaluateCommand& command) {
       for (const std::int32_t k : distill::largest_labels(labels)) ++wanted[static_cast<std::size_t>(k)];
     }
     require_of_each_class(dataset, data::all_indices(dataset.train.count), wanted,
-                          "--real on, random real images beside the distilled ones (off leaves them out)");
+                          "--real on, with random real images (--real off leaves them out)");
   }
   const distill::DistilledSet set = command.shuffle ? distill::shuffled(saved, command.common.seed) : saved;
   const WorkerTeam team(command.common.threads);
@@ -107,7 +107,7 @@ void run(EvaluateCommand& command) {
 
   Interrupt interrupt(command.ranks);
   Progress progress;
-  // Networks trained on a set, or on random real images under its labels.
+  // Tests networks trained on a set, or on random real images under its labels.
   const auto test = [&](const char* what, const distill::DistilledSet& tested, bool real, const char* log) {
     distill::EvaluateOptions options;
     options.seed = command.common.seed;
@@ -149,7 +149,7 @@ void run(EvaluateCommand& command) {
   const auto tested = static_cast<Index>(result.after.size());
   if (!complete) {
     std::cout << "stopped after " << tested << " of " << networks << " networks"
-              << (tested == networks ? ", before all that is compared with them was tested\n" : "\n");
+              << (tested == networks ? ", before the comparisons were complete\n" : "\n");
     if (main.real && !is_complete(*main.real)) main.real.reset();
   }
 
@@ -206,17 +206,16 @@ void add_evaluate(CLI::App& app, const Communicator& ranks) {
   options.add_file("--distilled", command->distilled, "The distilled.npz to train on")->required();
   options.group("Protocol");
   options
-      .add(
-          "--protocol", command->protocol,
-          "How networks are trained: paper, by the steps, order and learning rates that the set was made for, or free, "
-          "on its images as on any dataset")
+      .add("--protocol", command->protocol,
+           "How networks are trained (paper: with the steps, order and learning rates of the set; free: on its images "
+           "as on any dataset)")
       ->check(CLI::IsMember({"paper", "free"}));
-  options.add_switch("--real", command->real,
-                     "Whether random real images, under the same labels and training, are tested beside the distilled "
-                     "ones; of soft labels also both under hard ones");
+  options.add_switch(
+      "--real", command->real,
+      "Also test random real images with the same labels and training, and for soft labels both with hard labels");
   options.add_flag("--shuffle", command->shuffle, "Take the steps of each epoch in random order");
   options.add_flag("--skip-diverged", command->skip_diverged,
-                   "Count a network that diverges as getting nothing right, instead of stopping");
+                   "Count a network that diverges as 0 % correct instead of stopping");
   options.add_declared(command->free);
   options.command().callback([command] { run(*command); });
 }

@@ -22,8 +22,8 @@ inline std::string scientific(double value) {
   return text.str();
 }
 
-/// A number for summary.json, to so many decimals: percent to four, which tell 0.01 % of one network of 100 from
-/// another, seconds to three, MiB to one.
+/// Rounds a number for summary.json: percent to four decimals, which resolve 0.01 % of one network in 100; seconds to
+/// three; MiB to one.
 inline double rounded(double value, int digits) {
   const double unit = std::pow(10, digits);
   return std::round(value * unit) / unit;

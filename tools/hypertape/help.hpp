@@ -16,7 +16,8 @@
 
 namespace hypertape::cli {
 
-/// The options that `hypertape COMMAND --help` shows; the rest is for --help-all. All of a command that is not here.
+/// The options that `hypertape COMMAND --help` shows; --help-all shows all. A command without an entry always shows
+/// all.
 inline const std::map<std::string, std::set<std::string>>& common_options() {
   static const std::set<std::string> all = {"--help", "--help-all", "--data",    "--dataset",
                                             "--out",  "--seed",     "--threads", "--net"};
@@ -34,10 +35,10 @@ inline const std::map<std::string, std::set<std::string>>& common_options() {
   return options;
 }
 
-/// Whether it takes no value.
+/// Whether the option takes no value.
 inline bool is_flag(const CLI::Option* option) { return option->get_items_expected_max() == 0; }
 
-/// The part of a text between two others; empty if there is no such part.
+/// The part of `text` between `begin` and `end`; empty if there is none.
 inline std::string between(const std::string& text, std::string_view begin, std::string_view end) {
   const std::size_t from = text.find(begin);
   if (from == std::string::npos) return "";
@@ -45,14 +46,14 @@ inline std::string between(const std::string& text, std::string_view begin, std:
   return text.substr(start, text.find(end, start) - start);
 }
 
-/// The names that an option takes; none if it takes anything else. CLI11 describes what an option takes as
-/// "TYPE:CHECK:CHECK", where a choice is "{a,b}" and a range "INT in [1 - 9]".
+/// The choices of an option; empty if it takes other values. CLI11 describes what an option takes as
+/// "TYPE:CHECK:CHECK", with choices as "{a,b}" and a range as "INT in [1 - 9]".
 inline std::vector<std::string> choices_of(const CLI::Option* option) {
   const std::string choices = between(option->get_type_name(), "{", "}");
   return choices.empty() ? std::vector<std::string>() : CLI::detail::split(choices, ',');
 }
 
-/// Words of `text` in lines of at most `width` characters, of which all but the first are indented.
+/// Wraps `text` to lines of at most `width` characters; all but the first are indented.
 inline std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
   std::istringstream words(text);
   std::string lines, word;
@@ -72,8 +73,8 @@ inline std::string wrapped(const std::string& text, std::size_t indent, std::siz
   return lines;
 }
 
-/// What --help prints: the common options in groups, each with what it takes, its choices and its default, wrapped at
-/// the terminal's width; --help-all prints all options.
+/// Formats --help: the common options in groups, each with its value, choices and default, wrapped to the terminal's
+/// width. --help-all shows all options.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
@@ -143,7 +144,7 @@ class HelpFormatter : public CLI::Formatter {
   static std::string default_of(const CLI::Option* option) {
     if (option->get_required()) return "required";
     std::string value = option->get_default_str();
-    if (is_flag(option)) return value;  // nothing for --help
+    if (is_flag(option)) return value;  // empty for --help
     if (value.starts_with('[') && value.ends_with(']')) value = value.substr(1, value.size() - 2);
     return value.empty() ? "none" : CLI::detail::find_and_replace(value, ",", ", ");
   }
@@ -154,8 +155,8 @@ class HelpFormatter : public CLI::Formatter {
     return found != common_options().end() && !found->second.contains("--" + option->get_lnames().front());
   }
 
-  mutable bool all_ = false;                   // as --help-all asks
-  mutable const CLI::App* command_ = nullptr;  // whose help is being written
+  mutable bool all_ = false;                   // for --help-all
+  mutable const CLI::App* command_ = nullptr;  // the one whose help is being written
 };
 
 }  // namespace hypertape::cli

@@ -10,8 +10,8 @@ namespace hypertape::cli {
 using hypertape::detail::concat;
 namespace {
 
-/// Whether the pool may have been trained on some of the images that the data set has now, though it has others, too:
-/// the same files, divided or chosen in another way.
+/// Whether the pool may have been trained on some of these images although its data differ: the same files, but split
+/// or selected in another way.
 bool may_share_images(const Json& pool, const data::Dataset& dataset) {
   if (data::dataset_files(pool.value("dataset", "")) != data::dataset_files(dataset.name)) return false;
   return dataset.name != "folder" || pool.value("data", Json()) == description_of(dataset)["data"];
@@ -40,16 +40,16 @@ HoldOut choose_hold_out(const char* option, std::optional<Index>& count, const d
       chosen.seen = true;
       std::cerr << "hypertape: " << pool << ": its networks "
                 << (same ? "were trained on all training images, held-out ones included"
-                         : "may have seen images that are held out or tested with here")
-                << ": scores say how well they remember, too; `hypertape pretrain` of these data, with --hold-out, "
-                   "makes a pool that has not seen them\n";
+                         : "may have seen images that are held out or tested here")
+                << ": scores also reflect memorized images; `hypertape pretrain` on these data, with --hold-out, makes "
+                   "a pool that has not seen them\n";
     }
   }
-  if (images < 2) throw ArgumentError(option, ": one training image cannot be held out and learned from");
+  if (images < 2) throw ArgumentError(option, ": a single training image cannot be both held out and trained on");
   if (!count) count = std::min(most, distill::default_hold_out(images));
   if (*count > most) {
-    throw ArgumentError(option, ' ', *count, ": of ", images, " training images 1 to ", most,
-                        " can be held out; without ", option, " ", distill::default_hold_out(images));
+    throw ArgumentError(option, ' ', *count, ": of ", images, " training images, 1 to ", most,
+                        " can be held out; without ", option, " it is ", distill::default_hold_out(images));
   }
   chosen.count = *count;
   return chosen;
@@ -60,7 +60,7 @@ void choose_batch(std::optional<Index>& batch, Index most, Index hold_out, Index
   if (!batch) batch = std::min(most, rest);
   if (*batch > rest) {
     throw ArgumentError("--batch ", *batch, ": ", hold_out, " of ", images,
-                        " training images are held out, so that 1 to ", rest, " fit");
+                        " training images are held out, which leaves ", rest, " for a batch");
   }
 }
 

@@ -17,10 +17,10 @@ const std::map<std::string, nn::Initializer> initializers = {{"xavier-normal", n
                                                              {"orthogonal", nn::Initializer::orthogonal},
                                                              {"pytorch", nn::Initializer::pytorch}};
 
-constexpr Index default_random_networks = 200;  // as the paper
+constexpr Index default_random_networks = 200;  // as in the paper
 constexpr Index default_pool_networks = 20;
 
-/// Makes sure that a pool's networks can be used for these images.
+/// Checks that a pool's networks can be used for these images.
 void check_pool(const Json& config, const InitializationOptions& options, const nn::Network<float>& network,
                 const data::LabeledImages& images) {
   const std::string folder = options.pool->string();
@@ -37,7 +37,7 @@ void check_pool(const Json& config, const InitializationOptions& options, const 
   if (options.source_dataset) expect("dataset", *options.source_dataset);
 }
 
-/// The networks of the pool; the first alone if one is enough.
+/// The networks of the pool; only the first if one is enough.
 std::vector<Tensor<float>> load_pool(const InitializationOptions& options, const nn::Network<float>& network,
                                      const data::LabeledImages& images) {
   check_pool(options.pool_config(), options, network, images);
@@ -49,7 +49,7 @@ std::vector<Tensor<float>> load_pool(const InitializationOptions& options, const
   return weights;
 }
 
-/// The weights of a file, whose last layer --new-head draws, for all uses alike.
+/// The weights of a file. --new-head draws the last layer, the same for all uses.
 Tensor<float> load_weights(const InitializationOptions& options, const nn::Network<float>& network,
                            std::uint64_t seed) {
   if (!options.new_head) return distill::load_named_weights(*options.weights, network);
@@ -62,40 +62,38 @@ Tensor<float> load_weights(const InitializationOptions& options, const nn::Netwo
 
 void InitializationOptions::add_distribution(Options& options) {
   options.group("Initial weights");
-  options.add("--initializer", initializer, "How new weights are drawn; pytorch draws biases, too")
+  options.add("--initializer", initializer, "Distribution of new weights; pytorch also draws biases")
       ->check(CLI::IsMember(names_of(initializers)));
-  options.add("--gain", gain, "Factor of new weights")->check(positive());
+  options.add("--gain", gain, "Factor for new weights")->check(positive());
 }
 
 void InitializationOptions::add(Options& options) {
   options.group("Initial weights");
   options
       .add("--init", init,
-           "Which weights networks start from (the same each time, new ones each time, or those of one or all networks "
-           "of a pool)")
+           "Initial weights (the same each time, new each time, one network of a pool, or all networks of a pool)")
       ->check(CLI::IsMember({"fixed", "random", "fixed-pretrained", "random-pretrained"}));
   add_distribution(options);
   options.add_folder("--pool", pool, "Folder of networks made by `hypertape pretrain`");
-  options.add_file("--weights", weights,
-                   "Of --init fixed-pretrained, in place of a pool: .npz file with an array for each tensor, under its "
-                   "name in PyTorch");
-  options.add_flag(
-      "--new-head", new_head,
-      "Draw the last layer of --weights anew, as other classes than those that they were trained for need");
-  options.add("--source-dataset", source_dataset, "What the pool's networks must have been trained for")
+  options.add_file(
+      "--weights", weights,
+      "With --init fixed-pretrained, instead of a pool: .npz file with one array per tensor, under its PyTorch name");
+  options.add_flag("--new-head", new_head,
+                   "Draw a new last layer for --weights, for classes that they were not trained on");
+  options.add("--source-dataset", source_dataset, "Dataset that the pool must have been trained on")
       ->check(CLI::IsMember(dataset_choices()))
       ->default_str("any");
   options
       .add("--test-networks", test_networks,
-           "How many networks to test with in the end: new ones, or the last of a pool, kept out of everything else")
+           "Networks in the final test: new ones, or the last of a pool, which are used for nothing else")
       ->check(positive())
-      ->default_str(concat(default_random_networks, ", of a pool ", default_pool_networks));
+      ->default_str(concat(default_random_networks, ", with a pool ", default_pool_networks));
 }
 
 void InitializationOptions::check(const Options& options) const {
   options.only(pretrained(), "--init fixed-pretrained or random-pretrained", {"--pool", "--source-dataset"});
   options.only(init == "fixed-pretrained", "--init fixed-pretrained", {"--weights"});
-  options.only(!weights, "networks of a pool in place of --weights", {"--pool", "--source-dataset"});
+  options.only(!weights, "--init fixed-pretrained without --weights", {"--pool", "--source-dataset"});
   options.only(weights.has_value(), "--weights", {"--new-head"});
   options.only(!pretrained() || new_head, "--init fixed or random, or --new-head", {"--initializer", "--gain"});
   options.only(!fixed(), "--init random or random-pretrained", {"--test-networks"});
@@ -114,8 +112,7 @@ Json InitializationOptions::pool_config() const {
   Json config = OutputFolder::read_config(pool_folder(), "pretrain");
   require_value<std::string>(config, file, "dataset");
   require_value<std::uint64_t>(config, file, "seed");
-  if (config.contains("hold_out"))
-    require_value<std::uint32_t>(config, file, "hold_out");  // older pools keep none back
+  if (config.contains("hold_out")) require_value<std::uint32_t>(config, file, "hold_out");  // older pools hold out none
   return config;
 }
 
@@ -157,7 +154,7 @@ distill::InitialWeights InitialWeightFamilies::testing() const {
   return part(distill::RandomPurpose::evaluation, total - wanted, total, wanted);
 }
 
-/// New weights for the purpose; of a pool, which needs `wanted`, the networks begin .. end - 1, or the one there is.
+/// New weights for the purpose; with a pool, which needs `wanted` networks, begin .. end - 1; or the fixed weights.
 distill::InitialWeights InitialWeightFamilies::part(distill::RandomPurpose purpose, Index begin, Index end,
                                                     Index wanted) const {
   if (pool_.empty()) {
@@ -166,7 +163,7 @@ distill::InitialWeights InitialWeightFamilies::part(distill::RandomPurpose purpo
   if (options_.fixed()) return distill::InitialWeights(pool_);
   if (static_cast<Index>(pool_.size()) < wanted) {
     throw ArgumentError("--pool ", options_.pool->string(), ": ", pool_.size(), " networks are too few, ", wanted,
-                        " are needed with ", options_.networks_to_test(),
+                        " are needed, including ", options_.networks_to_test(),
                         " for the test (--test-networks) and those to choose with");
   }
   return distill::InitialWeights(std::vector<Tensor<float>>(pool_.begin() + begin, pool_.begin() + end));

@@ -9,15 +9,15 @@
 
 namespace hypertape::cli {
 
-/// Exit code of a run that --time-limit stopped, as of timeout(1). One that a signal stopped has 128 + its number.
+/// Exit code after --time-limit, as in timeout(1). After a signal it is 128 + the signal's number.
 constexpr int time_limit_exit_code = 124;
 
-/// Leaves the program with this exit code, of a run that was stopped and has written and said what it has.
+/// Exits with this code once a stopped run has written and reported its results.
 [[noreturn]] inline void exit_stopped(int exit_code) { throw CLI::RuntimeError(exit_code); }
 
-/// Turns the first Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) or SIGPIPE (nobody reads the output any more) into
-/// a request to stop, which a loop polls; a second Ctrl-C or SIGTERM ends the process. SIGHUP stays ignored under
-/// nohup. What one rank is asked to do all do, once they have all polled.
+/// Turns the first Ctrl-C, SIGTERM, SIGHUP (terminal closed) or SIGPIPE (output closed) into a request to stop, which a
+/// loop polls. A second Ctrl-C or SIGTERM ends the process. SIGHUP stays ignored under nohup. A request to one rank
+/// stops all of them once all have polled.
 class Interrupt {
  public:
   explicit Interrupt(const Communicator& ranks) : ranks_(ranks) {
@@ -31,18 +31,18 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
   ~Interrupt() {
     for (std::size_t i = 0; i < signals.size(); ++i) {
-      // What has yet to be said of a run that was stopped would end it before its last word.
+      // After SIGPIPE, the final messages would raise it again and end the process.
       if (signals[i] != SIGPIPE || signal_ == 0) std::signal(signals[i], before_[i]);
     }
   }
-  /// Asks for a stop with this exit code.
+  /// Requests a stop with this exit code.
   void request(int exit_code) { own_ = exit_code; }
-  /// Whether any rank was asked to stop. All ranks must poll alike.
+  /// Whether any rank was asked to stop. Collective: all ranks must call it.
   bool requested() {
     if (agreed_ == 0) agreed_ = largest(ranks_, signal_ != 0 ? 128 + signal_ : own_);
     return agreed_ != 0;
   }
-  /// Of a signal, as a shell has it of a program that it ended.
+  /// After a signal, 128 + its number, as shells report it.
   int exit_code() const { return agreed_; }
 
  private:
@@ -54,7 +54,7 @@ class Interrupt {
   inline static volatile std::sig_atomic_t signal_ = 0;
   const Communicator& ranks_;
   int own_ = 0;
-  int agreed_ = 0;  // the exit code, once that is known
+  int agreed_ = 0;  // the exit code, once all ranks know it
   std::array<void (*)(int), signals.size()> before_{};
 };
 

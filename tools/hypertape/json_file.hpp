@@ -35,7 +35,7 @@ inline constexpr bool is_vector = false;
 template <class T>
 inline constexpr bool is_vector<std::vector<T>> = true;
 
-/// A value for a message, cut short.
+/// A value for a message, shortened.
 inline std::string excerpt(const Json& value) {
   constexpr std::size_t most = 60;
   std::string text = value.dump();
@@ -45,13 +45,13 @@ inline std::string excerpt(const Json& value) {
 
 }  // namespace detail
 
-/// What JSON must have for a variable of this type, in words.
+/// The JSON type for a variable of type T, in words.
 template <class T>
 std::string kind_of_json() {
   if constexpr (detail::is_optional<T>) {
     return kind_of_json<typename T::value_type>() + " or null";
   } else if constexpr (detail::is_vector<T>) {
-    return "a list, each of it " + kind_of_json<typename T::value_type>();
+    return "a list, each element " + kind_of_json<typename T::value_type>();
   } else if constexpr (std::is_same_v<T, bool>) {
     return "true or false";
   } else if constexpr (std::is_integral_v<T>) {
@@ -63,7 +63,7 @@ std::string kind_of_json() {
   }
 }
 
-/// Takes a value of JSON; false, and nothing taken, if it is of another type or the variable cannot hold it.
+/// Stores a JSON value. Returns false and stores nothing if its type differs or the variable cannot hold it.
 template <class T>
 bool take_json(const Json& json, T& value) {
   if constexpr (detail::is_optional<T>) {
@@ -105,7 +105,7 @@ bool take_json(const Json& json, T& value) {
   }
 }
 
-/// The value of `key` in what was read from `path`. @throws DataError naming the key, what was expected and what was
+/// The value of `key` in the JSON read from `path`. @throws DataError naming the key, what was expected and what was
 /// found.
 template <class T>
 T require_value(const Json& json, const std::filesystem::path& path, const std::string& key) {
@@ -116,11 +116,11 @@ T require_value(const Json& json, const std::filesystem::path& path, const std::
   return value;
 }
 
-/// The object that a JSON file holds. @throws DataError if it is none, or too large; with the byte offset where it is
-/// no JSON.
+/// The object in a JSON file. @throws DataError if it is too large or not an object; for invalid JSON, with the byte
+/// offset.
 inline Json read_json(const std::filesystem::path& path) {
   constexpr std::size_t most_bytes = std::size_t{1} << 24;
-  constexpr int most_levels = 32;  // it is written and compared level by level, on the stack
+  constexpr int most_levels = 32;  // writing and comparing recurse into each level
   const io::detail::InputFile file = io::detail::open_input(path);
   const std::uintmax_t size = io::detail::size_of(file.get(), path);
   if (size > most_bytes) {
@@ -143,9 +143,9 @@ inline Json read_json(const std::filesystem::path& path) {
     const std::size_t at = error.byte > 0 ? error.byte - 1 : 0;
     std::string here = at < text.size() ? text.substr(at, 12) : "";
     for (char& letter : here) letter = letter < ' ' || letter > '~' ? '?' : letter;
-    throw io::bad_content(path, concat("byte ", at), "sound JSON", here.empty() ? "the end of the file" : here);
+    throw io::bad_content(path, concat("byte ", at), "valid JSON", here.empty() ? "the end of the file" : here);
   } catch (const Json::out_of_range&) {
-    throw io::bad_content(path, "its numbers", "such as 64 bits can hold", "a larger one");
+    throw io::bad_content(path, "its numbers", "numbers that fit in 64 bits", "a larger one");
   }
 }
 

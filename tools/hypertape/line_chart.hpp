@@ -22,29 +22,29 @@ struct ChartPoint {
   double deviation = 0;  ///< drawn as y +- deviation
 };
 
-/// Points joined by a line, in the order given; with markers where there are at most 30, or no line.
+/// Points joined by a line in the given order; with markers if there are at most 30, or no line.
 struct LineSeries {
-  std::string name;  ///< in the legend; empty: not there
+  std::string name;  ///< in the legend; empty: no entry
   std::vector<ChartPoint> points;
   bool line = true;  ///< whether points are joined
 };
 
-/// A horizontal line to compare with, say a published figure.
+/// A horizontal line to compare with, such as a published figure.
 struct ReferenceLine {
   std::string name;  ///< in the legend
   double y = 0;
 };
 
-/// On a logarithmic axis a deviation reaches at most a decade below its point, where y - deviation may be negative.
+/// On a logarithmic axis a deviation extends at most a decade below its point, as y - deviation may be negative.
 struct LineChart {
   std::string title = {}, x_label = {}, y_label = {};
   bool logarithmic = false;  ///< the vertical axis
-  bool error_bars = false;   ///< for deviations, in place of bands
+  bool error_bars = false;   ///< for deviations, instead of bands
   std::vector<LineSeries> series = {};
   std::vector<ReferenceLine> references = {};
 };
 
-/// Lays a chart out around the plot, whose top left corner is (0, 0): round ticks, a legend beside it.
+/// Lays out a chart around the plot, whose top left corner is (0, 0), with round ticks and a legend on the right.
 class ChartLayout {
  public:
   static constexpr double plot_width = 560, plot_height = 330;
@@ -70,7 +70,7 @@ class ChartLayout {
   const Drawing& drawing() const { return drawing_; }
 
  private:
-  static constexpr double room = 8;  // between things
+  static constexpr double room = 8;  // spacing
   static constexpr std::size_t most_markers = 30;
 
   static Color color(std::size_t i) {
@@ -82,7 +82,7 @@ class ChartLayout {
   static Color gray(double level) { return {level, level, level}; }
   static bool has_markers(const LineSeries& series) { return !series.line || series.points.size() <= most_markers; }
 
-  /// So many intervals that texts do not touch.
+  /// As many intervals as possible without their labels touching.
   Axis x_axis() const {
     std::vector<double> all;
     for (const LineSeries& series : chart_.series) {
@@ -113,7 +113,7 @@ class ChartLayout {
   double checked(double value, double least, const char* what, const std::string& name) const {
     if (value >= least && value <= 1e300) return value;
     throw ArgumentError("chart: ", what, " '", name, "' has a value of ", value, "; needs ", least, " to 1e300",
-                        chart_.logarithmic ? ", the axis being logarithmic" : "");
+                        chart_.logarithmic ? " on a logarithmic axis" : "");
   }
 
   double lower_end(const ChartPoint& point) const {
@@ -174,7 +174,7 @@ class ChartLayout {
     legend(series.name, line, has_markers(series));
   }
 
-  /// The next line right of the plot, where it covers nothing.
+  /// Adds a legend entry right of the plot, where it covers nothing.
   void legend(const std::string& name, Path line, bool marker) {
     if (name.empty()) return;
     const double left = plot_width + 2 * room;
@@ -185,7 +185,7 @@ class ChartLayout {
     legend_end_ += 22;
   }
 
-  /// What the chart says, in words; of series with markers every point.
+  /// The chart in words; for series with markers, every point.
   std::string description() const {
     std::string text = concat(chart_.y_label, " over ", chart_.x_label);
     for (const LineSeries& series : chart_.series) {
@@ -200,7 +200,7 @@ class ChartLayout {
     return text;
   }
 
-  /// All that was placed, and a margin.
+  /// The box around everything, plus a margin.
   Box page() const {
     Box box{0, 0, plot_width, plot_height};
     for (const Shape2d& shape : drawing_.shapes) {
@@ -220,7 +220,7 @@ class ChartLayout {
   double legend_end_ = room;
 };
 
-/// Writes a chart as SVG, or as PNG of twice as many pixels if the name ends in .png. @throws what `ChartLayout` and
+/// Writes a chart as SVG, or as PNG at twice the resolution if the name ends in .png. @throws what `ChartLayout` and
 /// `write_drawing` throw.
 inline void write_line_chart(const std::filesystem::path& path, const LineChart& chart) {
   write_drawing(path, ChartLayout(chart).drawing(), path.extension() == ".png" ? 2 : 1);

@@ -36,19 +36,19 @@ struct LinearCommand {
   std::uint64_t seed = 1;
 };
 
-/// What one step on M points leaves of E ||theta_1 - theta*||^2.
+/// E ||theta_1 - theta*||^2 after one step on M points.
 struct Row {
   Index points;
   Index bound;
   double constructed;
   distill::SampledResidual sampled;
-  double random;                  ///< of the points that learning starts from
-  std::optional<double> learned;  ///< none if the run was stopped before
+  double random;                  ///< of the points before learning
+  std::optional<double> learned;  ///< empty if the run was stopped before
 };
 
 constexpr Index sampled_starts = 10000;
 
-/// The starts for so many points, or for the largest error (0).
+/// The random starts for this many points, or for the largest error (0).
 Random starts(const LinearCommand& command, Index points) {
   return distill::random_stream(command.seed, distill::RandomPurpose::theta, points);
 }
@@ -100,9 +100,9 @@ void print(const std::vector<Row>& rows) {
   }
 }
 
-/// Learns so many points, unless it is interrupted.
+/// Learns `row.points` points, unless interrupted.
 void learn(const LinearCommand& command, const Tensor<double>& solution, Row& row, Interrupt& interrupt) {
-  // An outer step takes microseconds, too few to share out.
+  // An outer step takes microseconds: too little to parallelize.
   distill::LinearLearner learner(solution, row.points, command.step_size, command.iterations, command.learning_rate,
                                  command.seed, WorkerTeam(1));
   try {
@@ -165,7 +165,7 @@ void run(const LinearCommand& command) {
     constructed.push_back(row.constructed);
     sampled.push_back(row.sampled.mean);
     random_points.push_back(row.random);
-    if (row.learned) learned.push_back(*row.learned);  // all but the last of a run that was stopped
+    if (row.learned) learned.push_back(*row.learned);  // the last row of a stopped run may lack it
   }
   out.write_json("summary.json", {{"samples", command.samples},
                                   {"dimension", command.dimension},
@@ -198,21 +198,21 @@ void add_linear(CLI::App& app, const Communicator& ranks) {
       std::make_shared<LinearCommand>(*app.add_subcommand("linear", "The linear case (section 3.3 of the paper)"));
   Options& options = command->options;
   options.group("Results");
-  options.add_out(command->out, "Folder for the results, created if need be")->required();
-  options.add("--seed", command->seed, "Number that everything random follows from")->check(seed_number());
+  options.add_out(command->out, "Folder for the results, created if necessary")->required();
+  options.add("--seed", command->seed, "Seed of all random numbers")->check(seed_number());
   options.group("Problem");
-  options.add("--samples", command->samples, "N, of the generated problem")->check(positive());
-  options.add("--dimension", command->dimension, "D, at most N")->check(positive());
-  options.add("--noise", command->noise, "Standard deviation of what the targets add to a linear function")
-      ->check(positive(true));
+  options.add("--samples", command->samples, "Number N of generated samples")->check(positive());
+  options.add("--dimension", command->dimension, "Dimension D, at most N")->check(positive());
+  options.add("--noise", command->noise, "Standard deviation of the noise in the targets")->check(positive(true));
   options.group("Learning");
-  options.add("--step-size", command->step_size, "eta of the one gradient step")->check(positive());
-  options.add("--iterations", command->iterations, "Outer steps that learn each number of points")->check(positive());
+  options.add("--step-size", command->step_size, "Size eta of the gradient step")->check(positive());
+  options.add("--iterations", command->iterations, "Outer steps for each number of points")->check(positive());
   options
-      .add("--learning-rate", command->learning_rate, "Of the outer Adam, in units of the length of the best points")
+      .add("--learning-rate", command->learning_rate,
+           "Learning rate of the outer Adam, in units of the norm of the optimal points")
       ->check(positive());
   options.command().callback([command, leads = ranks.rank() == 0] {
-    if (leads) run(*command);  // it takes seconds
+    if (leads) run(*command);  // takes seconds: one rank is enough
   });
 }
 

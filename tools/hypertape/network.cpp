@@ -19,7 +19,7 @@ const std::map<std::string, nn::Norm> norms = {
 const std::map<std::string, nn::Pooling> poolings = {
     {"average", nn::Pooling::average}, {"max", nn::Pooling::max}, {"none", nn::Pooling::none}};
 
-/// "convnet-3x128", and how it differs from the default: "convnet-3x128-group-norm-no-pooling".
+/// "convnet-3x128", plus what differs from the default: "convnet-3x128-group-norm-no-pooling".
 std::string convnet_name(const NetworkOptions& options) {
   const auto difference = [](const std::string& chosen, const char* usual, const char* what) {
     if (chosen == usual) return std::string();
@@ -33,7 +33,7 @@ std::string convnet_name(const NetworkOptions& options) {
 
 namespace {
 
-/// Which networks take square images of this form, in words.
+/// Names the networks that accept these square images.
 std::string fitting_networks(const data::LabeledImages& images) {
   const Index size = images.width;
   std::string text;
@@ -54,15 +54,15 @@ Index convnet_depth(Index size) {
 
 void NetworkOptions::add(Options& options) {
   options.group("Network");
-  options.add("--net", net, "Which network to train")
+  options.add("--net", net, "Network to train")
       ->check(CLI::IsMember({"lenet", "alexcifarnet", "alexnet", "convnet", "mlp", "linear"}));
   options.add("--width", width, "Channels of each layer of convnet")->check(CLI::Range(1, 4096));
   options.add("--depth", depth, "Layers of convnet")->check(CLI::Range(1, 16));
   options
       .add("--norm", norm,
-           "What convnet normalizes over: each channel, each of 4 groups of channels, the whole layer, or nothing")
+           "Normalization of convnet, over each of 4 groups of channels, each channel, the whole layer, or not at all")
       ->check(CLI::IsMember(names_of(norms)));
-  options.add("--pooling", pooling, "How each layer of convnet halves the image, if it does")
+  options.add("--pooling", pooling, "Pooling that halves the image in each layer of convnet")
       ->check(CLI::IsMember(names_of(poolings)));
   options.add("--hidden", hidden, "Units of each hidden layer of mlp, as in --hidden 64 32")
       ->check(CLI::Range(1, 65536));
@@ -104,7 +104,7 @@ nn::Network<float> NetworkOptions::make(const data::LabeledImages& images, const
     return {net, nn::LeNet(channels, size, classes)};
   } catch (const Error& error) {
     throw ArgumentError("--net ", net, ": ", error.what(), "; images (", channels, ", ", images.height, ", ", size,
-                        ") go with ", fitting_networks(images), ", or other ones with another --image-size");
+                        ") go with ", fitting_networks(images), ", or change --image-size");
   }
 }
 

@@ -8,7 +8,7 @@
 
 namespace hypertape::cli {
 
-/// Which network to train.
+/// Options of the network to train.
 struct NetworkOptions {
   std::string net = "lenet";
   Index width = 128;
@@ -19,15 +19,15 @@ struct NetworkOptions {
 
   void add(Options& options);
 
-  /// The network for images of this size and these classes. @throws ArgumentError if it is not made for them, or an
-  /// option of another network is given.
+  /// The network for these images. @throws ArgumentError if it does not accept them, or an option of another network is
+  /// given.
   nn::Network<float> make(const data::LabeledImages& images, const Options& options) const;
 };
 
-/// Layers of a convnet that halve images of this size to 4 x 4: three for the 32 x 32 that it was made for.
+/// The number of convnet layers that halve images of this size to 4 x 4: three for the usual 32 x 32.
 Index convnet_depth(Index size);
 
-/// What config.json says of a network's theta: the names of its tensors, in order.
+/// The layout of a network's theta for config.json: the names of its tensors, in order.
 std::string layout_of(const nn::Network<float>& network);
 
 }  // namespace hypertape::cli

@@ -8,11 +8,11 @@ namespace hypertape::cli {
 
 void ObjectiveOptions::add(Options& options) {
   options.group("Objective");
-  options.add("--objective", objective, "What the distilled images shall teach")
+  options.add("--objective", objective, "What the distilled images teach")
       ->check(CLI::IsMember({"classification", "attack"}));
-  options.add("--attack-class", attack_class, "Of an attack: the class whose images shall be mistaken")
+  options.add("--attack-class", attack_class, "With --objective attack: class to be misclassified")
       ->check(positive(true));
-  options.add("--target-class", target_class, "Of an attack: the class that they shall be taken for")
+  options.add("--target-class", target_class, "With --objective attack: class that it is mistaken for")
       ->check(positive(true));
 }
 

@@ -8,14 +8,14 @@
 
 namespace hypertape::cli {
 
-/// What training is for, as options.
+/// Options of the training objective.
 struct ObjectiveOptions {
   std::string objective = "classification";
   std::optional<Index> attack_class, target_class;
 
   void add(Options& options);
 
-  /// @throws ArgumentError if the options do not go together, or name classes that are not there.
+  /// @throws ArgumentError if the options contradict each other or name a class that does not exist.
   distill::Objective make(Index classes) const;
 };
 

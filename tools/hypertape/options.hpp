@@ -21,8 +21,8 @@ namespace hypertape::cli {
 
 using hypertape::detail::concat;
 
-/// Accepts numbers within the bounds. CLI11's own ranges let a NaN pass, and its conversion to integers takes whatever
-/// is too large for the largest integer.
+/// Accepts numbers within the bounds. CLI11's own ranges accept NaN, and its conversion to integers saturates numbers
+/// that are too large.
 inline CLI::Validator within(const distill::Bounds& bounds) {
   const std::string words = bounds.text();
   return CLI::Validator(
@@ -36,7 +36,7 @@ inline CLI::Validator within(const distill::Bounds& bounds) {
 }
 inline CLI::Validator positive(bool zero = false) { return within(zero ? distill::not_negative : distill::positive); }
 
-/// The names of values that have them, in a map or a list.
+/// The names in a map or list of (name, value).
 template <class Choices>
 std::vector<std::string> names_of(const Choices& choices) {
   std::vector<std::string> names;
@@ -44,32 +44,32 @@ std::vector<std::string> names_of(const Choices& choices) {
   return names;
 }
 
-/// The options of a command, each bound to a variable: given on the command line, written to config.json under its name
-/// with underscores, and read from there by a run that is resumed.
+/// The options of a command, each bound to a variable. config.json stores each value under the option's name with
+/// underscores; a resumed run reads it from there.
 class Options {
  public:
-  /// What a resumed run takes of the earlier run's value.
+  /// What a resumed run does with the earlier run's value.
   enum class OnResume {
-    must_agree,  ///< it takes it, and another one that is given is an error
-    free,        ///< it takes it, if it is given none: results do not depend on it
-    not_kept,    ///< nothing
+    must_agree,  ///< uses it; a different value on the command line is an error
+    free,        ///< uses it unless the command line has one: results do not depend on it
+    not_kept,    ///< ignores it
   };
 
   explicit Options(CLI::App& command) : command_(command) {}
 
   CLI::App& command() { return command_; }
 
-  /// What --help lists the options under that are added from here on.
+  /// Sets the --help group of options added from here on.
   void group(const std::string& name) { group_ = name; }
 
-  /// An option with a value; the variable, which must stay, holds its default.
+  /// An option with a value. The variable must outlive the parser and holds the default.
   template <class T>
   CLI::Option* add(const std::string& name, T& value, const std::string& help,
                    OnResume on_resume = OnResume::must_agree) {
     return bind(value, command_.add_option(name, value, help), on_resume);
   }
 
-  /// An option that names a folder, or a file, which the command reads; `check_paths` looks at it.
+  /// An option that names a folder or file to read; `check_paths` checks it.
   template <class T>
   CLI::Option* add_folder(const std::string& name, T& value, const std::string& help,
                           OnResume on_resume = OnResume::must_agree) {
@@ -85,12 +85,12 @@ class Options {
     return add("--out", value, help, OnResume::not_kept)->check(not_empty())->type_name("DIR");
   }
 
-  /// @throws DataError naming the first option with a path that cannot be read. Before any work is done.
+  /// Checks the paths before any work is done. @throws DataError naming the first option whose path cannot be read.
   void check_paths() const {
     for (const std::function<void()>& check : paths_) check();
   }
 
-  /// Takes any words but none.
+  /// Accepts any text that is not empty.
   static CLI::Validator not_empty(const char* what = "a path") {
     return CLI::Validator(
         [what](const std::string& text) { return text.empty() ? concat("needs ", what) : std::string(); }, "");
@@ -124,8 +124,8 @@ class Options {
   /// Whether the option is on the command line.
   bool given(const char* name) const { return command_.get_option(name)->count() > 0; }
 
-  /// @throws ArgumentError naming the first of these options that is given but would be ignored: it is `where` that
-  /// they go with, which is not chosen unless `allowed`.
+  /// @throws ArgumentError naming the first of these options that is given but would be ignored: they apply only with
+  /// `where`, which is chosen if `allowed`.
   void only(bool allowed, const char* where, std::initializer_list<const char*> names) const {
     for (const char* name : names) {
       if (allowed || !given(name)) continue;
@@ -133,15 +133,14 @@ class Options {
     }
   }
 
-  /// All values by their names.
+  /// All values by name.
   Json json() const {
     Json values;
     for (const Entry& entry : entries_) values[key(entry.option)] = entry.write();
     return values;
   }
 
-  /// The options on the command line, as words for a shell. Without the folder of results and whatever else a resumed
-  /// run does not keep.
+  /// The options given on the command line, quoted for a shell, except --out and others that a resumed run ignores.
   std::string command_line() const {
     std::string words;
     for (const Entry& entry : entries_) {
@@ -152,15 +151,15 @@ class Options {
     return words;
   }
 
-  /// An option that must agree with an earlier run's, and does not.
+  /// An option that must agree with an earlier run's but differs.
   struct Difference {
     std::string option;  ///< "--images-per-class"
     std::string name;    ///< "images_per_class"
-    bool given;          ///< on the command line; if not, its default differs
+    bool given;          ///< on the command line; otherwise the default differs
     Json now, before;
   };
 
-  /// How the present values differ from those of an earlier run's config.json. @throws DataError if it lacks one.
+  /// The differences from an earlier run's config.json. @throws DataError if a value is missing there.
   std::vector<Difference> differences(const Json& config, const std::filesystem::path& path) const {
     std::vector<Difference> found;
     for (const Entry& entry : entries_) {
@@ -172,16 +171,15 @@ class Options {
     return found;
   }
 
-  /// Takes the values of an earlier run's config.json, as each option's OnResume says.
-  /// @throws ArgumentError naming each option that is given with another value, DataError if a value is missing or one
-  /// that the option would not take.
+  /// Loads the values of an earlier run's config.json, as each option's OnResume says. @throws ArgumentError naming
+  /// each option given with another value, DataError if a value is missing or invalid.
   void resume(const Json& config, const std::filesystem::path& path) {
     std::string others;
     for (const Difference& d : differences(config, path)) {
       if (!d.given) continue;
-      others += concat(others.empty() ? "" : ", ", d.option, " is ", d.now.dump(), " now and was ", d.before.dump());
+      others += concat(others.empty() ? "" : ", ", d.option, " is ", d.now.dump(), ", was ", d.before.dump());
     }
-    if (!others.empty()) throw ArgumentError("--resume: the run has other options: " + others);
+    if (!others.empty()) throw ArgumentError("--resume: these options differ from the run's: " + others);
     for (const Entry& entry : entries_) {
       const bool given = entry.option->count() > 0;
       if (entry.on_resume == OnResume::not_kept || (given && entry.on_resume == OnResume::free)) continue;
@@ -190,7 +188,7 @@ class Options {
       const std::string name = key(entry.option);
       try {
         if (!entry.read(value)) throw io::bad_content(path, name, entry.kind, detail::excerpt(value));
-      } catch (const ArgumentError& error) {  // of words that are no value
+      } catch (const ArgumentError& error) {  // text that is not a valid value
         throw DataError(path.string(), ": ", name, ": ", error.what());
       }
       const std::string complaint = complaint_about(value, entry.option);
@@ -262,7 +260,7 @@ class Options {
     return declared.affects_results ? OnResume::must_agree : OnResume::free;
   }
 
-  /// An option that is another type on the command line and in config.json than in its field.
+  /// An option whose field has another type than its value on the command line and in config.json.
   template <class T>
   CLI::Option* add_converted(const distill::Option& declared, const std::function<T()>& get,
                              const std::function<void(const T&)>& set) {
@@ -282,7 +280,7 @@ class Options {
     CLI::Option* option;
     OnResume on_resume;
     std::function<Json()> write;
-    std::function<bool(const Json&)> read;  // false if it is of another type
+    std::function<bool(const Json&)> read;  // false if the type is wrong
     std::string kind;                       // the type in words
   };
 
@@ -292,18 +290,18 @@ class Options {
     return config[name];
   }
 
-  /// What the option's checks have against a value; CLI11 makes them on the command line only. Empty: nothing.
+  /// What the option's checks say about a value; empty if it is valid. CLI11 itself checks only the command line.
   static std::string complaint_about(const Json& value, CLI::Option* option) {
     std::string complaint;
     if (value.is_array()) {
       for (const Json& element : value) complaint += complaint_about(element, option);
       return complaint;
     }
-    if (value.is_null()) return complaint;  // an option that may be left out
+    if (value.is_null()) return complaint;  // an optional value that was not given
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     try {
       for (int i = 0; complaint.empty(); ++i) complaint = (*option->get_validator(i))(text);
-    } catch (const CLI::OptionNotFound&) {  // that was the last
+    } catch (const CLI::OptionNotFound&) {  // past the last check
     }
     return complaint;
   }
@@ -344,7 +342,7 @@ class Options {
   static Json to_json(const T& value) {
     return value;
   }
-  /// Absolute, so that a run can be resumed from elsewhere.
+  /// Absolute, so that a run can be resumed from another folder.
   static Json to_json(const std::filesystem::path& value) {
     return value.empty() ? Json("") : Json(std::filesystem::absolute(value).lexically_normal().string());
   }

@@ -26,13 +26,12 @@
 
 namespace hypertape::cli {
 
-/// The folder that a run writes to, and no other run meanwhile. Of several ranks the first one alone writes.
+/// The folder of a run, which no other process may write to meanwhile. Only the first rank writes.
 class OutputFolder {
  public:
-  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Looks at once,
-  /// before any work is done, whether that can be, and changes nothing before `create`.
-  /// @throws DataError if the folder cannot be written, holds the results of another command or files of these names
-  /// that are no run's, or another process is writing there.
+  /// For a new run of `command`, which writes the named files besides config.json and summary.json. Checks at once that
+  /// this is possible, but changes nothing before `create`. @throws DataError if the folder cannot be written, holds
+  /// another command's results or files of these names that no run wrote, or another process is writing there.
   OutputFolder(std::filesystem::path path, const std::string& command, std::initializer_list<const char*> files,
                const Communicator& ranks)
       : OutputFolder("--out", std::move(path), ranks) {
@@ -40,22 +39,23 @@ class OutputFolder {
     files_.assign(files.begin(), files.end());
     files_.emplace_back("report.html");
     const bool earlier_run = std::filesystem::exists(path_ / "config.json");
-    if (earlier_run) read_config(path_, command);  // not to overwrite another's results
+    if (earlier_run) read_config(path_, command);  // throws rather than overwrite another command's results
     for (const std::string& name : files_) {
       if (earlier_run || !std::filesystem::exists(path_ / name)) continue;
-      throw DataError("--out ", path_.string(), ": holds ", name, " but no run's config.json; it would be lost");
+      throw DataError("--out ", path_.string(), ": holds ", name,
+                      " but no config.json of a run; it would be overwritten");
     }
   }
 
-  /// That of an earlier run, left as it is. @throws DataError if it cannot be written, or another process is writing
-  /// there.
+  /// Opens an earlier run's folder without changing it. @throws DataError if it cannot be written, or another process
+  /// is writing there.
   static OutputFolder open(const char* option, const std::filesystem::path& path, const Communicator& ranks) {
     require_folder(option, path);
     return OutputFolder(option, path, ranks);
   }
 
-  /// Makes the folder, if there is none. Results of an earlier run of the same command are removed, so that a folder
-  /// never shows one run's configuration beside another's outcome. @throws DataError if it cannot be made or written.
+  /// Creates the folder if necessary. Removes results of an earlier run of the same command, so that a folder never
+  /// mixes one run's configuration with another's results. @throws DataError if it cannot be created or written.
   void create() {
     if (!writes_) return;
     std::error_code failure;
@@ -70,11 +70,10 @@ class OutputFolder {
     std::filesystem::remove(path_ / ".write-test");
     std::filesystem::remove(path_ / "summary.json");
     for (const std::string& name : files_) std::filesystem::remove(path_ / name);
-    std::filesystem::remove(path_ / "config.json");  // last: it says whose the others are
+    std::filesystem::remove(path_ / "config.json");  // last: it identifies the other files
   }
 
-  /// The config.json of an earlier run of `command`. @throws DataError if there is none, it is damaged, or of another
-  /// command.
+  /// The config.json of an earlier run of `command`. @throws DataError if it is missing, damaged or another command's.
   static Json read_config(const std::filesystem::path& path, const std::string& command) {
     const std::filesystem::path file = path / "config.json";
     if (!std::filesystem::exists(file)) {
@@ -92,7 +91,7 @@ class OutputFolder {
 
   /// Whether this rank writes.
   bool writes() const { return writes_; }
-  /// Has `write(path)` write the file.
+  /// Calls `write(path)` on the rank that writes.
   template <class Write>
   void put(const std::string& name, const Write& write) const {
     if (writes_) write(path_ / name);
@@ -101,13 +100,13 @@ class OutputFolder {
     put(name, [&](const std::filesystem::path& path) { io::write_atomically(path, text); });
   }
   void write_json(const std::string& name, const Json& json) const { write(name, json.dump(2) + "\n"); }
-  /// Writes the page that shows what is in the folder now.
+  /// Writes report.html from the current contents of the folder.
   void write_report() {
     put("report.html",
         [&](const std::filesystem::path& page) { io::write_atomically(page, report_page(std::span(&path_, 1))); });
     reported_ = std::chrono::steady_clock::now();
   }
-  /// The same if the page is some seconds old: a run that has news more often must not wait for it.
+  /// The same, but only every few seconds, so as not to slow down frequent evaluations.
   void refresh_report() {
     if (std::chrono::steady_clock::now() - reported_ >= std::chrono::seconds(5)) write_report();
   }
@@ -127,13 +126,12 @@ class OutputFolder {
     if (lock_) return;
     lock_ = std::make_shared<const Lock>(path_);
     if (!lock_->take()) {
-      throw DataError(option, ' ', path_.string(), ": another process is writing there; wait for its end");
+      throw DataError(option, ' ', path_.string(), ": another process is writing there; wait until it ends");
     }
     io::remove_temporary_files(path_);
   }
 
-  /// A folder's lock, which ends with the process, however that ends. Where the file system knows no locks it locks
-  /// nothing.
+  /// A folder's lock, released when the process ends for any reason. On a file system without locks it does nothing.
   class Lock {
    public:
     explicit Lock(const std::filesystem::path& path)
@@ -143,7 +141,7 @@ class OutputFolder {
     ~Lock() {
       if (descriptor_ >= 0) ::close(descriptor_);
     }
-    /// Takes it; false if another process has it.
+    /// Acquires the lock; false if another process holds it.
     bool take() const {
       return descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
     }
@@ -153,9 +151,9 @@ class OutputFolder {
   };
 
   std::filesystem::path path_;
-  bool writes_;                       // as the first rank does
+  bool writes_;                       // true on the first rank
   std::vector<std::string> files_;    // of a new run
-  std::shared_ptr<const Lock> lock_;  // of all copies
+  std::shared_ptr<const Lock> lock_;  // shared by all copies
   std::chrono::steady_clock::time_point reported_;
 };
 

@@ -10,7 +10,7 @@ namespace hypertape::cli {
 
 namespace {
 
-/// Sets what is not on the command line, and says so.
+/// Sets an option that is not on the command line, and prints it.
 struct Choice {
   const Options& options;
 
@@ -31,35 +31,34 @@ void choose_for_own_pictures(const data::Dataset& dataset, const Options& option
   const Index size = images.width,
               smallest = std::ranges::min(distill::class_sizes(images, data::all_indices(images.count)));
   const Choice choose{options};
-  std::cout << "pictures of " << images.classes << " classes, " << images.count << " to learn from and "
-            << dataset.test.count << " to test with. Chosen for them:\n";
+  std::cout << "pictures of " << images.classes << " classes, " << images.count << " for training and "
+            << dataset.test.count << " for testing. Chosen for them:\n";
   const std::string pixels = concat(size, " x ", size);
   if (!color && (size == 28 || size == 32)) {
-    choose("--net", network.net, "lenet", concat("takes gray images of ", pixels, " pixels, and learns in a minute"));
+    choose("--net", network.net, "lenet", concat("accepts gray images of ", pixels, " pixels, and trains in a minute"));
   } else if (size >= 8) {
-    choose("--net", network.net, "convnet",
-           concat("takes images of ", pixels, " pixels, and does better than lenet in color"));
+    choose("--net", network.net, "convnet", concat("accepts images of ", pixels, " pixels, and beats lenet in color"));
   } else {
-    choose("--net", network.net, "mlp", concat("takes images of ", pixels, " pixels"));
+    choose("--net", network.net, "mlp", concat("accepts images of ", pixels, " pixels"));
   }
   if (network.net == "convnet") {
-    choose("--width", network.width, 32, "takes a fourteenth of the time of 128");
+    choose("--width", network.width, 32, "a fourteenth of the time of 128");
     choose("--depth", network.depth, convnet_depth(size), concat("halves ", size, " pixels until about 4 are left"));
     choose("--initial-learning-rate", distill.inner_loop.initial_learning_rate, 0.02, "suits normalized layers");
   }
   constexpr Index steps = 5;
   if (color && smallest >= 4 * steps) {
-    choose("--steps", distill.inner_loop.steps, steps, "one image of each class says too little of pictures in color");
+    choose("--steps", distill.inner_loop.steps, steps, "one image per class is too little for color pictures");
     choose("--epochs", distill.inner_loop.epochs, 2, "ten steps in all");
   } else {
     choose("--steps", distill.inner_loop.steps, 1,
            color ? concat("the smallest class has ", smallest, " pictures, too few for more")
-                 : std::string("one image of each class says most of what gray pictures have in common"));
+                 : std::string("one image per class captures most of what gray pictures share"));
   }
   const bool fast = network.net == "lenet" || network.net == "mlp" || network.net == "linear";
   choose("--iterations", distill.outer_loop.iterations, fast ? 4000 : 400,
-         "some minutes; --start-from goes on from there");
-  choose("--evaluate-every", distill.validation.evaluate_every, fast ? 200 : 20, "how often the report has news");
+         "a few minutes; --start-from continues from there");
+  choose("--evaluate-every", distill.validation.evaluate_every, fast ? 200 : 20, "how often the report is updated");
 }
 
 }  // namespace hypertape::cli

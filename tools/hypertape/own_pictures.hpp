@@ -5,8 +5,8 @@
 
 namespace hypertape::cli {
 
-/// For a folder of pictures that nobody has given options for: a network, steps and a schedule that fit them. Leaves
-/// alone what is on the command line; says what it chooses, and why.
+/// Chooses a network, steps and a schedule that fit a folder of pictures. Leaves options on the command line alone;
+/// prints what it chooses, and why.
 void choose_for_own_pictures(const data::Dataset& dataset, const Options& options, NetworkOptions& network,
                              distill::DistillOptions& distill);
 

@@ -12,7 +12,7 @@
 
 #include "hypertape/core/error.hpp"
 
-/// Looks at the paths that options name before any work is done: what cannot be used is said in one line, with the
+/// Checks the paths that options name before any work is done. A message about an unusable path is one line: the
 /// option, the path and the reason.
 namespace hypertape::cli {
 
@@ -25,7 +25,7 @@ inline DataError bad_path(const std::string& option, const std::filesystem::path
   return DataError(option, ' ', path.string(), ": ", reason);
 }
 
-/// What a path leads to. @throws DataError if the system does not say, as behind a folder that is closed.
+/// The file type of a path. @throws DataError if the system cannot tell, as inside a folder without access.
 inline std::filesystem::file_type type_of(const std::string& option, const std::filesystem::path& path) {
   std::error_code failure;
   const auto type = std::filesystem::status(path, failure).type();
@@ -33,8 +33,8 @@ inline std::filesystem::file_type type_of(const std::string& option, const std::
   return type;
 }
 
-/// @throws DataError that `path` cannot be `action`, unless the process may do this (R_OK, W_OK, X_OK or several of
-/// them) with `place`.
+/// @throws DataError "cannot be ACTION" for `path` unless the process has the access (R_OK, W_OK, X_OK or several) to
+/// `place`.
 inline void require_access(const std::string& option, const std::filesystem::path& path, const char* action,
                            const std::filesystem::path& place, int access) {
   if (::access(place.c_str(), access) == 0) return;
@@ -44,7 +44,7 @@ inline void require_access(const std::string& option, const std::filesystem::pat
 
 }  // namespace detail
 
-/// The path as a word that a shell takes, quoted where need be.
+/// The path as one shell word, quoted if necessary.
 inline std::string shell_word(const std::filesystem::path& path) {
   const std::string text = path.string();
   const auto plain = [](unsigned char c) {
@@ -56,46 +56,46 @@ inline std::string shell_word(const std::filesystem::path& path) {
   return quoted + "'";
 }
 
-/// @throws DataError unless there is such a folder, which can be read.
+/// @throws DataError unless this is a readable folder.
 inline void require_folder(const std::string& option, const std::filesystem::path& path) {
   const auto type = detail::type_of(option, path);
-  if (type == std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "there is no such folder");
-  if (type != std::filesystem::file_type::directory) throw detail::bad_path(option, path, "is no folder");
+  if (type == std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "no such folder");
+  if (type != std::filesystem::file_type::directory) throw detail::bad_path(option, path, "is not a folder");
   detail::require_access(option, path, "read", path, R_OK | X_OK);
 }
 
-/// @throws DataError unless there is such a file, or pipe, which can be read.
+/// @throws DataError unless this is a readable file or pipe.
 inline void require_readable(const std::string& option, const std::filesystem::path& path) {
   const auto type = detail::type_of(option, path);
-  if (type == std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "there is no such file");
+  if (type == std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "no such file");
   if (type == std::filesystem::file_type::directory) throw detail::bad_path(option, path, "is a folder, not a file");
   detail::require_access(option, path, "read", path, R_OK);
 }
 
-/// The same, and no pipe or device: what is read must have an end.
+/// The same, but neither a pipe nor a device: what is read must have an end.
 inline void require_file(const std::string& option, const std::filesystem::path& path) {
   require_readable(option, path);
   if (detail::type_of(option, path) == std::filesystem::file_type::regular) return;
-  throw detail::bad_path(option, path, "is no regular file");
+  throw detail::bad_path(option, path, "is not a regular file");
 }
 
-/// @throws DataError unless files can be written to this folder, or, if there is none yet, it can be made.
+/// @throws DataError unless this is a folder that can be written to, or can be created.
 inline void require_writable_folder(const std::string& option, const std::filesystem::path& path) {
   const auto type = detail::type_of(option, path);
   if (type == std::filesystem::file_type::directory) {
     return detail::require_access(option, path, "written to", path, R_OK | W_OK | X_OK);
   }
-  if (type != std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "is no folder");
+  if (type != std::filesystem::file_type::not_found) throw detail::bad_path(option, path, "is not a folder");
   std::error_code ignored;
   if (std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored))) {
-    throw detail::bad_path(option, path, "is a link to a folder that is not there");
+    throw detail::bad_path(option, path, "is a link to a folder that does not exist");
   }
   std::filesystem::path parent = std::filesystem::absolute(path).lexically_normal();
   do {
     parent = parent.parent_path();
   } while (detail::type_of(option, parent) == std::filesystem::file_type::not_found && parent.has_relative_path());
   if (detail::type_of(option, parent) != std::filesystem::file_type::directory) {
-    throw detail::bad_path(option, path, concat("cannot be created: ", parent.string(), " is no folder"));
+    throw detail::bad_path(option, path, concat("cannot be created: ", parent.string(), " is not a folder"));
   }
   detail::require_access(option, path, "created", parent, W_OK | X_OK);
 }

@@ -34,7 +34,7 @@ struct PretrainCommand {
   Index networks = 70;
 };
 
-/// Whether any network of a pool is in this folder.
+/// Whether the folder holds any network of a pool.
 bool has_networks(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
@@ -43,7 +43,7 @@ bool has_networks(const std::filesystem::path& folder) {
   return false;
 }
 
-/// Whether the pool has this network. One whose file is damaged is said, and counts as missing.
+/// Whether the pool has this network. A damaged file is reported and counts as missing.
 bool is_there(const std::filesystem::path& path, const nn::Network<float>& network) {
   if (!std::filesystem::exists(path)) return false;
   try {
@@ -55,13 +55,13 @@ bool is_there(const std::filesystem::path& path, const nn::Network<float>& netwo
   }
 }
 
-/// Begins a pool, or makes sure that the one in the folder is the same: its networks depend on their numbers alone, so
-/// whatever is there already stays.
+/// Begins a pool, or checks that the one in the folder has the same options. Each network depends on its number alone,
+/// so existing ones are kept.
 void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder& out) {
   const std::filesystem::path path = out / "config.json";
   if (std::filesystem::exists(path) && has_networks(out.path())) {
     Json before = OutputFolder::read_config(out.path(), "pretrain");
-    if (!before.contains("hold_out")) before["hold_out"] = 0;  // of a version that knew none
+    if (!before.contains("hold_out")) before["hold_out"] = 0;  // written by a version without --hold-out
     if (!before.contains("balance")) before["balance"] = "off";
     const auto differences = command.options.differences(before, path);
     if (!differences.empty()) {
@@ -76,7 +76,7 @@ void begin_pool(const PretrainCommand& command, const Json& config, OutputFolder
   out.write_json("config.json", config);
 }
 
-/// Trains networks of these numbers, which the ranks share out; the first rank writes each as soon as it is there.
+/// Trains the networks with these numbers, divided among the ranks. The first rank writes each as soon as it has it.
 void train_and_save(const PretrainCommand& command, const nn::Network<float>& network, const data::Dataset& dataset,
                     std::span<const Index> numbers, const OutputFolder& out, const WorkerTeam& team) {
   const Communicator& ranks = command.ranks;
@@ -163,16 +163,16 @@ void run(PretrainCommand& command) {
     train_and_save(command, network, dataset, std::span(missing).subspan(done, count), out, team);
     done += count;
     const double left = wall.seconds() / static_cast<double>(done) * static_cast<double>(missing.size() - done);
-    write_summary(static_cast<std::size_t>(there) + done);  // its seconds count, even if the next networks are killed
+    write_summary(static_cast<std::size_t>(there) + done);  // records the time even if the process is killed later
     progress.show(concat("network ", there + static_cast<Index>(done), "/", command.networks, " left ", minutes(left)));
   }
   progress.finish();
 
   if (done < missing.size()) {
-    std::cout << "stopped, not tested; the same command continues\n";
+    std::cout << "stopped, not tested; repeat the command to continue\n";
     exit_stopped(interrupt.exit_code());
   }
-  largest(command.ranks, 0);  // all networks are written by now
+  largest(command.ranks, 0);  // waits until all networks are written
   const std::vector<std::filesystem::path> files = distill::pool_files(out.path());
   const auto test = [&](Range own) {
     std::vector<double> percent;
@@ -215,8 +215,7 @@ void add_pretrain(CLI::App& app, const Communicator& ranks) {
   command->network.add(options);
   command->initialization.add_distribution(options);
   options.group("Training");
-  options
-      .add("--networks", command->networks, "How many; those that are there already are kept", Options::OnResume::free)
+  options.add("--networks", command->networks, "Number of networks; existing ones are kept", Options::OnResume::free)
       ->check(positive());
   options.add_declared(command->pretrain);
   options.command().callback([command] { run(*command); });

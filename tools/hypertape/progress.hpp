@@ -9,12 +9,12 @@
 
 namespace hypertape::cli {
 
-/// Progress of a run on the standard output: a line that rewrites itself on a terminal, plain lines anywhere else.
+/// Progress of a run on standard output: a line that rewrites itself on a terminal, plain lines elsewhere.
 class Progress {
  public:
   void show(const std::string& line) {
     if (terminal_) {
-      // A line that wraps could not be rewritten.
+      // A wrapped line could not be rewritten.
       std::cout << '\r' << line.substr(0, terminal_columns().value_or(line.size() + 1) - 1) << "\x1b[K" << std::flush;
       open_ = true;
     } else {
@@ -22,7 +22,7 @@ class Progress {
     }
   }
 
-  /// Leaves the last line standing.
+  /// Ends the last line, which stays visible.
   void finish() {
     if (open_) std::cout << '\n' << std::flush;
     open_ = false;

@@ -18,8 +18,7 @@
 
 namespace hypertape::cli {
 
-/// The processes of a run: those that mpirun or srun started, or this one alone. The first of them, rank 0, leads: it
-/// alone writes and speaks.
+/// The processes of a run, started by mpirun or srun, or this one alone. Rank 0 leads: it alone writes and prints.
 class Ranks {
  public:
   /// @throws ArgumentError if several were started and the program was built without MPI.
@@ -50,8 +49,8 @@ class Ranks {
   }
   bool leads() const { return all().rank() == 0; }
 
-  /// The last word of a process that ends with this exit code, and why, if it failed: those that all have to say are
-  /// said once. One that fails while others go on ends them all.
+  /// Ends the process and prints why it failed, if it did; a message that several ranks share is printed once. A rank
+  /// that fails while others continue ends them all.
   void end(int exit_code, const std::string& failure) const {
 #if HYPERTAPE_WITH_MPI
     if (mpi_) return end_all(exit_code, failure);
@@ -87,13 +86,13 @@ class Ranks {
     }
   }
 
-  /// What a launcher puts into the environment: Open MPI's, MPICH's, Slurm's.
+  /// Environment variables that launchers set: Open MPI, MPICH, Slurm.
   static constexpr const char* launchers[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"};
 
   std::unique_ptr<MpiSession> session_;
   std::unique_ptr<MpiCommunicator> mpi_;
 #else
-  /// How many processes a launcher says that it started.
+  /// The number of processes that the launcher reports.
   static int started() {
     int most = 1;
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {

@@ -50,7 +50,7 @@ std::string bytes_of(const fs::path& path) {
   return bytes;
 }
 
-/// The number of classes that the labels of this file's set are for, as far as the file says.
+/// The number of classes of the set in this file, as far as the file tells.
 Index classes_of(const io::Npz& npz, const fs::path& path) {
   if (npz.contains("classes")) return io::require_values<std::int64_t>(npz, path, "classes", {1})[0];
   const io::NpyArray& labels = io::require_array(npz, path, "labels");
@@ -59,9 +59,9 @@ Index classes_of(const io::Npz& npz, const fs::path& path) {
   return hard.empty() ? 0 : *std::ranges::max_element(hard) + 1;
 }
 
-/// The distilled images, each with its step, its label and, if labels are soft, their weights.
+/// The distilled images, each with its step and label, and the weights of soft labels.
 Json images_of(const fs::path& path) {
-  constexpr Index most = 1000;  // a page of more would take a browser long
+  constexpr Index most = 1000;  // more would be slow in a browser
   const io::Npz npz = io::read_npz(path);
   const distill::DistilledSet set = distill::from_npz(npz, path, classes_of(npz, path));
   const std::vector<std::string> names = set.origin ? set.origin->class_names : std::vector<std::string>();
@@ -96,7 +96,7 @@ Json images_of(const fs::path& path) {
           {"items", std::move(items)}};
 }
 
-/// What the page shows of one run.
+/// One run's data for the page.
 Json run_of(const fs::path& folder) {
   const fs::path config = folder / "config.json", summary = folder / "summary.json", images = folder / "distilled.npz",
                  strip = folder / "strip.png";
@@ -114,7 +114,7 @@ Json run_of(const fs::path& folder) {
   return run;
 }
 
-/// A template with each `{{name}}` replaced. What is put in is not looked at again.
+/// A template with each `{{name}}` replaced. Inserted text is not expanded again.
 std::string filled(std::string_view text, std::span<const std::pair<std::string_view, std::string_view>> values) {
   std::string page;
   for (std::size_t open; (open = text.find("{{")) != std::string_view::npos;) {
@@ -127,7 +127,7 @@ std::string filled(std::string_view text, std::span<const std::pair<std::string_
   return page += text;
 }
 
-/// JSON that may stand in an HTML script element, which would end at any "</script".
+/// JSON for an HTML script element, which any "</script" would end.
 std::string script_text(const Json& json) {
   return CLI::detail::find_and_replace(json.dump(-1, ' ', false, Json::error_handler_t::replace), "<", "\\u003c");
 }
@@ -140,7 +140,7 @@ struct ReportCommand {
 void run(const ReportCommand& command) {
   fs::path out = command.out;
   if (out.empty() && command.folders.size() > 1) {
-    throw ArgumentError("--out FILE says where the comparison of several runs goes");
+    throw ArgumentError("a comparison of several runs needs --out FILE");
   }
   if (out.empty()) out = command.folders.front() / "report.html";
   for (const fs::path& folder : command.folders) require_folder("report", folder);
@@ -173,7 +173,7 @@ std::string report_page(std::span<const fs::path> folders) {
 void add_report(CLI::App& app, const Communicator& ranks) {
   const auto command = std::make_shared<ReportCommand>();
   CLI::App& parser = *app.add_subcommand("report", "Write a run's report.html, or compare runs");
-  parser.add_option("runs", command->folders, "Folders that the other commands wrote to")->required()->type_name("DIR");
+  parser.add_option("runs", command->folders, "Result folders of other commands")->required()->type_name("DIR");
   parser.add_option("--out", command->out, "The page to write, required for several runs")
       ->check(Options::not_empty())
       ->type_name("FILE")

@@ -19,7 +19,7 @@ namespace hypertape::cli {
 
 using hypertape::detail::concat;
 
-/// The course of a run: one row an evaluation.
+/// The log of a run: one row per evaluation.
 class RunLog {
  public:
   struct Row {
@@ -27,11 +27,11 @@ class RunLog {
     std::optional<double> loss;
     double score = 0;                                  ///< on the held-out images, in percent
     double seconds = 0;                                ///< of training so far
-    std::optional<double> certificate = std::nullopt;  ///< the largest difference since the row before
+    std::optional<double> certificate = std::nullopt;  ///< the largest difference since the previous row
     std::vector<float> rates = {};
   };
 
-  /// Of a run of so many inner steps in an epoch.
+  /// `steps`: inner steps per epoch.
   explicit RunLog(Index steps) : steps_(static_cast<std::size_t>(steps)) {}
 
   const std::vector<Row>& rows() const { return rows_; }
@@ -41,7 +41,7 @@ class RunLog {
     rows_.push_back(std::move(row));
   }
 
-  /// A table with a column for the learning rate of each inner step, and one for certificates if there are some.
+  /// CSV with a column for each inner step's learning rate, and one for certificates if there are any.
   std::string csv() const {
     std::string text = "iteration,loss,hold_out_score,seconds";
     for (std::size_t t = 0; t < rows_.front().rates.size(); ++t) text += concat(',', rate_name(t));
@@ -59,7 +59,7 @@ class RunLog {
   /// The score on the held-out images over iterations.
   LineChart accuracy_chart() const {
     LineChart chart =
-        empty_chart("Accuracy of networks trained on the distilled images", "held-out images right, percent");
+        empty_chart("Accuracy of networks trained on the distilled images", "accuracy on held-out images, percent");
     chart.series.push_back(series("hold-out", [](const Row& row) { return row.score; }));
     return chart;
   }
@@ -76,7 +76,7 @@ class RunLog {
     return chart;
   }
 
-  /// For a checkpoint; a loss or certificate that is not there is a NaN.
+  /// For a checkpoint; a missing loss or certificate is NaN.
   io::Npz arrays() const {
     std::vector<std::int64_t> iterations;
     std::vector<double> figures;
@@ -96,8 +96,8 @@ class RunLog {
     return npz;
   }
 
-  /// Takes back what `arrays` gave, of a run of so many learning rates. @throws DataError naming the array of `path`
-  /// that does not fit, or holds what cannot be drawn.
+  /// Restores what `arrays` returned for a run with `rate_count` learning rates. @throws DataError naming the array of
+  /// `path` that does not fit or has values that cannot be drawn.
   void restore(const io::Npz& npz, const std::filesystem::path& path, Index rate_count) {
     const auto& iterations = io::require_values<std::int64_t>(npz, path, "iterations", {-1});
     const auto count = static_cast<Index>(iterations.size());
@@ -125,14 +125,14 @@ class RunLog {
   }
 
  private:
-  /// eta of one step in one epoch, both counted from 1 as in the pictures; an epoch's steps follow one another.
+  /// The eta of one step in one epoch, both counted from 1 as in the pictures. Steps vary fastest.
   std::string rate_name(std::size_t t) const { return concat("eta_step", t % steps_ + 1, "_epoch", t / steps_ + 1); }
 
   static LineChart empty_chart(const char* title, const char* y_label) {
     return {.title = title, .x_label = "iteration", .y_label = y_label};
   }
 
-  /// One value of each row over its iteration.
+  /// One value per row, over iterations.
   template <class Value>
   LineSeries series(std::string name, const Value& value) const {
     LineSeries all;

@@ -16,7 +16,7 @@ namespace hypertape::cli {
 
 using hypertape::detail::concat;
 
-/// The images of the first step as they were at some evaluations of a run: about twice as late each time.
+/// The images of the first step at some evaluations of a run, each at about twice the previous iteration.
 class Snapshots {
  public:
   void offer(long iteration, const Tensor<float>& images) {
@@ -43,8 +43,8 @@ class Snapshots {
     return npz;
   }
 
-  /// Takes back what `arrays` gave, of images of this shape. @throws DataError naming the array of `path` that does not
-  /// fit.
+  /// Restores what `arrays` returned for images of this shape. @throws DataError naming the array of `path` that does
+  /// not fit.
   void restore(const io::Npz& npz, const std::filesystem::path& path, const Shape& shape) {
     const auto& iterations = io::require_values<std::int64_t>(npz, path, "iterations", {-1});
     const auto& images =

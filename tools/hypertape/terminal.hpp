@@ -12,14 +12,14 @@
 
 namespace hypertape::cli {
 
-/// Columns of the terminal that the standard output is; nothing if it is none, or does not say.
+/// Columns of the terminal on standard output; empty if it is no terminal or does not report them.
 inline std::optional<std::size_t> terminal_columns() {
   winsize size{};
   if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return {};
   return size.ws_col;
 }
 
-/// Columns to wrap text at: $COLUMNS, else those of the terminal, else 80; at least 40.
+/// Columns to wrap text at: $COLUMNS, else the terminal's, else 80; at least 40.
 inline std::size_t text_columns() {
   constexpr std::size_t least = 40, otherwise = 80;
   std::size_t columns = terminal_columns().value_or(otherwise);

@@ -15,7 +15,7 @@ namespace {
 using distill::Confusion;
 using distill::Evaluation;
 
-/// How many classes no image of a set is of, not even in part.
+/// The number of classes with no weight in any label of a set.
 Index classes_without_images(const distill::DistilledSet& set) {
   Index missing = 0;
   for (Index k = 0; k < set.classes(); ++k) {
@@ -37,13 +37,13 @@ std::string joined(const std::vector<T>& values) {
   return text;
 }
 
-/// Whether two are the same, but for the rounding of another processor.
+/// Whether two are equal up to another processor's rounding.
 bool same(const data::Normalization& one, const data::Normalization& other) {
   const auto near = [](float a, float b) { return std::abs(a - b) <= 1e-5F * std::abs(b); };
   return std::ranges::equal(one.mean, other.mean, near) && std::ranges::equal(one.std, other.std, near);
 }
 
-/// Mean accuracy of each class that has images, by its name.
+/// The mean accuracy of each class that has images, by name.
 Json of_classes(const std::vector<Confusion>& confusions, const std::vector<std::string>& names) {
   Json accuracies = Json::object();
   for (Index k = 0; k < confusions.front().classes(); ++k) {
@@ -81,7 +81,7 @@ distill::DistilledSet load_distilled(const std::string& name, const std::filesys
     if (set.origin->dataset != dataset.name) {
       warning = concat("was made from ", set.origin->dataset, ", not from ", dataset.name);
     } else if (*set.origin != distill::origin_of(dataset)) {
-      warning = concat("was made from other images than those of ", dataset.name, " here");
+      warning = concat("was made from images other than those of ", dataset.name, " here");
     }
   }
   if (!same(set.normalization, dataset.normalization)) {
@@ -173,14 +173,14 @@ std::string text_of(const Evaluation& result, const distill::Objective& objectiv
     text +=
         concat(" (standard deviation ", fixed(result.accuracy().deviation, 2), " over ", after.size(), " networks)");
   }
-  if (result.diverged > 0) text += concat("; ", result.diverged, " diverged, and count as getting nothing right");
+  if (result.diverged > 0) text += concat("; ", result.diverged, " diverged and count as 0 % correct");
   text += concat("\nbalanced:      ", percent(before, &Confusion::balanced_accuracy), " before, ",
                  percent(after, &Confusion::balanced_accuracy), " after (mean over classes)");
   if (!objective.attack) return text;
   const auto [from, to] = *objective.attack;
   const auto success = [from = from, to = to](const Confusion& c) { return c.rate(from, to); };
   const auto others = [from = from](const Confusion& c) { return c.accuracy_without(from); };
-  return text + concat("\nattack: ", percent(after, success), " of class ", from, " taken for ", to, " (",
+  return text + concat("\nattack: ", percent(after, success), " of class ", from, " classified as ", to, " (",
                        percent(before, success), " before); other classes ", percent(after, others), " right (",
                        percent(before, others), " before)");
 }

@@ -11,39 +11,37 @@
 
 namespace hypertape::cli {
 
-/// Reads the distilled set that this option names. Warns if it was made from other data than the dataset, or has
-/// another normalization. @throws DataError if its images have another shape than the dataset's, or its classes are
-/// others.
+/// Reads the distilled set that this option names. Warns if it was made from other data or has another normalization.
+/// @throws DataError if its image shape or its classes differ from the dataset's.
 distill::DistilledSet load_distilled(const std::string& option, const std::filesystem::path& path,
                                      const data::Dataset& dataset);
 
-/// How networks were trained, in summary.json, so that figures are compared with their like: freely, or as the set
-/// says.
+/// How networks were trained, freely or as the set says: for summary.json, so that only like figures are compared.
 Json protocol_of(const distill::DistilledSet& set, const distill::FreeTraining* free, bool shuffled);
 
-/// Distilled images under one kind of labels, and random real images in their place.
+/// Tests of distilled images, and of random real images under the same labels.
 struct Comparison {
   distill::Evaluation distilled;
   std::optional<distill::Evaluation> real = std::nullopt;
 
-  /// Points of accuracy that the distilled images are ahead.
+  /// The distilled images' lead in percentage points.
   double gain() const { return distilled.accuracy().mean - real->accuracy().mean; }
 };
 
-/// What summary.json says of the real images.
+/// The entries of summary.json about the real images.
 Json real_images_of(const Comparison& comparison);
-/// The same in a sentence; `labels` are "the same" or "hard".
+/// The same as a sentence; `labels` is "the same" or "hard".
 std::string real_images_text(const char* labels, const Comparison& comparison);
 
-/// What summary.json says of a test: accuracies in percent, means and standard deviations over the networks; those of
-/// classes by the names that the dataset gives them, or their numbers.
+/// The entries of summary.json about a test: accuracies in percent, means and standard deviations over networks.
+/// Classes are named as in the dataset, or numbered.
 Json summary_of(const distill::Evaluation& result, const distill::Objective& objective, const data::Dataset& dataset);
-/// The same in a sentence or two.
+/// The same as a sentence or two.
 std::string text_of(const distill::Evaluation& result, const distill::Objective& objective);
-/// A table, one row a network.
+/// CSV with one row per network.
 std::string csv_of(const distill::Evaluation& result, const distill::Objective& objective);
-/// A table of how many test images of each class, a row, the networks classify as each class, a column, all networks
-/// together; the last column has the images for which a network's outputs are no numbers.
+/// CSV of the confusion matrix, summed over all networks: one row per true class, one column per predicted class. The
+/// last column counts images for which a network's outputs are NaN.
 std::string confusion_csv(const distill::Evaluation& result);
 
 }  // namespace hypertape::cli

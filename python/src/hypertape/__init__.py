@@ -1,4 +1,4 @@
-"""Dataset distillation: a few images, learned such that networks trained on them do well on real ones.
+"""Dataset distillation: a few images, learned so that networks trained on them do well on real ones.
 
     import hypertape
     digits = hypertape.load_dataset("mnist")
@@ -53,17 +53,17 @@ def distill(
     progress: Optional[Callable[[Progress], Optional[bool]]] = None,
     **options: Any,
 ) -> DistilledSet:
-    """Distils images and their labels, or a Dataset, as `hypertape distill` does.
+    """Distills images and their labels, or a Dataset, as `hypertape distill` does.
 
-    Gives the state that did best on held-out images.
+    Returns the state that scored best on held-out images.
 
     network      lenet, alexcifarnet, alexnet, linear, mlp-64-32, convnet-3x128, ...
     init         fixed: for one network's initial weights, or random: for new ones each time
     initializer, gain   how these are drawn
-    seed         of everything random
-    threads      how many; without: OpenMP's default. Results do not depend on it
-    start_from   a set to go on from, which may be of another order, steps, epochs, rule or network
-    progress     is called with a Progress before the first iteration and after each, and may return False to stop
+    seed         of all random numbers
+    threads      their number, which does not affect results; None: OpenMP's default
+    start_from   a set to start from; its order, steps, epochs, rule and network may differ
+    progress     called with a Progress before the first iteration and after each; it may return False to stop
 
     All other keywords are options of the tool:
     """
@@ -106,9 +106,9 @@ def evaluate(
     init         fixed: the network that the set was made for, or random: `networks` new ones (200)
     protocol     paper: trained as the set says, or free: on its images as on any dataset, by the options below
     shuffle      take the steps of each epoch in random order
-    skip_diverged   count a network that diverges as getting nothing right, instead of stopping
-    real_images  random real images, of a Dataset's training images, in the place of the distilled ones, to compare with
-    progress     is called with what was found so far, and may return False to stop
+    skip_diverged   count a network that diverges as 0 % correct instead of stopping
+    real_images  for comparison, train on random training images of the Dataset instead of the distilled ones
+    progress     called with the results so far; it may return False to stop
 
     Options of protocol='free':
     """
@@ -123,12 +123,12 @@ def evaluate(
     _check_use(given, init != "fixed", "init='random'", *random)
     if init == "fixed" and distilled.theta0 is None:
         raise ArgumentError(
-            "evaluate: the set has no theta0, so it was not made for one network; init='random' takes new ones"
+            "evaluate: the set has no theta0, so it was not made for one network; use init='random' for new ones"
         )
     if not isinstance(images, Dataset):
         images = Dataset(None, None, images, labels, classes=distilled.classes)
     elif labels is not None:
-        raise TypeError("evaluate() takes no labels beside a Dataset, which has its own")
+        raise TypeError("evaluate() takes no labels with a Dataset, which has its own")
     weights = _core.Initialization(init, initializer or "xavier-normal", 1 if gain is None else gain)
     return _core.evaluate(
         distilled,
@@ -148,12 +148,12 @@ def evaluate(
 
 
 def load(path: Union[str, "os.PathLike[str]"], classes: Optional[int] = None) -> DistilledSet:
-    """Reads a distilled.npz, of DistilledSet.save or the tool; one older than version 0.2 does not say its `classes`."""
+    """Reads a distilled.npz of DistilledSet.save or the tool; one older than version 0.2 needs `classes`."""
     return _core.load(path, classes)
 
 
 def load_dataset(name: str, data: Union[str, "os.PathLike[str]", None] = None) -> Dataset:
-    """Reads mnist, fashion-mnist, mnist-rgb, usps, usps-resplit, cifar-10 or svhn, or draws glyphs.
+    """Reads mnist, fashion-mnist, mnist-rgb, usps, usps-resplit, cifar-10 or svhn, or generates glyphs.
 
     Files are in the folder `data`, or where the tool looks for them.
     """
@@ -171,7 +171,7 @@ def _dataset(images: Any, labels: Any) -> Dataset:
     if not isinstance(images, Dataset):
         return Dataset(images, labels)
     if labels is not None:
-        raise TypeError("distill() takes no labels beside a Dataset, which has its own")
+        raise TypeError("distill() takes no labels with a Dataset, which has its own")
     return images
 
 
@@ -179,7 +179,7 @@ _Declared = Iterable["tuple[str, str, str, str]"]
 
 
 def _check_names(function: Any, options: Iterable[str], declared: _Declared) -> None:
-    """Refuses keywords that are no option, naming those that look alike."""
+    """Rejects unknown options and suggests similar names."""
     known = [name for _, name, _, _ in declared]
     for name in options:
         if name not in known:
@@ -189,22 +189,22 @@ def _check_names(function: Any, options: Iterable[str], declared: _Declared) -> 
 
 
 def _check_use(given: Collection[str], allowed: Any, where: str, *names: str) -> None:
-    """Refuses options that would be ignored: they go with something that is not chosen, unless it is `allowed`."""
+    """Rejects options that would be ignored: they apply only with `where`, which is chosen if `allowed`."""
     for name in names:
         if name in given and not allowed:
             raise ArgumentError(f"{name} goes with {where}")
 
 
 def _described(declared: _Declared) -> str:
-    """The options with their defaults, as a part of a function's documentation."""
+    """Documents the options and their defaults for a docstring."""
     text, group = "", None
     for heading, name, default, help in declared:
         if heading != group:
             text, group = f"{text}\n    {heading}\n", heading
         text += f"      {name} = {default}\n          {help}\n"
-    return re.sub(r"--([a-z-]*[a-z])", lambda option: option[1].replace("-", "_"), text)  # as Python writes them
+    return re.sub(r"--([a-z-]*[a-z])", lambda option: option[1].replace("-", "_"), text)  # as Python spells them
 
 
-if distill.__doc__ and evaluate.__doc__:  # which python -OO takes away
+if distill.__doc__ and evaluate.__doc__:  # python -OO removes them
     distill.__doc__ += _described(_core.distill_options())
     evaluate.__doc__ += _described(_core.free_training_options())

@@ -1,8 +1,8 @@
-"""What hypertape raises on purpose; the messages are the library's."""
+"""Exceptions that hypertape raises, with the library's messages."""
 
 
 class Error(Exception):
-    """Base of them all."""
+    """Base class of all."""
 
 
 class ArgumentError(Error, ValueError):
@@ -10,7 +10,7 @@ class ArgumentError(Error, ValueError):
 
 
 class ShapeError(Error, ValueError):
-    """Arrays whose shapes do not fit."""
+    """Arrays whose shapes do not match."""
 
 
 class DataError(Error, OSError):

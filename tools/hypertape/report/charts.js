@@ -1,4 +1,4 @@
-// Charts: lines by uPlot, bars by HTML.
+// Charts: lines with uPlot, bars in HTML.
 
 const palettes = {
   light: ['#1f5fbf', '#c2410c', '#1d7a3e', '#8b3fa8', '#a16207', '#0e7490', '#be185d', '#4b5563'],
@@ -7,8 +7,8 @@ const palettes = {
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const redraws = [];
 dark.addEventListener('change', () => redraws.forEach((redraw) => redraw()));
-/// Lines [{name, x, y}] over one axis, with a legend that follows the pointer, and the values as a table for those who
-/// do not see it.
+/// A chart of lines [{name, x, y}], with a legend that follows the pointer, and the values as a table for screen
+/// readers.
 const chart = (title, x_name, unit, lines, {points = false, logarithmic = false} = {}) => {
   lines = lines.filter((line) => line.y.some((y) => y !== null));
   if (lines.length === 0) return null;
@@ -93,7 +93,7 @@ const charts = (...figures) => {
   const drawn = figures.filter((figure) => figure !== null);
   return drawn.length > 0 ? element('div', {className: 'charts'}, drawn) : null;
 };
-/// At most this many of them, evenly spaced, the first and the last among them.
+/// At most `most` elements, evenly spaced, including the first and the last.
 const some = (all, most = 8) =>
   all.length <= most ? all : Array.from({length: most}, (_, i) => all[Math.floor((i * (all.length - 1)) / (most - 1))]);
 

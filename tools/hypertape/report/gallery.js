@@ -5,7 +5,7 @@ const description = (run, item, i) => {
   const {images} = run;
   const where = images.ordered ? `step ${item.step}, ` : '';
   const label = item.weights
-    ? `soft label, most for ${label_of(run, item)} (${short(item.weights[item.label])})`
+    ? `soft label, largest for ${label_of(run, item)} (${short(item.weights[item.label])})`
     : `class ${label_of(run, item)}`;
   return `Distilled image ${i + 1} of ${images.count}: ${where}${label}, ${images.width} × ${images.height} pixels`;
 };
@@ -96,19 +96,19 @@ const gallery = (run) => {
     ),
   ]);
   const note = [
-    images.soft ? 'Labels are soft: the bars under an image are the weights of its classes.' : null,
-    images.items.length < images.count ? `The first ${images.items.length} of ${images.count}.` : null,
-    run.summary ? null : 'The best so far.',
+    images.soft ? 'Labels are soft: the bars under an image show its class weights.' : null,
+    images.items.length < images.count ? `Showing the first ${images.items.length} of ${images.count}.` : null,
+    run.summary ? null : 'The best state so far.',
   ]
     .filter((text) => text)
     .join(' ');
   const strip = run.strip
     ? folded(
-        'How the images of the first step came to be',
+        'How the images of the first step evolved',
         element('img', {
           src: run.strip,
           className: 'strip',
-          alt: 'Rows of the images of the first step as they were at some iterations, the last at the bottom',
+          alt: 'Images of the first step at successive iterations, one row each, the last at the bottom',
         }),
       )
     : null;

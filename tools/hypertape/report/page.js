@@ -88,7 +88,7 @@ for (const link of document.querySelectorAll('a[href^="#run-"]')) {
   });
 }
 
-// The file of an unfinished run is written anew at each evaluation.
+// An unfinished run rewrites the file as it evaluates.
 if (!runs.every(is_done)) {
   const reload = () =>
     document.hidden || document.querySelector('dialog, details[open]') ? setTimeout(reload, 2000) : location.reload();

@@ -14,10 +14,10 @@ const head = (run) => {
   if (!is_done(run)) {
     const written = new Date(document.lastModified).toLocaleString();
     lines.push(
-      element('p', {className: 'unfinished'}, `Not finished: it is running, or was stopped. As of ${written}.`),
+      element('p', {className: 'unfinished'}, `Not finished: still running, or stopped. As of ${written}.`),
     );
     if (config.command === 'distill' && summary?.interrupted) {
-      lines.push(element('p', {className: 'note'}, `hypertape distill --resume ${run.folder} continues it.`));
+      lines.push(element('p', {className: 'note'}, `To continue it: hypertape distill --resume ${run.folder}`));
     }
   }
   if (summary?.test_accuracy !== undefined) {
@@ -25,7 +25,7 @@ const head = (run) => {
     if (summary.initial_accuracy !== undefined)
       compared.push(`${with_deviation(summary, 'initial_accuracy')} before training`);
     if (summary.real_images)
-      compared.push(`${with_deviation(summary.real_images, 'test_accuracy')} with random real images in their place`);
+      compared.push(`${with_deviation(summary.real_images, 'test_accuracy')} with random real images instead`);
     lines.push(
       element(
         'p',
@@ -48,7 +48,7 @@ const figures = (run) => {
   if (run.images) add('distilled images', String(run.images.count));
   if (run.images)
     add(
-      run.images.ordered ? 'steps × epochs' : 'steps, in any order',
+      run.images.ordered ? 'steps × epochs' : 'steps, unordered',
       run.images.ordered ? `${run.images.steps} × ${run.images.learning_rates.length}` : String(run.images.steps),
     );
   const iteration = summary?.iterations || of_log?.iteration.at(-1);
@@ -99,7 +99,7 @@ const comparison = (run) => {
         `Gain of the distilled images over random real ones: ${summary.real_images.gain.toFixed(2)} points.`,
       )
     : null;
-  return section('Beside the baselines', bars(all, 100, 'own'), gain);
+  return section('Comparison with baselines', bars(all, 100, 'own'), gain);
 };
 
 const rate_names = (log) => Object.keys(log).filter((name) => name.startsWith('eta_'));
@@ -130,7 +130,7 @@ const curves = (run) => {
   if (run.images && run.images.ordered && run.images.steps > 1) {
     all.push(
       chart(
-        'Learning rates at the end',
+        'Final learning rates',
         'inner step',
         '',
         some(
@@ -164,7 +164,7 @@ const curves = (run) => {
     );
   }
   const drawn = charts(...all);
-  const choice = grid ? folded('Schedules that were tried', data_table(grid)) : null;
+  const choice = grid ? folded('Schedules tried', data_table(grid)) : null;
   return drawn || choice ? section('Curves', drawn, choice) : null;
 };
 const data_table = (data) =>
@@ -201,7 +201,7 @@ const confusion = (run) => {
     .sort((a, b) => b[2] - a[2])
     .slice(0, 5)
     .map(([truth, taken, share]) => `${class_name(run, truth)} as ${class_name(run, taken)} ${percent(100 * share)}`);
-  const text = element('p', {}, worst.length ? `Most frequent errors: ${worst.join('; ')}.` : 'There are no errors.');
+  const text = element('p', {}, worst.length ? `Most frequent errors: ${worst.join('; ')}.` : 'No errors.');
   if (size > 30) return section('Confusion matrix', text, folded('Counts', data_table(data)));
   const cell = (truth, taken) => {
     const share = count(truth, taken) / sums[truth] || 0;
@@ -228,7 +228,7 @@ const confusion = (run) => {
     element(
       'p',
       {className: 'note'},
-      "Rows: true class. Columns: the networks' answer. Test images of all networks tested.",
+      'Rows: true class. Columns: predicted class. Test images, summed over all tested networks.',
     ),
     table(
       [
@@ -274,13 +274,13 @@ const repeat = (run) => {
     'Copy',
   );
   return section(
-    'Again',
+    'Reproduce this run',
     element('pre', {}, command),
     copy,
     element(
       'p',
       {className: 'note'},
-      'Add --out DIR. The same version, seed and data give the same bits on any number of threads.',
+      'Add --out DIR. The same version, seed and data give bit-identical results on any number of threads.',
     ),
   );
 };

@@ -1,4 +1,4 @@
-// The runs, which stand in the element #data as their files have them, and what they are called.
+// The runs, read from the element #data, and their names.
 
 const {version, runs} = JSON.parse(document.getElementById('data').textContent);
 const several = runs.length > 1;
@@ -9,7 +9,7 @@ const name_of = (run) => {
   return runs.filter((other) => (parts(other).at(-1) ?? other.folder) === last).length > 1 ? run.folder : last;
 };
 const is_done = (run) => run.summary !== null && !run.summary.interrupted;
-/// Columns of a CSV file by their names; null where a field is empty. Fields that are no numbers stay texts.
+/// Columns of a CSV file by name. Empty fields are null; fields that are not numbers stay text.
 const columns = (text) => {
   const [head, ...rows] = text
     .trimEnd()
