@@ -66,7 +66,7 @@ fi
 echo "[1/3] Installing missing packages"
 "$root/scripts/install.sh" "${packages[@]}"
 
-echo "[2/3] Building the tool in $build: about a minute on two cores, only once"
+echo "[2/3] Building the tool in $build: about three minutes on two cores, only once"
 cmake -S "$root" --preset demo -B "$build" >/dev/null
 cmake --build "$build" --target hypertape_tool --parallel "$(nproc)"
 
