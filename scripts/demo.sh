@@ -12,7 +12,7 @@ usage: scripts/demo.sh [--data DIR] [--build DIR] [--out DIR] [OPTION ...]
   --out DIR    folder for the results (default: out/demo of this checkout)
   OPTION ...   options of \`hypertape distill\`, such as --seed 2 --iterations 2000
 
-Installs missing packages, builds the tool (a minute on two cores), and runs \`hypertape distill\` (half a minute).
+Installs missing packages, builds the tool (three minutes on two cores), and runs \`hypertape distill\` (half a minute).
 Repeat the command to continue a stopped demo; with other options, the demo starts over.
 END
 }
