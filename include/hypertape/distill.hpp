@@ -6,6 +6,7 @@
 #include "hypertape/data/checksum.hpp"
 #include "hypertape/data/cifar10.hpp"
 #include "hypertape/data/convert.hpp"
+#include "hypertape/data/detect_dataset.hpp"
 #include "hypertape/data/image_folder.hpp"
 #include "hypertape/data/load_dataset.hpp"
 #include "hypertape/data/resize.hpp"
