@@ -39,7 +39,7 @@ FUNCTION = re.compile(r"(?:inline |constexpr |template <.*> )*[\w:]+(?:<.*?>)?(?
 
 def declarations(header):
     """(name, first sentence) for each declaration in a public namespace of the header, in order."""
-    namespaces, comment = [], []
+    namespaces, comment, group = [], [], None
     for line in header.read_text().splitlines():
         if opened := re.match(r"namespace ([\w: ]+) \{", line):
             namespaces.append(opened[1])
@@ -49,6 +49,10 @@ def declarations(header):
             continue
         if line.startswith("///"):
             comment.append(line[3:].strip())
+            if "@}" in line:
+                group, comment = None, []
+            elif "@{" in line:
+                group = "."
             continue
         if not line or line[0] in " }#/" or line.startswith(("template <", "requires", "namespace", "using hypertape")):
             if not line:
@@ -57,7 +61,9 @@ def declarations(header):
                 continue
         for pattern in (TYPE, ALIAS, VALUE, FUNCTION):
             if found := pattern.match(line):
-                yield found[1], first_sentence(comment)
+                sentence = first_sentence(comment) if comment or group is None else group
+                group = group and sentence  # which is that of the others in @{ ... @}, too
+                yield found[1], sentence
                 break
         comment = []
 
@@ -84,8 +90,12 @@ def page():
         for header in sorted((HEADERS / folder).glob("*.hpp")):
             if entries := names(header):
                 text += f"\n[{folder}/{header.name}](../include/hypertape/{folder}/{header.name})\n\n"
+                by_sentence = {}
                 for name, sentence in entries.items():
-                    line = textwrap.wrap(f"- `{name}`: {sentence}", 118, subsequent_indent="  ", break_on_hyphens=False)
+                    by_sentence.setdefault(sentence, []).append(f"`{name}`")
+                for sentence, alike in by_sentence.items():
+                    line = textwrap.wrap(f"- {', '.join(alike)}: {sentence}", 118, subsequent_indent="  ",
+                                         break_on_hyphens=False)
                     text += "\n".join(line) + "\n"
     return text
 
@@ -94,7 +104,8 @@ def missing_layouts():
     """Operations on Vars that tests/ops/layouts.cpp does not test with the other layout."""
     tested = set(re.findall(r'(?:\{|elementwise\(|of_two\()"([^"]+)"', (ROOT / "tests" / "ops" / "layouts.cpp").read_text()))
     operations = {name for header in (HEADERS / "ops").glob("*.hpp") for name in names(header) if not name[0].isupper()}
-    return sorted(operations - tested - {"apply_unary", "apply_binary", "one_hot", "operator+="})
+    compound = {"operator+=", "operator-=", "operator*=", "operator/="}  # written with the operators that are tested
+    return sorted(operations - tested - {"apply_unary", "apply_binary", "one_hot"} - compound)
 
 
 def main():
