@@ -4,9 +4,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 files=$(find include examples tools src tests bench python -name '*.[ch]pp')
+format() { xargs -P "$(nproc)" -n 40 clang-format -i <<<"$files"; }
 if [ "${1:-}" = --fix ]; then
-  clang-format -i $files
+  format
   exit
 fi
-# Not --dry-run, which rejects clang-format's own comments at the end of inline namespaces. xargs fails if one file differs.
-xargs -P "$(nproc)" -I FILE bash -o pipefail -c 'clang-format FILE | diff -u FILE -' <<<"$files"
+# Not --dry-run, which rejects clang-format's own comments at the end of inline namespaces.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/found" "$work/expected"
+for copy in found expected; do cp --parents .clang-format $files "$work/$copy"; done
+cd "$work/expected"
+format
+diff -ru ../found .
