@@ -25,7 +25,7 @@ const overview = () => {
     .map(([title, of]) => [title, runs.map((run) => (run.summary && of(run.summary)) || '-')])
     .filter(([, cells]) => cells.some((cell) => cell !== '-'))
     .map(([title, cells]) => row(title, cells));
-  const ignored = new Set(['command_line', 'version', 'threads', 'weights_checksum', 'theta_layout']);
+  const ignored = new Set(['command_line', 'out', 'version', 'threads', 'weights_checksum', 'theta_layout']);
   const keys = [...new Set(runs.flatMap((run) => Object.keys(run.config)))].filter((key) => !ignored.has(key));
   const differing = keys
     .map((key) => [key, runs.map((run) => (key in run.config ? shown(run.config[key]) : '-'))])
