@@ -467,7 +467,8 @@ TEST_CASE("distiller: a dataset with labels that are no class, or without normal
   };
   refused([](data::Dataset& d) { d.train.labels[5] = 10; }, {"distill: label 10 of training image 5 is not in 0 .. 9"});
   refused([](data::Dataset& d) { d.test.labels[7] = -2; }, {"distill: label -2 of test image 7 is not in 0 .. 9"});
-  refused([](data::Dataset& d) { d.normalization = {}; }, {"distill: images of 1 channels need", "got 0 and 0"});
+  refused([](data::Dataset& d) { d.normalization = {}; },
+          {"distill: expected 1 means and standard deviations", "got 0 and 0"});
   refused([](data::Dataset& d) { d.normalization.std[0] = 0; }, {"distill: a standard deviation must be positive"});
 }
 

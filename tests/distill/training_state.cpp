@@ -78,7 +78,7 @@ TEST_CASE("training state: what no run leaves is refused by the array's name") {
   other["best.learning_rates"] = {{1, 1}, std::vector<float>{0.5F}};
   TrainingState state = small_state();
   check_error<DataError>([&] { state.restore(other, "checkpoint.npz", 10); },
-                         {"'best.*': expected steps, epochs and images of this run"});
+                         {"'best.*': expected the steps, epochs and images of this run"});
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST_CASE("tool: no option takes a NaN, an infinity, nothing, or a number beyond
                                                    {"--target-class", "--objective attack --attack-class 1"}};
   int numbers = 0, texts = 0;
   for (const auto& [command, needed] : commands) {
-    std::istringstream help(tool(command + " --help").output);
+    std::istringstream help(tool(command + " --help-all").output);
     for (std::string line; std::getline(help, line);) {
       std::istringstream words(line);
       std::string option, kind;

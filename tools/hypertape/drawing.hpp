@@ -232,6 +232,12 @@ inline std::string drawing_bytes(const std::filesystem::path& path, ImageFormat 
   paint(path, surface.get(), drawing, scale);
   cairo_surface_finish(surface.get());
   check_cairo(path, cairo_surface_status(surface.get()));
+  // Cairo numbers the surfaces of a process, and this one by how many there were before.
+  const std::string surface_id = "id=\"surface";
+  for (std::size_t at = 0; (at = bytes.find(surface_id, at)) != std::string::npos;) {
+    at += surface_id.size();
+    bytes.erase(at, bytes.find('"', at) - at);
+  }
   const std::size_t content = bytes.find("<svg");
   return bytes.insert(bytes.find(">\n", content) + 2,
                       xml_element("title", drawing.title) + xml_element("desc", drawing.description));
