@@ -27,7 +27,8 @@ CONFIG = LIBRARY / "include" / "hypertape" / "core" / "config.hpp"
 def version():
     if not CONFIG.exists():
         sys.exit(f"hypertape: there is no {CONFIG}: the package is built in a checkout of hypertape, or from its sdist")
-    return re.search(r'#define HYPERTAPE_VERSION "(.*)"', CONFIG.read_text()).group(1)
+    numbers = re.findall(r"#define HYPERTAPE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", CONFIG.read_text())
+    return ".".join(numbers)
 
 
 def metadata():

@@ -1,4 +1,4 @@
-// error: in a loss by theta.tape().leaf(x)
+// error: inside a loss with theta.tape().leaf(x)
 // A loss that takes a tensor of its own for an operand.
 
 #include <hypertape/hypertape.hpp>

@@ -47,7 +47,7 @@ inline LabeledImages gray_to_rgb(const LabeledImages& images) {
 /// Whether all images have one channel, or three that are alike.
 inline bool is_gray(const LabeledImages& images) {
   check_sizes(images, "is_gray");
-  const auto plane = static_cast<std::ptrdiff_t>(images.height * images.width);
+  const Index plane = images.height * images.width;
   for (Index n = 0; n < images.count; ++n) {
     const auto first = images.pixels.begin() + n * images.bytes_per_image();
     for (Index c = 1; c < images.channels; ++c) {
