@@ -73,7 +73,7 @@ def test_datasets_are_checked():
         ),
         ({"mean": [0.1]}, "mean and std go together"),
         ({"mean": [0.1], "std": [0.0]}, "a standard deviation must be positive, got 0"),
-        ({"mean": [0.1, 0.2], "std": [1, 1]}, "images of 1 channels need as many means"),
+        ({"mean": [0.1, 0.2], "std": [1, 1]}, "expected 1 means and standard deviations, one per channel, got 2"),
     ):
         with pytest.raises(hypertape.ArgumentError, match=words):
             hypertape.Dataset(PIXELS, LABELS, **arguments)
@@ -176,7 +176,7 @@ def test_files_that_cannot_be_used(tmp_path, distilled):
         distilled.save(tmp_path / "no folder" / "set.npz")
     with pytest.raises(hypertape.DataError, match="missing train-images"):
         hypertape.load_dataset("mnist", tmp_path)
-    with pytest.raises(hypertape.ArgumentError, match="unknown data set nist; known are mnist"):
+    with pytest.raises(hypertape.ArgumentError, match="unknown data set nist; expected one of mnist"):
         hypertape.load_dataset("nist")
 
 

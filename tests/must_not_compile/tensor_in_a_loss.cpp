@@ -1,4 +1,4 @@
-// error: inside a loss with theta.tape().leaf(x)
+// error: inside a loss with theta.tape().leaf(tensor)
 // A loss that takes a tensor of its own for an operand.
 
 #include <hypertape/hypertape.hpp>
