@@ -8,7 +8,7 @@ for preset in $(cmake --list-presets | sed -nE 's/^ +"([^"]+)".*/\1/p'); do
   cmake --preset "$preset" -B "$work/$preset" -DHYPERTAPE_WARNINGS_AS_ERRORS=ON >/dev/null
   case $preset in
     release | asan) ;;  # are what scripts/test.sh builds
-    tool | package) ;;  # are a part of release
+    tool | demo | package) ;;  # are a part of release
     *) cmake --build "$work/$preset" --target hypertape_test_support ;;
   esac
 done
