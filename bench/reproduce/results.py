@@ -31,7 +31,7 @@ less strictly: those of several rows, above all with random initializations, wer
 seen ([which](distillation.md#why-these-defaults)).
 
 Rows were run by versions 0.1 to 0.8, built with g++ 12.2, on two cores of an Intel Xeon or an AMD EPYC, most of them with AVX-512
-and some next to other work. The time is that of the whole command; times compare only roughly. A row that starts from the set of another
+and some next to other work. Times are for the whole command; times compare only roughly. A row that starts from the set of another
 may have used an earlier run of it.
 
 The sets of some rows are kept in [results/sets/](results/sets/) ({stored}), with checksums in `SHA256SUMS`. To test one again,

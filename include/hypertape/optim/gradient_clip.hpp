@@ -7,7 +7,7 @@
 
 namespace hypertape::inline HYPERTAPE_ABI::optim {
 
-/// Bounds the norm of gradients by a constant, and by a multiple of a moving average of earlier (bounded) norms;
+/// Limits the norm of gradients to a constant, and to a multiple of a moving average of earlier (bounded) norms;
 /// RaT-BPTT (Feng et al. 2023) uses a multiple of 2.
 class GradientClip {
  public:

@@ -32,8 +32,8 @@ void set_all_but_last(Given<V, Slots, Coefficients>& bar, const Given<V, Slots, 
 
 }  // namespace detail
 
-/// Weight decay for any rule that treats each weight separately: the gradient of lambda / 2 |theta|^2 is added to that
-/// of the loss (weight_decay of PyTorch's SGD, Adam and RMSprop):
+/// Weight decay for any rule that treats each weight separately: adds the gradient of lambda / 2 |theta|^2 to the
+/// loss gradient (weight_decay of PyTorch's SGD, Adam and RMSprop):
 ///
 ///     s' = step(s, g + lambda theta, eta)
 ///
