@@ -76,12 +76,12 @@ class Tape {
     const Shape* extents;           ///< shape of the values; nodes of the same shape may share it
     std::uint32_t first_input;      ///< where the numbers of its inputs begin in the tape's list of inputs
     int inputs;                     ///< number of inputs
-    std::uint32_t generation;       ///< the tape's when it was recorded; tells it from later nodes with the same number
-    bool placed = false;            ///< whether its values are in the caller's memory, which may have changed since
-    bool deferred = false;    ///< whether its values are not evaluated yet, or forgotten; reading them evaluates them
-    bool apart = false;       ///< whether its values are in the memory that `forget` gives up
-    bool exposed = false;     ///< whether somebody has the address of its values
-    Index alias_offset = -1;  ///< where its values begin within its input's, if they are part of those; else -1
+    std::uint32_t generation;       ///< the tape's at the time; tells it from later nodes of the same number
+    bool placed = false;            ///< its values are in the caller's memory, which may have changed since
+    bool deferred = false;          ///< its values are not evaluated yet, or forgotten; reading evaluates them
+    bool apart = false;             ///< its values are in the memory that `forget` gives up
+    bool exposed = false;           ///< somebody has the address of its values
+    Index alias_offset = -1;        ///< where its values begin within its input's; -1 if they do not
 
     /// The shape of the values.
     const Shape& shape() const { return *extents; }
@@ -176,8 +176,7 @@ class Tape {
     return out;
   }
 
-  /// The values of node `id`; evaluates them if that was deferred. The address may change if the values can be
-  /// forgotten.
+  /// The values of node `id`, evaluated by now. The address may change if the values can be forgotten.
   const T* values(NodeId id) {
     if (nodes_[id].deferred) evaluate(id);
     return nodes_[id].values;
@@ -188,8 +187,7 @@ class Tape {
     return values(id);
   }
 
-  /// Declares that the caller has changed a leaf's values: whatever depends on them is recomputed, in place, when it is
-  /// read.
+  /// Declares that the caller has changed a leaf's values: what depends on them is recomputed in place when read.
   void renew(NodeId leaf) {
     const detail::Arena::Mark before = arena_.mark();
     auto* changed = arena_.template allocate<bool>(static_cast<Index>(nodes_.size() - leaf));
@@ -233,8 +231,7 @@ class Tape {
     }
   }
 
-  /// Requires all Vars to be nodes of this tape. @throws ArgumentError otherwise, naming the operation and the Vars'
-  /// role.
+  /// @throws ArgumentError unless all Vars are nodes of this tape, naming the operation and the Vars' role.
   void require_nodes(const char* operation, const char* role, std::span<const Var<T>> vars) const {
     for (const Var<T>& var : vars) {
       if (!var || &var.tape() != this) {
