@@ -129,6 +129,10 @@ TEST_CASE("report: runs are compared on a page of their own, and what cannot be 
   check_exit("report " + (folder / "nowhere").string(), 1, {"no such folder"});
   check_exit("report " + folder.path().string(), 1, {"there is no config.json of a run here"});
   check_exit(both + " --out " + (folder / "nowhere" / "x.html").string(), 1, {"there is no folder"});
+  const auto pipe = folder / "pipe";
+  REQUIRE(shell("mkfifo " + pipe.string()).exit_code == 0);
+  check_exit(both + " --out " + pipe.string(), 1, {"is not a regular file"});
+  CHECK(std::filesystem::is_fifo(pipe));
   const std::string before = file_bytes(one / "report.html");
   put_file(one / "distilled.npz", "no zip archive");
   check_exit("report " + one.string(), 1, {"distilled.npz"});

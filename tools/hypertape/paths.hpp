@@ -102,8 +102,10 @@ inline void require_writable_folder(const std::string& option, const std::filesy
 
 /// @throws DataError unless a file can be written under this name.
 inline void require_writable_file(const std::string& option, const std::filesystem::path& path) {
-  if (detail::type_of(option, path) == std::filesystem::file_type::directory) {
-    throw detail::bad_path(option, path, "is a folder, not a file");
+  const auto type = detail::type_of(option, path);
+  if (type == std::filesystem::file_type::directory) throw detail::bad_path(option, path, "is a folder, not a file");
+  if (type != std::filesystem::file_type::not_found && type != std::filesystem::file_type::regular) {
+    throw detail::bad_path(option, path, "is not a regular file");  // a new file would replace the pipe or device
   }
   const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
   if (detail::type_of(option, folder) != std::filesystem::file_type::directory) {
