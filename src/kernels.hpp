@@ -2,8 +2,11 @@
 
 #include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/kernels/linear_kernels.hpp"
+#include "hypertape/kernels/matmul_kernels.hpp"
+#include "hypertape/kernels/orthogonal_decompositions.hpp"
 #include "hypertape/kernels/routed_conv2d.hpp"
 #include "hypertape/kernels/routed_conv2d_derivatives.hpp"
+#include "hypertape/kernels/triangular_decompositions.hpp"
 
 namespace hypertape::kernels {
 
@@ -25,6 +28,15 @@ namespace hypertape::kernels {
   prefix template void linear_weight_gradient<T>(Index, Index, Index, Range, const T*, const T*, OutputMode, T*, T*);  \
   prefix template void routed_conv2d<T>(const RoutedConv2dGeometry&, Range, const T*, const T*, const T*, T*,          \
                                         const Routes&, T*);                                                            \
+  prefix template void matmul<T>(Index, Index, Index, Range, Factor<T>, Factor<T>, OutputMode, T*, T*,                 \
+                                 const MatmulParts&);                                                                  \
+  prefix template bool factorize_cholesky<T>(Index, T*);                                                               \
+  prefix template void solve_triangular<T>(Index, Index, const T*, bool, bool, T*);                                    \
+  prefix template bool solve<T>(Index, Index, const T*, bool, const T*, T*);                                           \
+  prefix template bool invert<T>(Index, const T*, T*);                                                                 \
+  prefix template bool log_determinant<T>(Index, const T*, T*);                                                        \
+  prefix template void decompose_symmetric<T>(Index, const T*, T*, T*);                                                \
+  prefix template Index least_squares<T>(Index, Index, const T*, const T*, T*);                                        \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 1)                                                                               \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 2)
 

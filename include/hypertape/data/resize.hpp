@@ -1,10 +1,11 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <vector>
 
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/shape.hpp"
@@ -28,45 +29,55 @@ struct ResizedLine {
   Index to, begin, count;
 };
 
-/// The matrix (count, from) that resizes a line. Pixel i is the interval [i, i + 1), and pixel `out` of the result is a
+/// The pixels that a pixel of a resized line is a weighted sum of.
+struct WeightedPixels {
+  Index first;
+  std::vector<double> weights;
+};
+
+/// How to resize a line of `from` pixels. Pixel i is the interval [i, i + 1), and pixel `out` of the result is a
 /// weighted sum of the pixels around (out + 1/2) from / to. To shrink, the kernel is widened by the same factor, so
-/// that every pixel counts. Each row is scaled to sum to 1, as part of the kernel may lie outside of the image.
-inline Eigen::MatrixXd cubic_weights(Index from, const ResizedLine& line) {
+/// that every pixel counts. Weights are scaled to sum to 1, as part of the kernel may lie outside of the image.
+inline std::vector<WeightedPixels> cubic_weights(Index from, const ResizedLine& line) {
   const double scale = static_cast<double>(from) / static_cast<double>(line.to);
   const double widening = (std::max)(scale, 1.);
-  Eigen::MatrixXd weights(line.count, from);
+  std::vector<WeightedPixels> result;
   for (Index out = 0; out < line.count; ++out) {
-    const double center = (static_cast<double>(line.begin + out) + 0.5) * scale;
-    for (Index in = 0; in < from; ++in) {
-      weights(out, in) = cubic_kernel((static_cast<double>(in) + 0.5 - center) / widening);
+    const double center = (static_cast<double>(line.begin + out) + 0.5) * scale, reach = 2 * widening;
+    const auto pixel = [&](double at) { return std::clamp(static_cast<Index>(std::floor(at)), Index{0}, from - 1); };
+    WeightedPixels& pixels = result.emplace_back(WeightedPixels{pixel(center - reach), {}});
+    double sum = 0;
+    for (Index in = pixels.first; in <= pixel(center + reach); ++in) {
+      sum += pixels.weights.emplace_back(cubic_kernel((static_cast<double>(in) + 0.5 - center) / widening));
     }
-    weights.row(out) /= weights.row(out).sum();
+    for (double& weight : pixels.weights) weight /= sum;
   }
-  return weights;
+  return result;
 }
 
 /// Resizes images and keeps a part of the result.
 inline LabeledImages resize_part(const LabeledImages& images, const ResizedLine& vertical,
                                  const ResizedLine& horizontal) {
-  using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  using Bytes = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  constexpr Index block = 1024;
-  const Index height = vertical.count, width = horizontal.count;
-  LabeledImages resized{images.count, images.channels, height, width, images.classes, {}, images.labels};
-  resized.pixels.resize(static_cast<std::size_t>(resized.count * resized.bytes_per_image()));
-  const Eigen::MatrixXd rows = cubic_weights(images.height, vertical);
-  const Eigen::MatrixXd columns = cubic_weights(images.width, horizontal).transpose();
-  for (Index plane = 0; plane < images.count * images.channels; ++plane) {
-    const Eigen::Map<const Bytes> from(images.pixels.data() + plane * images.height * images.width, images.height,
-                                       images.width);
-    Matrix lines(height, images.width);
-    for (Index x = 0; x < images.width; x += block) {  // blocks limit the memory for doubles of a large picture
-      const Index some = (std::min)(block, images.width - x);
-      lines.middleCols(x, some) = rows * from.middleCols(x, some).cast<double>();
+  LabeledImages resized{images.count, images.channels, vertical.count, horizontal.count, images.classes,
+                        {},           images.labels};
+  resized.pixels.reserve(static_cast<std::size_t>(resized.count * resized.bytes_per_image()));
+  const std::vector<WeightedPixels> rows = cubic_weights(images.height, vertical);
+  const std::vector<WeightedPixels> columns = cubic_weights(images.width, horizontal);
+  const std::uint8_t* plane = images.pixels.data();
+  std::vector<double> line(static_cast<std::size_t>(images.width));
+  for (Index i = 0; i < images.count * images.channels; ++i, plane += images.height * images.width) {
+    for (const WeightedPixels& row : rows) {
+      std::fill(line.begin(), line.end(), 0.);
+      const std::uint8_t* from = plane + row.first * images.width;
+      for (const double weight : row.weights) {
+        for (double& value : line) value += weight * static_cast<double>(*from++);
+      }
+      for (const WeightedPixels& column : columns) {
+        const double level =
+            std::inner_product(column.weights.begin(), column.weights.end(), line.begin() + column.first, 0.);
+        resized.pixels.push_back(static_cast<std::uint8_t>(std::clamp(level, 0., 255.) + 0.5));
+      }
     }
-    const Matrix levels = lines * columns;
-    Eigen::Map<Bytes>(resized.pixels.data() + plane * height * width, height, width) =
-        levels.unaryExpr([](double level) { return static_cast<std::uint8_t>(std::clamp(level, 0., 255.) + 0.5); });
   }
   return resized;
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -13,6 +11,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/kernels/linear_kernels.hpp"
+#include "hypertape/kernels/triangular_decompositions.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
@@ -77,14 +76,14 @@ class Whitening {
   /// Inverts `apply`. @throws as `apply`; ArgumentError if the matrix is not positive definite.
   void undo(Tensor<float>& images) const {
     require_images(images.shape());
+    const Index N = images.shape()[0], D = dimension();
     std::call_once(factorized_, [&] {
-      factor_.compute(Eigen::Map<const Eigen::MatrixXf>(matrix_.data(), dimension(), dimension()));
+      factor_ = matrix_;
+      definite_ = kernels::factorize_cholesky(D, factor_.data());
     });
-    constexpr Eigen::ComputationInfo success{};  // Eigen::Success, whose name is a macro in X11's headers
-    if (factor_.info() != success) throw ArgumentError("whitening: the matrix is not positive definite");
-    const Index N = images.shape()[0];
-    Eigen::Map<Eigen::MatrixXf> values(images.data(), N, dimension());
-    values = factor_.solve(values.transpose()).transpose().eval();
+    if (!definite_) throw ArgumentError("whitening: the matrix is not positive definite");
+    kernels::solve_triangular(D, N, factor_.data(), false, false, images.data());
+    kernels::solve_triangular(D, N, factor_.data(), false, true, images.data());
     for (Index i = 0; i < images.size(); ++i) images[i] += mean_[i / N];
   }
 
@@ -105,7 +104,8 @@ class Whitening {
   Tensor<float> matrix_, mean_;
   std::vector<float> offset_;  // -W mean
   mutable std::once_flag factorized_;
-  mutable Eigen::LLT<Eigen::MatrixXf> factor_;  // of the matrix, computed when first needed
+  mutable Tensor<float> factor_;  // L L^T is the matrix; computed when first needed
+  mutable bool definite_ = false;
 };
 
 }  // namespace hypertape::inline HYPERTAPE_ABI::data

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <Eigen/Core>
-#include <Eigen/Eigenvalues>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -10,23 +9,18 @@
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/data/dataset.hpp"
 #include "hypertape/data/whitening.hpp"
+#include "hypertape/kernels/matmul_kernels.hpp"
+#include "hypertape/kernels/orthogonal_decompositions.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
 namespace detail {
 
-/// Limits Eigen's products to one thread while it exists: how Eigen splits them, and so their bits, depends on the
-/// number of threads.
-class EigenOnOneThread {
- public:
-  EigenOnOneThread() : before_(Eigen::nbThreads()) { Eigen::setNbThreads(1); }
-  ~EigenOnOneThread() { Eigen::setNbThreads(before_); }
-  EigenOnOneThread(const EigenOnOneThread&) = delete;
-  EigenOnOneThread& operator=(const EigenOnOneThread&) = delete;
-
- private:
-  int before_;
-};
+/// out (D, D) = x (D, K) x^T.
+inline void multiply_by_own_transpose(Index D, Index K, const float* x, float* out) {
+  std::vector<float> scratch(static_cast<std::size_t>(kernels::matmul_scratch(D, D, K, D, false, true)));
+  kernels::matmul<float>(D, D, K, {0, D}, {x, false}, {x, true}, kernels::OutputMode::write, out, scratch.data());
+}
 
 }  // namespace detail
 
@@ -42,34 +36,42 @@ inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& image
     throw ArgumentError("zca: the regularizer must be in [0.001, 1000], got ", regularizer);
   }
   check_sizes(images, "zca");
-  const detail::EigenOnOneThread guard;
   const Index D = images.bytes_per_image(), N = images.count;
   constexpr Index most_values = 16384;  // their matrix takes 1 GiB
   if (D > most_values) throw ArgumentError("zca: needs images of at most ", most_values, " values, got ", D);
   constexpr Index block = 1024;
-  Eigen::VectorXd sum = Eigen::VectorXd::Zero(D);
-  Eigen::MatrixXd products = Eigen::MatrixXd::Zero(D, D);
+  Tensor<double> mean(Shape{D}), covariance(Shape{D, D});
+  Tensor<float> product(Shape{D, D});
   const std::vector<Index> all = all_indices(N);
   Tensor<float> batch;
   for (Index first = 0; first < N; first += block) {
     const auto count = static_cast<std::size_t>((std::min)(block, N - first));
     gather(images, std::span(all).subspan(static_cast<std::size_t>(first), count), normalization, batch);
-    const Eigen::Map<const Eigen::MatrixXf> values(batch.data(), static_cast<Index>(count), D);
-    sum += values.colwise().sum().transpose().cast<double>();
-    products += (values.transpose() * values).cast<double>();
+    detail::multiply_by_own_transpose(D, static_cast<Index>(count), batch.data(), product.data());
+    for (Index i = 0; i < D * D; ++i) covariance[i] += double{product[i]};
+    for (Index i = 0; i < batch.size(); ++i) mean[i / static_cast<Index>(count)] += double{batch[i]};
   }
-  const Eigen::VectorXd mean = sum / static_cast<double>(N);
-  const Eigen::MatrixXd covariance = products / static_cast<double>(N) - mean * mean.transpose();
-  const double variance = covariance.trace() / static_cast<double>(D);
-  const double square = products.trace() / static_cast<double>(N * D);  // rounding of this may pass for a variance
+  double variance = 0, square = 0;
+  for (double& value : mean.values()) value /= static_cast<double>(N);
+  for (Index i = 0; i < D; ++i) {
+    square += covariance[i * D + i] / static_cast<double>(N * D);
+    for (Index j = 0; j < D; ++j) {
+      double& value = covariance[i * D + j];
+      value = value / static_cast<double>(N) - mean[i] * mean[j];
+    }
+    variance += covariance[i * D + i] / static_cast<double>(D);
+  }
+  // Rounding of the squares may pass for a variance.
   if (!(variance > 1e-5 * square)) throw ArgumentError("zca: all images are the same and cannot be whitened");
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXf> eigen(covariance.cast<float>());
+  // W = R R^T for the eigenvectors V with R = V (eigenvalues + added)^(-1/4): symmetric to the last bit.
+  Tensor<float> matrix(Shape{D, D}), roots(Shape{D, D}), eigenvalues(Shape{D}), center(Shape{D});
+  std::copy(covariance.values().begin(), covariance.values().end(), matrix.values().begin());
+  kernels::decompose_symmetric(D, matrix.data(), eigenvalues.data(), roots.data());
   const auto added = static_cast<float>(regularizer * variance);
-  const Eigen::VectorXf scale = (eigen.eigenvalues().cwiseMax(0.f).array() + added).rsqrt();
-  const Eigen::MatrixXf root = eigen.eigenvectors() * scale.asDiagonal() * eigen.eigenvectors().transpose();
-  Tensor<float> matrix(Shape{D, D}), center(Shape{D});
-  Eigen::Map<Eigen::MatrixXf>(matrix.data(), D, D) = (root + root.transpose()) / 2;
-  Eigen::Map<Eigen::VectorXf>(center.data(), D) = mean.cast<float>();
+  for (float& value : eigenvalues.values()) value = 1 / std::sqrt(std::sqrt((std::max)(value, 0.f) + added));
+  for (Index i = 0; i < D * D; ++i) roots[i] *= eigenvalues[i % D];
+  detail::multiply_by_own_transpose(D, D, roots.data(), matrix.data());
+  std::copy(mean.values().begin(), mean.values().end(), center.values().begin());
   return std::make_shared<const Whitening>(std::move(matrix), std::move(center));
 }
 

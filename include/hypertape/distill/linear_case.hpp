@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -9,7 +8,10 @@
 
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/core/random.hpp"
+#include "hypertape/core/row_major.hpp"
 #include "hypertape/distill/random_purpose.hpp"
+#include "hypertape/kernels/orthogonal_decompositions.hpp"
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/optim/adam.hpp"
@@ -63,15 +65,13 @@ inline Tensor<double> least_squares(const LinearProblem& problem) {
     throw ShapeError("least_squares: needs data (N, D) and targets (N, 1), got ", shape, " and ",
                      problem.targets.shape());
   }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factors(problem.data.matrix());
-  if (factors.rank() < shape[1]) {
-    throw ArgumentError("least_squares: the data ", shape, " have rank ", factors.rank(),
-                        "; a single minimizer "
-                        "needs rank ",
-                        shape[1]);
+  const Index N = shape[0], D = shape[1];
+  const std::vector<double> rows = to_row_major(problem.data);
+  Tensor<double> solution(Shape{D});
+  const Index rank = kernels::least_squares(N, D, rows.data(), problem.targets.data(), solution.data());
+  if (rank < D) {
+    throw ArgumentError("least_squares: the data ", shape, " have rank ", rank, "; a single minimizer needs rank ", D);
   }
-  Tensor<double> solution(Shape{shape[1]});
-  Eigen::Map<Eigen::VectorXd>(solution.data(), shape[1]) = factors.solve(problem.targets.matrix());
   return solution;
 }
 
@@ -99,13 +99,21 @@ inline LinearPoints best_linear_points(const Tensor<double>& solution, Index poi
     throw ArgumentError("linear case: needs 1 .. ", dimension, " points and a positive step size, got ", points,
                         " and ", step_size);
   }
-  const Eigen::Map<const Eigen::VectorXd> theta(solution.data(), dimension);
-  const Eigen::HouseholderQR<Eigen::MatrixXd> factors(theta);
-  const Eigen::MatrixXd basis = factors.householderQ() * Eigen::MatrixXd::Identity(dimension, points);
+  // Q is the reflection of the first axis to theta: I - 2 v v^T / |v|^2 for v = theta -+ |theta| e_1.
+  const double length = std::sqrt(kernels::dot(dimension, solution.data(), solution.data()));
+  Tensor<double> v = solution;
+  v[0] += std::copysign(length, v[0]);
+  const double square = kernels::dot(dimension, v.data(), v.data());
+  const double scale = std::sqrt(static_cast<double>(points) / step_size);
   LinearPoints best{Tensor<double>(Shape::batch(points, dimension)), Tensor<double>(Shape::batch(points, 1)),
                     step_size};
-  best.x.matrix() = std::sqrt(static_cast<double>(points) / step_size) * basis.transpose();
-  best.y.matrix() = best.x.matrix() * theta;
+  for (Index i = 0; i < points; ++i) {
+    for (Index d = 0; d < dimension; ++d) {
+      const double reflected = square > 0 ? 2 * v[i] * v[d] / square : 0;
+      best.x[d * points + i] = scale * ((i == d ? 1 : 0) - reflected);
+      best.y[i] += best.x[d * points + i] * solution[d];
+    }
+  }
   return best;
 }
 

@@ -68,9 +68,11 @@ void multiply_transposed(Index rows, Index columns, Index length, const RowPair<
           if (k < length) step(length - Lanes, true);
         }
         for (int a = 0; a < A; ++a) {
+          T totals[B];
+          V::sums(sum[a], totals);
           for (int b = 0; b < B; ++b) {
             T& to = out[(a0 + a) * row_stride + (b0 + b) * column_stride];
-            to = V::sum(sum[a][b]) + (mode == OutputMode::accumulate ? to : T(0));
+            to = totals[b] + (mode == OutputMode::accumulate ? to : T(0));
           }
         }
       });

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <Eigen/Cholesky>
-#include <Eigen/LU>
-#include <cmath>
+#include <algorithm>
 
+#include "hypertape/kernels/triangular_decompositions.hpp"
 #include "hypertape/ops/triangle.hpp"
 
 /// Factorizations and solutions of linear equations for row-major matrices, computed by Eigen. Derivatives are as in
@@ -11,17 +10,6 @@
 namespace hypertape::inline HYPERTAPE_ABI {
 
 namespace detail {
-
-template <class T>
-using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T>
-Eigen::Map<const RowMajorMatrix<T>> matrix_of(const T* values, const Shape& shape) {
-  return {values, shape[0], shape[1]};
-}
-template <class T>
-Eigen::Map<RowMajorMatrix<T>> matrix_of(T* values, const Shape& shape) {
-  return {values, shape[0], shape[1]};
-}
 
 inline void require_square(const char* operation, const Shape& shape) {
   require_row_major(operation, "the matrix", shape);
@@ -44,13 +32,9 @@ struct SolveTriangular final : Operation<T> {
 
   const char* name() const override { return "solve_triangular"; }
   void evaluate(const Evaluation<T>& call) const override {
-    const auto a = matrix_of(call.input(0), call.input_shape(0));
-    auto x = matrix_of(call.output(), call.output_shape());
-    x = matrix_of(call.input(1), call.input_shape(1));
-    if (!upper && !transposed) a.template triangularView<Eigen::Lower>().solveInPlace(x);
-    if (upper && !transposed) a.template triangularView<Eigen::Upper>().solveInPlace(x);
-    if (!upper && transposed) a.transpose().template triangularView<Eigen::Upper>().solveInPlace(x);
-    if (upper && transposed) a.transpose().template triangularView<Eigen::Lower>().solveInPlace(x);
+    const Shape& x = call.output_shape();
+    std::copy_n(call.input(1), x.size(), call.output());
+    kernels::solve_triangular(x[0], x[1], call.input(0), upper, transposed, call.output());
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     const Var<T> a = call.tangent(0), b = call.tangent(1);
@@ -83,14 +67,9 @@ struct Cholesky final : Operation<T> {
     T* const out = call.output();
     kernels::transpose_matrix(N, N, call.input(0), N, out, N);
     kernels::map(N * N, call.input(0), out, out, [](T own, T turned) { return (own + turned) / T(2); });
-    auto l = matrix_of(out, call.output_shape());
-    Eigen::Ref<RowMajorMatrix<T>> in_place(l);
-    // Eigen::Success may be a macro (X11), and Eigen does not report a NaN as a failure.
-    const bool failed = Eigen::LLT<Eigen::Ref<RowMajorMatrix<T>>>(in_place).info() != Eigen::ComputationInfo{};
-    if (failed || !(l.diagonal().array() > T(0)).all()) {
+    if (!kernels::factorize_cholesky(N, out)) {
       throw ArgumentError("cholesky: the matrix ", call.input_shape(0), " is not positive definite");
     }
-    for (Index r = 0; r < N; ++r) std::fill(out + r * N + r + 1, out + (r + 1) * N, T(0));
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     const Var<T> l = call.output(), inner = turned_between(l, symmetric(call.tangent(0)), false);  // also symmetric
@@ -112,18 +91,8 @@ struct Cholesky final : Operation<T> {
   }
 };
 
-/// Factorizes A or its transpose. @throws ArgumentError if it is exactly singular.
-template <class T>
-Eigen::PartialPivLU<RowMajorMatrix<T>> factorized(const char* operation, const T* values, const Shape& shape,
-                                                  bool transposed) {
-  const auto a = matrix_of(values, shape);
-  RowMajorMatrix<T> own = a;
-  if (transposed) own.transposeInPlace();
-  Eigen::PartialPivLU<RowMajorMatrix<T>> factors(own);
-  if ((factors.matrixLU().diagonal().array() == T(0)).any()) {
-    throw ArgumentError(operation, ": the matrix ", shape, " is singular");
-  }
-  return factors;
+[[noreturn]] inline void refuse_singular(const char* operation, const Shape& shape) {
+  throw ArgumentError(operation, ": the matrix ", shape, " is singular");
 }
 
 /// op(A) X = B, where op may transpose; its derivatives are those of SolveTriangular.
@@ -135,8 +104,9 @@ struct Solve final : Operation<T> {
 
   const char* name() const override { return "solve"; }
   void evaluate(const Evaluation<T>& call) const override {
-    matrix_of(call.output(), call.output_shape()) = factorized("solve", call.input(0), call.input_shape(0), transposed)
-                                                        .solve(matrix_of(call.input(1), call.input_shape(1)));
+    const Shape& x = call.output_shape();
+    if (kernels::solve(x[0], x[1], call.input(0), transposed, call.input(1), call.output())) return;
+    refuse_singular("solve", call.input_shape(0));
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     const Var<T> a = call.tangent(0), b = call.tangent(1);
@@ -162,8 +132,8 @@ template <class T>
 struct Inverse final : Operation<T> {
   const char* name() const override { return "inverse"; }
   void evaluate(const Evaluation<T>& call) const override {
-    matrix_of(call.output(), call.output_shape()) =
-        factorized("inverse", call.input(0), call.input_shape(0), false).inverse();
+    const Shape& shape = call.input_shape(0);
+    if (!kernels::invert(shape[0], call.input(0), call.output())) refuse_singular("inverse", shape);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     return -matmul(matmul(call.output(), call.tangent(0)), call.output());
@@ -180,8 +150,8 @@ template <class T>
 struct LogDeterminant final : Operation<T> {
   const char* name() const override { return "log_determinant"; }
   void evaluate(const Evaluation<T>& call) const override {
-    const auto factors = factorized("log_determinant", call.input(0), call.input_shape(0), false);
-    *call.output() = factors.matrixLU().diagonal().array().abs().log().sum();
+    const Shape& shape = call.input_shape(0);
+    if (!kernels::log_determinant(shape[0], call.input(0), call.output())) refuse_singular("log_determinant", shape);
   }
   Var<T> tangent(const TangentSweep<T>& call) const override {
     return dot(inverse_transposed(call.input(0)), call.tangent(0));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <Eigen/Cholesky>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <deque>
@@ -13,6 +13,7 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
+#include "hypertape/kernels/triangular_decompositions.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/optim/update_rule.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
@@ -290,18 +291,19 @@ void solve(const Nystrom& solver, LinearSystem<T>& system) {
     for (T& value : column.values()) value *= scale;
     ++columns;
   }
-  using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
   const auto count = static_cast<Index>(columns);
-  Matrix inner(count, count);
-  Eigen::Matrix<T, Eigen::Dynamic, 1> share(count);
+  Tensor<T> inner(Shape{(std::max)(count, Index{1}), (std::max)(count, Index{1})}), share(Shape{inner.shape()[0]});
   for (Index i = 0; i < count; ++i) {
     const Tensor<T>& b = system.vector(static_cast<std::size_t>(i) + 1);
     for (Index j = 0; j <= i; ++j) {
-      inner(i, j) = inner(j, i) = dot_of(b, system.vector(static_cast<std::size_t>(j) + 1)) + (i == j ? damping : T(0));
+      inner[i * count + j] = dot_of(b, system.vector(static_cast<std::size_t>(j) + 1)) + (i == j ? damping : T(0));
     }
     share[i] = dot_of(b, system.v);
   }
-  if (count > 0) share = inner.llt().solve(share).eval();
+  if (count > 0) kernels::factorize_cholesky(count, inner.data());
+  for (const bool transposed : {false, true}) {
+    kernels::solve_triangular(count, 1, inner.data(), false, transposed, share.data());
+  }
   system.q = system.v;
   for (Index i = 0; i < count; ++i) add_multiple(-share[i], system.vector(static_cast<std::size_t>(i) + 1), system.q);
   for (T& value : system.q.values()) value /= damping;
