@@ -30,6 +30,8 @@ namespace hypertape::kernels {
                                         const Routes&, T*);                                                            \
   prefix template void matmul<T>(Index, Index, Index, Range, Factor<T>, Factor<T>, OutputMode, T*, T*,                 \
                                  const MatmulParts&);                                                                  \
+  prefix template void matrix::multiply_transposed<T, 1>(Index, Index, Index, const matrix::RowPair<T>(&)[1],          \
+                                                         OutputMode, T*, Index, Index);                                \
   prefix template bool factorize_cholesky<T>(Index, T*);                                                               \
   prefix template void solve_triangular<T>(Index, Index, const T*, bool, bool, T*);                                    \
   prefix template bool solve<T>(Index, Index, const T*, bool, const T*, T*);                                           \

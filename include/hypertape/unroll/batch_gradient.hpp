@@ -25,15 +25,7 @@ class BatchGradient {
   /// rank's team.
   explicit BatchGradient(const InnerLoss<T>& loss, WorkerTeam team = WorkerTeam(1),
                          Index samples_per_block = detail::outer_samples_per_block,
-                         const Communicator& ranks = Communicator::alone())
-      : team_(team),
-        ranks_(&ranks),
-        samples_per_block_(samples_per_block),
-        workers_(static_cast<std::size_t>(team.size())) {
-    for (Worker& worker : workers_) {
-      worker.derivatives.emplace(loss, SecondDerivative::forward_over_reverse, "BatchGradient: the loss");
-    }
-  }
+                         const Communicator& ranks = Communicator::alone());
 
   /// Returns the loss and writes its gradient, with theta's shape (P), on every rank. `load(range, x, y)` must fill the
   /// tensors x and y with the samples of that range and resize them to fit. It and the loss are called from several
@@ -63,27 +55,10 @@ class BatchGradient {
   }
 
   /// The same for a batch in memory: x (N, ...) and y (N, ...).
-  T operator()(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, Tensor<T>& gradient_out) {
-    if (x.shape()[0] != y.shape()[0]) {
-      throw ShapeError("BatchGradient: x is ", x.shape(), " but y is ", y.shape(), "; their numbers of samples differ");
-    }
-    const auto load = [&](Range range, Tensor<T>& x_block, Tensor<T>& y_block) {
-      detail::copy_samples(x, range.begin, range.size(), x_block);
-      detail::copy_samples(y, range.begin, range.size(), y_block);
-    };
-    return (*this)(theta, x.shape()[0], load, gradient_out);
-  }
+  T operator()(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y, Tensor<T>& gradient_out);
 
   /// Bytes held by the object.
-  std::size_t reserved_bytes() const {
-    std::size_t bytes = 0;
-    for (const Worker& worker : workers_) {
-      bytes += worker.derivatives->reserved_bytes();
-      bytes += worker.data[0].reserved_bytes() + worker.data[1].reserved_bytes();
-    }
-    for (const Group& group : groups_) bytes += group.gradient.reserved_bytes();
-    return bytes;
-  }
+  std::size_t reserved_bytes() const;
 
  private:
   /// Partial sums are kept for groups of blocks rather than for each block, to bound their memory. There are as many
@@ -103,12 +78,7 @@ class BatchGradient {
     Tensor<T> gradient;
   };
 
-  static void check_samples(Range wanted, const Worker& worker) {
-    for (const Tensor<T>& tensor : worker.data) {
-      if (tensor.shape()[0] == wanted.size()) continue;
-      throw ShapeError("BatchGradient: load must give ", wanted.size(), " samples, got ", tensor.shape());
-    }
-  }
+  static void check_samples(Range wanted, const Worker& worker);
 
   /// Sums loss and gradient over the blocks of each of this rank's groups; `groups` counts those of all ranks.
   template <class Load>
@@ -132,18 +102,7 @@ class BatchGradient {
   }
 
   /// Adds the groups' gradients, or losses, in order; the very first is written instead.
-  void add_groups(bool gradients, bool first, Range range, std::span<T> sum) {
-    team_.for_each_range(range.size(), [&](Range some) {
-      for (std::size_t g = 0; g < groups_.size(); ++g) {
-        const T* from = gradients ? groups_[g].gradient.data() + range.begin : &groups_[g].loss;
-        if (first && g == 0) {
-          std::copy(from + some.begin, from + some.end, sum.data() + some.begin);
-        } else {
-          for (Index i = some.begin; i < some.end; ++i) sum[static_cast<std::size_t>(i)] += from[i];
-        }
-      }
-    });
-  }
+  void add_groups(bool gradients, bool first, Range range, std::span<T> sum);
 
   WorkerTeam team_;
   const Communicator* ranks_;
@@ -151,5 +110,63 @@ class BatchGradient {
   std::vector<Worker> workers_;
   std::vector<Group> groups_;
 };
+
+template <class T>
+BatchGradient<T>::BatchGradient(const InnerLoss<T>& loss, WorkerTeam team, Index samples_per_block,
+                                const Communicator& ranks)
+    : team_(team),
+      ranks_(&ranks),
+      samples_per_block_(samples_per_block),
+      workers_(static_cast<std::size_t>(team.size())) {
+  for (Worker& worker : workers_) {
+    worker.derivatives.emplace(loss, SecondDerivative::forward_over_reverse, "BatchGradient: the loss");
+  }
+}
+
+template <class T>
+T BatchGradient<T>::operator()(const Tensor<T>& theta, const Tensor<T>& x, const Tensor<T>& y,
+                               Tensor<T>& gradient_out) {
+  if (x.shape()[0] != y.shape()[0]) {
+    throw ShapeError("BatchGradient: x is ", x.shape(), " but y is ", y.shape(), "; their numbers of samples differ");
+  }
+  const auto load = [&](Range range, Tensor<T>& x_block, Tensor<T>& y_block) {
+    detail::copy_samples(x, range.begin, range.size(), x_block);
+    detail::copy_samples(y, range.begin, range.size(), y_block);
+  };
+  return (*this)(theta, x.shape()[0], load, gradient_out);
+}
+
+template <class T>
+std::size_t BatchGradient<T>::reserved_bytes() const {
+  std::size_t bytes = 0;
+  for (const Worker& worker : workers_) {
+    bytes += worker.derivatives->reserved_bytes();
+    bytes += worker.data[0].reserved_bytes() + worker.data[1].reserved_bytes();
+  }
+  for (const Group& group : groups_) bytes += group.gradient.reserved_bytes();
+  return bytes;
+}
+
+template <class T>
+void BatchGradient<T>::check_samples(Range wanted, const Worker& worker) {
+  for (const Tensor<T>& tensor : worker.data) {
+    if (tensor.shape()[0] == wanted.size()) continue;
+    throw ShapeError("BatchGradient: load must give ", wanted.size(), " samples, got ", tensor.shape());
+  }
+}
+
+template <class T>
+void BatchGradient<T>::add_groups(bool gradients, bool first, Range range, std::span<T> sum) {
+  team_.for_each_range(range.size(), [&](Range some) {
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const T* from = gradients ? groups_[g].gradient.data() + range.begin : &groups_[g].loss;
+      if (first && g == 0) {
+        std::copy(from + some.begin, from + some.end, sum.data() + some.begin);
+      } else {
+        for (Index i = some.begin; i < some.end; ++i) sum[static_cast<std::size_t>(i)] += from[i];
+      }
+    }
+  });
+}
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

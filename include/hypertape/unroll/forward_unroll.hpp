@@ -39,80 +39,23 @@ template <class T>
 class ForwardUnroll {
  public:
   /// Makes one worker for each thread of the team.
-  explicit ForwardUnroll(const InnerLoss<T>& inner_loss, ForwardOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : options_(std::move(options)), team_(std::move(team)), inner_loss_(inner_loss) {
-    for (int w = 0; w < team_.size(); ++w) workers_.emplace_back(inner_loss_);
-  }
+  explicit ForwardUnroll(const InnerLoss<T>& inner_loss, ForwardOptions options = {}, WorkerTeam team = WorkerTeam(1));
 
   /// The hypergradient with respect to the inputs that the options select; all others are absent. The result stays
   /// valid until the next call. @throws ArgumentError if the loop has none of these inputs; otherwise what Unroll
   /// throws.
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
-    std::vector<InnerLoop<T>> directions;
-    static_cast<InnerLoop<T>&>(result_) = InnerLoop<T>();
-    result_.rule = loop.rule;
-    result_.rule.coefficients = Tensor<T>();
-    const auto add = [&](bool wanted, Tensor<T>& (*part)(InnerLoop<T>&), const Tensor<T>& values) {
-      if (!wanted || values.shape().rank() == 0) return;
-      part(result_) = Tensor<T>(values.shape());
-      for (Index i = 0; i < values.size(); ++i) {
-        Tensor<T>& unit = part(directions.emplace_back());
-        unit = Tensor<T>(values.shape());
-        unit[i] = 1;
-      }
-    };
-    add(
-        options_.hyperparameters, [](InnerLoop<T>& l) -> Tensor<T>& { return l.hyperparameters; },
-        loop.hyperparameters);
-    add(
-        options_.coefficients, [](InnerLoop<T>& l) -> Tensor<T>& { return l.rule.coefficients; },
-        loop.rule.coefficients);
-    add(
-        options_.learning_rates, [](InnerLoop<T>& l) -> Tensor<T>& { return l.learning_rates; }, loop.learning_rates);
-    if (directions.empty()) {
-      throw ArgumentError("ForwardUnroll: the loop has none of the inputs that the options ask for");
-    }
-    const std::vector<T> slopes = tangents(loop, directions, outer_loss);
-    auto slope = slopes.begin();  // in the order in which the directions were made
-    for (Tensor<T>* part : {&result_.hyperparameters, &result_.rule.coefficients, &result_.learning_rates}) {
-      if (part->shape().rank() == 0) continue;
-      for (T& value : part->values()) value = *slope++;
-    }
-    detail::require_finite_derivatives(result_);
-    return result_;
-  }
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss);
 
   /// The derivatives of L along these directions in the space of all training inputs, that is, their inner products
   /// with the hypergradient; absent tensors count as zero. @throws ArgumentError if there is no direction, ShapeError
   /// if a direction's tensors do not have the shapes of the loop's; otherwise what Unroll throws.
-  std::vector<T> tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions, OuterLoss<T> outer_loss) {
-    loop.validate();
-    inner_loss_.require_fit(loop);
-    detail::require_outer_steps(options_.outer_steps, loop.range());
-    if (directions.empty()) throw ArgumentError("ForwardUnroll: needs at least one direction");
-    for (const InnerLoop<T>& direction : directions) detail::require_direction(loop, direction);
-    std::vector<T> slopes(directions.size());
-    const auto count = static_cast<Index>(directions.size());
-    const Index parts = std::min<Index>(count, team_.size());
-    team_.for_each(parts, [&](Index part, int) {
-      const Range range = detail::part_of(count, part, parts);
-      const auto begin = static_cast<std::size_t>(range.begin), size = static_cast<std::size_t>(range.size());
-      Worker& worker = workers_[static_cast<std::size_t>(part)];
-      worker.run(loop, directions.subspan(begin, size), options_.outer_steps, outer_loss,
-                 std::span(slopes).subspan(begin, size), part == 0 ? &result_ : nullptr);
-    });
-    return slopes;
-  }
+  std::vector<T> tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions, OuterLoss<T> outer_loss);
 
   /// L, theta_T and the other results of the last call, except derivatives that it did not compute.
   const Hypergradient<T>& result() const { return result_; }
 
   /// Bytes held by the object.
-  std::size_t reserved_bytes() const {
-    std::size_t bytes = detail::reserved_bytes(result_);
-    for (const Worker& worker : workers_) bytes += worker.reserved_bytes();
-    return bytes;
-  }
+  std::size_t reserved_bytes() const;
 
  private:
   /// Runs the training once, with some of the tangents.
@@ -250,5 +193,73 @@ class ForwardUnroll {
   std::vector<Worker> workers_;
   Hypergradient<T> result_;
 };
+
+template <class T>
+ForwardUnroll<T>::ForwardUnroll(const InnerLoss<T>& inner_loss, ForwardOptions options, WorkerTeam team)
+    : options_(std::move(options)), team_(std::move(team)), inner_loss_(inner_loss) {
+  for (int w = 0; w < team_.size(); ++w) workers_.emplace_back(inner_loss_);
+}
+
+template <class T>
+const Hypergradient<T>& ForwardUnroll<T>::operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
+  std::vector<InnerLoop<T>> directions;
+  static_cast<InnerLoop<T>&>(result_) = InnerLoop<T>();
+  result_.rule = loop.rule;
+  result_.rule.coefficients = Tensor<T>();
+  const auto add = [&](bool wanted, Tensor<T>& (*part)(InnerLoop<T>&), const Tensor<T>& values) {
+    if (!wanted || values.shape().rank() == 0) return;
+    part(result_) = Tensor<T>(values.shape());
+    for (Index i = 0; i < values.size(); ++i) {
+      Tensor<T>& unit = part(directions.emplace_back());
+      unit = Tensor<T>(values.shape());
+      unit[i] = 1;
+    }
+  };
+  add(
+      options_.hyperparameters, [](InnerLoop<T>& l) -> Tensor<T>& { return l.hyperparameters; }, loop.hyperparameters);
+  add(
+      options_.coefficients, [](InnerLoop<T>& l) -> Tensor<T>& { return l.rule.coefficients; }, loop.rule.coefficients);
+  add(
+      options_.learning_rates, [](InnerLoop<T>& l) -> Tensor<T>& { return l.learning_rates; }, loop.learning_rates);
+  if (directions.empty()) {
+    throw ArgumentError("ForwardUnroll: the loop has none of the inputs that the options ask for");
+  }
+  const std::vector<T> slopes = tangents(loop, directions, outer_loss);
+  auto slope = slopes.begin();  // in the order in which the directions were made
+  for (Tensor<T>* part : {&result_.hyperparameters, &result_.rule.coefficients, &result_.learning_rates}) {
+    if (part->shape().rank() == 0) continue;
+    for (T& value : part->values()) value = *slope++;
+  }
+  detail::require_finite_derivatives(result_);
+  return result_;
+}
+
+template <class T>
+std::vector<T> ForwardUnroll<T>::tangents(const InnerLoop<T>& loop, std::span<const InnerLoop<T>> directions,
+                                          OuterLoss<T> outer_loss) {
+  loop.validate();
+  inner_loss_.require_fit(loop);
+  detail::require_outer_steps(options_.outer_steps, loop.range());
+  if (directions.empty()) throw ArgumentError("ForwardUnroll: needs at least one direction");
+  for (const InnerLoop<T>& direction : directions) detail::require_direction(loop, direction);
+  std::vector<T> slopes(directions.size());
+  const auto count = static_cast<Index>(directions.size());
+  const Index parts = std::min<Index>(count, team_.size());
+  team_.for_each(parts, [&](Index part, int) {
+    const Range range = detail::part_of(count, part, parts);
+    const auto begin = static_cast<std::size_t>(range.begin), size = static_cast<std::size_t>(range.size());
+    Worker& worker = workers_[static_cast<std::size_t>(part)];
+    worker.run(loop, directions.subspan(begin, size), options_.outer_steps, outer_loss,
+               std::span(slopes).subspan(begin, size), part == 0 ? &result_ : nullptr);
+  });
+  return slopes;
+}
+
+template <class T>
+std::size_t ForwardUnroll<T>::reserved_bytes() const {
+  std::size_t bytes = detail::reserved_bytes(result_);
+  for (const Worker& worker : workers_) bytes += worker.reserved_bytes();
+  return bytes;
+}
 
 }  // namespace hypertape::inline HYPERTAPE_ABI

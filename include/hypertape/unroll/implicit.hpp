@@ -52,46 +52,17 @@ template <class T>
 class Implicit {
  public:
   /// Prepares for this inner loss. @throws ArgumentError for an option out of range.
-  explicit Implicit(InnerLoss<T> inner_loss, ImplicitOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : options_(options),
-        team_(team),
-        unroll_(inner_loss, unroll_options(options_), team),
-        blocks_(std::move(inner_loss), unroll_options(options_), team) {
-    if (!(options_.damping >= 0) || !std::isfinite(options_.damping)) {
-      throw ArgumentError("ImplicitOptions: the damping must not be negative, got ", options_.damping);
-    }
-    if (!(options_.stationarity > 0)) {
-      throw ArgumentError("ImplicitOptions: the stationarity must be positive, got ", options_.stationarity);
-    }
-    std::visit([&](const auto& solver) { detail::validate(solver, options_.damping); }, options_.solver);
-  }
+  explicit Implicit(InnerLoss<T> inner_loss, ImplicitOptions options = {}, WorkerTeam team = WorkerTeam(1));
 
   /// Trains as the loop says and differentiates the outer loss at theta_T, which must be stationary. The result stays
   /// valid until the next call. @throws what `Unroll::train` and `at` throw.
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
-    result_.theta_T = unroll_.train(loop);
-    result_.inner_losses = unroll_.inner_losses();
-    result_.state_T = unroll_.state();
-    return differentiate(loop, outer_loss);
-  }
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss);
 
   /// Differentiates at a stationary point theta (P) found in some other way. It uses only the loop's inputs of the
   /// inner loss and, for `FixedPoint`, the rule and the last learning rates. @throws ShapeError or ArgumentError if
   /// loop, theta or outer loss do not fit; DivergenceError if theta or a value is not finite, theta is not stationary,
   /// negative curvature is found, the solver diverges, or its residual stays above the tolerance.
-  const Hypergradient<T>& at(const InnerLoop<T>& loop, const Tensor<T>& theta, OuterLoss<T> outer_loss) {
-    loop.validate();
-    blocks_.inner_loss().require_fit(loop);
-    if (theta.shape() != loop.theta0.shape()) {
-      throw ShapeError("implicit: theta must be ", loop.theta0.shape(), " as theta0, got ", theta.shape());
-    }
-    if (!theta.all_finite()) throw DivergenceError("implicit: the stationary point is not finite");
-    result_.theta_T = theta;
-    result_.inner_losses.resize(Shape{loop.learning_rates.shape()[0], loop.steps()});
-    result_.inner_losses.fill(T(0));
-    result_.state_T = {};
-    return differentiate(loop, outer_loss);
-  }
+  const Hypergradient<T>& at(const InnerLoop<T>& loop, const Tensor<T>& theta, OuterLoss<T> outer_loss);
 
   /// |H q - v| / |v| for the last call, even if that call failed.
   double residual() const { return system_.residual; }
@@ -107,32 +78,10 @@ class Implicit {
   /// The last call's derivative with respect to a tensor of its loop: `derivative(loop, loop.x[0])`. @throws
   /// ArgumentError if it has no implicit derivative, such as the learning rates, if its derivative was not requested,
   /// or if it is not one of the loop's tensors.
-  const Tensor<T>& derivative(const InnerLoop<T>& loop, const Tensor<T>& input) const {
-    const Tensor<T>* found = nullptr;
-    for_each_input(
-        [&](const InputName&, const Tensor<T>& given, const Tensor<T>& place) {
-          if (&given == &input) found = &place;
-        },
-        loop, result_);
-    if (found != nullptr) return *found;
-    for_each_input(
-        [&](const InputName& name, const Tensor<T>& given) {
-          if (&given != &input) return;
-          if (name.step >= 0) throw ArgumentError("implicit: ImplicitOptions::differentiate does not ask for ", name);
-          throw ArgumentError("implicit: a stationary point has no derivative with respect to ", name,
-                              "; Unroll has it, through the steps of training");
-        },
-        loop);
-    throw ArgumentError("implicit: this tensor of shape ", input.shape(), " is not one of the loop's");
-  }
+  const Tensor<T>& derivative(const InnerLoop<T>& loop, const Tensor<T>& input) const;
 
   /// Bytes held by records, vectors and results.
-  std::size_t reserved_bytes() const {
-    std::size_t bytes = unroll_.reserved_bytes() + blocks_.reserved_bytes() + detail::reserved_bytes(result_) +
-                        gradient_.reserved_bytes() + system_.reserved_bytes();
-    if (rule_) bytes += rule_->reserved_bytes();
-    return bytes;
-  }
+  std::size_t reserved_bytes() const;
 
  private:
   static UnrollOptions unroll_options(const ImplicitOptions& options) {
@@ -266,6 +215,72 @@ class Implicit {
   double gradient_norm_ = 0, relative_gradient_ = 0;
   Hypergradient<T> result_;
 };
+
+template <class T>
+Implicit<T>::Implicit(InnerLoss<T> inner_loss, ImplicitOptions options, WorkerTeam team)
+    : options_(options),
+      team_(team),
+      unroll_(inner_loss, unroll_options(options_), team),
+      blocks_(std::move(inner_loss), unroll_options(options_), team) {
+  if (!(options_.damping >= 0) || !std::isfinite(options_.damping)) {
+    throw ArgumentError("ImplicitOptions: the damping must not be negative, got ", options_.damping);
+  }
+  if (!(options_.stationarity > 0)) {
+    throw ArgumentError("ImplicitOptions: the stationarity must be positive, got ", options_.stationarity);
+  }
+  std::visit([&](const auto& solver) { detail::validate(solver, options_.damping); }, options_.solver);
+}
+
+template <class T>
+const Hypergradient<T>& Implicit<T>::operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
+  result_.theta_T = unroll_.train(loop);
+  result_.inner_losses = unroll_.inner_losses();
+  result_.state_T = unroll_.state();
+  return differentiate(loop, outer_loss);
+}
+
+template <class T>
+const Hypergradient<T>& Implicit<T>::at(const InnerLoop<T>& loop, const Tensor<T>& theta, OuterLoss<T> outer_loss) {
+  loop.validate();
+  blocks_.inner_loss().require_fit(loop);
+  if (theta.shape() != loop.theta0.shape()) {
+    throw ShapeError("implicit: theta must be ", loop.theta0.shape(), " as theta0, got ", theta.shape());
+  }
+  if (!theta.all_finite()) throw DivergenceError("implicit: the stationary point is not finite");
+  result_.theta_T = theta;
+  result_.inner_losses.resize(Shape{loop.learning_rates.shape()[0], loop.steps()});
+  result_.inner_losses.fill(T(0));
+  result_.state_T = {};
+  return differentiate(loop, outer_loss);
+}
+
+template <class T>
+const Tensor<T>& Implicit<T>::derivative(const InnerLoop<T>& loop, const Tensor<T>& input) const {
+  const Tensor<T>* found = nullptr;
+  for_each_input(
+      [&](const InputName&, const Tensor<T>& given, const Tensor<T>& place) {
+        if (&given == &input) found = &place;
+      },
+      loop, result_);
+  if (found != nullptr) return *found;
+  for_each_input(
+      [&](const InputName& name, const Tensor<T>& given) {
+        if (&given != &input) return;
+        if (name.step >= 0) throw ArgumentError("implicit: ImplicitOptions::differentiate does not ask for ", name);
+        throw ArgumentError("implicit: a stationary point has no derivative with respect to ", name,
+                            "; Unroll has it, through the steps of training");
+      },
+      loop);
+  throw ArgumentError("implicit: this tensor of shape ", input.shape(), " is not one of the loop's");
+}
+
+template <class T>
+std::size_t Implicit<T>::reserved_bytes() const {
+  std::size_t bytes = unroll_.reserved_bytes() + blocks_.reserved_bytes() + detail::reserved_bytes(result_) +
+                      gradient_.reserved_bytes() + system_.reserved_bytes();
+  if (rule_) bytes += rule_->reserved_bytes();
+  return bytes;
+}
 
 /// The hypergradient of one inner loop at the stationary point to which it trains; see Implicit.
 ///

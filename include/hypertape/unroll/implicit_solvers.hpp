@@ -13,8 +13,8 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/tensor.hpp"
-#include "hypertape/kernels/triangular_decompositions.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
+#include "hypertape/kernels/triangular_decompositions.hpp"
 #include "hypertape/optim/update_rule.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
 

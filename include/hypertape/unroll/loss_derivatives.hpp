@@ -36,76 +36,22 @@ class LossDerivatives {
 
   /// Returns the loss, and writes gradient (P) = start + weight * d loss / d theta. @throws ShapeError if the inputs do
   /// not fit the loss.
-  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
-    size_blocks(inputs.theta.size());
-    const Record record = put_on_tape(inputs, weight);
-    push(record, false, mode, gradient_out);
-    const T value = record.loss.item();
-    drop(record);
-    return value;
-  }
+  T gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out);
 
   /// Like `gradient`, but also keeps what `gradient_vjp` needs.
-  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
-    size_blocks(inputs.theta.size());
-    bring_back(records_.size());
-    const TapeSetting<T> scope(tape_, &Tape<T>::keep_apart, true);
-    Record record = put_on_tape(inputs, weight);
-    // Forward over reverse needs the gradients with respect to all inputs on the tape; reverse over reverse records its
-    // own.
-    push(record, !reverse_, mode, gradient_out);
-    record.end = static_cast<NodeId>(tape_.size());
-    record.forgettable = tape_.can_forget(static_cast<NodeId>(record.before.nodes), record.end);
-    record.floor = record.forgettable ? floor() : tape_.apart().mark();
-    records_.push_back(record);
-    return record.loss.item();
-  }
+  T record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out);
 
   /// Returns s = <direction, weight * d loss / d theta> for the newest record, writes the derivatives of s, and drops
   /// the record. @throws ArgumentError if there is no record.
-  T gradient_vjp(const T* direction, const LossOutputs<T>& out) {
-    require_record();
-    bring_back(records_.size() - 1);
-    const Record record = records_.back();
-    records_.pop_back();
-    const T slope = differentiate(record, direction, out);
-    drop(record);
-    return slope;
-  }
+  T gradient_vjp(const T* direction, const LossOutputs<T>& out);
 
   /// Writes the sum over all records of d/dtheta <direction, weight * d loss / d theta> to out (P): the product of
   /// their Hessian with the direction. Keeps the records. @throws ArgumentError if there is no record.
-  void hessian_product(const T* direction, T* out) {
-    require_record();
-    const Index weights = inputs_of(records_.front())[0].size();
-    for (std::size_t i = 0; i < records_.size(); ++i) {
-      bring_back(i);
-      const typename Tape<T>::Mark before = tape_.mark();
-      T* const product = i == 0 ? out : tape_.template allocate<T>(weights);
-      differentiate(records_[i], direction, {product});
-      for (Index j = 0; i > 0 && j < weights; ++j) out[j] += product[j];
-      tape_.rewind(before);
-    }
-  }
+  void hessian_product(const T* direction, T* out);
 
   /// Computes the tangent of the newest record, which it keeps: writes the tangent of weight * d loss / d theta (P) and
   /// returns that of the loss. `along` has the inputs' tangents in order (theta, the data, phi); null means zero.
-  T tangent(std::span<const Tensor<T>* const> along, T* out) {
-    bring_back(records_.size() - 1);
-    const Record& record = records_.back();
-    const typename Tape<T>::Mark before = tape_.mark();
-    chosen_.clear();
-    for (const Tensor<T>* tensor : along) {
-      chosen_.push_back(tensor == nullptr ? Var<T>() : tape_.view(tensor->shape(), tensor->data()));
-    }
-    outputs_.assign({gradients_of(record)[0], record.loss});
-    destinations_.assign({out, nullptr});
-    results_.resize(2);
-    jvp<T>(outputs_, inputs_of(record), chosen_, results_, destinations_);
-    const T loss_tangent = results_[1].item();
-    tape_.rewind(before);
-    return loss_tangent;
-  }
+  T tangent(std::span<const Tensor<T>* const> along, T* out);
 
   /// Drops the newest record.
   void drop_record() {
@@ -128,19 +74,7 @@ class LossDerivatives {
   /// Predicts `reserved_bytes` of a new object after these calls with inputs of these kinds. It learns from one
   /// gradient and one differentiated record of each kind, made with this object, which must be new.
   std::size_t predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls, const T* direction,
-                              T* gradient_out, const LossOutputs<T>& out) {
-    size_blocks(kinds.front().theta.size());
-    const std::size_t arena = predicted_arena_bytes(kinds, calls, direction, gradient_out, out);
-    const std::size_t records = (std::max)(most_records(calls), std::size_t{1});
-    std::size_t lists = 0, vars = 0;
-    for (const LossInputs<T>& inputs : kinds) {
-      record(inputs, T(1), kernels::OutputMode::write, gradient_out);
-      lists = (std::max)(lists, tape_.predicted_list_bytes(tape_.mark(), records - 1));
-      vars = (std::max)(vars, std::bit_ceil(records * vars_.size()) * sizeof(Var<T>));
-      clear();
-    }
-    return arena + lists + vars + std::bit_ceil(records) * sizeof(Record);
-  }
+                              T* gradient_out, const LossOutputs<T>& out);
 
  private:
   using NodeId = typename Tape<T>::NodeId;
@@ -321,6 +255,91 @@ class LossDerivatives {
   std::vector<Var<T>> chosen_, outputs_, results_;  // of one sweep, kept to reuse their memory
   std::vector<T*> destinations_;                    // likewise
 };
+
+template <class T>
+T LossDerivatives<T>::record(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
+  size_blocks(inputs.theta.size());
+  bring_back(records_.size());
+  const TapeSetting<T> scope(tape_, &Tape<T>::keep_apart, true);
+  Record record = put_on_tape(inputs, weight);
+  // Forward over reverse needs the gradients with respect to all inputs on the tape; reverse over reverse records its
+  // own.
+  push(record, !reverse_, mode, gradient_out);
+  record.end = static_cast<NodeId>(tape_.size());
+  record.forgettable = tape_.can_forget(static_cast<NodeId>(record.before.nodes), record.end);
+  record.floor = record.forgettable ? floor() : tape_.apart().mark();
+  records_.push_back(record);
+  return record.loss.item();
+}
+
+template <class T>
+T LossDerivatives<T>::gradient(const LossInputs<T>& inputs, T weight, kernels::OutputMode mode, T* gradient_out) {
+  size_blocks(inputs.theta.size());
+  const Record record = put_on_tape(inputs, weight);
+  push(record, false, mode, gradient_out);
+  const T value = record.loss.item();
+  drop(record);
+  return value;
+}
+
+template <class T>
+T LossDerivatives<T>::gradient_vjp(const T* direction, const LossOutputs<T>& out) {
+  require_record();
+  bring_back(records_.size() - 1);
+  const Record record = records_.back();
+  records_.pop_back();
+  const T slope = differentiate(record, direction, out);
+  drop(record);
+  return slope;
+}
+
+template <class T>
+void LossDerivatives<T>::hessian_product(const T* direction, T* out) {
+  require_record();
+  const Index weights = inputs_of(records_.front())[0].size();
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    bring_back(i);
+    const typename Tape<T>::Mark before = tape_.mark();
+    T* const product = i == 0 ? out : tape_.template allocate<T>(weights);
+    differentiate(records_[i], direction, {product});
+    for (Index j = 0; i > 0 && j < weights; ++j) out[j] += product[j];
+    tape_.rewind(before);
+  }
+}
+
+template <class T>
+T LossDerivatives<T>::tangent(std::span<const Tensor<T>* const> along, T* out) {
+  bring_back(records_.size() - 1);
+  const Record& record = records_.back();
+  const typename Tape<T>::Mark before = tape_.mark();
+  chosen_.clear();
+  for (const Tensor<T>* tensor : along) {
+    chosen_.push_back(tensor == nullptr ? Var<T>() : tape_.view(tensor->shape(), tensor->data()));
+  }
+  outputs_.assign({gradients_of(record)[0], record.loss});
+  destinations_.assign({out, nullptr});
+  results_.resize(2);
+  jvp<T>(outputs_, inputs_of(record), chosen_, results_, destinations_);
+  const T loss_tangent = results_[1].item();
+  tape_.rewind(before);
+  return loss_tangent;
+}
+
+template <class T>
+std::size_t LossDerivatives<T>::predicted_bytes(std::span<const LossInputs<T>> kinds, std::span<const LossCall> calls,
+                                                const T* direction, T* gradient_out, const LossOutputs<T>& out) {
+  size_blocks(kinds.front().theta.size());
+  const std::size_t arena = predicted_arena_bytes(kinds, calls, direction, gradient_out, out);
+  const std::size_t records = (std::max)(most_records(calls), std::size_t{1});
+  std::size_t lists = 0, vars = 0;
+  for (const LossInputs<T>& inputs : kinds) {
+    record(inputs, T(1), kernels::OutputMode::write, gradient_out);
+    lists = (std::max)(lists, tape_.predicted_list_bytes(tape_.mark(), records - 1));
+    vars = (std::max)(vars, std::bit_ceil(records * vars_.size()) * sizeof(Var<T>));
+    clear();
+  }
+  return arena + lists + vars + std::bit_ceil(records) * sizeof(Record);
+}
 
 }  // namespace detail
 

@@ -36,26 +36,12 @@ template <class T>
 class Unroll {
  public:
   /// Prepares for this inner loss. @throws ArgumentError for a negative window or block size.
-  explicit Unroll(InnerLoss<T> inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1))
-      : options_(std::move(options)), team_(team), blocks_(std::move(inner_loss), options_, team) {
-    if (options_.window < 0) throw ArgumentError("UnrollOptions: the window cannot be ", options_.window, " steps");
-  }
+  explicit Unroll(InnerLoss<T> inner_loss, UnrollOptions options = {}, WorkerTeam team = WorkerTeam(1));
 
   /// Runs the inner loop alone and returns theta_T, which stays valid until the next call, like `state`. @throws
   /// ShapeError if the loop's parts do not fit, ArgumentError if its numbers are out of range; DivergenceError if
   /// theta_T or a loss is not finite, naming the step of the loss.
-  const Tensor<T>& train(const InnerLoop<T>& loop) {
-    loop.validate();
-    start(loop, nullptr);
-    if (trajectory_.empty()) trajectory_.resize(1);
-    points_ = 1;
-    detail::set_first_iterate(loop, current().iterate);
-    team_.session([&] {
-      for (Index t = loop.range().begin; t < loop.range().end; ++t) take(loop, t, current(), current(), false);
-    });
-    finish(loop);
-    return result_.theta_T;
-  }
+  const Tensor<T>& train(const InnerLoop<T>& loop);
 
   /// The rule's state after the last call's steps.
   const optim::State<T>& state() const { return result_.state_T; }
@@ -66,40 +52,15 @@ class Unroll {
   /// until the next call. @throws what `train` throws; ArgumentError for outer steps outside of the window; ShapeError
   /// if the outer loss changes the shape of its gradient; DivergenceError if the outer loss or a derivative is not
   /// finite, which includes a gradient that was not written.
-  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
-    loop.validate();
-    detail::require_outer_steps(options_.outer_steps, {window_begin(loop), loop.range().end});
-    adopt(loop.rule);
-    plan(loop);
-    detail::zeros_like(loop, options_.differentiate, static_cast<InnerLoop<T>&>(result_));
-    start(loop, &result_);
-    result_.outer_loss = 0;
-    team_.session([&] { sweep(loop, outer_loss); });
-    blocks_.collect(loop, result_);
-    detail::require_finite_derivatives(result_);
-    return result_;
-  }
+  const Hypergradient<T>& operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss);
 
   /// Bytes held by trajectory, records and results.
-  std::size_t reserved_bytes() const {
-    std::size_t bytes = blocks_.reserved_bytes() + detail::reserved_bytes(result_) + gradient_bar_.reserved_bytes() +
-                        theta_gradient_.reserved_bytes() + bar_.reserved_bytes();
-    for (const Point& point : trajectory_) {
-      bytes += point.iterate.reserved_bytes() + point.gradient.reserved_bytes();
-    }
-    for (const optim::Iterate<T>& point : checkpoints_) bytes += point.reserved_bytes();
-    if (rule_) bytes += rule_->reserved_bytes();
-    return bytes;
-  }
+  std::size_t reserved_bytes() const;
 
   /// Predicts `reserved_bytes` of a new object after a hypergradient through this loop, within 5 % if each step
   /// allocates what the first of the same shape does. It takes the time of two inner steps of each shape, from which it
   /// learns. The outer loss's memory is not included. @throws ShapeError or ArgumentError like `train`.
-  std::size_t predicted_bytes(const InnerLoop<T>& loop) const {
-    loop.validate();
-    blocks_.inner_loss().require_fit(loop);
-    return predicted_bytes(loop, fitted(loop));
-  }
+  std::size_t predicted_bytes(const InnerLoop<T>& loop) const;
 
  private:
   using Action = ScheduleAction::Kind;
@@ -342,6 +303,60 @@ class Unroll {
   Tensor<T> gradient_bar_, theta_gradient_;     // dL/d g_t; the outer loss's, before the end
   Hypergradient<T> result_;
 };
+
+template <class T>
+Unroll<T>::Unroll(InnerLoss<T> inner_loss, UnrollOptions options, WorkerTeam team)
+    : options_(std::move(options)), team_(team), blocks_(std::move(inner_loss), options_, team) {
+  if (options_.window < 0) throw ArgumentError("UnrollOptions: the window cannot be ", options_.window, " steps");
+}
+
+template <class T>
+const Tensor<T>& Unroll<T>::train(const InnerLoop<T>& loop) {
+  loop.validate();
+  start(loop, nullptr);
+  if (trajectory_.empty()) trajectory_.resize(1);
+  points_ = 1;
+  detail::set_first_iterate(loop, current().iterate);
+  team_.session([&] {
+    for (Index t = loop.range().begin; t < loop.range().end; ++t) take(loop, t, current(), current(), false);
+  });
+  finish(loop);
+  return result_.theta_T;
+}
+
+template <class T>
+const Hypergradient<T>& Unroll<T>::operator()(const InnerLoop<T>& loop, OuterLoss<T> outer_loss) {
+  loop.validate();
+  detail::require_outer_steps(options_.outer_steps, {window_begin(loop), loop.range().end});
+  adopt(loop.rule);
+  plan(loop);
+  detail::zeros_like(loop, options_.differentiate, static_cast<InnerLoop<T>&>(result_));
+  start(loop, &result_);
+  result_.outer_loss = 0;
+  team_.session([&] { sweep(loop, outer_loss); });
+  blocks_.collect(loop, result_);
+  detail::require_finite_derivatives(result_);
+  return result_;
+}
+
+template <class T>
+std::size_t Unroll<T>::reserved_bytes() const {
+  std::size_t bytes = blocks_.reserved_bytes() + detail::reserved_bytes(result_) + gradient_bar_.reserved_bytes() +
+                      theta_gradient_.reserved_bytes() + bar_.reserved_bytes();
+  for (const Point& point : trajectory_) {
+    bytes += point.iterate.reserved_bytes() + point.gradient.reserved_bytes();
+  }
+  for (const optim::Iterate<T>& point : checkpoints_) bytes += point.reserved_bytes();
+  if (rule_) bytes += rule_->reserved_bytes();
+  return bytes;
+}
+
+template <class T>
+std::size_t Unroll<T>::predicted_bytes(const InnerLoop<T>& loop) const {
+  loop.validate();
+  blocks_.inner_loss().require_fit(loop);
+  return predicted_bytes(loop, fitted(loop));
+}
 
 /// The hypergradient of one inner loop; see Unroll.
 ///

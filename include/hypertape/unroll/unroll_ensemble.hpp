@@ -24,12 +24,7 @@ class UnrollEnsemble {
  public:
   /// As for Unroll; threads share a memory budget. The ranks must outlive the object.
   explicit UnrollEnsemble(const InnerLoss<T>& inner_loss, UnrollOptions options = {},
-                          const WorkerTeam& team = WorkerTeam(1), const Communicator& ranks = Communicator::alone())
-      : inner_loss_(inner_loss), options_(std::move(options)), team_(team), ranks_(&ranks) {
-    own_ = options_;
-    own_.schedule = options_.schedule.shared_by(team.size());
-    use(true);
-  }
+                          const WorkerTeam& team = WorkerTeam(1), const Communicator& ranks = Communicator::alone());
 
   /// Runs one loop for each task. `outer_loss(i, worker)` returns the outer loss of task i, in one of the forms of
   /// unroll/outer_loss.hpp. Several threads call it at once, each with its own worker number (0 .. team size - 1), by
@@ -92,20 +87,10 @@ class UnrollEnsemble {
 
   /// Predicts what the unrolls of a new object will hold after `count` tasks like this one, as Unroll's
   /// `predicted_bytes` does. @throws ArgumentError, like a call, if no schedule fits a memory budget.
-  std::size_t predicted_bytes(const InnerLoop<T>& task, std::size_t count) const {
-    const bool apart = work_apart(TaskShare(*ranks_, static_cast<Index>(count)).tasks.size());
-    const Unroll<T> probe(inner_loss_, apart ? own_ : options_);
-    return probe.predicted_bytes(task) * (apart ? static_cast<std::size_t>(team_.size()) : 1);
-  }
+  std::size_t predicted_bytes(const InnerLoop<T>& task, std::size_t count) const;
 
   /// Bytes held by all of them.
-  std::size_t reserved_bytes() const {
-    std::size_t bytes = detail::reserved_bytes(mean_);
-    for (const Hypergradient<T>& result : results_) bytes += detail::reserved_bytes(result);
-    if (together_) bytes += together_->reserved_bytes();
-    for (const Worker& worker : alone_) bytes += worker.unroll.reserved_bytes() + detail::input_bytes(worker.loop);
-    return bytes;
-  }
+  std::size_t reserved_bytes() const;
 
  private:
   struct Worker {
@@ -144,15 +129,7 @@ class UnrollEnsemble {
 
   /// Creates the unrolls that threads use separately, or the one that they share. A memory budget covers only one of
   /// the two, so the other is then freed.
-  void use(bool apart) {
-    const bool budget = !options_.schedule.is_concrete();
-    if (apart && alone_.empty()) {
-      for (int w = 0; w < team_.size(); ++w) alone_.push_back({Unroll<T>(inner_loss_, own_), {}});
-    }
-    if (!apart && !together_) together_.emplace(inner_loss_, options_, team_);
-    if (budget && apart) together_.reset();
-    if (budget && !apart) alone_.clear();
-  }
+  void use(bool apart);
 
   /// Runs body and adds the task's name to its errors.
   template <class Body>
@@ -170,31 +147,7 @@ class UnrollEnsemble {
 
   /// Computes the mean over tasks, added in task order. `places_of(i)` gives `room_` the shapes of the derivatives of
   /// another rank's task; if it is empty, all tasks have the same shapes.
-  void take_mean(Index count, const std::function<void(Index)>& places_of) {
-    mean_ = results_.front();
-    keep_common(count, places_of);
-    const auto is_kept = [](const Tensor<T>& tensor) { return tensor.shape().rank() > 0; };
-    const bool losses = is_kept(mean_.inner_losses);
-    parts_.clear();
-    const auto add_part = [&](const InputName&, Tensor<T>& to) {
-      if (is_kept(to)) parts_.push_back(to.values());
-    };
-    for_each_input(add_part, mean_);
-    if (losses) parts_.push_back(mean_.inner_losses.values());
-    parts_.push_back({&mean_.outer_loss, 1});
-    terms_.assign(results_.size(), {});
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-      const auto add_term = [&](const InputName&, const Tensor<T>& to, const Tensor<T>& from) {
-        if (is_kept(to)) terms_[i].push_back(from.data());
-      };
-      for_each_input(add_term, mean_, results_[i]);
-      if (losses) terms_[i].push_back(results_[i].inner_losses.data());
-      terms_[i].push_back(&results_[i].outer_loss);
-    }
-    mean_over_ranks<T>(*ranks_, count, parts_, terms_);
-    mean_.theta_T = ranks_->size() == 1 ? results_.back().theta_T : Tensor<T>();
-    mean_.state_T = ranks_->size() == 1 ? results_.back().state_T : optim::State<T>();
-  }
+  void take_mean(Index count, const std::function<void(Index)>& places_of);
 
   /// Replaces by a scalar 0 whatever some task lacks or has in another shape.
   void keep_common(Index count, const std::function<void(Index)>& places_of) {
@@ -236,5 +189,68 @@ class UnrollEnsemble {
   std::vector<std::span<T>> parts_;           // tensors of the mean
   std::vector<std::vector<const T*>> terms_;  // the same tensors of each task's results
 };
+
+template <class T>
+UnrollEnsemble<T>::UnrollEnsemble(const InnerLoss<T>& inner_loss, UnrollOptions options, const WorkerTeam& team,
+                                  const Communicator& ranks)
+    : inner_loss_(inner_loss), options_(std::move(options)), team_(team), ranks_(&ranks) {
+  own_ = options_;
+  own_.schedule = options_.schedule.shared_by(team.size());
+  use(true);
+}
+
+template <class T>
+std::size_t UnrollEnsemble<T>::predicted_bytes(const InnerLoop<T>& task, std::size_t count) const {
+  const bool apart = work_apart(TaskShare(*ranks_, static_cast<Index>(count)).tasks.size());
+  const Unroll<T> probe(inner_loss_, apart ? own_ : options_);
+  return probe.predicted_bytes(task) * (apart ? static_cast<std::size_t>(team_.size()) : 1);
+}
+
+template <class T>
+std::size_t UnrollEnsemble<T>::reserved_bytes() const {
+  std::size_t bytes = detail::reserved_bytes(mean_);
+  for (const Hypergradient<T>& result : results_) bytes += detail::reserved_bytes(result);
+  if (together_) bytes += together_->reserved_bytes();
+  for (const Worker& worker : alone_) bytes += worker.unroll.reserved_bytes() + detail::input_bytes(worker.loop);
+  return bytes;
+}
+
+template <class T>
+void UnrollEnsemble<T>::use(bool apart) {
+  const bool budget = !options_.schedule.is_concrete();
+  if (apart && alone_.empty()) {
+    for (int w = 0; w < team_.size(); ++w) alone_.push_back({Unroll<T>(inner_loss_, own_), {}});
+  }
+  if (!apart && !together_) together_.emplace(inner_loss_, options_, team_);
+  if (budget && apart) together_.reset();
+  if (budget && !apart) alone_.clear();
+}
+
+template <class T>
+void UnrollEnsemble<T>::take_mean(Index count, const std::function<void(Index)>& places_of) {
+  mean_ = results_.front();
+  keep_common(count, places_of);
+  const auto is_kept = [](const Tensor<T>& tensor) { return tensor.shape().rank() > 0; };
+  const bool losses = is_kept(mean_.inner_losses);
+  parts_.clear();
+  const auto add_part = [&](const InputName&, Tensor<T>& to) {
+    if (is_kept(to)) parts_.push_back(to.values());
+  };
+  for_each_input(add_part, mean_);
+  if (losses) parts_.push_back(mean_.inner_losses.values());
+  parts_.push_back({&mean_.outer_loss, 1});
+  terms_.assign(results_.size(), {});
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    const auto add_term = [&](const InputName&, const Tensor<T>& to, const Tensor<T>& from) {
+      if (is_kept(to)) terms_[i].push_back(from.data());
+    };
+    for_each_input(add_term, mean_, results_[i]);
+    if (losses) terms_[i].push_back(results_[i].inner_losses.data());
+    terms_[i].push_back(&results_[i].outer_loss);
+  }
+  mean_over_ranks<T>(*ranks_, count, parts_, terms_);
+  mean_.theta_T = ranks_->size() == 1 ? results_.back().theta_T : Tensor<T>();
+  mean_.state_T = ranks_->size() == 1 ? results_.back().state_T : optim::State<T>();
+}
 
 }  // namespace hypertape::inline HYPERTAPE_ABI
