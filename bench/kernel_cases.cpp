@@ -122,7 +122,7 @@ PreparedKernel conv2d_weight_gradient(const kernels::Conv2dGeometry& g) {
 }
 
 PreparedKernel linear_forward(Index N, Index I, Index O) {
-  const auto scratch = scratch_of(kernels::linear_scratch(N, I));
+  const auto scratch = scratch_of(kernels::linear_scratch(N, I, O));
   return bilinear(
       {N, I}, {O, I}, {N, O}, N * I * O,
       [=](const float* x, const float* w, float* y) {
@@ -134,7 +134,7 @@ PreparedKernel linear_forward(Index N, Index I, Index O) {
 }
 
 PreparedKernel linear_input_gradient(Index N, Index I, Index O) {
-  const auto scratch = scratch_of(kernels::linear_input_gradient_scratch(N, {0, I}));
+  const auto scratch = scratch_of(kernels::linear_input_gradient_scratch(N, O, {0, I}));
   return bilinear(
       {N, O}, {O, I}, {N, I}, N * I * O,
       [=](const float* dy, const float* w, float* dx) {
@@ -146,7 +146,7 @@ PreparedKernel linear_input_gradient(Index N, Index I, Index O) {
 }
 
 PreparedKernel linear_weight_gradient(Index N, Index I, Index O) {
-  const auto scratch = scratch_of(kernels::linear_weight_gradient_scratch(N, I));
+  const auto scratch = scratch_of(kernels::linear_weight_gradient_scratch(N, I, O));
   return bilinear(
       {N, O}, {N, I}, {O, I}, N * I * O,
       [=](const float* dy, const float* x, float* dw) {

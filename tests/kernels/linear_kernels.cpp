@@ -31,7 +31,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
   check_pass<T>(
       input, weight, output, O, seed,
       [&](const Tensor<T>& x, const Tensor<T>& w, Range outputs, OutputMode mode, Tensor<T>& y) {
-        auto scratch = scratch_of<T>(kernels::linear_scratch(N, I));
+        auto scratch = scratch_of<T>(kernels::linear_scratch(N, I, O));
         kernels::linear(N, I, O, outputs, x.data(), w.data(), mode, y.data(), scratch.data());
       },
       [&](const Tensor<T>& x, const Tensor<T>& w, Tensor<T>& y) {
@@ -40,7 +40,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
   check_pass<T>(
       output, weight, input, I, seed,
       [&](const Tensor<T>& dy, const Tensor<T>& w, Range inputs, OutputMode mode, Tensor<T>& dx) {
-        auto scratch = scratch_of<T>(kernels::linear_input_gradient_scratch(N, inputs));
+        auto scratch = scratch_of<T>(kernels::linear_input_gradient_scratch(N, O, inputs));
         kernels::linear_input_gradient(N, I, O, inputs, dy.data(), w.data(), mode, dx.data(), scratch.data());
       },
       [&](const Tensor<T>& dy, const Tensor<T>& w, Tensor<T>& dx) {
@@ -49,7 +49,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
   check_pass<T>(
       output, input, weight, O, seed,
       [&](const Tensor<T>& dy, const Tensor<T>& x, Range outputs, OutputMode mode, Tensor<T>& dw) {
-        auto scratch = scratch_of<T>(kernels::linear_weight_gradient_scratch(N, I));
+        auto scratch = scratch_of<T>(kernels::linear_weight_gradient_scratch(N, I, O));
         kernels::linear_weight_gradient(N, I, O, outputs, dy.data(), x.data(), mode, dw.data(), scratch.data());
       },
       [&](const Tensor<T>& dy, const Tensor<T>& x, Tensor<T>& dw) {

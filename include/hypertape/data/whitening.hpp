@@ -60,7 +60,7 @@ class Whitening {
     const Index N = images.shape()[0], D = dimension();
     const Tensor<T> given = images;
     for (Index i = 0; i < images.size(); ++i) images[i] = static_cast<T>(offset_[static_cast<std::size_t>(i / N)]);
-    std::vector<T> scratch(static_cast<std::size_t>(kernels::linear_scratch(N, D)));
+    std::vector<T> scratch(static_cast<std::size_t>(kernels::linear_scratch(N, D, D)));
     const auto product = [&](const T* matrix) {
       kernels::linear(N, D, D, Range{0, D}, given.data(), matrix, kernels::OutputMode::accumulate, images.data(),
                       scratch.data());

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "hypertape/kernels/matrix.hpp"
+#include "hypertape/kernels/matmul_kernels.hpp"
 #include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/transpose.hpp"
 
@@ -10,17 +10,17 @@
 /// row-major, output (N, O).
 ///
 /// Each pass has two forms, which agree up to rounding. With enough samples, SIMD lanes run over samples, which are
-/// already contiguous. With few, lanes run over features, so that five samples are served as well as sixteen: the input
-/// is transposed once (N * F moves for N * F * O multiply-adds), after which each of the three products has one
-/// contiguous operand in its innermost loop. With few outputs the transposition does not pay off. Rows end with an
-/// overlapping vector.
+/// already contiguous: a pass is a product of row-major matrices (matmul_kernels.hpp). With few, lanes run over
+/// features, so that five samples are served as well as sixteen: the input is transposed once (N * F moves for N * F *
+/// O multiply-adds), after which each of the three products has one contiguous operand in its innermost loop. With few
+/// outputs the transposition does not pay off. Rows end with an overlapping vector.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // g++ warns about array bounds that are int template parameters
 
 namespace hypertape::inline HYPERTAPE_ABI::kernels {
 
-/// The three passes with lanes over features, for few samples. Like those below, they must not be inlined: inlined into
-/// one another, they make g++ generate worse code for each.
+/// The three passes with lanes over features, for few samples. They must not be inlined: inlined into one another, they
+/// make g++ generate worse code for each.
 namespace detail::over_features {
 
 template <class T>
@@ -49,87 +49,79 @@ template <class T>
 
 }  // namespace detail::over_features
 
-/// The three passes with lanes over samples, which need no scratch.
-namespace detail::over_samples {
+namespace detail {
 
-/// Whether there are so few outputs that their work does not hide the cost of a transposition.
-inline bool few_outputs(Index O) { return O <= 16; }
+/// Whether lanes run over samples in each pass. It depends on the whole layer and not on the range of one call, so the
+/// bits are the same for any number of threads.
+template <class T>
+struct LanesOverSamples {
+  static constexpr Index lanes = native_lanes<T>, many = 4 * lanes;
+  Index N, F, O;
 
-/// Whether `linear` runs over samples. Like the two choices below, it depends on the whole layer and not on the range
-/// of one call, so the bits are the same for any number of threads.
-template <class T>
-bool serve_linear(Index N, Index O) {
-  return N >= native_lanes<T> || (few_outputs(O) && 2 * N >= native_lanes<T>);
-}
-template <class T>
-[[gnu::noinline]] void linear(Index N, Index F, Range outputs, const T* input, const T* weight, OutputMode mode,
-                              T* output) {
-  matrix::combine_rows<T, 1>(outputs.size(), N, F, {{weight + outputs.begin * F, F, 1, input, N}}, mode,
-                             output + outputs.begin * N);
-}
+  /// Whether there are so few outputs that their work does not hide the cost of a transposition.
+  bool few_outputs() const { return O <= 16 && 2 * N >= lanes; }
 
-/// With many outputs, the gradient is faster when written sample by sample.
-template <class T>
-bool serve_input_gradient(Index N, Index O) {
-  return few_outputs(O) && 2 * N >= native_lanes<T>;
-}
-template <class T>
-[[gnu::noinline]] void input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight,
-                                      OutputMode mode, T* dinput) {
-  matrix::combine_rows<T, 1>(inputs.size(), N, O, {{weight + inputs.begin, 1, F, doutput, N}}, mode,
-                             dinput + inputs.begin * N);
-}
+  bool forward() const { return N >= lanes || few_outputs(); }
+  /// An input that fits the second-level cache is not worth copying.
+  bool copies_strips() const { return N * F * static_cast<Index>(sizeof(T)) > (Index{1} << 20); }
+  bool input_gradient() const { return few_outputs() || (N >= many && MatmulCut<T>::serves(F, N, O, false)); }
+  /// Dot products over samples pay off only if they are long.
+  bool weight_gradient() const {
+    const bool short_dots = O > (std::min<Index>)(16, N / lanes + 1);
+    return N >= lanes && (!short_dots || (N >= many && MatmulCut<T>::serves(O, F, N, true)));
+  }
+};
 
-/// Here the dot products run over samples, and pay off only if they are long.
-template <class T>
-bool serve_weight_gradient(Index N, Index O) {
-  return N >= native_lanes<T> && O <= std::min<Index>(8, N / native_lanes<T> + 1);
-}
-template <class T>
-[[gnu::noinline]] void weight_gradient(Index N, Index F, Range outputs, const T* doutput, const T* input,
-                                       OutputMode mode, T* dweight) {
-  matrix::multiply_transposed<T, 1>(outputs.size(), F, N, {{doutput + outputs.begin * N, input}}, mode,
-                                    dweight + outputs.begin * F, F, 1);
-}
-
-}  // namespace detail::over_samples
+}  // namespace detail
 
 /// Values of scratch for `linear`.
-inline Index linear_scratch(Index N, Index F) { return N * F; }
+inline Index linear_scratch(Index N, Index F, Index O) {
+  return (std::max)(N * F, matmul_scratch(O, N, F, O, false, false));
+}
 
 /// Columns `outputs` of output (N, O) = input (N, F) weight^T. `scratch` holds linear_scratch values.
 template <class T>
 void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* weight, OutputMode mode, T* output,
             T* scratch) {
-  if (detail::over_samples::serve_linear<T>(N, O)) {
-    return detail::over_samples::linear(N, F, outputs, input, weight, mode, output);
+  const detail::LanesOverSamples<T> choice{N, F, O};
+  if (choice.forward() && choice.copies_strips()) {
+    return matmul<T>(O, N, F, outputs, {weight, false}, {input, false}, mode, output, scratch);
+  }
+  if (choice.forward()) {
+    return matrix::combine_rows<T, 1>(outputs.size(), N, F, {{weight + outputs.begin * F, F, 1, input, N}}, mode,
+                                      output + outputs.begin * N);
   }
   detail::over_features::linear(N, F, outputs, input, weight, mode, output, scratch);
 }
 
 /// Values of scratch for `linear_input_gradient`.
-inline Index linear_input_gradient_scratch(Index N, Range inputs) { return N * inputs.size(); }
+inline Index linear_input_gradient_scratch(Index N, Index O, Range inputs) {
+  const Index F = inputs.size();
+  return (std::max)(N * F, matmul_scratch(F, N, O, F, true, false));
+}
 
 /// Columns `inputs` of dinput (N, F) = doutput (N, O) weight. `scratch` holds linear_input_gradient_scratch values.
 template <class T>
 void linear_input_gradient(Index N, Index F, Index O, Range inputs, const T* doutput, const T* weight, OutputMode mode,
                            T* dinput, T* scratch) {
-  if (detail::over_samples::serve_input_gradient<T>(N, O)) {
-    return detail::over_samples::input_gradient(N, F, O, inputs, doutput, weight, mode, dinput);
+  if (detail::LanesOverSamples<T>{N, F, O}.input_gradient()) {
+    return matmul<T>(F, N, O, inputs, {weight, true}, {doutput, false}, mode, dinput, scratch);
   }
   detail::over_features::input_gradient(N, F, O, inputs, doutput, weight, mode, dinput, scratch);
 }
 
 /// Values of scratch for `linear_weight_gradient`.
-inline Index linear_weight_gradient_scratch(Index N, Index F) { return N * F; }
+inline Index linear_weight_gradient_scratch(Index N, Index F, Index O) {
+  return (std::max)(N * F, matmul_scratch(O, F, N, O, false, true));
+}
 
 /// Rows `outputs` of dweight (O, F) = doutput^T input, for doutput (N, O) and input (N, F). `scratch` holds
 /// linear_weight_gradient_scratch values.
 template <class T>
 void linear_weight_gradient(Index N, Index F, Index O, Range outputs, const T* doutput, const T* input, OutputMode mode,
                             T* dweight, T* scratch) {
-  if (detail::over_samples::serve_weight_gradient<T>(N, O)) {
-    return detail::over_samples::weight_gradient(N, F, outputs, doutput, input, mode, dweight);
+  if (detail::LanesOverSamples<T>{N, F, O}.weight_gradient()) {
+    return matmul<T>(O, F, N, outputs, {doutput, false}, {input, true}, mode, dweight, scratch);
   }
   detail::over_features::weight_gradient(N, F, outputs, doutput, input, mode, dweight, scratch);
 }

@@ -24,10 +24,10 @@ struct LinearForm {
   Index parts() const {
     return parallel_parts(role == Role::first ? F : O, N * F * O);
   }
-  /// Each part has its own scratch; for the input gradient, parts use columns of a shared one.
+  /// Each part has its own scratch.
   template <Role role>
   Index scratch() const {
-    return (role == Role::first ? 1 : parts<role>()) * N * F;
+    return parts<role>() * scratch_of_part<role>();
   }
   /// Row-major operands take one pass; batches take one pass per pair.
   template <Role role, std::size_t Pairs, class T>
@@ -45,15 +45,23 @@ struct LinearForm {
   }
 
  private:
+  template <Role role>
+  Index scratch_of_part() const {
+    if (role == Role::second) return kernels::linear_weight_gradient_scratch(N, F, O);
+    if (role == Role::product) return kernels::linear_scratch(N, F, O);
+    const Index most_inputs = (F + parts<Role::first>() - 1) / parts<Role::first>();
+    return kernels::linear_input_gradient_scratch(N, O, {0, most_inputs});
+  }
   template <Role role, class T>
   void contract_batch(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
     if constexpr (role == Role::first) {
-      parallel_ranges(parts<Role::first>(), F, [&](Index, Range inputs) {
-        kernels::linear_input_gradient(N, F, O, inputs, second, first, mode, out, scratch + inputs.begin * N);
+      parallel_ranges(parts<role>(), F, [&](Index part, Range inputs) {
+        T* own = scratch + part * scratch_of_part<role>();
+        kernels::linear_input_gradient(N, F, O, inputs, second, first, mode, out, own);
       });
     } else {
       parallel_ranges(parts<role>(), O, [&](Index part, Range outputs) {
-        T* own = scratch + part * N * F;
+        T* own = scratch + part * scratch_of_part<role>();
         if constexpr (role == Role::second)
           kernels::linear_weight_gradient(N, F, O, outputs, second, first, mode, out, own);
         if constexpr (role == Role::product) kernels::linear(N, F, O, outputs, first, second, mode, out, own);
