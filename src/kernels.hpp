@@ -18,6 +18,13 @@ namespace hypertape::kernels {
   prefix template void routed_conv2d_weight_gradient<T, pairs>(const RoutedConv2dGeometry&, Range, const Routes&,    \
                                                                const RoutedPair<T>(&)[pairs], OutputMode, T*, T*);
 
+// Only these are used.
+#define HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS(prefix, T) HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS_##T(prefix)
+#define HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS_float(prefix) \
+  prefix template void decompose_symmetric<float>(Index, const float*, float*, float*);
+#define HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS_double(prefix) \
+  prefix template Index least_squares<double>(Index, Index, const double*, const double*, double*);
+
 #define HYPERTAPE_KERNELS(prefix, T)                                                                                   \
   prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, OutputMode, T*, T*);      \
   prefix template void conv2d_input_gradient<T>(const Conv2dGeometry&, Range, const T*, const T*, OutputMode, T*, T*); \
@@ -37,8 +44,7 @@ namespace hypertape::kernels {
   prefix template bool solve<T>(Index, Index, const T*, bool, const T*, T*);                                           \
   prefix template bool invert<T>(Index, const T*, T*);                                                                 \
   prefix template bool log_determinant<T>(Index, const T*, T*);                                                        \
-  prefix template void decompose_symmetric<T>(Index, const T*, T*, T*);                                                \
-  prefix template Index least_squares<T>(Index, Index, const T*, const T*, T*);                                        \
+  HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS(prefix, T)                                                                       \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 1)                                                                               \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 2)
 

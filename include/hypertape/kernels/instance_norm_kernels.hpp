@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 
 #include "hypertape/kernels/output_mode.hpp"
 #include "hypertape/kernels/simd.hpp"
@@ -40,13 +42,16 @@ struct Instances {
     for (Index i = samples; i < fold * samples; ++i) sums[i % samples] += sums[i];
   }
 
-  /// Calls body(offset, value) for each element with its instance's value; fills up `values` with repeats of the first
-  /// `samples`.
-  template <class Body>
-  void spread(T (&values)[most], const Body& body) const {
+  /// Repeats the first `samples` values for all of a row's pixels.
+  void repeat(T (&values)[most]) const {
     for (Index i = samples; i < fold * samples; ++i) values[i] = values[i - samples];
+  }
+
+  /// Calls body(offset, place in its row) for each element.
+  template <class Body>
+  void for_each_element(const Body& body) const {
     rows([&](Index at, Index count) {
-      for (Index i = 0; i < count; ++i) body(at + i, values[i]);
+      for (Index i = 0; i < count; ++i) body(at + i, i);
     });
   }
 };
@@ -75,19 +80,35 @@ void instance_dot(Index N, Index C, Index pixels, const T* a, const T* b, Output
   });
 }
 
-/// out (N, C, pixels) = s x, plus its channel's shift unless `shift` is null, for s (N, C), x (N, C, pixels) and shift
-/// (C).
+/// Values to scale and their factors.
 template <class T>
-void instance_scale(Index N, Index C, Index pixels, const T* s, const T* x, const T* shift, OutputMode mode, T* out) {
+struct ScaledInstances {
+  const T* factors;  ///< (N, C)
+  const T* values;   ///< (N, C, pixels)
+};
+
+/// out (N, C, pixels) = the sum over `terms` of factors times values, plus its channel's shift unless `shift` (C) is
+/// null.
+template <class T, std::size_t Terms>
+void instance_scale(Index N, Index C, Index pixels, const std::array<ScaledInstances<T>, Terms>& terms, const T* shift,
+                    OutputMode mode, T* out) {
   using Instances = detail::Instances<T>;
   detail::for_all_instances<T>(N, C, pixels, [=](const Instances& instances, Index c, Index element, Index instance) {
-    T factors[Instances::most];
-    std::copy_n(s + instance, instances.samples, factors);
+    T factors[Terms][Instances::most];
+    for (std::size_t m = 0; m < Terms; ++m) {
+      std::copy_n(terms[m].factors + instance, instances.samples, factors[m]);
+      instances.repeat(factors[m]);
+    }
     const T constant = shift == nullptr ? T(0) : shift[c];
+    const auto value = [&](Index i, Index place) HYPERTAPE_ALWAYS_INLINE_LAMBDA {
+      T sum = constant;
+      for (std::size_t m = 0; m < Terms; ++m) sum += factors[m][place] * terms[m].values[element + i];
+      return sum;
+    };
     if (mode == OutputMode::accumulate) {
-      instances.spread(factors, [=](Index i, T f) { out[element + i] += constant + f * x[element + i]; });
+      instances.for_each_element([&](Index i, Index place) { out[element + i] += value(i, place); });
     } else {
-      instances.spread(factors, [=](Index i, T f) { out[element + i] = constant + f * x[element + i]; });
+      instances.for_each_element([&](Index i, Index place) { out[element + i] = value(i, place); });
     }
   });
 }
@@ -100,7 +121,8 @@ void instance_center(Index N, Index C, Index pixels, const T* x, T* out) {
     T means[Instances::most];
     instances.sum([=](Index i) { return x[element + i]; }, means);
     for (Index n = 0; n < instances.samples; ++n) means[n] /= static_cast<T>(pixels);
-    instances.spread(means, [=](Index i, T mean) { out[element + i] = x[element + i] - mean; });
+    instances.repeat(means);
+    instances.for_each_element([&](Index i, Index place) { out[element + i] = x[element + i] - means[place]; });
   });
 }
 
