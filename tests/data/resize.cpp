@@ -16,7 +16,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 namespace {
 
-LabeledImages random_images(Index count, Index channels, Index height, Index width) {
+LabeledImages random_pictures(Index count, Index channels, Index height, Index width) {
   LabeledImages images{count, channels, height, width, 10, {}, {}};
   Random random(5);
   for (Index i = 0; i < count * images.bytes_per_image(); ++i)
@@ -78,7 +78,7 @@ TEST_CASE("resize: the direct sum of two dimensions, clamped and rounded") {
                             {3, 2500, 2, 5}}) {
     CAPTURE(sizes.height);
     CAPTURE(sizes.width);
-    const LabeledImages images = random_images(2, 3, sizes.height, sizes.width);
+    const LabeledImages images = random_pictures(2, 3, sizes.height, sizes.width);
     const LabeledImages resized = resize(images, sizes.to_height, sizes.to_width);
     CHECK_NOTHROW(check_sizes(resized, "test"));
     CHECK(resized.height == sizes.to_height);
@@ -130,19 +130,19 @@ TEST_CASE("resize: fine stripes shrink to their mean, not to some of them") {
 }
 
 TEST_CASE("resize: the same size gives the same bytes") {
-  const LabeledImages images = random_images(3, 3, 7, 12);
+  const LabeledImages images = random_pictures(3, 3, 7, 12);
   CHECK(resize(images, 7, 12).pixels == images.pixels);
 }
 
 TEST_CASE("resize: bad sizes are errors") {
-  const LabeledImages images = random_images(1, 1, 2, 2);
+  const LabeledImages images = random_pictures(1, 1, 2, 2);
   check_error<ArgumentError>([&] { resize(images, 0, 3); }, {"resize", "at least 1 x 1", "0 x 3"});
   check_error<ArgumentError>([&] { resize(images, 3, -1); }, {"resize", "at least 1 x 1", "3 x -1"});
   check_error<ArgumentError>([] { resize(LabeledImages{}, 3, 3); }, {"resize", "extent below 1"});
 }
 
 TEST_CASE("resize: a dataset's images of both parts, with the normalization that they have then") {
-  Dataset dataset{"own", {}, random_images(20, 3, 9, 6), random_images(4, 3, 9, 6), {}, {"a", "b"}};
+  Dataset dataset{"own", {}, random_pictures(20, 3, 9, 6), random_pictures(4, 3, 9, 6), {}, {"a", "b"}};
   dataset.normalization = compute_normalization(dataset.train);
   const Dataset resized = resize(dataset, 5, 8);
   CHECK(resized.name == "own");
@@ -170,7 +170,7 @@ TEST_CASE("resize_and_crop: the middle of the picture that resize makes, in prop
                         {5, 7, 5, 5, 5, 7}}) {
     CAPTURE(s.height);
     CAPTURE(s.width);
-    const LabeledImages images = random_images(2, 3, s.height, s.width);
+    const LabeledImages images = random_pictures(2, 3, s.height, s.width);
     const LabeledImages whole = resize(images, s.to_height, s.to_width);
     const LabeledImages cut = resize_and_crop(images, s.shorter, s.size);
     CHECK(cut.height == s.size);
@@ -189,7 +189,7 @@ TEST_CASE("resize_and_crop: the middle of the picture that resize makes, in prop
 }
 
 TEST_CASE("resize_and_crop: a very long picture takes memory for what is kept of it alone") {
-  const LabeledImages line = random_images(1, 1, 1, 4000);
+  const LabeledImages line = random_pictures(1, 1, 1, 4000);
   const LabeledImages cut = resize_and_crop(line, 256, 224);  // of 256 x 1,024,000
   REQUIRE(cut.pixels.size() == 224 * 224);
   for (std::size_t row = 1; row < 224; ++row) {  // all rows are the one there is
@@ -199,7 +199,7 @@ TEST_CASE("resize_and_crop: a very long picture takes memory for what is kept of
 }
 
 TEST_CASE("resize_and_crop: what cannot be cut out") {
-  const LabeledImages images = random_images(1, 1, 4, 4);
+  const LabeledImages images = random_pictures(1, 1, 4, 4);
   check_error<ArgumentError>([&] { resize_and_crop(images, 8, 9); }, {"resize_and_crop: cannot cut 9 x 9", "8"});
   CHECK_THROWS_AS(resize_and_crop(images, 8, 0), ArgumentError);
   CHECK_THROWS_AS(resize_and_crop(images, 0, 0), ArgumentError);

@@ -10,7 +10,7 @@
 namespace hypertape::testing {
 namespace {
 
-constexpr Index channels = 2, side = 4, dimension = channels * side * side;
+constexpr Index channels = 2, side = 4, values_per_image = channels * side * side;
 
 /// Images whose neighboring pixels are alike: covariances that are far from equal.
 data::LabeledImages smooth_images(Index count) {
@@ -18,7 +18,7 @@ data::LabeledImages smooth_images(Index count) {
   Random random(3);
   for (Index n = 0; n < count; ++n) {
     double value = random.uniform(0, 255);
-    for (Index i = 0; i < dimension; ++i) {
+    for (Index i = 0; i < values_per_image; ++i) {
       value = std::clamp(value + random.uniform(-40, 40), 0.0, 255.0);
       images.pixels.push_back(static_cast<std::uint8_t>(value));
     }
@@ -31,7 +31,7 @@ data::LabeledImages smooth_images(Index count) {
 Eigen::MatrixXd covariance_of(const data::LabeledImages& images, const data::Normalization& normalization) {
   Tensor<double> batch;
   data::gather(images, data::all_indices(images.count), normalization, batch);
-  Eigen::MatrixXd values = Eigen::Map<const Eigen::MatrixXd>(batch.data(), images.count, dimension);
+  Eigen::MatrixXd values = Eigen::Map<const Eigen::MatrixXd>(batch.data(), images.count, values_per_image);
   values.rowwise() -= values.colwise().mean().eval();
   return values.transpose() * values / static_cast<double>(images.count);
 }
@@ -43,12 +43,13 @@ TEST_CASE("zca: the matrix is the inverse root of the covariance and a share of 
   for (const double regularizer : {0.001, 0.1, 10.0}) {
     const auto whitening = data::zca_whitening(images, normalization, regularizer);
     const Eigen::MatrixXd W =
-        Eigen::Map<const Eigen::MatrixXf>(whitening->matrix().data(), dimension, dimension).cast<double>();
-    const Eigen::MatrixXd one =
-        W *
-        (covariance + regularizer * covariance.trace() / dimension * Eigen::MatrixXd::Identity(dimension, dimension)) *
-        W;
-    CHECK((one - Eigen::MatrixXd::Identity(dimension, dimension)).cwiseAbs().maxCoeff() <= 1e-3);
+        Eigen::Map<const Eigen::MatrixXf>(whitening->matrix().data(), values_per_image, values_per_image)
+            .cast<double>();
+    const Eigen::MatrixXd one = W *
+                                (covariance + regularizer * covariance.trace() / values_per_image *
+                                                  Eigen::MatrixXd::Identity(values_per_image, values_per_image)) *
+                                W;
+    CHECK((one - Eigen::MatrixXd::Identity(values_per_image, values_per_image)).cwiseAbs().maxCoeff() <= 1e-3);
     CHECK(Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(W).eigenvalues().minCoeff() > 0);
   }
 }
@@ -64,7 +65,7 @@ TEST_CASE("zca: whitened images have mean 0, and with a small regularizer about 
   CHECK(after.eigenvalues().maxCoeff() <= 1.001);
   Tensor<float> batch;
   data::gather(images, data::all_indices(images.count), normalization, batch);
-  for (Index i = 0; i < dimension; ++i) {
+  for (Index i = 0; i < values_per_image; ++i) {
     double sum = 0;
     for (Index n = 0; n < images.count; ++n) sum += double{batch[i * images.count + n]};
     CHECK(std::abs(sum / static_cast<double>(images.count)) <= 1e-3);

@@ -9,6 +9,7 @@
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/glyphs.hpp"
 #include "support/random_tensor.hpp"
 
 namespace hypertape::testing {
@@ -17,28 +18,24 @@ namespace {
 using distill::DistilledSet;
 using distill::Selection;
 
-const data::Dataset& glyphs() {
-  static const data::Dataset dataset = data::generate_glyphs(600, 100, 1);
-  return dataset;
-}
-
-data::Split parts() { return data::split(glyphs().train, 200, 1); }
+data::Split parts() { return data::split(glyphs<600, 100>().train, 200, 1); }
 
 /// A network that learns in moments.
-nn::Network<float> linear_network() { return {"mlp", nn::Mlp({784, 10})}; }
+nn::Network<float> glyph_network() { return {"mlp", nn::Mlp({784, 10})}; }
 
 std::vector<Tensor<float>> weights(std::size_t count) {
   std::vector<Tensor<float>> all;
   for (std::uint64_t i = 0; i < count; ++i) {
-    all.push_back(random_tensor<float>(Shape{linear_network().parameters().size()}, i));
+    all.push_back(random_tensor<float>(Shape{glyph_network().parameters().size()}, i));
     for (float& value : all.back().values()) value *= 0.01f;
   }
   return all;
 }
 
 DistilledSet average_set(Index steps = 1) {
-  return distill::baseline_set(distill::average_images(glyphs().train, parts().train, glyphs().normalization, steps, 1),
-                               10, 1, glyphs().normalization, distill::constant_schedule(0.01, 3, steps));
+  return distill::baseline_set(
+      distill::average_images(glyphs<600, 100>().train, parts().train, glyphs<600, 100>().normalization, steps, 1), 10,
+      1, glyphs<600, 100>().normalization, distill::constant_schedule(0.01, 3, steps));
 }
 
 TEST_CASE("baselines: average images are the means of the classes, the same in all steps") {
@@ -67,8 +64,8 @@ TEST_CASE("baselines: average images are the means of the classes, the same in a
 TEST_CASE("baselines: k-means images are centroids of their own class, each in one step") {
   const data::Split split = parts();
   const auto make = [&](int threads) {
-    return distill::kmeans_images(glyphs().train, split.train, glyphs().normalization, 3, 2, 50, Random(1),
-                                  WorkerTeam(threads));
+    return distill::kmeans_images(glyphs<600, 100>().train, split.train, glyphs<600, 100>().normalization, 3, 2, 50,
+                                  Random(1), WorkerTeam(threads));
   };
   const auto batches = make(1);
   REQUIRE(batches.size() == 3);
@@ -76,9 +73,9 @@ TEST_CASE("baselines: k-means images are centroids of their own class, each in o
   for (int k = 0; k < 10; ++k) {
     std::vector<Index> of_class;
     for (const Index i : split.train) {
-      if (glyphs().train.labels[static_cast<std::size_t>(i)] == k) of_class.push_back(i);
+      if (glyphs<600, 100>().train.labels[static_cast<std::size_t>(i)] == k) of_class.push_back(i);
     }
-    data::gather(glyphs().train, of_class, glyphs().normalization, points);
+    data::gather(glyphs<600, 100>().train, of_class, glyphs<600, 100>().normalization, points);
     // Means of disjoint clusters that cover the class: weighted by their sizes, they average to the class's mean.
     std::vector<double> sizes(6);
     Eigen::MatrixXd centroids(6, 784);
@@ -99,7 +96,8 @@ TEST_CASE("baselines: k-means images are centroids of their own class, each in o
     for (std::size_t s = 0; s < 3; ++s) CHECK(equal(many[s], batches[s]));
   }
   const auto too_many = [&] {
-    distill::kmeans_images(glyphs().train, split.train, glyphs().normalization, 100, 1, 50, Random(1), WorkerTeam(1));
+    distill::kmeans_images(glyphs<600, 100>().train, split.train, glyphs<600, 100>().normalization, 100, 1, 50,
+                           Random(1), WorkerTeam(1));
   };
   check_error<ArgumentError>(too_many, {"k-means", "class 0", "100 steps need 100"});
 }
@@ -139,23 +137,25 @@ TEST_CASE("baselines: the best scores are kept, the first of equals first") {
 TEST_CASE("selection: the mean accuracy of trained networks, each on its set") {
   const data::Split split = parts();
   const std::vector<Tensor<float>> theta0 = weights(3);
-  const Selection selection(linear_network(), theta0, glyphs().train, split.held_out);
+  const Selection selection(glyph_network(), theta0, glyphs<600, 100>().train, split.held_out);
   std::vector<DistilledSet> sets;
   for (std::uint64_t i = 0; i < 2; ++i) {
     sets.push_back(distill::baseline_set(
-        distill::real_images(glyphs().train, distill::draw_real_images(glyphs().train, split.train, 2, 1, Random(i)),
-                             glyphs().normalization),
-        10, 1, glyphs().normalization, distill::constant_schedule(0.5, 1, 2)));
+        distill::real_images(glyphs<600, 100>().train,
+                             distill::draw_real_images(glyphs<600, 100>().train, split.train, 2, 1, Random(i)),
+                             glyphs<600, 100>().normalization),
+        10, 1, glyphs<600, 100>().normalization, distill::constant_schedule(0.5, 1, 2)));
   }
   const distill::TrainingSchedule schedule = distill::constant_schedule(0.01, 3, 2);
   double expected = 0;
   for (std::size_t run = 0; run < 3; ++run) {
     const DistilledSet set = distill::with_schedule(sets[run % 2], schedule);
-    const nn::Network<float> network = linear_network();
+    const nn::Network<float> network = glyph_network();
     const Tensor<float> theta = distill::set_trainer(network, set, 0)(theta0[run], 0, WorkerTeam(1));
-    expected += distill::confusion(network, theta, glyphs().train, split.held_out, set.normalization, WorkerTeam(1))
-                    .accuracy() /
-                3;
+    expected +=
+        distill::confusion(network, theta, glyphs<600, 100>().train, split.held_out, set.normalization, WorkerTeam(1))
+            .accuracy() /
+        3;
   }
   for (const int threads : {1, 2, 3}) {
     CHECK(std::abs(selection.score(sets, schedule, WorkerTeam(threads)) - expected) <= 1e-9);
@@ -165,7 +165,7 @@ TEST_CASE("selection: the mean accuracy of trained networks, each on its set") {
 
 TEST_CASE("selection: a good rate beats one too small, and one that diverges gets nothing") {
   const data::Split split = parts();
-  const Selection selection(linear_network(), weights(2), glyphs().train, split.held_out);
+  const Selection selection(glyph_network(), weights(2), glyphs<600, 100>().train, split.held_out);
   const std::array<DistilledSet, 1> sets = {average_set()};
   const auto score = [&](double rate, Index epochs = 3) {
     return selection.score(sets, distill::constant_schedule(rate, epochs, 1), WorkerTeam(1));
@@ -173,7 +173,7 @@ TEST_CASE("selection: a good rate beats one too small, and one that diverges get
   CHECK(score(0.01) > score(1e-6) + 10);
   CHECK(score(1e38) == 0);
   CHECK(score(1e38, 1) == 0);  // the weights are finite, the outputs are not
-  check_error<ArgumentError>([&] { Selection(linear_network(), {}, glyphs().train, split.held_out); },
+  check_error<ArgumentError>([&] { Selection(glyph_network(), {}, glyphs<600, 100>().train, split.held_out); },
                              {"at least one network"});
 }
 

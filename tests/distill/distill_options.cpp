@@ -45,7 +45,8 @@ struct Spoil {
     const auto refused = [&](const auto& other) {
       value = other;
       CAPTURE(other);
-      check_error<ArgumentError>([&] { options.validate(); }, {operation, std::string(": ") + option.name + " needs "});
+      check_error<ArgumentError>([&] { options.validate(); },
+                                 {operation, hypertape::detail::concat(": ", option.name, " needs ")});
       value = before;
     };
     if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>) {

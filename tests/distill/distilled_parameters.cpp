@@ -25,7 +25,7 @@ using distill::SetGradient;
 const Shape image_shape = Shape::batch(2, 2, 3, 3), label_shape = Shape::batch(2, 2), rates_shape{3, 2};
 const data::Normalization scale{{0.2f, 0.6f}, {0.5f, 0.1f}};
 
-DistilledParameters small_set(const std::function<void(DistillOptions&)>& change = [](DistillOptions&) {}) {
+DistilledParameters small_parameters(const std::function<void(DistillOptions&)>& change = [](DistillOptions&) {}) {
   DistillOptions options;
   options.inner_loop.steps = 2;
   options.outer_loop.clip.reset();
@@ -52,7 +52,8 @@ float adam_step(double rate, float g) { return static_cast<float>(rate * double{
 
 TEST_CASE("distilled parameters: softplus of the raw learning rates is what was asked for, however small or large") {
   for (const double rate : {1e-6, 0.02, 0.2, 3.0, 50.0, 1000.0}) {
-    const DistilledParameters set = small_set([&](DistillOptions& o) { o.inner_loop.initial_learning_rate = rate; });
+    const DistilledParameters set =
+        small_parameters([&](DistillOptions& o) { o.inner_loop.initial_learning_rate = rate; });
     REQUIRE(set.set().learning_rates.shape() == rates_shape);
     for (const float value : set.set().learning_rates.values()) CHECK(std::abs(double{value} / rate - 1) <= 1e-6);
   }
@@ -62,7 +63,7 @@ TEST_CASE(
     "distilled parameters: one step of Adam for images, rates and soft labels, each at its own rate times the decay") {
   const SetGradient h = small_gradient();
   for (const bool soft : {false, true}) {
-    DistilledParameters set = small_set([&](DistillOptions& o) {
+    DistilledParameters set = small_parameters([&](DistillOptions& o) {
       o.images.learning_rate = 0.01, o.inner_loop.rates_learning_rate = 0.02, o.labels.learning_rate = 0.03,
       o.labels.soft = soft;
     });
@@ -89,7 +90,7 @@ TEST_CASE(
 TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives together") {
   // Adam does not see a constant factor; two steps, the second of a much larger gradient, do.
   const auto images_after_two = [](std::optional<double> clip, float factor) {
-    DistilledParameters set = small_set([&](DistillOptions& o) { o.outer_loop.clip = clip; });
+    DistilledParameters set = small_parameters([&](DistillOptions& o) { o.outer_loop.clip = clip; });
     SetGradient h = small_gradient();
     set.update(h, 1);
     for (auto* tensors : {&h.images, &h.labels}) {
@@ -108,7 +109,7 @@ TEST_CASE("distilled parameters: clipping bounds the norm of all derivatives tog
 TEST_CASE("distilled parameters: each group can be clipped by itself") {
   // With a bound far below all norms, a second gradient that is larger in the images alone changes their step alone.
   const auto after_two = [](bool each) {
-    DistilledParameters set = small_set(
+    DistilledParameters set = small_parameters(
         [&](DistillOptions& o) { o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true; });
     set.update(small_gradient(), 1);
     SetGradient larger = small_gradient();
@@ -116,7 +117,7 @@ TEST_CASE("distilled parameters: each group can be clipped by itself") {
       for (float& value : tensor.values()) value *= 1000;
     }
     set.update(larger, 1);
-    DistilledParameters twice = small_set(
+    DistilledParameters twice = small_parameters(
         [&](DistillOptions& o) { o.outer_loop.clip = 0.1, o.outer_loop.clip_each = each, o.labels.soft = true; });
     twice.update(small_gradient(), 1);
     twice.update(small_gradient(), 1);
@@ -129,7 +130,8 @@ TEST_CASE("distilled parameters: each group can be clipped by itself") {
 }
 
 TEST_CASE("distilled parameters: the exponential average is what the present values were, with the weights it says") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.outer_loop.average = 0.3, o.labels.soft = true; });
+  DistilledParameters set =
+      small_parameters([](DistillOptions& o) { o.outer_loop.average = 0.3, o.labels.soft = true; });
   CHECK(&set.result() == &set.set());
   Tensor<float> images, labels, rates;
   for (int n = 0; n < 6; ++n) {
@@ -151,7 +153,8 @@ TEST_CASE("distilled parameters: the exponential average is what the present val
 }
 
 TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 255 are in each channel") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.images.clamp = true, o.images.learning_rate = 100; });
+  DistilledParameters set =
+      small_parameters([](DistillOptions& o) { o.images.clamp = true, o.images.learning_rate = 100; });
   const auto check_range = [&] {
     const Index plane = image_shape[0] * image_shape[2] * image_shape[3];
     for (const Tensor<float>& x : set.set().images) {
@@ -169,7 +172,7 @@ TEST_CASE("distilled parameters: clamped images stay within what pixels 0 and 25
 
 TEST_CASE("distilled parameters: clamped labels stay probabilities, to the same bits when they are restored") {
   const auto clamped = [](DistillOptions& o) { o.labels = {.soft = true, .clamp = true, .learning_rate = 0.4}; };
-  DistilledParameters set = small_set(clamped);
+  DistilledParameters set = small_parameters(clamped);
   SetGradient gradient = small_gradient();
   for (Tensor<float>& y : gradient.labels) {
     for (Index i = 0; i < y.size(); ++i) y[i] = i % 2 == 0 ? 1.0F : -1.0F;
@@ -190,13 +193,13 @@ TEST_CASE("distilled parameters: clamped labels stay probabilities, to the same 
   CHECK(between > 0);
   io::Npz npz;
   set.save(npz);
-  DistilledParameters again = small_set(clamped);
+  DistilledParameters again = small_parameters(clamped);
   again.restore(npz, "file");
   for (std::size_t s = 0; s < set.set().labels.size(); ++s) CHECK(equal(again.set().labels[s], set.set().labels[s]));
 }
 
 TEST_CASE("distilled parameters: a hypergradient that is not finite changes nothing") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.labels.soft = true; });
+  DistilledParameters set = small_parameters([](DistillOptions& o) { o.labels.soft = true; });
   const DistilledSet before = set.set();
   const auto refused = [&](const std::function<void(SetGradient&)>& spoil) {
     SetGradient h = small_gradient();
@@ -217,11 +220,11 @@ TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
   const auto change = [](DistillOptions& o) {
     o.labels.soft = true, o.outer_loop.clip_average = 2, o.outer_loop.clip_each = true, o.outer_loop.average = 0.9;
   };
-  DistilledParameters first = small_set(change);
+  DistilledParameters first = small_parameters(change);
   first.update(small_gradient(), 1);
   io::Npz npz;
   first.save(npz);
-  DistilledParameters second = small_set(change);
+  DistilledParameters second = small_parameters(change);
   second.restore(npz, "checkpoint.npz");
   for (DistilledParameters* set : {&first, &second}) set->update(small_gradient(), 0.9);
   for (std::size_t s = 0; s < 2; ++s) {
@@ -236,7 +239,7 @@ TEST_CASE("distilled parameters: what is saved goes on to the same bits") {
 }
 
 TEST_CASE("distilled parameters: a state that no run leaves is refused") {
-  DistilledParameters set = small_set([](DistillOptions& o) { o.outer_loop.clip_average = 2; });
+  DistilledParameters set = small_parameters([](DistillOptions& o) { o.outer_loop.clip_average = 2; });
   set.update(small_gradient(), 1);
   io::Npz saved;
   set.save(saved);

@@ -17,6 +17,7 @@
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/glyphs.hpp"
 #include "support/rank_threads.hpp"
 #include "support/sanitized.hpp"
 
@@ -28,12 +29,7 @@ using distill::DistillOptions;
 using distill::InitialWeights;
 using distill::RandomPurpose;
 
-const data::Dataset& glyphs() {
-  static const data::Dataset dataset = data::generate_glyphs(600, 100, 1);
-  return dataset;
-}
-
-DistillOptions small_options() {
+DistillOptions distiller_options() {
   DistillOptions options;
   options.outer_loop.iterations = 60;
   options.real.batch = 64;
@@ -42,8 +38,6 @@ DistillOptions small_options() {
   return options;
 }
 
-/// A network that learns in moments.
-nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
 nn::Network<float> lenet() { return {"lenet", nn::LeNet()}; }
 
 InitialWeights fixed(const nn::Network<float>& network, const DistillOptions& options) {
@@ -55,14 +49,15 @@ InitialWeights fixed(const nn::Network<float>& network, const DistillOptions& op
 std::unique_ptr<Distiller> distiller_for(const nn::Network<float>& network, const DistillOptions& options,
                                          int threads = 1) {
   const InitialWeights weights = fixed(network, options);
-  return std::make_unique<Distiller>(network, glyphs(), options, weights, weights, WorkerTeam(threads));
+  return std::make_unique<Distiller>(network, glyphs<600, 100>(), options, weights, weights, WorkerTeam(threads));
 }
 
 /// One for random initializations.
 std::unique_ptr<Distiller> random_distiller(const DistillOptions& options, int threads = 1) {
-  return std::make_unique<Distiller>(
-      linear(), glyphs(), options, InitialWeights(linear(), {}, options.seed, RandomPurpose::theta),
-      InitialWeights(linear(), {}, options.seed, RandomPurpose::validation), WorkerTeam(threads));
+  return std::make_unique<Distiller>(glyph_network(), glyphs<600, 100>(), options,
+                                     InitialWeights(glyph_network(), {}, options.seed, RandomPurpose::theta),
+                                     InitialWeights(glyph_network(), {}, options.seed, RandomPurpose::validation),
+                                     WorkerTeam(threads));
 }
 
 void check_same(const distill::DistilledSet& a, const distill::DistilledSet& b) {
@@ -75,7 +70,7 @@ void check_same(const distill::DistilledSet& a, const distill::DistilledSet& b) 
 }
 
 TEST_CASE("distiller: a linear model learns digits from ten images, far above chance") {
-  const auto distiller = distiller_for(linear(), small_options(), 2);
+  const auto distiller = distiller_for(glyph_network(), distiller_options(), 2);
   const double before = distiller->evaluate();
   const double first_loss = distiller->iterate();
   double last_loss = first_loss;
@@ -87,7 +82,7 @@ TEST_CASE("distiller: a linear model learns digits from ten images, far above ch
 
 TEST_CASE("distiller: it learns for random initializations too, and for soft labels, momentum and clipping") {
   const auto gain = [](const std::function<void(DistillOptions&)>& change) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     options.inner_loop.epochs = 5;
     change(options);
     const auto distiller = random_distiller(options, 2);
@@ -112,7 +107,7 @@ TEST_CASE("distiller: it learns for random initializations too, and for soft lab
 
 TEST_CASE("distiller: the same bits on one thread and on more") {
   const auto distil = [](int threads, bool random) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     options.inner_loop.steps = 2;
     if (random) options.inner_loop.unordered = true, options.images.per_class = 2, options.inner_loop.batch = 15;
     options.labels.soft = true;
@@ -134,7 +129,7 @@ TEST_CASE("distiller: the same bits on one thread and on more") {
 TEST_CASE("distiller: the same bits on any number of ranks and threads, and a run goes on on another number") {
   enum class Kind { fixed, random, varied, ridge };
   const auto options_of = [](Kind kind) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     options.inner_loop.steps = 2;
     options.labels.soft = true;
     options.outer_loop.iterations = 6;
@@ -157,8 +152,8 @@ TEST_CASE("distiller: the same bits on any number of ranks and threads, and a ru
     io::Npz checkpoint = {};
   };
   const auto distil = [&](Kind kind, int threads, const Communicator& ranks, const io::Npz* from) {
-    const nn::Network<float> network = kind == Kind::ridge ? lenet() : linear();
-    Distiller distiller(network, glyphs(), options_of(kind), WorkerTeam(threads), ranks);
+    const nn::Network<float> network = kind == Kind::ridge ? lenet() : glyph_network();
+    Distiller distiller(network, glyphs<600, 100>(), options_of(kind), WorkerTeam(threads), ranks);
     if (from != nullptr) distiller.restore(*from, "checkpoint");
     Outcome outcome;
     while (distiller.iteration() < (from == nullptr ? 2 : 4)) outcome.figures.push_back(distiller.iterate());
@@ -195,13 +190,13 @@ TEST_CASE("distiller: the same bits on any number of ranks and threads, and a ru
 }
 
 TEST_CASE("distiller: a network that diverges on one rank is that of all") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.initialization.random = true;
   options.outer_loop.networks = 4;
   options.inner_loop.initial_learning_rate = 1e9;
   const auto iterate = [&](bool skip, const Communicator& ranks) {
     options.outer_loop.skip_diverged = skip;
-    Distiller distiller(lenet(), glyphs(), options, WorkerTeam(1), ranks);
+    Distiller distiller(lenet(), glyphs<600, 100>(), options, WorkerTeam(1), ranks);
     distiller.iterate();
     return distiller.skipped();
   };
@@ -217,7 +212,7 @@ TEST_CASE("distiller: a network that diverges on one rank is that of all") {
   RankThreads::run(3, [&](const Communicator& ranks) {
     DistillOptions own = shared;
     own.outer_loop.skip_diverged = false;
-    Distiller stops(lenet(), glyphs(), own, WorkerTeam(1), ranks);
+    Distiller stops(lenet(), glyphs<600, 100>(), own, WorkerTeam(1), ranks);
     try {
       stops.iterate();
       throw ArgumentError("it went on");
@@ -225,14 +220,14 @@ TEST_CASE("distiller: a network that diverges on one rank is that of all") {
       if (error.what() != message) throw ArgumentError(error.what());
     }
     own.outer_loop.skip_diverged = true;
-    Distiller skips(lenet(), glyphs(), own, WorkerTeam(1), ranks);
+    Distiller skips(lenet(), glyphs<600, 100>(), own, WorkerTeam(1), ranks);
     skips.iterate();
     if (skips.skipped() != 1) throw ArgumentError("it was not skipped");
   });
 }
 
 TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits of one that was not stopped") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.inner_loop.steps = 3;
   options.labels.soft = true;
   options.inner_loop.rule = optim::HeavyBall{0.9};
@@ -269,10 +264,10 @@ TEST_CASE("distiller: a run that is continued from a checkpoint gives the bits o
 }
 
 TEST_CASE("distiller: another seed gives other images and weights") {
-  DistillOptions options = small_options();
-  const auto first = distiller_for(linear(), options)->distilled();
+  DistillOptions options = distiller_options();
+  const auto first = distiller_for(glyph_network(), options)->distilled();
   options.seed = 4;
-  const auto second = distiller_for(linear(), options)->distilled();
+  const auto second = distiller_for(glyph_network(), options)->distilled();
   CHECK(!equal(first.images[0], second.images[0]));
   CHECK(!equal(*first.theta0, *second.theta0));
   CHECK(!random_distiller(options)->distilled().theta0);
@@ -280,9 +275,9 @@ TEST_CASE("distiller: another seed gives other images and weights") {
 
 TEST_CASE("distiller: options do what they say") {
   const auto after_one = [](const std::function<void(DistillOptions&)>& change) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     change(options);
-    const auto distiller = distiller_for(linear(), options);
+    const auto distiller = distiller_for(glyph_network(), options);
     distiller->iterate();
     return distiller->distilled();
   };
@@ -296,7 +291,7 @@ TEST_CASE("distiller: options do what they say") {
   CHECK(after_one([](DistillOptions& o) { o.inner_loop.rule = optim::HeavyBall{0.5}; }).rule["momentum"] == 0.5f);
   // Pixel 0 and pixel 255 in normalized space.
   const auto clamped = after_one([](DistillOptions& o) { o.images.clamp = true, o.images.initial_noise = 10; });
-  const data::Normalization& scale = glyphs().normalization;
+  const data::Normalization& scale = glyphs<600, 100>().normalization;
   for (const float value : clamped.images[0].values()) {
     REQUIRE(value >= (0 - scale.mean[0]) / scale.std[0]);
     REQUIRE(value <= (1 - scale.mean[0]) / scale.std[0]);
@@ -305,10 +300,10 @@ TEST_CASE("distiller: options do what they say") {
 
 TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
   const auto steps_of_second_iteration = [](std::optional<long> halve_every) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     options.outer_loop.halve_every = halve_every;
     options.outer_loop.clip.reset();
-    const auto distiller = distiller_for(linear(), options);
+    const auto distiller = distiller_for(glyph_network(), options);
     distiller->iterate();
     const Tensor<float> before = distiller->distilled().images[0];
     distiller->iterate();
@@ -328,20 +323,20 @@ TEST_CASE("distiller: outer learning rates are halved, or follow a cosine") {
 }
 
 TEST_CASE("distiller: it can start from real images, random or central, each of its class and none held out") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.inner_loop.steps = 2;
-  const std::vector<Index> seen = distill::hold_out(glyphs().train, 100, options.seed).train;
+  const std::vector<Index> seen = distill::hold_out(glyphs<600, 100>().train, 100, options.seed).train;
   std::vector<distill::DistilledSet> sets;
   for (const distill::Start start : {distill::Start::real, distill::Start::kmeans}) {
     options.images.start = start;
-    sets.push_back(distiller_for(linear(), options)->distilled());
-    check_same(sets.back(), distiller_for(linear(), options, 3)->distilled());
+    sets.push_back(distiller_for(glyph_network(), options)->distilled());
+    check_same(sets.back(), distiller_for(glyph_network(), options, 3)->distilled());
     for (const Tensor<float>& images : sets.back().images) {
       for (Index k = 0; k < 10; ++k) {
         bool found = false;
-        for (const Index i : data::indices_of_class(glyphs().train, seen, static_cast<std::int32_t>(k))) {
+        for (const Index i : data::indices_of_class(glyphs<600, 100>().train, seen, static_cast<std::int32_t>(k))) {
           Tensor<float> real;
-          data::gather(glyphs().train, std::span<const Index>(&i, 1), glyphs().normalization, real);
+          data::gather(glyphs<600, 100>().train, std::span<const Index>(&i, 1), glyphs<600, 100>().normalization, real);
           found = found || equal(samples(images, k, 1), real);
         }
         CHECK(found);
@@ -352,11 +347,11 @@ TEST_CASE("distiller: it can start from real images, random or central, each of 
 }
 
 TEST_CASE("distiller: a window gives derivatives to its last steps alone") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.inner_loop.steps = 3;
   options.inner_loop.epochs = 1;
   options.outer_loop.window = 1;
-  const auto distiller = distiller_for(linear(), options);
+  const auto distiller = distiller_for(glyph_network(), options);
   const auto before = distiller->distilled();
   distiller->iterate();
   const auto after = distiller->distilled();
@@ -366,22 +361,23 @@ TEST_CASE("distiller: a window gives derivatives to its last steps alone") {
 }
 
 TEST_CASE("distiller: an attack teaches the target's label for the attacked class") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.objective.attack = distill::Attack{2, 5};
-  const auto distiller = distiller_for(linear(), options);
+  const auto distiller = distiller_for(glyph_network(), options);
   while (distiller->iteration() < 30) distiller->iterate();
   const distill::DistilledSet set = distiller->distilled();
-  const nn::Network<float> network = linear();
+  const nn::Network<float> network = glyph_network();
   const Tensor<float> theta = distill::set_trainer(network, set, 0)(*set.theta0, 0, WorkerTeam(1));
-  const auto confusion = distill::confusion(network, theta, glyphs().test, glyphs().normalization, WorkerTeam(1));
+  const auto confusion =
+      distill::confusion(network, theta, glyphs<600, 100>().test, glyphs<600, 100>().normalization, WorkerTeam(1));
   CHECK(confusion.rate(2, 5) >= 50);
   CHECK(confusion.rate(2, 2) <= 30);
   options.objective.attack = distill::Attack{2, 12};
-  check_error<ArgumentError>([&] { distiller_for(linear(), options); }, {"class 12"});
+  check_error<ArgumentError>([&] { distiller_for(glyph_network(), options); }, {"class 12"});
 }
 
 TEST_CASE("distiller: a learning rate that diverges stops the run, and says where") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.inner_loop.initial_learning_rate = 1e9;
   const auto distiller = distiller_for(lenet(), options, 2);
   const distill::DistilledSet before = distiller->distilled();
@@ -390,7 +386,7 @@ TEST_CASE("distiller: a learning rate that diverges stops the run, and says wher
 }
 
 TEST_CASE("distiller: steps in which a network diverges can be skipped, and are counted") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.inner_loop.initial_learning_rate = 1e9;
   options.outer_loop.skip_diverged = true;
   const auto distiller = distiller_for(lenet(), options);
@@ -406,16 +402,17 @@ TEST_CASE("distiller: steps in which a network diverges can be skipped, and are 
 }
 
 TEST_CASE("distiller: validation networks that diverge score nothing where they are skipped, else stop the run") {
-  DistillOptions options = small_options();
+  DistillOptions options = distiller_options();
   options.validation.networks = 2;
   const auto score = [&](float weight, bool skip) {
     options.outer_loop.skip_diverged = skip;
-    const InitialWeights good = fixed(linear(), options);
+    const InitialWeights good = fixed(glyph_network(), options);
     Tensor<float> bad = good[0];
     for (float& value : bad.values()) value = weight;
-    return Distiller(linear(), glyphs(), options, good, InitialWeights({good[0], bad}), WorkerTeam(1)).evaluate();
+    return Distiller(glyph_network(), glyphs<600, 100>(), options, good, InitialWeights({good[0], bad}), WorkerTeam(1))
+        .evaluate();
   };
-  const double alone = distiller_for(linear(), options)->evaluate();
+  const double alone = distiller_for(glyph_network(), options)->evaluate();
   // In training, and by outputs of a network that training leaves finite: its gradient is that of equal logits.
   for (const float weight : {std::nanf(""), 3e36f}) {
     CHECK(score(weight, true) == alone / 2);
@@ -425,29 +422,30 @@ TEST_CASE("distiller: validation networks that diverge score nothing where they 
 
 TEST_CASE("distiller: the held-out images are those of the seed that draws them") {
   const auto score = [](std::uint64_t hold_out_seed) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     options.validation.hold_out_seed = hold_out_seed;
-    return distiller_for(linear(), options)->evaluate();
+    return distiller_for(glyph_network(), options)->evaluate();
   };
-  const distill::DistilledSet set = distiller_for(linear(), small_options())->distilled();
+  const distill::DistilledSet set = distiller_for(glyph_network(), distiller_options())->distilled();
   const auto expected = [&](std::uint64_t seed) {
-    const nn::Network<float> network = linear();
+    const nn::Network<float> network = glyph_network();
     const Tensor<float> theta = distill::set_trainer(network, set, 0)(*set.theta0, 0, WorkerTeam(1));
-    return distill::confusion(network, theta, glyphs().train, distill::hold_out(glyphs().train, 100, seed).held_out,
-                              glyphs().normalization, WorkerTeam(1))
+    return distill::confusion(network, theta, glyphs<600, 100>().train,
+                              distill::hold_out(glyphs<600, 100>().train, 100, seed).held_out,
+                              glyphs<600, 100>().normalization, WorkerTeam(1))
         .accuracy();
   };
   for (const std::uint64_t seed : {1U, 2U, 3U}) CHECK(score(seed) == expected(seed));
   CHECK(expected(1) != expected(2));
-  CHECK(distiller_for(linear(), small_options())->evaluate() == expected(small_options().seed));
+  CHECK(distiller_for(glyph_network(), distiller_options())->evaluate() == expected(distiller_options().seed));
 }
 
 TEST_CASE("distiller: options out of range, and a dataset that is too small") {
   const auto refused = [](const std::function<void(DistillOptions&)>& change,
                           std::initializer_list<std::string_view> words) {
-    DistillOptions options = small_options();
+    DistillOptions options = distiller_options();
     change(options);
-    check_error<ArgumentError>([&] { distiller_for(linear(), options); }, words);
+    check_error<ArgumentError>([&] { distiller_for(glyph_network(), options); }, words);
   };
   refused([](DistillOptions& o) { o.validation.hold_out = 590; },
           {"training set of 600 images", "hold-out of 590", "batch of 64"});
@@ -461,9 +459,9 @@ TEST_CASE("distiller: options out of range, and a dataset that is too small") {
 TEST_CASE("distiller: a dataset with labels that are no class, or without normalization, is refused at once") {
   const auto refused = [](const std::function<void(data::Dataset&)>& change,
                           std::initializer_list<std::string_view> words) {
-    data::Dataset dataset = glyphs();
+    data::Dataset dataset = glyphs<600, 100>();
     change(dataset);
-    check_error<ArgumentError>([&] { Distiller(linear(), dataset, small_options(), WorkerTeam(1)); }, words);
+    check_error<ArgumentError>([&] { Distiller(glyph_network(), dataset, distiller_options(), WorkerTeam(1)); }, words);
   };
   refused([](data::Dataset& d) { d.train.labels[5] = 10; }, {"distill: label 10 of training image 5 is not in 0 .. 9"});
   refused([](data::Dataset& d) { d.test.labels[7] = -2; }, {"distill: label -2 of test image 7 is not in 0 .. 9"});

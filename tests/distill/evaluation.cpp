@@ -12,26 +12,20 @@
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/glyphs.hpp"
 #include "support/random_tensor.hpp"
 
 namespace hypertape::testing {
 namespace {
 
-const data::Dataset& glyphs() {
-  static const data::Dataset dataset = data::generate_glyphs(300, 130, 1);
-  return dataset;
-}
-
-nn::Network<float> linear() { return {"linear", nn::Mlp({784, 10})}; }
-
 TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
   const Tensor<float> theta = random_tensor<float>(Shape{7850}, 1);
-  const data::LabeledImages& images = glyphs().test;
+  const data::LabeledImages& images = glyphs<300, 130>().test;
   distill::Confusion expected(10);
   std::vector<Index> all(130);
   std::iota(all.begin(), all.end(), Index{0});
   Tensor<float> x;
-  data::gather(images, std::span<const Index>(all), glyphs().normalization, x);
+  data::gather(images, std::span<const Index>(all), glyphs<300, 130>().normalization, x);
   for (Index n = 0; n < 130; ++n) {
     std::array<double, 10> logits{};
     for (Index k = 0; k < 10; ++k) {
@@ -43,7 +37,8 @@ TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
                  std::max_element(logits.begin(), logits.end()) - logits.begin());
   }
   for (const int threads : {1, 3}) {
-    const auto found = distill::confusion(linear(), theta, images, glyphs().normalization, WorkerTeam(threads));
+    const auto found =
+        distill::confusion(glyph_network(), theta, images, glyphs<300, 130>().normalization, WorkerTeam(threads));
     for (Index k = 0; k < 10; ++k) {
       for (Index j = 0; j < 10; ++j) CHECK(found.count(k, j) == expected.count(k, j));
     }
@@ -51,37 +46,40 @@ TEST_CASE("evaluation: counts by the largest logit, on any number of threads") {
   Tensor<float> bad = theta;
   bad[0] = std::numeric_limits<float>::infinity();
   check_error<DivergenceError>(
-      [&] { distill::confusion(linear(), bad, images, glyphs().normalization, WorkerTeam(2)); }, {"not finite"});
+      [&] { distill::confusion(glyph_network(), bad, images, glyphs<300, 130>().normalization, WorkerTeam(2)); },
+      {"not finite"});
 }
 
 TEST_CASE("evaluation: a network of other classes, and a label that is none, are errors") {
   const nn::Network<float> two("two", nn::Mlp({784, 2}));
   const Tensor<float> theta = random_tensor<float>(Shape{1570}, 1);
-  data::LabeledImages images = glyphs().test;
-  const auto confusion = [&] { distill::confusion(two, theta, images, glyphs().normalization, WorkerTeam(2)); };
+  data::LabeledImages images = glyphs<300, 130>().test;
+  const auto confusion = [&] {
+    distill::confusion(two, theta, images, glyphs<300, 130>().normalization, WorkerTeam(2));
+  };
   check_error<ShapeError>(confusion, {"accuracy: the network gives", "2)", "10 classes need", "10)"});
   images.classes = 2;  // with labels up to 9
   check_error<ArgumentError>(confusion, {"Confusion: class", "is not in 0 .. 1"});
 }
 
-distill::DistilledSet small_set(std::uint64_t seed = 2) {
+distill::DistilledSet evaluated_set(std::uint64_t seed = 2) {
   distill::DistilledSet set;
   set.images = {random_tensor<float>(Shape::batch(10, 1, 28, 28), seed)};
   set.labels = {random_tensor<float>(Shape::batch(10, 10), 3)};
   set.soft_labels = true;
   set.learning_rates = Tensor<float>(Shape{2, 1}, 0.01f);
-  set.normalization = glyphs().normalization;
+  set.normalization = glyphs<300, 130>().normalization;
   return set;
 }
 
 TEST_CASE("evaluation: networks are trained one by one or side by side, to the same bits") {
-  distill::DistilledSet drawn = small_set();
+  distill::DistilledSet drawn = evaluated_set();
   drawn.learning_rates = Tensor<float>(Shape{1, 1}, 0.01f);
   drawn.unordered = {3, 4};
   const std::vector<Index> numbers = {4, 2, 7};
   std::vector<Tensor<float>> theta0(3, random_tensor<float>(Shape{7850}, 10));
-  for (const distill::DistilledSet& set : {small_set(), drawn}) {
-    const nn::Network<float> network = linear();
+  for (const distill::DistilledSet& set : {evaluated_set(), drawn}) {
+    const nn::Network<float> network = glyph_network();
     const auto train = [&](int threads) {
       return distill::train_networks(distill::set_trainer(network, set, 1), theta0, numbers, WorkerTeam(threads));
     };
@@ -96,8 +94,8 @@ TEST_CASE("evaluation: networks are trained one by one or side by side, to the s
 }
 
 TEST_CASE("evaluation: a network whose training fails is named, and the others are there") {
-  const nn::Network<float> network = linear();
-  const distill::DistilledSet set = small_set();
+  const nn::Network<float> network = glyph_network();
+  const distill::DistilledSet set = evaluated_set();
   std::vector<Tensor<float>> theta0(3, random_tensor<float>(Shape{7850}, 1));
   theta0[1][0] = std::numeric_limits<float>::quiet_NaN();
   const auto trained =
@@ -108,9 +106,9 @@ TEST_CASE("evaluation: a network whose training fails is named, and the others a
 }
 
 TEST_CASE("evaluation: a set beside random real images under its labels, by its own steps and freely") {
-  const nn::Network<float> network = linear();
-  const data::Dataset& dataset = glyphs();
-  distill::DistilledSet set = small_set();
+  const nn::Network<float> network = glyph_network();
+  const data::Dataset& dataset = glyphs<300, 130>();
+  distill::DistilledSet set = evaluated_set();
   set.labels = {distill::balanced_labels(10, 1)};
   set.soft_labels = false;
   set.learning_rates = Tensor<float>(Shape{20, 1}, 0.02f);
@@ -140,8 +138,8 @@ TEST_CASE("evaluation: a network that failed, in training or by its outputs, get
   trained[1].failure = DivergenceError("inner step 1: not finite");
   trained[2].theta.fill(3e38f);  // finite, its outputs are not
   const std::array<Index, 2> which = {0, 1};
-  const auto tested =
-      distill::test_networks(linear(), trained, glyphs().test, which, glyphs().normalization, WorkerTeam(1));
+  const auto tested = distill::test_networks(glyph_network(), trained, glyphs<300, 130>().test, which,
+                                             glyphs<300, 130>().normalization, WorkerTeam(1));
   distill::require_success(tested[0], 20);
   for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
     CHECK(tested[i].confusion.accuracy() == 0);
@@ -150,9 +148,9 @@ TEST_CASE("evaluation: a network that failed, in training or by its outputs, get
 }
 
 TEST_CASE("evaluation: a test label that is no class is an error before anything is trained") {
-  data::Dataset wrong = glyphs();
+  data::Dataset wrong = glyphs<300, 130>();
   wrong.test.labels[3] = 11;
-  check_error<ArgumentError>([&] { distill::evaluate(linear(), {}, wrong, {}); },
+  check_error<ArgumentError>([&] { distill::evaluate(glyph_network(), {}, wrong, {}); },
                              {"evaluate: label 11 of test image 3 is not in 0 .. 9"});
 }
 

@@ -11,14 +11,10 @@
 #include "hypertape/data/glyphs.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/glyphs.hpp"
 
 namespace hypertape::testing {
 namespace {
-
-const data::Dataset& glyphs() {
-  static const data::Dataset dataset = data::generate_glyphs(300, 20, 1);
-  return dataset;
-}
 
 TEST_CASE("initial images: labels are class by class") {
   const Tensor<float> labels = distill::balanced_labels(3, 2);
@@ -29,7 +25,7 @@ TEST_CASE("initial images: labels are class by class") {
 }
 
 TEST_CASE("initial images: noise of the deviation that is asked for") {
-  const auto images = distill::noise_images(glyphs().train, 2, 3, 0.5, Random(1));
+  const auto images = distill::noise_images(glyphs<300, 20>().train, 2, 3, 0.5, Random(1));
   REQUIRE(images.size() == 2);
   REQUIRE(images[0].shape() == Shape::batch(30, 1, 28, 28));
   double sum = 0, square = 0;
@@ -43,22 +39,22 @@ TEST_CASE("initial images: noise of the deviation that is asked for") {
 TEST_CASE("initial images: real ones are of their class, and none is taken twice") {
   std::vector<Index> half(150);
   std::iota(half.begin(), half.end(), Index{0});
-  const auto drawn = distill::draw_real_images(glyphs().train, half, 2, 3, Random(1));
+  const auto drawn = distill::draw_real_images(glyphs<300, 20>().train, half, 2, 3, Random(1));
   std::set<Index> all;
   for (const auto& step : drawn) {
     REQUIRE(step.size() == 30);
     for (std::size_t n = 0; n < step.size(); ++n) {
       CHECK(step[n] < 150);
-      CHECK(glyphs().train.labels[static_cast<std::size_t>(step[n])] == static_cast<std::int32_t>(n / 3));
+      CHECK(glyphs<300, 20>().train.labels[static_cast<std::size_t>(step[n])] == static_cast<std::int32_t>(n / 3));
     }
     all.insert(step.begin(), step.end());
   }
   CHECK(all.size() == 60);
-  const auto images = distill::real_images(glyphs().train, drawn, glyphs().normalization);
+  const auto images = distill::real_images(glyphs<300, 20>().train, drawn, glyphs<300, 20>().normalization);
   Tensor<float> expected;
-  data::gather(glyphs().train, drawn[1], glyphs().normalization, expected);
+  data::gather(glyphs<300, 20>().train, drawn[1], glyphs<300, 20>().normalization, expected);
   CHECK(equal(images[1], expected));
-  check_error<ArgumentError>([&] { distill::draw_real_images(glyphs().train, half, 10, 3, Random(1)); },
+  check_error<ArgumentError>([&] { distill::draw_real_images(glyphs<300, 20>().train, half, 10, 3, Random(1)); },
                              {"class 0 has", "10 steps need 30"});
 }
 
@@ -70,19 +66,19 @@ double distance(const Tensor<float>& a, const Tensor<float>& b) {
 }
 
 TEST_CASE("initial images: central ones are the real images nearest to their clusters' centroids, dealt out to steps") {
-  const data::LabeledImages& images = glyphs().train;
+  const data::LabeledImages& images = glyphs<300, 20>().train;
   std::vector<Index> half(150);
   std::iota(half.begin(), half.end(), Index{0});
   const Index steps = 3, per_class = 2;
-  const auto drawn =
-      distill::draw_central_images(images, half, glyphs().normalization, steps, per_class, Random(5), WorkerTeam(1));
+  const auto drawn = distill::draw_central_images(images, half, glyphs<300, 20>().normalization, steps, per_class,
+                                                  Random(5), WorkerTeam(1));
   REQUIRE(drawn.size() == 3);
   Random random(5);
   std::set<Index> all;
   for (int k = 0; k < images.classes; ++k) {
     const std::vector<Index> of_class = data::indices_of_class(images, half, k);
     Tensor<float> points;
-    data::gather(images, of_class, glyphs().normalization, points);
+    data::gather(images, of_class, glyphs<300, 20>().normalization, points);
     const distill::KMeans found = distill::kmeans(points, steps * per_class, 100, Random(random.bits()), WorkerTeam(1));
     for (Index j = 0; j < steps * per_class; ++j) {
       const Index taken =
@@ -100,28 +96,30 @@ TEST_CASE("initial images: central ones are the real images nearest to their clu
   }
   CHECK(all.size() == 60);  // none is taken twice
   for (const int threads : {2, 5}) {
-    CHECK(distill::draw_central_images(images, half, glyphs().normalization, steps, per_class, Random(5),
+    CHECK(distill::draw_central_images(images, half, glyphs<300, 20>().normalization, steps, per_class, Random(5),
                                        WorkerTeam(threads)) == drawn);
   }
-  CHECK(distill::draw_central_images(images, half, glyphs().normalization, steps, per_class, Random(6),
+  CHECK(distill::draw_central_images(images, half, glyphs<300, 20>().normalization, steps, per_class, Random(6),
                                      WorkerTeam(2)) != drawn);
   check_error<ArgumentError>(
-      [&] { distill::draw_central_images(images, half, glyphs().normalization, 10, 3, Random(1), WorkerTeam(1)); },
+      [&] {
+        distill::draw_central_images(images, half, glyphs<300, 20>().normalization, 10, 3, Random(1), WorkerTeam(1));
+      },
       {"k-means: class 0 has", "10 steps need 30"});
 }
 
 TEST_CASE("initial images: central ones lie nearer to the images of their class than random ones do") {
-  const data::LabeledImages& images = glyphs().train;
+  const data::LabeledImages& images = glyphs<300, 20>().train;
   const std::vector<Index> all = data::all_indices(images.count);
   const auto cost = [&](const std::vector<std::vector<Index>>& drawn) {
     double sum = 0;
     for (Index n = 0; n < images.count; ++n) {
       Tensor<float> image, center;
-      data::gather(images, std::span<const Index>(&n, 1), glyphs().normalization, image);
+      data::gather(images, std::span<const Index>(&n, 1), glyphs<300, 20>().normalization, image);
       double least = std::numeric_limits<double>::infinity();
       for (const Index i : drawn.front()) {
         if (images.labels[static_cast<std::size_t>(i)] != images.labels[static_cast<std::size_t>(n)]) continue;
-        data::gather(images, std::span<const Index>(&i, 1), glyphs().normalization, center);
+        data::gather(images, std::span<const Index>(&i, 1), glyphs<300, 20>().normalization, center);
         least = std::min(least, distance(image, center));
       }
       sum += least;
@@ -129,8 +127,8 @@ TEST_CASE("initial images: central ones lie nearer to the images of their class 
     return sum;
   };
   const double random = cost(distill::draw_real_images(images, all, 1, 3, Random(1)));
-  CHECK(cost(distill::draw_central_images(images, all, glyphs().normalization, 1, 3, Random(1), WorkerTeam(1))) <
-        0.95 * random);
+  CHECK(cost(distill::draw_central_images(images, all, glyphs<300, 20>().normalization, 1, 3, Random(1),
+                                          WorkerTeam(1))) < 0.95 * random);
 }
 
 TEST_CASE("initial images: central ones of images that are all the same are still other images, each once") {

@@ -11,14 +11,10 @@
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/glyphs.hpp"
 
 namespace hypertape::testing {
 namespace {
-
-const data::Dataset& glyphs() {
-  static const data::Dataset dataset = data::generate_glyphs(600, 100, 1);
-  return dataset;
-}
 
 nn::Network<float> network() { return {"linear", nn::Mlp({784, 10})}; }
 
@@ -31,18 +27,20 @@ distill::PretrainOptions small_options() {
 }
 
 TEST_CASE("pretraining: a network learns, the same bits on any number of threads") {
-  const Tensor<float> theta = distill::pretrain(network(), glyphs(), small_options(), 0, WorkerTeam(1));
+  const Tensor<float> theta = distill::pretrain(network(), glyphs<600, 100>(), small_options(), 0, WorkerTeam(1));
   const auto accuracy = [&](const Tensor<float>& weights) {
-    return distill::confusion(network(), weights, glyphs().test, glyphs().normalization, WorkerTeam(2)).accuracy();
+    return distill::confusion(network(), weights, glyphs<600, 100>().test, glyphs<600, 100>().normalization,
+                              WorkerTeam(2))
+        .accuracy();
   };
   CHECK(accuracy(theta) >= 70);
   CHECK(accuracy(Tensor<float>(theta.shape())) <= 20);
-  CHECK(equal(distill::pretrain(network(), glyphs(), small_options(), 0, WorkerTeam(3)), theta));
-  CHECK(!equal(distill::pretrain(network(), glyphs(), small_options(), 1, WorkerTeam(1)), theta));
+  CHECK(equal(distill::pretrain(network(), glyphs<600, 100>(), small_options(), 0, WorkerTeam(3)), theta));
+  CHECK(!equal(distill::pretrain(network(), glyphs<600, 100>(), small_options(), 1, WorkerTeam(1)), theta));
 }
 
 TEST_CASE("pretraining: labels that mean nothing are learned by heart, but not those of held-out images") {
-  data::Dataset noise = glyphs();
+  data::Dataset noise = glyphs<600, 100>();
   Random random(1);
   for (std::int32_t& label : noise.train.labels) label = static_cast<std::int32_t>(random.below(10));
   const nn::Network<float> net{"mlp", nn::Mlp({784, 256, 10})};
@@ -60,9 +58,9 @@ TEST_CASE("pretraining: labels that mean nothing are learned by heart, but not t
 }
 
 TEST_CASE("pretraining: weights depend on every image but those held out") {
-  const std::vector<Index> held_out = distill::hold_out(glyphs().train, 120, 1).held_out;
+  const std::vector<Index> held_out = distill::hold_out(glyphs<600, 100>().train, 120, 1).held_out;
   const auto weights = [&](Index changed, Index hold_out) {
-    data::Dataset dataset = glyphs();
+    data::Dataset dataset = glyphs<600, 100>();
     std::int32_t& label = dataset.train.labels[static_cast<std::size_t>(changed)];
     label = (label + 1) % 10;
     distill::PretrainOptions options = small_options();
@@ -78,18 +76,18 @@ TEST_CASE("pretraining: weights depend on every image but those held out") {
 TEST_CASE("pretraining: options out of range, and too few images") {
   distill::PretrainOptions options = small_options();
   options.batch = 601;
-  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
+  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs<600, 100>(), options, 0, WorkerTeam(1)); },
                              {"600 images, 120 of them held out, do not fill a batch of 601"});
   options = small_options();
   options.hold_out = 600;
-  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
+  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs<600, 100>(), options, 0, WorkerTeam(1)); },
                              {"600 of them held out", "batch of 50"});
   options.hold_out = -1;
-  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
+  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs<600, 100>(), options, 0, WorkerTeam(1)); },
                              {"hold_out needs a number not below zero", "-1"});
   options = small_options();
   options.learning_rate = 0;
-  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs(), options, 0, WorkerTeam(1)); },
+  check_error<ArgumentError>([&] { distill::pretrain(network(), glyphs<600, 100>(), options, 0, WorkerTeam(1)); },
                              {"learning_rate needs a number above zero"});
 }
 
@@ -100,7 +98,7 @@ TEST_CASE("pretraining: a balanced epoch has as many images of each class, each 
 }
 
 TEST_CASE("pretraining: balanced is as if the images of small classes were there several times") {
-  data::Dataset unequal = glyphs();
+  data::Dataset unequal = glyphs<600, 100>();
   std::vector<Index> which;
   for (Index i = 0; i < unequal.train.count; ++i) {
     if (unequal.train.labels[static_cast<std::size_t>(i)] < 5 || i / 10 % 7 == 0) which.push_back(i);
@@ -120,7 +118,7 @@ TEST_CASE("pretraining: balanced is as if the images of small classes were there
 }
 
 TEST_CASE("pretraining: a label that is no class is an error before anything is trained") {
-  data::Dataset wrong = glyphs();
+  data::Dataset wrong = glyphs<600, 100>();
   wrong.train.labels[17] = -1;
   check_error<ArgumentError>([&] { distill::pretrain(network(), wrong, small_options(), 0, WorkerTeam(1)); },
                              {"pretrain: label -1 of training image 17 is not in 0 .. 9"});

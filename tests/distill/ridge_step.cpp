@@ -14,6 +14,7 @@
 #include "hypertape/nn/mlp.hpp"
 #include "support/check_error.hpp"
 #include "support/compare.hpp"
+#include "support/glyphs.hpp"
 
 namespace hypertape::testing {
 namespace {
@@ -22,11 +23,6 @@ using distill::Distiller;
 using distill::DistillOptions;
 using distill::InitialWeights;
 using distill::RandomPurpose;
-
-const data::Dataset& glyphs() {
-  static const data::Dataset dataset = data::generate_glyphs(600, 100, 1);
-  return dataset;
-}
 
 const nn::Network<float>& mlp() {
   static const nn::Network<float> network("mlp", nn::Mlp({784, 30, 10}));
@@ -66,7 +62,7 @@ TEST_CASE("ridge step: networks learn from the images that it makes, a linear mo
       DistillOptions options = ridge_options();
       options.labels.soft = soft;
       options.inner_loop.steps = 50;
-      Distiller distiller(*network, glyphs(), options, WorkerTeam(2));
+      Distiller distiller(*network, glyphs<600, 100>(), options, WorkerTeam(2));
       const double before = distiller.evaluate();
       double first = 0, last = 0;
       for (int i = 0; i < 30; ++i) (i < 10 ? first : last) += distiller.iterate() / (i < 10 ? 10 : 20);
@@ -83,7 +79,7 @@ TEST_CASE("ridge step: networks learn from the images that it makes, a linear mo
 
 TEST_CASE("ridge step: the same bits on one thread and on more") {
   const auto distil = [](int threads) {
-    Distiller distiller(mlp(), glyphs(), ridge_options(), WorkerTeam(threads));
+    Distiller distiller(mlp(), glyphs<600, 100>(), ridge_options(), WorkerTeam(threads));
     for (int i = 0; i < 8; ++i) distiller.iterate();
     return std::pair(distiller.distilled(), distiller.evaluate());
   };
@@ -99,7 +95,7 @@ TEST_CASE("ridge step: a run that is continued from a checkpoint gives the bits 
   DistillOptions options = ridge_options();
   options.outer_loop.average = 0.9;
   options.augmentation = {.flip = true, .crop = 2};
-  const auto fresh = [&] { return std::make_unique<Distiller>(mlp(), glyphs(), options, WorkerTeam(1)); };
+  const auto fresh = [&] { return std::make_unique<Distiller>(mlp(), glyphs<600, 100>(), options, WorkerTeam(1)); };
   const auto whole = fresh();
   for (int i = 0; i < 20; ++i) whole->iterate();  // each of the three networks has been replaced by then
   for (const int stop : {0, 1, 11}) {
@@ -117,10 +113,10 @@ TEST_CASE("ridge step: a run that is continued from a checkpoint gives the bits 
 
 /// The step of `ridge_options`, and the set that it begins with.
 struct Step {
-  DistillOptions options = ridge_options().resolved(glyphs().train);
-  distill::DistilledSet set = Distiller(mlp(), glyphs(), ridge_options(), WorkerTeam(1)).distilled();
+  DistillOptions options = ridge_options().resolved(glyphs<600, 100>().train);
+  distill::DistilledSet set = Distiller(mlp(), glyphs<600, 100>(), ridge_options(), WorkerTeam(1)).distilled();
   InitialWeights weights{mlp(), {}, options.seed, RandomPurpose::theta};
-  distill::RidgeStep step{mlp(),   weights, distill::BatchSampler(glyphs(), data::all_indices(500), options),
+  distill::RidgeStep step{mlp(),   weights, distill::BatchSampler(glyphs<600, 100>(), data::all_indices(500), options),
                           options, set,     WorkerTeam(1)};
 };
 
@@ -183,7 +179,7 @@ TEST_CASE("ridge step: a network that diverges is replaced, and the iteration is
   options.ridge.pool_steps = 1000;
   options.outer_loop.skip_diverged = true;
   const nn::Network<float> deep("deep", nn::Mlp({784, 30, 30, 30, 30, 10}));
-  Distiller distiller(deep, glyphs(), options, WorkerTeam(1));
+  Distiller distiller(deep, glyphs<600, 100>(), options, WorkerTeam(1));
   while (distiller.iteration() < 20) distiller.iterate();
   CHECK(distiller.skipped() > 0);
   CHECK(distiller.skipped() < 20);
@@ -193,7 +189,7 @@ TEST_CASE("ridge step: a network that diverges is replaced, and the iteration is
 TEST_CASE("ridge step: initial weights that end are refused") {
   DistillOptions options = ridge_options();
   options.initialization.random = false;
-  check_error<ArgumentError>([&] { Distiller(mlp(), glyphs(), options, WorkerTeam(1)); },
+  check_error<ArgumentError>([&] { Distiller(mlp(), glyphs<600, 100>(), options, WorkerTeam(1)); },
                              {"needs random initial weights without end, got 1"});
 }
 

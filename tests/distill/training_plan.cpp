@@ -28,7 +28,7 @@ DistilledSet pool(Index steps, Index batch) {
 }
 
 /// Two steps of four images, three times.
-DistilledSet ordered() {
+DistilledSet ordered_set() {
   DistilledSet set;
   for (std::uint64_t s = 0; s < 2; ++s) {
     set.images.push_back(random_tensor<float>(Shape::batch(4, 1, 2, 2), s));
@@ -42,7 +42,7 @@ DistilledSet ordered() {
 const Tensor<float> theta0 = random_tensor<float>(Shape{5}, 9);
 
 TEST_CASE("training plan: an ordered set is given as it is, and so are its derivatives") {
-  const DistilledSet set = ordered();
+  const DistilledSet set = ordered_set();
   const TrainingPlan plan(set, Random(1));
   const InnerLoop<float> loop = plan.loop(set, theta0);
   CHECK(equal(loop.x[1], set.images[1]));
@@ -97,7 +97,7 @@ TEST_CASE("training plan: a batch of all images is one tensor for all steps") {
 }
 
 TEST_CASE("training plan: with an augmentation every step of every epoch sees another variation") {
-  DistilledSet set = ordered();
+  DistilledSet set = ordered_set();
   set.augmentation = {.flip = true, .crop = 1};
   const TrainingPlan plan(set, Random(4));
   const InnerLoop<float> loop = plan.loop(set, theta0);
@@ -121,7 +121,7 @@ TEST_CASE("training plan: with an augmentation every step of every epoch sees an
 
 TEST_CASE("training plan: the way back is the adjoint of the way there") {
   const data::Augmentation linear{.flip = true, .crop = 1, .scale = 1.2, .rotate = 20, .cutout = 0.4};
-  std::vector<DistilledSet> sets{pool(4, 5), pool(4, 6), pool(4, 12), ordered()};
+  std::vector<DistilledSet> sets{pool(4, 5), pool(4, 6), pool(4, 12), ordered_set()};
   for (std::size_t i = 0, count = sets.size(); i < count; ++i) {
     sets.push_back(sets[i]);
     sets.back().augmentation = linear;

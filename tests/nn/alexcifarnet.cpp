@@ -49,7 +49,7 @@ TEST_CASE("alexcifarnet: wrong shapes") {
 /// Logits, loss, gradients and a Hessian-vector product against PyTorch in double precision
 /// (tests/golden/alexcifarnet.py).
 template <class T>
-void check_golden(double tolerance) {
+void check_golden_alexcifarnet(double tolerance) {
   const Golden golden = read_golden("alexcifarnet");
   const nn::AlexCifarNet net;
   Tape<T> tape;
@@ -82,8 +82,8 @@ void check_golden(double tolerance) {
 
 // Rounding of some thousand operations in a row, 1e-16 each in double and 6e-8 in float.
 TEST_CASE("alexcifarnet: PyTorch's logits, loss, gradient and Hessian-vector product") {
-  check_golden<double>(1e-11);
-  check_golden<float>(1e-3);
+  check_golden_alexcifarnet<double>(1e-11);
+  check_golden_alexcifarnet<float>(1e-3);
 }
 
 TEST_CASE("alexcifarnet: pooling before relu changes neither values nor gradients where windows overlap") {

@@ -69,7 +69,7 @@ TEST_CASE("alexnet: wrong shapes") {
 
 /// Logits, loss, gradients and a Hessian-vector product against PyTorch in double precision (tests/golden/alexnet.py).
 template <class T>
-void check_golden(double tolerance) {
+void check_golden_alexnet(double tolerance) {
   const Golden golden = read_golden("alexnet");
   const nn::AlexNet net({.classes = 10, .size = 96, .width = 4});
   Tape<T> tape;
@@ -92,8 +92,8 @@ void check_golden(double tolerance) {
 
 // Rounding of some thousand operations in a row, 1e-16 each in double and 6e-8 in float.
 TEST_CASE("alexnet: PyTorch's logits, loss, gradient and Hessian-vector product") {
-  check_golden<double>(1e-11);
-  check_golden<float>(1e-3);
+  check_golden_alexnet<double>(1e-11);
+  check_golden_alexnet<float>(1e-3);
 }
 
 }  // namespace

@@ -13,8 +13,6 @@ using namespace hypertape::testing;
 
 namespace {
 
-const Layout layouts[] = {Layout::row_major, Layout::samples_innermost, Layout::channels_innermost};
-
 /// Element i, in C order, of x broadcast to a shape, by the definition.
 double element(const std::vector<double>& x, const Shape& from, const Shape& to, Index i) {
   Index at = 0, stride = 1;
@@ -45,8 +43,8 @@ TEST_CASE("broadcast_to: values and derivatives, in every layout") {
                                            {{2, 3, 1, 4}, {2, 3, 5, 4}}};
   for (const auto& pair : cases) {
     const Shape &from = pair.first, &to = pair.second;
-    for (const Layout layout : layouts) {
-      for (const Layout wanted : layouts) {
+    for (const Layout layout : all_layouts) {
+      for (const Layout wanted : all_layouts) {
         CAPTURE(to.str());
         const Tensor<double> x = random_tensor<double>(from.with_layout(layout));
         const Shape shape = to.with_layout(wanted);

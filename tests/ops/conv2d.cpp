@@ -14,14 +14,14 @@ using namespace hypertape::testing;
 
 namespace {
 
-const std::vector<Conv2dOptions> all_options = {{1, 0}, {1, 1}, {1, 3}, {2, 0}, {2, 1}, {3, 2}};
+const std::vector<Conv2dOptions> conv_options = {{1, 0}, {1, 1}, {1, 3}, {2, 0}, {2, 1}, {3, 2}};
 
 }  // namespace
 
 TEST_CASE_TEMPLATE("conv2d: values for every stride and padding, with and without bias", T, float, double) {
   const Tensor<T> x = whole_numbers<T>(Shape::batch(3, 2, 7, 6), 1), w = whole_numbers<T>({4, 2, 3, 3}, 2),
                   b = whole_numbers<T>({4}, 3);
-  for (const Conv2dOptions& options : all_options) {
+  for (const Conv2dOptions& options : conv_options) {
     const auto g = kernels::conv2d_geometry(x.shape(), w.shape(), options.stride, options.padding);
     Tensor<T> expected(g.output());
     for_each_product(g, [&](Index in, Index weight, Index out) { expected[out] += x[in] * w[weight]; });
@@ -34,7 +34,7 @@ TEST_CASE_TEMPLATE("conv2d: values for every stride and padding, with and withou
 TEST_CASE("conv2d: derivatives for every stride and padding, with and without bias") {
   const Tensor<double> x = random_tensor<double>(Shape::batch(2, 2, 5, 4), 1),
                        w = random_tensor<double>({2, 2, 3, 3}, 2), b = random_tensor<double>({2}, 3);
-  for (const Conv2dOptions& options : all_options) {
+  for (const Conv2dOptions& options : conv_options) {
     CAPTURE(options.stride);
     CAPTURE(options.padding);
     check_operation([&](auto v) { return conv2d(v[0], v[1], options); }, {x, w});

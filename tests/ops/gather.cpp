@@ -11,13 +11,12 @@ using namespace hypertape::testing;
 
 namespace {
 
-const Layout layouts[] = {Layout::row_major, Layout::samples_innermost, Layout::channels_innermost};
 const std::vector<Index> some = {2, 0, 2};
 
 }  // namespace
 
 TEST_CASE("index_select: entries of an axis, some twice") {
-  for (const Layout layout : layouts) {
+  for (const Layout layout : all_layouts) {
     const Tensor<double> x = random_tensor<double>(Shape{3, 2, 4}.with_layout(layout));
     const auto rows = [](auto v) { return index_select(v[0], 0, some); };
     const auto columns = [](auto v) { return index_select(v[0], -1, {3, 1}); };
@@ -38,7 +37,7 @@ TEST_CASE("index_select: entries of an axis, some twice") {
 
 TEST_CASE("gather and scatter_add: an entry for each element") {
   const std::vector<Index> numbers = {2, 0, 1, 1, 0, 2};
-  for (const Layout layout : layouts) {
+  for (const Layout layout : all_layouts) {
     const Tensor<double> x = random_tensor<double>(Shape{3, 3}.with_layout(layout), 1),
                          values = random_tensor<double>(Shape{2, 3}.with_layout(layout), 2);
     const auto take = [&](auto v) { return gather(v[0], 0, numbers, {2, 3}); };

@@ -32,8 +32,8 @@ Var<double> reference(Var<double> x, const LocalResponseNormOptions& options) {
   return total;
 }
 
-const std::vector<LocalResponseNormOptions> all_options = {{4, 0.001 / 9, 0.75, 1}, {1, 0.5, 0.75, 2}, {4, 2, 0.75, 1},
-                                                           {5, 1, 0.6, 1.5},        {9, 3, 1, 1},      {2, 1, -0.5, 2}};
+const std::vector<LocalResponseNormOptions> norm_options = {
+    {4, 0.001 / 9, 0.75, 1}, {1, 0.5, 0.75, 2}, {4, 2, 0.75, 1}, {5, 1, 0.6, 1.5}, {9, 3, 1, 1}, {2, 1, -0.5, 2}};
 
 }  // namespace
 
@@ -82,7 +82,7 @@ TEST_CASE_TEMPLATE("local_response_norm: PyTorch's values for odd and even sizes
 }
 
 TEST_CASE("local_response_norm: derivatives for every window and exponent") {
-  for (const LocalResponseNormOptions& options : all_options) {
+  for (const LocalResponseNormOptions& options : norm_options) {
     CAPTURE(options.size);
     const auto f = [&](auto v) { return local_response_norm(v[0], options); };
     check_operation(f, {random_tensor<double>(Shape::batch(3, 6))});
@@ -92,7 +92,7 @@ TEST_CASE("local_response_norm: derivatives for every window and exponent") {
 }
 
 TEST_CASE("local_response_norm: values, gradient and third derivatives are those of the definition") {
-  for (const LocalResponseNormOptions& options : all_options) {
+  for (const LocalResponseNormOptions& options : norm_options) {
     CAPTURE(options.size);
     Tape<double> tape;
     const auto x = tape.leaf(random_tensor<double>(Shape::batch(3, 6))),

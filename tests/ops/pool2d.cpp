@@ -13,7 +13,7 @@ using namespace hypertape::testing;
 
 namespace {
 
-const std::vector<Pool2dOptions> all_options = {{2, 0, 0}, {3, 2, 0}, {2, 1, 1}, {3, 0, 1}, {1, 2, 0}, {2, 3, 0}};
+const std::vector<Pool2dOptions> pool_options = {{2, 0, 0}, {3, 2, 0}, {2, 1, 1}, {3, 0, 1}, {1, 2, 0}, {2, 3, 0}};
 
 }  // namespace
 
@@ -33,7 +33,7 @@ TEST_CASE_TEMPLATE("pool2d: windows that overlap and reach into the padding", T,
 
 TEST_CASE("pool2d: derivatives for every window, stride and padding") {
   const Tensor<double> x = random_tensor<double>(Shape::batch(2, 2, 5, 4));
-  for (const Pool2dOptions& options : all_options) {
+  for (const Pool2dOptions& options : pool_options) {
     CAPTURE(options.size);
     CAPTURE(options.stride);
     CAPTURE(options.padding);

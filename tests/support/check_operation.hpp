@@ -14,6 +14,8 @@
 /// The checks of every operation's derivatives.
 namespace hypertape::testing {
 
+inline constexpr Layout all_layouts[] = {Layout::row_major, Layout::samples_innermost, Layout::channels_innermost};
+
 /// The operation under test as a function of all its inputs.
 using Function = std::function<Var<double>(std::span<const Var<double>>)>;
 

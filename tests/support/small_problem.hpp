@@ -1,5 +1,6 @@
 #pragma once
 
+#include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/nn/mlp.hpp"
 #include "hypertape/ops/losses.hpp"
 #include "hypertape/unroll/inner_loop.hpp"
@@ -33,6 +34,15 @@ InnerLoop<T> small_loop(Index steps, Index epochs, Index samples = 6) {
   }
   loop.learning_rates = positive_tensor<T>(Shape{epochs, steps}, 40);
   return loop;
+}
+
+inline constexpr Index small_first_layer = 25;  ///< weights and biases of the small network's
+
+/// An outer loss: half the weighted square of theta, with weights 0, 1, 2, 0, ...
+inline double weighted_square(const Tensor<double>& theta, Tensor<double>& gradient_out) {
+  gradient_out = theta;
+  for (Index i = 0; i < theta.size(); ++i) gradient_out[i] *= static_cast<double>(i % 3);
+  return kernels::dot(theta.size(), theta.data(), gradient_out.data()) / 2;
 }
 
 }  // namespace hypertape::testing

@@ -11,7 +11,7 @@
 namespace hypertape::testing {
 namespace {
 
-Var<double> outer_loss(Var<double> theta) { return sum(square(theta)); }
+Var<double> square_sum(Var<double> theta) { return sum(square(theta)); }
 
 /// tanh(x), whose derivatives are `wrong` times what they should be.
 struct Misled final : Operation<double> {
@@ -74,7 +74,7 @@ TEST_CASE("check_hypergradient: right derivatives of every part are within diffe
   const auto inner = [](Var<double> theta, Var<double> x, Var<double> y, Var<double> phi) {
     return SmallLoss()(theta, x, y) + dot(phi.slice(0, {1}), phi.slice(1, {1})) * sum(square(theta));
   };
-  const HypergradientCheck check = check_hypergradient(loop, inner, outer_loss);
+  const HypergradientCheck check = check_hypergradient(loop, inner, square_sum);
   CHECK(check.within(1e-6));
   for (const char* part :
        {"initial weights", "x", "y", "learning rates", "coefficients of the rule", "hyperparameters", "initial slot"}) {
@@ -94,14 +94,14 @@ TEST_CASE("check_hypergradient: a momentum near the end of its range is not step
   InnerLoop<double> loop = small_loop<double>(2, 2);
   for (const double momentum : {1e-6, 1 - 1e-6}) {
     loop.rule = optim::HeavyBall{momentum};
-    CHECK(check_hypergradient(loop, SmallLoss(), outer_loss).within(1e-6));
+    CHECK(check_hypergradient(loop, SmallLoss(), square_sum).within(1e-6));
   }
 }
 
 TEST_CASE("check_hypergradient: the derivative with respect to a momentum of 0 is compared") {
   InnerLoop<double> loop = small_loop<double>(2, 2);
   loop.rule = optim::HeavyBall{.momentum = 0};
-  const HypergradientCheck check = check_hypergradient(loop, SmallLoss(), outer_loss);
+  const HypergradientCheck check = check_hypergradient(loop, SmallLoss(), square_sum);
   CHECK(check["coefficients of the rule"] > 0);
   CHECK(check.within(1e-6));
 }
@@ -114,14 +114,14 @@ TEST_CASE("check_hypergradient: the derivatives are taken as the options say, an
   const InnerLoop<double> loop = small_loop<double>(1, 2);
   for (const Schedule& schedule : {Schedule::store_all(), Schedule::recompute()}) {
     UnrollOptions options{.differentiate = {.x = false}, .schedule = schedule, .samples_per_block = 2};
-    CHECK(check_hypergradient(loop, inner, outer_loss, options).within(1e-6));
-    CHECK(check_hypergradient(loop, inner, outer_loss, options)["x"] > 0);
+    CHECK(check_hypergradient(loop, inner, square_sum, options).within(1e-6));
+    CHECK(check_hypergradient(loop, inner, square_sum, options)["x"] > 0);
     options.second_derivative = SecondDerivative::reverse_over_reverse;
-    CHECK(!check_hypergradient(loop, inner, outer_loss, options).within(1e-3));
-    CHECK(check_hypergradient(loop, SmallLoss(), outer_loss, options).within(1e-6));
+    CHECK(!check_hypergradient(loop, inner, square_sum, options).within(1e-3));
+    CHECK(check_hypergradient(loop, SmallLoss(), square_sum, options).within(1e-6));
   }
-  CHECK_THROWS_AS(check_hypergradient(loop, inner, outer_loss, {.window = 1}), ArgumentError);
-  CHECK_THROWS_AS(check_hypergradient(loop, inner, outer_loss, {.first_order = true}), ArgumentError);
+  CHECK_THROWS_AS(check_hypergradient(loop, inner, square_sum, {.window = 1}), ArgumentError);
+  CHECK_THROWS_AS(check_hypergradient(loop, inner, square_sum, {.first_order = true}), ArgumentError);
 }
 
 TEST_CASE("check_hypergradient: wrong derivatives are seen, in the inner loss and in the outer") {
@@ -132,7 +132,7 @@ TEST_CASE("check_hypergradient: wrong derivatives are seen, in the inner loss an
       return SmallLoss()(misled(theta, wrong), x, y);
     };
     const auto outer = [&](Var<double> theta) { return sum(square(misled(theta, wrong))); };
-    CHECK(check_hypergradient(loop, inner, outer_loss).within(1e-6) == (wrong == 1));
+    CHECK(check_hypergradient(loop, inner, square_sum).within(1e-6) == (wrong == 1));
     CHECK(check_hypergradient(loop, SmallLoss(), outer).within(1e-6) == (wrong == 1));
   }
 }

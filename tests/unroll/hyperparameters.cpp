@@ -14,14 +14,12 @@
 namespace hypertape::testing {
 namespace {
 
-constexpr Index first_layer = 25;  // weights and biases of the small network's
-
 /// The small loss, plus a penalty on the weights of each layer: exp(phi_0) and phi_1 times their squares.
 struct PenalizedLoss {
   template <class T>
   Var<T> operator()(Var<T> theta, Var<T> x, Var<T> y, Var<T> phi) const {
-    const Var<T> a = theta.slice(0, Shape{first_layer});
-    const Var<T> b = theta.slice(first_layer, Shape{theta.size() - first_layer});
+    const Var<T> a = theta.slice(0, Shape{small_first_layer});
+    const Var<T> b = theta.slice(small_first_layer, Shape{theta.size() - small_first_layer});
     return SmallLoss()(theta, x, y) + exp(phi.slice(0, Shape{})) * dot(a, a) + phi.slice(1, Shape{}) * dot(b, b);
   }
 };
@@ -33,12 +31,6 @@ InnerLoop<double> penalized_loop(double momentum) {
   return loop;
 }
 
-double outer(const Tensor<double>& theta, Tensor<double>& gradient_out) {
-  gradient_out = theta;
-  for (Index i = 0; i < theta.size(); ++i) gradient_out[i] *= static_cast<double>(i % 3);
-  return kernels::dot(theta.size(), theta.data(), gradient_out.data()) / 2;
-}
-
 using Hyper = Unroll<double>;
 
 TEST_CASE("hyperparameters: central differences through the whole unroll") {
@@ -48,16 +40,16 @@ TEST_CASE("hyperparameters: central differences through the whole unroll") {
       UnrollOptions options;
       options.second_derivative = second;
       Hyper unroll(PenalizedLoss(), options);
-      const Tensor<double> h = unroll(loop, outer).hyperparameters;
+      const Tensor<double> h = unroll(loop, weighted_square).hyperparameters;
       REQUIRE(h.shape() == Shape{2});
       const double step = std::cbrt(std::numeric_limits<double>::epsilon());
       for (Index i = 0; i < 2; ++i) {
         Tensor<double> unused;
         const double value = loop.hyperparameters[i];
         loop.hyperparameters[i] = value + step;
-        const double above = outer(unroll.train(loop), unused);
+        const double above = weighted_square(unroll.train(loop), unused);
         loop.hyperparameters[i] = value - step;
-        const double below = outer(unroll.train(loop), unused);
+        const double below = weighted_square(unroll.train(loop), unused);
         loop.hyperparameters[i] = value;
         CHECK(std::abs(h[i] - (above - below) / (2 * step)) <= 1e-6 * std::abs(h[i]));
       }
@@ -70,9 +62,9 @@ TEST_CASE("hyperparameters: one step by hand") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
   loop.hyperparameters = Tensor<double>(Shape{2}, 0.1);
   Hyper unroll{PenalizedLoss()};
-  const auto& h = unroll(loop, outer);
+  const auto& h = unroll(loop, weighted_square);
   double expected = 0;
-  for (Index i = first_layer; i < loop.theta0.size(); ++i) {
+  for (Index i = small_first_layer; i < loop.theta0.size(); ++i) {
     expected -= 2 * loop.learning_rates[0] * static_cast<double>(i % 3) * h.theta_T[i] * loop.theta0[i];
   }
   CHECK(std::abs(h.hyperparameters[1] - expected) <= 1e-13 * std::abs(expected));
@@ -82,16 +74,16 @@ TEST_CASE("hyperparameters: the same bits for every policy and number of threads
   const InnerLoop<double> loop = penalized_loop(0.5);
   UnrollOptions options;
   options.samples_per_block = 2;
-  const Hypergradient<double> expected = Hyper(PenalizedLoss(), options)(loop, outer);
+  const Hypergradient<double> expected = Hyper(PenalizedLoss(), options)(loop, weighted_square);
   for (const int threads : {1, 2, 3}) {
     for (const auto policy : {Schedule::store_all(), Schedule::recompute(), Schedule::every(), Schedule::binomial(2)}) {
       options.schedule = policy;
       Hyper unroll(PenalizedLoss(), options, WorkerTeam(threads));
-      CHECK(equal(unroll(loop, outer).hyperparameters, expected.hyperparameters));
+      CHECK(equal(unroll(loop, weighted_square).hyperparameters, expected.hyperparameters));
     }
   }
   // A block counts the penalty by its share of the samples.
-  const Hypergradient<double> at_once = Hyper(PenalizedLoss())(loop, outer);
+  const Hypergradient<double> at_once = Hyper(PenalizedLoss())(loop, weighted_square);
   CHECK(relative_error(expected.hyperparameters, at_once.hyperparameters) <= 1e-13);
 
   // The last two steps of a loop without momentum, by themselves.
@@ -102,8 +94,8 @@ TEST_CASE("hyperparameters: the same bits for every policy and number of threads
   last.learning_rates = Tensor<double>(Shape{1, 2}, whole.learning_rates.values().subspan(4));
   options = {};
   options.window = 2;
-  CHECK(equal(Hyper(PenalizedLoss(), options)(whole, outer).hyperparameters,
-              Hyper(PenalizedLoss())(last, outer).hyperparameters));
+  CHECK(equal(Hyper(PenalizedLoss(), options)(whole, weighted_square).hyperparameters,
+              Hyper(PenalizedLoss())(last, weighted_square).hyperparameters));
 }
 
 TEST_CASE("hyperparameters: an ensemble takes the mean") {
@@ -113,11 +105,11 @@ TEST_CASE("hyperparameters: an ensemble takes the mean") {
   for (const Tensor<double>& start : theta0) {
     InnerLoop<double> own = loop;
     own.theta0 = start;
-    const Tensor<double> h = Hyper(PenalizedLoss())(own, outer).hyperparameters;
+    const Tensor<double> h = Hyper(PenalizedLoss())(own, weighted_square).hyperparameters;
     for (Index i = 0; i < 2; ++i) mean[i] += h[i] / 2;
   }
   UnrollEnsemble<double> ensemble(PenalizedLoss(), {}, WorkerTeam(2));
-  const auto& h = ensemble(loop, theta0, [](Index, int) { return outer; });
+  const auto& h = ensemble(loop, theta0, [](Index, int) { return weighted_square; });
   CHECK(relative_error(h.hyperparameters, mean) <= 1e-15);
 }
 
@@ -131,16 +123,16 @@ TEST_CASE("hyperparameters: a loss that can do without them is given what the lo
   };
   InnerLoop<double> loop = small_loop<double>(2, 1);
   Unroll<double> unroll(either);
-  const Tensor<double> without = unroll(loop, outer).theta0;
-  CHECK(equal(without, Unroll<double>(SmallLoss())(loop, outer).theta0));
+  const Tensor<double> without = unroll(loop, weighted_square).theta0;
+  CHECK(equal(without, Unroll<double>(SmallLoss())(loop, weighted_square).theta0));
   loop.hyperparameters = Tensor<double>({2}, {0.1, 0.2});
-  const Tensor<double> with = unroll(loop, outer).hyperparameters;
-  CHECK(equal(with, Hyper(PenalizedLoss())(loop, outer).hyperparameters));
+  const Tensor<double> with = unroll(loop, weighted_square).hyperparameters;
+  CHECK(equal(with, Hyper(PenalizedLoss())(loop, weighted_square).hyperparameters));
 }
 
 TEST_CASE("hyperparameters: loss and loop must agree on whether there are some") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
-  CHECK(Unroll<double>(SmallLoss())(loop, outer).hyperparameters.shape() == Shape{});
+  CHECK(Unroll<double>(SmallLoss())(loop, weighted_square).hyperparameters.shape() == Shape{});
   CHECK_THROWS_WITH_AS(Hyper(PenalizedLoss()).train(loop),
                        "hypergradient: the inner loss takes hyperparameters, but the loop has none", ArgumentError);
   loop.hyperparameters = Tensor<double>(Shape{2});

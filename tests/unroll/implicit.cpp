@@ -21,23 +21,22 @@ using Data = std::span<const Var<double>>;
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
-constexpr Index first_layer = 25;  // weights and biases of the small network's
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// The small loss, its labels times the first extra tensor, plus a penalty on the distance of each layer's weights from
 /// the second: exp(phi_0) and phi_1 times its square. Steps differ by their number, too.
-struct PenalizedLoss {
+struct DistancePenaltyLoss {
   Var<double> operator()(Var<double> theta, Data data, Var<double> phi, Index step) const {
     const Var<double> distance = theta - data[3];
-    const Var<double> a = distance.slice(0, Shape{first_layer});
-    const Var<double> b = distance.slice(first_layer, Shape{theta.size() - first_layer});
+    const Var<double> a = distance.slice(0, Shape{small_first_layer});
+    const Var<double> b = distance.slice(small_first_layer, Shape{theta.size() - small_first_layer});
     return (1.0 + 0.1 * static_cast<double>(step)) * SmallLoss()(theta, data[0], data[1] * data[2]) +
            exp(phi.slice(0, Shape{})) * dot(a, a) + phi.slice(1, Shape{}) * dot(b, b);
   }
 };
 
 /// Two steps of 6 and 4 samples.
-InnerLoop<double> penalized_loop(Index epochs = 300) {
+InnerLoop<double> distance_loop(Index epochs = 300) {
   InnerLoop<double> loop = small_loop<double>(2, 1);
   loop.x[1] = random_tensor<double>(Shape::batch(4, 4), 50);
   loop.y[1] = positive_tensor<double>(Shape::batch(4, 3), 51);
@@ -49,12 +48,6 @@ InnerLoop<double> penalized_loop(Index epochs = 300) {
   loop.hyperparameters = Tensor<double>({2}, {-1.5, 0.3});
   loop.learning_rates = Tensor<double>(Shape{epochs, 2}, 0.02);
   return loop;
-}
-
-double outer(const Tensor<double>& theta, Tensor<double>& gradient_out) {
-  gradient_out = theta;
-  for (Index i = 0; i < theta.size(); ++i) gradient_out[i] *= static_cast<double>(i % 3);
-  return kernels::dot(theta.size(), theta.data(), gradient_out.data()) / 2;
 }
 
 constexpr WantedData everything{.x = true, .y = true, .extra = true};
@@ -76,7 +69,7 @@ struct Dense {
     Var<double> objective = tape.scalar(0);
     for (std::size_t s = 0; s < 2; ++s) {
       const std::array data{inputs[s], inputs[2 + s], inputs[4 + s], inputs[6 + s]};
-      objective = objective + PenalizedLoss()(theta, data, inputs.back(), static_cast<Index>(s)) / 2.0;
+      objective = objective + DistancePenaltyLoss()(theta, data, inputs.back(), static_cast<Index>(s)) / 2.0;
     }
     g = gradient(objective, theta);
     const Index size = at.size();
@@ -94,7 +87,7 @@ std::vector<Tensor<double>> dense(const InnerLoop<double>& loop, const Tensor<do
   Dense at(loop, theta);
   at.hessian.diagonal().array() += damping;
   Tensor<double> v;
-  outer(theta, v);
+  weighted_square(theta, v);
   const Vector q = at.hessian.partialPivLu().solve(Eigen::Map<const Vector>(v.data(), v.size()));
   std::vector<Var<double>> derivatives(at.inputs.size());
   gradient<double>(-dot(at.g, at.tape.leaf(Tensor<double>(q))), at.inputs, derivatives);
@@ -128,7 +121,7 @@ double error_of(const Hypergradient<double>& h, const std::vector<Tensor<double>
 }
 
 TEST_CASE("implicit: every solver against a dense solve") {
-  const InnerLoop<double> loop = penalized_loop();
+  const InnerLoop<double> loop = distance_loop();
   const Tensor<double> theta = minimum(loop);
   struct Case {
     LinearSolver solver;
@@ -146,8 +139,8 @@ TEST_CASE("implicit: every solver against a dense solve") {
     for (const auto second : {SecondDerivative::forward_over_reverse, SecondDerivative::reverse_over_reverse}) {
       ImplicitOptions options{.differentiate = everything, .solver = solver, .damping = damping};
       options.second_derivative = second;
-      Small implicit(PenalizedLoss(), options);
-      CHECK(error_of(implicit.at(loop, theta, outer), expected) <= 1e-10);
+      Small implicit(DistancePenaltyLoss(), options);
+      CHECK(error_of(implicit.at(loop, theta, weighted_square), expected) <= 1e-10);
       CHECK(implicit.residual() <= 1e-11);
       CHECK(implicit.iterations() > 0);
       CHECK(implicit.products() > implicit.iterations());
@@ -157,50 +150,51 @@ TEST_CASE("implicit: every solver against a dense solve") {
 }
 
 TEST_CASE("implicit: trains as the unroll does, and differentiates there") {
-  const InnerLoop<double> loop = penalized_loop();
-  Unroll<double> unroll{PenalizedLoss()};
+  const InnerLoop<double> loop = distance_loop();
+  Unroll<double> unroll{DistancePenaltyLoss()};
   const Tensor<double> theta = unroll.train(loop);
   // Steps on data of their own circle about a minimum of their mean.
   const ImplicitOptions options{
       .differentiate = everything, .solver = ConjugateGradient{.tolerance = 1e-13}, .stationarity = infinity};
-  Small implicit(PenalizedLoss(), options);
-  const Hypergradient<double> h = implicit(loop, outer);
+  Small implicit(DistancePenaltyLoss(), options);
+  const Hypergradient<double> h = implicit(loop, weighted_square);
   CHECK(equal(h.theta_T, theta));
   CHECK(equal(h.inner_losses, unroll.inner_losses()));
   CHECK(h.state_T.steps == loop.length());
   CHECK(error_of(h, dense(loop, theta, 0)) <= 1e-10);
   const auto same = [](const InputName&, const Tensor<double>& a, const Tensor<double>& b) { CHECK(equal(a, b)); };
-  for_each_input(same, h, implicit.at(loop, theta, outer));
-  CHECK(implicit.at(loop, theta, outer).state_T.steps == 0);
-  const Hypergradient<double> by_function = implicit_hypergradient(loop, PenalizedLoss(), outer, options);
+  for_each_input(same, h, implicit.at(loop, theta, weighted_square));
+  CHECK(implicit.at(loop, theta, weighted_square).state_T.steps == 0);
+  const Hypergradient<double> by_function =
+      implicit_hypergradient(loop, DistancePenaltyLoss(), weighted_square, options);
   for_each_input(same, h, by_function);
 }
 
 TEST_CASE("implicit: the fixed-point iteration is training's, with its momentum and its groups of weights") {
-  InnerLoop<double> loop = penalized_loop();
+  InnerLoop<double> loop = distance_loop();
   const Tensor<double> theta = minimum(loop);
   const auto expected = dense(loop, theta, 0);
-  Small implicit(PenalizedLoss(), {.differentiate = everything, .solver = FixedPoint{.tolerance = 1e-12}});
+  Small implicit(DistancePenaltyLoss(), {.differentiate = everything, .solver = FixedPoint{.tolerance = 1e-12}});
   loop.learning_rates.fill(0.05);
-  CHECK(error_of(implicit.at(loop, theta, outer), expected) <= 1e-10);
+  CHECK(error_of(implicit.at(loop, theta, weighted_square), expected) <= 1e-10);
   const Index plain = implicit.iterations();
 
   // The sums of the Neumann series with the learning rate as its step.
-  Small series(PenalizedLoss(),
+  Small series(DistancePenaltyLoss(),
                {.differentiate = everything, .solver = NeumannSeries{.step = 0.05, .tolerance = 1e-12}});
-  series.at(loop, theta, outer);
+  series.at(loop, theta, weighted_square);
   CHECK(series.iterations() == plain);
 
   loop.rule = optim::HeavyBall{.momentum = 0.5};
-  CHECK(error_of(implicit.at(loop, theta, outer), expected) <= 1e-10);
+  CHECK(error_of(implicit.at(loop, theta, weighted_square), expected) <= 1e-10);
   CHECK(implicit.iterations() < plain * 2 / 3);
 
   loop.rule = optim::GradientDescent{};
-  loop.groups = {first_layer, theta.size() - first_layer};
+  loop.groups = {small_first_layer, theta.size() - small_first_layer};
   loop.learning_rates = Tensor<double>(Shape{1, 2, 2}, 0.0);  // the last step's count
   loop.learning_rates[2] = 0.05;
   loop.learning_rates[3] = 0.02;
-  CHECK(error_of(implicit.at(loop, theta, outer), expected) <= 1e-10);
+  CHECK(error_of(implicit.at(loop, theta, weighted_square), expected) <= 1e-10);
 }
 
 /// Mean of (x theta - y)^2 / 2, plus phi / 2 |theta|^2.
@@ -351,11 +345,11 @@ TEST_CASE("implicit: hyperparameters of the rule alone are among these") {
 }
 
 TEST_CASE("implicit: refuses what did not converge") {
-  const InnerLoop<double> loop = penalized_loop();
+  const InnerLoop<double> loop = distance_loop();
   const Tensor<double> theta = minimum(loop);
   const auto refuses = [&](LinearSolver solver, double damping, std::initializer_list<std::string_view> words) {
-    Small implicit(PenalizedLoss(), {.solver = solver, .damping = damping});
-    check_error<DivergenceError>([&] { implicit.at(loop, theta, outer); }, words);
+    Small implicit(DistancePenaltyLoss(), {.solver = solver, .damping = damping});
+    check_error<DivergenceError>([&] { implicit.at(loop, theta, weighted_square); }, words);
     CHECK(implicit.residual() > 1e-6);
   };
   refuses(ConjugateGradient{.tolerance = 1e-10, .max_iterations = 3}, 0,
@@ -367,16 +361,17 @@ TEST_CASE("implicit: refuses what did not converge") {
 
   InnerLoop<double> wild = loop;
   wild.learning_rates.fill(30);
-  Small fixed_point(PenalizedLoss(), {.solver = FixedPoint{}});
-  check_error<DivergenceError>([&] { fixed_point.at(wild, theta, outer); },
+  Small fixed_point(DistancePenaltyLoss(), {.solver = FixedPoint{}});
+  check_error<DivergenceError>([&] { fixed_point.at(wild, theta, weighted_square); },
                                {"the fixed-point iteration diverges", "learning rates"});
   // Rounding ends what asks for too much.
-  Small exact(PenalizedLoss(), {.solver = ConjugateGradient{.tolerance = 1e-30}});
-  check_error<DivergenceError>([&] { exact.at(loop, theta, outer); }, {"relative residual", "above the tolerance"});
+  Small exact(DistancePenaltyLoss(), {.solver = ConjugateGradient{.tolerance = 1e-30}});
+  check_error<DivergenceError>([&] { exact.at(loop, theta, weighted_square); },
+                               {"relative residual", "above the tolerance"});
   CHECK(exact.residual() <= 1e-14);
   CHECK(exact.iterations() < 500);
   // The same object serves the next call.
-  CHECK(error_of(fixed_point.at(loop, theta, outer),
+  CHECK(error_of(fixed_point.at(loop, theta, weighted_square),
                  {dense(loop, theta, 0)[0], dense(loop, theta, 0)[1], dense(loop, theta, 0).back()}) <= 1e-4);
 }
 
@@ -466,13 +461,13 @@ TEST_CASE("implicit: refuses options, points and losses that do not fit") {
 }
 
 TEST_CASE("implicit: the same bits for every number of threads, and for blocks the same values") {
-  const InnerLoop<double> loop = penalized_loop();
+  const InnerLoop<double> loop = distance_loop();
   const Tensor<double> theta = minimum(loop);
   for (const LinearSolver solver : {LinearSolver(ConjugateGradient{}), LinearSolver(NeumannSeries{.step = 0.05}),
                                     LinearSolver(FixedPoint{}), LinearSolver(Nystrom{.rank = 43})}) {
     ImplicitOptions options{.differentiate = everything, .solver = solver, .damping = 0.1};
     const auto call = [&](int threads) -> Hypergradient<double> {
-      return Small(PenalizedLoss(), options, WorkerTeam(threads)).at(loop, theta, outer);
+      return Small(DistancePenaltyLoss(), options, WorkerTeam(threads)).at(loop, theta, weighted_square);
     };
     const Hypergradient<double> at_once = call(1);
     options.samples_per_block = 2;
@@ -489,18 +484,18 @@ TEST_CASE("implicit: the same bits for every number of threads, and for blocks t
 }
 
 TEST_CASE("implicit: a thousand calls take no more memory than a few; single precision") {
-  const InnerLoop<double> loop = penalized_loop(1);
-  const Tensor<double> theta = minimum(penalized_loop());
+  const InnerLoop<double> loop = distance_loop(1);
+  const Tensor<double> theta = minimum(distance_loop());
   for (const LinearSolver solver :
        {LinearSolver(ConjugateGradient{}), LinearSolver(Nystrom{.rank = 3, .tolerance = 10})}) {
-    Small implicit(PenalizedLoss(), {.solver = solver, .damping = 0.1});
-    const Tensor<double> first = implicit.at(loop, theta, outer).hyperparameters;
-    implicit.at(loop, theta, outer);
+    Small implicit(DistancePenaltyLoss(), {.solver = solver, .damping = 0.1});
+    const Tensor<double> first = implicit.at(loop, theta, weighted_square).hyperparameters;
+    implicit.at(loop, theta, weighted_square);
     const std::size_t bytes = implicit.reserved_bytes();
     CHECK(bytes > static_cast<std::size_t>(theta.size()) * 4 * sizeof(double));
-    for (int call = 0; call < 1000; ++call) implicit.at(loop, theta, outer);
+    for (int call = 0; call < 1000; ++call) implicit.at(loop, theta, weighted_square);
     CHECK(implicit.reserved_bytes() == bytes);
-    CHECK(equal(implicit.at(loop, theta, outer).hyperparameters, first));
+    CHECK(equal(implicit.at(loop, theta, weighted_square).hyperparameters, first));
   }
   InnerLoop<float> single = small_loop<float>(1, 1);
   single.learning_rates = Tensor<float>(Shape{1000, 1}, 0.1F);

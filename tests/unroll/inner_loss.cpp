@@ -15,7 +15,7 @@ namespace {
 
 using Data = std::span<const Var<double>>;
 
-Var<double> outer_loss(Var<double> theta) { return sum(square(theta)); }
+Var<double> sum_of_squares(Var<double> theta) { return sum(square(theta)); }
 
 /// A loop whose steps have 3, 6 and 1 samples, each with a weight, and a number for the step that all samples share.
 InnerLoop<double> uneven_loop() {
@@ -42,11 +42,11 @@ TEST_CASE("inner loss: any number of tensors of data, steps of different sizes, 
   const auto inner = [](Var<double> theta, Data data) { return weighted_loss(theta, data); };
   InnerLoop<double> loop = uneven_loop();
   loop.rule = optim::HeavyBall{0.5};
-  const HypergradientCheck check = check_hypergradient(loop, inner, outer_loss);
+  const HypergradientCheck check = check_hypergradient(loop, inner, sum_of_squares);
   CHECK(check.within(1e-6));
   CHECK(check["extra"] > 0);
   const UnrollOptions all{.differentiate = {true, true, true}};
-  const Hypergradient<double> expected = hypergradient(loop, inner, outer_loss, all);
+  const Hypergradient<double> expected = hypergradient(loop, inner, sum_of_squares, all);
   REQUIRE(expected.extra.size() == 2);
   CHECK(expected.extra[0][1].shape() == Shape::batch(6));
   CHECK(expected.extra[1][2].shape() == Shape{1});
@@ -54,7 +54,7 @@ TEST_CASE("inner loss: any number of tensors of data, steps of different sizes, 
     for (const int threads : {1, 3}) {
       UnrollOptions options = all;
       options.samples_per_block = samples_per_block;
-      const Hypergradient<double> h = hypergradient(loop, inner, outer_loss, options, WorkerTeam(threads));
+      const Hypergradient<double> h = hypergradient(loop, inner, sum_of_squares, options, WorkerTeam(threads));
       for_each_input(
           [&](const InputName& name, const Tensor<double>& a, const Tensor<double>& b) {
             CAPTURE(hypertape::detail::concat(name));
@@ -65,7 +65,7 @@ TEST_CASE("inner loss: any number of tensors of data, steps of different sizes, 
   }
   const Unroll<double> probe(inner, {.samples_per_block = 2});
   Unroll<double> unroll(inner, {.samples_per_block = 2});
-  unroll(loop, outer_loss);
+  unroll(loop, sum_of_squares);
   const auto reserved = static_cast<double>(unroll.reserved_bytes());
   CHECK(std::abs(static_cast<double>(probe.predicted_bytes(loop)) - reserved) <= 0.05 * reserved);
 }
@@ -79,9 +79,9 @@ TEST_CASE("inner loss: no data at all") {
     CHECK(data.empty());
     return sum(square(theta - phi)) / 2.;
   };
-  CHECK(check_hypergradient(loop, inner, outer_loss).within(1e-6));
+  CHECK(check_hypergradient(loop, inner, sum_of_squares).within(1e-6));
   // theta_T = 0.9^4 theta_0 + (1 - 0.9^4) phi.
-  const auto h = hypergradient(loop, inner, outer_loss);
+  const auto h = hypergradient(loop, inner, sum_of_squares);
   const double left = std::pow(0.9, 4);
   for (Index i = 0; i < 3; ++i) {
     CHECK(std::abs(h.theta_T[i] - left * loop.theta0[i] - (1 - left) * loop.hyperparameters[i]) <= 1e-15);
@@ -109,8 +109,8 @@ TEST_CASE("inner loss: the step's number comes in, also from the middle of a run
   for (const Index first : {0, 1, 4}) {
     loop.first_step = with_data.first_step = first;
     for (const Schedule& schedule : {Schedule::store_all(), Schedule::binomial(2)}) {
-      const auto h = hypergradient(loop, by_number, outer_loss, {.schedule = schedule});
-      const auto expected = hypergradient(with_data, by_data, outer_loss, {.schedule = schedule});
+      const auto h = hypergradient(loop, by_number, sum_of_squares, {.schedule = schedule});
+      const auto expected = hypergradient(with_data, by_data, sum_of_squares, {.schedule = schedule});
       CHECK(relative_error(h.theta0, expected.theta0) <= 1e-14);
       CHECK(relative_error(h.theta_T, expected.theta_T) <= 1e-14);
     }
@@ -120,7 +120,7 @@ TEST_CASE("inner loss: the step's number comes in, also from the middle of a run
   };
   loop.first_step = 0;
   loop.hyperparameters = random_tensor<double>(Shape{6}, 9);
-  CHECK(check_hypergradient(loop, with_phi, outer_loss).within(1e-6));
+  CHECK(check_hypergradient(loop, with_phi, sum_of_squares).within(1e-6));
 }
 
 TEST_CASE("inner loss: how often and in which order it is called, as the documentation has it") {
@@ -132,7 +132,7 @@ TEST_CASE("inner loss: how often and in which order it is called, as the documen
   const InnerLoop<double> loop = small_loop<double>(2, 3);
   const auto calls = [&](const Schedule& schedule) {
     steps.clear();
-    hypergradient(loop, inner, outer_loss, {.schedule = schedule});
+    hypergradient(loop, inner, sum_of_squares, {.schedule = schedule});
     return steps;
   };
   CHECK(calls(Schedule::store_all()) == std::vector<Index>{0, 1, 2, 3, 4, 5});
@@ -148,7 +148,7 @@ TEST_CASE("inner loss: how often and in which order it is called, as the documen
 TEST_CASE("inner loss: a loss of x and y refuses other data") {
   InnerLoop<double> loop = small_loop<double>(1, 1);
   loop.extra = {{Tensor<double>(Shape{1})}};
-  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), outer_loss),
+  CHECK_THROWS_WITH_AS(hypergradient(loop, SmallLoss(), sum_of_squares),
                        "hypergradient: the inner loss takes x and y, but a step has 3 tensors of data; a loss(theta, "
                        "std::span<const Var<T>>) takes any number",
                        ArgumentError);
