@@ -80,3 +80,10 @@ TEST_CASE_TEMPLATE("linear: few outputs of many samples, and many, on both sides
     for (const Index O : {1, 2, 3, 8, 9, 16, 17}) check_layer<T>(N, 21, O, 4);
   }
 }
+
+TEST_CASE_TEMPLATE("linear: products that copy strips, and inputs larger than a cache", T, float, double) {
+  for (const Index N : {63, 64, 130}) {
+    for (const Index O : {17, 130}) check_layer<T>(N, 150, O, 5);
+  }
+  check_layer<T>(64, 4200, 3, 6);
+}

@@ -84,6 +84,34 @@ TEST_CASE_TEMPLATE("Simd: transposition", T, float, double) {
   check_lanes.template operator()<native_lanes<T>>();
 }
 
+TEST_CASE_TEMPLATE("Simd: sums of several vectors have the bits of each one's sum", T, float, double) {
+  const auto check = []<int Lanes, int Count>() {
+    using V = Simd<T, Lanes>;
+    Random random(Lanes + 100 * Count);
+    typename V::Vector v[Count];
+    T expected[Count], got[Count];
+    for (int i = 0; i < Count; ++i) {
+      T lanes[Lanes];
+      for (T& lane : lanes) lane = static_cast<T>(random.normal());
+      v[i] = V::load(lanes);
+      expected[i] = V::sum(v[i]);
+    }
+    V::sums(v, got);
+    for (int i = 0; i < Count; ++i) CHECK(got[i] == expected[i]);
+  };
+  const auto check_counts = [&]<int Lanes>() {
+    check.template operator()<Lanes, 1>();
+    check.template operator()<Lanes, 2>();
+    check.template operator()<Lanes, 3>();
+    check.template operator()<Lanes, 4>();
+    check.template operator()<Lanes, 7>();  // more than some vectors have lanes
+  };
+  check_counts.template operator()<1>();
+  check_counts.template operator()<2>();
+  check_counts.template operator()<4>();
+  check_counts.template operator()<native_lanes<T>>();
+}
+
 TEST_CASE("Simd: the last lanes stay, those before are 0 whatever they held") {
   using S = kernels::Simd<float, 4>;
   const float values[4] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -3, 4};
