@@ -11,7 +11,7 @@
 namespace hypertape::testing {
 namespace {
 
-const auto outer = [](Var<double> theta) { return sum(square(theta)); };
+const auto final_loss = [](Var<double> theta) { return sum(square(theta)); };
 
 InnerLoop<double> adam_loop() {
   InnerLoop<double> loop = small_loop<double>(3, 4);
@@ -29,13 +29,13 @@ TEST_CASE("truncated unroll: each call is the window of a loop that stops there,
     TruncatedUnroll<double> truncated(SmallLoss(), on, back);
     Index end = 0;
     while (!truncated.finished(loop)) {
-      const Hypergradient<double>& h = truncated(loop, outer);
+      const Hypergradient<double>& h = truncated(loop, final_loss);
       const Index before = end;
       end = std::min<Index>(12, end + on);
       InnerLoop<double> shorter = loop;
       shorter.max_steps = end;
       const Index begin = on < back ? std::max<Index>(0, before + on - back) : std::max(before, end - back);
-      const auto expected = hypergradient(shorter, SmallLoss(), outer, {.window = end - begin});
+      const auto expected = hypergradient(shorter, SmallLoss(), final_loss, {.window = end - begin});
       CHECK(h.outer_loss == expected.outer_loss);
       CHECK(equal(h.theta0, expected.theta0));
       CHECK(equal(h.theta_T, expected.theta_T));
@@ -45,25 +45,25 @@ TEST_CASE("truncated unroll: each call is the window of a loop that stops there,
       for (std::size_t s = 0; s < 3; ++s) CHECK(equal(h.x[s], expected.x[s]));
     }
     CHECK(end == 12);
-    CHECK_THROWS_WITH_AS(truncated(loop, outer), "TruncatedUnroll: all 12 steps have been taken; restart()",
+    CHECK_THROWS_WITH_AS(truncated(loop, final_loss), "TruncatedUnroll: all 12 steps have been taken; restart()",
                          ArgumentError);
     truncated.restart();
     CHECK(!truncated.finished(loop));
-    truncated(loop, outer);
+    truncated(loop, final_loss);
   }
 }
 
 TEST_CASE("truncated unroll: its inputs may change between calls, and weights carry on") {
   InnerLoop<double> loop = adam_loop();
   TruncatedUnroll<double> truncated(SmallLoss(), 6, 6);
-  const Hypergradient<double> first = truncated(loop, outer);
+  const Hypergradient<double> first = truncated(loop, final_loss);
   for (Tensor<double>& x : loop.x) x[0] += 0.5;
-  const Hypergradient<double>& second = truncated(loop, outer);
+  const Hypergradient<double>& second = truncated(loop, final_loss);
   InnerLoop<double> rest = loop;
   rest.theta0 = first.theta_T;
   rest.state0 = first.state_T;
   rest.first_step = 6;
-  const auto expected = hypergradient(rest, SmallLoss(), outer);
+  const auto expected = hypergradient(rest, SmallLoss(), final_loss);
   CHECK(equal(second.theta_T, expected.theta_T));
   CHECK(equal(second.x[0], expected.x[0]));
 }
@@ -72,9 +72,9 @@ TEST_CASE("truncated unroll: memory does not grow, and impossible windows are re
   InnerLoop<double> loop = adam_loop();
   loop.learning_rates = Tensor<double>(Shape{400, 3}, 0.001);
   TruncatedUnroll<double> truncated(SmallLoss(), 10, 30);
-  for (int call = 0; call < 6; ++call) truncated(loop, outer);
+  for (int call = 0; call < 6; ++call) truncated(loop, final_loss);
   const std::size_t before = truncated.reserved_bytes();
-  while (!truncated.finished(loop)) truncated(loop, outer);
+  while (!truncated.finished(loop)) truncated(loop, final_loss);
   CHECK(truncated.reserved_bytes() == before);
   using Truncated = TruncatedUnroll<double>;
   CHECK_THROWS_WITH_AS(Truncated(SmallLoss(), 4, 6),
@@ -92,10 +92,10 @@ TEST_CASE("truncated unroll: a first call that failed leaves nothing behind") {
   InnerLoop<double> bad = loop;
   bad.theta0[0] = std::numeric_limits<double>::quiet_NaN();
   TruncatedUnroll<double> truncated(SmallLoss(), 4, 4);
-  CHECK_THROWS_AS(truncated(bad, outer), DivergenceError);
+  CHECK_THROWS_AS(truncated(bad, final_loss), DivergenceError);
   InnerLoop<double> shorter = loop;
   shorter.max_steps = 4;
-  CHECK(equal(truncated(loop, outer).theta_T, hypergradient(shorter, SmallLoss(), outer).theta_T));
+  CHECK(equal(truncated(loop, final_loss).theta_T, hypergradient(shorter, SmallLoss(), final_loss).theta_T));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace hypertape::testing {
 namespace {
 
 /// |theta|^2 / 2 times i + 1, so that each initialization has an outer loss of its own.
-constexpr auto outer = [](Index i, int) {
+constexpr auto task_loss = [](Index i, int) {
   return [i](const Tensor<double>& theta, Tensor<double>& gradient_out) {
     gradient_out = theta;
     double loss = 0;
@@ -45,7 +45,7 @@ TEST_CASE("unroll_ensemble: the mean over initializations") {
   loop.rule = optim::HeavyBall{};
   const std::vector<Tensor<double>> theta0 = initializations(3);
   UnrollEnsemble<double> ensemble(SmallLoss(), options());
-  const Hypergradient<double>& mean = ensemble(loop, theta0, outer);
+  const Hypergradient<double>& mean = ensemble(loop, theta0, task_loss);
 
   double loss = 0, momentum = 0;
   Tensor<double> x(loop.x[1].shape()), y(loop.y[0].shape()), rates(loop.learning_rates.shape()),
@@ -53,7 +53,7 @@ TEST_CASE("unroll_ensemble: the mean over initializations") {
   for (Index i = 0; i < 3; ++i) {
     loop.theta0 = theta0[static_cast<std::size_t>(i)];
     Unroll<double> unroll(SmallLoss(), options());
-    const auto& h = unroll(loop, outer(i, 0));
+    const auto& h = unroll(loop, task_loss(i, 0));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].x[1], h.x[1]));
     CHECK(equal(ensemble.results()[static_cast<std::size_t>(i)].theta_T, h.theta_T));
     loss += h.outer_loss / 3;
@@ -81,11 +81,11 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
   for (const std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{5}}) {
     const std::vector<Tensor<double>> theta0 = initializations(count);
     UnrollEnsemble<double> one(SmallLoss(), options());
-    const Hypergradient<double> expected = one(loop, theta0, outer);
+    const Hypergradient<double> expected = one(loop, theta0, task_loss);
     for (const int threads : {2, 3}) {
       UnrollEnsemble<double> many(SmallLoss(), options(), WorkerTeam(threads));
       for (int call = 0; call < 2; ++call) {
-        const Hypergradient<double>& h = many(loop, theta0, outer);
+        const Hypergradient<double>& h = many(loop, theta0, task_loss);
         CHECK(h.outer_loss == expected.outer_loss);
         CHECK(equal(h.learning_rates, expected.learning_rates));
         for (std::size_t s = 0; s < 2; ++s) CHECK(equal(h.x[s], expected.x[s]));
@@ -97,15 +97,15 @@ TEST_CASE("unroll_ensemble: the same bits for any number of threads and any way 
 TEST_CASE("unroll_ensemble: none is refused, and one that diverges is named") {
   const InnerLoop<double> loop = small_loop<double>(2, 1);
   UnrollEnsemble<double> ensemble(SmallLoss(), options(), WorkerTeam(2));
-  CHECK_THROWS_WITH_AS(ensemble(loop, std::span<const Tensor<double>>(), outer),
+  CHECK_THROWS_WITH_AS(ensemble(loop, std::span<const Tensor<double>>(), task_loss),
                        "UnrollEnsemble: needs at least one initialization", ArgumentError);
   std::vector<Tensor<double>> theta0 = initializations(3);
   theta0[2] = Tensor<double>(Shape{3});
-  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer), "UnrollEnsemble: initialization 2 is (3), the first is (43)",
+  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, task_loss), "UnrollEnsemble: initialization 2 is (3), the first is (43)",
                        ShapeError);
   theta0 = initializations(3);
   theta0[1][0] = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, outer),
+  CHECK_THROWS_WITH_AS(ensemble(loop, theta0, task_loss),
                        "initialization 1: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
 }
 
@@ -117,11 +117,11 @@ TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in
     tasks.back().rule = optim::HeavyBall{};
   }
   UnrollEnsemble<double> one(SmallLoss(), options());
-  const Hypergradient<double> mean = one(tasks, outer);
+  const Hypergradient<double> mean = one(tasks, task_loss);
   Tensor<double> theta0(tasks[0].theta0.shape());
   double momentum = 0;
   for (std::size_t i = 0; i < 5; ++i) {
-    const auto h = Unroll<double>(SmallLoss(), options())(tasks[i], outer(static_cast<Index>(i), 0));
+    const auto h = Unroll<double>(SmallLoss(), options())(tasks[i], task_loss(static_cast<Index>(i), 0));
     CHECK(equal(one.results()[i].theta0, h.theta0));
     CHECK(equal(one.results()[i].x[0], h.x[0]));
     for (Index j = 0; j < theta0.size(); ++j) theta0[j] += h.theta0[j] / 5;
@@ -132,19 +132,19 @@ TEST_CASE("unroll_ensemble: tasks with data of their own, of different sizes, in
   CHECK(mean.x[0].shape() == Shape{});  // of 3 samples and of 4
   for (const int threads : {2, 3}) {
     UnrollEnsemble<double> many(SmallLoss(), options(), WorkerTeam(threads));
-    CHECK(equal(many(tasks, outer).theta0, mean.theta0));
+    CHECK(equal(many(tasks, task_loss).theta0, mean.theta0));
   }
   tasks[3].x[0][0] = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH_AS(one(tasks, outer), "task 3: hypergradient: the inner loss is NaN at inner step 0",
+  CHECK_THROWS_WITH_AS(one(tasks, task_loss), "task 3: hypergradient: the inner loss is NaN at inner step 0",
                        DivergenceError);
-  CHECK_THROWS_WITH_AS(one(std::span<const InnerLoop<double>>(), outer), "UnrollEnsemble: needs at least one task",
+  CHECK_THROWS_WITH_AS(one(std::span<const InnerLoop<double>>(), task_loss), "UnrollEnsemble: needs at least one task",
                        ArgumentError);
 }
 
 TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
   std::vector<InnerLoop<double>> tasks{small_loop<double>(3, 2), small_loop<double>(2, 2)};
   UnrollEnsemble<double> ensemble(SmallLoss(), options());
-  const Hypergradient<double>& mean = ensemble(tasks, outer);
+  const Hypergradient<double>& mean = ensemble(tasks, task_loss);
   CHECK(relative_error(mean.theta0, mean.theta0) == 0);
   CHECK(mean.learning_rates.shape() == Shape{});
   CHECK(mean.inner_losses.shape() == Shape{});
@@ -152,11 +152,11 @@ TEST_CASE("unroll_ensemble: what tasks do not share has no mean") {
   CHECK(mean.x.at(2).shape() == Shape{});  // of the first task alone
   tasks[1] = tasks[0];
   tasks[1].rule = optim::HeavyBall{};
-  CHECK_THROWS_WITH_AS(ensemble(tasks, outer),
+  CHECK_THROWS_WITH_AS(ensemble(tasks, task_loss),
                        "UnrollEnsemble: task 1 has the rule heavy ball, the first gradient descent", ArgumentError);
   tasks[1] = tasks[0];
   tasks[1].y.pop_back();
-  CHECK_THROWS_WITH_AS(ensemble(tasks, outer), doctest::Contains("task 1: InnerLoop: learning rates"), ShapeError);
+  CHECK_THROWS_WITH_AS(ensemble(tasks, task_loss), doctest::Contains("task 1: InnerLoop: learning rates"), ShapeError);
 }
 
 TEST_CASE(
@@ -171,12 +171,12 @@ TEST_CASE(
       tasks.back().theta0 = theta0[i];
     }
     UnrollEnsemble<double> one(SmallLoss(), options()), one_of_tasks(SmallLoss(), options());
-    const Hypergradient<double>&expected = one(loop, theta0, outer), &of_tasks = one_of_tasks(tasks, outer);
+    const Hypergradient<double>&expected = one(loop, theta0, task_loss), &of_tasks = one_of_tasks(tasks, task_loss);
     for (const int size : {2, 3, 4, 7}) {
       RankThreads::run(size, [&](const Communicator& ranks) {
         UnrollEnsemble<double> many(SmallLoss(), options(), WorkerTeam(1), ranks);
         for (int call = 0; call < 2; ++call) {
-          const Hypergradient<double>& h = many(loop, theta0, outer);
+          const Hypergradient<double>& h = many(loop, theta0, task_loss);
           bool same = h.outer_loss == expected.outer_loss && equal(h.inner_losses, expected.inner_losses);
           for_each_input([&](const InputName&, const auto& a, const auto& b) { same = same && equal(a, b); }, h,
                          expected);
@@ -187,7 +187,7 @@ TEST_CASE(
             static_cast<std::size_t>(TaskShare(ranks, static_cast<Index>(count)).tasks.size())) {
           throw ArgumentError("results of other ranks");
         }
-        const Hypergradient<double>& h = many(tasks, outer);
+        const Hypergradient<double>& h = many(tasks, task_loss);
         if (!equal(h.theta0, of_tasks.theta0) || h.x.at(1).shape() != of_tasks.x.at(1).shape() ||
             h.inner_losses.shape() != of_tasks.inner_losses.shape() || h.outer_loss != of_tasks.outer_loss) {
           throw ArgumentError("other means of tasks on rank ", ranks.rank(), " of ", size);
@@ -200,7 +200,7 @@ TEST_CASE(
   CHECK_THROWS_WITH_AS(RankThreads::run(2,
                                         [&](const Communicator& ranks) {
                                           UnrollEnsemble<double>(SmallLoss(), {}, WorkerTeam(1), ranks)(loop, theta0,
-                                                                                                        outer);
+                                                                                                        task_loss);
                                         }),
                        "initialization 3: hypergradient: the inner loss is NaN at inner step 0", DivergenceError);
 }
@@ -220,7 +220,7 @@ TEST_CASE("unroll_ensemble: a budget of memory holds for few tasks and for many"
   UnrollEnsemble<double> ensemble(SmallLoss(), {.schedule = Schedule::memory_budget(budget)}, WorkerTeam(2));
   for (const std::size_t count : {1U, 4U, 1U}) {
     const std::vector<InnerLoop<double>> tasks(count, loop);
-    ensemble(tasks, outer);
+    ensemble(tasks, task_loss);
     CHECK(ensemble.predicted_bytes(loop, count) <= budget);
     CHECK(static_cast<double>(ensemble.reserved_bytes()) <= 1.1 * static_cast<double>(budget) + 5e5);  // and results
   }
