@@ -3,10 +3,8 @@
 #include "hypertape/kernels/conv2d_kernels.hpp"
 #include "hypertape/kernels/linear_kernels.hpp"
 #include "hypertape/kernels/matmul_kernels.hpp"
-#include "hypertape/kernels/orthogonal_decompositions.hpp"
 #include "hypertape/kernels/routed_conv2d.hpp"
 #include "hypertape/kernels/routed_conv2d_derivatives.hpp"
-#include "hypertape/kernels/triangular_decompositions.hpp"
 
 namespace hypertape::kernels {
 
@@ -17,13 +15,6 @@ namespace hypertape::kernels {
                                                               const RoutedPair<T>(&)[pairs], OutputMode, T*, T*);    \
   prefix template void routed_conv2d_weight_gradient<T, pairs>(const RoutedConv2dGeometry&, Range, const Routes&,    \
                                                                const RoutedPair<T>(&)[pairs], OutputMode, T*, T*);
-
-// Only these are used.
-#define HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS(prefix, T) HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS_##T(prefix)
-#define HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS_float(prefix) \
-  prefix template void decompose_symmetric<float>(Index, const float*, float*, float*);
-#define HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS_double(prefix) \
-  prefix template Index least_squares<double>(Index, Index, const double*, const double*, double*);
 
 #define HYPERTAPE_KERNELS(prefix, T)                                                                                   \
   prefix template void conv2d<T>(const Conv2dGeometry&, Range, const T*, const T*, const T*, OutputMode, T*, T*);      \
@@ -39,12 +30,6 @@ namespace hypertape::kernels {
                                  const MatmulParts&);                                                                  \
   prefix template void matrix::multiply_transposed<T, 1>(Index, Index, Index, const matrix::RowPair<T>(&)[1],          \
                                                          OutputMode, T*, Index, Index);                                \
-  prefix template bool factorize_cholesky<T>(Index, T*);                                                               \
-  prefix template void solve_triangular<T>(Index, Index, const T*, bool, bool, T*);                                    \
-  prefix template bool solve<T>(Index, Index, const T*, bool, const T*, T*);                                           \
-  prefix template bool invert<T>(Index, const T*, T*);                                                                 \
-  prefix template bool log_determinant<T>(Index, const T*, T*);                                                        \
-  HYPERTAPE_ORTHOGONAL_DECOMPOSITIONS(prefix, T)                                                                       \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 1)                                                                               \
   HYPERTAPE_ROUTED_KERNELS(prefix, T, 2)
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "decompositions.hpp"
 #include "kernels.hpp"
 #include "operations.hpp"
 #include "unroll.hpp"
@@ -7,11 +8,12 @@
 /// Declares the templates that are slow to compile, so that this project's own programs need not each compile them: the
 /// sources beside this header compile them once per scalar type, and the programs share them (own_program.cmake). Users
 /// of the headers need none of this. Templates not named here are compiled where they are used, as usual.
-#define HYPERTAPE_SHARED(T)       \
-  namespace kernels {             \
-  HYPERTAPE_KERNELS(extern, T)    \
-  }                               \
-  HYPERTAPE_OPERATIONS(extern, T) \
+#define HYPERTAPE_SHARED(T)           \
+  namespace kernels {                 \
+  HYPERTAPE_DECOMPOSITIONS(extern, T) \
+  HYPERTAPE_KERNELS(extern, T)        \
+  }                                   \
+  HYPERTAPE_OPERATIONS(extern, T)     \
   HYPERTAPE_UNROLL(extern, T)
 
 namespace hypertape {
