@@ -1,7 +1,7 @@
 #include "shared.hpp"
 
-namespace hypertape::kernels {
+namespace hypertape {
 
 HYPERTAPE_DECOMPOSITIONS(, HYPERTAPE_SCALAR)
 
-}  // namespace hypertape::kernels
+}  // namespace hypertape

@@ -10,9 +10,9 @@
 /// of the headers need none of this. Templates not named here are compiled where they are used, as usual.
 #define HYPERTAPE_SHARED(T)           \
   namespace kernels {                 \
-  HYPERTAPE_DECOMPOSITIONS(extern, T) \
   HYPERTAPE_KERNELS(extern, T)        \
   }                                   \
+  HYPERTAPE_DECOMPOSITIONS(extern, T) \
   HYPERTAPE_OPERATIONS(extern, T)     \
   HYPERTAPE_UNROLL(extern, T)
 

@@ -43,6 +43,7 @@ TEST_CASE_TEMPLATE("factorize_cholesky: L L^T is the matrix, of which the upper 
     const Tensor<T> root = regular_matrix<T>(N, 1);
     for (Index r = 0; r < N; ++r) {
       for (Index c = 0; c <= r; ++c) factor[r * N + c] = root[r * N + c];
+      factor[r * N + r] = std::abs(factor[r * N + r]);
     }
     Tensor<T> matrix(Shape{N, N});
     for (Index r = 0; r < N; ++r) {

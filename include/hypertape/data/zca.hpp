@@ -8,9 +8,9 @@
 #include "hypertape/core/error.hpp"
 #include "hypertape/core/tensor.hpp"
 #include "hypertape/data/dataset.hpp"
+#include "hypertape/data/orthogonal_decompositions.hpp"
 #include "hypertape/data/whitening.hpp"
 #include "hypertape/kernels/matmul_kernels.hpp"
-#include "hypertape/kernels/orthogonal_decompositions.hpp"
 
 namespace hypertape::inline HYPERTAPE_ABI::data {
 
@@ -66,7 +66,7 @@ inline std::shared_ptr<const Whitening> zca_whitening(const LabeledImages& image
   // W = R R^T for the eigenvectors V with R = V (eigenvalues + added)^(-1/4): symmetric to the last bit.
   Tensor<float> matrix(Shape{D, D}), roots(Shape{D, D}), eigenvalues(Shape{D}), center(Shape{D});
   std::copy(covariance.values().begin(), covariance.values().end(), matrix.values().begin());
-  kernels::decompose_symmetric(D, matrix.data(), eigenvalues.data(), roots.data());
+  data::decompose_symmetric(D, matrix.data(), eigenvalues.data(), roots.data());
   const auto added = static_cast<float>(regularizer * variance);
   for (float& value : eigenvalues.values()) value = 1 / std::sqrt(std::sqrt((std::max)(value, 0.f) + added));
   for (Index i = 0; i < D * D; ++i) roots[i] *= eigenvalues[i % D];

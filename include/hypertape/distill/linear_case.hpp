@@ -9,8 +9,8 @@
 #include "hypertape/core/parallel.hpp"
 #include "hypertape/core/random.hpp"
 #include "hypertape/core/row_major.hpp"
+#include "hypertape/data/orthogonal_decompositions.hpp"
 #include "hypertape/distill/random_purpose.hpp"
-#include "hypertape/kernels/orthogonal_decompositions.hpp"
 #include "hypertape/kernels/reduce_kernels.hpp"
 #include "hypertape/ops/linear.hpp"
 #include "hypertape/ops/losses.hpp"
@@ -68,7 +68,7 @@ inline Tensor<double> least_squares(const LinearProblem& problem) {
   const Index N = shape[0], D = shape[1];
   const std::vector<double> rows = to_row_major(problem.data);
   Tensor<double> solution(Shape{D});
-  const Index rank = kernels::least_squares(N, D, rows.data(), problem.targets.data(), solution.data());
+  const Index rank = data::least_squares(N, D, rows.data(), problem.targets.data(), solution.data());
   if (rank < D) {
     throw ArgumentError("least_squares: the data ", shape, " have rank ", rank, "; a single minimizer needs rank ", D);
   }

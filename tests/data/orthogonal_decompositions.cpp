@@ -1,4 +1,4 @@
-#include "hypertape/kernels/orthogonal_decompositions.hpp"
+#include "hypertape/data/orthogonal_decompositions.hpp"
 
 #include <doctest/doctest.h>
 
@@ -23,7 +23,7 @@ TEST_CASE("decompose_symmetric: orthonormal columns and ascending values that gi
     for (Index r = 0; r < N; ++r) {
       for (Index c = r + 1; c < N; ++c) given[r * N + c] = std::numeric_limits<float>::quiet_NaN();  // is not read
     }
-    kernels::decompose_symmetric(N, given.data(), values.data(), vectors.data());
+    data::decompose_symmetric(N, given.data(), values.data(), vectors.data());
     Tensor<float> product(a.shape()), gram(a.shape()), one(a.shape());
     for (Index r = 0; r < N; ++r) {
       one[r * N + r] = 1;
@@ -45,7 +45,7 @@ TEST_CASE("least_squares: the residual is orthogonal to the columns, and the ran
   Tensor<double> a = random_tensor<double>(Shape{N, D}, 2);
   const Tensor<double> b = random_tensor<double>(Shape{N}, 3);
   Tensor<double> x(Shape{D});
-  CHECK(kernels::least_squares(N, D, a.data(), b.data(), x.data()) == D);
+  CHECK(data::least_squares(N, D, a.data(), b.data(), x.data()) == D);
   for (Index d = 0; d < D; ++d) {
     double slope = 0;
     for (Index n = 0; n < N; ++n) {
@@ -56,7 +56,7 @@ TEST_CASE("least_squares: the residual is orthogonal to the columns, and the ran
     CHECK(std::abs(slope) <= 1e-12);
   }
   for (Index n = 0; n < N; ++n) a[n * D + 5] = a[n * D] - 2 * a[n * D + 3];
-  CHECK(kernels::least_squares(N, D, a.data(), b.data(), x.data()) == D - 1);
+  CHECK(data::least_squares(N, D, a.data(), b.data(), x.data()) == D - 1);
 }
 
 }  // namespace
