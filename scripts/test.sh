@@ -7,10 +7,11 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<END
 usage: scripts/test.sh [--all]
-  Without options: format and docs, then every test with g++, optimized; warnings are errors.
-  --all  what CI runs: also the steps tidy and tsan (clang-tidy and the thread sanitizer), every test with clang++ under
-         the address and undefined-behavior sanitizers, with the fuzzers' seeds; core and unroll without OpenMP; the
-         headers with the newest clang++ that there is a package of
+  Without options: format and docs, then the tests with g++, optimized; warnings are errors.
+  --all  what CI runs: also the programs of outside projects and the packages, each compiled from nothing; the steps
+         tidy and tsan (clang-tidy and the thread sanitizer); every test with clang++ under the address and undefined-behavior
+         sanitizers, with the fuzzers' seeds; core and unroll without OpenMP; the headers with the newest clang++ that
+         there is a package of
 END
 }
 all=
@@ -82,22 +83,22 @@ check() {  # check NAME COMMAND ...: one test more
   if "${@:2}"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "$1 failed"; fi
 }
 
-# -O1 for all but the kernels, which are what optimization is for: -O3 takes a compiler half as long again. The examples
-# as an outside project's, which compiles all that they use, take as long as all other tests.
+# -O1 for all but the kernels, which are what optimization is for: -O3 takes a compiler half as long again.
 configure gcc release -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG"
-outside_examples='consumer/examples'
+# These compile all that they use, which takes as long as half of the other tests.
+left_out='consumer/.*|linking|packaging/(deb|vcpkg|conan)|headers/hostile_macros'
 # What needs no program of ours comes first; nothing is built for what fails here.
 docs='docs/(snippets|api|references|reference)'
 run_tests format gcc --tests-regex '^style/format$'
 run_tests docs gcc --tests-regex "^$docs\$"
 if [ -n "$all" ]; then
-  outside_examples='none'
+  left_out='none'
   configure clang-sanitizers asan -DCMAKE_CXX_COMPILER=clang++
   run_tests tidy clang-sanitizers --tests-regex '^headers/tidy$'
   run_tests tsan clang-sanitizers --tests-regex '^core/tsan$'
 fi
 [ "$failed" -eq 0 ] || finish
-run gcc '' "^(style/format|$docs|$outside_examples)\$"
+run gcc '' "^(style/format|$docs|$left_out)\$"
 if [ -n "$all" ]; then
   # What no compiler has a say in has run by now.
   run clang-sanitizers '' '^(docs|style|scripts|packaging)/|^(headers/tidy|core/tsan|tool/report_page)$|^consumer/(fetch_content|pkg_config|eigen|refusals)$'

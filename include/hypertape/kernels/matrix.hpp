@@ -141,8 +141,9 @@ void combine_rows(Index count, Index length, Index terms, const RowCombination<T
       for (Index first = 0; first < terms; first += at_once) {
         const Range range{first, (std::min)(terms, first + at_once)};
         for_each_vector_group<most_vectors, Lanes>(length, [&]<int Vectors>(const Index(&at)[Vectors]) {
-          for_each_group<most_rows>(count,
-                                    [&]<int R>(Index r0) { tile.template operator()<R, Vectors>(r0, at, range); });
+          // One vector needs more rows: two multiply-adds begin in each cycle and take four.
+          constexpr int rows = Vectors == 1 && Lanes == native_lanes<T> && detail::many_registers ? 8 : most_rows;
+          for_each_group<rows>(count, [&]<int R>(Index r0) { tile.template operator()<R, Vectors>(r0, at, range); });
         });
       }
     }
