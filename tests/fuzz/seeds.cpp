@@ -118,7 +118,7 @@ TEST_CASE("seeds: distilled_set, checkpoint") {
 }
 
 TEST_CASE("seeds: config") {
-  put_file(seeds_of("config") / "run", R"({"command": "distill", "version": "0.9.0", "net": "mlp", "steps": 2,
+  put_file(seeds_of("config") / "run", R"({"command": "distill", "version": "0.10.0", "net": "mlp", "steps": 2,
   "learning_rate": 0.5, "soft_labels": true, "seed": 7, "hidden": [64, 32], "window": null, "pool": "/pool"})");
 }
 

@@ -4,7 +4,7 @@
 
 /// The library's version. It is stated only here: CMake reads these three lines.
 #define HYPERTAPE_VERSION_MAJOR 0
-#define HYPERTAPE_VERSION_MINOR 9
+#define HYPERTAPE_VERSION_MINOR 10
 #define HYPERTAPE_VERSION_PATCH 0
 /// The same as text, "major.minor.patch".
 #define HYPERTAPE_VERSION HYPERTAPE_TEXT_OF(HYPERTAPE_VERSION_MAJOR.HYPERTAPE_VERSION_MINOR.HYPERTAPE_VERSION_PATCH)
