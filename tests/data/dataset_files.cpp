@@ -15,8 +15,8 @@ using namespace hypertape::testing;
 
 namespace {
 
-constexpr std::array<const char*, 3> files = {"a", "b", "c"};
-constexpr DatasetFiles plain{files}, gzipped{files, true}, nested{files, false, "sub"};
+constexpr std::array<const char*, 3> three_files = {"a", "b", "c"};
+constexpr DatasetFiles plain{three_files}, gzipped{three_files, true}, nested{three_files, false, "sub"};
 
 }  // namespace
 
