@@ -13,9 +13,9 @@ using namespace hypertape::testing;
 
 namespace {
 
-/// The worst value of f, from where all underflows to where all saturates, and to 0.
+/// The worst_error value of f, from where all underflows to where all saturates, and to 0.
 template <class T, class F, class Exact>
-double worst(const F& f, const Exact& exact) {
+double worst_error(const F& f, const Exact& exact) {
   const T infinity = std::numeric_limits<T>::infinity();
   std::vector<T> x = {0, infinity, -infinity, std::numeric_limits<T>::quiet_NaN()};
   for (int i = -40000; i <= 40000; ++i) x.push_back(static_cast<T>(i) * T(0.019));
@@ -40,14 +40,14 @@ long double exact_softplus(long double x) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("sigmoid, tanh and their slopes to their last places", T, float, double) {
-  CHECK(worst<T>([](Index n, const T* x, T* y) { kernels::sigmoid(n, x, y); },
-                 [](long double x) { return 1 / (1 + std::exp(-x)); }) <= 4);
-  CHECK(worst<T>([](Index n, const T* x, T* y) { kernels::tanh(n, x, y); },
-                 [](long double x) { return std::tanh(x); }) <= 5);
-  CHECK(worst<T>([](Index n, const T* x, T* y) { kernels::softplus(n, x, y); }, exact_softplus) <= 4);
-  CHECK(worst<T>([](Index n, const T* x, T* y) { kernels::sigmoid_slope(n, x, y); }, logistic_density) <= 5);
-  CHECK(worst<T>([](Index n, const T* x, T* y) { kernels::tanh_slope(n, x, y); },
-                 [](long double x) { return 4 * logistic_density(2 * x); }) <= 5);
+  CHECK(worst_error<T>([](Index n, const T* x, T* y) { kernels::sigmoid(n, x, y); },
+                       [](long double x) { return 1 / (1 + std::exp(-x)); }) <= 4);
+  CHECK(worst_error<T>([](Index n, const T* x, T* y) { kernels::tanh(n, x, y); },
+                       [](long double x) { return std::tanh(x); }) <= 5);
+  CHECK(worst_error<T>([](Index n, const T* x, T* y) { kernels::softplus(n, x, y); }, exact_softplus) <= 4);
+  CHECK(worst_error<T>([](Index n, const T* x, T* y) { kernels::sigmoid_slope(n, x, y); }, logistic_density) <= 5);
+  CHECK(worst_error<T>([](Index n, const T* x, T* y) { kernels::tanh_slope(n, x, y); },
+                       [](long double x) { return 4 * logistic_density(2 * x); }) <= 5);
 }
 
 TEST_CASE_TEMPLATE("tanh: a zero keeps its sign", T, float, double) {
