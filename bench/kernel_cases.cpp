@@ -134,7 +134,7 @@ PreparedKernel linear_forward(Index N, Index I, Index O) {
 }
 
 PreparedKernel linear_input_gradient(Index N, Index I, Index O) {
-  const auto scratch = scratch_of(kernels::linear_input_gradient_scratch(N, O, {0, I}));
+  const auto scratch = scratch_of(kernels::linear_input_gradient_scratch(N, I, O, {0, I}));
   return bilinear(
       {N, O}, {O, I}, {N, I}, N * I * O,
       [=](const float* dy, const float* w, float* dx) {

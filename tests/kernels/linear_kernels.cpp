@@ -40,7 +40,7 @@ void check_layer(Index N, Index I, Index O, std::uint64_t seed) {
   check_pass<T>(
       output, weight, input, I, seed,
       [&](const Tensor<T>& dy, const Tensor<T>& w, Range inputs, OutputMode mode, Tensor<T>& dx) {
-        auto scratch = scratch_of<T>(kernels::linear_input_gradient_scratch(N, O, inputs));
+        auto scratch = scratch_of<T>(kernels::linear_input_gradient_scratch(N, I, O, inputs));
         kernels::linear_input_gradient(N, I, O, inputs, dy.data(), w.data(), mode, dx.data(), scratch.data());
       },
       [&](const Tensor<T>& dy, const Tensor<T>& w, Tensor<T>& dx) {
@@ -85,5 +85,6 @@ TEST_CASE_TEMPLATE("linear: products that copy strips, and inputs larger than a 
   for (const Index N : {63, 64, 130}) {
     for (const Index O : {17, 130}) check_layer<T>(N, 150, O, 5);
   }
-  check_layer<T>(64, 4200, 3, 6);
+  check_layer<T>(64, 20, 130, 6);  // parts of the inputs have fewer rows than a strip is copied for
+  check_layer<T>(64, 4200, 3, 7);
 }

@@ -52,8 +52,8 @@ inline std::string text_of(const TextPart* parts, std::size_t count) {
   return stream.str();
 }
 
-/// Streams the parts one after another into a string: `concat("got ", 3)` is "got 3". A text in quotes counts as a
-/// pointer, whatever its length, so that few combinations of parts differ.
+/// Streams the parts one after another into a string: `concat("got ", 3)` is "got 3". Only their list depends on all
+/// their types, so that a compiler has little to do for each message.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   const TextPart all[] = {{std::addressof(parts), &write_part<Parts>}...};

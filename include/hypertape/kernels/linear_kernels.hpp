@@ -95,9 +95,8 @@ void linear(Index N, Index F, Index O, Range outputs, const T* input, const T* w
 }
 
 /// Values of scratch for `linear_input_gradient`.
-inline Index linear_input_gradient_scratch(Index N, Index O, Range inputs) {
-  const Index F = inputs.size();
-  return (std::max)(N * F, matmul_scratch(F, N, O, F, true, false));
+inline Index linear_input_gradient_scratch(Index N, Index F, Index O, Range inputs) {
+  return (std::max)(N * inputs.size(), matmul_scratch(F, N, O, inputs.size(), true, false));
 }
 
 /// Columns `inputs` of dinput (N, F) = doutput (N, O) weight. `scratch` holds linear_input_gradient_scratch values.

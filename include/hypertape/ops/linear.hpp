@@ -50,7 +50,7 @@ struct LinearForm {
     if (role == Role::second) return kernels::linear_weight_gradient_scratch(N, F, O);
     if (role == Role::product) return kernels::linear_scratch(N, F, O);
     const Index most_inputs = (F + parts<Role::first>() - 1) / parts<Role::first>();
-    return kernels::linear_input_gradient_scratch(N, O, {0, most_inputs});
+    return kernels::linear_input_gradient_scratch(N, F, O, {0, most_inputs});
   }
   template <Role role, class T>
   void contract_batch(const T* first, const T* second, kernels::OutputMode mode, T* out, T* scratch) const {
